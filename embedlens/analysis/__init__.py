@@ -1,0 +1,19 @@
+"""One question a file: arrays in, one small frozen result out."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from embedlens.analysis import triplets
+
+__all__ = ["triplets"]
+
+
+def __getattr__(name: str) -> object:
+    """Load an analysis when it is first asked for."""
+    if name in __all__:
+        return importlib.import_module(f"embedlens.analysis.{name}")
+    message = f"module 'embedlens.analysis' has no attribute {name!r}"
+    raise AttributeError(message)

@@ -1,0 +1,308 @@
+"""Recording a run, one epoch at a time, from any training loop."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from embedlens.arrays import DTYPES, check_embeddings, check_labels
+from embedlens.errors import InputError, unknown
+from embedlens.store import format as layout
+from embedlens.store.checks import check_items, check_thumbnails, fingerprint
+from embedlens.store.files import atomic_path, read_npy, remove_partial, write_npy, write_text
+from embedlens.store.log import epoch_of, read_log, write_log
+from embedlens.store.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from numpy.typing import ArrayLike
+
+
+class Recorder:
+    """Writes a run directory; every epoch appears whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The run's directory. It must not hold a run yet, unless `resume` is true.
+    labels
+        Split name -> integer labels [N]. Row i of a split is the same item in every epoch.
+    method
+        How the embeddings came about (loss, learning rate, seed, ...): plain data, shown by `info`.
+    items
+        Split name -> columns that describe the items: column name -> one text an item.
+    thumbnails
+        Split name -> uint8 [N, h, w] or [N, h, w, 3].
+    pretrained
+        Split name -> the backbone's features before any training, [N, D0].
+    class_names
+        Label -> name.
+    dtype
+        "float32" or "float16": how snapshots are stored.
+    name
+        Name of the run; the directory's name by default.
+    resume
+        Continue the run that stands at `path`; labels and items must be the same.
+
+    Raises
+    ------
+    InputError
+        Something stands at `path` already, or the labels, items or thumbnails do not fit each other.
+
+    Examples
+    --------
+    >>> with embedlens.Recorder("runs/mine", labels={"test": y}) as recorder:  # doctest: +SKIP
+    ...     for epoch in range(10):
+    ...         recorder.record(epoch, {"test": embed(x)})
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        labels: Mapping[str, ArrayLike],
+        method: Mapping[str, Any] | None = None,
+        items: Mapping[str, Mapping[str, Sequence[object]]] | None = None,
+        thumbnails: Mapping[str, ArrayLike] | None = None,
+        pretrained: Mapping[str, ArrayLike] | None = None,
+        class_names: Mapping[int, str] | None = None,
+        dtype: str = "float32",
+        name: str | None = None,
+        resume: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        contents = _check_contents(labels, items or {}, thumbnails or {}, pretrained or {})
+        splits = {
+            split: layout.SplitInfo(given["labels"].size, fingerprint(given["labels"], given["items"]))
+            for split, given in contents.items()
+        }
+        if dtype not in DTYPES:
+            raise unknown(dtype, "dtype", DTYPES)
+        if resume and layout.info_file(self.path).is_file():
+            self._info = self._reopen(splits, method)
+            return
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            message = f"{self.path} already exists; pass resume=True to continue it, or choose another name"
+            raise InputError(message)
+        self._info = layout.RunInfo(
+            name=name or self.path.resolve().name,
+            created=datetime.now(UTC).isoformat(),
+            dtype=dtype,
+            splits=splits,
+            method=dict(method or {}),
+            class_names={str(label): str(text) for label, text in (class_names or {}).items()},
+        )
+        self._write_contents(contents)
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held open: what was recorded is on the disk already."""
+
+    @property
+    def run(self) -> Run:
+        """The run as a reader sees it now."""
+        return Run(self.path, self._info)
+
+    def record(
+        self,
+        epoch: int,
+        embeddings: Mapping[str, ArrayLike],
+        *,
+        metrics: Mapping[str, float] | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Write the snapshots of one epoch, and its row of log.csv where there are metrics.
+
+        Parameters
+        ----------
+        epoch
+            Epoch, 0 or more; 0 is the state before training.
+        embeddings
+            Split name -> [N, D], numpy or torch, any float type and device; every split of the run.
+        metrics
+            Numbers for the epoch's row of log.csv (loss, lr, seconds, ...).
+        overwrite
+            Replace an epoch that was recorded before.
+
+        Raises
+        ------
+        InputError
+            An epoch recorded already, a split missing or unknown, rows or dims that differ from the run's,
+            no floating-point numbers, NaN, infinity or a zero vector. Nothing is written then.
+        """
+        self._check_epoch(epoch, set(embeddings), overwrite=overwrite)
+        dim, arrays = self._info.dim, {}
+        for split in self._info.splits:
+            try:
+                array = check_embeddings(
+                    embeddings[split], rows=self._info.splits[split].items, dim=dim, dtype=self._info.dtype
+                )
+            except InputError as error:
+                place = f"split {split!r}, epoch {epoch}"
+                raise error.within(place) from error
+            dim, arrays[split] = array.shape[1], array
+        self._place(epoch, int(dim or 0), lambda split, target: write_npy(target, arrays[split]))
+        if metrics is not None:
+            self.log(epoch, metrics)
+
+    def link(self, epoch: int, files: Mapping[str, Path]) -> None:
+        """Take ``.npy`` files as the snapshots of one epoch by hard links, without copying.
+
+        The files must hold what the run stores: its dtype, in C order. Raises `InputError` as `record`
+        does, and where a file needs converting or stands on another file system.
+        """
+        self._check_epoch(epoch, set(files), overwrite=False)
+        dim = self._info.dim
+        for split, file in files.items():
+            array = read_npy(file)
+            if array.dtype != self._info.dtype or not array.flags.c_contiguous:
+                message = (
+                    f"{file} is no C-ordered {self._info.dtype} array and cannot be linked; leave out --link"
+                )
+                raise InputError(message)
+            try:
+                array = check_embeddings(array, rows=self._info.splits[split].items, dim=dim)
+            except InputError as error:
+                raise error.within(str(file)) from error
+            dim = array.shape[1]
+        self._place(epoch, int(dim or 0), lambda split, target: _hard_link(files[split], target))
+
+    def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Write the epoch's row of log.csv; metrics that stand there already are replaced by name."""
+        rows = {epoch_of(row): row for row in read_log(layout.log_file(self.path))}
+        rows[epoch] = {
+            **rows.get(epoch, {}),
+            "epoch": epoch,
+            **{name: float(value) for name, value in metrics.items()},
+        }
+        write_log(layout.log_file(self.path), rows.values())
+
+    def discard_after(self, epoch: int) -> None:
+        """Remove the snapshots and log rows of all epochs after `epoch` (-1 removes all)."""
+        for split in self._info.splits:
+            for later in sorted(layout.snapshot_epochs(self.path, split)):
+                if later > epoch:
+                    layout.snapshot_file(self.path, split, later).unlink()
+        rows = read_log(layout.log_file(self.path))
+        kept = [row for row in rows if epoch_of(row) <= epoch]
+        if len(kept) < len(rows):
+            write_log(layout.log_file(self.path), kept)
+
+    def _check_epoch(self, epoch: int, given: set[str], *, overwrite: bool) -> None:
+        """Refuse an epoch that cannot be recorded, before anything is written."""
+        if epoch < 0:
+            message = f"epoch {epoch} is negative; epochs start at 0, the state before training"
+            raise InputError(message)
+        for split in given - set(self._info.splits):
+            raise unknown(split, "split", self._info.splits)
+        for split in set(self._info.splits) - given:
+            message = f"epoch {epoch} lacks split {split!r}; an epoch is recorded for every split of the run"
+            raise InputError(message)
+        if epoch in layout.complete_epochs(self.path, self._info) and not overwrite:
+            message = f"epoch {epoch} is recorded already in {self.path}; pass overwrite=True to replace it"
+            raise InputError(message)
+
+    def _place(self, epoch: int, dim: int, write: Callable[[str, Path], None]) -> None:
+        """Put one checked epoch in place; an epoch that stood there vanishes first, so none is ever mixed."""
+        if self._info.dim is None:
+            self._info = replace(self._info, dim=dim)
+            layout.write_info(self.path, self._info)
+        targets = {split: layout.snapshot_file(self.path, split, epoch) for split in self._info.splits}
+        for target in targets.values():
+            target.unlink(missing_ok=True)
+        for split, target in targets.items():
+            write(split, target)
+
+    def _reopen(
+        self, splits: dict[str, layout.SplitInfo], method: Mapping[str, Any] | None
+    ) -> layout.RunInfo:
+        """Return the info of the run that is continued, after comparing its data with what was given."""
+        info = layout.read_info(self.path)
+        if info.splits != splits:
+            message = f"{self.path} was recorded for other items or labels; choose another name"
+            raise InputError(message)
+        remove_partial(self.path)
+        if method is not None and dict(method) != info.method:
+            info = replace(info, method=dict(method))
+            layout.write_info(self.path, info)
+        return info
+
+    def _write_contents(self, contents: Mapping[str, dict[str, Any]]) -> None:
+        """Write all that stands before the first epoch; run.json comes last and makes the folder a run.
+
+        When that fails (no space left, say), nothing stays behind.
+        """
+        try:
+            for split, given in contents.items():
+                folder = layout.split_folder(self.path, split)
+                folder.mkdir(parents=True, exist_ok=True)
+                write_npy(folder / "labels.npy", given["labels"])
+                if given["items"]:
+                    write_text(folder / "items.csv", _items_csv(given["items"]))
+                for part in ("thumbnails", "pretrained"):
+                    if part in given:
+                        write_npy(folder / f"{part}.npy", given[part])
+            layout.write_info(self.path, self._info)
+        except BaseException:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
+
+
+def _check_contents(
+    labels: Mapping[str, ArrayLike],
+    items: Mapping[str, Mapping[str, Sequence[object]]],
+    thumbnails: Mapping[str, ArrayLike],
+    pretrained: Mapping[str, ArrayLike],
+) -> dict[str, dict[str, Any]]:
+    """Check what describes each split, all of it before a file is written."""
+    if not labels:
+        message = 'labels name no split; pass e.g. labels={"test": y}'
+        raise InputError(message)
+    for given in (items, thumbnails, pretrained):
+        for split in set(given) - set(labels):
+            raise unknown(split, "split", labels)
+    contents: dict[str, dict[str, Any]] = {}
+    for split, values in labels.items():
+        layout.check_split_name(split)
+        try:
+            checked = check_labels(values)
+            contents[split] = {"labels": checked, "items": check_items(items.get(split, {}), checked.size)}
+            if split in thumbnails:
+                contents[split]["thumbnails"] = check_thumbnails(thumbnails[split], checked.size)
+            if split in pretrained:
+                contents[split]["pretrained"] = check_embeddings(
+                    pretrained[split], rows=checked.size, dim=None, dtype="float32"
+                )
+        except InputError as error:
+            place = f"split {split!r}"
+            raise error.within(place) from error
+    return contents
+
+
+def _items_csv(columns: Mapping[str, Sequence[str]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue()
+
+
+def _hard_link(source: Path, target: Path) -> None:
+    try:
+        with atomic_path(target) as temporary:
+            os.link(source.resolve(), temporary)
+    except OSError as error:
+        message = f"{source} cannot be hard-linked to {target} ({error.strerror}); leave out --link to copy"
+        raise InputError(message) from error

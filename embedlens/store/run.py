@@ -1,0 +1,219 @@
+"""Reading a run directory."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from embedlens.arrays import check_embeddings, check_labels
+from embedlens.errors import InputError, unknown
+from embedlens.store import format as layout
+from embedlens.store.checks import check_thumbnails, fingerprint
+from embedlens.store.files import read_npy
+from embedlens.store.log import read_log
+
+if TYPE_CHECKING:
+    import os
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embedlens.store.log import LogRow
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """The embeddings of one split at one epoch.
+
+    Attributes
+    ----------
+    run
+        Name of the run.
+    split
+        Name of the split.
+    epoch
+        Epoch; 0 is the state before training.
+    embeddings
+        float32 or float16 [N, D], memory-mapped, as recorded (not normalised).
+    labels
+        int64 [N].
+    """
+
+    run: str
+    split: str
+    epoch: int
+    embeddings: NDArray[np.floating[Any]]
+    labels: NDArray[np.int64]
+
+    @property
+    def place(self) -> str:
+        """Where the snapshot stands, for messages: run, split and epoch."""
+        return f"run {self.run!r}, split {self.split!r}, epoch {self.epoch}"
+
+
+class Run:
+    """A run directory opened for reading; `open_run` makes one.
+
+    What a writer adds later is seen at the next question: nothing but run.json is kept in memory.
+    """
+
+    def __init__(self, path: Path, info: layout.RunInfo) -> None:
+        self.path = path
+        self.info = info
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.info.name
+
+    @property
+    def method(self) -> dict[str, Any]:
+        """How the run was made: loss, learning rate, seed, ...; whatever its recorder was told."""
+        return dict(self.info.method)
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits."""
+        return tuple(self.info.splits)
+
+    @property
+    def log(self) -> list[LogRow]:
+        """Rows of log.csv by epoch: the epoch and whatever metrics were taken."""
+        return read_log(layout.log_file(self.path))
+
+    def epochs(self, split: str | None = None) -> list[int]:
+        """Return the finished epochs, ascending; an epoch counts when every split has its snapshot."""
+        if split is not None:
+            self._check_split(split)
+        return layout.complete_epochs(self.path, self.info)
+
+    def resolve_epoch(self, epoch: int) -> int:
+        """Return the epoch meant by a number; negative numbers count from the end (-1 is the last)."""
+        epochs = self.epochs()
+        if not epochs:
+            message = f"run {self.name!r} has no snapshot yet"
+            raise InputError(message)
+        if epoch < 0 and -epoch <= len(epochs):
+            return epochs[epoch]
+        if epoch not in epochs:
+            place = f"run {self.name!r}"
+            raise unknown(epoch, "epoch", [*_ranges(epochs), "last"]).within(place)
+        return epoch
+
+    def snapshot(self, split: str, epoch: int = -1) -> Snapshot:
+        """Return one snapshot, checked.
+
+        Parameters
+        ----------
+        split
+            Name of the split.
+        epoch
+            Epoch; negative numbers count from the end.
+
+        Raises
+        ------
+        InputError
+            Unknown split or epoch; a file that is truncated, corrupt, of another shape or type than
+            run.json says, or holds NaN, infinity or a zero vector.
+        """
+        labels = self.labels(split)
+        epoch = self.resolve_epoch(epoch)
+        array = self._array(layout.snapshot_file(self.path, split, epoch), labels.size, self.info.dim)
+        return Snapshot(self.name, split, epoch, array, labels)
+
+    def pretrained(self, split: str) -> NDArray[np.floating[Any]] | None:
+        """Return the backbone's features before any training, [N, D0], or None where none were recorded."""
+        rows = self.labels(split).size
+        file = layout.split_folder(self.path, split) / "pretrained.npy"
+        return self._array(file, rows, None) if file.is_file() else None
+
+    def labels(self, split: str) -> NDArray[np.int64]:
+        """Return the labels of a split, int64 [N]."""
+        self._check_split(split)
+        file = layout.split_folder(self.path, split) / "labels.npy"
+        try:
+            labels = check_labels(read_npy(file))
+        except InputError as error:
+            raise error if str(file) in str(error) else error.within(str(file)) from error
+        said = self.info.splits[split]
+        if labels.size != said.items or fingerprint(labels, self.items(split)) != said.fingerprint:
+            message = f"{file}: labels or items are not those that run.json was written for"
+            raise InputError(message)
+        return labels
+
+    def items(self, split: str) -> dict[str, list[str]]:
+        """Return the columns that describe the items of a split, one text an item; {} if there are none."""
+        self._check_split(split)
+        file = layout.split_folder(self.path, split) / "items.csv"
+        if not file.is_file():
+            return {}
+        with file.open(encoding="utf-8", newline="") as handle:
+            rows = list(csv.reader(handle))
+        width = len(rows[0]) if rows else 0
+        if any(len(row) != width for row in rows):
+            message = f"{file}: rows have different numbers of cells"
+            raise InputError(message)
+        return {name: [row[at] for row in rows[1:]] for at, name in enumerate(rows[0] if rows else ())}
+
+    def thumbnails(self, split: str) -> NDArray[np.uint8] | None:
+        """Return the items' pictures, uint8 [N, h, w] or [N, h, w, 3], or None where none were recorded."""
+        self._check_split(split)
+        file = layout.split_folder(self.path, split) / "thumbnails.npy"
+        if not file.is_file():
+            return None
+        images = read_npy(file)
+        try:
+            check_thumbnails(images, self.info.splits[split].items)
+        except InputError as error:
+            raise error.within(str(file)) from error
+        return images  # type: ignore[return-value]
+
+    def disk_bytes(self) -> int:
+        """Return the size of all files of the run, in bytes."""
+        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+
+    def _check_split(self, split: str) -> None:
+        if split not in self.info.splits:
+            place = f"run {self.name!r}"
+            raise unknown(split, "split", self.splits).within(place)
+
+    def _array(self, file: Path, rows: int, dim: int | None) -> NDArray[np.floating[Any]]:
+        """Open one file of embeddings and check it."""
+        array = read_npy(file)
+        try:
+            return check_embeddings(array, rows=rows, dim=dim)
+        except InputError as error:
+            raise error.within(str(file)) from error
+
+
+def _ranges(epochs: list[int]) -> list[str]:
+    """Shorten 0, 1, 2, 5 to 0-2, 5."""
+    runs: list[list[int]] = []
+    for epoch in epochs:
+        if runs and epoch == runs[-1][1] + 1:
+            runs[-1][1] = epoch
+        else:
+            runs.append([epoch, epoch])
+    return [str(low) if low == high else f"{low}-{high}" for low, high in runs]
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Open a run directory.
+
+    Parameters
+    ----------
+    path
+        The directory that holds run.json.
+
+    Raises
+    ------
+    InputError
+        No such directory, no run in it, or a format or version that this program does not know.
+    """
+    folder = Path(path)
+    return Run(folder, layout.read_info(folder))
