@@ -30,7 +30,6 @@ _MANY_CANDIDATES = 32
 _UNIT_ROUNDOFF = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 
 Pairs = tuple[torch.Tensor, torch.Tensor]  # row numbers, column numbers
-Near = tuple[torch.Tensor, int]  # a mask over columns, and the number of its first column
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +96,11 @@ def _strip_rows(rows: Rows, values: int) -> int:
     return max(1, values // len(rows))
 
 
+def engine_facts(device: str) -> dict[str, str]:
+    """Return how similarities are computed on a device, for the sidecar of a figure."""
+    return {"device": device, "screen": "float32, crowded rows float64", "settle": "float64, fixed order"}
+
+
 class _Screen:
     """Computes strips of similarities of class-sorted rows, and which entries may be a row's best."""
 
@@ -110,19 +114,20 @@ class _Screen:
 
     def candidates(self, strip: torch.Tensor) -> Iterator[tuple[Pairs, Pairs]]:
         """Yield the (row, column) pairs to settle for the rows of `strip`: positives, negatives."""
-        near = self._screen(strip, torch.float32)
-        calm = torch.ones(len(strip), dtype=torch.bool, device=strip.device)
-        for mask, _ in near:
-            calm &= mask.count_nonzero(dim=1) <= _MANY_CANDIDATES
-        yield _pairs(near[0], strip, calm), _pairs(near[1], strip, calm)
-        if not calm.all():
-            for part in torch.split(strip[~calm], _strip_rows(self._rows, _CROWDED_STRIP_VALUES)):
-                near = self._screen(part, torch.float64)
-                every = torch.ones_like(part, dtype=torch.bool)
-                yield _pairs(near[0], part, every), _pairs(near[1], part, every)
+        crowded = torch.zeros(len(self._rows), dtype=torch.bool, device=strip.device)
+        first = self._screen(strip, torch.float32)
+        for row, _ in first:
+            crowded |= torch.bincount(row, minlength=len(crowded)) > _MANY_CANDIDATES
+        if not crowded.any():
+            yield first
+            return
+        positives, negatives = ((row[~crowded[row]], column[~crowded[row]]) for row, column in first)
+        yield positives, negatives
+        for part in torch.split(strip[crowded[strip]], _strip_rows(self._rows, _CROWDED_STRIP_VALUES)):
+            yield self._screen(part, torch.float64)
 
-    def _screen(self, strip: torch.Tensor, dtype: torch.dtype) -> tuple[Near, Near]:
-        """Mark the near-best entries. Same-class columns are one range, so only there masks are needed."""
+    def _screen(self, strip: torch.Tensor, dtype: torch.dtype) -> tuple[Pairs, Pairs]:
+        """Find the near-best entries. Same-class columns are one range, so only there masks are needed."""
         unit = self._unit(dtype)
         similarity = unit[strip] @ unit.T
         start, end = self._start[strip, None], self._end[strip, None]
@@ -133,7 +138,7 @@ class _Screen:
         positives = block.masked_fill(~same | (columns == strip[:, None]), -torch.inf)
         block.masked_fill_(same, -torch.inf)
         slack = 2 * 1.01 * (self._rows.dim + 4) * _UNIT_ROUNDOFF[dtype]
-        return (_near_best(positives, slack), low), (_near_best(similarity, slack), 0)
+        return _near_best(positives, slack, strip, low), _near_best(similarity, slack, strip, 0)
 
     def _unit(self, dtype: torch.dtype) -> torch.Tensor:
         if dtype not in self._units:
@@ -141,18 +146,12 @@ class _Screen:
         return self._units[dtype]
 
 
-def _near_best(similarity: torch.Tensor, slack: float) -> torch.Tensor:
-    """Mark the entries that lie within `slack` of the best of their row; none where all are masked."""
+def _near_best(similarity: torch.Tensor, slack: float, strip: torch.Tensor, offset: int) -> Pairs:
+    """Return the pairs that lie within `slack` of the best of their row; none of a row that is all masked."""
     threshold = similarity.amax(dim=1) - slack
     threshold = torch.where(threshold == -torch.inf, torch.inf, threshold)
-    return similarity >= threshold[:, None]
-
-
-def _pairs(near: Near, strip: torch.Tensor, chosen: torch.Tensor) -> Pairs:
-    """Return the marked entries of the chosen rows as pairs of row numbers."""
-    mask, offset = near
-    at, column = (mask if chosen.all() else mask[chosen]).nonzero(as_tuple=True)
-    return strip[chosen][at], column + offset
+    at, column = (similarity >= threshold[:, None]).nonzero(as_tuple=True)
+    return strip[at], column + offset
 
 
 def _best(rows: Rows, pairs: Pairs, order: torch.Tensor) -> Pairs:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.arrays import DTYPES
 from embedlens.errors import InputError
-from embedlens.store.files import write_text
+from embedlens.files import write_text
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ import io
 from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError
-from embedlens.store.files import write_text
+from embedlens.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.arrays import DTYPES, check_embeddings, check_labels
 from embedlens.errors import InputError, unknown
+from embedlens.files import atomic_path, read_npy, remove_partial, write_npy, write_text
 from embedlens.store import format as layout
 from embedlens.store.checks import check_items, check_thumbnails, fingerprint
-from embedlens.store.files import atomic_path, read_npy, remove_partial, write_npy, write_text
 from embedlens.store.log import epoch_of, read_log, write_log
 from embedlens.store.run import Run
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.arrays import check_embeddings, check_labels
 from embedlens.errors import InputError, unknown
+from embedlens.files import read_npy
 from embedlens.store import format as layout
 from embedlens.store.checks import check_thumbnails, fingerprint
-from embedlens.store.files import read_npy
 from embedlens.store.log import read_log
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The command line of embedlens: each command selects, analyses, draws and saves."""

@@ -1,0 +1,78 @@
+"""The program: its commands, and how it ends. Nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from typing import Annotated
+
+import typer
+
+from embedlens import __version__
+from embedlens.errors import InputError
+from embedlens_cli import runs, training, triplets
+
+app = typer.Typer(
+    name="embedlens",
+    help="See, measure and print what training did to an embedding space.",
+    epilog="Start with: embedlens demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+@app.callback()
+def _program(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")
+    ] = False,
+) -> None:
+    if version:
+        typer.echo(f"embedlens {__version__}")
+        raise typer.Exit
+
+
+app.command("demo")(training.demo)
+app.command("train")(training.train)
+app.command("import")(runs.import_)
+app.command("info")(runs.info)
+app.command("scatter")(triplets.scatter)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 2 wrong usage or bad input, 1 our fault."""
+    debug = "--debug" in sys.argv
+    arguments = [word for word in sys.argv[1:] if word != "--debug"]
+    try:
+        code = app(args=arguments, standalone_mode=False)
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            raise
+        code = _explain(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain(error: BaseException) -> int:
+    """Print an error as one line; return the exit status."""
+    if isinstance(error, typer.TyperException):
+        message, code = error.format_message(), error.exit_code
+    elif isinstance(error, InputError):
+        message, code = str(error), 2
+    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        message, code = f"no space left: {error.filename or 'writing'} ({error.strerror})", 2
+    elif isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        message, code = f"{error.filename}: {error.strerror}; choose another place", 2
+    elif isinstance(error, KeyboardInterrupt | typer.Abort):
+        message, code = "stopped; `embedlens train --resume RUN` continues a training run", 130
+    else:
+        message, code = f"{type(error).__name__}: {error} (our fault; --debug shows where)", 1
+    line = " ".join(message.split())
+    if line:
+        typer.echo(f"embedlens: {line}", err=True)
+    return code

@@ -1,0 +1,42 @@
+"""Options that several commands share, so that they are spelt and explained once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Runs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RUN]...",
+        help="Run directories, or names of runs below ./runs ($EMBEDLENS_RUNS). Default: the newest run.",
+        show_default=False,
+    ),
+]
+Split = Annotated[str, typer.Option(help="Splits, comma-separated.", show_default="every split")]
+Epoch = Annotated[str, typer.Option(help="last, all, or a number.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Where figures go.",
+        show_default="figures/ in the run; ./figures for several runs",
+    ),
+]
+Format = Annotated[str, typer.Option("--format", help="Figure formats, comma-separated: pdf, png, svg.")]
+Venue = Annotated[
+    str,
+    typer.Option(
+        help="Size and type for: aaai, cvpr, eccv, iccv, iclr, icml, jmlr, nature, neurips or tmlr."
+    ),
+]
+Width = Annotated[str, typer.Option(help="column or full.")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def words(text: str) -> list[str]:
+    """Return the parts of a comma-separated option."""
+    return [part for part in (word.strip() for word in text.split(",")) if part]

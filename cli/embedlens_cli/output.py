@@ -1,0 +1,82 @@
+"""What a person sees: tables and paths on standard output, progress and remarks on standard error."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from embedlens.artifacts import Artifacts
+    from embedlens.store import Run
+
+T = TypeVar("T")
+
+
+def command() -> list[str]:
+    """Return the command as it was typed."""
+    return ["embedlens", *sys.argv[1:]]
+
+
+def remark(text: str) -> None:
+    """Say something beside the result."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+
+
+def say(text: str) -> None:
+    """Say a line of the result."""
+    Console(highlight=False, soft_wrap=True).print(text, markup=False)
+
+
+def name_implied(given: Sequence[str] | None, runs: Sequence[Run]) -> None:
+    """Say which run is meant where none was named."""
+    if not given:
+        remark(f"run {runs[0].path} (the newest; name another to change that)")
+
+
+def print_table(columns: Iterable[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
+    """Print a table; the first column is text, the others are numbers."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = max(console.width, 200)
+    console.print(table)
+
+
+def print_json(answer: dict[str, Any]) -> None:
+    """Print the one JSON object of ``--json``."""
+    sys.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_files(artifacts: Artifacts) -> None:
+    """List the figures written."""
+    for path in artifacts.figures:
+        say(f"wrote {shlex.quote(str(path))}")
+
+
+def track(steps: Sequence[T], what: str) -> Iterable[T]:
+    """Show a progress bar with the time left on standard error while `steps` are gone through."""
+    from rich.progress import track as rich_track
+
+    console = Console(stderr=True)
+    return rich_track(steps, what, console=console, transient=True, disable=not console.is_terminal)
+
+
+def bytes_text(size: int) -> str:
+    """Return a size in the unit that suits it."""
+    value, units = float(size), ("B", "KiB", "MiB", "GiB", "TiB")
+    for unit in units[:-1]:
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} {units[-1]}"

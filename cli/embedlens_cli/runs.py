@@ -1,0 +1,158 @@
+"""Commands on run directories: what stands in one, and making one of other files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli import options
+
+if TYPE_CHECKING:
+    from embedlens.store import Run
+
+
+def info(runs: options.Runs = None, device: options.Device = "cpu", as_json: options.Json = False) -> None:
+    """Say what stands in a run: method, splits, epochs, dims, disk, and R@1 of the last epoch."""
+    from embedlens.selection import choose_runs, run_labels
+    from embedlens_cli import output
+
+    chosen = choose_runs(runs or [])
+    if not as_json:
+        output.name_implied(runs, chosen)
+    labels = run_labels(chosen)
+    summary = {label: _describe(run, device) for label, run in zip(labels, chosen, strict=True)}
+    if as_json:
+        output.print_json({"figures": [], "data": [], "summary": summary})
+        return
+    for facts in summary.values():
+        _print(facts)
+
+
+def _describe(run: Run, device: str) -> dict[str, Any]:
+    """Gather what `info` tells of a run."""
+    epochs = run.epochs()
+    return {
+        "name": run.name,
+        "path": run.path.as_posix(),
+        "created": run.info.created,
+        "method": run.method,
+        "dim": run.info.dim,
+        "dtype": run.info.dtype,
+        "epochs": epochs,
+        "splits": {split: _describe_split(run, split, device) for split in run.splits},
+        "disk_bytes": run.disk_bytes(),
+    }
+
+
+def _describe_split(run: Run, split: str, device: str) -> dict[str, Any]:
+    """Gather what `info` tells of a split; R@1 is None, with the reason, where it is not defined."""
+    import numpy as np
+
+    from embedlens.analysis.triplets import nearest_triplets, summarise
+
+    labels = run.labels(split)
+    facts: dict[str, Any] = {"items": int(labels.size), "classes": int(np.unique(labels).size)}
+    if not run.epochs():
+        return {**facts, "recall_at_1": None, "why": "no snapshot yet"}
+    snapshot = run.snapshot(split)
+    try:
+        triplets = nearest_triplets(snapshot.embeddings, snapshot.labels, device=device)
+    except InputError as error:
+        return {**facts, "recall_at_1": None, "why": str(error)}
+    numbers = summarise(triplets)
+    return {**facts, "n_singletons": numbers.n_singletons, "recall_at_1": numbers.below_diagonal}
+
+
+def _print(facts: dict[str, Any]) -> None:
+    from embedlens_cli import output
+
+    output.say(f"run {facts['name']}  ({facts['path']}, created {facts['created'][:19]} UTC)")
+    method = ", ".join(f"{key}={value}" for key, value in facts["method"].items() if value not in (None, {}))
+    epochs = facts["epochs"]
+    span = f"{len(epochs)} ({epochs[0]} to {epochs[-1]})" if epochs else "none yet"
+    output.say(f"  method  {method or '(not told)'}")
+    output.say(f"  epochs  {span}")
+    output.say(f"  dims    {facts['dim']} ({facts['dtype']})")
+    output.say(f"  disk    {output.bytes_text(facts['disk_bytes'])}")
+    output.print_table(
+        ("split", "items", "classes", "singletons", "R@1, last epoch"),
+        [
+            (
+                split,
+                f"{part['items']:,}",
+                f"{part['classes']:,}",
+                f"{part.get('n_singletons', 0):,}",
+                f"{part['recall_at_1']:.4f}" if part["recall_at_1"] is not None else f"- ({part['why']})",
+            )
+            for split, part in facts["splits"].items()
+        ],
+    )
+
+
+def import_(
+    pattern: Annotated[
+        str,
+        typer.Argument(
+            help="Path of the embeddings (.npy, .npz, .pt, .pth) with {epoch} and {split} where they stand; "
+            "* and ? are wildcards. Quote it."
+        ),
+    ],
+    labels: Annotated[
+        str,
+        typer.Option(
+            help="Path of the labels (.npy, .npz, .pt, .csv, or text with one label a line), with {split}."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Directory of the new run.")],
+    key: Annotated[
+        str | None, typer.Option(help="Name of the array in an .npz, or in a dictionary in a .pt.")
+    ] = None,
+    labels_key: Annotated[
+        str | None, typer.Option(help="The same for the labels; for .csv the column (default: label).")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Name of the split where the pattern has no {split}.")] = "test",
+    dtype: Annotated[str, typer.Option(help="How snapshots are stored: float32 or float16.")] = "float32",
+    link: Annotated[
+        bool,
+        typer.Option("--link/--copy", help="Hard-link .npy files of the same dtype instead of copying them."),
+    ] = False,
+    method: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="What to note of the method; repeatable.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make a run of embeddings that another program saved.
+
+    Example: embedlens import 'dump/{split}_{epoch}.npy' --labels 'dump/{split}_labels.npy' --out runs/mine
+    """
+    from embedlens.store.foreign import Source, import_run
+    from embedlens_cli import output
+
+    notes = dict(_note(text) for text in method or [])
+    source = Source(pattern, labels, key, labels_key, split)
+    run = import_run(source, out, dtype=dtype, link=link, method=notes)
+    summary = {
+        "name": run.name,
+        "path": run.path.as_posix(),
+        "splits": {split: part.items for split, part in run.info.splits.items()},
+        "epochs": run.epochs(),
+        "dim": run.info.dim,
+        "dtype": run.info.dtype,
+    }
+    if as_json:
+        output.print_json({"figures": [], "data": [], "summary": summary})
+        return
+    items = ", ".join(f"{count:,} in {split}" for split, count in summary["splits"].items())
+    output.say(f"imported {run.path}: {len(summary['epochs'])} epochs, {items}, {run.info.dim} dims")
+    output.say(f"next: embedlens scatter {run.path}" + (" --animate" if len(summary["epochs"]) > 1 else ""))
+
+
+def _note(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        message = f"--method {text!r} is not KEY=VALUE"
+        raise InputError(message)
+    return key, value

@@ -1,0 +1,162 @@
+"""A figure and its result become files: the figure's formats, the data as CSV, a sidecar, the JSON answer."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import re
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens import __version__
+from embedlens.errors import InputError, unknown
+from embedlens.files import atomic_path, write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from matplotlib.figure import Figure
+
+    from embedlens.store import Run
+
+FORMATS = ("pdf", "png", "svg")
+_PACKAGES = ("numpy", "torch", "matplotlib")
+
+Table = list[dict[str, Any]]
+"""Blocks of rows, one under the other: column name -> array [n], or one value for all rows of the block."""
+
+
+@dataclass(slots=True)
+class Artifacts:
+    """Collects what one command writes, and what it answers.
+
+    Attributes
+    ----------
+    folder
+        Where files are written; made with the first of them.
+    command
+        The command as it was typed, word by word.
+    facts
+        What every sidecar of the command says: runs, split, engine path, seed, ...
+    """
+
+    folder: Path
+    command: Sequence[str]
+    facts: Mapping[str, Any]
+    figures: list[Path] = field(default_factory=list)
+    data: list[Path] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+
+    def save(
+        self,
+        stem: str,
+        writers: Mapping[str, Callable[[Path], None]],
+        table: Table,
+        facts: Mapping[str, Any],
+    ) -> list[Path]:
+        """Write one figure in every format, its data and its sidecar; each file whole or not at all.
+
+        Parameters
+        ----------
+        stem
+            File name without ending; it carries what distinguishes the figure.
+        writers
+            Ending -> a function that writes the figure to a path.
+        table
+            The data that the figure shows.
+        facts
+            What the sidecar says of this figure beside the facts of the command.
+
+        Returns
+        -------
+        list of Path
+            The figure's files.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        written = []
+        for ending, write in writers.items():
+            target = self.folder / f"{stem}.{ending}"
+            with atomic_path(target) as temporary:
+                write(temporary)
+            written.append(target)
+        data = self.folder / f"{stem}.csv"
+        with atomic_path(data) as temporary:
+            _write_csv(temporary, table)
+        sidecar = {
+            "command": list(self.command),
+            "figures": [path.name for path in written],
+            "data": data.name,
+            **self.facts,
+            **facts,
+            "versions": _versions(),
+        }
+        write_text(self.folder / f"{stem}.json", json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n")
+        self.figures += written
+        self.data.append(data)
+        return written
+
+    def answer(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        return {
+            "figures": [path.as_posix() for path in self.figures],
+            "data": [path.as_posix() for path in self.data],
+            "summary": self.summary,
+        }
+
+
+def check_formats(asked: Iterable[str]) -> list[str]:
+    """Return the figure formats asked for; an unknown one raises `InputError`."""
+    formats = list(dict.fromkeys(asked))
+    for name in formats:
+        if name not in FORMATS:
+            raise unknown(name, "format", FORMATS)
+    if not formats:
+        message = f"no format given; choose some of: {', '.join(FORMATS)}"
+        raise InputError(message)
+    return formats
+
+
+def figure_writers(figure: Figure, formats: Iterable[str]) -> dict[str, Callable[[Path], None]]:
+    """Return a writer for each format; equal figures give equal bytes."""
+    undated = {"pdf": {"CreationDate": None}, "png": {}, "svg": {"Date": None}}
+
+    def writer(name: str) -> Callable[[Path], None]:
+        return lambda path: figure.savefig(path, format=name, metadata=undated[name])
+
+    return {name: writer(name) for name in formats}
+
+
+def figures_folder(runs: Sequence[Run], out: Path | None) -> Path:
+    """Return where figures go: as told, inside the run, or in ``figures`` for several runs."""
+    return out or (runs[0].path / "figures" if len(runs) == 1 else Path("figures"))
+
+
+def stem_of(parts: Iterable[str]) -> str:
+    """Join what distinguishes a figure to a file name."""
+    return "-".join(re.sub(r"[^\w.+-]+", "_", part) for part in parts if part)
+
+
+def _versions() -> dict[str, str]:
+    versions = {"embedlens": __version__, "python": platform.python_version()}
+    return versions | {name: metadata.version(name) for name in _PACKAGES}
+
+
+def _write_csv(path: Path, table: Table) -> None:
+    """Write the blocks under one header; numbers as the shortest text that reads back the same."""
+    columns = list(dict.fromkeys(name for block in table for name in block))
+    with path.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(columns)
+        for block in table:
+            rows = max((len(value) for value in block.values() if isinstance(value, np.ndarray)), default=1)
+            cells = [_column(block.get(name, ""), rows) for name in columns]
+            writer.writerows(zip(*cells, strict=True))
+
+
+def _column(value: object, rows: int) -> list[Any]:
+    return value.tolist() if isinstance(value, np.ndarray) else [value] * rows

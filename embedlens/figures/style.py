@@ -1,0 +1,100 @@
+"""The size and type of a venue's figures, applied in a scope."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+from matplotlib import style
+
+from embedlens.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MM = 1 / 25.4
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """What a venue asks of a figure: widths in inches (no column width where it prints one column) and type.
+
+    Sizes of type are in points: axis labels, and the smallest text.
+    """
+
+    column: float | None
+    full: float
+    text: float = 8.0
+    small: float = 7.0
+    max_height: float = 9.0
+
+
+VENUES: dict[str, Venue] = {
+    "aaai": Venue(3.3, 6.975),
+    "cvpr": Venue(3.25, 6.875),
+    "eccv": Venue(None, 4.8),
+    "iccv": Venue(3.25, 6.875),
+    "iclr": Venue(None, 5.5),
+    "icml": Venue(3.25, 6.75),
+    "jmlr": Venue(None, 6.0),
+    "nature": Venue(89 * _MM, 183 * _MM, text=7.0, small=6.0, max_height=170 * _MM),
+    "neurips": Venue(None, 5.5),
+    "tmlr": Venue(None, 6.5),
+}
+
+
+def width_of(venue: str, width: str) -> float:
+    """Return the width of a figure in inches.
+
+    Parameters
+    ----------
+    venue
+        A name in `VENUES`.
+    width
+        "column" or "full".
+
+    Raises
+    ------
+    InputError
+        Unknown venue or width, or a column width of a venue that prints one column.
+    """
+    entry = _venue(venue)
+    if width not in ("column", "full"):
+        raise unknown(width, "width", ("column", "full"))
+    if width == "full":
+        return entry.full
+    if entry.column is None:
+        message = f"venue {venue!r} prints one column; choose --width full"
+        raise InputError(message)
+    return entry.column
+
+
+def max_height_of(venue: str) -> float:
+    """Return the greatest height of a figure in inches."""
+    return _venue(venue).max_height
+
+
+@contextmanager
+def paper(venue: str = "cvpr") -> Iterator[None]:
+    """Apply the style of papers, with the sizes of type of `venue`, to what is drawn and saved inside."""
+    entry = _venue(venue)
+    sheet = resources.files("embedlens.figures") / "paper.mplstyle"
+    sizes = {
+        "font.size": entry.text,
+        "axes.titlesize": entry.text,
+        "axes.labelsize": entry.text,
+        "figure.titlesize": entry.text,
+        "xtick.labelsize": entry.small,
+        "ytick.labelsize": entry.small,
+        "legend.fontsize": entry.small,
+    }
+    with resources.as_file(sheet) as file, style.context([str(file), sizes]):
+        yield
+
+
+def _venue(name: str) -> Venue:
+    if name not in VENUES:
+        raise unknown(name, "venue", VENUES)
+    return VENUES[name]

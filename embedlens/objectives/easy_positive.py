@@ -1,0 +1,110 @@
+"""Losses on each anchor's easy positive and a hard negative: EPHN and EPSHN, of first and second order.
+
+Sources: Xuan, Stylianou, Pless, "Improved embeddings with easy positive triplet mining", WACV 2020 (the
+selection and the first order); the authors' gradient simulation (the second order).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from torch.nn import functional
+
+from embedlens.errors import InputError, unknown
+from embedlens.objectives.losses import LOSSES, Loss
+from embedlens.objectives.mining import (
+    cosine_matrix,
+    easy_positive,
+    hard_negative,
+    same_label,
+    semi_hard_negative,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+
+def pair_loss(s_ap: torch.Tensor, s_an: torch.Tensor, *, order: int, temperature: float) -> torch.Tensor:
+    """Return the loss of each triplet from its two similarities.
+
+    First order: -log softmax([S_ap, S_an] / t)[0]. Second order: the same of the logits
+    [S_ap - S_ap^2 / 2, S_an^2 / 2], that is softplus((Delta^2 - 1) / (2 t)) with Delta the distance of the
+    dot to (1, 0): the pull is 1 - S_ap, the push S_an.
+
+    Parameters
+    ----------
+    s_ap, s_an
+        Cosine similarity to the positive and to the negative, [n].
+    order
+        1 or 2.
+    temperature
+        t, above 0.
+    """
+    if order == 1:
+        return functional.softplus((s_an - s_ap) / temperature)
+    return functional.softplus(((1 - s_ap) ** 2 + s_an**2 - 1) / (2 * temperature))
+
+
+class _EasyPositive(Loss):
+    """The part that EPHN and EPSHN share; they differ in the negative only."""
+
+    def __init__(self, *, order: int = 1, temperature: float = 0.1) -> None:
+        super().__init__()
+        if order not in (1, 2):
+            raise unknown(order, "order", (1, 2))
+        if not temperature > 0:
+            message = f"temperature is {temperature}; a number above 0 is needed"
+            raise InputError(message)
+        self.order = order
+        self.temperature = temperature
+
+    @abstractmethod
+    def negative(self, similarity: torch.Tensor, same: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+        """Return each anchor's similarity to its negative, [B]; minus infinity where it has none."""
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the mean over the anchors with S_ap > 0 and S_an > 0, and their share of the batch."""
+        similarity, same = cosine_matrix(z), same_label(labels)
+        s_ap = easy_positive(similarity, same)
+        s_an = self.negative(similarity, same, s_ap)
+        valid = (s_ap > 0) & (s_an > 0)
+        if not valid.any():
+            return z.sum() * 0.0, {"loss": 0.0, "valid_share": 0.0}
+        terms = pair_loss(s_ap[valid], s_an[valid], order=self.order, temperature=self.temperature)
+        loss = terms.mean()
+        return loss, {"loss": loss.item(), "valid_share": valid.double().mean().item()}
+
+
+@LOSSES.register("ephn")
+class EPHN(_EasyPositive):
+    """Easy positive with hard negative.
+
+    Parameters
+    ----------
+    order
+        1 or 2, see `pair_loss`.
+    temperature
+        t of the softmax.
+    """
+
+    def negative(self, similarity: torch.Tensor, same: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+        """Return the similarity to the most similar item of another label."""
+        return hard_negative(similarity, same)
+
+
+@LOSSES.register("epshn")
+class EPSHN(_EasyPositive):
+    """Easy positive with semi-hard negative.
+
+    Parameters
+    ----------
+    order
+        1 or 2, see `pair_loss`.
+    temperature
+        t of the softmax.
+    """
+
+    def negative(self, similarity: torch.Tensor, same: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+        """Return the similarity to the most similar negative that is not more similar than the positive."""
+        return semi_hard_negative(similarity, same, positive)

@@ -1,0 +1,43 @@
+"""Choosing, within a batch, the positive and the negative that each anchor learns from.
+
+All functions take the batch's cosine similarities [B, B] and the mask of same-label entries [B, B], and
+return the similarity of each anchor's choice, [B]; an anchor without a choice gets minus infinity.
+"""
+
+from __future__ import annotations
+
+import torch
+
+DUPLICATE = 0.9999
+"""Similarities above this are the same picture twice, and no positive to learn from."""
+
+
+def cosine_matrix(z: torch.Tensor) -> torch.Tensor:
+    """Return the cosine similarities [B, B] of the rows of `z` [B, D]."""
+    unit = torch.nn.functional.normalize(z, dim=1)
+    return unit @ unit.T
+
+
+def same_label(labels: torch.Tensor) -> torch.Tensor:
+    """Return the mask [B, B] of pairs with equal labels, the diagonal included."""
+    return labels[:, None] == labels[None, :]
+
+
+def easy_positive(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
+    """Choose the most similar item of the anchor's label that is no duplicate of it (WACV 2020)."""
+    eye = torch.eye(len(similarity), dtype=torch.bool, device=similarity.device)
+    return _largest(similarity, same & ~eye & (similarity <= DUPLICATE))
+
+
+def hard_negative(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
+    """Choose the most similar item of another label."""
+    return _largest(similarity, ~same)
+
+
+def semi_hard_negative(similarity: torch.Tensor, same: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+    """Choose the most similar item of another label among those not more similar than the positive."""
+    return _largest(similarity, ~same & (similarity <= positive[:, None]))
+
+
+def _largest(similarity: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
+    return similarity.masked_fill(~allowed, -torch.inf).amax(dim=1)

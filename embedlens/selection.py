@@ -1,0 +1,92 @@
+"""From what a person asked (runs, splits, epochs) to what is meant."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from embedlens.errors import InputError, unknown
+from embedlens.store import Run, open_run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def runs_folder() -> Path:
+    """Return the folder where runs stand: ``$EMBEDLENS_RUNS``, or ``runs`` in the working directory."""
+    return Path(os.environ.get("EMBEDLENS_RUNS") or "runs")
+
+
+def choose_runs(names: Sequence[str]) -> list[Run]:
+    """Return the runs named, each a path or the name of a run in `runs_folder`; the newest where none is."""
+    return [open_run(_find(name)) for name in names] if names else [newest_run()]
+
+
+def _find(name: str) -> Path:
+    """Return the path meant by a name: as it stands, or else below the folder of runs."""
+    path = Path(name)
+    inside = runs_folder() / name
+    return inside if not path.exists() and inside.exists() else path
+
+
+def newest_run() -> Run:
+    """Return the run below `runs_folder` that was created last and has a snapshot."""
+    folder = runs_folder()
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        try:
+            run = open_run(path)
+        except InputError:
+            continue
+        if run.epochs():
+            found.append(run)
+    if not found:
+        message = f"no run with a snapshot in {folder}; name a run, or make one with `embedlens train`"
+        raise InputError(message)
+    return max(found, key=lambda run: run.info.created)
+
+
+def run_labels(runs: Sequence[Run]) -> list[str]:
+    """Return a label for each run that no other has: its name, or its path where names repeat."""
+    names = [run.name for run in runs]
+    return [run.name if names.count(run.name) == 1 else run.path.as_posix() for run in runs]
+
+
+def choose_splits(runs: Sequence[Run], asked: Sequence[str]) -> list[str]:
+    """Return the splits asked for, which every run must have; those that all runs share where none is."""
+    shared = [split for split in runs[0].splits if all(split in run.splits for run in runs)]
+    if not asked:
+        if not shared:
+            message = "the runs share no split; name those to draw with --split, for runs that have them"
+            raise InputError(message)
+        return shared
+    for split in asked:
+        for run in runs:
+            if split not in run.splits:
+                place = f"run {run.name!r}"
+                raise unknown(split, "split", run.splits).within(place)
+    return list(dict.fromkeys(asked))
+
+
+def choose_epochs(run: Run, asked: str) -> list[int]:
+    """Return the epochs of a run meant by "last", "all" or a number."""
+    if asked == "last":
+        return [run.resolve_epoch(-1)]
+    if asked == "all":
+        run.resolve_epoch(-1)
+        return run.epochs()
+    if not asked.isdecimal():
+        raise unknown(asked, "epoch", ("last", "all", "a number"))
+    return [run.resolve_epoch(int(asked))]
+
+
+def check_same_items(runs: Sequence[Run], split: str) -> None:
+    """Refuse runs whose rows of `split` are not the same items, where items are followed across runs."""
+    for run in runs[1:]:
+        if run.info.splits[split].fingerprint != runs[0].info.splits[split].fingerprint:
+            message = (
+                f"runs {runs[0].name!r} and {run.name!r} hold other items in split {split!r}; "
+                "triplets are followed only across runs on the same data"
+            )
+            raise InputError(message)

@@ -1,0 +1,44 @@
+"""The commit mark of an epoch: weights and optimizer, tensors and plain values only."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from embedlens.errors import InputError
+from embedlens.files import atomic_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAME = "checkpoint.pt"
+
+
+def save_checkpoint(
+    run: Path, epoch: int, network: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Write the checkpoint, whole or not at all."""
+    state = {"epoch": epoch, "network": network.state_dict(), "optimizer": optimizer.state_dict()}
+    with atomic_path(run / _NAME) as temporary:
+        torch.save(state, temporary)
+
+
+def load_checkpoint(
+    run: Path, network: torch.nn.Module, optimizer: torch.optim.Optimizer, device: str
+) -> int:
+    """Restore weights and optimizer; return the epoch they stand after, -1 where there is no checkpoint."""
+    file = run / _NAME
+    if not file.is_file():
+        return -1
+    try:
+        state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        return int(state["epoch"])
+    except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        message = (
+            f"{file} cannot be read ({' '.join(str(error).split())[:200]}); train again under another name"
+        )
+        raise InputError(message) from error

@@ -1,0 +1,56 @@
+"""A method owns what differs between ways of training; the trainer's loop is one and asks it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embedlens.objectives import Loss
+    from embedlens.training.samplers import PKSampler
+
+
+class Plain(nn.Module):
+    """One network and one loss over batches of one sampler.
+
+    Parameters
+    ----------
+    network
+        From images to embeddings.
+    loss
+        The loss of a batch.
+    sampler
+        Gives the batches.
+    """
+
+    def __init__(self, network: nn.Module, loss: Loss, sampler: PKSampler) -> None:
+        super().__init__()
+        self.network = network
+        self.objective = loss
+        self._sampler = sampler
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return self._sampler.steps
+
+    def batches(self, epoch: int) -> Iterator[NDArray[np.int64]]:
+        """Yield the row numbers of each batch of an epoch."""
+        return self._sampler.batches(epoch)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the embeddings that are recorded, [B, D]."""
+        embeddings: torch.Tensor = self.network(images)
+        return embeddings
+
+    def loss(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the loss of a batch and the numbers to log."""
+        loss, logs = self.objective(self.network(images), labels)
+        return loss, logs
