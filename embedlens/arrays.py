@@ -72,7 +72,7 @@ def check_embeddings(
         message = f"embeddings have shape {shape_text(array)}; one row an item is needed: shape (N, D)"
         raise InputError(message)
     if array.shape[0] != rows:
-        message = f"embeddings have {array.shape[0]} rows, but the split has {rows} items"
+        message = f"embeddings have {array.shape[0]} rows, but there are {rows} labels"
         raise InputError(message)
     if array.shape[1] == 0 or (dim is not None and array.shape[1] != dim):
         wanted = "at least 1" if dim is None else f"{dim}, as in the rest of the run,"

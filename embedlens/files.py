@@ -73,10 +73,14 @@ def read_npy(path: Path) -> NDArray[np.generic]:
     except FileNotFoundError:
         message = f"{path}: no such file"
         raise InputError(message) from None
-    except (ValueError, EOFError, OSError) as error:
+    except OSError as error:
+        message = f"{path}: cannot be read ({error.strerror or error})"
+        raise InputError(message) from error
+    except Exception as error:  # a damaged header fails anywhere in numpy's parser, with any exception
         message = f"{path}: {_why_unreadable(path, str(error))}"
         raise InputError(message) from error
     if not isinstance(array, np.ndarray):
+        array.close()
         message = f"{path}: an .npz archive, not a plain .npy array; `embedlens import` reads archives"
         raise InputError(message)
     return array
@@ -90,7 +94,7 @@ def _why_unreadable(path: Path, error: str) -> str:
             start = handle.read(6)
     if start != np.lib.format.MAGIC_PREFIX:
         return "no .npy array (a pickle, an empty or another kind of file); write it with numpy.save"
-    if "Object arrays" in error or "allow_pickle" in error:
+    if "Object arrays" in error or "Python objects" in error:
         return "an array of Python objects; only numeric arrays are read"
     if "mmap length" in error or "greater than file size" in error or "EOF" in error:
         return "truncated: the file is shorter than its header says; write it again"

@@ -134,20 +134,16 @@ def import_(
     notes = dict(_note(text) for text in method or [])
     source = Source(pattern, labels, key, labels_key, split)
     run = import_run(source, out, dtype=dtype, link=link, method=notes)
-    summary = {
-        "name": run.name,
-        "path": run.path.as_posix(),
-        "splits": {split: part.items for split, part in run.info.splits.items()},
-        "epochs": run.epochs(),
-        "dim": run.info.dim,
-        "dtype": run.info.dtype,
-    }
+    sizes = {name: part.items for name, part in run.info.splits.items()}
+    epochs = run.epochs()
     if as_json:
+        facts = {"name": run.name, "path": run.path.as_posix(), "splits": sizes, "epochs": epochs}
+        summary = {**facts, "dim": run.info.dim, "dtype": run.info.dtype}
         output.print_json({"figures": [], "data": [], "summary": summary})
         return
-    items = ", ".join(f"{count:,} in {split}" for split, count in summary["splits"].items())
-    output.say(f"imported {run.path}: {len(summary['epochs'])} epochs, {items}, {run.info.dim} dims")
-    output.say(f"next: embedlens scatter {run.path}" + (" --animate" if len(summary["epochs"]) > 1 else ""))
+    items = ", ".join(f"{count:,} in {name}" for name, count in sizes.items())
+    output.say(f"imported {run.path}: {len(epochs)} epochs, {items}, {run.info.dim} dims")
+    output.say(f"next: embedlens scatter {run.path}" + (" --animate" if len(epochs) > 1 else ""))
 
 
 def _note(text: str) -> tuple[str, str]:

@@ -98,8 +98,8 @@ def scatter(
         artifacts = Artifacts(
             figures_folder(chosen, out), output.command(), _facts(chosen, splits, fixed, device)
         )
-        for number in sorted({panel.epoch for panel in statics}) if epoch == "all" else [None]:
-            _save_static(artifacts, [p for p in statics if number in (None, p.epoch)], look)
+        for still in _stills(statics, one_an_epoch=epoch == "all"):
+            _save_static(artifacts, still, look)
         if animate:
             _save_animation(artifacts, panels, look)
     artifacts.summary = _summary(panels)
@@ -202,6 +202,14 @@ def _table(panels: Sequence[Panel]) -> Table:
         {"run": panel.run, "split": panel.split, "epoch": panel.epoch, **panel.triplets.columns()}
         for panel in panels
     ]
+
+
+def _stills(panels: Sequence[Panel], *, one_an_epoch: bool) -> list[list[Panel]]:
+    """Return the panels of each figure: one figure for all of them, or one for each epoch."""
+    if not one_an_epoch:
+        return [list(panels)]
+    epochs = sorted({panel.epoch for panel in panels})
+    return [[panel for panel in panels if panel.epoch == epoch] for epoch in epochs]
 
 
 def _save_static(artifacts: Artifacts, panels: Sequence[Panel], look: _Look) -> None:

@@ -32,6 +32,7 @@ _BINS = 150
 _SMOOTHING = 2.0  # bins
 _ENCLOSED = (0.9, 0.6, 0.3)  # shares of the dots inside the contours
 _MAX_COLUMNS = 4
+_MARGIN, _GAP = 0.57, 0.2  # inches: labels on the left and below, and what lies between panels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,8 +195,8 @@ def _places(
 def _grid(rows: int, columns: int, *, venue: str, width: str, header: float) -> tuple[Figure, Any]:
     """Make a figure of exactly the venue's width with square panels."""
     inches = width_of(venue, width)
-    side = (inches - 0.45) / columns
-    height = min(rows * (side + 0.12) + 0.35 + header, max_height_of(venue))
+    side = (inches - _MARGIN - _GAP * (columns - 1)) / columns
+    height = min(rows * side + (rows - 1) * _GAP + _MARGIN + header, max_height_of(venue))
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
     figure = Figure(figsize=(inches, height), layout=layout)
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)

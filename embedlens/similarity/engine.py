@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from embedlens.arrays import check_labels
-from embedlens.errors import InputError
 from embedlens.similarity.rows import Rows
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ _MANY_CANDIDATES = 32
 _UNIT_ROUNDOFF = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
 
 Pairs = tuple[torch.Tensor, torch.Tensor]  # row numbers, column numbers
+Near = tuple[torch.Tensor, int]  # a mask over columns, and the number of its first column
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,9 +76,6 @@ def nearest(z: ArrayLike, y: ArrayLike, *, device: str = "cpu") -> tuple[Nearest
     labels = check_labels(y)
     order = np.argsort(labels, kind="stable")
     rows = Rows(z, device, order)
-    if len(rows) != labels.size:
-        message = f"embeddings have {len(rows)} rows, but there are {labels.size} labels"
-        raise InputError(message)
     screen = _Screen(rows, labels[order])
     original = torch.from_numpy(order).to(device)
     found: tuple[list[Pairs], list[Pairs]] = ([], [])
@@ -114,20 +111,21 @@ class _Screen:
 
     def candidates(self, strip: torch.Tensor) -> Iterator[tuple[Pairs, Pairs]]:
         """Yield the (row, column) pairs to settle for the rows of `strip`: positives, negatives."""
-        crowded = torch.zeros(len(self._rows), dtype=torch.bool, device=strip.device)
-        first = self._screen(strip, torch.float32)
-        for row, _ in first:
-            crowded |= torch.bincount(row, minlength=len(crowded)) > _MANY_CANDIDATES
-        if not crowded.any():
-            yield first
+        near = self._screen(strip, torch.float32)
+        if max(int(mask.count_nonzero()) for mask, _ in near) <= _MANY_CANDIDATES * len(strip):
+            yield _pairs(near[0], strip), _pairs(near[1], strip)
             return
-        positives, negatives = ((row[~crowded[row]], column[~crowded[row]]) for row, column in first)
-        yield positives, negatives
-        for part in torch.split(strip[crowded[strip]], _strip_rows(self._rows, _CROWDED_STRIP_VALUES)):
-            yield self._screen(part, torch.float64)
+        crowded = torch.zeros_like(strip, dtype=torch.bool)
+        for mask, _ in near:
+            crowded |= mask.count_nonzero(dim=1) > _MANY_CANDIDATES
+        calm = [(mask[~crowded], first) for mask, first in near]
+        yield _pairs(calm[0], strip[~crowded]), _pairs(calm[1], strip[~crowded])
+        for part in torch.split(strip[crowded], _strip_rows(self._rows, _CROWDED_STRIP_VALUES)):
+            near = self._screen(part, torch.float64)
+            yield _pairs(near[0], part), _pairs(near[1], part)
 
-    def _screen(self, strip: torch.Tensor, dtype: torch.dtype) -> tuple[Pairs, Pairs]:
-        """Find the near-best entries. Same-class columns are one range, so only there masks are needed."""
+    def _screen(self, strip: torch.Tensor, dtype: torch.dtype) -> tuple[Near, Near]:
+        """Mark the near-best entries. Same-class columns are one range, so only there masks are needed."""
         unit = self._unit(dtype)
         similarity = unit[strip] @ unit.T
         start, end = self._start[strip, None], self._end[strip, None]
@@ -137,8 +135,8 @@ class _Screen:
         block = similarity[:, low:high]
         positives = block.masked_fill(~same | (columns == strip[:, None]), -torch.inf)
         block.masked_fill_(same, -torch.inf)
-        slack = 2 * 1.01 * (self._rows.dim + 4) * _UNIT_ROUNDOFF[dtype]
-        return _near_best(positives, slack, strip, low), _near_best(similarity, slack, strip, 0)
+        slack = _slack(self._rows.dim, dtype)
+        return (_near_best(positives, slack), low), (_near_best(similarity, slack), 0)
 
     def _unit(self, dtype: torch.dtype) -> torch.Tensor:
         if dtype not in self._units:
@@ -146,12 +144,28 @@ class _Screen:
         return self._units[dtype]
 
 
-def _near_best(similarity: torch.Tensor, slack: float, strip: torch.Tensor, offset: int) -> Pairs:
-    """Return the pairs that lie within `slack` of the best of their row; none of a row that is all masked."""
+def _slack(dim: int, dtype: torch.dtype) -> float:
+    """Return how far below its row's best an entry may be screened and still be settled as the best.
+
+    A sum of D products of unit rows, in any order, is off by D + 2 unit roundoffs at most (Higham, "Accuracy
+    and stability of numerical algorithms", section 3.1, and Cauchy-Schwarz); the settled value by 64 of
+    float64 (the halving sum has 2 + log2 D). Both entries compared may be off.
+    """
+    return 2 * 1.01 * ((dim + 2) * _UNIT_ROUNDOFF[dtype] + 64 * _UNIT_ROUNDOFF[torch.float64])
+
+
+def _near_best(similarity: torch.Tensor, slack: float) -> torch.Tensor:
+    """Mark the entries that lie within `slack` of the best of their row; none of a row that is all masked."""
     threshold = similarity.amax(dim=1) - slack
     threshold = torch.where(threshold == -torch.inf, torch.inf, threshold)
-    at, column = (similarity >= threshold[:, None]).nonzero(as_tuple=True)
-    return strip[at], column + offset
+    return similarity >= threshold[:, None]
+
+
+def _pairs(near: Near, strip: torch.Tensor) -> Pairs:
+    """Return the marked entries of the rows of `strip` as pairs of row numbers."""
+    mask, first = near
+    at, column = mask.nonzero(as_tuple=True)
+    return strip[at], column + first
 
 
 def _best(rows: Rows, pairs: Pairs, order: torch.Tensor) -> Pairs:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from embedlens.arrays import check_embeddings, to_numpy
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
 _CHUNK_VALUES = 1 << 22
@@ -35,11 +35,10 @@ class Rows:
 
     def __init__(self, values: ArrayLike, device: str, order: NDArray[np.int64] | None = None) -> None:
         array = to_numpy(values)
-        checked = check_embeddings(array, rows=array.shape[0] if array.ndim else 0, dim=None)
-        if checked.dtype.itemsize > 8:
-            checked = checked.astype("float64")
-        self.raw = torch.from_numpy(checked[order] if order is not None else _writable(checked)).to(device)
-        self.norm = torch.cat([_norm(part.double()) for part in self._parts(self.raw)])
+        rows = order.size if order is not None else array.shape[0] if array.ndim else 0
+        checked = check_embeddings(array, rows=rows, dim=None)
+        self.raw = torch.from_numpy(_for_torch(checked if order is None else checked[order])).to(device)
+        self.norm = torch.cat([_norm(part.double()) for part in self._parts(self.raw)]).to(device)
 
     def __len__(self) -> int:
         return self.raw.shape[0]
@@ -74,15 +73,21 @@ class Rows:
         return torch.split(tensor, max(1, _CHUNK_VALUES // self.dim))
 
 
-def _writable(array: NDArray[Any]) -> NDArray[Any]:
-    """Copy what is mapped read-only (torch warns of sharing it) or not in native C order."""
-    if array.flags.writeable and array.flags.c_contiguous and array.dtype.isnative:
+def _for_torch(array: NDArray[Any]) -> NDArray[Any]:
+    """Copy what torch does not take: read-only (it warns), strided, foreign byte order, beyond float64."""
+    plain = array.flags.writeable and array.flags.c_contiguous and array.dtype.isnative
+    if plain and array.dtype.itemsize <= 8:
         return array
-    return array.astype(array.dtype.newbyteorder("="), order="C")
+    return array.astype("float64" if array.dtype.itemsize > 8 else array.dtype.newbyteorder("="), order="C")
 
 
 def _norm(rows: torch.Tensor) -> torch.Tensor:
-    return _sum_by_halves(rows * rows).sqrt()
+    """Return the norms of float64 rows, on the CPU.
+
+    numpy's root is correctly rounded. Torch's comes from a vector library, whose first call, raced by two
+    threads, was seen to be off by 1e-10 in a thousand rows; equal rows then no longer tie.
+    """
+    return torch.from_numpy(np.sqrt(_sum_by_halves(rows * rows).cpu().numpy()))
 
 
 def _sum_by_halves(products: torch.Tensor) -> torch.Tensor:

@@ -228,6 +228,7 @@ def _to_tensor(images: NDArray[np.uint8], device: str) -> torch.Tensor:
 @contextmanager
 def _reproducible(threads: int, *, deterministic: bool) -> Iterator[None]:
     """Fix the number of threads and keep torch to deterministic kernels; all is put back at the end."""
+    _warm_up()
     threads_before = torch.get_num_threads()
     before = torch.are_deterministic_algorithms_enabled(), _filling.fill_uninitialized_memory
     torch.set_num_threads(threads)
@@ -240,3 +241,15 @@ def _reproducible(threads: int, *, deterministic: bool) -> Iterator[None]:
         torch.set_num_threads(threads_before)
         torch.use_deterministic_algorithms(before[0])
         _filling.fill_uninitialized_memory = before[1]
+
+
+def _warm_up() -> None:
+    """Call the vector library's functions once from one thread.
+
+    A first call raced by several threads was seen to give square roots that are off by 3e-4, in one process
+    of thirty; Adam takes such roots, and the run would not be the same twice.
+    """
+    for dtype in (torch.float32, torch.float64):
+        one = torch.ones(8, dtype=dtype)
+        for function in (torch.sqrt, torch.exp, torch.log, torch.sin, torch.cos, torch.tanh):
+            function(one)
