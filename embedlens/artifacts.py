@@ -57,6 +57,7 @@ class Artifacts:
         stem: str,
         writers: Mapping[str, Callable[[Path], None]],
         table: Table,
+        *,
         facts: Mapping[str, Any],
     ) -> list[Path]:
         """Write one figure in every format, its data and its sidecar; each file whole or not at all.

@@ -1,74 +1,14 @@
-"""What tests share: small runs, a plain-loop reference, and the command line called in two ways."""
+"""Fixtures that tests share."""
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
 import pytest
+from support import Result, entry_point
 
-import embedlens
 from embedlens_cli.main import main
-
-
-def blobs(n=60, dim=8, classes=6, spread=0.5, seed=0):
-    """Embeddings of a few noisy classes, float32 [n, dim], and their labels."""
-    random = np.random.default_rng(seed)
-    labels = np.arange(n) % classes
-    centres = random.normal(size=(classes, dim))
-    return (centres[labels] + spread * random.normal(size=(n, dim))).astype(np.float32), labels
-
-
-def brute_force(z, y):
-    """S_ap, S_an, positive and negative of every anchor, by plain loops over all pairs in float64."""
-    z = [[float(value) for value in row] for row in np.asarray(z, dtype=np.float64)]
-    norms = [sum(value * value for value in row) ** 0.5 for row in z]
-    rows = []
-    for i, a in enumerate(z):
-        best = {True: (-2.0, -1), False: (-2.0, -1)}
-        for j, b in enumerate(z):
-            if i != j:
-                s = sum(p * q for p, q in zip(a, b, strict=True)) / (norms[i] * norms[j])
-                same = bool(y[i] == y[j])
-                if s > best[same][0]:
-                    best[same] = (s, j)
-        if best[True][1] >= 0:
-            rows.append((i, best[True], best[False]))
-    return rows
-
-
-def write_run(path, *, epochs=3, splits=("train", "test"), n=60, seed=0, **options):
-    """Record a run whose classes draw together from epoch to epoch."""
-    data = {split: blobs(n=n, seed=seed + number) for number, split in enumerate(splits)}
-    labels = {split: y for split, (_, y) in data.items()}
-    with embedlens.Recorder(
-        path, labels=labels, method={"loss": "none", "seed": seed}, **options
-    ) as recorder:
-        for epoch in range(epochs):
-            recorder.record(epoch, {split: _drawn(z, y, epoch) for split, (z, y) in data.items()})
-    return recorder.run
-
-
-def _drawn(z, y, epoch):
-    centres = np.stack([z[y == label].mean(axis=0) for label in np.unique(y)])
-    share = epoch / (epoch + 1)
-    return share * centres[y] + (1 - share) * z
-
-
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
 
 
 @pytest.fixture
@@ -109,31 +49,3 @@ def program(folder):
         return Result(done.returncode, done.stdout, done.stderr)
 
     return call
-
-
-def entry_point():
-    """Path of the installed `embedlens` program."""
-    return str(Path(sys.executable).parent / "embedlens")
-
-
-def assert_refused(result, *parts):
-    """Bad input: exit 2, one line on standard error that says what is wrong, nothing on standard output."""
-    assert result.code == 2, result
-    assert result.out == ""
-    lines = result.err.strip().splitlines()
-    assert len(lines) == 1, result.err
-    assert lines[0].startswith("embedlens: ")
-    for part in parts:
-        assert part in lines[0]
-
-
-def tree(folder):
-    """All files below a folder: relative path -> bytes."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(Path(folder).rglob("*"))
-        if path.is_file()
-    }
-
-
-os.environ.setdefault("MPLBACKEND", "agg")

@@ -220,7 +220,7 @@ def _save_static(artifacts: Artifacts, panels: Sequence[Panel], look: _Look) -> 
     figure = plot_grid(panels, venue=look.venue, width=look.width)
     epochs = "+".join(f"{epoch:04d}" for epoch in sorted({panel.epoch for panel in panels}))
     stem = look.stem_for(panels, f"epoch-{epochs}")
-    artifacts.save(stem, figure_writers(figure, look.formats), _table(panels), _panel_facts(panels))
+    artifacts.save(stem, figure_writers(figure, look.formats), _table(panels), facts=_panel_facts(panels))
 
 
 def _save_animation(artifacts: Artifacts, panels: Sequence[Panel], look: _Look) -> None:
@@ -240,12 +240,12 @@ def _save_animation(artifacts: Artifacts, panels: Sequence[Panel], look: _Look) 
         "mp4": lambda path: write_mp4(path, frames, look.fps),
     }
     facts = {**_panel_facts(panels), "frames": len(frames), "fps": look.fps}
-    artifacts.save(look.stem_for(panels, "animation"), writers, _table(panels), facts)
+    artifacts.save(look.stem_for(panels, "animation"), writers, _table(panels), facts=facts)
     keys = key_epochs({panel.epoch for panel in panels})
     shown = [panel for panel in panels if panel.epoch in keys]
     strip = plot_strip(shown, venue=look.venue, width=look.width)
     stem = look.stem_for(panels, "strip")
-    artifacts.save(stem, figure_writers(strip, look.formats), _table(shown), _panel_facts(shown))
+    artifacts.save(stem, figure_writers(strip, look.formats), _table(shown), facts=_panel_facts(shown))
 
 
 def _summary(panels: Sequence[Panel]) -> dict[str, Any]:

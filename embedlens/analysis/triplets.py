@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from embedlens.arrays import to_numpy
 from embedlens.errors import InputError
 from embedlens.similarity import nearest, pair_similarity
 
@@ -156,7 +157,17 @@ def follow_triplets(z: ArrayLike, chosen: Triplets, *, device: str = "cpu") -> T
         Triplets of a reference epoch.
     device
         Torch device that computes; the answer does not depend on it.
+
+    Raises
+    ------
+    InputError
+        Fewer rows than the triplets name, or embeddings that cannot be normalised.
     """
+    last = int(max(chosen.anchor.max(), chosen.positive.max(), chosen.negative.max()))
+    rows = len(to_numpy(z))
+    if last >= rows:
+        message = f"the triplets name item {last}, but the embeddings have {rows} rows"
+        raise InputError(message)
     return replace(
         chosen,
         s_ap=pair_similarity(z, chosen.anchor, chosen.positive, device=device),

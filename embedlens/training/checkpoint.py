@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +16,7 @@ _NAME = "checkpoint.pt"
 
 
 def save_checkpoint(
-    run: Path, epoch: int, network: torch.nn.Module, optimizer: torch.optim.Optimizer
+    run: Path, epoch: int, network: torch.nn.Module, *, optimizer: torch.optim.Optimizer
 ) -> None:
     """Write the checkpoint, whole or not at all."""
     state = {"epoch": epoch, "network": network.state_dict(), "optimizer": optimizer.state_dict()}
@@ -26,7 +25,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    run: Path, network: torch.nn.Module, optimizer: torch.optim.Optimizer, device: str
+    run: Path, network: torch.nn.Module, *, optimizer: torch.optim.Optimizer, device: str
 ) -> int:
     """Restore weights and optimizer; return the epoch they stand after, -1 where there is no checkpoint."""
     file = run / _NAME
@@ -37,7 +36,7 @@ def load_checkpoint(
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
         return int(state["epoch"])
-    except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
         message = (
             f"{file} cannot be read ({' '.join(str(error).split())[:200]}); train again under another name"
         )

@@ -108,7 +108,9 @@ class Trainer:
             Is told of every step.
         """
         with _reproducible(self.config.threads, deterministic=self.device == "cpu"):
-            done = load_checkpoint(self.recorder.path, self.method, self.optimizer, self.device)
+            done = load_checkpoint(
+                self.recorder.path, self.method, optimizer=self.optimizer, device=self.device
+            )
             self.recorder.discard_after(done)
             for epoch in range(done + 1, self.config.epochs + 1):
                 started = time.perf_counter()
@@ -151,7 +153,7 @@ class Trainer:
         labels = {split: part.labels for split, part in self.data.splits.items()}
         row = {**logs, **metrics(embeddings, labels)}
         self.recorder.record(epoch, embeddings, metrics=row, overwrite=True)
-        save_checkpoint(self.recorder.path, epoch, self.method, self.optimizer)
+        save_checkpoint(self.recorder.path, epoch, self.method, optimizer=self.optimizer)
         report(Progress(epoch, self.config.epochs, self.method.steps, self.method.steps, row))
 
     def _embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

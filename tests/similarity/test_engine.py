@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from conftest import blobs, brute_force
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import blobs, brute_force
 
 import embedlens
 from embedlens import InputError

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from conftest import blobs, tree
+from support import blobs, tree
 
 from embedlens import InputError
 from embedlens.store.foreign import Source, find_files, import_run

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import pytest
 import torch
-from conftest import blobs, tree, write_run
+from support import blobs, tree, write_run
 
 import embedlens
 from embedlens import InputError, Recorder

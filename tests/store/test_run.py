@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import write_run
+from support import write_run
 
 import embedlens
 from embedlens import InputError

@@ -1,0 +1,31 @@
+"""Seed figure: where the triplets end under EPSHN of first and of second order, side by side.
+
+The same as `embedlens demo`, from Python and on the small digits, in a few seconds.
+"""
+
+from pathlib import Path
+
+from embedlens.analysis.triplets import nearest_triplets, summarise
+from embedlens.figures.style import paper
+from embedlens.figures.triplets import Panel, plot_grid
+from embedlens.training.config import TrainConfig
+from embedlens.training.trainer import Trainer
+
+
+def main() -> None:
+    panels = []
+    for order in (1, 2):
+        config = TrainConfig(data="digits", loss="epshn", loss_options={"order": order}, epochs=3, dim=16)
+        trainer = Trainer(config, Path(f"runs/digits-order{order}"))
+        run = trainer.run(metrics=lambda embeddings, labels: {}, report=lambda progress: None)
+        for split in run.splits:
+            snapshot = run.snapshot(split, -1)
+            triplets = nearest_triplets(snapshot.embeddings, snapshot.labels)
+            panels.append(Panel(run.name, split, snapshot.epoch, triplets))
+            print(run.name, split, summarise(triplets).columns())
+    with paper("cvpr"):
+        plot_grid(panels, venue="cvpr", width="full").savefig("orders.pdf")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from support import blobs
+
+from embedlens import InputError
+from embedlens.analysis.triplets import Triplets, nearest_triplets, summarise
+from embedlens.figures import style
+from embedlens.figures.triplets import Panel, frames_of, limits_of, plot, plot_grid, plot_strip
+
+
+def triplets(n, seed=0, low=0.0):
+    random = np.random.default_rng(seed)
+    s_ap, s_an = random.uniform(low, 1, (2, n))
+    index = np.arange(n)
+    return Triplets(index, index, index, s_ap, s_an, 0)
+
+
+def artist(axes, gid):
+    (found,) = (child for child in axes.get_children() if child.get_gid() == gid)
+    return found
+
+
+def test_dots_diagonal_ideal_point_and_numbers():
+    result = nearest_triplets(*blobs(n=80))
+    axes = plot(result)
+    offsets = np.asarray(artist(axes, "dots").get_offsets())
+    order = np.lexsort(offsets.T)
+    expected = np.stack([result.s_ap, result.s_an], axis=1)
+    np.testing.assert_array_equal(offsets[order], expected[np.lexsort(expected.T)])
+    assert not np.array_equal(offsets, expected)
+    assert artist(axes, "diagonal").get_xydata().tolist() == [[-0.2, -0.2], [1, 1]]
+    assert artist(axes, "ideal").get_xydata().tolist() == [[1, 0]]
+    numbers = summarise(result)
+    text = artist(axes, "numbers").get_text()
+    assert f"R@1 {numbers.below_diagonal:.1%}" in text
+    assert f"above diagonal {numbers.above_diagonal:.1%}" in text
+    assert "n = 80" in text
+    assert axes.get_xlim() == axes.get_ylim() == (-0.2, 1.0)
+    assert axes.get_aspect() == 1
+    assert "S_{ap}" in axes.get_xlabel()
+    assert "S_{an}" in axes.get_ylabel()
+
+
+def test_fixed_triplets_are_not_called_recall():
+    result = triplets(50)
+    fixed = Triplets(
+        *(getattr(result, name) for name in ("anchor", "positive", "negative")),
+        result.s_ap,
+        result.s_an,
+        3,
+        "fixed",
+    )
+    text = artist(plot(fixed), "numbers").get_text()
+    assert "R@1" not in text
+    assert text.startswith("below diagonal")
+    assert "n = 50 (3 singletons)" in text
+
+
+@pytest.mark.parametrize(
+    ("n", "rasterised", "contours"), [(5_000, False, False), (5_001, True, True), (100_000, True, True)]
+)
+def test_many_dots_are_rasterised_under_contours(n, rasterised, contours):
+    axes = plot(triplets(n))
+    assert artist(axes, "dots").get_rasterized() is rasterised
+    sets = [child for child in axes.get_children() if type(child).__name__ == "QuadContourSet"]
+    assert bool(sets) is contours
+    if contours:
+        assert len(sets[0].levels) == 3
+
+
+def test_more_become_a_histogram_with_shared_colours():
+    axes = plot(triplets(100_001), max_count=500)
+    (mesh,) = (child for child in axes.get_children() if type(child).__name__ == "QuadMesh")
+    assert mesh.norm.vmax == 500
+    assert mesh.get_array().sum() == 100_001
+    assert isinstance(mesh.norm, mpl.colors.LogNorm)
+
+
+def test_limits_widen_in_steps_for_all_together():
+    assert limits_of([triplets(10)]) == (-0.2, 1.0)
+    assert limits_of([triplets(10), triplets(500, low=-0.3)]) == (-0.4, 1.0)
+    assert limits_of([triplets(500, low=-1)]) == (-1.0, 1.0)
+    assert limits_of([]) == (-0.2, 1.0)
+
+
+def panels(runs=1, splits=2, epochs=1, n=40):
+    return [
+        Panel(f"run{run}", f"split{split}", epoch, triplets(n, seed=run * 100 + split * 10 + epoch))
+        for run in range(runs)
+        for split in range(splits)
+        for epoch in range(epochs)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("runs", "splits", "shape"),
+    [(1, 2, (1, 2)), (2, 2, (2, 2)), (2, 1, (1, 2)), (1, 1, (1, 1)), (5, 1, (2, 4)), (5, 2, (4, 4))],
+)
+def test_grid_places_every_panel(runs, splits, shape):
+    with style.paper():
+        figure = plot_grid(panels(runs, splits), width="full")
+    assert len(figure.axes) == runs * splits
+    grid = figure.axes[0].get_gridspec()
+    assert (grid.nrows, grid.ncols) == shape
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert len(set(titles)) == len(titles)
+    assert len({axes.get_xlim() for axes in figure.axes}) == 1
+
+
+@pytest.mark.parametrize(
+    ("venue", "width", "inches"),
+    [
+        ("cvpr", "column", 3.25),
+        ("cvpr", "full", 6.875),
+        ("icml", "full", 6.75),
+        ("neurips", "full", 5.5),
+        ("eccv", "full", 4.8),
+        ("nature", "column", 89 / 25.4),
+        ("aaai", "full", 6.975),
+        ("tmlr", "full", 6.5),
+    ],
+)
+def test_size_is_exactly_the_venue_s(tmp_path, venue, width, inches):
+    with style.paper(venue):
+        figure = plot_grid(panels(2, 2), venue=venue, width=width)
+        figure.savefig(tmp_path / "figure.pdf")
+    raw = (tmp_path / "figure.pdf").read_bytes()
+    box = [float(value) for value in re.search(rb"/MediaBox \[([^\]]*)\]", raw)[1].split()]
+    assert box[2] == pytest.approx(72 * inches, abs=0.01)
+    assert box[3] <= 72 * style.max_height_of(venue) + 0.01
+    assert b"/Type3" not in raw
+    assert b"/TrueType" in raw or b"/Type0" in raw
+
+
+def test_text_stays_inside_and_apart():
+    with style.paper("nature"):
+        figure = plot_grid(panels(2, 2), venue="nature", width="full")
+        figure.draw_without_rendering()
+        renderer = figure.canvas.get_renderer() if hasattr(figure.canvas, "get_renderer") else None
+        boxes = [axes.get_tightbbox(renderer) for axes in figure.axes]
+    for box in boxes:
+        assert box.x0 >= -0.5
+        assert box.y0 >= -0.5
+        assert box.x1 <= figure.bbox.x1 + 0.5
+    for number, box in enumerate(boxes):
+        for other in boxes[number + 1 :]:
+            inner = [
+                max(box.x0, other.x0),
+                max(box.y0, other.y0),
+                min(box.x1, other.x1),
+                min(box.y1, other.y1),
+            ]
+            assert inner[0] >= inner[2] - 8 or inner[1] >= inner[3] - 8
+
+
+def test_unknown_venue_and_width():
+    with pytest.raises(InputError, match="unknown venue 'cvrp'; choose one of: aaai, cvpr"):
+        style.width_of("cvrp", "full")
+    with pytest.raises(InputError, match="unknown width 'half'"):
+        style.width_of("cvpr", "half")
+    with pytest.raises(InputError, match="prints one column"):
+        style.width_of("neurips", "column")
+
+
+def test_style_ends_with_its_scope():
+    before = dict(mpl.rcParams)
+    with style.paper():
+        assert mpl.rcParams["pdf.fonttype"] == 42
+        assert mpl.rcParams["svg.fonttype"] == "none"
+    assert dict(mpl.rcParams) == before
+
+
+def test_given_axes_are_drawn_on():
+    axes = Figure().add_subplot()
+    assert plot(triplets(5), ax=axes) is axes
+
+
+def test_strip_has_a_row_a_series_and_a_column_an_epoch():
+    with style.paper():
+        figure = plot_strip(panels(2, 1, epochs=3))
+    assert len(figure.axes) == 6
+    assert [axes.get_title(loc="left") for axes in figure.axes] == [
+        "epoch 0",
+        "epoch 1",
+        "epoch 2",
+        "",
+        "",
+        "",
+    ]
+    assert figure.axes[0].get_ylabel().startswith("run0, split0")
+    assert all(artist(axes, "numbers").get_text().startswith("R@1") for axes in figure.axes)
+
+
+def test_frames_take_the_latest_epoch_of_each_run():
+    short = [Panel("a", "test", epoch, triplets(5)) for epoch in (1, 4)]
+    long = [Panel("b", "test", epoch, triplets(5)) for epoch in (0, 1, 2)]
+    frames = [[panel.epoch for panel in frame] for frame in frames_of(short + long)]
+    assert [sorted(frame) for frame in frames] == [[0, 1], [1, 1], [1, 2], [2, 4]]

@@ -1,0 +1,134 @@
+"""Conventions as tests: names, signatures, docstrings, and what an import may cost."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support import entry_point
+
+import embedlens
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted(
+    [info.name for info in pkgutil.walk_packages(embedlens.__path__, "embedlens.")],
+)
+
+
+def public_functions():
+    """All public functions and methods of the library: (module, name, function)."""
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for symbol, value in vars(module).items():
+            if symbol.startswith("_") or getattr(value, "__module__", None) != name:
+                continue
+            if inspect.isfunction(value):
+                yield name, symbol, value
+            elif inspect.isclass(value):
+                for method, function in vars(value).items():
+                    if inspect.isfunction(function) and (not method.startswith("_") or method == "__init__"):
+                        yield name, f"{symbol}.{method}", function
+
+
+def test_public_names():
+    assert embedlens.__all__ == [
+        "InputError", "Recorder", "Run", "Snapshot", "__version__", "analysis", "figures", "objectives",
+        "open_run", "similarity", "training",
+    ]  # fmt: skip
+    for name in embedlens.__all__:
+        assert getattr(embedlens, name) is not None
+        assert name in dir(embedlens)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = embedlens.nothing
+
+
+def test_functions_take_at_most_three_positional_parameters():
+    allowed = {"__exit__", "forward"}
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    for module, name, function in public_functions():
+        if name.split(".")[-1] in allowed:
+            continue
+        parameters = [p for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+        count = len([p for p in parameters if p.name != "self"])
+        generated = "__init__" in name and "dataclass" in str(getattr(function, "__qualname__", "")).lower()
+        is_dataclass = "." in name and hasattr(
+            getattr(importlib.import_module(module), name.split(".")[0]), "__dataclass_fields__"
+        )
+        assert count <= 3 or generated or is_dataclass, f"{module}.{name} takes {count}"
+
+
+def test_analyses_tell_shapes_and_errors():
+    for module, name, function in public_functions():
+        if (
+            module.startswith("embedlens.analysis")
+            and "." not in name
+            and inspect.signature(function).parameters
+        ):
+            text = inspect.getdoc(function) or ""
+            many = len(inspect.signature(function).parameters) > 1
+            assert not many or "Parameters\n----------" in text, f"{module}.{name}"
+            assert not many or "[N, D]" in text, f"{module}.{name}"
+
+
+def test_analyses_and_figures_come_in_pairs():
+    analyses = {path.stem for path in (ROOT / "embedlens/analysis").glob("*.py")} - {"__init__"}
+    figures = {path.stem for path in (ROOT / "embedlens/figures").glob("*.py")}
+    assert analyses <= figures
+
+
+def test_modules_are_small():
+    for path in [*ROOT.glob("embedlens/**/*.py"), *ROOT.glob("cli/**/*.py")]:
+        source = path.read_text()
+        assert source.count("\n") <= 350, path
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+                assert lines <= 55, f"{path}: {node.name} has {lines} lines"
+
+
+def test_import_loads_nothing_heavy():
+    script = "import embedlens, embedlens_cli.main, sys; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"torch", "matplotlib", "numpy", "scipy", "sklearn", "rich", "PIL"}
+
+
+def test_importing_figures_changes_no_style():
+    script = (
+        "import matplotlib as mpl; before = dict(mpl.rcParams);"
+        "import embedlens.figures.triplets, embedlens.figures.animation;"
+        "assert dict(mpl.rcParams) == before"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def _seconds(command):
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def test_help_takes_under_a_third_of_importing_torch():
+    pairs = [
+        (_seconds([entry_point(), "--help"]), _seconds([sys.executable, "-c", "import torch"]))
+        for _ in range(3)
+    ]
+    assert statistics.median(ours / torch for ours, torch in pairs) < 1 / 3
+
+
+def test_contributing_names_files_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = {word.strip("`,.;:()") for word in text.split() if word.startswith("`")}
+    paths = {word for word in named if "/" in word and word.endswith((".py", ".md", ".toml", ".mplstyle"))}
+    assert len(paths) >= 5
+    for path in paths:
+        assert (ROOT / path).exists(), path
