@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,7 +58,9 @@ def write_text(target: Path, text: str) -> None:
 def write_npy(target: Path, array: NDArray[np.generic]) -> None:
     """Write `array` as plain ``.npy``, whole or not at all."""
     with atomic_path(target) as temporary, temporary.open("wb") as handle:
-        np.lib.format.write_array(handle, array, allow_pickle=False)
+        # Given the file itself, numpy writes past Python, and a full disk is an error without a number.
+        stream: Any = SimpleNamespace(write=handle.write)
+        np.lib.format.write_array(stream, array, allow_pickle=False)
 
 
 def remove_partial(folder: Path) -> None:

@@ -16,7 +16,6 @@ app = typer.Typer(
     name="embedlens",
     help="See, measure and print what training did to an embedding space.",
     epilog="Start with: embedlens demo",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -24,18 +23,23 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"embedlens {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def _program(
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+        bool,
+        typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error; may stand anywhere.")
     ] = False,
 ) -> None:
-    if version:
-        typer.echo(f"embedlens {__version__}")
-        raise typer.Exit
+    """Nothing is done before the command; the options act where they are read."""
 
 
 app.command("demo")(training.demo)
@@ -45,16 +49,22 @@ app.command("info")(runs.info)
 app.command("scatter")(triplets.scatter)
 
 
+_WRONG_PLACE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+_INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line and exit: 0 done, 2 wrong usage or bad input, 1 our fault."""
     debug = "--debug" in sys.argv
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     try:
-        code = app(args=arguments, standalone_mode=False)
+        code = app(args=arguments or ["--help"], standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise
         code = _explain(error)
+    if code == _INTERRUPTED:
+        typer.echo("embedlens: stopped; `embedlens train --resume RUN` continues a training run", err=True)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -66,10 +76,10 @@ def _explain(error: BaseException) -> int:
         message, code = str(error), 2
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         message, code = f"no space left: {error.filename or 'writing'} ({error.strerror})", 2
-    elif isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+    elif isinstance(error, OSError) and error.errno in _WRONG_PLACE:
         message, code = f"{error.filename}: {error.strerror}; choose another place", 2
     elif isinstance(error, KeyboardInterrupt | typer.Abort):
-        message, code = "stopped; `embedlens train --resume RUN` continues a training run", 130
+        message, code = "", _INTERRUPTED
     else:
         message, code = f"{type(error).__name__}: {error} (our fault; --debug shows where)", 1
     line = " ".join(message.split())

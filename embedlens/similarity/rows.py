@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from embedlens.arrays import check_embeddings, to_numpy
+from embedlens.devices import check_device
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -34,6 +35,7 @@ class Rows:
     """
 
     def __init__(self, values: ArrayLike, device: str, order: NDArray[np.int64] | None = None) -> None:
+        device = check_device(device)
         array = to_numpy(values)
         rows = order.size if order is not None else array.shape[0] if array.ndim else 0
         checked = check_embeddings(array, rows=rows, dim=None)

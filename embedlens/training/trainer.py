@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
+from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens.objectives import build_loss
 from embedlens.store import Recorder, Run, open_run
@@ -73,9 +74,7 @@ class Trainer:
     """
 
     def __init__(self, config: TrainConfig, path: Path, *, device: str = "cpu", resume: bool = False) -> None:
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            message = f"device {device!r} is not there: torch sees no CUDA GPU; use --device cpu"
-            raise InputError(message)
+        self.device = check_device(device)
         loss = build_loss(config.loss, config.loss_options)
         self.data = load_dataset(config.data, None if config.root is None else Path(config.root))
         train = self.data.splits["train"]
@@ -86,7 +85,6 @@ class Trainer:
             seed=config.seed,
         )
         self.config = replace(config, classes_per_batch=sampler.classes)
-        self.device = device
         self.recorder = _recorder(path, self.data, self.config, resume=resume)
         with torch.random.fork_rng():
             torch.manual_seed(torch_seed(config.seed, Purpose.WEIGHTS))

@@ -105,11 +105,12 @@ def split_by_class(
     images: NDArray[np.uint8],
     labels: NDArray[np.int64],
     items: dict[str, list[str]],
-    first_half: NDArray[np.bool_],
+    *,
+    train: NDArray[np.bool_],
 ) -> dict[str, ImageSplit]:
-    """Return the train split (the items in the mask) and the test split (the others)."""
+    """Return the train split (the items in the mask [N]) and the test split (the others)."""
     splits = {}
-    for name, mask in (("train", first_half), ("test", ~first_half)):
+    for name, mask in (("train", train), ("test", ~train)):
         rows = np.flatnonzero(mask)
         columns = {column: [values[row] for row in rows] for column, values in items.items()}
         splits[name] = ImageSplit(images[rows], labels[rows], columns)

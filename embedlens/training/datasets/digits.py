@@ -22,4 +22,4 @@ def digits(root: Path | None = None) -> ImageDataset:
     labels = bunch.target.astype(np.int64)
     items = {"class": [str(label) for label in labels]}
     names = {digit: str(digit) for digit in range(10)}
-    return ImageDataset(split_by_class(images, labels, items, halve(labels)), names)
+    return ImageDataset(split_by_class(images, labels, items, train=halve(labels)), names)

@@ -51,7 +51,7 @@ def fashion_mnist(root: Path | None = None) -> ImageDataset:
         raise InputError(message)
     numbers = labels.astype(np.int64)
     items = {"class": [_NAMES[label] for label in numbers]}
-    splits = split_by_class(images, numbers, items, halve(numbers))
+    splits = split_by_class(images, numbers, items, train=halve(numbers))
     return ImageDataset(splits, dict(enumerate(_NAMES)), mirrored=True)
 
 

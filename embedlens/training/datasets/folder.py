@@ -40,7 +40,7 @@ def folder(root: Path | None = None) -> ImageDataset:
     classes = sorted({path.name for part in given or ["."] for path in _folders(base / part)})
     if not given:
         images, labels, items = _read(base, base, classes)
-        splits = split_by_class(images, labels, items, halve(labels))
+        splits = split_by_class(images, labels, items, train=halve(labels))
     else:
         splits = {part: ImageSplit(*_read(base / part, base, classes)) for part in given}
     return ImageDataset(splits, dict(enumerate(classes)), mirrored=True)

@@ -71,7 +71,9 @@ def glyphs(root: Path | None = None) -> ImageDataset:
                 face_names.append(name)
     images, numbers = np.stack(drawn), np.array(labels, dtype=np.int64)
     items = {"class": [class_names[label] for label in labels], "face": face_names}
-    return ImageDataset(split_by_class(images, numbers, items, halve(numbers, seed=_SPLIT_SEED)), class_names)
+    return ImageDataset(
+        split_by_class(images, numbers, items, train=halve(numbers, seed=_SPLIT_SEED)), class_names
+    )
 
 
 def _classes(covered: list[set[int]], reference: FreeTypeFont) -> list[int]:

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import sys
+
+import pytest
+from support import assert_refused, tree, write_run
+
+import embedlens
+from embedlens_cli import runs
+from embedlens_cli.main import main
+
+
+def test_help_and_version(program):
+    done = program("--help")
+    assert done.code == 0
+    for command in ("demo", "train", "import", "info", "scatter"):
+        assert f"\n  {command}" in done.out
+    assert program("--version").out.strip() == f"embedlens {embedlens.__version__}"
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [(["scater"], "scater"), (["info", "--jsn"], "--jsn"), (["train", "--dim", "many"], "--dim")],
+)
+def test_wrong_usage_is_one_line(program, words, part):
+    assert_refused(program(*words), part)
+
+
+def test_no_command_shows_the_help(program):
+    done = program()
+    assert done.code == 0
+    assert "Commands:" in done.out
+
+
+def test_our_fault_is_one_line_with_exit_1_and_a_traceback_on_demand(cli, folder, monkeypatch):
+    write_run(folder / "runs/mine")
+
+    def broken(*_args):
+        message = "two\nlines"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(runs, "_describe", broken)
+    done = cli("info", "mine")
+    assert done.code == 1
+    assert done.err == "embedlens: RuntimeError: two lines (our fault; --debug shows where)\n"
+    monkeypatch.setattr(sys, "argv", ["embedlens", "info", "mine", "--debug"])
+    with pytest.raises(RuntimeError, match="two"):
+        main()
+
+
+def test_interrupted(cli, folder, monkeypatch):
+    write_run(folder / "runs/mine")
+
+    def interrupted(*_args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "_describe", interrupted)
+    done = cli("info", "mine")
+    assert done.code == 130
+    assert "stopped" in done.err
+
+
+def test_no_space_left_while_drawing(cli, folder, monkeypatch):
+    write_run(folder / "runs/mine")
+    before = tree(folder)
+
+    def full(*_args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "figure.pdf")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert_refused(cli("scatter", "mine"), "no space left", "figure.pdf")
+    assert tree(folder) == before
+
+
+def test_no_space_left_for_real(program, folder):
+    """The kernel refuses to let any file grow beyond 20 kB, in the middle of a write."""
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    write_run(folder / "runs/mine", epochs=1, splits=("test",))
+    before = tree(folder)
+    assert_refused(program("scatter", "mine", preexec_fn=limit), "no space left")
+    assert [name for name in tree(folder) if "partial" in name] == []
+    assert {name: raw for name, raw in tree(folder).items() if name in before} == before
+    done = program("train", "--data", "digits", "--epochs", "1", "--out", "runs/new", preexec_fn=limit)
+    assert_refused(done, "no space left")
+    assert not (folder / "runs/new").exists()
+
+
+def test_a_place_that_cannot_be_written(cli, folder):
+    write_run(folder / "runs/mine")
+    (folder / "taken").write_text("a file")
+    assert_refused(cli("scatter", "mine", "--out", "taken"), "taken")

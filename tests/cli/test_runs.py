@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import assert_refused, blobs, brute_force, tree, write_run
+
+import embedlens
+
+Z, Y = blobs()
+
+
+def test_info_through_the_real_entry_point(program, folder):
+    run = write_run(folder / "runs/mine")
+    done = program("info", "runs/mine", "--json")
+    assert done.code == 0, done.err
+    facts = done.json["summary"]["mine"]
+    assert facts["method"] == {"loss": "none", "seed": 0}
+    assert facts["epochs"] == [0, 1, 2]
+    assert (facts["dim"], facts["dtype"]) == (8, "float32")
+    assert facts["disk_bytes"] == sum(len(raw) for raw in tree("runs/mine").values())
+    assert facts["splits"]["test"]["items"] == 60
+    assert facts["splits"]["test"]["classes"] == 6
+    z, y = run.snapshot("test").embeddings, run.labels("test")
+    recall = np.mean([negative[0] < positive[0] for _, positive, negative in brute_force(z, y)])
+    assert facts["splits"]["test"]["recall_at_1"] == recall
+
+
+def test_info_as_a_table(cli, folder):
+    write_run(folder / "runs/mine")
+    done = cli("info")
+    assert done.code == 0
+    for part in ("run mine", "loss=none", "3 (0 to 2)", "8 (float32)", "KiB", "train", "test", "60"):
+        assert part in done.out
+    assert "the newest" in done.err
+
+
+def test_info_says_why_there_is_no_recall(cli, folder):
+    embedlens.Recorder("runs/one", labels={"test": np.zeros(60, int)}).record(0, {"test": Z})
+    embedlens.Recorder("runs/none", labels={"test": Y})
+    done = cli("info", "one", "none", "--json")
+    assert done.json["summary"]["one"]["splits"]["test"]["recall_at_1"] is None
+    assert "one label" in done.json["summary"]["one"]["splits"]["test"]["why"]
+    assert done.json["summary"]["none"]["splits"]["test"]["why"] == "no snapshot yet"
+    assert "all items have one label" in cli("info", "one").out
+
+
+@pytest.fixture
+def dump(folder):
+    (folder / "dump").mkdir()
+    np.save("dump/y.npy", Y)
+    for epoch in range(3):
+        np.save(f"dump/e{epoch}.npy", (epoch + 1) * Z)
+    return folder
+
+
+def test_import_through_the_real_entry_point(program, dump):
+    done = program(
+        "import", "dump/e{epoch}.npy", "--labels", "dump/y.npy", "--out", "runs/mine",
+        "--method", "loss=theirs", "--link", "--json",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["summary"] == {
+        "name": "mine", "path": "runs/mine", "splits": {"test": 60}, "epochs": [0, 1, 2],
+        "dim": 8, "dtype": "float32",
+    }  # fmt: skip
+    assert embedlens.open_run("runs/mine").method == {"loss": "theirs"}
+
+
+def test_import_says_what_is_next(cli, dump):
+    done = cli("import", "dump/e{epoch}.npy", "--labels", "dump/y.npy", "--out", "runs/mine")
+    assert done.out.splitlines() == [
+        "imported runs/mine: 3 epochs, 60 in test, 8 dims",
+        "next: embedlens scatter runs/mine --animate",
+    ]
+    assert cli("scatter", "mine").code == 0
+
+
+@pytest.mark.parametrize(
+    ("pattern", "options", "parts"),
+    [
+        ("dump/x{epoch}.npy", [], ["matches no file"]),
+        ("dump/{step}.npy", [], ["only {epoch} and {split} are known"]),
+        ("dump/e{epoch}.npy", ["--dtype", "int8"], ["unknown dtype 'int8'", "float32, float16"]),
+        ("dump/e{epoch}.npy", ["--method", "loss"], ["is not KEY=VALUE"]),
+        ("dump/e{epoch}.npy", ["--link", "--dtype", "float16"], ["cannot be linked"]),
+        ("dump/?{epoch}.npy", [], ["two files for epoch 1", "dump/e1.npy and dump/f1.npy"]),
+    ],
+)
+def test_imports_that_are_refused(cli, dump, pattern, options, parts):
+    np.save("dump/f1.npy", Z)
+    before = tree(dump)
+    out = ["--labels", "dump/y.npy", "--out", "runs/mine"]
+    assert_refused(cli("import", pattern, *out, *options), *parts)
+    assert tree(dump) == before
+
+
+def test_import_needs_labels(cli, dump):
+    assert_refused(cli("import", "dump/e{epoch}.npy", "--out", "runs/mine"), "--labels")

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+from support import assert_refused, tree, write_run
+
+import embedlens
+
+SMALL = ["--data", "digits", "--epochs", "1", "--dim", "4"]
+
+
+def test_train_through_the_real_entry_point(program, folder):
+    done = program("train", *SMALL, "--loss", "epshn", "--order", "2", "--out", "runs/mine")
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    assert lines[0].split() == ["epoch", "loss", "train", "R@1", "test", "R@1", "seconds"]
+    assert [line.split()[0] for line in lines[1:3]] == ["0", "1"]
+    assert lines[3] == "run runs/mine: 2 epochs recorded; next: embedlens scatter runs/mine"
+    run = embedlens.open_run("runs/mine")
+    assert run.method["loss_options"] == {"order": 2}
+    assert {"train_recall_at_1", "test_recall_at_1", "loss", "lr", "seconds", "valid_share"} <= set(
+        run.log[1]
+    )
+    assert float(lines[2].split()[3]) == pytest.approx(run.log[1]["test_recall_at_1"], abs=1e-4)
+    again = program("train", *SMALL, "--out", "runs/mine")
+    assert_refused(again, "runs/mine already exists", "embedlens train --resume runs/mine", "another --out")
+
+
+def test_train_answers_in_json_and_names_its_run(cli, folder):
+    answer = cli("train", *SMALL, "--loss", "n-pair-mc", "--json").json
+    assert answer["summary"]["path"] == "runs/digits-n-pair-mc"
+    assert [row["epoch"] for row in answer["summary"]["log"]] == [0, 1]
+    method = embedlens.open_run("runs/digits-n-pair-mc").method
+    assert method["items_per_class"] == 2
+    done = cli("train", "--resume", "digits-n-pair-mc", "--epochs", "2")
+    assert done.code == 0
+    assert embedlens.open_run("runs/digits-n-pair-mc").epochs() == [0, 1, 2]
+    assert "3 epochs recorded" in cli("train", "--resume", "digits-n-pair-mc").out
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["--loss", "tripet"], ["unknown loss 'tripet'", "contrastive, ephn, epshn, n-pair-mc, triplet"]),
+        (["--data", "mnist"], ["unknown data set 'mnist'", "digits, fashion-mnist, folder, glyphs"]),
+        (["--loss", "triplet", "--order", "2"], ["has no option 'order'", "margin"]),
+        (["--order", "3"], ["unknown order '3'"]),
+        (["--optimizer", "adamw"], ["unknown optimizer 'adamw'", "adam, sgd"]),
+        (["--lr", "0"], ["lr is 0.0"]),
+        (["--dim", "0"], ["dim is 0"]),
+        (["--items-per-class", "1"], ["two of each are the least"]),
+        (["--data", "folder"], ["--root"]),
+        (["--data", "folder", "--root", "missing"], ["no such folder"]),
+        (["--device", "tpu"], ["unknown device 'tpu'"]),
+        (["--resume", "missing"], ["no such run"]),
+        (["--resume", "runs/theirs"], ["only runs made by `embedlens train` resume"]),
+        (["--resume", "runs/theirs", "--loss", "triplet"], ["--loss cannot change a run that is resumed"]),
+    ],
+)
+def test_what_is_refused(cli, folder, words, parts):
+    write_run(folder / "runs/theirs")
+    before = tree(folder)
+    assert_refused(cli("train", "--epochs", "1", *words), *parts)
+    assert tree(folder) == before
+
+
+@pytest.mark.slow
+def test_demo_on_few_epochs(program, folder):
+    done = program("demo", "--epochs", "1")
+    assert done.code == 0, done.err
+    for name in ("demo-order1", "demo-order2"):
+        assert embedlens.open_run(f"runs/{name}").epochs() == [0, 1]
+    written = [line.removeprefix("wrote ") for line in done.out.splitlines() if line.startswith("wrote ")]
+    assert {path.rsplit(".", 1)[1] for path in written} == {"pdf", "png", "gif", "mp4"}
+    assert all((folder / path).is_file() for path in written)
+    assert "demo-order2, test" in done.out
+    assert program("demo", "--epochs", "1").code == 0
