@@ -48,7 +48,7 @@ class PKSampler:
     def batches(self, epoch: int) -> Iterator[NDArray[np.int64]]:
         """Yield the row numbers [P * K] of each batch of an epoch, class by class."""
         for step in range(self.steps):
-            random = stream(self._seed, Purpose.BATCHES, epoch, step)
+            random = stream(self._seed, Purpose.BATCHES, epoch=epoch, step=step)
             chosen = random.choice(len(self._groups), self.classes, replace=False)
             yield np.concatenate(
                 [np.resize(random.permutation(self._groups[group]), self.items) for group in chosen]

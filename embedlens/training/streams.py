@@ -16,11 +16,11 @@ class Purpose(IntEnum):
     STEP = 3
 
 
-def stream(seed: int, purpose: Purpose, epoch: int = 0, step: int = 0) -> np.random.Generator:
+def stream(seed: int, purpose: Purpose, *, epoch: int = 0, step: int = 0) -> np.random.Generator:
     """Return the generator of one purpose at one step; the same arguments give the same numbers."""
     return np.random.default_rng((seed, purpose, epoch, step))
 
 
-def torch_seed(seed: int, purpose: Purpose, epoch: int = 0, step: int = 0) -> int:
+def torch_seed(seed: int, purpose: Purpose, *, epoch: int = 0, step: int = 0) -> int:
     """Return a seed for torch's own generator at one step."""
-    return int(stream(seed, purpose, epoch, step).integers(2**63))
+    return int(stream(seed, purpose, epoch=epoch, step=step).integers(2**63))

@@ -125,10 +125,10 @@ class Trainer:
         images, labels = self.data.splits["train"].images, self.data.splits["train"].labels
         sums: dict[str, float] = {}
         for step, rows in enumerate(self.method.batches(epoch), start=1):
-            torch.manual_seed(torch_seed(self.config.seed, Purpose.STEP, epoch, step))
+            torch.manual_seed(torch_seed(self.config.seed, Purpose.STEP, epoch=epoch, step=step))
             batch = _to_tensor(images[rows], self.device)
             if self.config.augment:
-                random = stream(self.config.seed, Purpose.AUGMENTATION, epoch, step)
+                random = stream(self.config.seed, Purpose.AUGMENTATION, epoch=epoch, step=step)
                 batch = augment(batch, random, mirrored=self.data.mirrored)
             loss, logs = self.method.loss(batch, torch.from_numpy(labels[rows]).to(self.device))
             if not torch.isfinite(loss):

@@ -268,13 +268,13 @@ def test_batches_hold_p_classes_of_k_items():
 
 def test_streams_are_keyed():
     draws = {
-        (purpose, epoch, step): stream(0, purpose, epoch, step).integers(2**62)
+        (purpose, epoch, step): stream(0, purpose, epoch=epoch, step=step).integers(2**62)
         for purpose in Purpose
         for epoch in range(3)
         for step in range(3)
     }
     assert len(set(draws.values())) == len(draws)
-    assert stream(0, Purpose.STEP, 1, 2).integers(2**62) == draws[Purpose.STEP, 1, 2]
+    assert stream(0, Purpose.STEP, epoch=1, step=2).integers(2**62) == draws[Purpose.STEP, 1, 2]
 
 
 def test_augmentation_is_light_and_repeatable():
