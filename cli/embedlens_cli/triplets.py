@@ -227,12 +227,12 @@ def _save_animation(artifacts: Artifacts, panels: Sequence[Panel], look: _Look) 
     """Write all epochs as GIF and MP4, and the key epochs as a strip."""
     from embedlens.artifacts import figure_writers
     from embedlens.figures.animation import key_epochs, render, write_gif, write_mp4
-    from embedlens.figures.triplets import frames_of, limits_of, plot_grid, plot_strip
+    from embedlens.figures.triplets import frames_of, plot_grid, plot_strip, scale_of
     from embedlens_cli import output
 
-    limits = limits_of(panel.triplets for panel in panels)
+    scale = scale_of(panel.triplets for panel in panels)
     frames = [
-        render(plot_grid(frame, venue=look.venue, width=look.width, limits=limits))
+        render(plot_grid(frame, venue=look.venue, width=look.width, scale=scale))
         for frame in output.track(frames_of(panels), "drawing")
     ]
     writers = {

@@ -32,7 +32,7 @@ _BINS = 150
 _SMOOTHING = 2.0  # bins
 _ENCLOSED = (0.9, 0.6, 0.3)  # shares of the dots inside the contours
 _MAX_COLUMNS = 4
-_MARGIN, _GAP = 0.57, 0.2  # inches: labels on the left and below, and what lies between panels
+_MARGIN, _GAP, _COLORBAR = 0.57, 0.2, 0.5  # inches: labels, between panels, a scale of colours
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +43,30 @@ class Panel:
     split: str
     epoch: int
     triplets: Triplets
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What panels that are compared share.
+
+    Attributes
+    ----------
+    limits
+        Limits of both axes.
+    max_count
+        Upper end of a histogram's colours, dots a bin; None where no panel is a histogram.
+    """
+
+    limits: tuple[float, float]
+    max_count: float | None
+
+
+def scale_of(triplets: Iterable[Triplets]) -> Scale:
+    """Return the scale that fits all of the given triplets."""
+    parts = list(triplets)
+    limits = limits_of(parts)
+    peaks = [_counts(part, limits).max() for part in parts if part.s_ap.size > HISTOGRAM_ABOVE]
+    return Scale(limits, float(max(2.0, *peaks)) if peaks else None)
 
 
 def limits_of(triplets: Iterable[Triplets]) -> tuple[float, float]:
@@ -72,9 +96,9 @@ def plot(
     result: Triplets,
     ax: Axes | None = None,
     *,
-    limits: tuple[float, float] | None = None,
+    scale: Scale | None = None,
     color: str = "C0",
-    max_count: float | None = None,
+    colorbar: bool = True,
 ) -> Axes:
     """Draw the triplet scatter.
 
@@ -87,12 +111,13 @@ def plot(
         The triplets.
     ax
         Axes to draw on; new ones by default.
-    limits
-        Limits of both axes; [-0.2, 1], widened where the data asks, by default.
+    scale
+        Limits and colours, the same for panels that are compared (`scale_of`); by default the limits are
+        [-0.2, 1], the lower one moved down where the data asks.
     color
         Colour of the dots.
-    max_count
-        Upper end of the histogram's colours, dots a bin; give the same to histograms that are compared.
+    colorbar
+        Whether a histogram gets its scale of colours; a figure of several panels draws one for all.
 
     Returns
     -------
@@ -100,12 +125,16 @@ def plot(
         The axes, with equal scales.
     """
     axes = Figure(layout="constrained").add_subplot() if ax is None else ax
-    low, high = limits or limits_of([result])
+    shared = scale or scale_of([result])
+    low, high = shared.limits
     _guides(axes, low, high)
+    _name_axes(axes, result)
     if result.s_ap.size > HISTOGRAM_ABOVE:
-        _histogram(axes, result, (low, high), max_count)
+        _histogram(axes, result, shared)
+        if colorbar:
+            _colorbar(axes.get_figure(root=True), [axes])
     else:
-        _dots(axes, result, (low, high), color)
+        _dots(axes, result, shared.limits, color)
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MultipleLocator(_STEP * (1 if high - low < 1.5 else 2)))
@@ -118,7 +147,7 @@ def plot_grid(
     *,
     venue: str = "cvpr",
     width: str = "full",
-    limits: tuple[float, float] | None = None,
+    scale: Scale | None = None,
 ) -> Figure:
     """Draw several scatters with the same axes: splits side by side, or runs side by side, a row a split.
 
@@ -128,8 +157,8 @@ def plot_grid(
         What to draw; one panel for each run and split.
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
-    limits
-        Limits of all axes; by default those that all panels need.
+    scale
+        Limits and colours of all panels; by default what they need together.
     """
     runs = list(dict.fromkeys(panel.run for panel in panels))
     splits = list(dict.fromkeys(panel.split for panel in panels))
@@ -137,13 +166,15 @@ def plot_grid(
     by_run = len(runs) > 1
     columns = min(len(runs) if by_run else len(panels), _MAX_COLUMNS)
     rows = -(-len(runs) // columns) * len(splits) if by_run else -(-len(panels) // columns)
-    figure, axes = _grid(rows, columns, venue=venue, width=width, header=0.2)
-    share = limits or limits_of(panel.triplets for panel in panels)
+    shared = scale or scale_of(panel.triplets for panel in panels)
+    figure, axes = _grid(rows, columns, width_of(venue, width), scale=shared, header=0.2)
+    _limit_height(figure, venue)
     places = _places(ordered, splits, columns, by_run=by_run)
     for place, panel in zip(places, ordered, strict=True):
-        plot(panel.triplets, axes[place], limits=share, color=f"C{runs.index(panel.run)}")
+        plot(panel.triplets, axes[place], scale=shared, color=_color(runs, panel), colorbar=False)
         axes[place].set_title(f"{panel.run}, {panel.split}" if by_run else panel.split)
     _tidy(axes, places)
+    _colorbar(figure, figure.axes)
     figure.suptitle(_heading(panels, runs))
     return figure
 
@@ -153,21 +184,28 @@ def plot_strip(panels: Sequence[Panel], *, venue: str = "cvpr", width: str = "fu
     series = list(dict.fromkeys((panel.run, panel.split) for panel in panels))
     epochs = sorted({panel.epoch for panel in panels})
     runs = list(dict.fromkeys(panel.run for panel in panels))
-    figure, axes = _grid(len(series), len(epochs), venue=venue, width=width, header=0.0)
-    limits = limits_of(panel.triplets for panel in panels)
+    scale = scale_of(panel.triplets for panel in panels)
+    figure, axes = _grid(len(series), len(epochs), width_of(venue, width), scale=scale, header=0.0)
+    _limit_height(figure, venue)
     places = []
     for panel in panels:
         place = series.index((panel.run, panel.split)), epochs.index(panel.epoch)
-        plot(panel.triplets, axes[place], limits=limits, color=f"C{runs.index(panel.run)}")
+        plot(panel.triplets, axes[place], scale=scale, color=_color(runs, panel), colorbar=False)
         axes[place].set_title(f"epoch {panel.epoch}" if place[0] == 0 else "")
-        axes[place].texts[0].set_text(axes[place].texts[0].get_text().splitlines()[0])
+        first, *_, last = axes[place].texts[0].get_text().splitlines()
+        axes[place].texts[0].set_text(first if place[1] else f"{first}\n{last}")
         for axis in (axes[place].xaxis, axes[place].yaxis):
             axis.set_major_locator(MultipleLocator(0.5))
         places.append(place)
     _tidy(axes, places)
+    _colorbar(figure, figure.axes)
     for row, (run, split) in enumerate(series):
         axes[row, 0].set_ylabel(f"{run}, {split}\n{axes[row, 0].get_ylabel()}")
     return figure
+
+
+def _color(runs: Sequence[str], panel: Panel) -> str:
+    return f"C{runs.index(panel.run)}"
 
 
 def _heading(panels: Sequence[Panel], runs: Sequence[str]) -> str:
@@ -192,15 +230,19 @@ def _places(
     return places
 
 
-def _grid(rows: int, columns: int, *, venue: str, width: str, header: float) -> tuple[Figure, Any]:
-    """Make a figure of exactly the venue's width with square panels."""
-    inches = width_of(venue, width)
-    side = (inches - _MARGIN - _GAP * (columns - 1)) / columns
-    height = min(rows * side + (rows - 1) * _GAP + _MARGIN + header, max_height_of(venue))
+def _grid(rows: int, columns: int, inches: float, *, scale: Scale, header: float) -> tuple[Figure, Any]:
+    """Make a figure of exactly that width with square panels."""
+    bar = _COLORBAR if scale.max_count else 0.0
+    side = (inches - _MARGIN - bar - _GAP * (columns - 1)) / columns
+    height = rows * side + (rows - 1) * _GAP + _MARGIN + header
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
     figure = Figure(figsize=(inches, height), layout=layout)
-    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    return figure, axes
+    return figure, figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+
+
+def _limit_height(figure: Figure, venue: str) -> None:
+    """Make a figure no higher than the venue's page; its panels shrink."""
+    figure.set_figheight(min(figure.get_figheight(), max_height_of(venue)))
 
 
 def _tidy(axes: Any, places: Sequence[tuple[int, int]]) -> None:
@@ -218,7 +260,7 @@ def _tidy(axes: Any, places: Sequence[tuple[int, int]]) -> None:
 
 
 def _guides(axes: Axes, low: float, high: float) -> None:
-    """Draw the diagonal and the ideal point, and name the axes."""
+    """Draw the diagonal and the ideal point."""
     axes.plot([low, high], [low, high], color="0.35", linewidth=0.6, zorder=3, gid="diagonal")
     axes.plot(
         [1.0],
@@ -233,8 +275,12 @@ def _guides(axes: Axes, low: float, high: float) -> None:
         zorder=6,
         gid="ideal",
     )
-    axes.set_xlabel(r"$S_{ap}$, nearest positive")
-    axes.set_ylabel(r"$S_{an}$, nearest negative")
+
+
+def _name_axes(axes: Axes, result: Triplets) -> None:
+    kind = "nearest" if result.choice == "nearest" else "chosen"
+    axes.set_xlabel(rf"$S_{{ap}}$, {kind} positive")
+    axes.set_ylabel(rf"$S_{{an}}$, {kind} negative")
 
 
 def _dots(axes: Axes, result: Triplets, limits: tuple[float, float], color: str) -> None:
@@ -262,20 +308,26 @@ def _dots(axes: Axes, result: Triplets, limits: tuple[float, float], color: str)
             axes.contour(middle, middle, density.T, levels=levels, colors="black", linewidths=0.5, zorder=4)
 
 
-def _histogram(axes: Axes, result: Triplets, limits: tuple[float, float], max_count: float | None) -> None:
-    """Draw the number of dots in each bin, with logarithmic colours and their scale."""
-    counts = _counts(result, limits)
-    edges = np.linspace(*limits, _BINS + 1)
-    mesh = axes.pcolormesh(
+def _histogram(axes: Axes, result: Triplets, scale: Scale) -> None:
+    """Draw the number of dots in each bin, with logarithmic colours."""
+    edges = np.linspace(*scale.limits, _BINS + 1)
+    axes.pcolormesh(
         edges,
         edges,
-        np.ma.masked_equal(counts.T, 0),
-        norm=LogNorm(1, max(2.0, max_count or counts.max())),
+        np.ma.masked_equal(_counts(result, scale.limits).T, 0),
+        norm=LogNorm(1, scale.max_count),
         cmap=mpl.rcParams["image.cmap"],
         rasterized=True,
         zorder=2,
+        gid="histogram",
     )
-    axes.get_figure(root=True).colorbar(mesh, ax=axes, label="dots a bin", fraction=0.046)  # type: ignore[union-attr]
+
+
+def _colorbar(figure: Any, axes: Sequence[Axes]) -> None:
+    """Draw one scale of colours for all histograms among the axes, if there are any; they share theirs."""
+    meshes = [child for ax in axes for child in ax.get_children() if child.get_gid() == "histogram"]
+    if meshes:
+        figure.colorbar(meshes[0], ax=list(axes), label="dots a bin", fraction=0.03, pad=0.01)
 
 
 def _counts(result: Triplets, limits: tuple[float, float]) -> NDArray[np.float64]:

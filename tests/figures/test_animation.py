@@ -28,6 +28,7 @@ def test_gif_has_every_frame_and_the_dots_move(tmp_path):
     write_gif(tmp_path / "a.gif", frames(), fps=2)
     with Image.open(tmp_path / "a.gif") as image:
         assert (image.n_frames, image.size, image.info["loop"]) == (4, (64, 48), 0)
+        assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
         durations, places = [], []
         for number in range(4):
             image.seek(number)

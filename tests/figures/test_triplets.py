@@ -75,11 +75,15 @@ def test_many_dots_are_rasterised_under_contours(n, rasterised, contours):
 
 
 def test_more_become_a_histogram_with_shared_colours():
-    axes = plot(triplets(100_001), max_count=500)
-    (mesh,) = (child for child in axes.get_children() if type(child).__name__ == "QuadMesh")
-    assert mesh.norm.vmax == 500
-    assert mesh.get_array().sum() == 100_001
-    assert isinstance(mesh.norm, mpl.colors.LogNorm)
+    many = [Panel("a", "test", epoch, triplets(100_001 + epoch, seed=epoch)) for epoch in (0, 1)]
+    meshes = []
+    for panel, axes in zip(many, plot_strip(many).axes, strict=False):
+        meshes.append(artist(axes, "histogram"))
+        assert meshes[-1].get_array().sum() == panel.triplets.s_ap.size
+        assert isinstance(meshes[-1].norm, mpl.colors.LogNorm)
+    assert meshes[0].norm.vmax == meshes[1].norm.vmax == max(mesh.get_array().max() for mesh in meshes)
+    alone = plot(many[0].triplets)
+    assert [axes.get_ylabel() for axes in alone.figure.axes][1:] == ["dots a bin"]
 
 
 def test_limits_widen_in_steps_for_all_together():
