@@ -6,8 +6,8 @@ The same as `embedlens demo`, from Python and on the small digits, in a few seco
 from pathlib import Path
 
 from embedlens.analysis.triplets import nearest_triplets, summarise
+from embedlens.figures.panels import Panel, plot_grid
 from embedlens.figures.style import paper
-from embedlens.figures.triplets import Panel, plot_grid
 from embedlens.training.config import TrainConfig
 from embedlens.training.trainer import Trainer
 

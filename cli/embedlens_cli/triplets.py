@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.triplets import Triplets
     from embedlens.artifacts import Artifacts, Table
-    from embedlens.figures.triplets import Panel
+    from embedlens.figures.panels import Panel
     from embedlens.store import Run
 
 
@@ -146,7 +146,7 @@ def _measure(
 ) -> list[Panel]:
     """Return the triplets of one epoch, by split; what cannot be measured is told with its place."""
     from embedlens.analysis.triplets import follow_triplets, nearest_triplets
-    from embedlens.figures.triplets import Panel
+    from embedlens.figures.panels import Panel
 
     panels = []
     for split in splits:
@@ -215,7 +215,7 @@ def _stills(panels: Sequence[Panel], *, one_an_epoch: bool) -> list[list[Panel]]
 def _save_static(artifacts: Artifacts, panels: Sequence[Panel], look: _Look) -> None:
     """Write the scatter of one epoch."""
     from embedlens.artifacts import figure_writers
-    from embedlens.figures.triplets import plot_grid
+    from embedlens.figures.panels import plot_grid
 
     figure = plot_grid(panels, venue=look.venue, width=look.width)
     epochs = "+".join(f"{epoch:04d}" for epoch in sorted({panel.epoch for panel in panels}))
@@ -227,7 +227,8 @@ def _save_animation(artifacts: Artifacts, panels: Sequence[Panel], look: _Look) 
     """Write all epochs as GIF and MP4, and the key epochs as a strip."""
     from embedlens.artifacts import figure_writers
     from embedlens.figures.animation import key_epochs, render, write_gif, write_mp4
-    from embedlens.figures.triplets import frames_of, plot_grid, plot_strip, scale_of
+    from embedlens.figures.panels import frames_of, plot_grid, plot_strip
+    from embedlens.figures.triplets import scale_of
     from embedlens_cli import output
 
     scale = scale_of(panel.triplets for panel in panels)

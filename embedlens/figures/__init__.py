@@ -6,9 +6,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from embedlens.figures import animation, style, triplets
+    from embedlens.figures import animation, panels, style, triplets
 
-__all__ = ["animation", "style", "triplets"]
+__all__ = ["animation", "panels", "style", "triplets"]
 
 
 def __getattr__(name: str) -> object:

@@ -11,7 +11,8 @@ from support import blobs
 from embedlens import InputError
 from embedlens.analysis.triplets import Triplets, nearest_triplets, summarise
 from embedlens.figures import style
-from embedlens.figures.triplets import Panel, frames_of, limits_of, plot, plot_grid, plot_strip
+from embedlens.figures.panels import Panel, frames_of, plot_grid, plot_strip
+from embedlens.figures.triplets import limits_of, plot
 
 
 def triplets(n, seed=0, low=0.0):
