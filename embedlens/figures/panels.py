@@ -78,10 +78,10 @@ def plot_grid(
     places = _places(ordered, splits, columns, by_run=by_run)
     for place, panel in zip(places, ordered, strict=True):
         plot(panel.triplets, axes[place], scale=shared, color=_color(runs, panel), colorbar=False)
-        axes[place].set_title(f"{panel.run}, {panel.split}" if by_run else panel.split)
+        axes[place].set_title(_title(panel, panels))
     _tidy(axes, places)
     draw_colorbar(figure, figure.axes)
-    figure.suptitle(_heading(panels, runs))
+    figure.suptitle(_shared(panels))
     return figure
 
 
@@ -114,11 +114,20 @@ def _color(runs: Sequence[str], panel: Panel) -> str:
     return f"C{runs.index(panel.run)}"
 
 
-def _heading(panels: Sequence[Panel], runs: Sequence[str]) -> str:
-    """Return what all panels share: the epoch, and the run where there is only one."""
-    epochs = sorted({panel.epoch for panel in panels})
-    epoch = f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {', '.join(map(str, epochs))}"
-    return epoch if len(runs) > 1 else f"{runs[0]}, {epoch}"
+def _shared(panels: Sequence[Panel]) -> str:
+    """Return what all panels share of run and epoch."""
+    runs, epochs = {panel.run for panel in panels}, {panel.epoch for panel in panels}
+    parts = [*(runs if len(runs) == 1 else ()), *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)]
+    return ", ".join(parts)
+
+
+def _title(panel: Panel, panels: Sequence[Panel]) -> str:
+    """Return what tells a panel from the others: the run and the epoch where they differ, and the split."""
+    parts = [panel.run] if len({other.run for other in panels}) > 1 else []
+    parts.append(panel.split)
+    if len({other.epoch for other in panels}) > 1:
+        parts.append(f"epoch {panel.epoch}")
+    return ", ".join(parts)
 
 
 def _places(

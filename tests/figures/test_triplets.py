@@ -202,6 +202,15 @@ def test_strip_has_a_row_a_series_and_a_column_an_epoch():
     assert all(artist(axes, "numbers").get_text().startswith("R@1") for axes in figure.axes)
 
 
+def test_titles_tell_what_differs():
+    one = plot_grid(panels(1, 2))
+    assert one.get_suptitle() == "run0, epoch 0"
+    assert [axes.get_title(loc="left") for axes in one.axes] == ["split0", "split1"]
+    two = plot_grid([Panel("a", "test", 3, triplets(5)), Panel("b", "test", 8, triplets(5))])
+    assert two.get_suptitle() == ""
+    assert [axes.get_title(loc="left") for axes in two.axes] == ["a, test, epoch 3", "b, test, epoch 8"]
+
+
 def test_frames_take_the_latest_epoch_of_each_run():
     short = [Panel("a", "test", epoch, triplets(5)) for epoch in (1, 4)]
     long = [Panel("b", "test", epoch, triplets(5)) for epoch in (0, 1, 2)]
