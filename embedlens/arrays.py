@@ -33,7 +33,8 @@ def check_labels(values: ArrayLike) -> NDArray[np.int64]:
         message = "labels are empty; at least one item is needed"
         raise InputError(message)
     if labels.dtype.kind not in "iu":
-        message = f"labels are {labels.dtype}; integers are needed (number the classes 0, 1, 2, ...)"
+        kind = "text" if labels.dtype.kind in "US" else labels.dtype
+        message = f"labels are {kind}; integers are needed (number the classes 0, 1, 2, ...)"
         raise InputError(message)
     if labels.dtype.kind == "u" and int(labels.max()) > np.iinfo(np.int64).max:
         message = f"label {int(labels.max())} does not fit int64; number the classes 0, 1, 2, ..."

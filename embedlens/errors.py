@@ -16,6 +16,12 @@ class InputError(ValueError):
         return type(self)(f"{place}: {self}")
 
 
+def first_sentence(error: BaseException) -> str:
+    """Return the first sentence of another library's error, on one line."""
+    text = " ".join(str(error).split())
+    return text.split(". ")[0].rstrip(".") or type(error).__name__
+
+
 def unknown(got: object, kind: str, choices: Iterable[object]) -> InputError:
     """Return the error for a name that is not among the choices.
 

@@ -19,8 +19,9 @@ def runs_folder() -> Path:
 
 
 def choose_runs(names: Sequence[str]) -> list[Run]:
-    """Return the runs named, each a path or the name of a run in `runs_folder`; the newest where none is."""
-    return [open_run(_find(name)) for name in names] if names else [newest_run()]
+    """Return the runs named, each once; a name is a path or a run in `runs_folder`. No name: the newest."""
+    paths = {path.resolve(): path for path in map(_find, reversed(names))}
+    return [open_run(path) for path in reversed(paths.values())] if names else [newest_run()]
 
 
 def _find(name: str) -> Path:

@@ -49,7 +49,15 @@ app.command("info")(runs.info)
 app.command("scatter")(triplets.scatter)
 
 
-_WRONG_PLACE = (errno.EACCES, errno.EROFS, errno.EPERM, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
+_WRONG_PLACE = (
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EROFS,
+    errno.EPERM,
+    errno.EEXIST,
+    errno.ENOTDIR,
+    errno.EISDIR,
+)
 _INTERRUPTED = 130
 
 
@@ -64,7 +72,7 @@ def main() -> None:
             raise
         code = _explain(error)
     if code == _INTERRUPTED:
-        typer.echo("embedlens: stopped; `embedlens train --resume RUN` continues a training run", err=True)
+        typer.echo("embedlens: stopped", err=True)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -72,6 +80,8 @@ def _explain(error: BaseException) -> int:
     """Print an error as one line; return the exit status."""
     if isinstance(error, typer.TyperException):
         message, code = error.format_message(), error.exit_code
+        if "unexpected extra argument" in message and "import" in sys.argv[1:2]:
+            message += "; quote the pattern, or the shell fills in its wildcards"
     elif isinstance(error, InputError):
         message, code = str(error), 2
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

@@ -10,7 +10,7 @@ import typer
 Runs = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[RUN]...",
+        metavar="RUN",
         help="Run directories, or names of runs below ./runs ($EMBEDLENS_RUNS). Default: the newest run.",
         show_default=False,
     ),
@@ -32,7 +32,9 @@ Venue = Annotated[
         help="Size and type for: aaai, cvpr, eccv, iccv, iclr, icml, jmlr, nature, neurips or tmlr."
     ),
 ]
-Width = Annotated[str, typer.Option(help="column or full.")]
+Width = Annotated[
+    str | None, typer.Option(help="column or full.", show_default="column for one panel, else full")
+]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 

@@ -72,6 +72,11 @@ def track(steps: Sequence[T], what: str) -> Iterable[T]:
     return rich_track(steps, what, console=console, transient=True, disable=not console.is_terminal)
 
 
+def count_text(count: int, what: str) -> str:
+    """Return a number of things in words, one of them in the singular."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
 def bytes_text(size: int) -> str:
     """Return a size in the unit that suits it."""
     value, units = float(size), ("B", "KiB", "MiB", "GiB", "TiB")

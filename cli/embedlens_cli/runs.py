@@ -75,7 +75,7 @@ def _print(facts: dict[str, Any]) -> None:
     span = f"{len(epochs)} ({epochs[0]} to {epochs[-1]})" if epochs else "none yet"
     output.say(f"  method  {method or '(not told)'}")
     output.say(f"  epochs  {span}")
-    output.say(f"  dims    {facts['dim']} ({facts['dtype']})")
+    output.say(f"  dims    {facts['dim'] or 'not known yet'} ({facts['dtype']})")
     output.say(f"  disk    {output.bytes_text(facts['disk_bytes'])}")
     output.print_table(
         ("split", "items", "classes", "singletons", "R@1, last epoch"),
@@ -96,8 +96,9 @@ def import_(
     pattern: Annotated[
         str,
         typer.Argument(
+            metavar="PATTERN",
             help="Path of the embeddings (.npy, .npz, .pt, .pth) with {epoch} and {split} where they stand; "
-            "* and ? are wildcards. Quote it."
+            "* and ? are wildcards. Quote it.",
         ),
     ],
     labels: Annotated[
@@ -142,7 +143,9 @@ def import_(
         output.print_json({"figures": [], "data": [], "summary": summary})
         return
     items = ", ".join(f"{count:,} in {name}" for name, count in sizes.items())
-    output.say(f"imported {run.path}: {len(epochs)} epochs, {items}, {run.info.dim} dims")
+    output.say(
+        f"imported {run.path}: {output.count_text(len(epochs), 'epoch')}, {items}, {run.info.dim} dims"
+    )
     output.say(f"next: embedlens scatter {run.path}" + (" --animate" if len(epochs) > 1 else ""))
 
 

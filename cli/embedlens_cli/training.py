@@ -66,7 +66,7 @@ def train(
     resume: Annotated[
         Path | None,
         typer.Option(
-            metavar="RUN", help="Continue this run; only --epochs and --device may stand beside it."
+            metavar="RUN", help="Continue this run; its options stay, but for --epochs, --device and --json."
         ),
     ] = None,
     device: options.Device = "cpu",
@@ -151,12 +151,17 @@ def _train(config: TrainConfig, path: Path, *, device: str, resume: bool, as_jso
 
     trainer = Trainer(config, path, device=device, resume=resume)
     with TrainingProgress(path.name, quiet=as_json) as progress:
-        run = trainer.run(_recalls, progress.report)
+        try:
+            run = trainer.run(_recalls, progress.report)
+        except KeyboardInterrupt:
+            output.remark(f"go on with: embedlens train --resume {path}")
+            raise
     if as_json:
         summary = {"name": run.name, "path": run.path.as_posix(), "log": run.log}
         output.print_json({"figures": [], "data": [], "summary": summary})
     else:
-        output.say(f"run {run.path}: {len(run.epochs())} epochs recorded; next: embedlens scatter {run.path}")
+        count = output.count_text(len(run.epochs()), "epoch")
+        output.say(f"run {run.path}: {count} recorded; next: embedlens scatter {run.path}")
     return run
 
 

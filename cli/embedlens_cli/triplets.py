@@ -27,15 +27,23 @@ class _Look:
     suffix: str
     formats: Sequence[str]
     venue: str
-    width: str
+    width: str | None
     fps: float
+    note: str
+
+    def width_for(self, panels: Sequence[Panel]) -> str:
+        """Return the width asked for; else a column for a single panel, where the venue has columns."""
+        from embedlens.figures.style import VENUES
+
+        alone = len({(panel.run, panel.split) for panel in panels}) == 1
+        return self.width or ("column" if alone and VENUES[self.venue].column else "full")
 
     def stem_for(self, panels: Sequence[Panel], what: str) -> str:
         """Return the file name, without ending, of one figure; it carries whatever is not the default."""
         from embedlens.artifacts import stem_of
 
         splits = "+".join(dict.fromkeys(panel.split for panel in panels))
-        size = ["" if self.venue == "cvpr" else self.venue, "" if self.width == "full" else self.width]
+        size = ["" if self.venue == "cvpr" else self.venue, self.width or ""]
         return stem_of([self.prefix, splits, what, self.suffix, *size])
 
 
@@ -56,11 +64,13 @@ def scatter(
     reference_run: Annotated[
         str | None, typer.Option(help="With fixed: a name among the runs.", show_default="the first")
     ] = None,
-    reference_epoch: Annotated[str, typer.Option(help="With fixed: last, or a number.")] = "last",
+    reference_epoch: Annotated[
+        str | None, typer.Option(help="With fixed: last, or a number.", show_default="last")
+    ] = None,
     out: options.Out = None,
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
-    width: options.Width = "full",
+    width: options.Width = None,
     fps: Annotated[float, typer.Option(help="With --animate: epochs a second.", min=0.1, max=60)] = 2.0,
     device: options.Device = "cpu",
     as_json: options.Json = False,
@@ -75,7 +85,7 @@ def scatter(
     from embedlens_cli import output
 
     formats_ = check_formats(options.words(formats))
-    width_of(venue, width)
+    width_of(venue, width or "full")
     if triplets not in ("nearest", "fixed"):
         raise unknown(triplets, "kind of triplets", ("nearest", "fixed"))
     chosen = selection.choose_runs(runs or [])
@@ -83,8 +93,13 @@ def scatter(
         output.name_implied(runs, chosen)
     splits = selection.choose_splits(chosen, options.words(split))
     fixed = None
+    if triplets == "nearest" and (reference_run or reference_epoch):
+        message = (
+            "--reference-run and --reference-epoch say where fixed triplets are chosen; add --triplets fixed"
+        )
+        raise InputError(message)
     if triplets == "fixed":
-        fixed = _fix(chosen, splits, reference_run, reference_epoch, device)
+        fixed = _fix(chosen, splits, reference_run, reference_epoch or "last", device)
     asked = {run.path: selection.choose_epochs(run, epoch) for run in chosen}
     panels, statics = [], []
     with paper(venue):
@@ -94,7 +109,15 @@ def scatter(
                 panels += measured
                 statics += measured if number in asked[run.path] else []
         names = [run.name for run in chosen] if len(chosen) > 1 else []
-        look = _Look(stem_of(["scatter", *names]), fixed.stem if fixed else "", formats_, venue, width, fps)
+        look = _Look(
+            prefix=stem_of(["scatter", *names]),
+            suffix=fixed.stem if fixed else "",
+            formats=formats_,
+            venue=venue,
+            width=width,
+            fps=fps,
+            note=f"triplets of {fixed.run}, epoch {fixed.epoch}" if fixed else "",
+        )
         artifacts = Artifacts(
             figures_folder(chosen, out), output.command(), _facts(chosen, splits, fixed, device)
         )
@@ -164,7 +187,8 @@ def _measure(
 
 def _facts(runs: Sequence[Run], splits: Sequence[str], fixed: _Fixed | None, device: str) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
-    from embedlens.figures.triplets import DRAW_SEED
+    from embedlens.analysis.triplets import RIGHT_BOUNDARY, TOP_RIGHT
+    from embedlens.figures.triplets import DRAW_SEED, ENCLOSED
     from embedlens.similarity import engine_facts
 
     return {
@@ -174,6 +198,11 @@ def _facts(runs: Sequence[Run], splits: Sequence[str], fixed: _Fixed | None, dev
         "splits": list(splits),
         "triplets": "nearest" if fixed is None else "fixed",
         "reference": None if fixed is None else {"run": fixed.run, "epoch": fixed.epoch},
+        "regions": {
+            "top_right": f"S_ap > {TOP_RIGHT} and S_an > {TOP_RIGHT}",
+            "right_boundary": f"S_ap > {RIGHT_BOUNDARY}",
+        },
+        "contours_enclose": list(ENCLOSED),
         "draw_order_seed": DRAW_SEED,
         "engine": engine_facts(device),
     }
@@ -217,7 +246,7 @@ def _save_static(artifacts: Artifacts, panels: Sequence[Panel], look: _Look) -> 
     from embedlens.artifacts import figure_writers
     from embedlens.figures.panels import plot_grid
 
-    figure = plot_grid(panels, venue=look.venue, width=look.width)
+    figure = plot_grid(panels, venue=look.venue, width=look.width_for(panels), note=look.note)
     epochs = "+".join(f"{epoch:04d}" for epoch in sorted({panel.epoch for panel in panels}))
     stem = look.stem_for(panels, f"epoch-{epochs}")
     artifacts.save(stem, figure_writers(figure, look.formats), _table(panels), facts=_panel_facts(panels))
@@ -232,19 +261,21 @@ def _save_animation(artifacts: Artifacts, panels: Sequence[Panel], look: _Look) 
     from embedlens_cli import output
 
     scale = scale_of(panel.triplets for panel in panels)
-    frames = [
-        render(plot_grid(frame, venue=look.venue, width=look.width, scale=scale))
-        for frame in output.track(frames_of(panels), "drawing")
+    frames = frames_of(panels)
+    pictures = [
+        render(plot_grid(frame, venue=look.venue, width=look.width_for(panels), scale=scale, note=look.note))
+        for frame in output.track(list(frames.values()), "drawing")
     ]
     writers = {
-        "gif": lambda path: write_gif(path, frames, look.fps),
-        "mp4": lambda path: write_mp4(path, frames, look.fps),
+        "gif": lambda path: write_gif(path, pictures, look.fps),
+        "mp4": lambda path: write_mp4(path, pictures, look.fps),
     }
     facts = {**_panel_facts(panels), "frames": len(frames), "fps": look.fps}
     artifacts.save(look.stem_for(panels, "animation"), writers, _table(panels), facts=facts)
     keys = key_epochs({panel.epoch for panel in panels})
-    shown = [panel for panel in panels if panel.epoch in keys]
-    strip = plot_strip(shown, venue=look.venue, width=look.width)
+    columns = {frame: panels_ for frame, panels_ in frames.items() if frame in keys}
+    strip = plot_strip(columns, venue=look.venue, width=look.width or "full", note=look.note)
+    shown = list(dict.fromkeys(panel for column in columns.values() for panel in column))
     stem = look.stem_for(panels, "strip")
     artifacts.save(stem, figure_writers(strip, look.formats), _table(shown), facts=_panel_facts(shown))
 

@@ -14,7 +14,9 @@ from embedlens.figures.style import max_height_of, width_of
 from embedlens.figures.triplets import Scale, draw_colorbar, plot, scale_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
 
     from embedlens.analysis.triplets import Triplets
 
@@ -32,19 +34,19 @@ class Panel:
     triplets: Triplets
 
 
-def frames_of(panels: Sequence[Panel]) -> list[list[Panel]]:
-    """Return the panels of each frame of an animation; a run without that epoch stands at its latest before.
+def frames_of(panels: Sequence[Panel]) -> dict[int, list[Panel]]:
+    """Return the panels of each epoch; a run without that epoch stands at its latest before.
 
     A run that starts later stands at its first epoch.
     """
-    frames = []
+    frames = {}
     series: dict[tuple[str, str], list[Panel]] = {}
     for panel in sorted(panels, key=lambda panel: panel.epoch):
         series.setdefault((panel.run, panel.split), []).append(panel)
     for epoch in sorted({panel.epoch for panel in panels}):
-        frames.append(
-            [next((p for p in reversed(part) if p.epoch <= epoch), part[0]) for part in series.values()]
-        )
+        frames[epoch] = [
+            next((p for p in reversed(part) if p.epoch <= epoch), part[0]) for part in series.values()
+        ]
     return frames
 
 
@@ -54,6 +56,7 @@ def plot_grid(
     venue: str = "cvpr",
     width: str = "full",
     scale: Scale | None = None,
+    note: str = "",
 ) -> Figure:
     """Draw several scatters with the same axes: splits side by side, or runs side by side, a row a split.
 
@@ -65,6 +68,8 @@ def plot_grid(
         Where the figure is to be printed, see `embedlens.figures.style`.
     scale
         Limits and colours of all panels; by default what they need together.
+    note
+        What else the heading says.
     """
     runs = list(dict.fromkeys(panel.run for panel in panels))
     splits = list(dict.fromkeys(panel.split for panel in panels))
@@ -81,33 +86,53 @@ def plot_grid(
         axes[place].set_title(_title(panel, panels))
     _tidy(axes, places)
     draw_colorbar(figure, figure.axes)
-    figure.suptitle(_shared(panels))
+    figure.suptitle(", ".join(part for part in (_shared(panels), note) if part))
     return figure
 
 
-def plot_strip(panels: Sequence[Panel], *, venue: str = "cvpr", width: str = "full") -> Figure:
-    """Draw epochs from left to right, a row for each run and split: an animation on paper."""
+def plot_strip(
+    frames: Mapping[int, Sequence[Panel]], *, venue: str = "cvpr", width: str = "full", note: str = ""
+) -> Figure:
+    """Draw epochs from left to right, a row for each run and split: an animation on paper.
+
+    Parameters
+    ----------
+    frames
+        Epoch -> its panels, as `frames_of` gives them; a panel of another epoch says so.
+    venue, width
+        Where the figure is to be printed, see `embedlens.figures.style`.
+    note
+        A heading.
+    """
+    panels = [panel for column in frames.values() for panel in column]
     series = list(dict.fromkeys((panel.run, panel.split) for panel in panels))
-    epochs = sorted({panel.epoch for panel in panels})
     runs = list(dict.fromkeys(panel.run for panel in panels))
     scale = scale_of(panel.triplets for panel in panels)
-    figure, axes = _grid(len(series), len(epochs), width_of(venue, width), scale=scale, header=0.0)
+    header = 0.2 if note else 0.0
+    figure, axes = _grid(len(series), len(frames), width_of(venue, width), scale=scale, header=header)
     _limit_height(figure, venue)
-    places = []
-    for panel in panels:
-        place = series.index((panel.run, panel.split)), epochs.index(panel.epoch)
-        plot(panel.triplets, axes[place], scale=scale, color=_color(runs, panel), colorbar=False)
-        axes[place].set_title(f"epoch {panel.epoch}" if place[0] == 0 else "")
-        first, *_, last = axes[place].texts[0].get_text().splitlines()
-        axes[place].texts[0].set_text(first if place[1] else f"{first}\n{last}")
-        for axis in (axes[place].xaxis, axes[place].yaxis):
-            axis.set_major_locator(MultipleLocator(0.5))
-        places.append(place)
-    _tidy(axes, places)
+    for column, (epoch, shown) in enumerate(frames.items()):
+        for panel in shown:
+            row = series.index((panel.run, panel.split))
+            plot(panel.triplets, axes[row, column], scale=scale, color=_color(runs, panel), colorbar=False)
+            if row == 0 or panel.epoch != epoch:
+                axes[row, column].set_title(f"epoch {panel.epoch}")
+            _shorten(axes[row, column], with_n=column == 0)
+    _tidy(axes, list(np.ndindex(axes.shape)))
     draw_colorbar(figure, figure.axes)
     for row, (run, split) in enumerate(series):
         axes[row, 0].set_ylabel(f"{run}, {split}\n{axes[row, 0].get_ylabel()}")
+    if note:
+        figure.suptitle(note)
     return figure
+
+
+def _shorten(axes: Axes, *, with_n: bool) -> None:
+    """Leave of a panel's numbers and ticks what a small panel has room for."""
+    first, *_, last = axes.texts[0].get_text().replace("below diagonal", "below").splitlines()
+    axes.texts[0].set_text(f"{first}\n{last}" if with_n else first)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MultipleLocator(0.5))
 
 
 def _color(runs: Sequence[str], panel: Panel) -> str:
@@ -150,7 +175,7 @@ def _grid(rows: int, columns: int, inches: float, *, scale: Scale, header: float
     bar = _COLORBAR if scale.max_count else 0.0
     side = (inches - _MARGIN - bar - _GAP * (columns - 1)) / columns
     height = rows * side + (rows - 1) * _GAP + _MARGIN + header
-    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.02, hspace=0.02)
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.05, hspace=0.02)
     figure = Figure(figsize=(inches, height), layout=layout)
     return figure, figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
 

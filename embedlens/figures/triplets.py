@@ -27,8 +27,9 @@ HISTOGRAM_ABOVE = 100_000
 DRAW_SEED = 0
 _LOWEST, _HIGHEST, _STEP = -0.2, 1.0, 0.2
 _BINS = 150
+_STAR = "#E69F00"
 _SMOOTHING = 2.0  # bins
-_ENCLOSED = (0.9, 0.6, 0.3)  # shares of the dots inside the contours
+ENCLOSED = (0.9, 0.6, 0.3)  # shares of the dots inside the contours
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def plot(
     Axes
         The axes, with equal scales.
     """
-    axes = Figure(layout="constrained").add_subplot() if ax is None else ax
+    axes = Figure(figsize=(3.25, 3.25), layout="constrained").add_subplot() if ax is None else ax
     shared = scale or scale_of([result])
     low, high = shared.limits
     _guides(axes, low, high)
@@ -120,7 +121,7 @@ def _guides(axes: Axes, low: float, high: float) -> None:
         [0.0],
         marker="*",
         markersize=9,
-        markerfacecolor="C4",
+        markerfacecolor=_STAR,
         markeredgecolor="black",
         markeredgewidth=0.5,
         linestyle="none",
@@ -156,7 +157,7 @@ def _dots(axes: Axes, result: Triplets, limits: tuple[float, float], color: str)
         counts = _counts(result, limits)
         density = gaussian_filter(counts, _SMOOTHING)
         levels = _levels(density)
-        if len(levels) == len(_ENCLOSED):
+        if len(levels) == len(ENCLOSED):
             middle = (np.arange(_BINS) + 0.5) / _BINS * (limits[1] - limits[0]) + limits[0]
             axes.contour(middle, middle, density.T, levels=levels, colors="black", linewidths=0.5, zorder=4)
 
@@ -192,7 +193,7 @@ def _levels(density: NDArray[np.float64]) -> list[float]:
     """Return the densities above which the given shares of the dots lie, ascending, without repeats."""
     falling = np.sort(density, axis=None)[::-1]
     mass = np.cumsum(falling) / falling.sum()
-    at = np.minimum(np.searchsorted(mass, _ENCLOSED), falling.size - 1)
+    at = np.minimum(np.searchsorted(mass, ENCLOSED), falling.size - 1)
     return sorted(set(falling[at].tolist()))
 
 
@@ -200,11 +201,13 @@ def _numbers(axes: Axes, result: Triplets) -> None:
     """Write the number of dots and the share of each region into the corner above the diagonal."""
     numbers = summarise(result)
     below = "R@1" if result.choice == "nearest" else "below diagonal"
+    ties = 1.0 - numbers.below_diagonal - numbers.above_diagonal
     lines = [
         f"{below} {numbers.below_diagonal:.1%}",
         f"above diagonal {numbers.above_diagonal:.1%}",
         f"top right {numbers.top_right:.1%}",
         f"right boundary {numbers.right_boundary:.1%}",
+        *([f"on diagonal {ties:.1%}"] if ties > 5e-4 else []),
         f"n = {numbers.n:,}" + (f" ({numbers.n_singletons:,} singletons)" if numbers.n_singletons else ""),
     ]
     axes.text(
@@ -218,5 +221,5 @@ def _numbers(axes: Axes, result: Triplets) -> None:
         linespacing=1.3,
         zorder=7,
         gid="numbers",
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.0},
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.6, "pad": 0.5},
     )

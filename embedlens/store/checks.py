@@ -1,20 +1,32 @@
-"""What may be stored beside embeddings and labels: items and thumbnails; and the fingerprint of a split."""
+"""What may be recorded beside embeddings: splits, items, thumbnails, metrics; and a split's fingerprint."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+import operator
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.arrays import shape_text, to_numpy
-from embedlens.errors import InputError
+from embedlens.arrays import check_embeddings, check_labels, shape_text, to_numpy
+from embedlens.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+_SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+
+def check_split_name(name: str) -> None:
+    """Refuse a split name that could not be a folder's name."""
+    if not _SPLIT_NAME.fullmatch(name):
+        message = f"split name {name!r} cannot be a folder; use letters, digits, '_', '-' and '.'"
+        raise InputError(message)
 
 
 def check_thumbnails(values: ArrayLike, rows: int) -> NDArray[np.uint8]:
@@ -44,3 +56,61 @@ def fingerprint(labels: NDArray[np.int64], items: Mapping[str, Sequence[str]]) -
     digest = hashlib.sha256(labels.astype("<i8").tobytes())
     digest.update(json.dumps(dict(items), sort_keys=True, ensure_ascii=False).encode())
     return digest.hexdigest()
+
+
+def check_mapping(given: object, what: str, example: str) -> None:
+    """Refuse what is no dict by split."""
+    if not isinstance(given, Mapping):
+        message = f'{what} are {type(given).__name__}; a dict by split is needed, e.g. {{"test": {example}}}'
+        raise InputError(message)
+
+
+def check_epoch_number(epoch: object) -> int:
+    """Return an epoch as int; anything but a whole number raises `InputError`."""
+    try:
+        return operator.index(epoch)  # type: ignore[arg-type]
+    except TypeError as error:
+        message = f"epoch is {epoch!r}; a whole number is needed"
+        raise InputError(message) from error
+
+
+def check_metric(name: str, value: Any) -> float:
+    """Return a metric as a number; a tensor may still have its graph."""
+    try:
+        return float(value.detach() if hasattr(value, "detach") else value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        message = f"metric {name!r} is {value!r}; a number is needed"
+        raise InputError(message) from error
+
+
+def check_contents(
+    labels: Mapping[str, ArrayLike],
+    *,
+    items: Mapping[str, Mapping[str, Sequence[object]]],
+    thumbnails: Mapping[str, ArrayLike],
+    pretrained: Mapping[str, ArrayLike],
+) -> dict[str, dict[str, Any]]:
+    """Check what describes each split, all of it before a file is written."""
+    check_mapping(labels, "labels", "y")
+    if not labels:
+        message = 'labels name no split; pass e.g. labels={"test": y}'
+        raise InputError(message)
+    for given in (items, thumbnails, pretrained):
+        for split in set(given) - set(labels):
+            raise unknown(split, "split", labels)
+    contents: dict[str, dict[str, Any]] = {}
+    for split, values in labels.items():
+        check_split_name(split)
+        try:
+            checked = check_labels(values)
+            contents[split] = {"labels": checked, "items": check_items(items.get(split, {}), checked.size)}
+            if split in thumbnails:
+                contents[split]["thumbnails"] = check_thumbnails(thumbnails[split], checked.size)
+            if split in pretrained:
+                contents[split]["pretrained"] = check_embeddings(
+                    pretrained[split], rows=checked.size, dim=None, dtype="float32"
+                )
+        except InputError as error:
+            place = f"split {split!r}"
+            raise error.within(place) from error
+    return contents

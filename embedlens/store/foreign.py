@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.arrays import check_labels
-from embedlens.errors import InputError
+from embedlens.errors import InputError, first_sentence
 from embedlens.files import read_npy
 from embedlens.store.recorder import Recorder
 from embedlens.store.run import Run, open_run
@@ -153,6 +153,9 @@ def find_files(pattern: str, split: str) -> Found:
 def _compile(pattern: str) -> tuple[str, str]:
     """Return a pattern as a regular expression and as a shell wildcard."""
     text = Path(pattern).as_posix()
+    if set("{}") & set(_TOKEN.sub("", text)):
+        message = f"pattern {pattern!r} has a brace without its partner; write {{epoch}} and {{split}}"
+        raise InputError(message)
     expression, wildcard, at, seen = "", "", 0, set()
     for token in _TOKEN.finditer(text):
         literal = text[at : token.start()]
@@ -193,7 +196,7 @@ def _read_npz(file: Path, key: str | None) -> NDArray[Any]:
     except InputError:
         raise
     except Exception as error:  # a damaged archive fails anywhere in numpy's reader, with any exception
-        message = f"{file} is no readable .npz of plain arrays ({' '.join(str(error).split())})"
+        message = f"{file} is no readable .npz of plain arrays ({first_sentence(error)})"
         raise InputError(message) from error
 
 
@@ -205,8 +208,9 @@ def _read_torch(file: Path, key: str | None) -> NDArray[Any]:
             warnings.simplefilter("ignore")
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        message = f"{file} is no readable file of tensors only ({reason[:120]}); save the tensor itself"
+        message = (
+            f"{file} is no readable file of tensors only ({first_sentence(error)}); save the tensor itself"
+        )
         raise InputError(message) from error
     if isinstance(content, dict):
         content = content[_only(file, key, [str(name) for name in content])]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from embedlens.arrays import DTYPES
 from embedlens.errors import InputError
 from embedlens.files import write_text
+from embedlens.store.checks import check_split_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 FORMAT = "embedlens-run"
 VERSION = 1
 _EPOCH_FILE = re.compile(r"epoch-(\d{4,})\.npy")
-_SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,6 @@ class RunInfo:
     class_names: dict[str, str] = field(default_factory=dict)
     slices: list[list[int]] = field(default_factory=list)
     query_gallery: list[list[str]] = field(default_factory=list)
-
-
-def check_split_name(name: str) -> None:
-    """Refuse a split name that could not be a folder's name."""
-    if not _SPLIT_NAME.fullmatch(name):
-        message = f"split name {name!r} cannot be a folder; use letters, digits, '_', '-' and '.'"
-        raise InputError(message)
 
 
 def info_file(run: Path) -> Path:
@@ -119,8 +112,8 @@ def read_info(run: Path) -> RunInfo:
         message = f"{file} is not valid JSON ({error})"
         raise InputError(message) from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        found = document.get("format") if isinstance(document, dict) else type(document).__name__
-        message = f"{file} has format {found!r}; a run has format {FORMAT!r}"
+        found = document.get("format") if isinstance(document, dict) else None
+        message = f"{run} is not a run: {file} has format {found!r}, not {FORMAT!r}"
         raise InputError(message)
     if document.get("version") != VERSION:
         message = (

@@ -11,11 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedlens.arrays import DTYPES, check_embeddings, check_labels
+from embedlens.arrays import DTYPES, check_embeddings
 from embedlens.errors import InputError, unknown
 from embedlens.files import atomic_path, read_npy, remove_partial, write_npy, write_text
 from embedlens.store import format as layout
-from embedlens.store.checks import check_items, check_thumbnails, fingerprint
+from embedlens.store.checks import (
+    check_contents,
+    check_epoch_number,
+    check_mapping,
+    check_metric,
+    fingerprint,
+)
 from embedlens.store.log import epoch_of, read_log, write_log
 from embedlens.store.run import Run
 
@@ -79,7 +85,9 @@ class Recorder:
         resume: bool = False,
     ) -> None:
         self.path = Path(path)
-        contents = _check_contents(labels, items or {}, thumbnails or {}, pretrained or {})
+        contents = check_contents(
+            labels, items=items or {}, thumbnails=thumbnails or {}, pretrained=pretrained or {}
+        )
         splits = {
             split: layout.SplitInfo(given["labels"].size, fingerprint(given["labels"], given["items"]))
             for split, given in contents.items()
@@ -89,7 +97,7 @@ class Recorder:
         if resume and layout.info_file(self.path).is_file():
             self._info = self._reopen(splits, method)
             return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self._holds_something():
             message = f"{self.path} already exists; pass resume=True to continue it, or choose another name"
             raise InputError(message)
         self._info = layout.RunInfo(
@@ -123,7 +131,7 @@ class Recorder:
         metrics: Mapping[str, float] | None = None,
         overwrite: bool = False,
     ) -> None:
-        """Write the snapshots of one epoch, and its row of log.csv where there are metrics.
+        """Write the snapshots of one epoch, and its row of log.csv.
 
         Parameters
         ----------
@@ -142,7 +150,10 @@ class Recorder:
             An epoch recorded already, a split missing or unknown, rows or dims that differ from the run's,
             no floating-point numbers, NaN, infinity or a zero vector. Nothing is written then.
         """
+        epoch = check_epoch_number(epoch)
+        check_mapping(embeddings, "embeddings", "z")
         self._check_epoch(epoch, set(embeddings), overwrite=overwrite)
+        row = {name: check_metric(name, value) for name, value in (metrics or {}).items()}
         dim, arrays = self._info.dim, {}
         for split in self._info.splits:
             try:
@@ -154,8 +165,7 @@ class Recorder:
                 raise error.within(place) from error
             dim, arrays[split] = array.shape[1], array
         self._place(epoch, int(dim or 0), lambda split, target: write_npy(target, arrays[split]))
-        if metrics is not None:
-            self.log(epoch, metrics)
+        self.log(epoch, row)
 
     def link(self, epoch: int, files: Mapping[str, Path]) -> None:
         """Take ``.npy`` files as the snapshots of one epoch by hard links, without copying.
@@ -166,6 +176,9 @@ class Recorder:
         self._check_epoch(epoch, set(files), overwrite=False)
         dim = self._info.dim
         for split, file in files.items():
+            if file.suffix != ".npy":
+                message = f"{file} is no .npy file and cannot be linked; leave out --link"
+                raise InputError(message)
             array = read_npy(file)
             if array.dtype != self._info.dtype or not array.flags.c_contiguous:
                 message = (
@@ -185,7 +198,7 @@ class Recorder:
         rows[epoch] = {
             **rows.get(epoch, {}),
             "epoch": epoch,
-            **{name: float(value) for name, value in metrics.items()},
+            **{name: check_metric(name, value) for name, value in metrics.items()},
         }
         write_log(layout.log_file(self.path), rows.values())
 
@@ -199,6 +212,18 @@ class Recorder:
         kept = [row for row in rows if epoch_of(row) <= epoch]
         if len(kept) < len(rows):
             write_log(layout.log_file(self.path), kept)
+
+    def _holds_something(self) -> bool:
+        """Tell whether `path` is taken; a run without a single snapshot is not, it is begun anew."""
+        if not self.path.is_dir():
+            return self.path.exists()
+        if not layout.info_file(self.path).is_file():
+            return any(self.path.iterdir())
+        if any(self.path.rglob("epoch-*.npy")) or any(self.path.glob("*.pt")):
+            return True
+        shutil.rmtree(self.path / "splits", ignore_errors=True)
+        layout.log_file(self.path).unlink(missing_ok=True)
+        return False
 
     def _check_epoch(self, epoch: int, given: set[str], *, overwrite: bool) -> None:
         """Refuse an epoch that cannot be recorded, before anything is written."""
@@ -258,37 +283,6 @@ class Recorder:
         except BaseException:
             shutil.rmtree(self.path, ignore_errors=True)
             raise
-
-
-def _check_contents(
-    labels: Mapping[str, ArrayLike],
-    items: Mapping[str, Mapping[str, Sequence[object]]],
-    thumbnails: Mapping[str, ArrayLike],
-    pretrained: Mapping[str, ArrayLike],
-) -> dict[str, dict[str, Any]]:
-    """Check what describes each split, all of it before a file is written."""
-    if not labels:
-        message = 'labels name no split; pass e.g. labels={"test": y}'
-        raise InputError(message)
-    for given in (items, thumbnails, pretrained):
-        for split in set(given) - set(labels):
-            raise unknown(split, "split", labels)
-    contents: dict[str, dict[str, Any]] = {}
-    for split, values in labels.items():
-        layout.check_split_name(split)
-        try:
-            checked = check_labels(values)
-            contents[split] = {"labels": checked, "items": check_items(items.get(split, {}), checked.size)}
-            if split in thumbnails:
-                contents[split]["thumbnails"] = check_thumbnails(thumbnails[split], checked.size)
-            if split in pretrained:
-                contents[split]["pretrained"] = check_embeddings(
-                    pretrained[split], rows=checked.size, dim=None, dtype="float32"
-                )
-        except InputError as error:
-            place = f"split {split!r}"
-            raise error.within(place) from error
-    return contents
 
 
 def _items_csv(columns: Mapping[str, Sequence[str]]) -> str:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, first_sentence
 from embedlens.files import atomic_path
+from embedlens.store import open_run
+from embedlens.store.format import info_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +32,13 @@ def load_checkpoint(
     """Restore weights and optimizer; return the epoch they stand after, -1 where there is no checkpoint."""
     file = run / _NAME
     if not file.is_file():
+        later = [epoch for epoch in open_run(run).epochs() if epoch > 0] if info_file(run).is_file() else []
+        if later:
+            message = (
+                f"{file} is missing, but epochs up to {later[-1]} are recorded; without it the run "
+                "cannot go on, train again under another name"
+            )
+            raise InputError(message)
         return -1
     try:
         state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
@@ -37,7 +46,5 @@ def load_checkpoint(
         optimizer.load_state_dict(state["optimizer"])
         return int(state["epoch"])
     except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
-        message = (
-            f"{file} cannot be read ({' '.join(str(error).split())[:200]}); train again under another name"
-        )
+        message = f"{file} cannot be read ({first_sentence(error)}); train again under another name"
         raise InputError(message) from error

@@ -79,6 +79,7 @@ def test_import_says_what_is_next(cli, dump):
     ("pattern", "options", "parts"),
     [
         ("dump/x{epoch}.npy", [], ["matches no file"]),
+        ("dump/{epoch.npy", [], ["a brace without its partner"]),
         ("dump/{step}.npy", [], ["only {epoch} and {split} are known"]),
         ("dump/e{epoch}.npy", ["--dtype", "int8"], ["unknown dtype 'int8'", "float32, float16"]),
         ("dump/e{epoch}.npy", ["--method", "loss"], ["is not KEY=VALUE"]),
@@ -92,6 +93,11 @@ def test_imports_that_are_refused(cli, dump, pattern, options, parts):
     out = ["--labels", "dump/y.npy", "--out", "runs/mine"]
     assert_refused(cli("import", pattern, *out, *options), *parts)
     assert tree(dump) == before
+
+
+def test_a_pattern_that_the_shell_filled_in(cli, dump):
+    done = cli("import", "dump/e0.npy", "dump/e1.npy", "--labels", "dump/y.npy", "--out", "runs/mine")
+    assert_refused(done, "quote the pattern")
 
 
 def test_import_needs_labels(cli, dump):

@@ -158,6 +158,13 @@ def test_fixed_triplets_are_the_same_items_everywhere(cli, run, folder):
     assert "fixed-other-0003" in again.json["figures"][0]
 
 
+def test_one_panel_is_a_column_wide_and_a_run_named_twice_is_drawn_once(cli, run, folder):
+    done = cli("scatter", "mine", "runs/mine", "--split", "test", "--format", "png", "--json")
+    assert done.json["figures"] == ["runs/mine/figures/scatter-test-epoch-0003.png"]
+    with Image.open(done.json["figures"][0]) as image:
+        assert image.size[0] == 975
+
+
 def test_venue_and_width_set_the_size_and_stand_in_the_name(cli, run):
     done = cli("scatter", "mine", "--split", "test", "--venue", "nature", "--width", "column", "--json")
     assert done.json["figures"][0].endswith("epoch-0003-nature-column.pdf")
@@ -205,6 +212,7 @@ def _wrong(folder, name):
         (["mine", "--triplets", "fixed", "--reference-run", "x"], ["unknown reference run 'x'"]),
         (["mine", "--triplets", "fixed", "--reference-epoch", "all"], ["reference epoch"]),
         (["mine", "other", "--triplets", "fixed"], ["hold other items in split"]),
+        (["mine", "--reference-epoch", "1"], ["add --triplets fixed"]),
         (["mine", "--fps", "0"], ["--fps"]),
         (["mine", "--colour"], ["--colour"]),
         (["mine", "--device", "tpu"], ["unknown device 'tpu'", "cpu, cuda"]),

@@ -158,7 +158,7 @@ def test_float16_overflow_is_named(tmp_path, data):
         (np.zeros(60), "labels are float64"),
         (np.zeros((60, 1), int), r"shape \(60, 1\)"),
         (np.zeros(0, int), "empty"),
-        (np.array(["a"] * 60), "labels are <U1"),
+        (np.array(["a"] * 60), "labels are text"),
         (np.array([2**63] * 60, dtype=np.uint64), "does not fit int64"),
     ],
 )
@@ -265,3 +265,31 @@ def test_no_space_left_leaves_nothing_half_written(tmp_path, data, monkeypatch, 
     assert tree(tmp_path) == before
     assert not (tmp_path / "other").exists()
     assert recorder.run.epochs() == [0]
+
+
+def test_what_is_no_dict_epoch_or_number(tmp_path, data):
+    z, y = data
+    with pytest.raises(InputError, match="labels are ndarray; a dict by split is needed"):
+        Recorder(tmp_path / "run", labels=y)
+    recorder = Recorder(tmp_path / "run", labels={"test": y})
+    before = tree(tmp_path)
+    with pytest.raises(InputError, match="embeddings are ndarray; a dict by split is needed"):
+        recorder.record(0, z)
+    with pytest.raises(InputError, match="epoch is 0.5; a whole number is needed"):
+        recorder.record(0.5, {"test": z})
+    with pytest.raises(InputError, match="metric 'loss' is 'low'; a number is needed"):
+        recorder.record(0, {"test": z}, metrics={"loss": "low"})
+    assert tree(tmp_path) == before
+    recorder.record(np.int64(0), {"test": z}, metrics={"loss": torch.ones(1, requires_grad=True).sum()})
+    recorder.record(1, {"test": z})
+    assert recorder.run.log == [{"epoch": 0.0, "loss": 1.0}, {"epoch": 1.0, "loss": None}]
+
+
+def test_a_run_without_a_snapshot_is_begun_anew(tmp_path, data):
+    z, y = data
+    with pytest.raises(InputError, match="row 0 holds NaN"):
+        Recorder(tmp_path / "run", labels={"old": y}).record(0, {"old": z * np.nan})
+    Recorder(tmp_path / "run", labels={"test": y[::-1]}).record(0, {"test": z})
+    run = embedlens.open_run(tmp_path / "run")
+    assert (run.splits, run.epochs()) == (("test",), [0])
+    assert not (tmp_path / "run/splits/old").exists()

@@ -187,6 +187,12 @@ def test_what_cannot_be_resumed(whole, tmp_path):
     (tmp_path / "run/checkpoint.pt").write_bytes(b"broken")
     with pytest.raises(InputError, match=r"checkpoint.pt cannot be read"):
         train(tmp_path / "run", resumed_config(tmp_path / "run", 1), resume=True)
+    train(tmp_path / "lost", replace(SMALL, epochs=1))
+    (tmp_path / "lost/checkpoint.pt").unlink()
+    before = snapshots(tmp_path / "lost")
+    with pytest.raises(InputError, match=r"checkpoint.pt is missing, but epochs up to 1 are recorded"):
+        train(tmp_path / "lost", resumed_config(tmp_path / "lost", 2), resume=True)
+    assert snapshots(tmp_path / "lost") == before
 
 
 @pytest.mark.parametrize("loss", ["contrastive", "ephn", "n-pair-mc", "triplet"])
