@@ -133,3 +133,15 @@ def test_contributing_names_files_that_exist():
     assert len(paths) >= 5
     for path in paths:
         assert (ROOT / path).exists(), path
+
+
+def test_the_readme_s_first_lines_are_the_two_commands():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    demo = next(line for line in lines if "embedlens demo" in line)
+    tests = next(line for line in lines if line.endswith("pytest"))
+    for line in (demo, tests):
+        assert line.startswith(
+            "python3 -m venv .venv && . .venv/bin/activate && pip install -c constraints.txt "
+        )
+    assert demo.endswith("&& embedlens demo")
+    assert tests.endswith("&& pytest")
