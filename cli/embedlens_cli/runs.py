@@ -20,13 +20,12 @@ def info(runs: options.Runs = None, device: options.Device = "cpu", as_json: opt
     from embedlens_cli import output
 
     chosen = choose_runs(runs or [])
-    if not as_json:
-        output.name_implied(runs, chosen)
     labels = run_labels(chosen)
     summary = {label: _describe(run, device) for label, run in zip(labels, chosen, strict=True)}
     if as_json:
         output.print_json({"figures": [], "data": [], "summary": summary})
         return
+    output.name_implied(runs, chosen)
     for facts in summary.values():
         _print(facts)
 

@@ -24,12 +24,16 @@ class _Look:
     """How scatters are drawn and named, as the options say."""
 
     prefix: str
-    suffix: str
+    fixed: _Fixed | None
     formats: Sequence[str]
     venue: str
     width: str | None
     fps: float
-    note: str
+
+    @property
+    def note(self) -> str:
+        """What the heading says of followed triplets."""
+        return f"triplets of {self.fixed.run}, epoch {self.fixed.epoch}" if self.fixed else ""
 
     def width_for(self, panels: Sequence[Panel]) -> str:
         """Return the width asked for; else a column for a single panel, where the venue has columns."""
@@ -44,7 +48,7 @@ class _Look:
 
         splits = "+".join(dict.fromkeys(panel.split for panel in panels))
         size = ["" if self.venue == "cvpr" else self.venue, self.width or ""]
-        return stem_of([self.prefix, splits, what, self.suffix, *size])
+        return stem_of([self.prefix, splits, what, self.fixed.stem if self.fixed else "", *size])
 
 
 def scatter(
@@ -84,53 +88,33 @@ def scatter(
     from embedlens.figures.style import paper, width_of
     from embedlens_cli import output
 
-    formats_ = check_formats(options.words(formats))
+    known_formats = check_formats(options.words(formats))
     width_of(venue, width or "full")
-    if triplets not in ("nearest", "fixed"):
-        raise unknown(triplets, "kind of triplets", ("nearest", "fixed"))
     chosen = selection.choose_runs(runs or [])
-    if not as_json:
-        output.name_implied(runs, chosen)
     splits = selection.choose_splits(chosen, options.words(split))
-    fixed = None
-    if triplets == "nearest" and (reference_run or reference_epoch):
-        message = (
-            "--reference-run and --reference-epoch say where fixed triplets are chosen; add --triplets fixed"
-        )
-        raise InputError(message)
-    if triplets == "fixed":
-        fixed = _fix(chosen, splits, reference_run, reference_epoch or "last", device)
     asked = {run.path: selection.choose_epochs(run, epoch) for run in chosen}
+    fixed = _choose_fixed(triplets, chosen, splits, reference=(reference_run, reference_epoch), device=device)
     panels, statics = [], []
+    for label, run in zip(selection.run_labels(chosen), chosen, strict=True):
+        for number in run.epochs() if animate else asked[run.path]:
+            measured = _measure(label, run, number, splits, fixed, device)
+            panels += measured
+            statics += measured if number in asked[run.path] else []
+    names = [run.name for run in chosen] if len(chosen) > 1 else []
+    prefix, facts = stem_of(["scatter", *names]), _facts(chosen, splits, fixed, device)
+    look = _Look(prefix=prefix, fixed=fixed, formats=known_formats, venue=venue, width=width, fps=fps)
+    artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=_summary(panels))
     with paper(venue):
-        for label, run in zip(selection.run_labels(chosen), chosen, strict=True):
-            for number in run.epochs() if animate else asked[run.path]:
-                measured = _measure(label, run, number, splits, fixed, device)
-                panels += measured
-                statics += measured if number in asked[run.path] else []
-        names = [run.name for run in chosen] if len(chosen) > 1 else []
-        look = _Look(
-            prefix=stem_of(["scatter", *names]),
-            suffix=fixed.stem if fixed else "",
-            formats=formats_,
-            venue=venue,
-            width=width,
-            fps=fps,
-            note=f"triplets of {fixed.run}, epoch {fixed.epoch}" if fixed else "",
-        )
-        artifacts = Artifacts(
-            figures_folder(chosen, out), output.command(), _facts(chosen, splits, fixed, device)
-        )
         for still in _stills(statics, one_an_epoch=epoch == "all"):
             _save_static(artifacts, still, look)
         if animate:
             _save_animation(artifacts, panels, look)
-    artifacts.summary = _summary(panels)
     if as_json:
         output.print_json(artifacts.answer())
-    else:
-        _print_summary(panels)
-        output.print_files(artifacts)
+        return
+    output.name_implied(runs, chosen)
+    _print_summary(panels)
+    output.print_files(artifacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +131,32 @@ class _Fixed:
         return f"fixed-{self.run}-{self.epoch:04d}"
 
 
-def _fix(runs: Sequence[Run], splits: Sequence[str], run_name: str | None, epoch: str, device: str) -> _Fixed:
-    """Choose the triplets that are followed in every epoch and run."""
+def _choose_fixed(
+    kind: str,
+    runs: Sequence[Run],
+    splits: Sequence[str],
+    *,
+    reference: tuple[str | None, str | None],
+    device: str,
+) -> _Fixed | None:
+    """Choose the triplets that are followed in every epoch and run; None where each has its own nearest."""
     from embedlens import selection
 
+    run_name, epoch = reference
+    if kind not in ("nearest", "fixed"):
+        raise unknown(kind, "kind of triplets", ("nearest", "fixed"))
+    if kind == "nearest":
+        if run_name or epoch:
+            message = "--reference-run and --reference-epoch are for fixed triplets; add --triplets fixed"
+            raise InputError(message)
+        return None
     labels = selection.run_labels(runs)
     if run_name is not None and run_name not in labels:
         raise unknown(run_name, "reference run", labels)
     run = runs[0 if run_name is None else labels.index(run_name)]
     if epoch == "all":
         raise unknown(epoch, "reference epoch", ("last", "a number"))
-    (number,) = selection.choose_epochs(run, epoch)
+    (number,) = selection.choose_epochs(run, epoch or "last")
     for split in splits:
         selection.check_same_items(runs, split)
     panels = _measure(run.name, run, number, splits, None, device)

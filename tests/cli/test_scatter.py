@@ -242,5 +242,9 @@ def test_runs_that_are_wrong(cli, folder, name, parts):
     assert not (folder / "runs/wrong/figures").exists()
 
 
+def test_an_implied_run_is_not_named_beside_an_error(cli, run):
+    assert_refused(cli("scatter", "--epoch", "9"), "run 'mine': unknown epoch '9'")
+
+
 def test_no_run_at_all(cli):
     assert_refused(cli("scatter"), "no run with a snapshot in runs", "embedlens train")
