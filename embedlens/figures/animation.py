@@ -45,17 +45,19 @@ def write_gif(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
     a frame must bear its epoch.
     """
     last = Image.fromarray(frames[-1]).quantize(_COLOURS, method=Image.Quantize.MEDIANCUT)
-    last.putpalette(_keep_white(last.getpalette() or []))
     images = [Image.fromarray(frame).quantize(palette=last, dither=Image.Dither.NONE) for frame in frames]
+    for image, frame in zip(images, frames, strict=True):
+        image.putpalette(_with_background(image, frame))
     durations = [round(1000 / fps)] * len(images)
     durations[-1] = round(_HOLD * durations[-1])
     images[0].save(path, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0)
 
 
-def _keep_white(palette: list[int]) -> list[int]:
-    """Return the palette with its lightest colour made white: averaging greys the background."""
-    lightest = 3 * max(range(len(palette) // 3), key=lambda entry: sum(palette[3 * entry : 3 * entry + 3]))
-    return [*palette[:lightest], 255, 255, 255, *palette[lightest + 3 :]]
+def _with_background(image: Image.Image, frame: NDArray[np.uint8]) -> list[int]:
+    """Return the palette with the background, as the corner has it, in its own colour; averaging greys it."""
+    palette = image.getpalette() or []
+    entry = 3 * int(np.asarray(image)[0, 0])
+    return [*palette[:entry], *frame[0, 0].tolist(), *palette[entry + 3 :]]
 
 
 def write_mp4(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> None:
