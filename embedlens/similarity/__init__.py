@@ -1,6 +1,7 @@
 """The engine: exact cosine similarities of all pairs, without ever holding the matrix."""
 
-from embedlens.similarity.engine import Nearest, engine_facts, nearest
+from embedlens.similarity.engine import Nearest, Survey, engine_facts, nearest, survey
+from embedlens.similarity.exact import Neighbours
 from embedlens.similarity.rows import pair_similarity
 
-__all__ = ["Nearest", "engine_facts", "nearest", "pair_similarity"]
+__all__ = ["Nearest", "Neighbours", "Survey", "engine_facts", "nearest", "pair_similarity", "survey"]

@@ -1,9 +1,9 @@
-"""Nearest positive and nearest negative of every row: screen fast, then settle exactly.
+"""The engine: one pass over tiles of the similarity matrix answers all that is asked of it, exactly.
 
-The similarity matrix is streamed in strips of a few rows. A strip is computed in float32, whose rounding
-has a known bound; every entry within twice the bound of its row's best may be the best and is settled by
-the float64 dot product of `embedlens.similarity.rows`. Rows that the bound leaves too undecided (a
-collapsed space) are screened once more in float64 first.
+Screen, then settle: tiles are computed in a fast floating type with a known rounding bound (`screen`), consumers
+keep of each tile what may still matter (`negatives`, `ranks`), and what the bound leaves undecided is
+computed in float32, and at last by one float64 dot product of fixed order (`rows`). Rows that stay too
+crowded for that are compared in float64 throughout (`exact`).
 """
 
 from __future__ import annotations
@@ -15,26 +15,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from embedlens.arrays import check_labels
-from embedlens.similarity.rows import Rows
+from embedlens.devices import check_device
+from embedlens.similarity import selection
+from embedlens.similarity.exact import SETTLED, Neighbours, empty_neighbours, exact_neighbours
+from embedlens.similarity.machine import cpu_name, screen_dtype
+from embedlens.similarity.negatives import GroupMaxima, Top
+from embedlens.similarity.pairing import Pairing
+from embedlens.similarity.positives import most_similar_positives
+from embedlens.similarity.ranks import RankCounts, certified_ranks
+from embedlens.similarity.screen import Screen
+from embedlens.similarity.workers import in_parallel, spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-_STRIP_VALUES = 1 << 23
-_CROWDED_STRIP_VALUES = 1 << 21
-_MANY_CANDIDATES = 32
-_UNIT_ROUNDOFF = {torch.float32: 2.0**-24, torch.float64: 2.0**-53}
-
-Pairs = tuple[torch.Tensor, torch.Tensor]  # row numbers, column numbers
-Near = tuple[torch.Tensor, int]  # a mask over columns, and the number of its first column
+_SHALLOW = SETTLED
+_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Nearest:
-    """For every row its most similar row of one kind; of equals, the one with the lowest number.
+    """For every query its most similar gallery row of one kind; of equals, the one with the lowest number.
 
     Attributes
     ----------
@@ -48,8 +51,130 @@ class Nearest:
     similarity: NDArray[np.float64]
 
 
-def nearest(z: ArrayLike, y: ArrayLike, *, device: str = "cpu") -> tuple[Nearest, Nearest]:
-    """Return every row's nearest positive and nearest negative by cosine similarity.
+class Survey:
+    """What one pass over the similarities found; made by `survey`.
+
+    Attributes
+    ----------
+    positive, negative
+        `Nearest` of every query.
+    rank
+        int64 [N]: number of negatives at least as similar as the nearest positive, -1 without a positive. Exact
+        below the depth of the survey; beyond, on the right side of every cutoff.
+    n_positives
+        int64 [N]: gallery rows of the query's class, without itself.
+    """
+
+    def __init__(
+        self, pairing: Pairing, tops: tuple[Top, Top], rank: NDArray[np.int64], depth: NDArray[np.int64]
+    ) -> None:
+        self._pairing, self._tops, self._depth = pairing, tops, depth
+        self.positive, self.negative = (self._nearest(top) for top in tops)
+        self.rank = self._as_given(rank)
+        self.n_positives = self._as_given(pairing.positives)
+
+    def neighbours(self) -> Iterator[Neighbours]:
+        """Yield the neighbours of every query to its depth, best first, some rows at a time, in any order.
+
+        On ties negatives come first, then lower row numbers. Similarities of neighbours beyond the 64th are
+        those of float64 products, within 1e-12 of the settled ones.
+        """
+        positive, negative = self._tops
+        deep = (self._depth > _SHALLOW) | positive.open | negative.open
+        shallow = np.flatnonzero(~deep & (self._depth > 0))
+        for part in spans(shallow.size, _ROWS):
+            rows = shallow[part]
+            yield self._renumbered(self._merged(rows))
+        rows = np.flatnonzero(deep & (self._depth > 0))
+        for found in exact_neighbours(self._pairing, rows, self._depth[rows], kind="all"):
+            yield self._renumbered(found)
+
+    def _merged(self, rows: NDArray[np.int64]) -> Neighbours:
+        positive, negative = self._tops
+        found = empty_neighbours(rows, int(self._depth[rows].max()))
+        for at, row in enumerate(rows):
+            k = self._depth[row]
+            selection.merge(
+                (positive.index[row], positive.similarity[row]),
+                (negative.index[row], negative.similarity[row]),
+                (found.index[at, :k], found.similarity[at, :k], found.positive[at, :k]),
+            )
+        return found
+
+    def _renumbered(self, found: Neighbours) -> Neighbours:
+        rows = self._pairing.query_order[found.rows]
+        return Neighbours(rows, found.index, found.similarity, found.positive)
+
+    def _nearest(self, top: Top) -> Nearest:
+        return Nearest(self._as_given(top.index[:, 0]), self._as_given(top.similarity[:, 0]))
+
+    def _as_given(self, values: NDArray[np.generic]) -> NDArray[np.generic]:  # type: ignore[no-untyped-def]
+        """Return values in the order in which the caller gave the queries."""
+        result = np.empty_like(values)
+        result[self._pairing.query_order] = values
+        return result
+
+
+def survey(
+    z: ArrayLike,
+    y: ArrayLike,
+    *,
+    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    depth: int | NDArray[np.int64] = 1,
+    cutoffs: Sequence[int] = (),
+    device: str = "cpu",
+    dtype: torch.dtype | None = None,
+) -> Survey:
+    """Compare every query with every gallery row, in one pass and bounded memory.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], any floating type, not necessarily normalised.
+    y
+        Integer labels [N].
+    gallery
+        Embeddings [M, D] and labels [M]; without it every row is compared with all others.
+    depth
+        How many neighbours of each query are wanted, a number or int64 [N]; at least 1.
+    cutoffs
+        The K for which rank < K must be decided.
+    device
+        Torch device that screens; the answer does not depend on it.
+    dtype
+        Floating type that screens; by default what the machine is fastest in.
+
+    Raises
+    ------
+    InputError
+        Shapes that do not fit, NaN, infinity, a zero vector, or a device that is not there.
+    """
+    check_device(device)
+    pairing = Pairing(z, y, gallery)
+    wanted = np.broadcast_to(np.maximum(depth, 1), len(pairing.queries)).astype(np.int64)
+    wanted = np.minimum(wanted[pairing.query_order], pairing.positives + pairing.negatives)
+    shallow = np.where(wanted <= _SHALLOW, wanted, 1)
+    with _full_precision():
+        screen = Screen(pairing, dtype or screen_dtype(device), device)
+        positive = most_similar_positives(screen, shallow)
+        _close(pairing, positive, shallow, "positive")
+        counts = RankCounts(screen, positive.similarity[:, 0]) if cutoffs else None
+        negative = _most_similar_negatives(screen, shallow, counts)
+        _close(pairing, negative, shallow, "negative")
+        known = _known_ranks(positive, negative, shallow)
+        rank = known if counts is None else certified_ranks(counts, known, cutoffs)
+    rank[pairing.positives == 0] = -1
+    return Survey(pairing, (positive, negative), rank, wanted)
+
+
+def nearest(
+    z: ArrayLike,
+    y: ArrayLike,
+    *,
+    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    device: str = "cpu",
+) -> tuple[Nearest, Nearest]:
+    """Return every query's nearest positive and nearest negative by cosine similarity.
 
     The positive is the most similar other row of the same label, the negative the most similar row of
     another label. Needs a few hundred MB beyond the embeddings, whatever N.
@@ -60,133 +185,77 @@ def nearest(z: ArrayLike, y: ArrayLike, *, device: str = "cpu") -> tuple[Nearest
         Embeddings [N, D], any floating type, not necessarily normalised.
     y
         Integer labels [N].
+    gallery
+        Embeddings [M, D] and labels [M] to search; without it every row is compared with all others.
     device
-        Torch device that computes; the answer does not depend on it.
+        Torch device that screens; the answer does not depend on it.
 
     Returns
     -------
     positive, negative
-        Rows in the order of `z`.
+        In the order of `z`; indices are rows of the gallery.
 
     Raises
     ------
     InputError
         Shapes that do not fit, NaN, infinity or a zero vector.
     """
-    labels = check_labels(y)
-    order = np.argsort(labels, kind="stable")
-    rows = Rows(z, device, order)
-    screen = _Screen(rows, labels[order])
-    original = torch.from_numpy(order).to(device)
-    found: tuple[list[Pairs], list[Pairs]] = ([], [])
-    with _full_precision():
-        for strip in torch.split(torch.arange(len(rows), device=device), _strip_rows(rows, _STRIP_VALUES)):
-            for candidates in screen.candidates(strip):
-                for kind, pairs in zip(found, candidates, strict=True):
-                    kind.append(_best(rows, pairs, original))
-    positive, negative = (_collect(kind, labels.size) for kind in found)
-    return positive, negative
-
-
-def _strip_rows(rows: Rows, values: int) -> int:
-    """Return how many rows a strip of about so many values has."""
-    return max(1, values // len(rows))
+    found = survey(z, y, gallery=gallery, device=device)
+    return found.positive, found.negative
 
 
 def engine_facts(device: str) -> dict[str, str]:
     """Return how similarities are computed on a device, for the sidecar of a figure."""
-    return {"device": device, "screen": "float32, crowded rows float64", "settle": "float64, fixed order"}
+    screened = str(screen_dtype(device)).removeprefix("torch.")
+    return {
+        "device": device,
+        "processor": cpu_name(),
+        "screen": f"{screened}, then float32; crowded rows float64",
+        "settle": "float64, fixed order",
+    }
 
 
-class _Screen:
-    """Computes strips of similarities of class-sorted rows, and which entries may be a row's best."""
-
-    def __init__(self, rows: Rows, sorted_labels: NDArray[np.int64]) -> None:
-        self._rows = rows
-        self._units: dict[torch.dtype, torch.Tensor] = {}
-        _, first, counts = np.unique(sorted_labels, return_index=True, return_counts=True)
-        device = rows.raw.device
-        self._start = torch.from_numpy(np.repeat(first, counts)).to(device)
-        self._end = torch.from_numpy(np.repeat(first + counts, counts)).to(device)
-
-    def candidates(self, strip: torch.Tensor) -> Iterator[tuple[Pairs, Pairs]]:
-        """Yield the (row, column) pairs to settle for the rows of `strip`: positives, negatives."""
-        near = self._screen(strip, torch.float32)
-        if max(int(mask.count_nonzero()) for mask, _ in near) <= _MANY_CANDIDATES * len(strip):
-            yield _pairs(near[0], strip), _pairs(near[1], strip)
-            return
-        crowded = torch.zeros_like(strip, dtype=torch.bool)
-        for mask, _ in near:
-            crowded |= mask.count_nonzero(dim=1) > _MANY_CANDIDATES
-        calm = [(mask[~crowded], first) for mask, first in near]
-        yield _pairs(calm[0], strip[~crowded]), _pairs(calm[1], strip[~crowded])
-        for part in torch.split(strip[crowded], _strip_rows(self._rows, _CROWDED_STRIP_VALUES)):
-            near = self._screen(part, torch.float64)
-            yield _pairs(near[0], part), _pairs(near[1], part)
-
-    def _screen(self, strip: torch.Tensor, dtype: torch.dtype) -> tuple[Near, Near]:
-        """Mark the near-best entries. Same-class columns are one range, so only there masks are needed."""
-        unit = self._unit(dtype)
-        similarity = unit[strip] @ unit.T
-        start, end = self._start[strip, None], self._end[strip, None]
-        low, high = int(start.min()), int(end.max())
-        columns = torch.arange(low, high, device=strip.device)
-        same = (columns >= start) & (columns < end)
-        block = similarity[:, low:high]
-        positives = block.masked_fill(~same | (columns == strip[:, None]), -torch.inf)
-        block.masked_fill_(same, -torch.inf)
-        slack = _slack(self._rows.dim, dtype)
-        return (_near_best(positives, slack), low), (_near_best(similarity, slack), 0)
-
-    def _unit(self, dtype: torch.dtype) -> torch.Tensor:
-        if dtype not in self._units:
-            self._units[dtype] = self._rows.unit(dtype)
-        return self._units[dtype]
+def _most_similar_negatives(screen: Screen, depth: NDArray[np.int64], counts: RankCounts | None) -> Top:
+    """Sweep all tiles, a band of rows at a time; return the most similar negatives of every query."""
+    wanted = np.minimum(depth, screen.pairing.negatives)
+    group, bands = screen.plan()
+    tops = []
+    for band in bands:
+        maxima = GroupMaxima(screen, band, group)
+        screen.sweep(band, [maxima] if counts is None else [maxima, counts])
+        tops.append(maxima.most_similar(wanted[band]))
+    k = max(top.index.shape[1] for top in tops)
+    return Top(
+        np.concatenate([_widened(top.index, k, -1) for top in tops]),
+        np.concatenate([_widened(top.similarity, k, np.nan) for top in tops]),
+        np.concatenate([top.open for top in tops]),
+    )
 
 
-def _slack(dim: int, dtype: torch.dtype) -> float:
-    """Return how far below its row's best an entry may be screened and still be settled as the best.
-
-    A sum of D products of unit rows, in any order, is off by D + 2 unit roundoffs at most (Higham, "Accuracy
-    and stability of numerical algorithms", section 3.1, and Cauchy-Schwarz); the settled value by 64 of
-    float64 (the halving sum has 2 + log2 D). Both entries compared may be off.
-    """
-    return 2 * 1.01 * ((dim + 2) * _UNIT_ROUNDOFF[dtype] + 64 * _UNIT_ROUNDOFF[torch.float64])
+def _widened(values: NDArray[np.generic], k: int, fill: float) -> NDArray[np.generic]:  # type: ignore[no-untyped-def]
+    """Return [n, k] with the missing columns filled."""
+    return np.pad(values, ((0, 0), (0, k - values.shape[1])), constant_values=fill)
 
 
-def _near_best(similarity: torch.Tensor, slack: float) -> torch.Tensor:
-    """Mark the entries that lie within `slack` of the best of their row; none of a row that is all masked."""
-    threshold = similarity.amax(dim=1) - slack
-    threshold = torch.where(threshold == -torch.inf, torch.inf, threshold)
-    return similarity >= threshold[:, None]
+def _close(pairing: Pairing, top: Top, depth: NDArray[np.int64], kind: str) -> None:
+    """Decide the rows that were too crowded, from float64 similarities."""
+    rows = np.flatnonzero(top.open)
+    if not rows.size:
+        return
+    wanted = np.minimum(depth, pairing.positives if kind == "positive" else pairing.negatives)[rows]
+    for found in exact_neighbours(pairing, rows, wanted, kind=kind):  # type: ignore[arg-type]
+        k = found.index.shape[1]
+        top.index[found.rows, :k] = found.index
+        top.similarity[found.rows, :k] = found.similarity
+    top.open[rows] = False
 
 
-def _pairs(near: Near, strip: torch.Tensor) -> Pairs:
-    """Return the marked entries of the rows of `strip` as pairs of row numbers."""
-    mask, first = near
-    at, column = mask.nonzero(as_tuple=True)
-    return strip[at], column + first
-
-
-def _best(rows: Rows, pairs: Pairs, order: torch.Tensor) -> Pairs:
-    """Settle the pairs; return, by row, the numbers of the best pairs and their similarities.
-
-    The first tensor is int64 [n, 2]: row and column, in the numbering of the caller of `nearest`.
-    """
-    row, column = order[pairs[0]].cpu().numpy(), order[pairs[1]].cpu().numpy()
-    value = rows.settle(*pairs).cpu().numpy()
-    ranked = np.lexsort((column, -value, row))
-    best = ranked[np.diff(row[ranked], prepend=-1) != 0]
-    return torch.from_numpy(np.stack([row[best], column[best]], axis=1)), torch.from_numpy(value[best])
-
-
-def _collect(parts: list[Pairs], n: int) -> Nearest:
-    """Put the best pairs of all strips into arrays over all rows."""
-    result = Nearest(np.full(n, -1, dtype=np.int64), np.full(n, np.nan))
-    for numbers, value in parts:
-        result.index[numbers[:, 0].numpy()] = numbers[:, 1].numpy()
-        result.similarity[numbers[:, 0].numpy()] = value.numpy()
-    return result
+def _known_ranks(positive: Top, negative: Top, depth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the ranks that the most similar negatives tell; -1 where the rank is at least their number."""
+    ahead = (negative.similarity >= positive.similarity[:, :1]).sum(axis=1)
+    listed = (negative.index >= 0).sum(axis=1)
+    all_listed = listed < depth
+    return np.where((ahead < listed) | all_listed, ahead, -1)
 
 
 @contextmanager

@@ -1,0 +1,148 @@
+"""Rows that screening cannot decide cheaply: strips of float64 similarities, settled where those tie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+
+from embedlens.similarity import kernels
+from embedlens.similarity.rows import SETTLED_ERROR
+from embedlens.similarity.workers import in_parallel, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from embedlens.similarity.pairing import Pairing
+    from embedlens.similarity.selection import Sides
+
+_STRIP_VALUES = 1 << 23
+_KEPT_VALUES = 1 << 25
+SETTLED = 64
+"""Neighbours to this depth come with settled similarities."""
+
+Kind = Literal["positive", "negative", "all"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbours:
+    """The most similar gallery rows of some queries, best first; -1, NaN and False where there are no more.
+
+    Attributes
+    ----------
+    rows
+        int64 [n]: the queries, as rows of the pairing.
+    index
+        int64 [n, k]: gallery rows, as the caller numbers them.
+    similarity
+        float64 [n, k].
+    positive
+        bool [n, k]: whether the neighbour has the query's label.
+    """
+
+    rows: NDArray[np.int64]
+    index: NDArray[np.int64]
+    similarity: NDArray[np.float64]
+    positive: NDArray[np.bool_]
+
+
+def empty_neighbours(rows: NDArray[np.int64], k: int) -> Neighbours:
+    """Return neighbours to be filled in."""
+    shape = (rows.size, k)
+    return Neighbours(rows, np.full(shape, -1), np.full(shape, np.nan), np.zeros(shape, np.bool_))
+
+
+def slack64(dim: int) -> float:
+    """Return how far apart two float64 products may be whose settled values are equal or in other order."""
+    return 2 * (1.01 * (2 * dim + 8) * 2.0**-53 + SETTLED_ERROR)
+
+
+def strips(
+    pairing: Pairing, rows: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield (some of the rows, their float64 similarities to the gallery [n, M]), in bounded memory."""
+    gallery, queries = pairing.gallery, pairing.queries
+    size = len(gallery)
+    step = max(1, _STRIP_VALUES // size)
+    parts = spans(size, max(1, _STRIP_VALUES // gallery.dim))
+    kept = [gallery.unit(part) for part in parts] if gallery.dim * size <= _KEPT_VALUES else None
+    buffer = torch.empty(min(step, rows.size) * size, dtype=torch.float64)
+    for start in range(0, rows.size, step):
+        some = rows[start : start + step]
+        left = torch.from_numpy(queries.raw[some].astype(np.float64) / queries.norm[some, None])
+        strip = buffer[: some.size * size].view(some.size, size)
+        for number, part in enumerate(parts):
+            right = kept[number] if kept is not None else gallery.unit(part)
+            strip[:, part] = left @ torch.from_numpy(right).T
+        yield some, strip.numpy()
+
+
+def exact_neighbours(
+    pairing: Pairing,
+    rows: NDArray[np.int64],
+    depth: NDArray[np.int64],
+    *,
+    kind: Kind,
+) -> Iterator[Neighbours]:
+    """Yield the depth[i] most similar gallery rows of one kind for the given rows, a strip at a time."""
+    done = 0
+    for some, strip in strips(pairing, rows):
+        wanted = depth[done : done + some.size]
+        done += some.size
+        found = empty_neighbours(some, int(wanted.max(initial=1)))
+
+        in_parallel(partial(_choose, pairing, found, strip, (wanted, kind)), range(some.size))
+        yield found
+
+
+def _choose(
+    pairing: Pairing,
+    found: Neighbours,
+    strip: NDArray[np.float64],
+    asked: tuple[NDArray[np.int64], Kind],
+    at: int,
+) -> None:
+    """Fill in the neighbours of one row from its float64 similarities, which are overwritten."""
+    values, row, k = strip[at], int(found.rows[at]), int(asked[0][at])
+    first, last = int(pairing.first[row]), int(pairing.last[row])
+    if asked[1] == "negative":
+        values[first:last] = -np.inf
+    elif asked[1] == "positive":
+        values[:first] = values[last:] = -np.inf
+    if pairing.one_set:
+        values[row] = -np.inf
+    if k == 0:
+        return
+    slack = slack64(pairing.queries.dim)
+    kth = np.partition(values, values.size - k)[values.size - k]
+    near = np.flatnonzero(values >= kth - slack)
+    near = near[np.argsort(-values[near])]
+    value, gap = values[near], -np.diff(values[near])
+    run = np.cumsum(np.concatenate([[0], gap > slack]))
+    tied = np.concatenate([[False], gap <= slack]) | np.concatenate([gap <= slack, [False]])
+    if k <= SETTLED:
+        tied[:] = True
+    value[tied] = _settle(pairing, row, near[tied])
+    positive = (near >= first) & (near < last)
+    best = np.lexsort((pairing.gallery_order[near], positive, -value, run))[:k]
+    found.index[at, :k] = pairing.gallery_order[near[best]]
+    found.similarity[at, :k], found.positive[at, :k] = value[best], positive[best]
+
+
+def _settle(pairing: Pairing, row: int, columns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the settled similarities of one query to some gallery rows."""
+    raw_q, norm_q, raw_g, norm_g, _ = sides_of(pairing)
+    out = np.empty(columns.size)
+    kernels.settle_pairs(raw_q, norm_q, raw_g, norm_g, np.full(columns.size, row), columns, out)
+    return out
+
+
+def sides_of(pairing: Pairing) -> Sides:
+    """Return what compiled loops need to settle pairs."""
+    queries, gallery = pairing.queries, pairing.gallery
+    return queries.raw, queries.norm, gallery.raw, gallery.norm, pairing.gallery_order

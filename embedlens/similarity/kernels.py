@@ -1,0 +1,185 @@
+"""Loops over rows of numbers: normalising, the settling dot product, and the reductions of a tile.
+
+A tile of screened similarities arrives as integers, the bits of its floating-point numbers: among
+non-negative numbers the order is the same, and the loops become plain integer loops. Negative numbers have
+negative bits, and count as 0 everywhere here; whoever reads 0 knows no more than "not positive".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.similarity.jit import compiled, compiled_loosely
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bits = NDArray[np.signedinteger[Any]]
+
+
+@compiled
+def sum_by_halves(products: NDArray[np.float64]) -> float:
+    """Return the sum of [D] in the fixed order: the right half is added to the left; overwrites it."""
+    width = products.size
+    while width > 1:
+        half = (width + 1) // 2
+        for d in range(width - half):
+            products[d] += products[half + d]
+        width = half
+    return products[0]
+
+
+@compiled
+def squares(raw: NDArray[Any], out: NDArray[np.float64]) -> None:
+    """Write the squared norm of every row."""
+    products = np.empty(raw.shape[1])
+    for i in range(raw.shape[0]):
+        row = raw[i]
+        for d in range(row.size):
+            value = np.float64(row[d])
+            products[d] = value * value
+        out[i] = sum_by_halves(products)
+
+
+@compiled
+def settled(
+    a: NDArray[Any], norm_a: float, b: NDArray[Any], norm_b: float, products: NDArray[np.float64]
+) -> float:
+    """Return the cosine similarity of two rows: float64, in one fixed order, in [-1, 1]."""
+    for d in range(a.size):
+        products[d] = (np.float64(a[d]) / norm_a) * (np.float64(b[d]) / norm_b)
+    return min(1.0, max(-1.0, sum_by_halves(products)))
+
+
+@compiled
+def settle_pairs(
+    raw_a: NDArray[Any],
+    norm_a: NDArray[np.float64],
+    raw_b: NDArray[Any],
+    norm_b: NDArray[np.float64],
+    a: NDArray[np.int64],
+    b: NDArray[np.int64],
+    out: NDArray[np.float64],
+) -> None:
+    """Write the settled similarity of the pairs (a[p], b[p])."""
+    products = np.empty(raw_a.shape[1])
+    for p in range(a.size):
+        i, j = a[p], b[p]
+        out[p] = settled(raw_a[i], norm_a[i], raw_b[j], norm_b[j], products)
+
+
+@compiled
+def normalise(
+    raw: NDArray[Any],
+    norm: NDArray[np.float64],
+    unit: NDArray[np.float32],
+    half: NDArray[np.uint16],
+    error: NDArray[np.float64],
+) -> None:
+    """Write unit rows in float32 and, unless `half` is empty, as bits of bfloat16; and how far off they are.
+
+    `error` [N] is the norm of what rounding took from the row, of bfloat16 where that is asked for.
+    """
+    one = np.empty(1, np.float32)
+    bits = one.view(np.uint32)
+    back = np.empty(1, np.uint32)
+    rounded = back.view(np.float32)
+    for i in range(raw.shape[0]):
+        total = 0.0
+        for d in range(raw.shape[1]):
+            value = np.float64(raw[i, d]) / norm[i]
+            one[0] = np.float32(value)
+            unit[i, d] = one[0]
+            if half.size:
+                top = (
+                    bits[0] + np.uint32(0x7FFF) + ((bits[0] >> np.uint32(16)) & np.uint32(1))
+                ) >> np.uint32(16)
+                half[i, d] = np.uint16(top)
+                back[0] = np.uint32(top) << np.uint32(16)
+                gap = value - np.float64(rounded[0])
+            else:
+                gap = value - np.float64(one[0])
+            total += gap * gap
+        error[i] = np.sqrt(total) * (1 + 1e-9)
+
+
+@compiled
+def hide(block: Bits, first: NDArray[np.int64], last: NDArray[np.int64], column: int) -> None:
+    """Set same-class entries of a tile to 0: for row i the columns first[i] to last[i], counted from `column`."""
+    for i in range(block.shape[0]):
+        low = max(first[i] - column, 0)
+        high = min(last[i] - column, block.shape[1])
+        for j in range(low, high):
+            block[i, j] = 0
+
+
+@compiled
+def group_maxima(block: Bits, group: int, by_row: Bits, by_column: Bits) -> None:
+    """Write the maxima of groups of columns for every row, and of groups of rows for every column.
+
+    `by_row` is [groups of columns, rows]; `by_column` is [groups of rows, columns], or has no rows where
+    the tile counts for its rows only.
+    """
+    zero = by_row.dtype.type(0)
+    n, width = block.shape
+    mirrored = by_column.shape[0] > 0
+    for i in range(n):
+        row = block[i]
+        if mirrored and i % group == 0:
+            by_column[i // group, :width] = zero
+        for g in range(0, width, group):
+            part = row[g : min(g + group, width)]
+            best = zero
+            if mirrored:
+                column = by_column[i // group, g : g + part.size]
+                for j in range(part.size):
+                    best = max(best, part[j])
+                    column[j] = max(column[j], part[j])
+            else:
+                for j in range(part.size):
+                    best = max(best, part[j])
+            by_row[g // group, i] = best
+
+
+@compiled
+def tally_rows(block: Bits, maybe: Bits, sure: Bits, counts: NDArray[np.int64]) -> None:
+    """Add to counts[i] how many entries of row i reach maybe[i] and sure[i]."""
+    for i in range(block.shape[0]):
+        row = block[i]
+        low, high = maybe[i], sure[i]
+        for start in range(0, row.size, 256):
+            part = row[start : min(start + 256, row.size)]
+            reach, pass_ = np.int16(0), np.int16(0)
+            for j in range(part.size):
+                reach = np.int16(reach + np.int16(part[j] >= low))
+            for j in range(part.size):
+                pass_ = np.int16(pass_ + np.int16(part[j] >= high))
+            counts[i, 0] += reach
+            counts[i, 1] += pass_
+
+
+@compiled
+def tally_columns(block: Bits, maybe: Bits, sure: Bits, counts: NDArray[np.int64]) -> None:
+    """Add to counts[j] how many entries of column j reach maybe[j] and sure[j]."""
+    width = block.shape[1]
+    reach, pass_ = np.zeros(width, np.int16), np.zeros(width, np.int16)
+    for i in range(block.shape[0]):
+        row = block[i]
+        for j in range(width):
+            reach[j] = np.int16(reach[j] + np.int16(row[j] >= maybe[j]))
+        for j in range(width):
+            pass_[j] = np.int16(pass_[j] + np.int16(row[j] >= sure[j]))
+    for j in range(width):
+        counts[j, 0] += reach[j]
+        counts[j, 1] += pass_[j]
+
+
+@compiled_loosely
+def dot(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Return the product of two float32 rows, summed in any order."""
+    total = np.float32(0)
+    for d in range(a.size):
+        total += a[d] * b[d]
+    return np.float64(total)

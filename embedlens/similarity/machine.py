@@ -1,0 +1,48 @@
+"""What the machine is good at: which floating type screens similarities fastest, and still with a known bound."""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+
+import torch
+
+_PROBE = 96
+
+
+@cache
+def screen_dtype(device: str) -> torch.dtype:
+    """Return the floating type in which similarities are screened on a device.
+
+    bfloat16 where the device has units for it that accumulate in float32 (AMX tiles or Arm's bf16 matrix
+    instructions; a CUDA device of compute capability 8 or more) and a small product keeps the bound that
+    the engine counts on; float32 elsewhere.
+    """
+    if torch.device(device).type == "cuda":
+        has_units = torch.cuda.get_device_capability(device)[0] >= 8
+    else:
+        has_units = _cpu_has_bf16_units()
+    return torch.bfloat16 if has_units and _accumulates_in_float32(device) else torch.float32
+
+
+def _cpu_has_bf16_units() -> bool:
+    """Tell whether the processor multiplies bfloat16 matrices faster than float32 ones."""
+    names = (
+        ("_is_amx_tile_supported",)
+        if platform.machine() in ("x86_64", "AMD64")
+        else ("_is_arm_bf16_supported",)
+    )
+    return any(bool(getattr(torch.cpu, name, bool)()) for name in names)
+
+
+def _accumulates_in_float32(device: str) -> bool:
+    """Multiply numbers whose sum a bfloat16 accumulator loses: 256 + 1 + 1 + ... stays 256 there."""
+    ones = torch.ones(_PROBE, 1024, dtype=torch.bfloat16, device=device)
+    ones[:, 0] = 256
+    left = torch.ones_like(ones)
+    return bool(((left @ ones.T).float() == 1280).all())
+
+
+def cpu_name() -> str:
+    """Return the processor's instruction set, as torch names it."""
+    return torch.backends.cpu.get_cpu_capability()

@@ -1,0 +1,194 @@
+"""The most similar negatives of every row, certified: found by group maxima of screened tiles.
+
+Kept of every tile is the maximum of each group of columns. The k-th largest maximum of a row, less the bound, is
+certainly reached by k negatives; so only groups whose maximum comes near it can hold one of the k most similar.
+Those groups are computed again in float32, and what that leaves undecided is settled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from embedlens.similarity import selection
+from embedlens.similarity.kernels import group_maxima
+from embedlens.similarity.screen import Screen, Tile, float32_error
+from embedlens.similarity.workers import in_parallel, spans
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_ENTRIES = 1 << 23
+_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Top:
+    """The most similar gallery rows of one kind, by query: int64 and float64 [n, k], best first.
+
+    Where there are fewer than k, -1 and NaN. `open` marks rows that were too crowded to be decided here.
+    """
+
+    index: NDArray[np.int64]
+    similarity: NDArray[np.float64]
+    open: NDArray[np.bool_]
+
+
+class GroupMaxima:
+    """Keeps, for the rows of a band, the largest screened similarity to each group of gallery rows."""
+
+    def __init__(self, screen: Screen, band: slice, group: int) -> None:
+        self._screen, self._band, self._group = screen, band, group
+        groups = -(-len(screen.pairing.gallery) // group)
+        self._table = np.zeros((groups, band.stop - band.start), screen.bit_type)
+
+    def reduce(self, tile: Tile, block: NDArray[np.signedinteger[Any]]) -> None:
+        """Take the maxima of a tile, for its rows and, mirrored, for its columns."""
+        by_row = self._part(tile.columns, tile.rows)
+        by_column = self._part(tile.rows, tile.columns) if tile.mirrored else self._table[:0]
+        group_maxima(block, self._group, by_row, by_column)
+
+    def _part(self, groups: slice, rows: slice) -> NDArray[np.signedinteger[Any]]:
+        """Return the part of the table for groups of some gallery rows, by query rows."""
+        first = groups.start // self._group
+        start = self._band.start
+        return self._table[first : -(-groups.stop // self._group), rows.start - start : rows.stop - start]
+
+    def most_similar(self, depth: NDArray[np.int64]) -> Top:
+        """Return the `depth` [n] most similar negatives of the band's rows, in its order."""
+        n, k = depth.size, max(1, int(depth.max(initial=1)))
+        top = Top(np.full((n, k), -1), np.full((n, k), np.nan), np.zeros(n, np.bool_))
+        floor, near = self._near_groups(depth)
+        counts = np.diff(near[0])
+        cost = np.cumsum(counts) * self._group
+        start = 0
+        while start < n:
+            before = cost[start - 1] if start else 0
+            stop = max(start + 1, int(np.searchsorted(cost, before + _ENTRIES, side="right")))
+            self._decide(slice(start, stop), depth, floor, near, top)
+            start = stop
+        return top
+
+    def _near_groups(
+        self, depth: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], tuple[NDArray[np.int64], NDArray[np.int32]]]:
+        """Return what each row's k-th best surely reaches, and by row the groups that may hold its best.
+
+        The groups are (offsets [n + 1], group numbers).
+        """
+        n = depth.size
+        error = self._screen.error[self._band]
+        floor = np.empty(n)
+        counts = np.zeros(n, np.int64)
+        threshold = np.zeros(n, self._table.dtype)
+
+        def count(part: slice) -> None:
+            maxima = np.ascontiguousarray(self._table[:, part].T)
+            best = np.zeros(len(maxima), self._table.dtype)
+            selection.kth_largest(maxima, depth[part], best)
+            floor[part] = self._surely(best, error[part])
+            threshold[part] = self._screen.bits(floor[part] - error[part])
+            counts[part] = (maxima >= threshold[part, None]).sum(axis=1)
+
+        def fill(part: slice) -> None:
+            maxima = np.ascontiguousarray(self._table[:, part].T)
+            numbers[offsets[part.start] : offsets[part.stop]] = np.nonzero(maxima >= threshold[part, None])[1]
+
+        in_parallel(count, spans(n, _CHUNK))
+        counts[depth == 0] = 0
+        threshold[depth == 0] = np.iinfo(threshold.dtype).max
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        numbers = np.empty(offsets[-1], np.int32)
+        in_parallel(fill, spans(n, _CHUNK))
+        return floor, (offsets, numbers)
+
+    def _surely(
+        self, best: NDArray[np.signedinteger[Any]], error: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return what the settled value behind screened bits reaches at least; -1 where they say nothing."""
+        below = self._screen.values(np.maximum(best - 1, 0))
+        midway = (self._screen.values(best) + below) / 2  # what rounds up to `best` lies above this
+        return np.where(best > 0, midway - error, -1.0)
+
+    def _decide(
+        self,
+        part: slice,
+        depth: NDArray[np.int64],
+        floor: NDArray[np.float64],
+        near: tuple[NDArray[np.int64], NDArray[np.int32]],
+        top: Top,
+    ) -> None:
+        """Compute the near groups of some rows in float32, and settle what may be among the best."""
+        offsets, numbers = near
+        rows = np.repeat(np.arange(part.start, part.stop), np.diff(offsets[part.start : part.stop + 1]))
+        groups = numbers[offsets[part.start] : offsets[part.stop]]
+        by_group = np.argsort(groups, kind="stable")
+        rows, groups = rows[by_group], groups[by_group]
+        bounds = np.flatnonzero(np.diff(groups, prepend=-1, append=-1))
+        space = rows.size * self._group
+        found = np.empty(space, np.int32), np.empty(space, np.int32), np.empty(space, np.float32)
+        least = (floor - float32_error(self._screen.pairing.queries.dim)).astype(np.float32)
+        found[0].fill(-1)
+
+        def compute(span: tuple[int, int]) -> None:
+            self._compute_group(
+                int(groups[span[0]]), rows[slice(*span)], least, _room(found, span, self._group)
+            )
+
+        in_parallel(compute, list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)))
+        selection_ = selection.by_row(*found, part.start, part.stop)
+        self._settle(part, depth, selection_, top)
+
+    def _compute_group(
+        self,
+        group: int,
+        rows: NDArray[np.int64],
+        least: NDArray[np.float32],
+        room: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]],
+    ) -> None:
+        """Write (row, column, float32 similarity) of the entries of a group that reach `least`."""
+        screen = self._screen
+        columns = slice(group * self._group, min((group + 1) * self._group, len(screen.pairing.gallery)))
+        at = rows + self._band.start
+        left, right = screen.queries.unit[at], screen.gallery.unit[columns]
+        block = torch.mm(torch.from_numpy(left), torch.from_numpy(right).T).numpy()
+        pairing = screen.pairing
+        selection.keep(block, (rows, columns.start), least[rows], (pairing.first[at], pairing.last[at]), room)
+
+    def _settle(
+        self,
+        part: slice,
+        depth: NDArray[np.int64],
+        found: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]],
+        top: Top,
+    ) -> None:
+        """Settle the candidates of some rows and write the best of them."""
+        pairing = self._screen.pairing
+        queries, gallery = pairing.queries, pairing.gallery
+        slack = 2 * float32_error(queries.dim)
+
+        def settle(rows: slice) -> None:
+            selection.best_settled(
+                (queries.raw, queries.norm, gallery.raw, gallery.norm, pairing.gallery_order),
+                (rows.start, rows.stop, part.start, self._band.start),
+                found,
+                depth,
+                slack,
+                (top.index, top.similarity, top.open),
+            )
+
+        in_parallel(
+            settle,
+            [slice(s.start + part.start, s.stop + part.start) for s in spans(part.stop - part.start, 512)],
+        )
+
+
+def _room(
+    found: tuple[NDArray[Any], ...], span: tuple[int, int], group: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
+    """Return the part of the candidates' arrays that belongs to a span of (row, group) pairs."""
+    row, column, value = (array[span[0] * group : span[1] * group] for array in found)
+    return row, column, value

@@ -1,0 +1,60 @@
+"""The most similar positives of every row: classes are ranges of rows, computed in float32 and settled."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from embedlens.similarity import selection
+from embedlens.similarity.exact import sides_of
+from embedlens.similarity.negatives import Top
+from embedlens.similarity.screen import Screen, float32_error
+from embedlens.similarity.workers import in_parallel, spans
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SMALL_CLASS = 96
+_BLOCK_VALUES = 1 << 22
+
+
+def most_similar_positives(screen: Screen, depth: NDArray[np.int64]) -> Top:
+    """Return the `depth` [N] most similar positives of every query, in the pairing's order."""
+    pairing = screen.pairing
+    wanted = np.minimum(depth, pairing.positives)
+    n, k = wanted.size, max(1, int(wanted.max(initial=1)))
+    top = Top(np.full((n, k), -1), np.full((n, k), np.nan), np.zeros(n, np.bool_))
+    sides = sides_of(pairing)
+    slack = 2 * float32_error(pairing.queries.dim)
+    itself = pairing.itself
+    units = screen.queries.unit, screen.gallery.unit
+    out = top.index, top.similarity, top.open
+
+    def compare(rows: slice) -> None:
+        """Rows of small classes, product by product."""
+        block = np.empty((0, 0), np.float32)
+        ranges = pairing.first, pairing.last, itself
+        selection.best_of_class(sides, units, block, (rows.start, rows.stop), ranges, wanted, slack, out)
+
+    def multiply(rows: slice) -> None:
+        """Rows of one large class, as a matrix product."""
+        columns = slice(int(pairing.first[rows.start]), int(pairing.last[rows.start]))
+        left, right = torch.from_numpy(units[0][rows]), torch.from_numpy(units[1][columns])
+        block = torch.mm(left, right.T).numpy()
+        ranges = pairing.first, pairing.last, itself
+        selection.best_of_class(sides, units, block, (rows.start, rows.stop), ranges, wanted, slack, out)
+
+    size = pairing.last - pairing.first
+    large = size > _SMALL_CLASS
+    edges = np.flatnonzero(np.diff(np.where(large, pairing.first, -1), prepend=-2, append=-2))
+    small_jobs: list[slice] = []
+    large_jobs: list[slice] = []
+    for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        step = max(1, _BLOCK_VALUES // max(1, int(size[start]))) if large[start] else 256
+        jobs = large_jobs if large[start] else small_jobs
+        jobs += [slice(part.start + start, part.stop + start) for part in spans(stop - start, step)]
+    in_parallel(compare, small_jobs)
+    in_parallel(multiply, large_jobs)
+    return top

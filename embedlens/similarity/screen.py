@@ -1,0 +1,169 @@
+"""Screening: tiles of the similarity matrix in a fast floating type, with a bound on what rounding did to them.
+
+For unit rows u, v stored as u', v' with errors e = |u - u'| and f = |v - v'|, Cauchy-Schwarz gives
+|u.v - u'.v'| <= e |v'| + f |u|. The product itself is summed in float32: D products and sums are off by at most
+(2 D + 2) roundoffs (Higham, "Accuracy and stability of numerical algorithms", section 3.1). The last rounding, of
+the sum to the type of the tile, is monotone, so it is applied to thresholds instead of being bounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from threading import local
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+
+from embedlens.similarity import kernels
+from embedlens.similarity.rows import SETTLED_ERROR, UNIT_ROUNDOFF, Rows
+from embedlens.similarity.workers import in_parallel, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from embedlens.similarity.pairing import Pairing
+
+TILE = 1024
+_INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
+_TABLE_BYTES = 1 << 28
+_GROUPS = (128, 256, 512, 1024)
+
+Bits = "NDArray[np.signedinteger[Any]]"
+
+
+def float32_error(dim: int) -> float:
+    """Return how far a float32 product of unit rows, summed in any order, may be from the settled one."""
+    return 1.01 * (2 * dim + 4) * UNIT_ROUNDOFF + SETTLED_ERROR
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """Rows made ready for screening: unit rows in float32 [N, D], and in the screen's type on its device."""
+
+    rows: Rows
+    unit: NDArray[np.float32]
+    screened: torch.Tensor
+    error: NDArray[np.float64]
+
+
+def make_side(rows: Rows, dtype: torch.dtype, device: str) -> Side:
+    """Normalise rows and round them to the screen's type."""
+    unit = np.empty((len(rows), rows.dim), np.float32)
+    half = np.empty((len(rows), rows.dim if dtype is torch.bfloat16 else 0), np.uint16)
+    error = np.empty(len(rows))
+    in_parallel(
+        lambda part: kernels.normalise(rows.raw[part], rows.norm[part], unit[part], half[part], error[part]),
+        spans(len(rows), 2048),
+    )
+    source = torch.from_numpy(half).view(torch.bfloat16) if half.size else torch.from_numpy(unit)
+    return Side(rows, unit, source.to(device), error)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One tile: query rows, gallery rows, and whether it also stands for its mirror image."""
+
+    rows: slice
+    columns: slice
+    mirrored: bool
+
+
+class Consumer(Protocol):
+    """Reduces tiles; told of every tile once, from several threads."""
+
+    def reduce(self, tile: Tile, block: NDArray[np.signedinteger[Any]]) -> None:
+        """Take what is needed of the block, bits of screened similarities [rows, columns]."""
+
+
+class Screen:
+    """A pairing's operands in one floating type on one device, and the tiles of their product.
+
+    Attributes
+    ----------
+    error
+        float64 [N]: how far the unrounded product of query i with any gallery row may be from the settled value.
+    """
+
+    def __init__(self, pairing: Pairing, dtype: torch.dtype, device: str) -> None:
+        self.pairing, self.dtype, self.device = pairing, dtype, device
+        self.queries = make_side(pairing.queries, dtype, device)
+        self.gallery = self.queries if pairing.one_set else make_side(pairing.gallery, dtype, device)
+        self._buffers = local()
+        worst = float(self.gallery.error.max())
+        self.error = self._bound(self.queries.error, worst)
+
+    def _bound(self, error: NDArray[np.float64], worst: float) -> NDArray[np.float64]:
+        """Return the bound of the module's docstring, with the gallery's worst row."""
+        growth = (1 + error) * (1 + worst)
+        summing = (2 * self.pairing.queries.dim + 4) * UNIT_ROUNDOFF * growth
+        return 1.01 * (error * (1 + worst) + worst + summing) + SETTLED_ERROR + 2.0**-23
+
+    def bits(self, values: NDArray[np.float64]) -> NDArray[np.signedinteger[Any]]:
+        """Round thresholds as tiles are rounded; return their bits, 0 for what is not positive."""
+        rounded = torch.from_numpy(np.maximum(values, 0.0)).float().to(self.dtype)
+        return rounded.view(_INTEGERS[self.dtype]).numpy()
+
+    def values(self, bits: NDArray[np.signedinteger[Any]]) -> NDArray[np.float64]:
+        """Return the numbers that bits of tiles mean."""
+        return torch.from_numpy(bits).view(self.dtype).double().numpy()
+
+    @property
+    def bit_type(self) -> Any:
+        """numpy's integer of the size of the screen's type."""
+        return np.int16 if self.dtype is torch.bfloat16 else np.int32
+
+    def block(self, rows: torch.Tensor, columns: slice) -> NDArray[np.signedinteger[Any]]:
+        """Return the bits of screened rows [n, D] times gallery rows; valid until this thread's next block."""
+        right = self.gallery.screened[columns].T
+        if rows.device.type != "cpu":
+            return (rows @ right).view(_INTEGERS[self.dtype]).cpu().numpy()
+        size = rows.shape[0] * right.shape[1]
+        if getattr(self._buffers, "size", 0) < size:
+            self._buffers.flat = torch.empty(size, dtype=self.dtype)
+            self._buffers.size = size
+        out = self._buffers.flat[:size].view(rows.shape[0], right.shape[1])
+        torch.mm(rows, right, out=out)
+        return out.view(_INTEGERS[self.dtype]).numpy()
+
+    def sweep(self, band: slice, consumers: Sequence[Consumer]) -> None:
+        """Show every tile of the rows of `band` to the consumers, same-class entries hidden (set to 0)."""
+        in_parallel(partial(self._show, consumers), self._tiles(band))
+
+    def _show(self, consumers: Sequence[Consumer], tile: Tile) -> None:
+        block = self.block(self.queries.screened[tile.rows], tile.columns)
+        self.hide(block, tile.rows, tile.columns)
+        for consumer in consumers:
+            consumer.reduce(tile, block)
+
+    def hide(
+        self, block: NDArray[np.signedinteger[Any]], rows: slice | NDArray[np.int64], columns: slice
+    ) -> None:
+        """Set the same-class entries of a block to 0."""
+        first, last = self.pairing.first[rows], self.pairing.last[rows]
+        if first.min() < columns.stop and last.max() > columns.start:
+            kernels.hide(block, first, last, columns.start)
+
+    def _tiles(self, band: slice) -> Iterator[Tile]:
+        """Yield the tiles of a band; of one set that is a single band only those on and above the diagonal."""
+        mirrored = self.is_mirrored(band)
+        for start in range(band.start, band.stop, TILE):
+            rows = slice(start, min(start + TILE, band.stop))
+            for column in range(start if mirrored else 0, len(self.pairing.gallery), TILE):
+                columns = slice(column, min(column + TILE, len(self.pairing.gallery)))
+                yield Tile(rows, columns, mirrored and column > start)
+
+    def is_mirrored(self, band: slice) -> bool:
+        """Whether half of the band's tiles stand for all, as the matrix is symmetric."""
+        return self.pairing.one_set and band.stop - band.start == len(self.pairing.queries)
+
+    def plan(self) -> tuple[int, list[slice]]:
+        """Return the columns of a group, and the bands of rows, for which a table of group maxima is small."""
+        n, m = len(self.pairing.queries), len(self.pairing.gallery)
+        width = np.dtype(self.bit_type).itemsize
+        group = next((g for g in _GROUPS if n * -(-m // g) * width <= _TABLE_BYTES), _GROUPS[-1])
+        rows = max(TILE, _TABLE_BYTES // (-(-m // group) * width) // TILE * TILE)
+        return group, spans(n, rows)

@@ -1,0 +1,219 @@
+"""Loops that pick the best of many candidates, settling what screening leaves undecided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.similarity.jit import compiled
+from embedlens.similarity.kernels import dot, settled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bits = NDArray[np.signedinteger[Any]]
+    Sides = tuple[NDArray[Any], NDArray[np.float64], NDArray[Any], NDArray[np.float64], NDArray[np.int64]]
+    """raw rows and norms of queries, the same of the gallery, and the gallery's row numbers outside"""
+
+CROWDED = 64
+
+
+@compiled
+def kth_of(values: NDArray[Any], k: int) -> Any:
+    """Return the k-th largest of at least k numbers; k is small."""
+    best = values[:k].copy()
+    least = 0
+    for at in range(k):
+        if best[at] < best[least]:
+            least = at
+    for p in range(k, values.size):
+        if values[p] > best[least]:
+            best[least] = values[p]
+            for at in range(k):
+                if best[at] < best[least]:
+                    least = at
+    return best[least]
+
+
+@compiled
+def kth_largest(values: Bits, k: NDArray[np.int64], out: Bits) -> None:
+    """Write the k[i]-th largest of row i; 0 where the row has fewer."""
+    for i in range(values.shape[0]):
+        enough = 0 < k[i] <= values.shape[1]
+        out[i] = kth_of(values[i], k[i]) if enough else 0
+
+
+@compiled
+def keep(
+    block: NDArray[np.float32],
+    at: tuple[NDArray[np.int64], int],
+    least: NDArray[np.float32],
+    same: tuple[NDArray[np.int64], NDArray[np.int64]],
+    room: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]],
+) -> None:
+    """Write the entries of other classes that reach least[i] as (row, column, value)."""
+    rows, start = at
+    first, last = same
+    count = 0
+    for i in range(block.shape[0]):
+        row = block[i]
+        for j in range(row.size):
+            column = start + j
+            if row[j] >= least[i] and (column < first[i] or column >= last[i]):
+                room[0][count] = rows[i]
+                room[1][count] = column
+                room[2][count] = row[j]
+                count += 1
+
+
+@compiled
+def by_row(
+    row: NDArray[np.int32], column: NDArray[np.int32], value: NDArray[np.float32], start: int, stop: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Sort the entries whose row is not negative by row: offsets of rows start to stop, columns, values."""
+    offsets = np.zeros(stop - start + 1, np.int64)
+    for p in range(row.size):
+        if row[p] >= 0:
+            offsets[row[p] - start + 1] += 1
+    for i in range(1, offsets.size):
+        offsets[i] += offsets[i - 1]
+    columns = np.empty(offsets[-1], np.int32)
+    values = np.empty(offsets[-1], np.float32)
+    at = offsets[:-1].copy()
+    for p in range(row.size):
+        if row[p] >= 0:
+            place = at[row[p] - start]
+            columns[place] = column[p]
+            values[place] = value[p]
+            at[row[p] - start] += 1
+    return offsets, columns, values
+
+
+@compiled
+def insert(
+    index: NDArray[np.int64], similarity: NDArray[np.float64], count: int, item: int, value: float
+) -> int:
+    """Insert an item into the list of the best, by falling similarity and rising number; return its length."""
+    if count == index.size:
+        last = count - 1
+        if value < similarity[last] or (value == similarity[last] and item > index[last]):
+            return count
+    else:
+        last = count
+    while last > 0 and (
+        similarity[last - 1] < value or (similarity[last - 1] == value and index[last - 1] > item)
+    ):
+        similarity[last], index[last] = similarity[last - 1], index[last - 1]
+        last -= 1
+    similarity[last], index[last] = value, item
+    return min(count + 1, index.size)
+
+
+@compiled
+def best_settled(
+    sides: Sides,
+    rows: tuple[int, int, int, int],
+    found: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]],
+    depth: NDArray[np.int64],
+    slack: float,
+    top: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]],
+) -> None:
+    """Write the depth[i] best candidates of rows start to stop; mark rows with too many near the last of them.
+
+    `rows` is (start, stop, first row of `found`, first row of the band); candidates come with float32
+    similarities that are within `slack` / 2 of the settled ones.
+    """
+    raw_q, norm_q, raw_g, norm_g, order = sides
+    start, stop, base, band = rows
+    offsets, columns, values = found
+    products = np.empty(raw_q.shape[1])
+    for i in range(start, stop):
+        low, high = offsets[i - base], offsets[i - base + 1]
+        k = min(depth[i], high - low)
+        if k == 0:
+            continue
+        kth = kth_of(values[low:high], k)
+        undecided = 0
+        for p in range(low, high):
+            undecided += np.float64(values[p]) >= np.float64(kth) - slack
+        if undecided > 4 * k + CROWDED:
+            top[2][i] = True
+            continue
+        q = band + i
+        index, similarity, count = top[0][i, : depth[i]], top[1][i, : depth[i]], 0
+        for p in range(low, high):
+            if np.float64(values[p]) >= np.float64(kth) - slack:
+                j = columns[p]
+                value = settled(raw_q[q], norm_q[q], raw_g[j], norm_g[j], products)
+                count = insert(index, similarity, count, order[j], value)
+
+
+@compiled
+def merge(
+    positive: tuple[NDArray[np.int64], NDArray[np.float64]],
+    negative: tuple[NDArray[np.int64], NDArray[np.float64]],
+    out: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]],
+) -> None:
+    """Merge two lists, best first, into (index, similarity, is positive); on ties negatives come first."""
+    p = n = 0
+    for at in range(out[0].size):
+        has_positive = p < positive[0].size and positive[0][p] >= 0
+        has_negative = n < negative[0].size and negative[0][n] >= 0
+        if has_negative and (not has_positive or negative[1][n] >= positive[1][p]):
+            out[0][at], out[1][at], out[2][at] = negative[0][n], negative[1][n], False
+            n += 1
+        elif has_positive:
+            out[0][at], out[1][at], out[2][at] = positive[0][p], positive[1][p], True
+            p += 1
+        else:
+            break
+
+
+@compiled
+def best_of_class(
+    sides: Sides,
+    units: tuple[NDArray[np.float32], NDArray[np.float32]],
+    block: NDArray[np.float32],
+    rows: tuple[int, int],
+    ranges: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+    depth: NDArray[np.int64],
+    slack: float,
+    top: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]],
+) -> None:
+    """Write the depth[i] best of its class for the rows start to stop; mark crowded ones.
+
+    `block` has their float32 similarities to the class, all rows being of one class; without rows, they are
+    computed here. `ranges` is (first, last, itself) for every row.
+    """
+    raw_q, norm_q, raw_g, norm_g, order = sides
+    products = np.empty(raw_q.shape[1])
+    for i in range(rows[0], rows[1]):
+        first, last, itself = ranges[0][i], ranges[1][i], ranges[2][i]
+        k = depth[i]
+        if k == 0:
+            continue
+        values = np.zeros(last - first, np.float32)
+        if block.shape[0] > 0:
+            for p in range(values.size):
+                values[p] = block[i - rows[0], p]
+        elif k < last - first - 1:
+            for j in range(first, last):
+                values[j - first] = dot(units[0][i], units[1][j])
+        # else all are wanted, whatever their similarity
+        if itself >= 0:
+            values[itself - first] = -np.inf
+        kth = kth_of(values, k)
+        least = np.float64(kth) - slack
+        undecided = 0
+        for p in range(values.size):
+            undecided += np.float64(values[p]) >= least
+        if undecided > 4 * k + CROWDED:
+            top[2][i] = True
+            continue
+        index, similarity, count = top[0][i, :k], top[1][i, :k], 0
+        for p in range(values.size):
+            if np.float64(values[p]) >= least:
+                j = first + p
+                value = settled(raw_q[i], norm_q[i], raw_g[j], norm_g[j], products)
+                count = insert(index, similarity, count, order[j], value)
