@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import platform
 import re
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from embedlens.store import Run
 
 FORMATS = ("pdf", "png", "svg")
+_LONGEST = 160
 _PACKAGES = ("numpy", "torch", "matplotlib")
 
 Table = list[dict[str, Any]]
@@ -138,8 +140,11 @@ def figures_folder(runs: Sequence[Run], out: Path | None) -> Path:
 
 
 def stem_of(parts: Iterable[str]) -> str:
-    """Join what distinguishes a figure to a file name."""
-    return "-".join(re.sub(r"[^\w.+-]+", "_", part) for part in parts if part)
+    """Join what distinguishes a figure to a file name; a very long one ends in a digest of the rest."""
+    stem = "-".join(re.sub(r"[^\w.+-]+", "_", part) for part in parts if part)
+    if len(stem) <= _LONGEST:
+        return stem
+    return f"{stem[: _LONGEST - 9]}-{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
 
 
 def _versions() -> dict[str, str]:

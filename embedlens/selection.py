@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,3 +93,58 @@ def check_same_items(runs: Sequence[Run], split: str) -> None:
                 "triplets are followed only across runs on the same data"
             )
             raise InputError(message)
+
+
+def evaluated_splits(runs: Sequence[Run], asked: Sequence[str]) -> list[str]:
+    """Return the splits to score: those asked for; else the query splits, or test, or all."""
+    if asked:
+        return choose_splits(runs, asked)
+    shared = choose_splits(runs, ())
+    queries = [split for split in shared if any(gallery_of(run, split) for run in runs)]
+    return queries or [split for split in shared if split == "test"] or shared
+
+
+def gallery_of(run: Run, split: str) -> str | None:
+    """Return the split that the items of `split` search, where the run names one."""
+    return next((gallery for query, gallery in run.info.query_gallery if query == split), None)
+
+
+_NOT_METHOD = ("seed", "threads")  # what may differ between runs that repeat one method
+
+
+def repeats(runs: Sequence[Run]) -> dict[str, list[str]]:
+    """Return the runs that repeat one method with other seeds on the same items: name of the group -> labels.
+
+    The method is what run.json says of it, but for the seed and the number of threads.
+    """
+    alike: dict[str, list[tuple[str, object]]] = {}
+    labels = run_labels(runs)
+    for label, run in zip(labels, runs, strict=True):
+        method = {key: value for key, value in run.method.items() if key not in _NOT_METHOD}
+        items = {name: entry.fingerprint for name, entry in run.info.splits.items()}
+        key = json.dumps([method, items], sort_keys=True)
+        alike.setdefault(key, []).append((label, run.method.get("seed")))
+    groups: dict[str, list[str]] = {}
+    for members in alike.values():
+        names, seeds = [label for label, _ in members], [seed for _, seed in members]
+        if len(names) > 1 and None not in seeds and len(set(map(str, seeds))) == len(seeds):
+            name = group_name(names)
+            taken = not name or name in labels or name in groups
+            groups[f"{names[0]} to {names[-1]}" if taken else name] = names
+    return groups
+
+
+def group_name(labels: Sequence[str]) -> str:
+    """Return what the names of runs share, without the mark of the seed; empty where that is nothing.
+
+    Examples: triplet-s0, triplet-s1: triplet; seed10-hard, seed11-hard: hard.
+    """
+    start = os.path.commonprefix(list(labels))
+    end = os.path.commonprefix([label[len(start) :][::-1] for label in labels])[::-1]
+    if any(label[len(start) : len(start) + 1].isdigit() for label in labels):
+        start = start.rstrip("0123456789")
+    if any(label[: len(label) - len(end)][-1:].isdigit() for label in labels):
+        end = end.lstrip("0123456789")
+    start = re.sub(r"(^|[-_. /]+)(s|seed)?[-_. =/]*$|seed[-_. =]*$", "", start, flags=re.IGNORECASE)
+    end = end.lstrip("-_. /")
+    return "-".join(word for word in (start, end) if word)

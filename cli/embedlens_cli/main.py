@@ -10,7 +10,7 @@ import typer
 
 from embedlens import __version__
 from embedlens.errors import InputError
-from embedlens_cli import runs, training, triplets
+from embedlens_cli import curves, runs, scores, training, triplets, verification
 
 app = typer.Typer(
     name="embedlens",
@@ -47,6 +47,9 @@ app.command("train")(training.train)
 app.command("import")(runs.import_)
 app.command("info")(runs.info)
 app.command("scatter")(triplets.scatter)
+app.command("evaluate")(scores.evaluate)
+app.command("verify")(verification.verify)
+app.command("curves")(curves.curves)
 
 
 _WRONG_PLACE = (

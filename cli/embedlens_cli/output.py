@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shlex
 import sys
@@ -41,21 +42,36 @@ def name_implied(given: Sequence[str] | None, runs: Sequence[Run]) -> None:
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
-    """Print a table; the first column is text, the others are numbers."""
+    """Print a table; the first column is text, the others are numbers. No cell is cut."""
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = max(console.width, 200)
-    console.print(table)
+    console.width = max(
+        console.width, console.measure(table, options=console.options.update(width=10_000)).maximum
+    )
+    console.print(table, soft_wrap=True)
+
+
+def terminal_width() -> int | None:
+    """Return the width of the terminal that shows the result; None where it goes to a file or a program."""
+    console = Console()
+    return console.width if console.is_terminal else None
 
 
 def print_json(answer: dict[str, Any]) -> None:
     """Print the one JSON object of ``--json``."""
     sys.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_csv(records: Sequence[dict[str, Any]]) -> None:
+    """Print records as CSV; the columns are the union of theirs."""
+    columns = list(dict.fromkeys(name for record in records for name in record))
+    writer = csv.DictWriter(sys.stdout, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
 
 
 def print_files(artifacts: Artifacts) -> None:

@@ -6,9 +6,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from embedlens.analysis import triplets
+    from embedlens.analysis import clustering, curves, identification, triplets, verification
 
-__all__ = ["triplets"]
+__all__ = ["clustering", "curves", "identification", "triplets", "verification"]
 
 
 def __getattr__(name: str) -> object:

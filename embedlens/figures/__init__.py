@@ -6,9 +6,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from embedlens.figures import animation, panels, style, triplets
+    from embedlens.figures import animation, curves, identification, panels, style, triplets, verification
 
-__all__ = ["animation", "panels", "style", "triplets"]
+__all__ = ["animation", "curves", "identification", "panels", "style", "triplets", "verification"]
 
 
 def __getattr__(name: str) -> object:

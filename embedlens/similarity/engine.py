@@ -1,8 +1,8 @@
 """The engine: one pass over tiles of the similarity matrix answers all that is asked of it, exactly.
 
-Screen, then settle: tiles are computed in a fast floating type with a known rounding bound (`screen`), consumers
-keep of each tile what may still matter (`negatives`, `ranks`), and what the bound leaves undecided is
-computed in float32, and at last by one float64 dot product of fixed order (`rows`). Rows that stay too
+Screen, then settle: tiles are computed in a fast floating type with a known rounding bound (`screen`),
+consumers keep of each tile what may still matter (`negatives`, `ranks`), and what the bound leaves undecided
+is computed in float32, and at last by one float64 dot product of fixed order (`rows`). Rows that stay too
 crowded for that are compared in float64 throughout (`exact`).
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -24,7 +24,7 @@ from embedlens.similarity.pairing import Pairing
 from embedlens.similarity.positives import most_similar_positives
 from embedlens.similarity.ranks import RankCounts, certified_ranks
 from embedlens.similarity.screen import Screen
-from embedlens.similarity.workers import in_parallel, spans
+from embedlens.similarity.workers import spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _SHALLOW = SETTLED
 _ROWS = 4096
+T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,14 +60,14 @@ class Survey:
     positive, negative
         `Nearest` of every query.
     rank
-        int64 [N]: number of negatives at least as similar as the nearest positive, -1 without a positive. Exact
-        below the depth of the survey; beyond, on the right side of every cutoff.
+        int64 [N]: number of negatives at least as similar as the nearest positive, -1 without a positive.
+        Exact below the depth of the survey; beyond, on the right side of every cutoff.
     n_positives
         int64 [N]: gallery rows of the query's class, without itself.
     """
 
     def __init__(
-        self, pairing: Pairing, tops: tuple[Top, Top], rank: NDArray[np.int64], depth: NDArray[np.int64]
+        self, pairing: Pairing, tops: tuple[Top, Top], *, rank: NDArray[np.int64], depth: NDArray[np.int64]
     ) -> None:
         self._pairing, self._tops, self._depth = pairing, tops, depth
         self.positive, self.negative = (self._nearest(top) for top in tops)
@@ -86,19 +87,32 @@ class Survey:
             rows = shallow[part]
             yield self._renumbered(self._merged(rows))
         rows = np.flatnonzero(deep & (self._depth > 0))
-        for found in exact_neighbours(self._pairing, rows, self._depth[rows], kind="all"):
+        yield from self._exact(rows, self._depth[rows])
+
+    def deeper(self, queries: NDArray[np.int64], depth: int) -> Iterator[Neighbours]:
+        """Yield the neighbours of some queries to another depth than that of the survey, in float64."""
+        at = np.empty_like(self._pairing.query_order)
+        at[self._pairing.query_order] = np.arange(at.size)
+        yield from self._exact(at[queries], np.full(queries.size, min(depth, self.n_neighbours)))
+
+    @property
+    def n_neighbours(self) -> int:
+        """How many gallery rows a query is compared with."""
+        return len(self._pairing.gallery) - int(self._pairing.one_set)
+
+    def _exact(self, rows: NDArray[np.int64], depth: NDArray[np.int64]) -> Iterator[Neighbours]:
+        for found in exact_neighbours(self._pairing, rows, depth, kind="all"):
             yield self._renumbered(found)
 
     def _merged(self, rows: NDArray[np.int64]) -> Neighbours:
         positive, negative = self._tops
         found = empty_neighbours(rows, int(self._depth[rows].max()))
-        for at, row in enumerate(rows):
-            k = self._depth[row]
-            selection.merge(
-                (positive.index[row], positive.similarity[row]),
-                (negative.index[row], negative.similarity[row]),
-                (found.index[at, :k], found.similarity[at, :k], found.positive[at, :k]),
-            )
+        selection.merge(
+            (rows, self._depth[rows]),
+            (positive.index, positive.similarity),
+            (negative.index, negative.similarity),
+            (found.index, found.similarity, found.positive),
+        )
         return found
 
     def _renumbered(self, found: Neighbours) -> Neighbours:
@@ -108,7 +122,7 @@ class Survey:
     def _nearest(self, top: Top) -> Nearest:
         return Nearest(self._as_given(top.index[:, 0]), self._as_given(top.similarity[:, 0]))
 
-    def _as_given(self, values: NDArray[np.generic]) -> NDArray[np.generic]:  # type: ignore[no-untyped-def]
+    def _as_given(self, values: NDArray[T]) -> NDArray[T]:
         """Return values in the order in which the caller gave the queries."""
         result = np.empty_like(values)
         result[self._pairing.query_order] = values
@@ -164,7 +178,7 @@ def survey(
         known = _known_ranks(positive, negative, shallow)
         rank = known if counts is None else certified_ranks(counts, known, cutoffs)
     rank[pairing.positives == 0] = -1
-    return Survey(pairing, (positive, negative), rank, wanted)
+    return Survey(pairing, (positive, negative), rank=rank, depth=wanted)
 
 
 def nearest(
@@ -232,7 +246,7 @@ def _most_similar_negatives(screen: Screen, depth: NDArray[np.int64], counts: Ra
     )
 
 
-def _widened(values: NDArray[np.generic], k: int, fill: float) -> NDArray[np.generic]:  # type: ignore[no-untyped-def]
+def _widened(values: NDArray[T], k: int, fill: float) -> NDArray[T]:
     """Return [n, k] with the missing columns filled."""
     return np.pad(values, ((0, 0), (0, k - values.shape[1])), constant_values=fill)
 

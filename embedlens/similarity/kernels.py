@@ -28,7 +28,7 @@ def sum_by_halves(products: NDArray[np.float64]) -> float:
         for d in range(width - half):
             products[d] += products[half + d]
         width = half
-    return products[0]
+    return float(products[0])
 
 
 @compiled
@@ -107,7 +107,7 @@ def normalise(
 
 @compiled
 def hide(block: Bits, first: NDArray[np.int64], last: NDArray[np.int64], column: int) -> None:
-    """Set same-class entries of a tile to 0: for row i the columns first[i] to last[i], counted from `column`."""
+    """Set same-class entries of a tile to 0: of row i the columns first[i] to last[i], from `column` on."""
     for i in range(block.shape[0]):
         low = max(first[i] - column, 0)
         high = min(last[i] - column, block.shape[1])

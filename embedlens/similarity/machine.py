@@ -1,4 +1,4 @@
-"""What the machine is good at: which floating type screens similarities fastest, and still with a known bound."""
+"""What the machine is good at: the floating type that screens fastest, and still with a known bound."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The most similar negatives of every row, certified: found by group maxima of screened tiles.
 
-Kept of every tile is the maximum of each group of columns. The k-th largest maximum of a row, less the bound, is
-certainly reached by k negatives; so only groups whose maximum comes near it can hold one of the k most similar.
-Those groups are computed again in float32, and what that leaves undecided is settled.
+Kept of every tile is the maximum of each group of columns. The k-th largest maximum of a row, less the bound,
+is certainly reached by k negatives; so only groups whose maximum comes near it can hold one of the k most
+similar. Those groups are computed again in float32, and what that leaves undecided is settled.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class GroupMaxima:
 
         def count(part: slice) -> None:
             maxima = np.ascontiguousarray(self._table[:, part].T)
-            best = np.zeros(len(maxima), self._table.dtype)
+            best = np.zeros(len(maxima), self._screen.bit_type)
             selection.kth_largest(maxima, depth[part], best)
             floor[part] = self._surely(best, error[part])
             threshold[part] = self._screen.bits(floor[part] - error[part])
@@ -99,7 +99,7 @@ class GroupMaxima:
 
         in_parallel(count, spans(n, _CHUNK))
         counts[depth == 0] = 0
-        threshold[depth == 0] = np.iinfo(threshold.dtype).max
+        threshold[depth == 0] = np.iinfo(self._screen.bit_type).max
         offsets = np.concatenate([[0], np.cumsum(counts)])
         numbers = np.empty(offsets[-1], np.int32)
         in_parallel(fill, spans(n, _CHUNK))

@@ -1,8 +1,9 @@
 """The rank of the nearest positive, as far as cutoffs ask for it: counted on screened tiles, then certified.
 
-The rank of a row is the number of negatives that are at least as similar as its nearest positive. A tile tells
-how many surely are and how many may be. Only rows for which some cutoff lies between the two are counted
-again, and there only the entries in doubt are computed in float32, and settled where float32 leaves doubt.
+The rank of a row is the number of negatives that are at least as similar as its nearest positive. A tile
+tells how many surely are and how many may be. Only rows for which some cutoff lies between the two are
+counted again, and there only the entries in doubt are computed in float32, and settled where float32 leaves
+doubt.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ HIDDEN = -1  # as bits a NaN, which no product of finite rows is
 
 
 class RankCounts:
-    """Counts, for the rows of a band, the negatives that may be and those that surely are ahead of the positive.
+    """Counts, by row, the negatives that may be and those that surely are ahead of the nearest positive.
 
     Parameters
     ----------
@@ -139,8 +140,8 @@ def count_in_doubt(
 ) -> None:
     """Add to counts[i] the entries of other classes that reach the level of row i, exactly.
 
-    `sides` ends with the query rows of the block; `levels` is (bits that may reach it, bits that surely do, the
-    level itself, how many are enough); `error` bounds that of a float32 product.
+    `sides` ends with the query rows of the block; `levels` is (bits that may reach it, bits that surely do,
+    the level itself, how many are enough); `error` bounds that of a float32 product.
     """
     raw_q, norm_q, raw_g, norm_g, rows = sides
     maybe, sure, level, enough = levels

@@ -1,8 +1,8 @@
-"""Screening: tiles of the similarity matrix in a fast floating type, with a bound on what rounding did to them.
+"""Screening: tiles of the similarity matrix in a fast floating type, with a bound on its rounding.
 
-For unit rows u, v stored as u', v' with errors e = |u - u'| and f = |v - v'|, Cauchy-Schwarz gives
-|u.v - u'.v'| <= e |v'| + f |u|. The product itself is summed in float32: D products and sums are off by at most
-(2 D + 2) roundoffs (Higham, "Accuracy and stability of numerical algorithms", section 3.1). The last rounding, of
+For unit rows u, v stored as u', v' with errors e = |u - u'| and f = |v - v'|, Cauchy-Schwarz gives |u.v -
+u'.v'| <= e |v'| + f |u|. The product itself is summed in float32: D products and sums are off by at most (2 D
++ 2) roundoffs (Higham, "Accuracy and stability of numerical algorithms", section 3.1). The last rounding, of
 the sum to the type of the tile, is monotone, so it is applied to thresholds instead of being bounded.
 """
 
@@ -85,7 +85,8 @@ class Screen:
     Attributes
     ----------
     error
-        float64 [N]: how far the unrounded product of query i with any gallery row may be from the settled value.
+        float64 [N]: how far the unrounded product of query i with any gallery row may be from the settled
+        value.
     """
 
     def __init__(self, pairing: Pairing, dtype: torch.dtype, device: str) -> None:
@@ -113,21 +114,21 @@ class Screen:
 
     @property
     def bit_type(self) -> Any:
-        """numpy's integer of the size of the screen's type."""
+        """The integer type of numpy of the size of the screen's type."""
         return np.int16 if self.dtype is torch.bfloat16 else np.int32
 
     def block(self, rows: torch.Tensor, columns: slice) -> NDArray[np.signedinteger[Any]]:
-        """Return the bits of screened rows [n, D] times gallery rows; valid until this thread's next block."""
+        """Return the bits of rows [n, D] times gallery rows; valid until this thread's next block."""
         right = self.gallery.screened[columns].T
         if rows.device.type != "cpu":
-            return (rows @ right).view(_INTEGERS[self.dtype]).cpu().numpy()
+            return np.asarray((rows @ right).view(_INTEGERS[self.dtype]).cpu().numpy())
         size = rows.shape[0] * right.shape[1]
         if getattr(self._buffers, "size", 0) < size:
             self._buffers.flat = torch.empty(size, dtype=self.dtype)
             self._buffers.size = size
         out = self._buffers.flat[:size].view(rows.shape[0], right.shape[1])
         torch.mm(rows, right, out=out)
-        return out.view(_INTEGERS[self.dtype]).numpy()
+        return np.asarray(out.view(_INTEGERS[self.dtype]).numpy())
 
     def sweep(self, band: slice, consumers: Sequence[Consumer]) -> None:
         """Show every tile of the rows of `band` to the consumers, same-class entries hidden (set to 0)."""
@@ -148,7 +149,7 @@ class Screen:
             kernels.hide(block, first, last, columns.start)
 
     def _tiles(self, band: slice) -> Iterator[Tile]:
-        """Yield the tiles of a band; of one set that is a single band only those on and above the diagonal."""
+        """Yield the tiles of a band; of a symmetric matrix only those on and above the diagonal."""
         mirrored = self.is_mirrored(band)
         for start in range(band.start, band.stop, TILE):
             rows = slice(start, min(start + TILE, band.stop))
@@ -161,7 +162,7 @@ class Screen:
         return self.pairing.one_set and band.stop - band.start == len(self.pairing.queries)
 
     def plan(self) -> tuple[int, list[slice]]:
-        """Return the columns of a group, and the bands of rows, for which a table of group maxima is small."""
+        """Return the width of a group, and the bands of rows, for which a table of group maxima is small."""
         n, m = len(self.pairing.queries), len(self.pairing.gallery)
         width = np.dtype(self.bit_type).itemsize
         group = next((g for g in _GROUPS if n * -(-m // g) * width <= _TABLE_BYTES), _GROUPS[-1])

@@ -94,7 +94,7 @@ def by_row(
 def insert(
     index: NDArray[np.int64], similarity: NDArray[np.float64], count: int, item: int, value: float
 ) -> int:
-    """Insert an item into the list of the best, by falling similarity and rising number; return its length."""
+    """Insert an item into a list, by falling similarity and rising number; return the list's length."""
     if count == index.size:
         last = count - 1
         if value < similarity[last] or (value == similarity[last] and item > index[last]):
@@ -119,7 +119,7 @@ def best_settled(
     slack: float,
     top: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]],
 ) -> None:
-    """Write the depth[i] best candidates of rows start to stop; mark rows with too many near the last of them.
+    """Write the depth[i] best candidates of rows start to stop; mark rows with too many near the last.
 
     `rows` is (start, stop, first row of `found`, first row of the band); candidates come with float32
     similarities that are within `slack` / 2 of the settled ones.
@@ -129,14 +129,14 @@ def best_settled(
     offsets, columns, values = found
     products = np.empty(raw_q.shape[1])
     for i in range(start, stop):
-        low, high = offsets[i - base], offsets[i - base + 1]
+        low, high = int(offsets[i - base]), int(offsets[i - base + 1])
         k = min(depth[i], high - low)
         if k == 0:
             continue
         kth = kth_of(values[low:high], k)
         undecided = 0
         for p in range(low, high):
-            undecided += np.float64(values[p]) >= np.float64(kth) - slack
+            undecided += int(np.float64(values[p]) >= np.float64(kth) - slack)
         if undecided > 4 * k + CROWDED:
             top[2][i] = True
             continue
@@ -151,23 +151,28 @@ def best_settled(
 
 @compiled
 def merge(
+    at: tuple[NDArray[np.int64], NDArray[np.int64]],
     positive: tuple[NDArray[np.int64], NDArray[np.float64]],
     negative: tuple[NDArray[np.int64], NDArray[np.float64]],
     out: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]],
 ) -> None:
-    """Merge two lists, best first, into (index, similarity, is positive); on ties negatives come first."""
-    p = n = 0
-    for at in range(out[0].size):
-        has_positive = p < positive[0].size and positive[0][p] >= 0
-        has_negative = n < negative[0].size and negative[0][n] >= 0
-        if has_negative and (not has_positive or negative[1][n] >= positive[1][p]):
-            out[0][at], out[1][at], out[2][at] = negative[0][n], negative[1][n], False
-            n += 1
-        elif has_positive:
-            out[0][at], out[1][at], out[2][at] = positive[0][p], positive[1][p], True
-            p += 1
-        else:
-            break
+    """Merge lists, best first, into (index, similarity, is positive); on ties negatives come first.
+
+    `at` is (rows of the lists, how many are wanted of each).
+    """
+    for i in range(at[0].size):
+        row = at[0][i]
+        p = n = 0
+        for place in range(at[1][i]):
+            has_positive = p < positive[0].shape[1] and positive[0][row, p] >= 0
+            has_negative = n < negative[0].shape[1] and negative[0][row, n] >= 0
+            if has_negative and (not has_positive or negative[1][row, n] >= positive[1][row, p]):
+                out[0][i, place], out[1][i, place] = negative[0][row, n], negative[1][row, n]
+                n += 1
+            elif has_positive:
+                out[0][i, place], out[1][i, place] = positive[0][row, p], positive[1][row, p]
+                out[2][i, place] = True
+                p += 1
 
 
 @compiled
@@ -207,7 +212,7 @@ def best_of_class(
         least = np.float64(kth) - slack
         undecided = 0
         for p in range(values.size):
-            undecided += np.float64(values[p]) >= least
+            undecided += int(np.float64(values[p]) >= least)
         if undecided > 4 * k + CROWDED:
             top[2][i] = True
             continue

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError
 from embedlens.files import write_text
+from embedlens.store.checks import check_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -40,6 +41,14 @@ def epoch_of(row: Mapping[str, float | None]) -> int:
     return int(row["epoch"] or 0)
 
 
+def merge_log(file: Path, epoch: int, metrics: Mapping[str, float]) -> None:
+    """Write metrics into an epoch's row of a log; those that stand there already are replaced by name."""
+    rows = {epoch_of(row): row for row in read_log(file)}
+    checked = {name: check_metric(name, value) for name, value in metrics.items()}
+    rows[epoch] = {**rows.get(epoch, {}), "epoch": epoch, **checked}
+    write_log(file, rows.values())
+
+
 def write_log(file: Path, rows: Iterable[Mapping[str, float | None]]) -> None:
     """Write the rows whole, by epoch; the columns are the union of theirs, in the order of appearance."""
     ordered = sorted(rows, key=epoch_of)
@@ -55,4 +64,4 @@ def write_log(file: Path, rows: Iterable[Mapping[str, float | None]]) -> None:
 def _cell(name: str, value: float | None) -> str:
     if value is None:
         return ""
-    return str(int(value)) if name == "epoch" else repr(float(value))
+    return str(int(value)) if name in ("epoch", "step") else repr(float(value))

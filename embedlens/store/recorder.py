@@ -22,7 +22,7 @@ from embedlens.store.checks import (
     check_metric,
     fingerprint,
 )
-from embedlens.store.log import epoch_of, read_log, write_log
+from embedlens.store.log import epoch_of, merge_log, read_log, write_log
 from embedlens.store.run import Run
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Recorder:
         Split name -> the backbone's features before any training, [N, D0].
     class_names
         Label -> name.
+    query_gallery
+        Query split -> the split that its items search (In-Shop, for example); scores follow it.
     dtype
         "float32" or "float16": how snapshots are stored.
     name
@@ -80,6 +82,7 @@ class Recorder:
         thumbnails: Mapping[str, ArrayLike] | None = None,
         pretrained: Mapping[str, ArrayLike] | None = None,
         class_names: Mapping[int, str] | None = None,
+        query_gallery: Mapping[str, str] | None = None,
         dtype: str = "float32",
         name: str | None = None,
         resume: bool = False,
@@ -94,6 +97,9 @@ class Recorder:
         }
         if dtype not in DTYPES:
             raise unknown(dtype, "dtype", DTYPES)
+        for split in [name for pair in (query_gallery or {}).items() for name in pair]:
+            if split not in splits:
+                raise unknown(split, "split of query_gallery", splits)
         if resume and layout.info_file(self.path).is_file():
             self._info = self._reopen(splits, method)
             return
@@ -107,6 +113,7 @@ class Recorder:
             splits=splits,
             method=dict(method or {}),
             class_names={str(label): str(text) for label, text in (class_names or {}).items()},
+            query_gallery=[list(pair) for pair in (query_gallery or {}).items()],
         )
         self._write_contents(contents)
 
@@ -194,13 +201,7 @@ class Recorder:
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Write the epoch's row of log.csv; metrics that stand there already are replaced by name."""
-        rows = {epoch_of(row): row for row in read_log(layout.log_file(self.path))}
-        rows[epoch] = {
-            **rows.get(epoch, {}),
-            "epoch": epoch,
-            **{name: check_metric(name, value) for name, value in metrics.items()},
-        }
-        write_log(layout.log_file(self.path), rows.values())
+        merge_log(layout.log_file(self.path), epoch, metrics)
 
     def discard_after(self, epoch: int) -> None:
         """Remove the snapshots and log rows of all epochs after `epoch` (-1 removes all)."""
@@ -283,6 +284,21 @@ class Recorder:
         except BaseException:
             shutil.rmtree(self.path, ignore_errors=True)
             raise
+
+
+def log_metrics(run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
+    """Write metrics of a recorded epoch into the log of a run; those that stand there are replaced by name.
+
+    Parameters
+    ----------
+    run
+        An opened run.
+    epoch
+        A finished epoch of it; another one raises `InputError`.
+    metrics
+        Name -> number.
+    """
+    merge_log(layout.log_file(run.path), run.resolve_epoch(epoch), metrics)
 
 
 def _items_csv(columns: Mapping[str, Sequence[str]]) -> str:

@@ -114,7 +114,8 @@ class Trainer:
                 started = time.perf_counter()
                 logs = self._train(epoch, report) if epoch else {}
                 seconds = time.perf_counter() - started
-                self._record(epoch, {**logs, "seconds": seconds}, metrics, report)
+                taken = float(epoch * self.method.steps)  # optimiser steps since the start of training
+                self._record(epoch, {**logs, "step": taken, "seconds": seconds}, metrics, report)
         return self.recorder.run
 
     def _train(self, epoch: int, report: Callable[[Progress], None]) -> dict[str, float]:

@@ -25,7 +25,6 @@ from embedlens.similarity import (
 )
 from embedlens.similarity.pairing import Pairing
 
-
 TYPES = (torch.bfloat16, torch.float32)
 
 
@@ -42,13 +41,13 @@ def similarities(z, y, gallery=None):
 
 
 def plain_survey(z, y, gallery, depth):
-    """By plain loops: neighbours (negatives first on ties, then lower rows), best of each kind, rank."""
+    """By sorting whole rows: neighbours (on ties negatives, then lower rows), best of each kind, rank."""
     s, same = similarities(z, y, gallery)
     for i in range(len(z)):
-        order = [j for j in range(s.shape[1]) if s[i, j] > -np.inf]
-        order.sort(key=lambda j: (-s[i, j], same[i, j], j))
+        order = np.lexsort((np.arange(s.shape[1]), same[i], -s[i]))
+        order = [int(j) for j in order if s[i, j] > -np.inf]
         positives, negatives = ([j for j in order if same[i, j] == kind] for kind in (True, False))
-        rank = sum(s[i, j] >= s[i, positives[0]] for j in negatives) if positives else -1
+        rank = int(np.sum(s[i, negatives] >= s[i, positives[0]])) if positives else -1
         yield order[: depth[i]], positives[:1], negatives[:1], rank, s[i]
 
 
@@ -122,7 +121,9 @@ def test_every_consumer_is_brute_force(n, m, dim, classes, levels, depth, seed, 
 @pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-7])
 def test_several_tiles_bands_and_groups(monkeypatch, dtype, spread):
     """N no multiple of a tile; tables so small that there are several bands; open, crowded, collapsed."""
-    z, y = blobs(n=1203, dim=12, classes=90, spread=1.0)
+    for module, name, value in ((screen, "TILE", 128), (ranks, "TILE", 128), (screen, "_GROUPS", (32, 128))):
+        monkeypatch.setattr(module, name, value)
+    z, y = blobs(n=403, dim=12, classes=40, spread=1.0)
     z = (1 + spread * z).astype(np.float32) if spread < 1 else z
     assert_survey_is_plain(z, y, depth=5, cutoffs=(1, 10, 100), dtype=dtype)
     monkeypatch.setattr(screen, "_TABLE_BYTES", 1 << 10)
@@ -144,7 +145,7 @@ def test_few_candidates_at_a_time_and_many_crowded_rows(monkeypatch, dtype):
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_negative_similarities_are_found_and_ranked(dtype):
-    """Tiles say of a negative number only that it is not positive; what is asked must be decided all the same."""
+    """Tiles say of a negative number only that it is not positive; all must be decided all the same."""
     random = np.random.default_rng(0)
     z = np.concatenate([[[1.0, 0.2]], -np.abs(random.normal(size=(50, 2)))])
     y = np.arange(51) % 25

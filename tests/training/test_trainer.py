@@ -57,6 +57,8 @@ def test_a_run_has_epoch_0_both_splits_and_a_log(whole):
     assert run.log[3]["loss"] < run.log[1]["loss"]
     assert run.log[3]["lr"] == 0.001
     assert run.log[3]["items"] == 1797
+    steps = len(run.labels("train")) // 40
+    assert [row["step"] for row in run.log] == [0, steps, 2 * steps, 3 * steps]
     assert run.thumbnails("test").shape == (896, 16, 16)
     assert run.items("test")["class"][0] in "56789"
     state = torch.load(whole / "checkpoint.pt", weights_only=True)
@@ -170,6 +172,9 @@ def test_extending_equals_training_longer(whole, tmp_path):
     train(path, replace(SMALL, epochs=1))
     train(path, resumed_config(path, 3), resume=True)
     assert snapshots(path) == snapshots(whole)
+    assert [row["step"] for row in embedlens.open_run(path).log] == [
+        row["step"] for row in embedlens.open_run(whole).log
+    ]
     assert embedlens.open_run(path).method["epochs"] == 3
     with pytest.raises(InputError, match="has 3 epochs already"):
         resumed_config(path, 2)

@@ -1,0 +1,181 @@
+"""Tables of scores: for a terminal, for a paper (LaTeX, booktabs), for a spreadsheet (CSV)."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_TITLES = {
+    "r_precision": "RP", "map_at_r": "MAP@R", "map_at_5": "MAP@5", "knn_accuracy": "kNN", "nmi": "NMI",
+    "f1": "F1", "ami": "AMI", "effective_rank": "eff. rank",
+}  # fmt: skip
+_LATEX_TITLES = {
+    "f1": "F$_1$", "pi_intra": r"$\pi_\mathrm{intra}$", "pi_inter": r"$\pi_\mathrm{inter}$",
+    "pi_ratio": r"$\pi_\mathrm{ratio}$", "rho": r"$\rho$",
+}  # fmt: skip
+_SHARES = re.compile(r"recall_at_\d+|r_precision|map_at_r|map_at_5|knn_accuracy|nmi|f1|ami")
+_TURNED = 6
+_SPECIAL = str.maketrans(
+    {char: f"\\{char}" for char in "_&%#${}"} | {"~": r"\textasciitilde{}", "\\": r"\textbackslash{}"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The scores of one snapshot; or of several runs, the `members`: mean and standard deviation."""
+
+    run: str
+    split: str
+    epoch: int
+    values: Mapping[str, float]
+    spread: Mapping[str, float] = field(default_factory=dict)
+    members: tuple[str, ...] = ()
+
+    @property
+    def seeds(self) -> int:
+        """How many runs a row of means stands for; 0 of a row of one snapshot."""
+        return len(self.members)
+
+
+def grouped(rows: Sequence[Row], groups: Mapping[str, Sequence[str]]) -> list[Row]:
+    """Return a row for each group, split and epoch of which every run of the group has scores."""
+    found = []
+    for name, members in groups.items():
+        places = dict.fromkeys((row.split, row.epoch) for row in rows if row.run in members)
+        for split, epoch in places:
+            alike = [row for row in rows if row.run in members and (row.split, row.epoch) == (split, epoch)]
+            if len(alike) < len(members):
+                continue
+            means, spread = {}, {}
+            for metric in alike[0].values:
+                if metric.endswith("_std"):
+                    continue
+                numbers = [row.values[metric] for row in alike if metric in row.values]
+                if len(numbers) == len(alike):
+                    means[metric] = sum(numbers) / len(numbers)
+                    squares = [(number - means[metric]) ** 2 for number in numbers]
+                    spread[metric] = math.sqrt(sum(squares) / (len(numbers) - 1))
+            found.append(Row(name, split, epoch, means, spread, tuple(members)))
+    return found
+
+
+def plain(rows: Sequence[Row], *, width: int | None) -> tuple[list[str], list[list[str]]]:
+    """Return the heading and the cells of the table; turned where it is too wide for the terminal."""
+    kept = _places(rows)
+    metrics = _metrics(rows)
+    cells = [
+        [*(_place(row, name) for name in kept), *(_number(row, metric) for metric in metrics)] for row in rows
+    ]
+    heading = [*kept, *(title(metric) for metric in metrics)]
+    columns = list(zip(heading, *cells, strict=True))
+    widest = sum(max(map(len, column)) + 1 for column in columns)
+    if width is None or widest <= width or len(rows) > _TURNED:
+        return heading, cells
+    return list(columns[0]), [list(column) for column in columns[1:]]
+
+
+def latex(rows: Sequence[Row]) -> str:
+    """Return the table for a paper: shares in per cent, the best of several runs in bold; needs booktabs."""
+    repeated = any(row.seeds for row in rows)
+    kept = [name for name in _places(rows) if name != "n"]
+    metrics = [metric for metric in _metrics(rows) if metric not in ("n", "n_singletons")]
+    best = {metric: _best(rows, metric) for metric in metrics if _SHARES.fullmatch(metric)}
+    lines = [rf"\begin{{tabular}}{{{'l' * len(kept)}{'r' * len(metrics)}}}", r"\toprule"]
+    lines.append(" & ".join([*kept, *(_latex_title(metric) for metric in metrics)]) + r" \\")
+    lines.append(r"\midrule")
+    for row in rows:
+        cells = [_place(row, name).translate(_SPECIAL) for name in kept]
+        cells += [_latex_number(row, metric, bold=row in best.get(metric, ())) for metric in metrics]
+        lines.append(" & ".join(cells) + r" \\")
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    notes = ["% needs \\usepackage{booktabs}"]
+    if any(_SHARES.fullmatch(metric) for metric in metrics):
+        notes.append(f"% {', '.join(title(m) for m in metrics if _SHARES.fullmatch(m))}: per cent")
+    if repeated:
+        notes.append("% +-: standard deviation over seeds")
+    return "\n".join([*notes, *lines])
+
+
+def records(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return the rows as a flat table, in full precision: one record a row."""
+    return [
+        {
+            "run": row.run,
+            "split": row.split,
+            "epoch": row.epoch,
+            **({"seeds": row.seeds} if row.seeds else {}),
+            **row.values,
+            **{f"{metric}_std": value for metric, value in row.spread.items()},
+        }
+        for row in rows
+    ]
+
+
+def title(metric: str) -> str:
+    """Return how a heading names a metric."""
+    if metric.startswith("recall_at_"):
+        return f"R@{metric.removeprefix('recall_at_')}"
+    return _TITLES.get(metric, metric.replace("_", " "))
+
+
+def _latex_title(metric: str) -> str:
+    return _LATEX_TITLES.get(metric, title(metric))
+
+
+def _places(rows: Sequence[Row]) -> list[str]:
+    """Return what tells the rows from each other: run, split, epoch."""
+    several = [name for name in ("run", "split", "epoch") if len({getattr(row, name) for row in rows}) > 1]
+    return several or ["run"]
+
+
+def _place(row: Row, name: str) -> str:
+    text = str(getattr(row, name))
+    return f"{text} (mean of {row.seeds} seeds)" if name == "run" and row.seeds else text
+
+
+def _metrics(rows: Sequence[Row]) -> list[str]:
+    """Return the metrics of all rows in order; standard deviations stand beside their means."""
+    names = dict.fromkeys(metric for row in rows for metric in row.values)
+    names = {"loss": None} | names if "loss" in names else names
+    return [name for name in names if not (name.endswith("_std") and name.removesuffix("_std") in names)]
+
+
+def _spread(row: Row, metric: str) -> float | None:
+    """Return the standard deviation over seeds of runs or, of a single run, over seeds of k-means."""
+    return row.spread.get(metric, row.values.get(f"{metric}_std"))
+
+
+def _number(row: Row, metric: str) -> str:
+    value = row.values.get(metric)
+    if value is None:
+        return ""
+    if metric in ("n", "n_singletons"):
+        return f"{value:,.0f}"
+    spread = _spread(row, metric)
+    return f"{value:.4f}" + ("" if spread is None else f" ± {spread:.4f}")
+
+
+def _latex_number(row: Row, metric: str, *, bold: bool) -> str:
+    value = row.values.get(metric)
+    if value is None:
+        return "--"
+    factor, digits = (100, 1) if _SHARES.fullmatch(metric) else (1, 3)
+    text = f"{value * factor:.{digits}f}"
+    text = rf"\textbf{{{text}}}" if bold else text
+    spread = _spread(row, metric)
+    return text if spread is None else rf"{text} $\pm$ {spread * factor:.{digits}f}"
+
+
+def _best(rows: Sequence[Row], metric: str) -> list[Row]:
+    """Return the rows with the highest value as printed, where runs are compared at one place."""
+    places = {(row.split, row.epoch) for row in rows}
+    compared = [row for row in rows if metric in row.values]
+    if len(places) > 1 or len(compared) < 2:
+        return []
+    printed = {id(row): round(100 * row.values[metric], 1) for row in compared}
+    return [row for row in compared if printed[id(row)] == max(printed.values())]

@@ -1,0 +1,254 @@
+"""Commands that score snapshots."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError, unknown
+from embedlens_cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from embedlens.analysis.scores import Settings
+    from embedlens.store import Run
+    from embedlens_cli.score_table import Row
+
+_COUNTS = ("n", "n_singletons")
+
+
+def evaluate(
+    runs: options.Runs = None,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated: recall, recall_at_K, r_precision, map_at_r, map_at_5, knn_accuracy, "
+            "nmi, f1, ami, alignment, uniformity, pi_intra, pi_inter, pi_ratio, effective_rank, rho, "
+            "hubness; default; all."
+        ),
+    ] = "default",
+    ks: Annotated[
+        str, typer.Option(help="K of recall: numbers, or cub (1,2,4,8) or sop (1,10,100,1000).")
+    ] = "cub",
+    split: Annotated[
+        str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
+    ] = "",
+    gallery: Annotated[
+        str | None,
+        typer.Option(help="Split to search; none: the split itself.", show_default="what the run names"),
+    ] = None,
+    epoch: options.Epoch = "last",
+    knn: Annotated[int, typer.Option(help="k of knn_accuracy.", min=1)] = 10,
+    weighted: Annotated[
+        bool, typer.Option("--weighted", help="Neighbours vote with their similarity in knn_accuracy.")
+    ] = False,
+    macro: Annotated[
+        bool, typer.Option("--macro", help="Average r_precision and map_at_r over classes, not items.")
+    ] = False,
+    new_threshold: Annotated[
+        float | None,
+        typer.Option(help="Similarity below which map_at_5 inserts the label `new`.", min=-1, max=1),
+    ] = None,
+    kmeans_seeds: Annotated[
+        str, typer.Option(help="Seeds of k-means, comma-separated; several: mean and standard deviation.")
+    ] = "1234",
+    rho_k: Annotated[int, typer.Option(help="k of rho: leaves out the k - 1 largest values.", min=1)] = 1,
+    log: Annotated[bool, typer.Option("--log", help="Write the scores into log.csv, too.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print the table for a paper (booktabs).")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV, in full precision.")] = False,
+    out: options.Out = None,
+    device: options.Device = "cpu",
+    as_json: options.Json = False,
+) -> None:
+    """Score snapshots: retrieval, clustering, and how the classes lie on the sphere.
+
+    One row a run or an epoch; of runs that differ in their seed alone also the mean and standard deviation.
+    """
+    from embedlens import selection
+    from embedlens.analysis.scores import check_metrics
+    from embedlens.artifacts import Artifacts, figures_folder, stem_of
+    from embedlens_cli import output, score_table
+
+    _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
+    settings = _settings(
+        ks=ks, knn=knn, weighted=weighted, macro=macro, new=new_threshold, seeds=kmeans_seeds, rho_k=rho_k
+    )
+    wanted = check_metrics(options.words(metrics), settings)
+    chosen = selection.choose_runs(runs or [])
+    splits = selection.evaluated_splits(chosen, options.words(split))
+    labels = selection.run_labels(chosen)
+    work = [
+        (label, run, name, number, _gallery(run, name, gallery))
+        for label, run in zip(labels, chosen, strict=True)
+        for name in splits
+        for number in selection.choose_epochs(run, epoch)
+    ]
+    rows = [_score(*place, wanted, settings, device) for place in output.track(work, "scoring")]
+    means = score_table.grouped(rows, selection.repeats(chosen))
+    if log:
+        _write_log(dict(zip(labels, chosen, strict=True)), rows)
+    facts = _facts(chosen, work, settings, device)
+    artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=_summary(rows))
+    epochs = "+".join(sorted({f"{number:04d}" for _, _, _, number, _ in work})) if epoch != "all" else "all"
+    asked = "" if metrics == "default" else "+".join(options.words(metrics))[:60]
+    names = [run.name for run in chosen] if len(chosen) > 1 else []
+    stem = stem_of(["scores", *names, "+".join(splits), f"epoch-{epochs}", ks if ks != "cub" else "", asked])
+    artifacts.save(stem, {}, score_table.records([*rows, *means]), facts={})
+    if as_json:
+        groups = {"groups": _groups(means)} if means else {}
+        output.print_json(artifacts.answer() | groups)
+        return
+    output.name_implied(runs, chosen)
+    _print(rows, means, latex=latex, as_csv=as_csv)
+    if not latex and not as_csv:
+        output.say(f"wrote {artifacts.data[0]}")
+
+
+def _check_formats(**given: bool) -> None:
+    """Refuse two ways of printing at once."""
+    names = [f"--{name.removeprefix('as_')}" for name, value in given.items() if value]
+    if len(names) > 1:
+        message = f"{' and '.join(names)} exclude each other; choose one"
+        raise InputError(message)
+
+
+def _settings(
+    *, ks: str, knn: int, weighted: bool, macro: bool, new: float | None, seeds: str, rho_k: int
+) -> Settings:
+    """Return the settings that the options ask for."""
+    from embedlens.analysis.scores import RECALL_PRESETS, Settings
+
+    return Settings(
+        ks=RECALL_PRESETS.get(ks) or _numbers(ks, "ks", f"numbers, or one of: {', '.join(RECALL_PRESETS)}"),
+        knn=knn,
+        weighted=weighted,
+        macro=macro,
+        new_threshold=new,
+        seeds=_numbers(seeds, "kmeans-seeds", "numbers"),
+        rho_k=rho_k,
+    )
+
+
+def _numbers(text: str, option: str, allowed: str) -> tuple[int, ...]:
+    words = options.words(text)
+    if not words or not all(word.isdecimal() for word in words):
+        message = f"--{option} {text!r}; give {allowed}, separated by commas"
+        raise InputError(message)
+    return tuple(dict.fromkeys(int(word) for word in words))
+
+
+def _gallery(run: Run, split: str, asked: str | None) -> str | None:
+    """Return the split that the items of `split` search; None where they search themselves."""
+    from embedlens import selection
+
+    name = selection.gallery_of(run, split) if asked is None else asked
+    if name == "none" and name not in run.splits:
+        return None
+    if name is not None and name not in run.splits:
+        place = f"run {run.name!r}"
+        raise unknown(name, "gallery split", (*run.splits, "none")).within(place)
+    return None if name == split else name
+
+
+def _score(
+    label: str,
+    run: Run,
+    split: str,
+    epoch: int,
+    gallery: str | None,
+    wanted: Sequence[str],
+    settings: Settings,
+    device: str,
+) -> Row:
+    """Score one snapshot; what cannot be scored is told with its place."""
+    from embedlens.analysis.scores import score
+    from embedlens_cli.score_table import Row
+
+    snapshot = run.snapshot(split, epoch)
+    searched = None
+    if gallery is not None:
+        other = run.snapshot(gallery, epoch)
+        searched = other.embeddings, other.labels
+    try:
+        values = score(
+            snapshot.embeddings, snapshot.labels, wanted, settings=settings, gallery=searched, device=device
+        )
+    except InputError as error:
+        raise error.within(snapshot.place) from error
+    loss = next((row.get("loss") for row in run.log if row["epoch"] == epoch), None)
+    return Row(label, split, epoch, ({} if loss is None else {"loss": loss}) | values)
+
+
+def _write_log(runs: Mapping[str, Run], rows: Sequence[Row]) -> None:
+    """Write the scores into the logs of the runs, as SPLIT_METRIC."""
+    from embedlens.store import log_metrics
+
+    for row in rows:
+        scores = {name: value for name, value in row.values.items() if name not in (*_COUNTS, "loss")}
+        log_metrics(
+            runs[row.run], row.epoch, {f"{row.split}_{name}": value for name, value in scores.items()}
+        )
+
+
+def _facts(
+    runs: Sequence[Run], work: Sequence[tuple[Any, ...]], settings: Settings, device: str
+) -> dict[str, Any]:
+    """Return what the sidecar says."""
+    from dataclasses import asdict
+
+    from embedlens.similarity import engine_facts
+
+    return {
+        "runs": [
+            {"name": run.name, "path": run.path.as_posix(), "seed": run.method.get("seed")} for run in runs
+        ],
+        "scored": [
+            {"run": label, "split": split, "epoch": epoch, "gallery": gallery}
+            for label, _, split, epoch, gallery in work
+        ],
+        "settings": asdict(settings),
+        "engine": engine_facts(device),
+    }
+
+
+def _summary(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the numbers: run -> split -> epoch -> name -> number."""
+    summary: dict[str, Any] = {}
+    for row in rows:
+        place = summary.setdefault(row.run, {}).setdefault(row.split, {})
+        place[str(row.epoch)] = {name: _finite(value) for name, value in row.values.items()}
+    return summary
+
+
+def _groups(means: Sequence[Row]) -> dict[str, Any]:
+    """Return means and standard deviations over seeds: group -> split -> epoch -> name -> numbers."""
+    groups: dict[str, Any] = {}
+    for row in means:
+        place = groups.setdefault(row.run, {}).setdefault(row.split, {})
+        place[str(row.epoch)] = {
+            name: {"mean": _finite(value), "std": _finite(row.spread[name]), "seeds": row.seeds}
+            for name, value in row.values.items()
+        }
+    return groups
+
+
+def _finite(value: float) -> float | None:
+    """Return a number that JSON knows."""
+    return value if math.isfinite(value) else None
+
+
+def _print(rows: Sequence[Row], means: Sequence[Row], *, latex: bool, as_csv: bool) -> None:
+    """Print the table; for a paper, runs that repeat one method give way to their mean."""
+    from embedlens_cli import output, score_table
+
+    if latex:
+        replaced = {(name, row.split, row.epoch) for row in means for name in row.members}
+        single = [row for row in rows if (row.run, row.split, row.epoch) not in replaced]
+        output.say(score_table.latex([*single, *means]))
+    elif as_csv:
+        output.print_csv(score_table.records([*rows, *means]))
+    else:
+        output.print_table(*score_table.plain([*rows, *means], width=output.terminal_width()))

@@ -1,0 +1,258 @@
+"""The values of runs by metric and epoch: from their logs, or computed from their snapshots."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from embedlens.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from embedlens.objectives import Loss
+    from embedlens.store import Run, Snapshot
+
+_RECALL = re.compile(r"(.+_)?recall_at_\d+")
+MONITOR = "monitor_"
+"""What stands between the split and the loss in the name of a monitored loss."""
+BATCHES = {"batches": 32, "classes_per_batch": 16, "items_per_class": 4, "seed": 0, "normalize": False}
+"""How the batches of monitored losses are drawn, by default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A run with its values by metric and epoch, those of its log and those computed from its snapshots."""
+
+    label: str
+    run: Run
+    log: dict[str, dict[int, float]]
+    computed: dict[str, dict[int, float]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, label: str, run: Run) -> Source:
+        """Read the log of a run; empty cells and what is not finite are missing."""
+        rows = run.log
+        if not rows and not run.epochs():
+            message = f"run {run.name!r} has neither a log nor a snapshot yet; there is nothing to draw"
+            raise InputError(message)
+        log: dict[str, dict[int, float]] = {}
+        for row in rows:
+            for name, value in row.items():
+                if name != "epoch" and value is not None and math.isfinite(value):
+                    log.setdefault(name, {})[int(row["epoch"] or 0)] = value
+        return cls(label, run, log)
+
+    @property
+    def epochs(self) -> list[int]:
+        """The epochs of the log and of the snapshots."""
+        return sorted({int(row["epoch"] or 0) for row in self.run.log} | set(self.run.epochs()))
+
+    def values(self, metric: str) -> dict[int, float]:
+        """Return the values of a metric by epoch; a logged one comes before a computed one."""
+        return self.computed.get(metric, {}) | self.log.get(metric, {})
+
+    def positions(self, x: str) -> dict[int, float]:
+        """Return where each epoch stands on the x axis: its number, steps so far, or seconds so far.
+
+        Epoch 0, the state before training, stands at 0.
+        """
+        if x == "epoch":
+            return {epoch: float(epoch) for epoch in self.epochs}
+        column, place = self.log.get(x, {}), f"run {self.label!r}"
+        if not column:
+            message = (
+                f"its log has no column {x!r}; draw it against --x epoch, or have its training log {x!r}"
+            )
+            raise InputError(message).within(place)
+        found, total = {0: 0.0}, 0.0
+        for epoch in self.epochs:
+            if epoch and epoch not in column:
+                message = f"its log has no {x!r} at epoch {epoch}; draw it against --x epoch"
+                raise InputError(message).within(place)
+            if epoch:
+                total = column[epoch] + (total if x == "seconds" else 0.0)
+                found[epoch] = total
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """What snapshots are measured with: scores, and losses on batches that the options describe."""
+
+    losses: Mapping[str, Loss]
+    given: dict[str, Any]
+    device: str
+
+    def measure(self, snapshot: Snapshot, gallery: Snapshot | None, names: list[str]) -> dict[str, float]:
+        """Return scores, by search of the gallery where there is one, and monitored losses of a snapshot."""
+        from embedlens.analysis.curves import fixed_batches, monitor
+
+        watched = [name for name in names if name.startswith(MONITOR)]
+        scores = [name for name in names if name not in watched]
+        found = {}
+        if scores:
+            from embedlens.analysis.scores import score
+
+            searched = None if gallery is None else (gallery.embeddings, gallery.labels)
+            found = score(snapshot.embeddings, snapshot.labels, scores, gallery=searched, device=self.device)
+        for name in watched:
+            loss = self.losses[name.removeprefix(MONITOR)]
+            batches = fixed_batches(
+                snapshot.labels,
+                count=self.given["batches"],
+                classes=self.given["classes_per_batch"],
+                items=loss.items_per_class or self.given["items_per_class"],
+                seed=self.given["seed"],
+            )
+            measured = monitor(
+                snapshot.embeddings,
+                snapshot.labels,
+                loss,
+                batches=batches,
+                normalize=self.given["normalize"],
+                device=self.device,
+            )
+            found[name] = float(measured.mean())
+        return found
+
+    def facts(self) -> dict[str, Any] | None:
+        """Return what the sidecar says."""
+        from embedlens.objectives.losses import loss_options
+
+        if not self.losses:
+            return None
+        return {
+            **self.given,
+            "losses": {
+                name: {
+                    "options": loss_options(name),
+                    "items_per_class": loss.items_per_class or self.given["items_per_class"],
+                }
+                for name, loss in self.losses.items()
+            },
+            "drawn": "classes that have two items or more; a class with fewer items gives all of them",
+            "value": "mean over the batches of each batch's mean over all mined terms (triplet: over all "
+            "triplets), in float32",
+        }
+
+    @property
+    def stem(self) -> str:
+        """What a file name says of the batches: whatever is not the default."""
+        changed = {name: value for name, value in self.given.items() if value != BATCHES[name]}
+        words = [name if value is True else f"{name}_{value}" for name, value in changed.items()]
+        return "-".join(words) if self.losses else ""
+
+
+def choose_splits(sources: Sequence[Source], asked: Sequence[str]) -> list[str]:
+    """Return the splits asked for; else those that scores are taken of."""
+    from embedlens.selection import evaluated_splits
+
+    return evaluated_splits([source.run for source in sources], asked)
+
+
+def choose_metrics(asked: Sequence[str], sources: Sequence[Source], splits: Sequence[str]) -> list[str]:
+    """Return the full names of the metrics asked for: columns of a log, or SPLIT_SCORE.
+
+    None asked: loss and recalls of the logs, and R@1 where there are none, or where a run has no log.
+    """
+    columns = list(dict.fromkeys(name for source in sources for name in source.log))
+    if splits:
+        choose_splits(sources, splits)
+    if not asked:
+        recalls = [
+            name for name in columns
+            if _RECALL.fullmatch(name) and (not splits or name.rpartition("_recall")[0] in splits)
+        ]  # fmt: skip
+        found = ["loss"] * ("loss" in columns) + recalls
+        if not found or any(not source.log for source in sources):
+            found += [f"{split}_recall_at_1" for split in choose_splits(sources, splits)]
+        return list(dict.fromkeys(found))
+    found = []
+    for word in asked:
+        found += [word] if word in columns else _expand(word, columns, sources, splits)
+    return list(dict.fromkeys(found))
+
+
+def _expand(word: str, columns: Sequence[str], sources: Sequence[Source], splits: Sequence[str]) -> list[str]:
+    """Return the names that a score stands for: of its split, or of every split chosen."""
+    known = list(dict.fromkeys(split for source in sources for split in source.run.splits))
+    split, score = part(word, known)
+    scores = _scores(score)
+    if scores is None and (split or not any(f"{one}_{word}" in columns for one in known)):
+        from embedlens.analysis.scores import METRICS
+
+        choices = [*columns, "recall_at_K", *METRICS, *(f"{one}_METRIC" for one in known)]
+        raise unknown(word, "metric", choices)
+    places = [split] if split else choose_splits(sources, splits)
+    return [f"{place}_{name}" for place in places for name in scores or [score]]
+
+
+def part(metric: str, splits: Iterable[str]) -> tuple[str, str]:
+    """Return the split and the score in a name such as "test_recall_at_1"; the split may be empty."""
+    for split in sorted(splits, key=len, reverse=True):
+        if metric.startswith(f"{split}_"):
+            return split, metric.removeprefix(f"{split}_")
+    return "", metric
+
+
+def _scores(name: str) -> list[str] | None:
+    """Return the scores that a name or preset stands for; None where snapshots have no such score."""
+    from embedlens.analysis.scores import check_metrics
+
+    try:
+        return check_metrics([name])
+    except InputError:
+        return None
+
+
+def compute(
+    sources: Sequence[Source],
+    metrics: Sequence[str],
+    measure: Callable[[Snapshot, Snapshot | None, list[str]], dict[str, float]],
+) -> None:
+    """Compute what the logs lack, reading each snapshot once.
+
+    `measure` is given a snapshot, that of its gallery and the scores wanted; what cannot be measured is
+    told with its place.
+    """
+    from embedlens.selection import gallery_of
+    from embedlens_cli import output
+
+    jobs = []
+    for source in sources:
+        parts = {metric: part(metric, source.run.splits) for metric in metrics}
+        known = {metric for metric, (split, score) in parts.items() if split and _is_computed(score)}
+        for epoch in source.run.epochs():
+            wanted: dict[str, dict[str, str]] = {}
+            for metric in metrics:
+                if metric in known and epoch not in source.log.get(metric, {}):
+                    wanted.setdefault(parts[metric][0], {})[parts[metric][1]] = metric
+            jobs += [(source, split, epoch, names) for split, names in wanted.items()]
+    for source, split, epoch, names in output.track(jobs, "computing") if jobs else ():
+        snapshot, other = source.run.snapshot(split, epoch), gallery_of(source.run, split)
+        try:
+            gallery = None if other is None else source.run.snapshot(other, epoch)
+            found = measure(snapshot, gallery, list(names))
+        except InputError as error:
+            raise error.within(snapshot.place) from error
+        for score, metric in names.items():
+            source.computed.setdefault(metric, {})[epoch] = found[score]
+
+
+def _is_computed(score: str) -> bool:
+    """Say whether snapshots have a score; a monitored loss is one that was checked before."""
+    return score.startswith(MONITOR) or _scores(score) is not None
+
+
+def training_loss(method: Mapping[str, Any]) -> str:
+    """Return the loss that a run was trained with, and the options set for it; empty where it is not told."""
+    chosen = method.get("loss_options")
+    named = (
+        ", ".join(f"{key}={value}" for key, value in sorted(chosen.items()))
+        if isinstance(chosen, dict)
+        else ""
+    )
+    return ", ".join(word for word in (str(method.get("loss") or ""), named) if word)

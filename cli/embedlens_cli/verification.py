@@ -1,0 +1,260 @@
+"""The command that verifies pairs and identifies items."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli import options, verified
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from embedlens.analysis.identification import ClosedSet
+    from embedlens.artifacts import Artifacts, Table
+    from embedlens.pairs import Pairs
+    from embedlens.store import Run, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is measured, as the options say."""
+
+    file: Path | None
+    folds: int | None
+    per_fold: int
+    seed: int
+    negatives: list[int]
+    fars: list[float]
+    draws: int
+    device: str
+
+
+def verify(
+    runs: options.Runs = None,
+    split: Annotated[
+        str, typer.Option(help="Splits, comma-separated.", show_default="test, where all runs have it")
+    ] = "",
+    epoch: options.Epoch = "last",
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Pairs in LFW's format (pairs.txt): a first line '10 300' (folds, pairs) or '300' (one set, "
+            "cut into --folds), lines 'name i j' and 'name1 i name2 j'. name is the class as in items.csv's "
+            "column class, else in run.json's class_names, else the label. i is the number ending the file "
+            "name in items.csv's column path, if all files of the class are called name_NUMBER; else the "
+            "place in its class, from 1, in the order of rows.",
+            show_default="drawn by --seed",
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Number of folds.", min=2, show_default="10, or those of --pairs")
+    ] = None,
+    per_fold: Annotated[
+        int, typer.Option(help="Pairs of one class drawn for a fold, and as many of two.", min=1)
+    ] = 300,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.", min=0)] = 0,
+    negatives: Annotated[
+        str, typer.Option(help="Numbers of negative classes for VRF, comma-separated.")
+    ] = "1,10,100",
+    far: Annotated[str, typer.Option(help="False accept rates for DIR, comma-separated.")] = "0.01",
+    draws: Annotated[
+        int, typer.Option(help="Draws of negatives (VRF) and of galleries (rank-1, DIR).", min=1)
+    ] = 10,
+    out: options.Out = None,
+    formats: options.Format = "pdf,png",
+    venue: options.Venue = "cvpr",
+    width: options.Width = None,
+    device: options.Device = "cpu",
+    as_json: options.Json = False,
+) -> None:
+    """Verify pairs (accuracy, ROC, EER, TAR at FAR, many negatives) and identify items (rank-1, DIR at FAR).
+
+    Draws the ROC, and DIR against FAR; several runs are compared in one figure.
+    """
+    from embedlens import selection
+    from embedlens.artifacts import Artifacts, check_formats, figures_folder
+    from embedlens.devices import check_device
+    from embedlens.figures.style import paper, width_of
+    from embedlens_cli import output
+
+    known_formats = check_formats(options.words(formats))
+    width_of(venue, width or "full")
+    counts, rates = _numbers(negatives, "negatives", int), _numbers(far, "far", float)
+    asked = _Asked(pairs, folds, per_fold, seed, counts, rates, draws, check_device(device))
+    chosen = selection.choose_runs(runs or [])
+    usual = ["test"] if all("test" in run.splits for run in chosen) else []
+    splits = selection.choose_splits(chosen, options.words(split) or usual)
+    jobs = [
+        (label, run, name, number)
+        for label, run in zip(selection.run_labels(chosen), chosen, strict=True)
+        for number in selection.choose_epochs(run, epoch)
+        for name in splits
+    ]
+    found = [_measure(*job, asked) for job in output.track(jobs, "verifying")]
+    artifacts = Artifacts(
+        figures_folder(chosen, out),
+        output.command(),
+        _facts(chosen, splits, asked),
+        summary=verified.summary(found, asked.fars),
+    )
+    with paper(venue):
+        for group in _figures(found, one_an_epoch=epoch == "all"):
+            _save(artifacts, group, asked, formats=known_formats, venue=venue, width=width)
+    for line in verified.remarks(found, asked.negatives):
+        output.remark(line)
+    if as_json:
+        output.print_json(artifacts.answer())
+        return
+    output.name_implied(runs, chosen)
+    verified.print_tables(found, asked.fars)
+    output.print_files(artifacts)
+
+
+def _numbers(text: str, name: str, kind: type) -> list[Any]:
+    """Return the numbers of an option, ascending, each once."""
+    words = options.words(text)
+    try:
+        values = sorted({kind(word) for word in words})
+    except ValueError:
+        values = []
+    if not values or not all(0 < value and math.isfinite(value) for value in values):
+        example = "1,10" if kind is int else "0.01,0.1"
+        message = f"--{name} {text!r}; positive numbers are needed, comma-separated, e.g. {example}"
+        raise InputError(message)
+    return values
+
+
+def _measure(label: str, run: Run, split: str, epoch: int, asked: _Asked) -> verified.Answers:
+    """Answer every question of one snapshot; what cannot be answered is told with its place."""
+    from embedlens.analysis.identification import open_set
+    from embedlens.analysis.verification import many_negatives, roc, verify_pairs
+
+    snapshot = run.snapshot(split, epoch)
+    z, y = snapshot.embeddings, snapshot.labels
+    keyed: dict[str, Any] = {"draws": asked.draws, "seed": asked.seed, "device": asked.device}
+    try:
+        pairs = _pairs(run, split, snapshot, asked)
+        accuracy = verify_pairs(z, pairs, device=asked.device)
+        curve = roc(accuracy.similarity, accuracy.same)
+        n_classes = len(set(y.tolist()))
+        possible = [m for m in asked.negatives if m < n_classes]
+        many = many_negatives(z, y, possible or asked.negatives, **keyed)
+        closed = _closed(run, split, snapshot, keyed)
+        identified = open_set(z, y, asked.fars, **keyed)
+    except InputError as error:
+        known = str(asked.file) if asked.file else snapshot.place
+        raise (error if known in str(error) else error.within(snapshot.place)) from error
+    return verified.Answers(label, split, epoch, pairs, accuracy, curve, many, closed, identified)
+
+
+def _pairs(run: Run, split: str, snapshot: Snapshot, asked: _Asked) -> Pairs:
+    """Return the pairs of a split: those of the file, or drawn by seed."""
+    from embedlens.pairs import ItemNames, draw_pairs, read_pairs
+
+    if asked.file is None:
+        count: dict[str, int] = {} if asked.folds is None else {"folds": asked.folds}
+        return draw_pairs(snapshot.labels, per_fold=asked.per_fold, seed=asked.seed, **count)
+    items = run.items(split)
+    names = items.get("class") or [
+        run.info.class_names.get(str(label), str(label)) for label in snapshot.labels.tolist()
+    ]
+    return read_pairs(asked.file, ItemNames(snapshot.labels, names, items.get("path")), folds=asked.folds)
+
+
+def _closed(run: Run, split: str, snapshot: Snapshot, keyed: dict[str, Any]) -> ClosedSet:
+    """Return closed-set rank-1: over the gallery split where the run names one, else over drawn galleries."""
+    from embedlens.analysis.identification import closed_set, closed_set_between
+
+    query = snapshot.embeddings, snapshot.labels
+    for name, other in run.info.query_gallery:
+        if name == split:
+            gallery = run.snapshot(other, snapshot.epoch)
+            return closed_set_between(query, (gallery.embeddings, gallery.labels), device=keyed["device"])
+    return closed_set(*query, **keyed)
+
+
+def _facts(runs: Sequence[Run], splits: Sequence[str], asked: _Asked) -> dict[str, Any]:
+    """Return what the sidecar of every figure says."""
+    from embedlens.analysis.identification import KNOWN_SHARE
+    from embedlens.similarity import engine_facts
+
+    return {
+        "runs": [
+            {"name": run.name, "path": run.path.as_posix(), "seed": run.method.get("seed")} for run in runs
+        ],
+        "splits": list(splits),
+        "pairs": str(asked.file) if asked.file else f"drawn by seed {asked.seed}",
+        "threshold": "most accurate on the other folds; of equal ones the middle, the lower of two",
+        "seed": asked.seed,
+        "draws": asked.draws,
+        "known_share": KNOWN_SHARE,
+        "engine": engine_facts(asked.device),
+    }
+
+
+def _figures(found: Sequence[verified.Answers], *, one_an_epoch: bool) -> list[list[verified.Answers]]:
+    """Return what stands in each figure: the runs of a split, or of a split at an epoch."""
+    groups: dict[tuple[str, int], list[verified.Answers]] = {}
+    for one in found:
+        groups.setdefault((one.split, one.epoch if one_an_epoch else 0), []).append(one)
+    return list(groups.values())
+
+
+def _save(
+    artifacts: Artifacts,
+    group: Sequence[verified.Answers],
+    asked: _Asked,
+    *,
+    formats: Sequence[str],
+    venue: str,
+    width: str | None,
+) -> None:
+    """Write the ROC and DIR against FAR of one split."""
+    from embedlens.artifacts import figure_writers, stem_of
+    from embedlens.figures import identification, verification
+    from embedlens.figures.style import VENUES
+
+    epochs = sorted({one.epoch for one in group})
+    names = [one.run + (f", epoch {one.epoch}" if len(epochs) > 1 else "") for one in group]
+    shared = [group[0].run] if len(group) == 1 else []
+    title = ", ".join([*shared, group[0].split, *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)])
+    size = width or ("column" if VENUES[venue].column else "full")
+    rocs = verification.compare(
+        dict(zip(names, (one.roc for one in group), strict=True)), venue=venue, width=size, title=title
+    )
+    dirs = identification.compare(
+        dict(zip(names, (one.open for one in group), strict=True)),
+        far=asked.fars[0], venue=venue, width=size, title=title,
+    )  # fmt: skip
+    for kind, figure in (("roc", rocs), ("dir", dirs)):
+        stem = stem_of(
+            [
+                f"verify-{kind}", *([one.run for one in group] if len(group) > 1 else []), group[0].split,
+                "epoch-" + "+".join(f"{epoch:04d}" for epoch in epochs), *_unusual(asked, kind),
+                "" if venue == "cvpr" else venue, width or "",
+            ]
+        )  # fmt: skip
+        table: Table = [{**one.place, **(one.roc if kind == "roc" else one.open).columns()} for one in group]
+        facts = {"epochs": epochs, "panels": [one.counts() for one in group]}
+        artifacts.save(stem, figure_writers(figure, formats), table, facts=facts)
+
+
+def _unusual(asked: _Asked, kind: str) -> list[str]:
+    """Return, for the name of a figure, what is not the default among the options that change it."""
+    drawn = [f"per-fold-{asked.per_fold}" if asked.per_fold != 300 else ""]
+    parts = [f"pairs-{asked.file.stem}"] if asked.file else drawn
+    if asked.folds:
+        parts.append(f"folds-{asked.folds}")
+    if kind == "dir":
+        parts = [
+            f"draws-{asked.draws}" if asked.draws != 10 else "",
+            f"far-{asked.fars[0]:g}" if asked.fars[0] != 0.01 else "",
+        ]
+    return [*parts, f"seed-{asked.seed}" if asked.seed else ""]

@@ -1,0 +1,348 @@
+"""Retrieval scores: how well the neighbours of an item share its label.
+
+A query whose label no gallery item has (without the query itself) has no positive: it is left out of every
+average, stays in the gallery, and is counted. On ties negatives come before positives, so that no value
+depends on the order of rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedlens.analysis.label_ranking import label_precision
+from embedlens.arrays import check_labels
+from embedlens.errors import InputError
+from embedlens.similarity import survey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.similarity import Neighbours, Survey
+
+HUBNESS_K = 10
+_LABELS_SEEN = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Retrieval:
+    """Retrieval scores, each in [0, 1] but for the hubness.
+
+    Attributes
+    ----------
+    n, n_singletons
+        Queries counted, and queries left out because the gallery has no positive for them.
+    recall
+        K -> Recall@K.
+    r_precision, map_at_r
+        NaN where they were not asked for.
+    map_at_5
+        Of labels; NaN where it was not asked for.
+    knn_accuracy
+        NaN where it was not asked for.
+    hubness
+        Skewness of the k-occurrence; NaN where it was not asked for.
+    """
+
+    n: int
+    n_singletons: int
+    recall: dict[int, float]
+    r_precision: float
+    map_at_r: float
+    map_at_5: float
+    knn_accuracy: float
+    hubness: float
+
+    def columns(self) -> dict[str, float]:
+        """Return the numbers by name."""
+        names = ("n", "n_singletons", "r_precision", "map_at_r", "map_at_5", "knn_accuracy", "hubness")
+        return {
+            **{f"recall_at_{k}": v for k, v in self.recall.items()},
+            **{n: getattr(self, n) for n in names},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What `retrieve` computes beside Recall@K.
+
+    Attributes
+    ----------
+    ks
+        The K of Recall@K.
+    at_r
+        R-precision and MAP@R.
+    macro
+        Average R-precision and MAP@R over classes rather than over queries.
+    map_at_5
+        MAP@5 over labels.
+    new_threshold
+        With MAP@5: the label `new` stands before the first neighbour less similar than this; it is the right
+        label of queries without a positive.
+    knn
+        k of the kNN accuracy; 0: none.
+    weighted
+        Whether neighbours vote with their similarity rather than one each.
+    hubness
+        Skewness of the 10-occurrence.
+    """
+
+    ks: tuple[int, ...] = ()
+    at_r: bool = False
+    macro: bool = False
+    map_at_5: bool = False
+    new_threshold: float | None = None
+    knn: int = 0
+    weighted: bool = False
+    hubness: bool = False
+
+
+def retrieve(
+    z: ArrayLike,
+    y: ArrayLike,
+    demands: Demands,
+    *,
+    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    device: str = "cpu",
+) -> Retrieval:
+    """Compute retrieval scores in one pass over the similarities.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    y
+        Integer labels [N].
+    demands
+        What to compute.
+    gallery
+        Embeddings [M, D] and labels [M] to search; without it every item searches all others.
+    device
+        Torch device that screens; the answer does not depend on it.
+
+    Raises
+    ------
+    InputError
+        A gallery of one label, no query with a positive, K < 1, or embeddings that cannot be normalised.
+
+    Notes
+    -----
+    Recall@K: share of queries with fewer than K negatives at least as similar as their nearest positive.
+    R-precision and MAP@R: Musgrave, Belongie, Lim, "A metric learning reality check", ECCV 2020, with R the
+    number of positives; MAP@R = (1 / R) sum over j <= R of rel_j P@j. MAP@5: labels ranked by first
+    appearance among the neighbours (whale identification); 1 / position of the true label if within 5. kNN:
+    of labels with equal votes the one that appears first. Hubness: Radovanovic, Nanopoulos, Ivanovic, JMLR
+    2010.
+    """
+    labels = check_labels(y)
+    gallery_labels = labels if gallery is None else check_labels(gallery[1])
+    positives = _check(labels, gallery_labels, demands, one_set=gallery is None)
+    depth = np.ones(labels.size, np.int64)
+    if demands.at_r:
+        depth = np.maximum(depth, positives)
+    for wanted, k in ((demands.hubness, HUBNESS_K), (demands.map_at_5, _LABELS_SEEN), (True, demands.knn)):
+        depth = np.maximum(depth, k if wanted else 0)
+    found = survey(z, labels, gallery=gallery, depth=depth, cutoffs=demands.ks, device=device)
+    tally = _Tally(demands, labels, gallery_labels, found)
+    if demands.at_r or demands.hubness or demands.map_at_5 or demands.knn:
+        for part in found.neighbours():
+            tally.add(part)
+    return tally.result()
+
+
+def recall_at_k(
+    z: ArrayLike,
+    y: ArrayLike,
+    ks: Sequence[int],
+    *,
+    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    device: str = "cpu",
+) -> dict[int, float]:
+    """Return Recall@K for several K.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    y
+        Integer labels [N].
+    ks
+        The K, each at least 1; K beyond the gallery gives 1.
+    gallery
+        Embeddings [M, D] and labels [M] to search; without it every item searches all others.
+    device
+        Torch device that screens; the answer does not depend on it.
+
+    Raises
+    ------
+    InputError
+        As `retrieve` does.
+
+    Notes
+    -----
+    Ties count against the query: definition of `retrieve`. Jegou, Douze, Schmid, TPAMI 2011; Oh Song et al.,
+    CVPR 2016, for metric learning.
+    """
+    return retrieve(z, y, Demands(ks=tuple(ks)), gallery=gallery, device=device).recall
+
+
+def _check(
+    labels: NDArray[np.int64], gallery_labels: NDArray[np.int64], demands: Demands, *, one_set: bool
+) -> NDArray[np.int64]:
+    """Return how many positives each query has; refuse what has no score."""
+    for k in demands.ks:
+        if k < 1:
+            message = f"Recall@{k}; K must be at least 1"
+            raise InputError(message)
+    names, counts = np.unique(gallery_labels, return_counts=True)
+    if names.size == 1 and np.isin(labels, names).all():
+        message = "all items have one label, so there is no negative; retrieval needs two classes or more"
+        raise InputError(message)
+    at = np.minimum(np.searchsorted(names, labels), names.size - 1)
+    positives: NDArray[np.int64] = np.where(names[at] == labels, counts[at] - int(one_set), 0)
+    if not positives.any():
+        message = (
+            "no label has two items, so no query has a positive; retrieval scores need a class of two items"
+            if one_set
+            else "no query has a gallery item of its label; do queries and gallery number classes alike?"
+        )
+        raise InputError(message)
+    return positives
+
+
+class _Tally:
+    """Adds up the scores of queries, some rows at a time."""
+
+    def __init__(
+        self,
+        demands: Demands,
+        labels: NDArray[np.int64],
+        gallery_labels: NDArray[np.int64],
+        found: Survey,
+    ) -> None:
+        self._demands, self._labels, self._gallery_labels, self._found = (
+            demands,
+            labels,
+            gallery_labels,
+            found,
+        )
+        self._r_precision, self._map_at_r, self._at_5 = (np.full(labels.size, np.nan) for _ in range(3))
+        self._right = np.zeros(labels.size, np.bool_)
+        self._occurrences = np.zeros(gallery_labels.size, np.int64)
+
+    def add(self, part: Neighbours) -> None:
+        """Take in the neighbours of some queries."""
+        rows, demands = part.rows, self._demands
+        if demands.at_r:
+            self._r_precision[rows], self._map_at_r[rows] = at_r(part.positive, self._found.n_positives[rows])
+        if demands.hubness:
+            index = part.index[:, :HUBNESS_K]
+            self._occurrences += np.bincount(index[index >= 0], minlength=self._occurrences.size)
+        if demands.knn:
+            for row, index, similarity in zip(rows, part.index, part.similarity, strict=True):
+                self._right[row] = self._vote(index[: demands.knn], similarity) == self._labels[row]
+        if demands.map_at_5:
+            self._add_label_precision(part)
+
+    def _vote(self, index: NDArray[np.int64], similarity: NDArray[np.float64]) -> int:
+        """Return the label with the most votes; of equals, the one that appears first."""
+        labels = self._gallery_labels[index[index >= 0]]
+        names, first, at = np.unique(labels, return_index=True, return_inverse=True)
+        weights = similarity[: labels.size] if self._demands.weighted else None
+        votes = np.bincount(at, weights=weights)
+        return int(names[np.lexsort((first, -votes))[0]])
+
+    def _add_label_precision(self, part: Neighbours) -> None:
+        """Score the labels of neighbours; look further where too few are seen."""
+        open_rows = [
+            row
+            for row, index, similarity in zip(part.rows, part.index, part.similarity, strict=True)
+            if not self._label_precision(int(row), index, similarity)
+        ]
+        depth = 4 * part.index.shape[1]
+        while open_rows:
+            rows = np.array(open_rows)
+            open_rows = [
+                int(row)
+                for deeper in self._found.deeper(rows, depth)
+                for row, index, similarity in zip(deeper.rows, deeper.index, deeper.similarity, strict=True)
+                if not self._label_precision(int(row), index, similarity)
+            ]
+            depth *= 4
+
+    def _label_precision(self, row: int, index: NDArray[np.int64], similarity: NDArray[np.float64]) -> bool:
+        """Write a query's score by its neighbours; tell whether they sufficed."""
+        kept = index[index >= 0]
+        complete = kept.size < index.size or kept.size == self._found.n_neighbours
+        threshold = self._demands.new_threshold
+        is_new = self._found.n_positives[row] == 0
+        if is_new and threshold is None:
+            return True
+        value = label_precision(
+            (self._gallery_labels[kept], similarity[: kept.size]),
+            None if is_new else int(self._labels[row]),
+            new_threshold=threshold,
+            complete=complete,
+        )
+        if value is not None:
+            self._at_5[row] = value
+        return value is not None
+
+    def result(self) -> Retrieval:
+        """Return the means over the queries that count."""
+        demands, found = self._demands, self._found
+        counted = found.n_positives > 0
+        return Retrieval(
+            n=int(counted.sum()),
+            n_singletons=int((~counted).sum()),
+            recall={k: float(np.mean(found.rank[counted] < k)) for k in demands.ks},
+            r_precision=self._mean(self._r_precision, counted),
+            map_at_r=self._mean(self._map_at_r, counted),
+            map_at_5=float(np.nanmean(self._at_5)) if demands.map_at_5 else np.nan,
+            knn_accuracy=float(np.mean(self._right[counted])) if demands.knn else np.nan,
+            hubness=skewness(self._occurrences) if demands.hubness else np.nan,
+        )
+
+    def _mean(self, values: NDArray[np.float64], counted: NDArray[np.bool_]) -> float:
+        """Return the mean over queries or, macro, over classes."""
+        if not self._demands.macro:
+            return float(np.mean(values[counted]))
+        _, at = np.unique(self._labels[counted], return_inverse=True)
+        return float(np.mean(np.bincount(at, weights=values[counted]) / np.bincount(at)))
+
+
+def at_r(
+    positive: NDArray[np.bool_], r: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return R-precision and average precision at R of ranked neighbours.
+
+    Parameters
+    ----------
+    positive
+        bool [n, k]: whether each neighbour is a positive, best first, k at least the largest R; of embeddings
+        [N, D] these are the neighbours that `retrieve` finds.
+    r
+        int64 [n]: number of positives of each query; 0 gives NaN.
+
+    Notes
+    -----
+    Musgrave, Belongie, Lim, ECCV 2020, section 3.
+    """
+    position = np.arange(1, positive.shape[1] + 1)
+    relevant = positive & (position <= r[:, None])
+    hits = np.cumsum(relevant, axis=1)
+    count = np.where(r > 0, r, 1)
+    precision = np.sum(relevant * hits / position, axis=1) / count
+    none = np.where(r > 0, 0.0, np.nan)
+    return relevant.sum(axis=1) / count + none, precision + none
+
+
+def skewness(counts: NDArray[np.int64]) -> float:
+    """Return the skewness of counts, 0 where they are all equal: third central moment over sigma^3."""
+    centred = counts - counts.mean()
+    sigma = np.sqrt(np.mean(centred**2))
+    return float(np.mean(centred**3) / sigma**3) if sigma > 0 else 0.0

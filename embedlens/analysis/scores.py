@@ -1,0 +1,194 @@
+"""Any of the field's scores by name, computed together so that what they share is computed once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embedlens.analysis import clustering, geometry, retrieval, spectrum
+from embedlens.arrays import to_numpy
+from embedlens.errors import InputError, unknown
+from embedlens.similarity.lloyd import FAISS_SEED as DEFAULT_SEED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import ArrayLike
+
+AT_R = ("r_precision", "map_at_r")
+CLUSTERING = ("nmi", "f1", "ami")
+DISTANCES = ("alignment", "pi_intra", "pi_inter", "pi_ratio")
+SPECTRUM = ("effective_rank", "rho")
+METRICS = (*AT_R, "map_at_5", "knn_accuracy", *CLUSTERING, *DISTANCES, "uniformity", *SPECTRUM, "hubness")
+RECALL_PRESETS = {"cub": (1, 2, 4, 8), "sop": (1, 10, 100, 1000)}
+"""The K of Recall@K that papers print: on CUB-200-2011 and Cars196, and on Stanford Online Products."""
+
+DEFAULT = ("nmi", "f1", "recall", *AT_R)
+ALL = (
+    "nmi",
+    "f1",
+    "ami",
+    "recall",
+    *AT_R,
+    "map_at_5",
+    "knn_accuracy",
+    *DISTANCES,
+    "uniformity",
+    *SPECTRUM,
+    "hubness",
+)
+_RECALL = re.compile(r"(?:recall_at_|recall@|r@)(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the scores depend on beside the embeddings.
+
+    Attributes
+    ----------
+    ks
+        The K that the name `recall` stands for.
+    knn
+        k of the kNN accuracy.
+    weighted
+        Whether neighbours vote with their similarity.
+    macro
+        Average R-precision and MAP@R over classes.
+    new_threshold
+        Similarity below which MAP@5 inserts the label `new`; None: not at all.
+    seeds
+        Seeds of k-means, one clustering each; the scores are their means.
+    rho_k
+        The k - 1 largest singular values are left out of rho.
+    """
+
+    ks: tuple[int, ...] = RECALL_PRESETS["cub"]
+    knn: int = 10
+    weighted: bool = False
+    macro: bool = False
+    new_threshold: float | None = None
+    seeds: tuple[int, ...] = (DEFAULT_SEED,)
+    rho_k: int = 1
+
+
+def check_metrics(names: Iterable[str], settings: Settings | None = None) -> list[str]:
+    """Return the metrics meant, each once, in the order asked.
+
+    Parameters
+    ----------
+    names
+        Names of metrics; `recall` stands for Recall@K at the K of the settings, `recall_at_K`, `recall@K` or
+        `R@K` for one K, `default` for what `evaluate` prints, `all` for every metric of embeddings [N, D].
+    settings
+        What `recall` stands for.
+
+    Raises
+    ------
+    InputError
+        An unknown name, or none.
+    """
+    settings = settings or Settings()
+    found: list[str] = []
+    for name in names:
+        recall = _RECALL.fullmatch(name)
+        if name in ("default", "all"):
+            found += check_metrics(DEFAULT if name == "default" else ALL, settings)
+        elif name == "recall":
+            found += [f"recall_at_{k}" for k in settings.ks]
+        elif recall:
+            found.append(f"recall_at_{int(recall.group(1))}")
+        elif name.lower() in METRICS:
+            found.append(name.lower())
+        else:
+            raise unknown(name, "metric", ("recall", "recall_at_K", *METRICS, "default", "all"))
+    if not found:
+        message = f"no metric given; choose some of: recall, recall_at_K, {', '.join(METRICS)}, default, all"
+        raise InputError(message)
+    return list(dict.fromkeys(found))
+
+
+def score(
+    z: ArrayLike,
+    y: ArrayLike,
+    metrics: Sequence[str],
+    *,
+    settings: Settings | None = None,
+    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    device: str = "cpu",
+) -> dict[str, float]:
+    """Compute scores by name.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    y
+        Integer labels [N].
+    metrics
+        Names, as `check_metrics` knows them.
+    settings
+        What the scores depend on; the defaults of `Settings`.
+    gallery
+        Embeddings [M, D] and labels [M] that retrieval searches; without it every item searches all others.
+        Scores of clusters, distances and spectra are those of `z` alone.
+    device
+        Torch device that screens; the answer does not depend on it.
+
+    Returns
+    -------
+    dict
+        ``n`` (queries counted) and ``n_singletons`` where retrieval was asked for, every metric, and
+        ``NAME_std`` of clustering scores over several seeds.
+
+    Raises
+    ------
+    InputError
+        An unknown name, data that have no such score (one class, no positives), or embeddings that cannot be
+        normalised.
+
+    Notes
+    -----
+    Definitions: `retrieval.retrieve`, `clustering.kmeans_scores`, `geometry.class_distances`,
+    `geometry.uniformity`, `spectrum.effective_rank`, `spectrum.spectral_decay`.
+    """
+    settings = settings or Settings()
+    wanted = check_metrics(metrics, settings)
+    found: dict[str, float] = {}
+    demands = _demands(wanted, settings)
+    if demands is not None:
+        found |= retrieval.retrieve(z, y, demands, gallery=gallery, device=device).columns()
+    if any(name in CLUSTERING for name in wanted):
+        ami = "ami" in wanted
+        scores = clustering.kmeans_scores(z, y, seeds=settings.seeds, ami=ami, device=device)
+        found |= scores.summary()
+    if any(name in DISTANCES for name in wanted):
+        found |= geometry.class_distances(z, y).columns()
+    if "uniformity" in wanted:
+        found["uniformity"] = geometry.uniformity(z)
+    if any(name in SPECTRUM for name in wanted):
+        sigma, dim = spectrum.singular_values(z), to_numpy(z).shape[1]
+        found["effective_rank"] = spectrum.effective_rank(sigma)
+        found["rho"] = spectrum.spectral_decay(sigma, dim, k=settings.rho_k)
+    counts = ("n", "n_singletons") if demands is not None else ()
+    spread = [name for base in wanted for name in (base, f"{base}_std") if name in found]
+    return {name: found[name] for name in (*counts, *spread)}
+
+
+def _demands(wanted: Sequence[str], settings: Settings) -> retrieval.Demands | None:
+    """Return what retrieval must compute for some metrics; None where it is not needed."""
+    ks = tuple(int(name.removeprefix("recall_at_")) for name in wanted if name.startswith("recall_at_"))
+    demands = retrieval.Demands(
+        ks=ks,
+        at_r=any(name in AT_R for name in wanted),
+        macro=settings.macro,
+        map_at_5="map_at_5" in wanted,
+        new_threshold=settings.new_threshold,
+        knn=settings.knn if "knn_accuracy" in wanted else 0,
+        weighted=settings.weighted,
+        hubness="hubness" in wanted,
+    )
+    idle = retrieval.Demands(
+        macro=settings.macro, new_threshold=settings.new_threshold, weighted=settings.weighted
+    )
+    return None if demands == idle else demands

@@ -1,0 +1,144 @@
+"""The ROC of pair verification: true accepts against false accepts, on a logarithmic axis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator
+
+from embedlens.figures.style import max_height_of, width_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from matplotlib.axes import Axes
+
+    from embedlens.analysis.verification import Roc
+
+# Of the eight Okabe-Ito colours all but the yellow, which is too faint for a line on white.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_DASHES = ("-", "--", ":", "-.")
+_LETTER = 0.055  # inches that a letter of a legend takes, about
+_HANDLE = 0.5
+_NUMBERS = 28  # letters that a legend says beside the name
+
+
+def plot(
+    result: Roc, ax: Axes | None = None, *, color: str = "C0", linestyle: str = "-", label: str | None = None
+) -> Axes:
+    """Draw the ROC as the steps it is made of, from the smallest FAR that the pairs resolve.
+
+    Parameters
+    ----------
+    result
+        The ROC.
+    ax
+        Axes to draw on; new ones by default. Several curves on one axes are compared.
+    color, linestyle
+        Of the curve.
+    label
+        What the legend calls the curve; its AUC and EER are added.
+
+    Returns
+    -------
+    Axes
+        The axes.
+    """
+    axes = Figure(figsize=(3.25, 2.6), layout="constrained").add_subplot() if ax is None else ax
+    smallest = 1 / result.n_impostor
+    seen = result.far >= smallest * (1 - 1e-12)
+    far = np.concatenate([[smallest], result.far[seen]])
+    tar = np.concatenate([[result.tar[~seen][-1]], result.tar[seen]])
+    axes.plot(
+        far,
+        tar,
+        color=color,
+        linestyle=linestyle,
+        drawstyle="steps-post",
+        label=f"{label + ', ' if label else ''}AUC {result.auc:.3f}, EER {result.eer:.1%}",
+        gid="roc",
+    )
+    axes.set(xlabel="FAR, pairs of two classes accepted", ylabel="TAR, pairs of one class accepted")
+    rate_axes(axes, smallest)
+    return axes
+
+
+def compare(
+    curves: Mapping[str, Roc], *, venue: str = "cvpr", width: str = "column", title: str = ""
+) -> Figure:
+    """Draw several ROCs on one axes, one colour each.
+
+    Parameters
+    ----------
+    curves
+        Name -> ROC.
+    venue, width
+        Where the figure is to be printed, see `embedlens.figures.style`.
+    title
+        What all curves share.
+    """
+    return draw_curves(curves, plot, venue=venue, width=width, title=title)
+
+
+def draw_curves(
+    curves: Mapping[str, Any], draw: Callable[..., Axes], *, venue: str, width: str, title: str
+) -> Figure:
+    """Draw each curve with its own colour on one axes of the venue's width; of several, with a legend below.
+
+    Parameters
+    ----------
+    curves
+        Name -> result; a single one is not named in the legend.
+    draw
+        Called with (result, axes, color=, linestyle=, label=).
+    venue, width
+        Where the figure is to be printed.
+    title
+        Of the axes.
+    """
+    inches = width_of(venue, width)
+    several = len(curves) > 1
+    room = max(8, int((inches - _HANDLE) / _LETTER) - _NUMBERS)
+    height = min(0.8 * inches, 3.2) + (0.14 * len(curves) if several else 0.0)
+    figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
+    axes = figure.add_subplot()
+    for number, (name, result) in enumerate(curves.items()):
+        style = {
+            "color": _COLOURS[number % len(_COLOURS)],
+            "linestyle": _DASHES[number // len(_COLOURS) % len(_DASHES)],
+        }
+        draw(result, axes, label=_short(name, room) if several else None, **style)
+    axes.set_title(title)
+    if several:
+        figure.legend(loc="outside lower center", ncols=1)
+    else:
+        axes.legend(loc="best")
+    return figure
+
+
+def _short(name: str, room: int) -> str:
+    """Return a name of at most `room` letters; the middle is left out of a longer one."""
+    if len(name) <= room:
+        return name
+    return f"{name[: (room - 1) // 2]}…{name[-(room // 2) :]}"
+
+
+def rate_axes(axes: Axes, smallest: float) -> None:
+    """Set a logarithmic axis of false accept rates, and shares upwards; what is seen already stays seen.
+
+    Parameters
+    ----------
+    axes
+        The axes.
+    smallest
+        Smallest rate drawn, in (0, 1].
+    """
+    drawn = [smallest] if axes.get_xscale() != "log" else [smallest, axes.get_xlim()[0]]
+    low = min(*drawn, 0.1)
+    axes.set_xscale("log")
+    axes.set(xlim=(low, 1.0), ylim=(0.0, 1.02))
+    axes.xaxis.set_major_locator(LogLocator(numticks=12))
+    axes.xaxis.set_major_formatter(LogFormatterSciNotation(labelOnlyBase=True))
+    axes.grid(visible=True, color="0.9", linewidth=0.5)

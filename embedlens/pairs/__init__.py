@@ -1,0 +1,6 @@
+"""Pairs of items to verify: drawn by seed, or read from a file."""
+
+from embedlens.pairs.drawing import Pairs, Queries, class_numbers, draw_pairs
+from embedlens.pairs.reading import ItemNames, read_pairs
+
+__all__ = ["ItemNames", "Pairs", "Queries", "class_numbers", "draw_pairs", "read_pairs"]

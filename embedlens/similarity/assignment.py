@@ -1,0 +1,311 @@
+"""Nearest centroid of every row: the assignment step of k-means, exact to float64, seldom computed in full.
+
+|x - c|^2 = |x|^2 - 2 s with the score s(x, c) = x.c - |c|^2 / 2: the nearest centroid has the highest score.
+
+- What cannot change is not computed. Each row keeps its score and an upper bound on all its other scores. A
+  centroid that moves from c to c' raises the score of a unit row by at most its *rise*,
+  |c' - c| + (|c|^2 - |c'|^2) / 2; a row needs only the centroids whose rise could close its gap (after
+  Hamerly, "Making k-means even faster", SDM 2010, with a drift for each centroid). Sorted by rise, these
+  are a prefix.
+- What is computed is screened in bfloat16 where the machine is good at it. With x', c' the rounded vectors,
+  |x.c - x'.c'| <= |x - x'| |c| + |x'| |c - c'| (Cauchy-Schwarz). The sum of n products in float32 adds at
+  most (n + 2) 2^-23 |x'| |c'| (Higham, "Accuracy and stability of numerical algorithms", section 3.1, with a
+  factor of two for units that truncate), and its rounding 2^-9 of its value. |c|^2 / 2 rides along as
+  three more coordinates.
+- Every centroid that these bounds leave is settled by a float64 dot product; of equals the lowest number
+  wins. Rows with too many candidates are screened again in float32, then in float64. So the answer is that
+  of float64 arithmetic, whatever the path and the number of threads.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock, local
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from embedlens.similarity.assignment_kernels import GROUP, list_candidates, measure, settle_candidates
+from embedlens.similarity.machine import screen_dtype
+from embedlens.similarity.workers import in_parallel, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+    Doubles = NDArray[np.float64]
+    Numbers = NDArray[np.int64]
+
+_BLOCK_ROWS = 1024
+_BUFFER_BYTES = 1 << 27
+_MANY_CANDIDATES = 64
+_STEP = 32  # products whose sizes are no multiple of this take twice as long
+_EXTRA = 3  # coordinates that carry |c|^2 / 2: its leading parts
+_UNIT_NORM = 1.005  # at most, of a unit row rounded to bfloat16
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """A floating type to screen in: its bits as integers, the errors of sums and of the last rounding."""
+
+    dtype: torch.dtype
+    bits: torch.dtype
+    words: tuple[type[np.signedinteger[Any]], type[np.floating[Any]], int]
+    sum_error: float
+    last_rounding: float
+
+
+_LEVELS = (
+    _Level(torch.bfloat16, torch.int16, (np.int32, np.float32, 16), 2.0**-23, 1.01 * 2.0**-9),
+    _Level(torch.float32, torch.int32, (np.int32, np.float32, 0), 2.0**-23, 2.0**-23),
+    _Level(torch.float64, torch.int64, (np.int64, np.float64, 0), 2.0**-52, 2.0**-52),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """Centroids, sorted by rise, in one floating type, and how far rounding moves scores.
+
+    `operand` is [W + padding, D + more]; the bounds are [W], and their maxima over groups [G].
+    """
+
+    operand: torch.Tensor
+    reach: Doubles
+    spread: Doubles
+    group_reach: Doubles
+    group_spread: Doubles
+
+
+class NearestCentroids:
+    """The nearest centroid of every row, for one set of centroids after another.
+
+    Parameters
+    ----------
+    x
+        float32 [N, D], rows of unit norm.
+    device
+        Torch device that screens; the answer does not depend on it.
+    dtype
+        Floating type of the screen; by default the one that suits the device.
+
+    Attributes
+    ----------
+    x
+        The rows.
+    dtype
+        Floating type of the screen.
+    label
+        int64 [N]: number of the nearest centroid, of equals the lowest.
+    score
+        float64 [N]: x.c - |c|^2 / 2 of that centroid.
+    products
+        How many products of a row and a centroid were screened so far.
+    """
+
+    def __init__(self, x: Floats, *, device: str = "cpu", dtype: torch.dtype | None = None) -> None:
+        on_cpu = torch.device(device).type == "cpu"
+        self.dtype = dtype or (screen_dtype(device) if on_cpu else torch.float32)
+        self.label = np.full(len(x), -1)
+        self.score = np.full(len(x), -np.inf)
+        self.products = 0
+        self.x = x
+        self._on_device = None if on_cpu else torch.from_numpy(x).to(device)
+        self._other = np.full(len(x), np.inf)
+        self._centroids, self._half = np.empty((0, x.shape[1]), np.float32), np.empty(0)
+        self._lock = Lock()
+        self._buffers = local()
+        self._level = next(level for level in _LEVELS if level.dtype is self.dtype)
+        if on_cpu:
+            self._rounded = torch.empty(len(x), _length(x.shape[1], self._level), dtype=self.dtype)
+            self._error = np.concatenate(
+                [_round_rows(torch.from_numpy(x[part]), self._rounded[part]) for part in spans(len(x), 8192)]
+            )
+
+    def assign(self, centroids: Floats) -> Numbers:
+        """Return the number of the nearest of the centroids float32 [K, D], int64 [N]; K stays the same."""
+        rise = self._take(np.ascontiguousarray(centroids, np.float32))
+        with _full_precision():
+            if self._on_device is not None:
+                self._assign_plainly(self._on_device)
+                return self.label.copy()
+            self._order = np.argsort(-rise, kind="stable")
+            self._tables: dict[_Level, _Table] = {}
+            blocks = self._plan(rise[self._order])
+            self._widest = max((width for _, width in blocks), default=0)
+            in_parallel(lambda block: self._screen(*block, self._level), blocks)
+        return self.label.copy()
+
+    def _take(self, centroids: Floats) -> Doubles:
+        """Take new centroids; renew the rows' own scores; return how much each centroid may raise a score."""
+        half, moved = np.empty(len(centroids)), np.empty(len(centroids))
+        first = len(self._centroids) == 0
+        old = centroids if first else self._centroids
+        in_parallel(
+            lambda part: measure(centroids[part], old[part], half[part], moved[part]),
+            spans(len(centroids), 2048),
+        )
+        rise = (1 + 1e-6) * moved + ((half if first else self._half) - half) + 1e-12
+        self._centroids, self._half = centroids.copy(), half
+        if not first:
+            stale = np.flatnonzero(moved[self.label] > 0)
+            self.score[stale] = -np.inf
+            in_parallel(self._rescore, [stale[part] for part in spans(stale.size, 8192)])
+        return np.where(moved > 0, np.maximum(rise, 0), 0.0)
+
+    def _rescore(self, rows: Numbers) -> None:
+        """Settle the score of rows with the centroid that they have, which moved."""
+        self._settle(rows, (self.label[rows, None], np.ones(rows.size, np.int64), self._other[rows]))
+
+    def _settle(self, rows: Numbers, found: tuple[Numbers, Numbers, Doubles]) -> None:
+        state = self.label, self.score, self._other
+        settle_candidates(rows, found, (self.x, self._centroids, self._half), state)
+
+    def _plan(self, rise: Doubles) -> list[tuple[Numbers, int]]:
+        """Return blocks of rows, and how many of the centroids, sorted by rise, each block needs.
+
+        What a row leaves out may have come nearer by the rise of the first left out; its bound takes that up.
+        """
+        width = rise.size - np.searchsorted(rise[::-1], self.score - self._other, side="left")
+        # Four widths between powers of two: torch prepares every new shape, for some milliseconds.
+        step = np.maximum(GROUP, 2 ** np.log2(np.maximum(width, 1)).astype(np.int64) // 4)
+        width = np.minimum(-(-width // step) * step, rise.size)
+        rows = np.argsort(-width, kind="stable")
+        blocks = []
+        for part in spans(int(np.count_nonzero(width)), self._block_rows(self._level, rise.size)):
+            widest = int(width[rows[part.start]])
+            width[rows[part]] = widest
+            blocks.append((rows[part], widest))
+        self.products += int(width.sum())
+        left_out = np.append(rise, 0.0)[width]
+        self._other = np.where(width == rise.size, -np.inf, self._other + left_out)
+        return blocks
+
+    def _block_rows(self, level: _Level, width: int) -> int:
+        """Return how many rows a block has, so that the buffers of all threads together stay small."""
+        size = torch.get_num_threads() * width * level.bits.itemsize
+        return min(_BLOCK_ROWS, max(32, _BUFFER_BYTES // size // 32 * 32))
+
+    def _screen(self, rows: Numbers, width: int, level: _Level) -> None:
+        """Find the nearest of the first `width` centroids for some rows; crowded rows at the next level."""
+        table = self._table(level)
+        bits, error = self._products(rows, table.operand[: -(-width // _STEP) * _STEP], level)
+        groups = -(-width // GROUP)
+        word, value, shift = level.words
+        scratch = np.zeros(1, word)
+        last = level is _LEVELS[-1]
+        most = width if last else min(width, _MANY_CANDIDATES)
+        found = np.empty((rows.size, most), np.int64), np.empty(rows.size, np.int64), np.empty(rows.size)
+        bounds = table.reach, table.spread, table.group_reach[:groups], table.group_spread[:groups]
+        list_candidates(
+            bits,
+            (scratch, scratch.view(value)),
+            (*bounds, self._order[:width]),
+            (error, self.label[rows], self.score[rows]),
+            (level.last_rounding, shift),
+            found,
+        )
+        self._settle(rows, found)
+        crowded = rows[found[1] < 0]
+        for part in spans(crowded.size, self._block_rows(_LEVELS[-1], 2 * width)):
+            self._screen(crowded[part], width, _LEVELS[_LEVELS.index(level) + 1])
+
+    def _products(self, rows: Numbers, operand: torch.Tensor, level: _Level) -> tuple[NDArray[Any], Doubles]:
+        """Return the bits of the screened scores [n, W], and how far each row was rounded, [n]."""
+        n = -(-rows.size // _STEP) * _STEP
+        left = self._buffer("left", n * operand.shape[1], level).view(n, -1)
+        if level is self._level:
+            torch.index_select(self._rounded, 0, torch.from_numpy(rows), out=left[: rows.size])
+            error = self._error[rows]
+        else:
+            error = _round_rows(torch.from_numpy(self.x[rows]), left[: rows.size])
+        out = self._buffer("out", n * len(operand), level).view(n, -1)
+        torch.mm(left, operand.T, out=out)
+        return out[: rows.size].view(level.bits).numpy(), error
+
+    def _buffer(self, name: str, size: int, level: _Level) -> torch.Tensor:
+        """Return memory that this thread uses again and again: fresh memory costs more than a product."""
+        key = f"{name}, {level.dtype}"
+        if getattr(self._buffers, key, _NOTHING).numel() < size:
+            setattr(self._buffers, key, torch.zeros(size, dtype=level.dtype))
+        flat: torch.Tensor = getattr(self._buffers, key)
+        return flat[:size]
+
+    def _table(self, level: _Level) -> _Table:
+        """Return the centroids that some row needs in one floating type."""
+        with self._lock:
+            if level not in self._tables:
+                order = self._order[: self._widest]
+                self._tables[level] = _table(self._centroids[order], self._half[order], level)
+            return self._tables[level]
+
+    def _assign_plainly(self, x: torch.Tensor) -> None:
+        """Screen all products in float32 on another device; settle them here."""
+        centroids = torch.from_numpy(self._centroids).to(x.device)
+        half = torch.from_numpy(self._half).float().to(x.device)
+        slack = 2.1 * ((x.shape[1] + 2) * 2.0**-23 + 2.0**-22) * (1 + float(half.max()))
+        self.label[:], self.score[:], self._other[:] = -1, -np.inf, -np.inf
+        for part in spans(len(x), max(1, _BUFFER_BYTES // 4 // len(centroids))):
+            score = x[part] @ centroids.T - half
+            near = score >= score.amax(dim=1, keepdim=True) - slack
+            row, k = (found.cpu().numpy() for found in near.nonzero(as_tuple=True))
+            count = np.bincount(row, minlength=len(near))
+            candidates = np.zeros((count.size, count.max()), np.int64)
+            candidates[row, np.arange(row.size) - np.repeat(np.cumsum(count) - count, count)] = k
+            rows = np.arange(part.start, part.stop)
+            self._settle(rows, (candidates, count, np.full(rows.size, -np.inf)))
+        self.products += x.shape[0] * len(centroids)
+
+
+_NOTHING = torch.empty(0)
+
+
+def _table(centroids: Floats, half: Doubles, level: _Level) -> _Table:
+    """Round centroids to a floating type, with -|c|^2 / 2 in three parts; bound what that does to scores."""
+    exact = torch.from_numpy(centroids)
+    dim = exact.shape[1]
+    padded = torch.zeros(-(-len(exact) // _STEP) * _STEP, _length(dim, level), dtype=level.dtype)
+    operand = padded[: len(exact)]
+    operand[:, :dim] = exact
+    rest = torch.from_numpy(-half)
+    for extra in range(dim, dim + _EXTRA):
+        operand[:, extra] = rest
+        rest = rest - operand[:, extra].double()
+    rounded = (exact - operand[:, :dim].to(exact.dtype)).norm(dim=1).double().numpy()
+    norm = np.sqrt(2 * half)
+    summing = (operand.shape[1] + 2) * level.sum_error * (_UNIT_NORM * (norm + rounded) + 1.02 * half)
+    reach = 1.01 * norm
+    spread = 1.01 * (_UNIT_NORM * rounded + summing + np.abs(rest.numpy())) + 1e-30
+    starts = np.arange(0, len(exact), GROUP)
+    largest = np.maximum.reduceat(reach, starts), np.maximum.reduceat(spread, starts)
+    return _Table(padded, reach, spread, *largest)
+
+
+def _length(dim: int, level: _Level) -> int:
+    """Return how many coordinates rows of `dim` coordinates have in a floating type."""
+    multiple = _STEP if level.dtype is torch.bfloat16 else 4
+    return -(-(dim + _EXTRA) // multiple) * multiple
+
+
+def _round_rows(x: torch.Tensor, out: torch.Tensor) -> Doubles:
+    """Write rows [n, D], and ones for |c|^2 / 2, to [n, D + more]; return how far each was rounded."""
+    dim = x.shape[1]
+    out[:, :dim] = x
+    out[:, dim : dim + _EXTRA] = 1
+    out[:, dim + _EXTRA :] = 0
+    error: Doubles = (x - out[:, :dim].to(x.dtype)).norm(dim=1).double().numpy()
+    return 1.01 * error
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Keep float32 products in float32: the bounds count on it."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+from support import assert_refused, blobs, write_run
+
+import embedlens
+from embedlens.analysis.scores import score
+
+DEFAULT = [
+    "n",
+    "n_singletons",
+    "nmi",
+    "f1",
+    *(f"recall_at_{k}" for k in (1, 2, 4, 8)),
+    "r_precision",
+    "map_at_r",
+]
+
+
+def test_evaluate_prints_the_default_scores_of_the_last_epoch(folder, program):
+    run = write_run(folder / "runs/mine")
+    result = program("evaluate", "--json")
+    assert result.code == 0, result.err
+    snapshot = run.snapshot("test", -1)
+    expected = score(snapshot.embeddings, snapshot.labels, ["default"])
+    answer = result.json
+    assert list(answer["summary"]["mine"]) == ["test"]
+    assert answer["summary"]["mine"]["test"] == {"2": pytest.approx(expected)}
+    assert list(expected) == DEFAULT
+    assert answer["figures"] == []
+    sidecar = json.loads((folder / answer["data"][0].replace(".csv", ".json")).read_text())
+    assert sidecar["engine"]["screen"].startswith(("bfloat16", "float32"))
+    assert sidecar["settings"]["seeds"] == [1234]
+    assert sidecar["scored"] == [{"run": "mine", "split": "test", "epoch": 2, "gallery": None}]
+
+
+def test_table_has_a_row_an_epoch_with_the_loss(folder, cli):
+    run = embedlens.Recorder(folder / "runs/a", labels={"test": blobs()[1]}, method={"loss": "x"})
+    for epoch in range(3):
+        run.record(epoch, {"test": blobs(spread=2.0 - epoch / 2)[0]}, metrics={"loss": 1.5 - epoch})
+    result = cli("evaluate", "--epoch", "all", "--metrics", "nmi,R@1,recall@10")
+    lines = result.out.splitlines()
+    assert lines[0].split() == ["epoch", "loss", "NMI", "n", "n", "singletons", "R@1", "R@10"] or lines[
+        0
+    ].split() == ["epoch", "loss", "n", "n", "singletons", "NMI", "R@1", "R@10"]
+    assert [line.split()[:2] for line in lines[1:4]] == [["0", "1.5000"], ["1", "0.5000"], ["2", "-0.5000"]]
+    assert "runs/a" in result.err
+
+
+def test_csv_is_the_saved_table_and_log_gets_the_values(folder, cli):
+    run = write_run(folder / "runs/mine")
+    result = cli(
+        "evaluate", "--epoch", "all", "--split", "train,test", "--metrics", "f1,map_at_r", "--csv", "--log"
+    )
+    rows = list(csv.DictReader(io.StringIO(result.out)))
+    assert [(row["split"], row["epoch"]) for row in rows] == [
+        (s, e) for s in ("train", "test") for e in "012"
+    ]
+    (saved,) = (folder / "runs/mine/figures").glob("*.csv")
+    assert list(csv.DictReader(saved.read_text().splitlines())) == rows
+    logged = {
+        (row["epoch"], split): row[f"{split}_map_at_r"] for row in run.log for split in ("train", "test")
+    }
+    assert logged == {(int(row["epoch"]), row["split"]): float(row["map_at_r"]) for row in rows}
+    assert "test_n" not in run.log[0]
+    before = [dict(row) for row in run.log]
+    assert cli("evaluate", "--epoch", "1", "--metrics", "hubness", "--log").code == 0
+    assert [{k: v for k, v in row.items() if k != "test_hubness"} for row in run.log] == before
+
+
+def test_seeds_of_one_method_have_a_mean_and_a_standard_deviation(folder, cli):
+    for seed in range(3):
+        write_run(folder / f"runs/loss-s{seed}", epochs=1, splits=("test",), seed=0)
+        info = folder / f"runs/loss-s{seed}/run.json"
+        info.write_text(info.read_text().replace('"seed": 0', f'"seed": {seed}'))
+        z = blobs(seed=0)[0] + np.random.default_rng(seed).normal(size=(60, 8))
+        np.save(folder / f"runs/loss-s{seed}/splits/test/epoch-0000.npy", z.astype(np.float32))
+    names = [f"loss-s{seed}" for seed in range(3)]
+    result = cli("evaluate", *names, "--metrics", "r_precision", "--json")
+    values = [result.json["summary"][name]["test"]["0"]["r_precision"] for name in names]
+    assert len(set(values)) == 3
+    group = result.json["groups"]["loss"]["test"]["0"]["r_precision"]
+    assert group == {
+        "mean": pytest.approx(np.mean(values)),
+        "std": pytest.approx(np.std(values, ddof=1)),
+        "seeds": 3,
+    }
+    table = cli("evaluate", *names, "--metrics", "r_precision")
+    assert f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}" in table.out
+    paper = cli("evaluate", *names, "--metrics", "r_precision", "--latex")
+    assert f"{100 * np.mean(values):.1f} $\\pm$ {100 * np.std(values, ddof=1):.1f}" in paper.out
+    assert "loss-s0" not in paper.out
+
+
+def test_latex_escapes_names_and_prints_the_best_in_bold(folder, cli):
+    write_run(folder / "runs/my_method", epochs=3)
+    write_run(folder / "runs/50%", epochs=1)
+    result = cli("evaluate", "my_method", "50%", "--metrics", "R@1,rho", "--epoch", "0", "--latex")
+    assert r"\toprule" in result.out
+    assert result.out.count(r"\\") == 3
+    assert r"my\_method & " in result.out
+    assert r"50\% & " in result.out
+    assert result.out.count(r"\textbf{") == 2  # equal at epoch 0
+    assert r"$\rho$" in result.out
+
+
+def test_kmeans_seeds_and_options_reach_the_scores(folder, cli):
+    run = write_run(folder / "runs/mine", epochs=1)
+    result = cli(
+        "evaluate", "--metrics", "nmi,knn_accuracy,map_at_5,map_at_r,rho", "--kmeans-seeds", "1,2,3",
+        "--knn", "3", "--weighted", "--macro", "--new-threshold", "0.5", "--rho-k", "2", "--json",
+    )  # fmt: skip
+    found = result.json["summary"]["mine"]["test"]["0"]
+    from embedlens.analysis.scores import Settings
+
+    snapshot = run.snapshot("test", 0)
+    settings = Settings(seeds=(1, 2, 3), knn=3, weighted=True, macro=True, new_threshold=0.5, rho_k=2)
+    names = ["nmi", "knn_accuracy", "map_at_5", "map_at_r", "rho"]
+    assert found == pytest.approx(score(snapshot.embeddings, snapshot.labels, names, settings=settings))
+    assert found["nmi_std"] >= 0
+    plain = score(snapshot.embeddings, snapshot.labels, names)
+    assert all(found[name] != plain[name] for name in ("nmi", "map_at_5", "rho"))
+
+
+def test_query_and_gallery_splits(folder, cli):
+    (z, y), (z_g, y_g) = blobs(n=40, spread=2.0), blobs(n=70, spread=2.0, seed=1)
+    run = embedlens.Recorder(
+        folder / "runs/shop", labels={"query": y, "gallery": y_g}, query_gallery={"query": "gallery"}
+    )
+    run.record(0, {"query": z, "gallery": z_g})
+    expected = score(z, y, ["recall"], gallery=(z_g, y_g))
+    found = cli("evaluate", "--metrics", "recall", "--json").json["summary"]["shop"]
+    assert found == {"query": {"0": pytest.approx(expected)}}
+    within = cli("evaluate", "--metrics", "recall", "--gallery", "none", "--json").json["summary"]["shop"]
+    assert within["query"]["0"] == pytest.approx(score(z, y, ["recall"]))
+    assert within != found
+    other = cli("evaluate", "--split", "gallery", "--gallery", "query", "--metrics", "recall", "--json")
+    expected = score(z_g, y_g, ["recall"], gallery=(z, y))
+    assert other.json["summary"]["shop"]["gallery"]["0"] == pytest.approx(expected)
+
+
+def test_infinite_scores_are_null_in_json(folder, cli):
+    z = np.concatenate([np.eye(4), np.eye(4)])
+    recorder = embedlens.Recorder(folder / "runs/a", labels={"test": np.arange(8) // 4})
+    recorder.record(0, {"test": z})
+    found = cli("evaluate", "--metrics", "pi_ratio", "--json").json["summary"]["a"]["test"]["0"]
+    assert found == {"pi_ratio": None}
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["--metrics", "recal"], ["unknown metric 'recal'", "recall_at_K", "all"]),
+        (["--metrics", ","], ["no metric given"]),
+        (["--metrics", "R@0"], ["Recall@0", "at least 1"]),
+        (["--ks", "1,x"], ["--ks '1,x'", "cub, sop"]),
+        (["--kmeans-seeds", "a"], ["--kmeans-seeds 'a'"]),
+        (["--kmeans-seeds", "99999999999"], ["seed"]),
+        (["--latex", "--csv"], ["--latex and --csv exclude each other"]),
+        (["--csv", "--json"], ["--csv and --json exclude each other"]),
+        (["--split", "tets"], ["unknown split 'tets'", "test"]),
+        (["--gallery", "shop"], ["unknown gallery split 'shop'", "none"]),
+        (["--epoch", "9"], ["unknown epoch", "last"]),
+        (["--knn", "0"], ["--knn"]),
+        (["--device", "gpu"], ["unknown device 'gpu'"]),
+        (["nowhere"], ["no such run: nowhere"]),
+    ],
+)
+def test_wrong_input_is_told_in_one_line(folder, cli, words, parts):
+    write_run(folder / "runs/mine", epochs=1)
+    assert_refused(cli("evaluate", *words), *parts)
+
+
+def test_one_class_is_told_with_its_place(folder, cli):
+    recorder = embedlens.Recorder(folder / "runs/one", labels={"test": np.zeros(5, int)})
+    recorder.record(0, {"test": blobs(n=5)[0]})
+    assert_refused(cli("evaluate"), "run 'one', split 'test', epoch 0", "one label")
+
+
+def test_a_split_of_query_gallery_that_is_not_there_is_refused():
+    with pytest.raises(embedlens.InputError, match="unknown split of query_gallery 'q'"):
+        embedlens.Recorder("never", labels={"test": [0, 1]}, query_gallery={"q": "test"})
