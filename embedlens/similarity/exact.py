@@ -137,9 +137,12 @@ def _choose(
 def _settle(pairing: Pairing, row: int, columns: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the settled similarities of one query to some gallery rows."""
     raw_q, norm_q, raw_g, norm_g, _ = sides_of(pairing)
-    out = np.empty(columns.size)
-    kernels.settle_pairs(raw_q, norm_q, raw_g, norm_g, np.full(columns.size, row), columns, out)
-    return out
+    different, at = columns, np.arange(columns.size)
+    if columns.size > SETTLED:  # equal rows are settled once: of a collapsed space there may be many
+        different, at = np.unique(pairing.gallery.twin[columns], return_inverse=True)
+    out = np.empty(different.size)
+    kernels.settle_pairs(raw_q, norm_q, raw_g, norm_g, np.full(different.size, row), different, out)
+    return out[at]
 
 
 def sides_of(pairing: Pairing) -> Sides:

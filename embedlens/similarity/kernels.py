@@ -125,22 +125,27 @@ def group_maxima(block: Bits, group: int, by_row: Bits, by_column: Bits) -> None
     zero = by_row.dtype.type(0)
     n, width = block.shape
     mirrored = by_column.shape[0] > 0
-    for i in range(n):
-        row = block[i]
-        if mirrored and i % group == 0:
-            by_column[i // group, :width] = zero
-        for g in range(0, width, group):
-            part = row[g : min(g + group, width)]
-            best = zero
-            if mirrored:
-                column = by_column[i // group, g : g + part.size]
-                for j in range(part.size):
-                    best = max(best, part[j])
-                    column[j] = max(column[j], part[j])
-            else:
-                for j in range(part.size):
-                    best = max(best, part[j])
-            by_row[g // group, i] = best
+    columns = np.zeros(width, by_row.dtype)  # contiguous, unlike `by_column`: the loop below is vectorised
+    for first in range(0, n, group):
+        for i in range(first, min(first + group, n)):
+            row = block[i]
+            for g in range(0, width, group):
+                size = min(group, width - g)
+                part = row[g : g + size]
+                best = zero
+                if mirrored:
+                    column = columns[g : g + size]
+                    for j in range(size):
+                        best = max(best, part[j])
+                        column[j] = max(column[j], part[j])
+                else:
+                    for j in range(size):
+                        best = max(best, part[j])
+                by_row[g // group, i] = best
+        if mirrored:
+            for j in range(width):
+                by_column[first // group, j] = columns[j]
+                columns[j] = zero
 
 
 @compiled
@@ -154,7 +159,6 @@ def tally_rows(block: Bits, maybe: Bits, sure: Bits, counts: NDArray[np.int64]) 
             reach, pass_ = np.int16(0), np.int16(0)
             for j in range(part.size):
                 reach = np.int16(reach + np.int16(part[j] >= low))
-            for j in range(part.size):
                 pass_ = np.int16(pass_ + np.int16(part[j] >= high))
             counts[i, 0] += reach
             counts[i, 1] += pass_

@@ -7,6 +7,8 @@ always taken on the processor, so that every path gives the same bits, and equal
 
 from __future__ import annotations
 
+from functools import cached_property
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +60,13 @@ class Rows:
     def dim(self) -> int:
         """Number of dimensions D."""
         return int(self.raw.shape[1])
+
+    @cached_property
+    def twin(self) -> NDArray[np.int64]:
+        """int64 [N]: the first row that holds the same numbers."""
+        seen: dict[bytes, int] = {}
+        digests = (blake2b(row, digest_size=16).digest() for row in self.raw)
+        return np.array([seen.setdefault(digest, row) for row, digest in enumerate(digests)], np.int64)
 
     def unit(self, part: slice) -> NDArray[np.float64]:
         """Return normalised rows [n, D] in float64."""

@@ -52,15 +52,23 @@ class Side:
 
 def make_side(rows: Rows, dtype: torch.dtype, device: str) -> Side:
     """Normalise rows and round them to the screen's type."""
-    unit = np.empty((len(rows), rows.dim), np.float32)
-    half = np.empty((len(rows), rows.dim if dtype is torch.bfloat16 else 0), np.uint16)
+    unit = _aligned((len(rows), rows.dim), torch.float32)
+    half = _aligned((len(rows), rows.dim if dtype is torch.bfloat16 else 0), torch.int16)
+    bits = half.numpy().view(np.uint16)
     error = np.empty(len(rows))
     in_parallel(
-        lambda part: kernels.normalise(rows.raw[part], rows.norm[part], unit[part], half[part], error[part]),
+        lambda part: kernels.normalise(
+            rows.raw[part], rows.norm[part], unit[part].numpy(), bits[part], error[part]
+        ),
         spans(len(rows), 2048),
     )
-    source = torch.from_numpy(half).view(torch.bfloat16) if half.size else torch.from_numpy(unit)
-    return Side(rows, unit, source.to(device), error)
+    source = half.view(torch.bfloat16) if dtype is torch.bfloat16 else unit
+    return Side(rows, unit.numpy(), source.to(device), error)
+
+
+def _aligned(shape: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
+    """Return memory of torch's, which begins at a cache line: products of numpy's took twice as long."""
+    return torch.empty(shape, dtype=dtype)
 
 
 @dataclass(frozen=True, slots=True)
