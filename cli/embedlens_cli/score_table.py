@@ -20,6 +20,7 @@ _LATEX_TITLES = {
 }  # fmt: skip
 _SHARES = re.compile(r"recall_at_\d+|r_precision|map_at_r|map_at_5|knn_accuracy|nmi|f1|ami")
 _TURNED = 6
+COUNTS = ("n", "n_singletons")
 _SPECIAL = str.maketrans(
     {char: f"\\{char}" for char in "_&%#${}"} | {"~": r"\textasciitilde{}", "\\": r"\textbackslash{}"}
 )
@@ -83,7 +84,7 @@ def latex(rows: Sequence[Row]) -> str:
     """Return the table for a paper: shares in per cent, the best of several runs in bold; needs booktabs."""
     repeated = any(row.seeds for row in rows)
     kept = [name for name in _places(rows) if name != "n"]
-    metrics = [metric for metric in _metrics(rows) if metric not in ("n", "n_singletons")]
+    metrics = [metric for metric in _metrics(rows) if metric not in COUNTS]
     best = {metric: _best(rows, metric) for metric in metrics if _SHARES.fullmatch(metric)}
     lines = [rf"\begin{{tabular}}{{{'l' * len(kept)}{'r' * len(metrics)}}}", r"\toprule"]
     lines.append(" & ".join([*kept, *(_latex_title(metric) for metric in metrics)]) + r" \\")
@@ -142,6 +143,9 @@ def _metrics(rows: Sequence[Row]) -> list[str]:
     """Return the metrics of all rows in order; standard deviations stand beside their means."""
     names = dict.fromkeys(metric for row in rows for metric in row.values)
     names = {"loss": None} | names if "loss" in names else names
+    names = {
+        name: None for name in (*(n for n in names if n not in COUNTS), *(n for n in names if n in COUNTS))
+    }
     return [name for name in names if not (name.endswith("_std") and name.removesuffix("_std") in names)]
 
 
@@ -154,7 +158,7 @@ def _number(row: Row, metric: str) -> str:
     value = row.values.get(metric)
     if value is None:
         return ""
-    if metric in ("n", "n_singletons"):
+    if metric in COUNTS:
         return f"{value:,.0f}"
     spread = _spread(row, metric)
     return f"{value:.4f}" + ("" if spread is None else f" ± {spread:.4f}")

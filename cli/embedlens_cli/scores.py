@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from embedlens.store import Run
     from embedlens_cli.score_table import Row
 
-_COUNTS = ("n", "n_singletons")
-
 
 def evaluate(
     runs: options.Runs = None,
@@ -185,9 +183,10 @@ def _score(
 def _write_log(runs: Mapping[str, Run], rows: Sequence[Row]) -> None:
     """Write the scores into the logs of the runs, as SPLIT_METRIC."""
     from embedlens.store import log_metrics
+    from embedlens_cli.score_table import COUNTS
 
     for row in rows:
-        scores = {name: value for name, value in row.values.items() if name not in (*_COUNTS, "loss")}
+        scores = {name: value for name, value in row.values.items() if name not in (*COUNTS, "loss")}
         log_metrics(
             runs[row.run], row.epoch, {f"{row.split}_{name}": value for name, value in scores.items()}
         )

@@ -19,7 +19,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock, local
 from typing import TYPE_CHECKING, Any
@@ -29,11 +28,9 @@ import torch
 
 from embedlens.similarity.assignment_kernels import GROUP, list_candidates, measure, settle_candidates
 from embedlens.similarity.machine import screen_dtype
-from embedlens.similarity.workers import in_parallel, spans
+from embedlens.similarity.workers import full_precision, in_parallel, spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
@@ -128,7 +125,7 @@ class NearestCentroids:
     def assign(self, centroids: Floats) -> Numbers:
         """Return the number of the nearest of the centroids float32 [K, D], int64 [N]; K stays the same."""
         rise = self._take(np.ascontiguousarray(centroids, np.float32))
-        with _full_precision():
+        with full_precision():
             if self._on_device is not None:
                 self._assign_plainly(self._on_device)
                 return self.label.copy()
@@ -298,14 +295,3 @@ def _round_rows(x: torch.Tensor, out: torch.Tensor) -> Doubles:
     out[:, dim + _EXTRA :] = 0
     error: Doubles = (x - out[:, :dim].to(x.dtype)).norm(dim=1).double().numpy()
     return 1.01 * error
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Keep float32 products in float32: the bounds count on it."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

@@ -8,7 +8,6 @@ crowded for that are compared in float64 throughout (`exact`).
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -24,7 +23,7 @@ from embedlens.similarity.pairing import Pairing
 from embedlens.similarity.positives import most_similar_positives
 from embedlens.similarity.ranks import RankCounts, certified_ranks
 from embedlens.similarity.screen import Screen
-from embedlens.similarity.workers import spans
+from embedlens.similarity.workers import full_precision, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -168,7 +167,7 @@ def survey(
     wanted = np.broadcast_to(np.maximum(depth, 1), len(pairing.queries)).astype(np.int64)
     wanted = np.minimum(wanted[pairing.query_order], pairing.positives + pairing.negatives)
     shallow = np.where(wanted <= _SHALLOW, wanted, 1)
-    with _full_precision():
+    with full_precision():
         screen = Screen(pairing, dtype or screen_dtype(device), device)
         positive = most_similar_positives(screen, shallow)
         _close(pairing, positive, shallow, "positive")
@@ -270,14 +269,3 @@ def _known_ranks(positive: Top, negative: Top, depth: NDArray[np.int64]) -> NDAr
     listed = (negative.index >= 0).sum(axis=1)
     all_listed = listed < depth
     return np.where((ahead < listed) | all_listed, ahead, -1)
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Keep float32 products in float32: the screening bound counts on it."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

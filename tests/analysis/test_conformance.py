@@ -1,7 +1,8 @@
 """Every score against an independent implementation on the same embeddings; each known difference has a test.
 
 pytorch-metric-learning's AccuracyCalculator (P@1, R-precision, MAP@R, NMI, AMI; in float32), scikit-learn
-(NMI, AMI, pair confusion, kNN), faiss (neighbours, k-means). Plain loops stand in the tests of each analysis.
+(NMI, AMI, pair confusion, ROC, kNN), faiss (neighbours, k-means). Plain loops stand in the tests of each
+analysis.
 """
 
 from __future__ import annotations
@@ -9,7 +10,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
+from sklearn.metrics import (
+    adjusted_mutual_info_score,
+    normalized_mutual_info_score,
+    roc_auc_score,
+    roc_curve,
+)
 from sklearn.metrics.cluster import pair_confusion_matrix
 from sklearn.neighbors import KNeighborsClassifier
 from support import blobs
@@ -18,7 +24,8 @@ from embedlens import InputError
 from embedlens.analysis.clustering import clustering_scores, kmeans
 from embedlens.analysis.retrieval import Demands, retrieve
 from embedlens.analysis.scores import Settings, score
-from embedlens.similarity import survey
+from embedlens.analysis.verification import roc
+from embedlens.similarity import pair_similarity, survey
 
 faiss = pytest.importorskip("faiss")
 TYPES = (torch.bfloat16, torch.float32)
@@ -128,6 +135,18 @@ def test_kmeans_is_faiss_s():
     theirs.train(unit(z))
     _, assigned = theirs.index.search(unit(z), 1)
     assert np.mean(kmeans(z, 25).labels == assigned[:, 0]) > 0.995
+
+
+def test_roc_and_auc_of_pairs_are_scikit_learn_s():
+    z, y = blobs(n=80, dim=6, classes=8, spread=2.0)
+    a, b = np.triu_indices(80, 1)
+    same = y[a] == y[b]
+    similarity = np.round(pair_similarity(z, a, b), 2)  # many ties
+    found = roc(similarity, same)
+    far, tar, _ = roc_curve(same, similarity, drop_intermediate=False)
+    assert found.far == pytest.approx(far)
+    assert found.tar == pytest.approx(tar)
+    assert found.auc == pytest.approx(roc_auc_score(same, similarity))
 
 
 def test_knn_accuracy_is_scikit_learn_s_where_votes_do_not_tie():
