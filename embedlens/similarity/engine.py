@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-import torch
 
 from embedlens.devices import check_device
 from embedlens.similarity import selection
@@ -28,6 +27,7 @@ from embedlens.similarity.workers import full_precision, spans
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import torch
     from numpy.typing import ArrayLike, NDArray
 
 _SHALLOW = SETTLED
