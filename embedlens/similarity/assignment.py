@@ -10,8 +10,8 @@
 - What is computed is screened in bfloat16 where the machine is good at it. With x', c' the rounded vectors,
   |x.c - x'.c'| <= |x - x'| |c| + |x'| |c - c'| (Cauchy-Schwarz). The sum of n products in float32 adds at
   most (n + 2) 2^-23 |x'| |c'| (Higham, "Accuracy and stability of numerical algorithms", section 3.1, with a
-  factor of two for units that truncate), and its rounding 2^-9 of its value. |c|^2 / 2 rides along as
-  three more coordinates.
+  factor of two for units that truncate), and its rounding 2^-8 of its value (bfloat16 has 8 significant
+  bits). |c|^2 / 2 rides along as three more coordinates.
 - Every centroid that these bounds leave is settled by a float64 dot product; of equals the lowest number
   wins. Rows with too many candidates are screened again in float32, then in float64. So the answer is that
   of float64 arithmetic, whatever the path and the number of threads.
@@ -57,7 +57,7 @@ class _Level:
 
 
 _LEVELS = (
-    _Level(torch.bfloat16, torch.int16, (np.int32, np.float32, 16), 2.0**-23, 1.01 * 2.0**-9),
+    _Level(torch.bfloat16, torch.int16, (np.int32, np.float32, 16), 2.0**-23, 1.01 * 2.0**-8),
     _Level(torch.float32, torch.int32, (np.int32, np.float32, 0), 2.0**-23, 2.0**-23),
     _Level(torch.float64, torch.int64, (np.int64, np.float64, 0), 2.0**-52, 2.0**-52),
 )
