@@ -134,6 +134,11 @@ def figure_writers(figure: Figure, formats: Iterable[str]) -> dict[str, Callable
     return {name: writer(name) for name in formats}
 
 
+def run_facts(runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """Return what a sidecar says of runs: name, path and seed."""
+    return [{"name": run.name, "path": run.path.as_posix(), "seed": run.method.get("seed")} for run in runs]
+
+
 def figures_folder(runs: Sequence[Run], out: Path | None) -> Path:
     """Return where figures go: as told, inside the run, or in ``figures`` for several runs."""
     return out or (runs[0].path / "figures" if len(runs) == 1 else Path("figures"))

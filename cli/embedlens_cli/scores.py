@@ -198,12 +198,11 @@ def _facts(
     """Return what the sidecar says."""
     from dataclasses import asdict
 
+    from embedlens.artifacts import run_facts
     from embedlens.similarity import engine_facts
 
     return {
-        "runs": [
-            {"name": run.name, "path": run.path.as_posix(), "seed": run.method.get("seed")} for run in runs
-        ],
+        "runs": run_facts(runs),
         "scored": [
             {"run": label, "split": split, "epoch": epoch, "gallery": gallery}
             for label, _, split, epoch, gallery in work

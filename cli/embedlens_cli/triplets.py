@@ -187,13 +187,12 @@ def _measure(
 def _facts(runs: Sequence[Run], splits: Sequence[str], fixed: _Fixed | None, device: str) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
     from embedlens.analysis.triplets import RIGHT_BOUNDARY, TOP_RIGHT
+    from embedlens.artifacts import run_facts
     from embedlens.figures.triplets import DRAW_SEED, ENCLOSED
     from embedlens.similarity import engine_facts
 
     return {
-        "runs": [
-            {"name": run.name, "path": run.path.as_posix(), "seed": run.method.get("seed")} for run in runs
-        ],
+        "runs": run_facts(runs),
         "splits": list(splits),
         "triplets": "nearest" if fixed is None else "fixed",
         "reference": None if fixed is None else {"run": fixed.run, "epoch": fixed.epoch},

@@ -38,7 +38,7 @@ class _Asked:
 def verify(
     runs: options.Runs = None,
     split: Annotated[
-        str, typer.Option(help="Splits, comma-separated.", show_default="test, where all runs have it")
+        str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
     ] = "",
     epoch: options.Epoch = "last",
     pairs: Annotated[
@@ -89,8 +89,7 @@ def verify(
     counts, rates = _numbers(negatives, "negatives", int), _numbers(far, "far", float)
     asked = _Asked(pairs, folds, per_fold, seed, counts, rates, draws, check_device(device))
     chosen = selection.choose_runs(runs or [])
-    usual = ["test"] if all("test" in run.splits for run in chosen) else []
-    splits = selection.choose_splits(chosen, options.words(split) or usual)
+    splits = selection.evaluated_splits(chosen, options.words(split))
     jobs = [
         (label, run, name, number)
         for label, run in zip(selection.run_labels(chosen), chosen, strict=True)
@@ -171,24 +170,24 @@ def _pairs(run: Run, split: str, snapshot: Snapshot, asked: _Asked) -> Pairs:
 def _closed(run: Run, split: str, snapshot: Snapshot, keyed: dict[str, Any]) -> ClosedSet:
     """Return closed-set rank-1: over the gallery split where the run names one, else over drawn galleries."""
     from embedlens.analysis.identification import closed_set, closed_set_between
+    from embedlens.selection import gallery_of
 
     query = snapshot.embeddings, snapshot.labels
-    for name, other in run.info.query_gallery:
-        if name == split:
-            gallery = run.snapshot(other, snapshot.epoch)
-            return closed_set_between(query, (gallery.embeddings, gallery.labels), device=keyed["device"])
+    other = gallery_of(run, split)
+    if other is not None:
+        gallery = run.snapshot(other, snapshot.epoch)
+        return closed_set_between(query, (gallery.embeddings, gallery.labels), device=keyed["device"])
     return closed_set(*query, **keyed)
 
 
 def _facts(runs: Sequence[Run], splits: Sequence[str], asked: _Asked) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
     from embedlens.analysis.identification import KNOWN_SHARE
+    from embedlens.artifacts import run_facts
     from embedlens.similarity import engine_facts
 
     return {
-        "runs": [
-            {"name": run.name, "path": run.path.as_posix(), "seed": run.method.get("seed")} for run in runs
-        ],
+        "runs": run_facts(runs),
         "splits": list(splits),
         "pairs": str(asked.file) if asked.file else f"drawn by seed {asked.seed}",
         "threshold": "most accurate on the other folds; of equal ones the middle, the lower of two",
