@@ -1,4 +1,4 @@
-"""MAP@5 over labels: labels are ranked by their first appearance among the neighbours of an item."""
+"""Labels among ranked neighbours: votes (kNN), and labels ranked by first appearance (MAP@5)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,43 @@ if TYPE_CHECKING:
 CUT = 5
 
 
+def winning_labels(labels: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the label with the most votes in each row; of equals, the one that appears first.
+
+    Parameters
+    ----------
+    labels
+        int64 [n, k]: labels of the neighbours that embeddings [N, D] give some queries, best first.
+    weights
+        float64 [n, k]: what each neighbour's vote weighs; NaN where there is no neighbour.
+    """
+    group, _ = _equal_in_row(labels)
+    none = np.isnan(weights)
+    votes = np.bincount(group.ravel(), weights=np.where(none, 0.0, weights).ravel())[group]
+    best = np.where(none, -np.inf, votes).argmax(axis=1)
+    winners: NDArray[np.int64] = labels[np.arange(len(labels)), best]
+    return winners
+
+
 def label_precision(
     neighbours: tuple[NDArray[np.int64], NDArray[np.float64]],
-    truth: int | None,
+    truth: NDArray[np.int64],
+    is_new: NDArray[np.bool_],
     *,
     new_threshold: float | None,
     complete: bool,
-) -> float | None:
+) -> NDArray[np.float64]:
     """Return 1 / position of the true label among the ranked labels if that is within 5, else 0.
 
     Parameters
     ----------
     neighbours
-        Labels [k] and similarities [k] of the neighbours that embeddings [N, D] give a query, best first.
+        Labels int64 [n, k] and similarities float64 [n, k] of the neighbours that embeddings [N, D] give some
+        queries, best first; NaN where there is no neighbour.
     truth
-        The query's label; None for the label `new`.
+        int64 [n]: the label of each query.
+    is_new
+        bool [n]: whether the right label is `new` instead.
     new_threshold
         The label `new` stands before the first label whose best neighbour is less similar; None: nowhere.
     complete
@@ -34,8 +56,8 @@ def label_precision(
 
     Returns
     -------
-    float or None
-        None where more neighbours are needed to tell.
+    ndarray
+        float64 [n]; NaN where more neighbours are needed to tell.
 
     Notes
     -----
@@ -43,16 +65,30 @@ def label_precision(
     challenge.
     """
     labels, similarity = neighbours
-    names, first = np.unique(labels, return_index=True)
-    ranked, at = names[np.argsort(first)], np.sort(first)
-    before_new = at.size if new_threshold is None else int(np.sum(similarity[at] >= new_threshold))
-    if truth is None:
-        place, seen = before_new, before_new < at.size
-    else:
-        where = np.flatnonzero(ranked == truth)
-        seen = where.size > 0
-        place = int(where[0]) if seen else at.size
-        place += int(new_threshold is not None and place >= before_new)
-    if place >= CUT:
-        return 0.0
-    return 1.0 / (place + 1) if seen or complete else None
+    exists = ~np.isnan(similarity)
+    first = _equal_in_row(labels)[1] & exists
+    rank = np.cumsum(first, axis=1)
+    n_labels = rank[:, -1]
+    before_new = n_labels
+    if new_threshold is not None:
+        before_new = np.sum(first & (np.nan_to_num(similarity, nan=-np.inf) >= new_threshold), axis=1)
+    right = exists & (labels == truth[:, None])
+    found = right.any(axis=1)
+    place = np.where(found, rank[np.arange(len(rank)), right.argmax(axis=1)] - 1, n_labels)
+    place = place + (place >= before_new) * int(new_threshold is not None)
+    place = np.where(is_new, before_new, place)
+    seen = np.where(is_new, before_new < n_labels, found) | complete | ~exists.all(axis=1)
+    score = np.where(place < CUT, 1.0 / (place + 1), 0.0)
+    return np.where(seen | (place >= CUT), score, np.nan)
+
+
+def _equal_in_row(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the number of the group of equal labels, by row [n, k], and which of it stands first."""
+    order = np.argsort(labels, axis=1, kind="stable")
+    ascending = np.take_along_axis(labels, order, axis=1)
+    begins = np.ones(labels.shape, np.bool_)
+    begins[:, 1:] = ascending[:, 1:] != ascending[:, :-1]
+    group, first = np.empty_like(labels), np.empty(labels.shape, np.bool_)
+    np.put_along_axis(group, order, np.cumsum(begins).reshape(labels.shape) - 1, axis=1)
+    np.put_along_axis(first, order, begins, axis=1)
+    return group, first

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedlens.analysis.label_ranking import label_precision
+from embedlens.analysis.label_ranking import label_precision, winning_labels
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError
 from embedlens.similarity import survey
@@ -243,54 +243,37 @@ class _Tally:
             index = part.index[:, :HUBNESS_K]
             self._occurrences += np.bincount(index[index >= 0], minlength=self._occurrences.size)
         if demands.knn:
-            for row, index, similarity in zip(rows, part.index, part.similarity, strict=True):
-                self._right[row] = self._vote(index[: demands.knn], similarity) == self._labels[row]
+            index, similarity = part.index[:, : demands.knn], part.similarity[:, : demands.knn]
+            weights = similarity if demands.weighted else np.where(np.isnan(similarity), np.nan, 1.0)
+            self._right[rows] = winning_labels(self._gallery_labels[index], weights) == self._labels[rows]
         if demands.map_at_5:
             self._add_label_precision(part)
 
-    def _vote(self, index: NDArray[np.int64], similarity: NDArray[np.float64]) -> int:
-        """Return the label with the most votes; of equals, the one that appears first."""
-        labels = self._gallery_labels[index[index >= 0]]
-        names, first, at = np.unique(labels, return_index=True, return_inverse=True)
-        weights = similarity[: labels.size] if self._demands.weighted else None
-        votes = np.bincount(at, weights=weights)
-        return int(names[np.lexsort((first, -votes))[0]])
-
     def _add_label_precision(self, part: Neighbours) -> None:
-        """Score the labels of neighbours; look further where too few are seen."""
-        open_rows = [
-            row
-            for row, index, similarity in zip(part.rows, part.index, part.similarity, strict=True)
-            if not self._label_precision(int(row), index, similarity)
-        ]
-        depth = 4 * part.index.shape[1]
-        while open_rows:
-            rows = np.array(open_rows)
-            open_rows = [
-                int(row)
-                for deeper in self._found.deeper(rows, depth)
-                for row, index, similarity in zip(deeper.rows, deeper.index, deeper.similarity, strict=True)
-                if not self._label_precision(int(row), index, similarity)
-            ]
+        """Score the ranked labels; look further where too few are seen."""
+        depth = part.index.shape[1]
+        rows = self._rank_labels(part)
+        while rows.size:
             depth *= 4
+            rows = np.concatenate([self._rank_labels(deeper) for deeper in self._found.deeper(rows, depth)])
 
-    def _label_precision(self, row: int, index: NDArray[np.int64], similarity: NDArray[np.float64]) -> bool:
-        """Write a query's score by its neighbours; tell whether they sufficed."""
-        kept = index[index >= 0]
-        complete = kept.size < index.size or kept.size == self._found.n_neighbours
-        threshold = self._demands.new_threshold
-        is_new = self._found.n_positives[row] == 0
-        if is_new and threshold is None:
-            return True
-        value = label_precision(
-            (self._gallery_labels[kept], similarity[: kept.size]),
-            None if is_new else int(self._labels[row]),
-            new_threshold=threshold,
-            complete=complete,
+    def _rank_labels(self, part: Neighbours) -> NDArray[np.int64]:
+        """Write the scores of queries by their neighbours; return those that need more of these."""
+        new_threshold = self._demands.new_threshold
+        is_new = self._found.n_positives[part.rows] == 0
+        scores = label_precision(
+            (self._gallery_labels[part.index], part.similarity),
+            self._labels[part.rows],
+            is_new,
+            new_threshold=new_threshold,
+            complete=part.index.shape[1] >= self._found.n_neighbours,
         )
-        if value is not None:
-            self._at_5[row] = value
-        return value is not None
+        self._at_5[part.rows] = scores
+        undecided = np.isnan(scores)
+        if new_threshold is None:  # without `new` these have no right label
+            self._at_5[part.rows[is_new]] = np.nan
+            undecided &= ~is_new
+        return part.rows[undecided]
 
     def result(self) -> Retrieval:
         """Return the means over the queries that count."""
