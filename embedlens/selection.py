@@ -61,7 +61,7 @@ def choose_splits(runs: Sequence[Run], asked: Sequence[str]) -> list[str]:
     shared = [split for split in runs[0].splits if all(split in run.splits for run in runs)]
     if not asked:
         if not shared:
-            message = "the runs share no split; name those to draw with --split, for runs that have them"
+            message = "the runs share no split; name those meant with --split, for runs that have them"
             raise InputError(message)
         return shared
     for split in asked:
@@ -126,8 +126,9 @@ def repeats(runs: Sequence[Run]) -> dict[str, list[str]]:
         alike.setdefault(key, []).append((label, run.method.get("seed")))
     groups: dict[str, list[str]] = {}
     for members in alike.values():
-        names, seeds = [label for label, _ in members], [seed for _, seed in members]
-        if len(names) > 1 and None not in seeds and len(set(map(str, seeds))) == len(seeds):
+        seeded = [(label, seed) for label, seed in members if seed is not None]
+        names = [label for label, _ in seeded]
+        if len(names) > 1 and len({str(seed) for _, seed in seeded}) == len(names):
             name = group_name(names)
             taken = not name or name in labels or name in groups
             groups[f"{names[0]} to {names[-1]}" if taken else name] = names

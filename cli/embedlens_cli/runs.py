@@ -50,19 +50,21 @@ def _describe_split(run: Run, split: str, device: str) -> dict[str, Any]:
     """Gather what `info` tells of a split; R@1 is None, with the reason, where it is not defined."""
     import numpy as np
 
-    from embedlens.analysis.triplets import nearest_triplets, summarise
+    from embedlens.analysis.scores import score
+    from embedlens.selection import gallery_of
 
     labels = run.labels(split)
     facts: dict[str, Any] = {"items": int(labels.size), "classes": int(np.unique(labels).size)}
     if not run.epochs():
         return {**facts, "recall_at_1": None, "why": "no snapshot yet"}
-    snapshot = run.snapshot(split)
+    snapshot, other = run.snapshot(split), gallery_of(run, split)
+    gallery = None if other is None else run.snapshot(other)
+    searched = None if gallery is None else (gallery.embeddings, gallery.labels)
     try:
-        triplets = nearest_triplets(snapshot.embeddings, snapshot.labels, device=device)
+        found = score(snapshot.embeddings, snapshot.labels, ["R@1"], gallery=searched, device=device)
     except InputError as error:
         return {**facts, "recall_at_1": None, "why": str(error)}
-    numbers = summarise(triplets)
-    return {**facts, "n_singletons": numbers.n_singletons, "recall_at_1": numbers.below_diagonal}
+    return {**facts, "n_singletons": int(found["n_singletons"]), "recall_at_1": found["recall_at_1"]}
 
 
 def _print(facts: dict[str, Any]) -> None:

@@ -54,13 +54,14 @@ def grouped(rows: Sequence[Row], groups: Mapping[str, Sequence[str]]) -> list[Ro
                 continue
             means, spread = {}, {}
             for metric in alike[0].values:
-                if metric.endswith("_std"):
+                if metric.endswith("_std") or metric in COUNTS:
                     continue
                 numbers = [row.values[metric] for row in alike if metric in row.values]
                 if len(numbers) == len(alike):
                     means[metric] = sum(numbers) / len(numbers)
                     squares = [(number - means[metric]) ** 2 for number in numbers]
                     spread[metric] = math.sqrt(sum(squares) / (len(numbers) - 1))
+            means |= {name: alike[0].values[name] for name in COUNTS if name in alike[0].values}
             found.append(Row(name, split, epoch, means, spread, tuple(members)))
     return found
 
@@ -98,7 +99,7 @@ def latex(rows: Sequence[Row]) -> str:
     if any(_SHARES.fullmatch(metric) for metric in metrics):
         notes.append(f"% {', '.join(title(m) for m in metrics if _SHARES.fullmatch(m))}: per cent")
     if repeated:
-        notes.append("% +-: standard deviation over seeds")
+        notes.append("% +-: standard deviation over the runs of a mean, or over seeds of k-means")
     return "\n".join([*notes, *lines])
 
 

@@ -71,6 +71,11 @@ def evaluate(
     from embedlens_cli import output, score_table
 
     _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
+    unusual = _unusual(
+        gallery=gallery, knn=knn, weighted=weighted, macro=macro, new_threshold=new_threshold,
+        kmeans_seeds=kmeans_seeds, rho_k=rho_k,
+    )  # fmt: skip
+    _check_log(log, unusual)
     settings = _settings(
         ks=ks, knn=knn, weighted=weighted, macro=macro, new=new_threshold, seeds=kmeans_seeds, rho_k=rho_k
     )
@@ -93,7 +98,9 @@ def evaluate(
     epochs = "+".join(sorted({f"{number:04d}" for _, _, _, number, _ in work})) if epoch != "all" else "all"
     asked = "" if metrics == "default" else "+".join(options.words(metrics))[:60]
     names = [run.name for run in chosen] if len(chosen) > 1 else []
-    stem = stem_of(["scores", *names, "+".join(splits), f"epoch-{epochs}", ks if ks != "cub" else "", asked])
+    said = [name if value is True else f"{name}-{value}" for name, value in unusual.items()]
+    places = [*names, "+".join(splits), f"epoch-{epochs}"]
+    stem = stem_of(["scores", *places, ks if ks != "cub" else "", asked, *said])
     artifacts.save(stem, {}, score_table.records([*rows, *means]), facts={})
     if as_json:
         groups = {"groups": _groups(means)} if means else {}
@@ -103,6 +110,30 @@ def evaluate(
     _print(rows, means, latex=latex, as_csv=as_csv)
     if not latex and not as_csv:
         output.say(f"wrote {artifacts.data[0]}")
+    if log:
+        output.remark(f"logged in {', '.join(str(run.path / 'log.csv') for run in chosen)}")
+
+
+_USUAL = {"knn": 10, "kmeans_seeds": "1234", "rho_k": 1}
+
+
+def _unusual(**given: object) -> dict[str, object]:
+    """Return the options that change what a score means, where they are not the default."""
+    return {
+        name.replace("_", "-"): value
+        for name, value in given.items()
+        if value is not None and value is not False and value != _USUAL.get(name)
+    }
+
+
+def _check_log(log: bool, unusual: Mapping[str, object]) -> None:
+    """Refuse to log, under the plain name of a score, what is not its plain definition."""
+    if log and unusual:
+        message = (
+            f"--log writes scores under their plain names, which --{next(iter(unusual))} would change; "
+            "leave out one of the two"
+        )
+        raise InputError(message)
 
 
 def _check_formats(**given: bool) -> None:
@@ -227,7 +258,7 @@ def _groups(means: Sequence[Row]) -> dict[str, Any]:
     for row in means:
         place = groups.setdefault(row.run, {}).setdefault(row.split, {})
         place[str(row.epoch)] = {
-            name: {"mean": _finite(value), "std": _finite(row.spread[name]), "seeds": row.seeds}
+            name: {"mean": _finite(value), "std": _finite(row.spread.get(name, 0.0)), "seeds": row.seeds}
             for name, value in row.values.items()
         }
     return groups

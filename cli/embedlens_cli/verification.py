@@ -241,7 +241,11 @@ def _save(
             ]
         )  # fmt: skip
         table: Table = [{**one.place, **(one.roc if kind == "roc" else one.open).columns()} for one in group]
-        facts = {"epochs": epochs, "panels": [one.counts() for one in group]}
+        facts = {
+            "epochs": epochs,
+            "panels": [one.counts() for one in group],
+            "scores": verified.summary(group, asked.fars),
+        }
         artifacts.save(stem, figure_writers(figure, formats), table, facts=facts)
 
 

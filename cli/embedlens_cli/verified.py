@@ -149,6 +149,7 @@ def print_tables(found: Sequence[Answers], fars: Sequence[float]) -> None:
         cells = [(*name, *row) for name, row in zip(names, rows, strict=True)]
         output.print_table(("run, split", "epoch", *columns), cells)
         output.say("")
+    output.say("±: standard error, over folds (accuracy) or draws (VRF, rank-1, DIR)")
     if any(_UNRESOLVED in row for rows in tables.values() for row in rows):
         output.say(f"{_UNRESOLVED}: fewer pairs of two classes, or impostor probes, than 1 / FAR")
 

@@ -95,9 +95,9 @@ def check_metrics(names: Iterable[str], settings: Settings | None = None) -> lis
         if name in ("default", "all"):
             found += check_metrics(DEFAULT if name == "default" else ALL, settings)
         elif name == "recall":
-            found += [f"recall_at_{k}" for k in settings.ks]
+            found += _recalls(settings.ks)
         elif recall:
-            found.append(f"recall_at_{int(recall.group(1))}")
+            found += _recalls([int(recall.group(1))])
         elif name.lower() in METRICS:
             found.append(name.lower())
         else:
@@ -106,6 +106,15 @@ def check_metrics(names: Iterable[str], settings: Settings | None = None) -> lis
         message = f"no metric given; choose some of: recall, recall_at_K, {', '.join(METRICS)}, default, all"
         raise InputError(message)
     return list(dict.fromkeys(found))
+
+
+def _recalls(ks: Iterable[int]) -> list[str]:
+    """Return the names of Recall@K; K below 1 is refused."""
+    for k in ks:
+        if k < 1:
+            message = f"Recall@{k}; K must be at least 1"
+            raise InputError(message)
+    return [f"recall_at_{k}" for k in ks]
 
 
 def score(

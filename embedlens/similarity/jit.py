@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
@@ -25,8 +27,24 @@ def compiled_loosely(function: F) -> F:
     return _compile(function, fastmath={"reassoc", "contract"})
 
 
+def cache_folder() -> Path:
+    """Return where machine code is kept: ``embedlens`` in the user's folder for caches."""
+    named = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(named) if named else Path("~/.cache").expanduser()) / "embedlens"
+
+
 def _compile(function: F, *, fastmath: bool | set[str]) -> F:
+    """Compile, with a cache outside the package: an uninstaller would leave files that it does not know."""
+    config: Any = numba.config
+    kept = config.CACHE_DIR
     try:
+        folder = cache_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError
+        config.CACHE_DIR = kept or str(folder)
         return cast("F", numba.njit(nogil=True, cache=True, fastmath=fastmath)(function))
-    except RuntimeError:  # no folder that may be written to: compiled anew in every process
+    except (OSError, RuntimeError):  # no folder that may be written to: compiled anew in every process
         return cast("F", numba.njit(nogil=True, fastmath=fastmath)(function))
+    finally:
+        config.CACHE_DIR = kept

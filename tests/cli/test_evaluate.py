@@ -66,6 +66,7 @@ def test_csv_is_the_saved_table_and_log_gets_the_values(folder, cli):
     }
     assert logged == {(int(row["epoch"]), row["split"]): float(row["map_at_r"]) for row in rows}
     assert "test_n" not in run.log[0]
+    assert "logged in runs/mine/log.csv" in result.err
     before = [dict(row) for row in run.log]
     assert cli("evaluate", "--epoch", "1", "--metrics", "hubness", "--log").code == 0
     assert [{k: v for k, v in row.items() if k != "test_hubness"} for row in run.log] == before
@@ -93,6 +94,34 @@ def test_seeds_of_one_method_have_a_mean_and_a_standard_deviation(folder, cli):
     paper = cli("evaluate", *names, "--metrics", "r_precision", "--latex")
     assert f"{100 * np.mean(values):.1f} $\\pm$ {100 * np.std(values, ddof=1):.1f}" in paper.out
     assert "loss-s0" not in paper.out
+
+
+def test_a_run_without_a_seed_does_not_part_those_that_have_one(folder, cli):
+    for name, method in (("x1", {"seed": 1}), ("x2", {"seed": 2}), ("bare", {})):
+        recorder = embedlens.Recorder(folder / f"runs/{name}", labels={"test": blobs()[1]}, method=method)
+        recorder.record(0, {"test": blobs(seed=len(name))[0]})
+    result = cli("evaluate", "x1", "x2", "bare", "--metrics", "R@1", "--csv")
+    rows = list(csv.DictReader(result.out.splitlines()))
+    assert [row["run"] for row in rows] == ["x1", "x2", "bare", "x"]
+    assert rows[3]["n"] == "60"
+    assert "n_std" not in rows[3]
+
+
+def test_other_settings_are_other_files(folder, cli):
+    write_run(folder / "runs/mine", epochs=1)
+    for words in ([], ["--macro"], ["--gallery", "train"], ["--kmeans-seeds", "1,2"], ["--knn", "3"]):
+        assert cli("evaluate", "--metrics", "map_at_r,nmi", *words).code == 0
+    assert len(list((folder / "runs/mine/figures").glob("*.csv"))) == 5
+
+
+def test_info_searches_the_gallery_as_evaluate_does(folder, cli):
+    (z, y), (z_g, y_g) = blobs(n=40, spread=2.0), blobs(n=70, spread=2.0, seed=1)
+    labels = {"query": y, "gallery": y_g}
+    recorder = embedlens.Recorder(folder / "runs/shop", labels=labels, query_gallery={"query": "gallery"})
+    recorder.record(0, {"query": z, "gallery": z_g})
+    told = cli("info", "--json").json["summary"]["shop"]["splits"]
+    assert told["query"]["recall_at_1"] == score(z, y, ["R@1"], gallery=(z_g, y_g))["recall_at_1"]
+    assert told["gallery"]["recall_at_1"] == score(z_g, y_g, ["R@1"])["recall_at_1"]
 
 
 def test_latex_escapes_names_and_prints_the_best_in_bold(folder, cli):
@@ -159,6 +188,8 @@ def test_infinite_scores_are_null_in_json(folder, cli):
         (["--ks", "1,x"], ["--ks '1,x'", "cub, sop"]),
         (["--kmeans-seeds", "a"], ["--kmeans-seeds 'a'"]),
         (["--kmeans-seeds", "99999999999"], ["seed"]),
+        (["--log", "--macro"], ["--log writes scores under their plain names", "--macro"]),
+        (["--log", "--kmeans-seeds", "1,2"], ["--kmeans-seeds"]),
         (["--latex", "--csv"], ["--latex and --csv exclude each other"]),
         (["--csv", "--json"], ["--csv and --json exclude each other"]),
         (["--split", "tets"], ["unknown split 'tets'", "test"]),
