@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from functools import cache
 
 import torch
@@ -14,9 +13,9 @@ _PROBE = 96
 def screen_dtype(device: str) -> torch.dtype:
     """Return the floating type in which similarities are screened on a device.
 
-    bfloat16 where the device has units for it that accumulate in float32 (AMX tiles or Arm's bf16 matrix
-    instructions; a CUDA device of compute capability 8 or more) and a small product keeps the bound that
-    the engine counts on; float32 elsewhere.
+    bfloat16 where the device has matrix units for it (AMX tiles; a CUDA device of compute capability 8 or
+    more) and a small product shows that they accumulate in float32, which the engine's bound counts on;
+    float32 elsewhere.
     """
     if torch.device(device).type == "cuda":
         has_units = torch.cuda.get_device_capability(device)[0] >= 8
@@ -26,13 +25,8 @@ def screen_dtype(device: str) -> torch.dtype:
 
 
 def _cpu_has_bf16_units() -> bool:
-    """Tell whether the processor multiplies bfloat16 matrices faster than float32 ones."""
-    names = (
-        ("_is_amx_tile_supported",)
-        if platform.machine() in ("x86_64", "AMD64")
-        else ("_is_arm_bf16_supported",)
-    )
-    return any(bool(getattr(torch.cpu, name, bool)()) for name in names)
+    """Tell whether the processor multiplies bfloat16 matrices several times faster than float32 ones."""
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
 
 
 def _accumulates_in_float32(device: str) -> bool:
