@@ -175,7 +175,10 @@ def survey(
         negative = _most_similar_negatives(screen, shallow, counts)
         _close(pairing, negative, shallow, "negative")
         known = _known_ranks(positive, negative, shallow)
-        rank = known if counts is None else certified_ranks(counts, known, cutoffs)
+        listed = (negative.index >= 0).sum(axis=1)  # where the rank is not known, it is at least that
+        rank = (
+            np.where(known < 0, listed, known) if counts is None else certified_ranks(counts, known, cutoffs)
+        )
     rank[pairing.positives == 0] = -1
     return Survey(pairing, (positive, negative), rank=rank, depth=wanted)
 

@@ -144,6 +144,15 @@ def test_few_candidates_at_a_time_and_many_crowded_rows(monkeypatch, dtype):
     assert_survey_is_plain(z, y, depth=np.arange(300) % 90 + 1, dtype=dtype)
 
 
+def test_a_rank_beyond_the_depth_is_at_least_the_depth_where_no_cutoff_was_asked():
+    z, y = blobs(n=200, dim=4, classes=40, spread=4.0)
+    exact_ranks = survey(z, y, cutoffs=range(1, 201)).rank
+    for depth in (1, 7):
+        found = survey(z, y, depth=depth).rank
+        assert (found == np.minimum(exact_ranks, depth)).all()
+        assert (exact_ranks > depth).any()
+
+
 @pytest.mark.parametrize("dtype", TYPES)
 def test_negative_similarities_are_found_and_ranked(dtype):
     """Tiles say of a negative number only that it is not positive; all must be decided all the same."""
