@@ -213,7 +213,7 @@ def _label(metric: str, sources: Sequence[series.Source]) -> str:
     splits = list(dict.fromkeys(split for source in sources for split in source.run.splits))
     split, score = series.part(metric, splits)
     if score.startswith(series.MONITOR):
-        return f"{split} {score.removeprefix(series.MONITOR)} loss,\nfixed batches"
+        return f"{split} {score.removeprefix(series.MONITOR)} loss"
     return metric_label(metric, splits)
 
 

@@ -295,7 +295,7 @@ def test_losses_of_other_kinds_share_no_panel(curves, folder, monkeypatch):
         ("loss (epshn)", ["b"]),
         ("loss (epshn, order=2)", ["c"]),
         ("test R@1", ["a", "b", "c"]),
-        ("test triplet loss,\nfixed batches", ["a", "b", "c"]),
+        ("test triplet loss", ["a", "b", "c"]),
     ]
     drawn.clear()
     curves("b")
