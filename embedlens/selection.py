@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError, unknown
 from embedlens.store import Run, open_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 def runs_folder() -> Path:
@@ -84,14 +88,13 @@ def choose_epochs(run: Run, asked: str) -> list[int]:
     return [run.resolve_epoch(int(asked))]
 
 
-def check_same_items(runs: Sequence[Run], split: str) -> None:
-    """Refuse runs whose rows of `split` are not the same items, where items are followed across runs."""
+def check_same_items(
+    runs: Sequence[Run], split: str, what: str = "triplets are followed only across runs on the same data"
+) -> None:
+    """Refuse runs whose rows of `split` are not the same items; `what` says why they must be."""
     for run in runs[1:]:
         if run.info.splits[split].fingerprint != runs[0].info.splits[split].fingerprint:
-            message = (
-                f"runs {runs[0].name!r} and {run.name!r} hold other items in split {split!r}; "
-                "triplets are followed only across runs on the same data"
-            )
+            message = f"runs {runs[0].name!r} and {run.name!r} hold other items in split {split!r}; {what}"
             raise InputError(message)
 
 
@@ -102,6 +105,34 @@ def evaluated_splits(runs: Sequence[Run], asked: Sequence[str]) -> list[str]:
     shared = choose_splits(runs, ())
     queries = [split for split in shared if any(gallery_of(run, split) for run in runs)]
     return queries or [split for split in shared if split == "test"] or shared
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Initial:
+    """The state of a split before its training.
+
+    Attributes
+    ----------
+    name
+        What legends call it: "pretrained", or "epoch N".
+    epoch
+        Its epoch; None where it is the pretrained snapshot.
+    embeddings
+        Floating-point numbers [N, D0]; D0 need not be the run's D.
+    """
+
+    name: str
+    epoch: int | None
+    embeddings: NDArray[np.floating[Any]]
+
+
+def initial_state(run: Run, split: str) -> Initial:
+    """Return the initial state: the pretrained features where the run has them, else its first epoch."""
+    features = run.pretrained(split)
+    if features is not None:
+        return Initial("pretrained", None, features)
+    epoch = run.resolve_epoch(run.epochs()[0] if run.epochs() else -1)
+    return Initial(f"epoch {epoch}", epoch, run.snapshot(split, epoch).embeddings)
 
 
 def gallery_of(run: Run, split: str) -> str | None:

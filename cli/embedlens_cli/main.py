@@ -10,7 +10,21 @@ import typer
 
 from embedlens import __version__
 from embedlens.errors import InputError
-from embedlens_cli import curves, runs, scores, training, triplets, verification
+from embedlens_cli import (
+    concat,
+    curves,
+    distances,
+    projection,
+    pruning,
+    runs,
+    scores,
+    spectra,
+    sweep,
+    training,
+    trajectory,
+    triplets,
+    verification,
+)
 
 app = typer.Typer(
     name="embedlens",
@@ -44,9 +58,17 @@ def _program(
 
 app.command("demo")(training.demo)
 app.command("train")(training.train)
+app.command("sweep")(sweep.sweep)
 app.command("import")(runs.import_)
+app.command("concat")(concat.concat)
 app.command("info")(runs.info)
 app.command("scatter")(triplets.scatter)
+app.command("trajectory")(trajectory.trajectory)
+app.command("distances")(distances.distances)
+app.command("spectrum")(spectra.spectrum)
+app.command("components")(spectra.components)
+app.command("pca-prune")(pruning.pca_prune)
+app.command("tsne")(projection.tsne)
 app.command("evaluate")(scores.evaluate)
 app.command("verify")(verification.verify)
 app.command("curves")(curves.curves)

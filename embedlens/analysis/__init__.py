@@ -6,9 +6,49 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from embedlens.analysis import clustering, curves, identification, triplets, verification
+    from embedlens.analysis import (
+        clustering,
+        components,
+        curves,
+        distances,
+        field,
+        flow,
+        geometry,
+        identification,
+        label_ranking,
+        projection,
+        pruning,
+        retrieval,
+        scores,
+        slices,
+        spectrum,
+        sweep,
+        trajectory,
+        triplets,
+        verification,
+    )
 
-__all__ = ["clustering", "curves", "identification", "triplets", "verification"]
+__all__ = [
+    "clustering",
+    "components",
+    "curves",
+    "distances",
+    "field",
+    "flow",
+    "geometry",
+    "identification",
+    "label_ranking",
+    "projection",
+    "pruning",
+    "retrieval",
+    "scores",
+    "slices",
+    "spectrum",
+    "sweep",
+    "trajectory",
+    "triplets",
+    "verification",
+]
 
 
 def __getattr__(name: str) -> object:

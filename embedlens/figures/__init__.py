@@ -6,9 +6,45 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from embedlens.figures import animation, curves, identification, panels, style, triplets, verification
+    from embedlens.figures import (
+        animation,
+        components,
+        curves,
+        distances,
+        field,
+        flow,
+        identification,
+        panels,
+        projection,
+        pruning,
+        slices,
+        spectrum,
+        style,
+        sweep,
+        trajectory,
+        triplets,
+        verification,
+    )
 
-__all__ = ["animation", "curves", "identification", "panels", "style", "triplets", "verification"]
+__all__ = [
+    "animation",
+    "components",
+    "curves",
+    "distances",
+    "field",
+    "flow",
+    "identification",
+    "panels",
+    "projection",
+    "pruning",
+    "slices",
+    "spectrum",
+    "style",
+    "sweep",
+    "trajectory",
+    "triplets",
+    "verification",
+]
 
 
 def __getattr__(name: str) -> object:

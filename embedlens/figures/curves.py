@@ -18,7 +18,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from embedlens.analysis.curves import Band
 from embedlens.errors import unknown
-from embedlens.figures.style import max_height_of, width_of
+from embedlens.figures.style import Look, looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,20 +35,9 @@ _ACRONYMS = {
     "ami": "AMI", "f1": "F1", "knn_accuracy": "kNN accuracy", "lr": "learning rate", "map_at_r": "MAP@R",
     "nmi": "NMI", "r_precision": "R-precision",
 }  # fmt: skip
-# Okabe-Ito without its yellow, which is too faint for a line on white.
-_FEW = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 _MARKED_UP_TO = 25  # epochs; longer lines get no markers
 _PANEL, _TALLEST = 1.6, 2.4  # inches: least width of a panel, greatest height
 _LEGEND_ROW, _X_LABEL = 0.17, 0.3  # inches
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How one run or group is drawn in every panel: colour, and dashes where the colours do not suffice."""
-
-    color: str
-    dashes: Any = "-"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,21 +46,6 @@ class Panel:
 
     label: str
     curves: tuple[Curve | Band, ...]
-
-
-def looks_of(names: Iterable[str]) -> dict[str, Look]:
-    """Return how each run or group is drawn.
-
-    Up to seven: Okabe-Ito without its yellow; up to ten: petroff10; beyond that the same ten, dashed.
-    """
-    known = list(dict.fromkeys(names))
-    colors = _FEW if len(known) <= len(_FEW) else tuple(mpl.color_sequences["petroff10"])
-    return {
-        name: Look(
-            mpl.colors.to_hex(colors[number % len(colors)]), _DASHES[number // len(colors) % len(_DASHES)]
-        )
-        for number, name in enumerate(known)
-    }
 
 
 def metric_label(metric: str, splits: Iterable[str] = ()) -> str:

@@ -5,16 +5,56 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 from matplotlib import style
 
 from embedlens.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _MM = 1 / 25.4
+INITIAL = "#0072B2"
+"""The colour of the initial state of a run, where it is drawn beside what training made of it."""
+
+# Okabe-Ito without its yellow, which is too faint for a line on white.
+_FEW = (INITIAL, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How one run or group is drawn in every panel: colour, and dashes where the colours do not suffice."""
+
+    color: str
+    dashes: Any = "-"
+
+
+def looks_of(names: Iterable[str], *, beside_initial: bool = False) -> dict[str, Look]:
+    """Return how each run or group is drawn.
+
+    Up to seven: Okabe-Ito without its yellow; up to ten: petroff10; beyond that the same ten, dashed.
+
+    Parameters
+    ----------
+    names
+        Names of the runs or groups; repeated ones count once.
+    beside_initial
+        Whether the initial state is drawn, too: its blue is left to it (one colour fewer then).
+    """
+    known = list(dict.fromkeys(names))
+    few, many = list(_FEW), list(mpl.color_sequences["petroff10"])
+    if beside_initial:
+        few, many = ["#009E73", "#D55E00", "#CC79A7", "#E69F00", "#000000"], many[1:]
+    colors = few if len(known) <= len(few) else many
+    return {
+        name: Look(
+            mpl.colors.to_hex(colors[number % len(colors)]), _DASHES[number // len(colors) % len(_DASHES)]
+        )
+        for number, name in enumerate(known)
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 
-from embedlens.figures.style import max_height_of, width_of
+from embedlens.figures.style import looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.verification import Roc
 
-# Of the eight Okabe-Ito colours all but the yellow, which is too faint for a line on white.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_DASHES = ("-", "--", ":", "-.")
 _LETTER = 0.055  # inches that a letter of a legend takes, about
 _HANDLE = 0.5
 _NUMBERS = 28  # letters that a legend says beside the name
@@ -104,12 +101,10 @@ def draw_curves(
     height = min(0.8 * inches, 3.2) + (0.14 * len(curves) if several else 0.0)
     figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
     axes = figure.add_subplot()
-    for number, (name, result) in enumerate(curves.items()):
-        style = {
-            "color": _COLOURS[number % len(_COLOURS)],
-            "linestyle": _DASHES[number // len(_COLOURS) % len(_DASHES)],
-        }
-        draw(result, axes, label=_short(name, room) if several else None, **style)
+    looks = looks_of(curves)
+    for name, result in curves.items():
+        look, label = looks[name], _short(name, room) if several else None
+        draw(result, axes, label=label, color=look.color, linestyle=look.dashes)
     axes.set_title(title)
     if several:
         figure.legend(loc="outside lower center", ncols=1)

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from embedlens import InputError
 from embedlens.analysis.curves import Band, Curve
 from embedlens.figures import style
-from embedlens.figures.curves import Panel, looks_of, metric_label, plot, plot_panels
+from embedlens.figures.curves import Panel, metric_label, plot, plot_panels
+from embedlens.figures.style import looks_of
 
 
 def curve(name="a", metric="test_nmi", n=6, seed=0, scale=1.0):

@@ -1,0 +1,99 @@
+"""What commands that draw have in common: how figures look and are named, and how the answer is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embedlens_cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+    from embedlens.artifacts import Artifacts, Table
+    from embedlens.store import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How figures are drawn and named, as the options say.
+
+    Attributes
+    ----------
+    formats
+        Endings of the figure's files.
+    venue, width
+        Where they are printed; a width of None is a column for a figure of one panel, else full.
+    """
+
+    formats: Sequence[str]
+    venue: str
+    width: str | None
+
+    @classmethod
+    def of(cls, formats: str, venue: str, width: str | None) -> Look:
+        """Check the options; wrong ones raise `InputError`."""
+        from embedlens.artifacts import check_formats
+        from embedlens.figures.style import width_of
+
+        known = check_formats(options.words(formats))
+        width_of(venue, width or "full")
+        return cls(known, venue, width)
+
+    def size(self, panels: int = 1) -> dict[str, str]:
+        """Return the venue and the width of a figure of so many panels, as figures take them."""
+        from embedlens.figures.style import VENUES
+
+        alone = panels == 1 and VENUES[self.venue].column
+        return {"venue": self.venue, "width": self.width or ("column" if alone else "full")}
+
+    def stem(self, parts: Iterable[str]) -> str:
+        """Return the file name, without ending, from what tells the figure from others."""
+        from embedlens.artifacts import stem_of
+
+        return stem_of([*parts, "" if self.venue == "cvpr" else self.venue, self.width or ""])
+
+    def save(
+        self,
+        artifacts: Artifacts,
+        parts: Iterable[str],
+        figure: Figure,
+        table: Table,
+        facts: Mapping[str, Any],
+    ) -> list[Path]:
+        """Write a figure in every format, its data and its sidecar."""
+        from embedlens.artifacts import figure_writers
+
+        return artifacts.save(self.stem(parts), figure_writers(figure, self.formats), table, facts=facts)
+
+
+def several(runs: Sequence[Run]) -> list[str]:
+    """Return what a file name says of the runs: their names where there are several, else nothing."""
+    return [run.name for run in runs] if len(runs) > 1 else []
+
+
+def epochs_text(epochs: Iterable[int]) -> str:
+    """Return what a file name says of epochs."""
+    return "epoch-" + "+".join(f"{epoch:04d}" for epoch in sorted(set(epochs)))
+
+
+def answer(
+    artifacts: Artifacts,
+    chosen: Sequence[Run],
+    print_summary: Callable[[], None],
+    *,
+    given: Sequence[str] | None,
+    as_json: bool,
+) -> None:
+    """Give the answer: one JSON object; or which run was meant, the summary, and the files written."""
+    from embedlens_cli import output
+
+    if as_json:
+        output.print_json(artifacts.answer())
+        return
+    output.name_implied(given, chosen)
+    print_summary()
+    output.print_files(artifacts)

@@ -1,0 +1,3 @@
+"""The path of single triplets over the epochs."""
+
+from __future__ import annotations
