@@ -1,3 +1,142 @@
 """Recall@1 against the number of leading components that are kept."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+
+from embedlens.figures.style import looks_of, max_height_of, width_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
+
+    from embedlens.analysis.pruning import PruningCurve
+
+_MARKED_UP_TO = 16
+_LEGEND_ROW = 0.17  # inches
+_BASES = {"pca": "PCA", "svd": "SVD"}
+
+
+def plot(
+    result: PruningCurve,
+    ax: Axes | None = None,
+    *,
+    color: str = "C0",
+    linestyle: Any = "-",
+    label: str | None = None,
+    fit: str = "",
+) -> Axes:
+    """Draw Recall@1 by the number of components kept, on an axis of powers of two.
+
+    Parameters
+    ----------
+    result
+        The curve.
+    ax
+        Axes to draw on; new ones by default. Several curves on one axes are compared.
+    color, linestyle
+        Of the curve.
+    label
+        What the legend calls the curve.
+    fit
+        Name of the embeddings that the basis was fitted on, for the axis.
+
+    Returns
+    -------
+    Axes
+        The axes.
+    """
+    axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax
+    few = result.dims.size <= _MARKED_UP_TO
+    axes.plot(
+        result.dims,
+        result.recall,
+        color=color,
+        linestyle=linestyle,
+        marker="o" if few else None,
+        markersize=3.5,
+        label=label,
+        zorder=3,
+        gid="pruning",
+    )
+    # The whole embedding stands out, since nothing is pruned there.
+    if result.dims[-1] == result.dim:
+        axes.plot(
+            [result.dim], [result.recall[-1]], color=color, marker="D", markersize=4, zorder=4, gid="whole"
+        )
+    basis = _BASES[result.basis] + (f" of {fit}" if fit else "")
+    axes.set_xlabel(f"leading components kept ({basis}{', centred' if result.centered else ''})")
+    axes.set_ylabel("Recall@1" if result.similarity == "cosine" else "Recall@1, inner product")
+    _components_axis(axes)
+    axes.grid(visible=True, color="0.9", linewidth=0.5)
+    return axes
+
+
+def compare(
+    curves: Mapping[str, PruningCurve],
+    *,
+    venue: str = "cvpr",
+    width: str = "column",
+    title: str = "",
+    fit: str = "",
+) -> Figure:
+    """Draw several curves on one axes, one colour each.
+
+    Parameters
+    ----------
+    curves
+        Name -> curve.
+    venue, width
+        Where the figure is to be printed, see `embedlens.figures.style`.
+    title
+        What all curves share.
+    fit
+        Name of the embeddings that the bases were fitted on.
+    """
+    inches = width_of(venue, width)
+    several = len(curves) > 1
+    height = min(0.72 * inches, 2.8) + (_LEGEND_ROW * len(curves) if several else 0.0)
+    figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
+    axes = figure.add_subplot()
+    looks = looks_of(curves)
+    for name, curve in curves.items():
+        plot(curve, axes, color=looks[name].color, linestyle=looks[name].dashes, label=name, fit=fit)
+    axes.set_title(title)
+    _say_n(axes, {curve.n for curve in curves.values()})
+    if several:
+        figure.legend(loc="outside lower center", ncols=1)
+    return figure
+
+
+def _components_axis(axes: Axes) -> None:
+    """Set a logarithmic axis with the powers of two, and the largest number drawn, written out."""
+    drawn = np.concatenate([np.asarray(line.get_xdata(), float) for line in axes.get_lines()])
+    low, high = drawn.min(), drawn.max()
+    axes.set_xscale("log", base=2)
+    powers = 2.0 ** np.arange(np.ceil(np.log2(low)), np.floor(np.log2(high)) + 1)
+    kept = powers[powers < high / 1.35]
+    axes.xaxis.set_major_locator(FixedLocator([*kept.tolist(), high]))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
+    margin = max(1.06, (high / low) ** 0.03)
+    axes.set_xlim(low / margin, high * margin)
+
+
+def _say_n(axes: Axes, counts: set[int]) -> None:
+    """Write how many items the recalls are of into the corner that rising curves leave free."""
+    axes.text(
+        0.97,
+        0.04,
+        "n = " + ", ".join(f"{count:,}" for count in sorted(counts)),
+        transform=axes.transAxes,
+        ha="right",
+        va="bottom",
+        fontsize=mpl.rcParams["xtick.labelsize"],
+        gid="n",
+    )

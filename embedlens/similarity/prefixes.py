@@ -1,0 +1,276 @@
+"""Whose nearest neighbour is right by the first d columns, for many d in one pass over the tiles.
+
+Screen, then settle, as in the engine: tiles grow by columns in float32, with a bound on their rounding; rows
+that the bound leaves undecided are settled by float64 dot products of fixed order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from embedlens.devices import check_device
+from embedlens.similarity.prefix_kernels import PANEL, TINY, decide, prefix_maxima, prefix_norms
+from embedlens.similarity.rows import SETTLED_ERROR, UNIT_ROUNDOFF
+from embedlens.similarity.workers import full_precision, in_parallel, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from embedlens.similarity.pairing import Pairing
+
+_STRIP = 256
+_DEVICE_ENTRIES = 1 << 26
+_ROTATION = 1e-12  # what a rotation in float64 may change
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrefixHits:
+    """Whether the nearest neighbour is right, by the first d columns.
+
+    Attributes
+    ----------
+    hits
+        bool [N, T]: whether a row of query i's class is strictly more similar than all others, by the first
+        ``dims[t]`` columns. False without a positive.
+    n_positives
+        int64 [N]: gallery rows of the query's class, without itself.
+    n_settled
+        int64 [T]: how many rows the screen left undecided.
+    """
+
+    hits: NDArray[np.bool_]
+    n_positives: NDArray[np.int64]
+    n_settled: NDArray[np.int64]
+
+
+def prefix_hits(
+    pairing: Pairing,
+    coordinates: tuple[NDArray[np.float64], NDArray[np.float64]],
+    dims: Sequence[int],
+    *,
+    rotation: bool,
+    cosine: bool = True,
+    device: str = "cpu",
+) -> PrefixHits:
+    """Tell for every query whether its nearest neighbour is right, by the first d columns, for every d.
+
+    Parameters
+    ----------
+    pairing
+        Queries and gallery.
+    coordinates
+        Their rows in other coordinates, in the order of the pairing: [N, D] and [M, D], the same array where
+        one set is compared with itself. Equal rows must have equal coordinates.
+    dims
+        Numbers of columns, ascending, each in 1 to D.
+    rotation
+        Whether the coordinates are those of the normalised rows rotated: where all D columns are kept, the
+        cosine similarities of the rows as they are count then.
+    cosine
+        Whether rows are normalised again by their first d columns; else inner products are compared.
+    device
+        Torch device that screens; the answer does not depend on it.
+    """
+    check_device(device)
+    ends = np.asarray(dims, np.int64)
+    work = _Work(pairing, coordinates, ends, rotation=rotation, cosine=cosine)
+    n = len(pairing.queries)
+    hits = np.zeros((n, ends.size), np.bool_)
+    open_ = np.zeros((n, ends.size), np.bool_)
+    with full_precision():
+        if torch.device(device).type == "cpu":
+            in_parallel(lambda rows: work.screen(rows, hits[rows], open_[rows]), spans(n, _STRIP))
+        else:
+            step = max(1, _DEVICE_ENTRIES // len(pairing.gallery))
+            for rows in spans(n, step):
+                work.screen_on_device(rows, device, hits[rows], open_[rows])
+    for t in range(ends.size):
+        left = np.flatnonzero(open_[:, t])
+        hits[left, t] = work.settle(t, left)
+    result = np.empty_like(hits)
+    result[pairing.query_order] = hits
+    positives = np.empty_like(pairing.positives)
+    positives[pairing.query_order] = pairing.positives
+    return PrefixHits(result, positives, open_.sum(axis=0))
+
+
+class _Work:
+    """What all strips of rows share: the gallery transposed and its scales, ready for tiles."""
+
+    def __init__(
+        self,
+        pairing: Pairing,
+        coordinates: tuple[NDArray[np.float64], NDArray[np.float64]],
+        ends: NDArray[np.int64],
+        *,
+        rotation: bool,
+        cosine: bool,
+    ) -> None:
+        self.pairing, self.ends, self.rotation, self.cosine = pairing, ends, rotation, cosine
+        self.queries, self.gallery = coordinates
+        panels = spans(len(self.gallery), PANEL)
+        self.y = np.zeros((len(panels), self.gallery.shape[1], PANEL), np.float32)
+        self.scale = np.zeros((len(panels), ends.size, PANEL), np.float32)
+        self.widest = np.ones(ends.size)
+        self.odd = np.zeros(ends.size, np.bool_)
+        for number, part in enumerate(panels):
+            self._measure(number, self.gallery[part])
+        self.error = 1.01 * (2 * ends + 8) * UNIT_ROUNDOFF + SETTLED_ERROR + _ROTATION
+
+    def _measure(self, number: int, raw: NDArray[np.float64]) -> None:
+        """Transpose a panel of gallery rows, and take their norms by their first columns."""
+        size = _norms(raw, self.ends).T
+        tiny = size < TINY
+        self.odd |= tiny.any(axis=1)
+        self.y[number, :, : len(raw)] = raw.T
+        scale = self.scale[number, :, : len(raw)]
+        if self.cosine:
+            scale[:] = np.where(tiny, 0.0, 1.0 / np.maximum(size, TINY))
+        else:
+            scale[:] = 1.0
+            self.widest = np.maximum(self.widest, size.max(axis=1))
+
+    @cached_property
+    def same(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Range of gallery rows of each query's class, and the query's own number."""
+        return self.pairing.first, self.pairing.last, self.pairing.itself
+
+    def screen(self, rows: slice, hits: NDArray[np.bool_], undecided: NDArray[np.bool_]) -> None:
+        """Decide what float32 can decide of a strip of rows."""
+        raw = self.queries[rows]
+        x = torch.from_numpy(np.ascontiguousarray(raw, np.float32))
+        best = np.full((len(raw), self.ends.size), -np.inf, np.float32)
+        near = best.copy()
+        tile = torch.empty(len(raw), PANEL)
+        for number, columns in enumerate(spans(len(self.gallery), PANEL)):
+            width = columns.stop - columns.start
+            acc = tile.view(-1)[: len(raw) * width].view(len(raw), width)
+            y = torch.from_numpy(self.y[number])
+            same = self._within(rows, columns)
+            done = 0
+            for part in _consecutive(self.ends):
+                ends = self.ends[part]
+                _grow(acc, x, y[:, :width], slice(done, int(ends[0]) - 1))
+                prefix_maxima(
+                    x.numpy(), self.y[number], self.scale[number, part], ends, acc.numpy(), same,
+                    best[:, part], near[:, part],
+                )  # fmt: skip
+                done = int(ends[-1])
+        self._compare(raw, best, near, hits, undecided)
+
+    def screen_on_device(
+        self, rows: slice, device: str, hits: NDArray[np.bool_], undecided: NDArray[np.bool_]
+    ) -> None:
+        """Decide what float32 can decide of a strip of rows, on a device, all columns at once."""
+        raw = self.queries[rows]
+        x = torch.from_numpy(raw.astype(np.float32)).to(device)
+        y, scale = (torch.from_numpy(part).to(device) for part in (self.y, self.scale))
+        low, high, itself = (torch.from_numpy(part[rows]).to(device)[:, None] for part in self.same)
+        column = torch.arange(len(self.gallery), device=device)
+        y, scale = (part.transpose(0, 1).flatten(1)[:, : column.numel()] for part in (y, scale))
+        own = (column >= low) & (column < high)
+        others = own & (column != itself)
+        acc = torch.zeros(len(raw), column.numel(), device=device)
+        best, near, done = [], [], 0
+        for t, end in enumerate(self.ends.tolist()):
+            acc.addmm_(x[:, done:end], y[done:end])
+            scaled = acc * scale[t]
+            best.append(scaled.masked_fill(own, -torch.inf).amax(dim=1).cpu())
+            near.append(scaled.masked_fill(~others, -torch.inf).amax(dim=1).cpu())
+            done = end
+        self._compare(
+            raw, torch.stack(best, dim=1).numpy(), torch.stack(near, dim=1).numpy(), hits, undecided
+        )
+
+    def _within(
+        self, rows: slice, columns: slice
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return the class ranges of a strip as columns of one tile; where they do not meet it, its end."""
+        width = columns.stop - columns.start
+        low, high, itself = (part[rows] - columns.start for part in self.same)
+        meets = (low < width) & (high > 0)
+        inside = (itself >= 0) & (itself < width) & (self.same[2][rows] >= 0)
+        return (
+            np.where(meets, np.maximum(low, 0), width),
+            np.where(meets, np.minimum(high, width), width),
+            np.where(inside, itself, -1),
+        )
+
+    def _compare(
+        self,
+        raw: NDArray[np.float64],
+        best: NDArray[np.float32],
+        near: NDArray[np.float32],
+        hits: NDArray[np.bool_],
+        undecided: NDArray[np.bool_],
+    ) -> None:
+        """Write which rows are hits, and for which the bound does not tell."""
+        size = _norms(raw, self.ends)
+        slack = 2 * self.error * self.widest * size
+        gap = near.astype(np.float64) - np.where(np.isneginf(best), -4.0, best)
+        has_positive = ~np.isneginf(near)
+        hits[:] = gap > slack
+        undecided[:] = has_positive & ((np.abs(gap) <= slack) | (size < TINY) | self.odd)
+
+    def settle(self, t: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Decide the rows that screening by the first ``ends[t]`` columns left open."""
+        decided = np.empty(rows.size, np.bool_)
+        if not rows.size:
+            return decided
+        end = int(self.ends[t])
+        sizes, raws = [], []
+        for side in (self.queries, self.gallery):
+            raws.append(np.ascontiguousarray(side[:, :end]))
+            sizes.append(_norms(raws[-1], self.ends[t : t + 1])[:, 0])
+        settled = self._counted(end, raws, sizes)
+        bound = (float(self.error[t]), float(self.widest[t]), self.cosine)
+        scale = np.ascontiguousarray(self.scale[:, t])
+        screened = (raws[0].astype(np.float32), sizes[0], self.y, scale, sizes[1])
+        in_parallel(
+            lambda part: decide(rows[part], screened, settled, self.same, bound, decided[part]),
+            spans(rows.size, _STRIP),
+        )
+        return decided
+
+    def _counted(
+        self, end: int, raws: list[NDArray[np.float64]], sizes: list[NDArray[np.float64]]
+    ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any], NDArray[np.float64]]:
+        """Return rows and divisors of the similarities that count."""
+        if self.rotation and end == self.pairing.queries.dim:
+            queries, gallery = self.pairing.queries, self.pairing.gallery
+            return queries.raw.astype(np.float64), queries.norm, gallery.raw.astype(np.float64), gallery.norm
+        if self.cosine:
+            return raws[0], sizes[0], raws[1], sizes[1]
+        return raws[0], np.ones(len(raws[0])), raws[1], np.ones(len(raws[1]))
+
+
+def _norms(raw: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the norms [n, T] of rows by their first columns."""
+    out = np.empty((len(raw), ends.size))
+    prefix_norms(raw, ends, out)
+    return out
+
+
+def _consecutive(ends: NDArray[np.int64]) -> Iterator[slice]:
+    """Yield the longest parts of `ends` that are consecutive numbers."""
+    breaks = [0, *(np.flatnonzero(np.diff(ends) > 1) + 1).tolist(), ends.size]
+    for start, stop in zip(breaks[:-1], breaks[1:], strict=True):
+        yield slice(start, stop)
+
+
+def _grow(acc: torch.Tensor, x: torch.Tensor, y: torch.Tensor, columns: slice) -> None:
+    """Add the products by some columns to a tile; the first ones begin it."""
+    if columns.start == columns.stop:
+        if columns.start == 0:
+            acc.zero_()
+    elif columns.start == 0:
+        torch.mm(x[:, columns], y[columns], out=acc)
+    else:
+        torch.addmm(acc, x[:, columns], y[columns], out=acc)
