@@ -1,0 +1,28 @@
+"""Seed figure: embeddings of 64, 32 and 16 dimensions, and what Recall@1 loses with the small components."""
+
+from pathlib import Path
+
+from embedlens.analysis.pruning import pruned_recall
+from embedlens.figures.pruning import compare
+from embedlens.figures.style import paper
+from embedlens.training.config import TrainConfig
+from embedlens.training.trainer import Trainer
+
+
+def main() -> None:
+    curves = {}
+    for dim in (64, 32, 16):
+        config = TrainConfig(data="digits", loss="n-pair-mc", items_per_class=2, dim=dim, epochs=2)
+        run = Trainer(config, Path(f"runs/dim{dim}")).run(lambda z, y: {}, lambda progress: None)
+        test, train = run.snapshot("test"), run.snapshot("train")
+        curve = pruned_recall(test.embeddings, test.labels, fit=train.embeddings)
+        curves[f"{dim} dimensions"] = curve
+        print(
+            f"{dim}: R@1 {curve.recall[-1]:.3f}; best {curve.recall.max():.3f} by {curve.recall.argmax() + 1}"
+        )
+    with paper("cvpr"):
+        compare(curves, venue="cvpr", fit="train").savefig("pruning.pdf")
+
+
+if __name__ == "__main__":
+    main()

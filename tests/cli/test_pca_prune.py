@@ -1,0 +1,110 @@
+"""`embedlens pca-prune`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import assert_refused, blobs, write_run
+
+import embedlens
+from embedlens.analysis.retrieval import recall_at_k
+
+
+def test_the_newest_run_as_typed(program, folder):
+    write_run("runs/old", n=80)
+    write_run("runs/new", n=90, seed=4)
+    done = program("pca-prune", "--dims", "64,8,4")
+    assert done.code == 0, done.err
+    assert "run runs/new" in done.err
+    assert "skipped: 64" in done.err
+    snapshot = embedlens.open_run("runs/new").snapshot("test", -1)
+    whole = recall_at_k(snapshot.embeddings, snapshot.labels, [1])[1]
+    assert f"{whole:.4f}" in done.out
+    stem = Path("runs/new/figures/pca-prune-test-epoch-0002-dims-4+8+64")
+    assert stem.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
+    assert b"/Type3" not in stem.with_suffix(".pdf").read_bytes()
+    sidecar = json.loads(stem.with_suffix(".json").read_text())
+    assert sidecar["panels"][0]["fit"] == "train"
+    assert sidecar["panels"][0]["shown"] == 90
+    rows = list(csv.DictReader(stem.with_suffix(".csv").read_text().splitlines()))
+    assert [row["dims"] for row in rows] == ["4", "8"]
+
+
+def test_several_runs_of_several_sizes(cli):
+    y = np.arange(60) % 12
+    for dim in (4, 8):
+        with embedlens.Recorder(f"runs/dim{dim}", labels={"test": y}) as recorder:
+            recorder.record(0, {"test": blobs(dim=dim, classes=12, spread=1.0)[0]})
+    done = cli("pca-prune", "dim4", "dim8", "--dims", "all", "--json")
+    summary = done.json["summary"]
+    assert list(summary["dim4"]["test"]["0"]["recall_at_1"]) == ["1", "2", "3", "4"]
+    assert summary["dim8"]["test"]["0"]["fit"] == "test"
+    assert done.json["figures"] == [
+        f"figures/pca-prune-dim4-dim8-test-epoch-0000.{end}" for end in ("pdf", "png")
+    ]
+    done = cli("pca-prune", "dim4", "dim8", "--dims", "8", "--json")
+    assert "run 'dim4' has 4 dims; skipped: 8" in done.err
+    assert list(done.json["summary"]) == ["dim8"]
+
+
+def test_options_change_the_numbers_and_the_names(cli):
+    run = write_run("runs/one", n=80, splits=("train", "test", "other"))
+    names = set()
+    for options in (
+        (),
+        ("--svd",),
+        ("--fit", "other"),
+        ("--similarity", "inner"),
+        ("--center",),
+        ("--epoch", "0"),
+    ):
+        done = cli("pca-prune", "--json", *options)
+        assert done.code == 0, done.err
+        names.update(done.json["figures"])
+    assert len(names) == 12
+    sidecar = json.loads((run.path / "figures/pca-prune-test-epoch-0002-fit-other.json").read_text())
+    assert sidecar["panels"][0]["fit"] == "other"
+
+
+def test_every_epoch_gets_its_figure(cli):
+    write_run("runs/one")
+    done = cli("pca-prune", "--epoch", "all", "--dims", "2", "--format", "png")
+    assert done.out.count("wrote") == 3
+
+
+def test_queries_search_their_gallery(cli):
+    z, y = blobs(n=40, dim=6, classes=8, spread=1.0)
+    g, gy = blobs(n=64, dim=6, classes=8, spread=1.0, seed=2)
+    with embedlens.Recorder(
+        "runs/shop", labels={"query": y, "gallery": gy}, query_gallery={"query": "gallery"}
+    ) as recorder:
+        recorder.record(0, {"query": z, "gallery": g})
+    summary = cli("pca-prune", "--dims", "6", "--json").json["summary"]
+    expected = recall_at_k(z, y, [1], gallery=(g, gy))[1]
+    assert summary["shop"]["query"]["0"]["recall_at_1"] == {"6": expected}
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (("--dims", "0"), ("--dims '0'", "numbers from 1")),
+        (("--dims", "4,many"), ("--dims '4,many'", "or all")),
+        (("--dims", "64,32"), ("no number of --dims 64,32", "'one' has 8")),
+        (("--fit", "trian"), ("unknown split to fit 'trian'", "train, test")),
+        (("--similarity", "dot"), ("unknown similarity 'dot'", "cosine, inner")),
+        (("--epoch", "9"), ("unknown epoch '9'", "0-2")),
+        (("--split", "val"), ("unknown split 'val'",)),
+        (("--venue", "cvrp"), ("unknown venue 'cvrp'",)),
+    ],
+)
+def test_bad_input(cli, options, parts):
+    write_run("runs/one")
+    assert_refused(cli("pca-prune", *options), *parts)
+
+
+def test_a_missing_run(cli):
+    assert_refused(cli("pca-prune", "nothing"), "nothing")

@@ -1,0 +1,61 @@
+"""Artists of the pruning figure."""
+
+from __future__ import annotations
+
+import numpy as np
+from support import blobs
+
+from embedlens.analysis.pruning import pruned_recall
+from embedlens.figures.pruning import compare, plot
+from embedlens.figures.style import paper
+
+
+def curve(dim=8, dims=None, **options):
+    z, y = blobs(n=80, dim=dim, classes=20, spread=1.0)
+    return pruned_recall(z, y, dims, **options)
+
+
+def line_of(axes, gid):
+    return next(line for line in axes.get_lines() if line.get_gid() == gid)
+
+
+def test_the_line_is_the_curve():
+    result = curve()
+    axes = plot(result, fit="train")
+    line = line_of(axes, "pruning")
+    assert np.array_equal(line.get_xdata(), result.dims)
+    assert np.array_equal(line.get_ydata(), result.recall)
+    assert line_of(axes, "whole").get_xdata() == [8]
+    assert axes.get_xlabel() == "leading components kept (PCA of train)"
+    assert axes.get_ylabel() == "Recall@1"
+    assert axes.get_xscale() == "log"
+
+
+def test_labels_say_how_the_curve_was_made():
+    axes = plot(curve(dims=[2, 4], basis="svd", center=True, similarity="inner"))
+    assert axes.get_xlabel() == "leading components kept (SVD, centred)"
+    assert axes.get_ylabel() == "Recall@1, inner product"
+    assert not [line for line in axes.get_lines() if line.get_gid() == "whole"]
+
+
+def test_runs_of_several_sizes_share_one_axis():
+    curves = {f"dim{dim}": curve(dim) for dim in (4, 8, 24)}
+    with paper("icml"):
+        figure = compare(curves, venue="icml", title="test, epoch 3")
+    assert figure.get_size_inches()[0] == 3.25
+    (axes,) = figure.axes
+    lines = [line for line in axes.get_lines() if line.get_gid() == "pruning"]
+    assert len({line.get_color() for line in lines}) == 3
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(curves)
+    assert axes.get_title("left") == "test, epoch 3"
+    figure.draw_without_rendering()
+    shown = [text.get_text() for text in axes.get_xticklabels()]
+    assert shown == ["1", "2", "4", "8", "16", "24"]
+    assert next(text for text in axes.texts if text.get_gid() == "n").get_text() == "n = 80"
+
+
+def test_a_single_number_is_drawn():
+    figure = compare({"run": curve(dims=[3])})
+    figure.draw_without_rendering()
+    assert not figure.legends
+    assert line_of(figure.axes[0], "pruning").get_marker() == "o"
