@@ -11,8 +11,10 @@ import typer
 from embedlens import __version__
 from embedlens.errors import InputError
 from embedlens_cli import (
+    components,
     concat,
     curves,
+    demo,
     distances,
     projection,
     pruning,
@@ -56,7 +58,7 @@ def _program(
     """Nothing is done before the command; the options act where they are read."""
 
 
-app.command("demo")(training.demo)
+app.command("demo")(demo.demo)
 app.command("train")(training.train)
 app.command("sweep")(sweep.sweep)
 app.command("import")(runs.import_)
@@ -66,7 +68,7 @@ app.command("scatter")(triplets.scatter)
 app.command("trajectory")(trajectory.trajectory)
 app.command("distances")(distances.distances)
 app.command("spectrum")(spectra.spectrum)
-app.command("components")(spectra.components)
+app.command("components")(components.components)
 app.command("pca-prune")(pruning.pca_prune)
 app.command("tsne")(projection.tsne)
 app.command("evaluate")(scores.evaluate)

@@ -28,7 +28,10 @@ _SPECIAL = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The scores of one snapshot; or of several runs, the `members`: mean and standard deviation."""
+    """The scores of one snapshot; or of several runs, the `members`: mean and standard deviation.
+
+    `part` names the chunks of the embedding that are scored; it is empty of the whole.
+    """
 
     run: str
     split: str
@@ -36,6 +39,7 @@ class Row:
     values: Mapping[str, float]
     spread: Mapping[str, float] = field(default_factory=dict)
     members: tuple[str, ...] = ()
+    part: str = ""
 
     @property
     def seeds(self) -> int:
@@ -44,12 +48,13 @@ class Row:
 
 
 def grouped(rows: Sequence[Row], groups: Mapping[str, Sequence[str]]) -> list[Row]:
-    """Return a row for each group, split and epoch of which every run of the group has scores."""
+    """Return a row for each group, split, epoch and part of which every run of the group has scores."""
     found = []
     for name, members in groups.items():
-        places = dict.fromkeys((row.split, row.epoch) for row in rows if row.run in members)
-        for split, epoch in places:
-            alike = [row for row in rows if row.run in members and (row.split, row.epoch) == (split, epoch)]
+        places = dict.fromkeys((row.split, row.epoch, row.part) for row in rows if row.run in members)
+        for split, epoch, part in places:
+            place = split, epoch, part
+            alike = [row for row in rows if row.run in members and (row.split, row.epoch, row.part) == place]
             if len(alike) < len(members):
                 continue
             means, spread = {}, {}
@@ -62,7 +67,7 @@ def grouped(rows: Sequence[Row], groups: Mapping[str, Sequence[str]]) -> list[Ro
                     squares = [(number - means[metric]) ** 2 for number in numbers]
                     spread[metric] = math.sqrt(sum(squares) / (len(numbers) - 1))
             means |= {name: alike[0].values[name] for name in COUNTS if name in alike[0].values}
-            found.append(Row(name, split, epoch, means, spread, tuple(members)))
+            found.append(Row(name, split, epoch, means, spread, tuple(members), part))
     return found
 
 
@@ -110,12 +115,49 @@ def records(rows: Iterable[Row]) -> list[dict[str, Any]]:
             "run": row.run,
             "split": row.split,
             "epoch": row.epoch,
+            **({"chunks": row.part} if row.part else {}),
             **({"seeds": row.seeds} if row.seeds else {}),
             **row.values,
             **{f"{metric}_std": value for metric, value in row.spread.items()},
         }
         for row in rows
     ]
+
+
+def summary(rows: Iterable[Row]) -> dict[str, Any]:
+    """Return the numbers: run -> split -> epoch -> name -> number; of chunks under "slices" -> chunks."""
+    places: dict[str, Any] = {}
+    for row in rows:
+        _enter(places, row, {name: _finite(value) for name, value in row.values.items()})
+    return places
+
+
+def groups(means: Iterable[Row]) -> dict[str, Any]:
+    """Return means and standard deviations over seeds: group -> split -> epoch -> name -> numbers."""
+    places: dict[str, Any] = {}
+    for row in means:
+        numbers = {
+            name: {"mean": _finite(value), "std": _finite(row.spread.get(name, 0.0)), "seeds": row.seeds}
+            for name, value in row.values.items()
+        }
+        _enter(places, row, numbers)
+    return places
+
+
+def _enter(places: dict[str, Any], row: Row, numbers: dict[str, Any]) -> None:
+    """Put numbers in their place; those of all chunks side by side are those of the embedding, too."""
+    place = places.setdefault(row.run, {}).setdefault(row.split, {}).setdefault(str(row.epoch), {})
+    slices = place.pop("slices", {})
+    chunks, _, count = row.part.partition("/")
+    if chunks in ("", "1" if count == "1" else f"1-{count}"):
+        place |= numbers
+    if row.part:
+        place["slices"] = slices | {row.part: numbers}
+
+
+def _finite(value: float) -> float | None:
+    """Return a number that JSON knows."""
+    return value if math.isfinite(value) else None
 
 
 def title(metric: str) -> str:
@@ -132,12 +174,16 @@ def _latex_title(metric: str) -> str:
 def _places(rows: Sequence[Row]) -> list[str]:
     """Return what tells the rows from each other: run, split, epoch."""
     several = [name for name in ("run", "split", "epoch") if len({getattr(row, name) for row in rows}) > 1]
-    return several or ["run"]
+    sliced = any(row.part for row in rows) and "run" not in several
+    return ["run", *several] if sliced or not several else several
 
 
 def _place(row: Row, name: str) -> str:
     text = str(getattr(row, name))
-    return f"{text} (mean of {row.seeds} seeds)" if name == "run" and row.seeds else text
+    if name != "run":
+        return text
+    text += f" [{row.part}]" if row.part else ""
+    return f"{text} (mean of {row.seeds} seeds)" if row.seeds else text
 
 
 def _metrics(rows: Sequence[Row]) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.scores import Settings
+    from embedlens.analysis.slices import Chunk
     from embedlens.store import Run
     from embedlens_cli.score_table import Row
 
@@ -54,6 +54,14 @@ def evaluate(
         str, typer.Option(help="Seeds of k-means, comma-separated; several: mean and standard deviation.")
     ] = "1234",
     rho_k: Annotated[int, typer.Option(help="k of rho: leaves out the k - 1 largest values.", min=1)] = 1,
+    slices: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            help="Take the embedding as K equal chunks, as they stand in it: score each, and the first 2, 3, "
+            "..., K side by side.",
+        ),
+    ] = None,
     log: Annotated[bool, typer.Option("--log", help="Write the scores into log.csv, too.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the table for a paper (booktabs).")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV, in full precision.")] = False,
@@ -69,11 +77,12 @@ def evaluate(
     from embedlens.analysis.scores import check_metrics
     from embedlens.artifacts import Artifacts, figures_folder, stem_of
     from embedlens_cli import output, score_table
+    from embedlens_cli.sliced import check_slices, parts_of
 
     _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
     unusual = _unusual(
         gallery=gallery, knn=knn, weighted=weighted, macro=macro, new_threshold=new_threshold,
-        kmeans_seeds=kmeans_seeds, rho_k=rho_k,
+        kmeans_seeds=kmeans_seeds, rho_k=rho_k, slices=slices,
     )  # fmt: skip
     _check_log(log, unusual)
     settings = _settings(
@@ -89,21 +98,25 @@ def evaluate(
         for name in splits
         for number in selection.choose_epochs(run, epoch)
     ]
-    rows = [_score(*place, wanted, settings, device) for place in output.track(work, "scoring")]
+    check_slices(chosen, slices)
+    jobs = [(*place, part) for place in work for part in parts_of(place[1], slices)]
+    rows = [_score(*job, wanted, settings, device) for job in output.track(jobs, "scoring")]
     means = score_table.grouped(rows, selection.repeats(chosen))
     if log:
         _write_log(dict(zip(labels, chosen, strict=True)), rows)
     facts = _facts(chosen, work, settings, device)
-    artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=_summary(rows))
+    artifacts = Artifacts(
+        figures_folder(chosen, out), output.command(), facts, summary=score_table.summary(rows)
+    )
     epochs = "+".join(sorted({f"{number:04d}" for _, _, _, number, _ in work})) if epoch != "all" else "all"
     asked = "" if metrics == "default" else "+".join(options.words(metrics))[:60]
     names = [run.name for run in chosen] if len(chosen) > 1 else []
     said = [name if value is True else f"{name}-{value}" for name, value in unusual.items()]
     places = [*names, "+".join(splits), f"epoch-{epochs}"]
     stem = stem_of(["scores", *places, ks if ks != "cub" else "", asked, *said])
-    artifacts.save(stem, {}, score_table.records([*rows, *means]), facts={})
+    artifacts.save(stem, {}, score_table.records([*rows, *means]), facts={"slices": slices})
     if as_json:
-        groups = {"groups": _groups(means)} if means else {}
+        groups = {"groups": score_table.groups(means)} if means else {}
         output.print_json(artifacts.answer() | groups)
         return
     output.name_implied(runs, chosen)
@@ -188,27 +201,31 @@ def _score(
     split: str,
     epoch: int,
     gallery: str | None,
+    part: Chunk | None,
     wanted: Sequence[str],
     settings: Settings,
     device: str,
 ) -> Row:
-    """Score one snapshot; what cannot be scored is told with its place."""
+    """Score one snapshot, or some chunks of it; what cannot be scored is told with its place."""
     from embedlens.analysis.scores import score
     from embedlens_cli.score_table import Row
+    from embedlens_cli.sliced import take_part, whole
 
     snapshot = run.snapshot(split, epoch)
     searched = None
     if gallery is not None:
         other = run.snapshot(gallery, epoch)
-        searched = other.embeddings, other.labels
+        searched = take_part(other, part), other.labels
+    embeddings = take_part(snapshot, part)
     try:
         values = score(
-            snapshot.embeddings, snapshot.labels, wanted, settings=settings, gallery=searched, device=device
+            embeddings, snapshot.labels, wanted, settings=settings, gallery=searched, device=device
         )
     except InputError as error:
         raise error.within(snapshot.place) from error
     loss = next((row.get("loss") for row in run.log if row["epoch"] == epoch), None)
-    return Row(label, split, epoch, ({} if loss is None else {"loss": loss}) | values)
+    logged = {} if loss is None or not whole(part) else {"loss": loss}
+    return Row(label, split, epoch, logged | values, part=part.name if part else "")
 
 
 def _write_log(runs: Mapping[str, Run], rows: Sequence[Row]) -> None:
@@ -241,32 +258,6 @@ def _facts(
         "settings": asdict(settings),
         "engine": engine_facts(device),
     }
-
-
-def _summary(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the numbers: run -> split -> epoch -> name -> number."""
-    summary: dict[str, Any] = {}
-    for row in rows:
-        place = summary.setdefault(row.run, {}).setdefault(row.split, {})
-        place[str(row.epoch)] = {name: _finite(value) for name, value in row.values.items()}
-    return summary
-
-
-def _groups(means: Sequence[Row]) -> dict[str, Any]:
-    """Return means and standard deviations over seeds: group -> split -> epoch -> name -> numbers."""
-    groups: dict[str, Any] = {}
-    for row in means:
-        place = groups.setdefault(row.run, {}).setdefault(row.split, {})
-        place[str(row.epoch)] = {
-            name: {"mean": _finite(value), "std": _finite(row.spread.get(name, 0.0)), "seeds": row.seeds}
-            for name, value in row.values.items()
-        }
-    return groups
-
-
-def _finite(value: float) -> float | None:
-    """Return a number that JSON knows."""
-    return value if math.isfinite(value) else None
 
 
 def _print(rows: Sequence[Row], means: Sequence[Row], *, latex: bool, as_csv: bool) -> None:

@@ -1,13 +1,259 @@
-"""Commands that look at singular values and components."""
+"""The command that draws singular values."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
 
-def spectrum() -> None:
-    """Not built yet."""
-    raise NotImplementedError
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli import decomposed, options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from embedlens.analysis.spectrum import Spectrum
+    from embedlens.artifacts import Artifacts
+    from embedlens.store import Run
+    from embedlens_cli.drawing import Look
 
 
-def components() -> None:
-    """Not built yet."""
-    raise NotImplementedError
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is drawn, as the options say."""
+
+    svd: bool
+    log: bool
+    cumulative: bool
+    heatmap: bool
+    normalize: bool
+    every_epoch: bool
+    slices: int | None
+    device: str
+
+    @property
+    def kind(self) -> str:
+        return "svd" if self.svd else "pca"
+
+    @property
+    def stem(self) -> list[str]:
+        """What tells the figure from others: whatever is not the default."""
+        sliced = [] if self.slices is None else [f"slices-{self.slices}"]
+        flags = {
+            "svd": self.svd, "log": self.log, "cumulative": self.cumulative, "heatmap": self.heatmap,
+            "as-given": not self.normalize,
+        }  # fmt: skip
+        return [*sliced, *(name for name, given in flags.items() if given)]
+
+
+def spectrum(
+    runs: options.Runs = None,
+    svd: Annotated[
+        bool,
+        typer.Option("--svd", help="Of the uncentred embeddings (SVD) instead of the centred ones (PCA)."),
+    ] = False,
+    log: Annotated[bool, typer.Option("--log", help="Logarithmic values.")] = False,
+    cumulative: Annotated[
+        bool, typer.Option("--cumulative", help="Share of the leading components in the variance.")
+    ] = False,
+    slices: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            help="Take the embedding as K equal chunks, as they stand in it: the spectrum and R@1 of each, "
+            "and R@1 as chunks are added one by one.",
+        ),
+    ] = None,
+    split: Annotated[
+        str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
+    ] = "",
+    epoch: Annotated[
+        str, typer.Option(help="last, a number, or all: a curve an epoch, coloured by epoch, a panel a run.")
+    ] = "last",
+    heatmap: Annotated[
+        bool, typer.Option("--heatmap", help="With --epoch all: epochs x components as a heat map.")
+    ] = False,
+    normalize: Annotated[
+        bool, typer.Option("--normalize/--no-normalize", help="Normalise embeddings, or take them as stored.")
+    ] = True,
+    out: options.Out = None,
+    formats: options.Format = "pdf,png",
+    venue: options.Venue = "cvpr",
+    width: options.Width = None,
+    device: options.Device = "cpu",
+    as_json: options.Json = False,
+) -> None:
+    """Draw singular values, sigma / sqrt(N - 1), of one or several runs on one axes; count dead dimensions.
+
+    Prints effective rank and rho (uncentred), participation ratio (centred), and the dims that hold 90, 95
+    and 99 % of the variance.
+    """
+    from embedlens import selection
+    from embedlens.artifacts import Artifacts, figures_folder
+    from embedlens.devices import check_device
+    from embedlens.figures.style import paper
+    from embedlens_cli import drawing, output
+
+    look = drawing.Look.of(formats, venue, width)
+    asked = _Asked(
+        svd=svd, log=log, cumulative=cumulative, heatmap=heatmap, normalize=normalize, slices=slices,
+        every_epoch=epoch == "all", device=check_device(device),
+    )  # fmt: skip
+    chosen = selection.choose_runs(runs or [])
+    splits = selection.evaluated_splits(chosen, options.words(split))
+    _check(asked, chosen)
+    jobs = [
+        (label, run, name, number)
+        for label, run in zip(selection.run_labels(chosen), chosen, strict=True)
+        for name in splits
+        for number in selection.choose_epochs(run, epoch)
+    ]
+    found = [_measure(*job, asked) for job in output.track(jobs, "decomposing")]
+    artifacts = Artifacts(
+        figures_folder(chosen, out),
+        output.command(),
+        _facts(chosen, asked),
+        summary=decomposed.summary(found),
+    )
+    with paper(venue):
+        for name in splits:
+            group = [one for one in found if one.split == name]
+            _save(artifacts, group, asked, look, drawing.several(chosen))
+    for line in decomposed.remarks(found):
+        output.remark(line)
+    drawing.answer(
+        artifacts, chosen, lambda: decomposed.print_tables(found, asked.kind), given=runs, as_json=as_json
+    )
+
+
+def _check(asked: _Asked, runs: Sequence[Run]) -> None:
+    """Refuse options that do not go together, before anything is computed."""
+    from embedlens.figures.spectrum import check_scale
+    from embedlens_cli.sliced import check_slices
+
+    check_scale(log=asked.log, cumulative=asked.cumulative)
+    if asked.heatmap and not asked.every_epoch:
+        message = "--heatmap draws epochs x components; add --epoch all"
+        raise InputError(message)
+    if asked.slices is not None and asked.every_epoch:
+        message = "--slices draws one epoch; choose --epoch last or a number"
+        raise InputError(message)
+    check_slices(runs, asked.slices)
+    for run in runs:
+        if asked.every_epoch and len(run.epochs()) == 1:
+            message = (
+                f"run {run.name!r} has one epoch ({run.epochs()[0]}), and spectra over epochs need two; "
+                "leave out --epoch all"
+            )
+            raise InputError(message)
+
+
+def _measure(label: str, run: Run, split: str, epoch: int, asked: _Asked) -> decomposed.Found:
+    """Decompose one snapshot, and its chunks; what cannot be decomposed is told with its place."""
+    from embedlens.analysis.slices import chunks_of, slice_recalls, take
+
+    snapshot = run.snapshot(split, epoch)
+    z, chunks, recalls = snapshot.embeddings, [], None
+    try:
+        if asked.slices is not None:
+            recalls = slice_recalls(z, snapshot.labels, asked.slices, device=asked.device)
+            alone, _ = chunks_of(z.shape[1], asked.slices)
+            chunks = [_decompose(take(z, chunk), asked) for chunk in alone]
+        whole, numbers = _decompose(z, asked)
+    except InputError as error:
+        raise error.within(snapshot.place) from error
+    return decomposed.Found(label, split, epoch, whole, numbers, chunks, recalls)
+
+
+def _decompose(z: Any, asked: _Asked) -> tuple[Spectrum, dict[str, float]]:
+    """Return the spectrum asked for, and the numbers of both kinds."""
+    from embedlens.analysis.spectrum import measures
+    from embedlens.analysis.spectrum import spectrum as decompose
+
+    centred = decompose(z, normalize=asked.normalize)
+    return centred.uncentred() if asked.svd else centred, measures(centred, asked.kind)
+
+
+def _facts(runs: Sequence[Run], asked: _Asked) -> dict[str, Any]:
+    """Return what every sidecar says."""
+    from embedlens.artifacts import run_facts
+    from embedlens.similarity import engine_facts
+
+    facts: dict[str, Any] = {
+        "runs": run_facts(runs),
+        "decomposition": "SVD of uncentred embeddings" if asked.svd else "PCA of centred embeddings",
+        "normalized": asked.normalize,
+        "drawn": "cumulative share of sigma^2" if asked.cumulative else "sigma / sqrt(N - 1)",
+        "seed": None,
+    }
+    if asked.slices is not None:
+        facts |= {
+            "slices": asked.slices,
+            "compared_by": "cosine of chunks as stored",
+            "engine": engine_facts(asked.device),
+        }
+    return facts
+
+
+def _save(
+    artifacts: Artifacts, group: Sequence[decomposed.Found], asked: _Asked, look: Look, names: Sequence[str]
+) -> None:
+    """Write the figure of one split."""
+    from embedlens_cli.drawing import epochs_text
+
+    epochs = sorted({one.epoch for one in group})
+    words = "epoch-all" if asked.every_epoch else epochs_text(epochs)
+    facts = {
+        "split": group[0].split,
+        "epochs": epochs,
+        "panels": [
+            {**one.place, "shown": one.spectrum.n, "of": one.spectrum.n, "n_dead": one.spectrum.n_dead}
+            for one in group
+        ],
+    }
+    parts = ["spectrum", *names, group[0].split, words, *asked.stem]
+    look.save(artifacts, parts, _draw(group, asked, look), decomposed.table_of(group), facts)
+
+
+def _draw(group: Sequence[decomposed.Found], asked: _Asked, look: Look) -> Any:
+    """Draw the runs of one split: spectra on one axes, or a panel a run over epochs, or chunks."""
+    from embedlens.analysis.spectrum_epochs import over_epochs
+    from embedlens.figures import slices, spectrum_epochs
+    from embedlens.figures import spectrum as curves
+
+    runs = list(dict.fromkeys(one.run for one in group))
+    title, names = _title(group)
+    panels = len(runs) if asked.every_epoch else 1 if asked.slices is None else 2
+    drawn: dict[str, Any] = {
+        "log": asked.log, "cumulative": asked.cumulative, "title": title, **look.size(panels),
+    }  # fmt: skip
+    if asked.every_epoch:
+        series = {
+            run: over_epochs({one.epoch: one.spectrum for one in group if one.run == run}) for run in runs
+        }
+        return spectrum_epochs.compare(series, heatmap=asked.heatmap, **drawn)
+    if asked.slices is not None:
+        parts = {
+            name: ([part for part, _ in one.chunks], one.recalls)
+            for name, one in zip(names, group, strict=True)
+            if one.recalls is not None
+        }
+        return slices.compare(parts, **drawn)
+    return curves.compare(dict(zip(names, (one.spectrum for one in group), strict=True)), **drawn)
+
+
+def _title(group: Sequence[decomposed.Found]) -> tuple[str, list[str]]:
+    """Return what all curves share, and what tells them from each other."""
+    runs, epochs = {one.run for one in group}, {one.epoch for one in group}
+    sizes = {one.spectrum.n for one in group}
+    shared = [*(runs if len(runs) == 1 else ()), group[0].split]
+    shared += [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
+    shared += [f"n = {n:,}" for n in sizes if len(sizes) == 1]
+    names = [
+        one.run
+        + (f", epoch {one.epoch}" if len(epochs) > 1 else "")
+        + (f", n = {one.spectrum.n:,}" if len(sizes) > 1 else "")
+        for one in group
+    ]
+    return ", ".join(shared), names

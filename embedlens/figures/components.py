@@ -1,3 +1,190 @@
-"""The class scatter of single components of a spectrum."""
+"""The class scatter of single components: classes from left to right, each item's value upwards."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from embedlens.analysis.spectrum import KINDS
+from embedlens.errors import InputError
+from embedlens.figures.style import max_height_of, width_of
+from embedlens.figures.triplets import DRAW_SEED, RASTERISE_ABOVE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from embedlens.analysis.components import ClassScatter
+
+_ALTERNATING = ("#0072B2", "#D55E00")
+_SLOT = 0.7  # of the width of a class: what its items are spread over
+_NAMED_UP_TO = 12  # classes whose labels stand at the axis
+_HEADROOM = 4.5  # margins
+_HEADING = 0.2  # inches
+
+
+def plot(
+    result: ClassScatter,
+    ax: Axes | None = None,
+    *,
+    component: int | None = None,
+    limits: tuple[float, float] | None = None,
+    size: float | None = None,
+) -> Axes:
+    """Draw every item: its class from left to right, its value in one component upwards.
+
+    Neighbouring classes have two colours in turn. The items of a class stand side by side in the order of
+    rows, over 0.7 of the width of a class. More than 5,000 dots are rasterised.
+
+    Parameters
+    ----------
+    result
+        The values.
+    ax
+        Axes to draw on; new ones by default.
+    component
+        Number of a component in `result`; by default the first.
+    limits
+        Of the y axis, the same for panels that are compared (`limits_of`).
+    size
+        Area of a dot, in points squared; by default what the number of items asks for.
+
+    Returns
+    -------
+    Axes
+        The axes.
+    """
+    axes = Figure(figsize=(3.25, 2.2), layout="constrained").add_subplot() if ax is None else ax
+    place = _place(result, component)
+    n = result.rank.size
+    order = np.random.default_rng(DRAW_SEED).permutation(n)
+    colors = np.array(_ALTERNATING)[result.rank % 2]
+    axes.axhline(0.0, color="0.6", linewidth=0.5, zorder=1, gid="zero")
+    axes.scatter(
+        _spread(result.rank)[order], result.values[order, place], c=colors[order], linewidths=0,
+        s=float(np.clip(9000 / n, 1.2, 7.0)) if size is None else size, alpha=0.6,
+        rasterized=n > RASTERISE_ABOVE, zorder=2, gid="items",
+    )  # fmt: skip
+    _name_axes(axes, result, place)
+    axes.set_ylim(limits or limits_of([result]))
+    return axes
+
+
+def limits_of(results: Iterable[ClassScatter]) -> tuple[float, float]:
+    """Return limits of the y axis for all values of the given results, with room for numbers above them.
+
+    Parameters
+    ----------
+    results
+        What is compared.
+    """
+    parts = list(results)
+    low = min(float(part.values.min()) for part in parts)
+    high = max(float(part.values.max()) for part in parts)
+    margin = 0.04 * (high - low) or 0.01
+    return low - margin, high + _HEADROOM * margin
+
+
+def compare(
+    runs: Mapping[str, ClassScatter],
+    *,
+    limits: tuple[float, float] | None = None,
+    venue: str = "cvpr",
+    width: str = "full",
+    title: str = "",
+) -> Figure:
+    """Draw a panel for each component, side by side, and a row for each run; all have the same y limits.
+
+    Parameters
+    ----------
+    runs
+        Name -> values.
+    limits
+        Of the y axes; by default what all panels need together.
+    venue, width
+        Where the figure is to be printed, see `embedlens.figures.style`.
+    title
+        What all panels share.
+    """
+    inches = width_of(venue, width)
+    shared = limits or limits_of(runs.values())
+    most = max(result.components.size for result in runs.values())
+    columns = 1 if inches < 4 or most == 1 else 2 if most in (2, 4) else 3
+    lines = [-(-result.components.size // columns) for result in runs.values()]
+    side = min(2.2, max(1.3, 0.62 * inches / columns))
+    height = min(sum(lines) * side + (_HEADING if title else 0.0), max_height_of(venue))
+    figure = Figure(figsize=(inches, height), layout="constrained")
+    grid = figure.subplots(sum(lines), columns, sharey=True, squeeze=False)
+    for number, (name, result) in enumerate(runs.items()):
+        top = sum(lines[:number])
+        block = grid[top : top + lines[number]]
+        for at, (axes, component) in enumerate(_panels(block, result)):
+            plot(result, axes, component=component, limits=shared)
+            if at % columns:
+                axes.set_ylabel("")
+            elif len(runs) > 1:
+                axes.set_ylabel(f"{name}\n{axes.get_ylabel()}")
+            if number < len(runs) - 1 or at // columns < lines[number] - 1:
+                axes.set_xlabel("")
+    if title:
+        figure.suptitle(title)
+    return figure
+
+
+def _panels(block: Any, result: ClassScatter) -> list[tuple[Axes, int]]:
+    """Return the axes of each component of a run; those left over are taken away."""
+    for axes in block.flat[result.components.size :]:
+        axes.remove()
+    return list(zip(block.flat, result.components.tolist(), strict=False))
+
+
+def _place(result: ClassScatter, component: int | None) -> int:
+    """Return which column of the values is meant."""
+    known = result.components.tolist()
+    if component is not None and component not in known:
+        message = f"component {component} is not in the result, which holds: {', '.join(map(str, known))}"
+        raise InputError(message)
+    return 0 if component is None else known.index(component)
+
+
+def _spread(rank: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return where each item stands: around its class, side by side in the order of rows."""
+    order = np.argsort(rank, kind="stable")
+    counts = np.bincount(rank)
+    within = np.empty(rank.size)
+    within[order] = np.arange(rank.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.asarray(rank + _SLOT * ((within + 0.5) / counts[rank] - 0.5), np.float64)
+
+
+def _name_axes(axes: Axes, result: ClassScatter, place: int) -> None:
+    """Label the axes, say how large the component is, and how many items are drawn."""
+    number, count = int(result.components[place]), result.classes.size
+    rows = "" if result.normalized else ", rows as given"
+    axes.set(xlabel=f"class ({count:,})", ylabel=f"value ({KINDS[result.kind]}{rows})")
+    which = {1: ", largest", result.dim: ", smallest"}.get(number, "") if result.dim > 1 else ""
+    axes.set_title(f"component {number} of {result.dim}{which}")
+    axes.set_xlim(-0.5 - 0.01 * count, count - 0.5 + 0.01 * count)
+    if count <= _NAMED_UP_TO:
+        axes.set_xticks(range(count), [str(label) for label in result.classes.tolist()])
+        axes.set_xlabel("class")
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
+    size = "dead" if result.dead[place] else rf"$\sigma/\sqrt{{N-1}}$ = {_figure(result.deviations[place])}"
+    axes.text(
+        0.985, 0.97, f"{size}, n = {result.rank.size:,}", transform=axes.transAxes, va="top", ha="right",
+        fontsize=mpl.rcParams["xtick.labelsize"], zorder=4, gid="numbers",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
+    )  # fmt: skip
+
+
+def _figure(value: float) -> str:
+    """Return three digits of a number."""
+    return f"{value:.3g}" if value < 1e-3 else f"{value:.3f}" if value < 10 else f"{value:,.0f}"

@@ -1,7 +1,7 @@
-"""Losses on each anchor's easy positive and a hard negative: EPHN and EPSHN, of first and second order.
+"""Losses on each anchor's easy positive: EP against all negatives, EPHN and EPSHN against a hard one.
 
 Sources: Xuan, Stylianou, Pless, "Improved embeddings with easy positive triplet mining", WACV 2020 (the
-selection and the first order); the authors' gradient simulation (the second order).
+selection, EP, and the first order); the authors' gradient simulation (the second order of EPHN and EPSHN).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from embedlens.objectives.mining import (
     cosine_matrix,
     easy_positive,
     hard_negative,
+    negatives,
     same_label,
     semi_hard_negative,
 )
@@ -46,6 +47,30 @@ def pair_loss(s_ap: torch.Tensor, s_an: torch.Tensor, *, order: int, temperature
     return functional.softplus(((1 - s_ap) ** 2 + s_an**2 - 1) / (2 * temperature))
 
 
+def all_negatives_loss(s_ap: torch.Tensor, s_an: torch.Tensor, *, temperature: float) -> torch.Tensor:
+    """Return -log(e^(S_ap/t) / (e^(S_ap/t) + sum over all negatives of e^(S_an/t))) of each anchor.
+
+    Parameters
+    ----------
+    s_ap
+        Cosine similarity to the positive, [n].
+    s_an
+        Cosine similarities to the negatives, [n, m]; minus infinity where the entry is no negative, and one
+        negative in each row at least.
+    temperature
+        t, above 0.
+    """
+    return functional.softplus((s_an / temperature).logsumexp(dim=1) - s_ap / temperature)
+
+
+def _check_temperature(temperature: float) -> float:
+    """Return a temperature above 0; another one raises `InputError`."""
+    if not temperature > 0:
+        message = f"temperature is {temperature}; a number above 0 is needed"
+        raise InputError(message)
+    return temperature
+
+
 class _EasyPositive(Loss):
     """The part that EPHN and EPSHN share; they differ in the negative only."""
 
@@ -53,11 +78,8 @@ class _EasyPositive(Loss):
         super().__init__()
         if order not in (1, 2):
             raise unknown(order, "order", (1, 2))
-        if not temperature > 0:
-            message = f"temperature is {temperature}; a number above 0 is needed"
-            raise InputError(message)
         self.order = order
-        self.temperature = temperature
+        self.temperature = _check_temperature(temperature)
 
     @abstractmethod
     def negative(self, similarity: torch.Tensor, same: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
@@ -73,6 +95,35 @@ class _EasyPositive(Loss):
             return z.sum() * 0.0, {"loss": 0.0, "valid_share": 0.0}
         terms = pair_loss(s_ap[valid], s_an[valid], order=self.order, temperature=self.temperature)
         loss = terms.mean()
+        return loss, {"loss": loss.item(), "valid_share": valid.double().mean().item()}
+
+
+@LOSSES.register("ep")
+class EP(Loss):
+    """Easy positive with all negatives of the batch.
+
+    Every anchor that has a positive (no duplicate of it) and a negative counts, whatever the signs of its
+    similarities: the condition S_ap > 0 and S_an > 0 belongs to the losses that choose one negative.
+
+    Parameters
+    ----------
+    temperature
+        t of the softmax.
+    """
+
+    def __init__(self, *, temperature: float = 0.1) -> None:
+        super().__init__()
+        self.temperature = _check_temperature(temperature)
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the mean over the anchors with a positive and a negative, and their share of the batch."""
+        similarity, same = cosine_matrix(z), same_label(labels)
+        s_ap = easy_positive(similarity, same)
+        valid = s_ap.isfinite() & ~same.all(dim=1)
+        if not valid.any():
+            return z.sum() * 0.0, {"loss": 0.0, "valid_share": 0.0}
+        s_an = negatives(similarity, same)[valid]
+        loss = all_negatives_loss(s_ap[valid], s_an, temperature=self.temperature).mean()
         return loss, {"loss": loss.item(), "valid_share": valid.double().mean().item()}
 
 

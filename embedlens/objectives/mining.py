@@ -1,7 +1,7 @@
 """Choosing, within a batch, the positive and the negative that each anchor learns from.
 
-All functions take the batch's cosine similarities [B, B] and the mask of same-label entries [B, B], and
-return the similarity of each anchor's choice, [B]; an anchor without a choice gets minus infinity.
+The functions that choose take the batch's cosine similarities [B, B] and the mask of same-label entries
+[B, B], and return the similarity of each anchor's choice, [B]; an anchor without one gets minus infinity.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ def easy_positive(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
     """Choose the most similar item of the anchor's label that is no duplicate of it (WACV 2020)."""
     eye = torch.eye(len(similarity), dtype=torch.bool, device=similarity.device)
     return _largest(similarity, same & ~eye & (similarity <= DUPLICATE))
+
+
+def negatives(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
+    """Return the similarities [B, B] of the items of other labels; minus infinity for those of the same."""
+    return similarity.masked_fill(same, -torch.inf)
 
 
 def hard_negative(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import operator
 import re
@@ -81,6 +82,19 @@ def check_metric(name: str, value: Any) -> float:
     except (TypeError, ValueError, RuntimeError) as error:
         message = f"metric {name!r} is {value!r}; a number is needed"
         raise InputError(message) from error
+
+
+def check_slices(slices: Sequence[Sequence[int]] | None) -> list[list[int]]:
+    """Return the pieces of an embedding as [start, stop]; they must follow one another from dimension 0."""
+    try:
+        pairs = [[operator.index(start), operator.index(stop)] for start, stop in slices or ()]
+    except (TypeError, ValueError):
+        pairs = [[-1, -1]]
+    follow = all(start == stop for (_, stop), (start, _) in itertools.pairwise([[0, 0], *pairs]))
+    if not follow or any(start >= stop for start, stop in pairs):
+        message = f"slices are {slices!r}; pairs (start, stop) that follow one another from 0 are needed"
+        raise InputError(message)
+    return pairs
 
 
 def check_contents(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 FORMAT = "embedlens-run"
 VERSION = 1
 _EPOCH_FILE = re.compile(r"epoch-(\d{4,})\.npy")
+_UNBEGUN = re.compile(
+    r"(splits/[^/]+/((labels|thumbnails|pretrained)\.npy|items\.csv|\.[^/]+\.partial)|\.run\.json\.\d+\.partial)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,16 @@ def snapshot_epochs(run: Path, split: str) -> set[int]:
     folder = split_folder(run, split)
     names = (path.name for path in folder.iterdir()) if folder.is_dir() else iter(())
     return {int(match[1]) for name in names if (match := _EPOCH_FILE.fullmatch(name))}
+
+
+def is_unbegun(run: Path) -> bool:
+    """Tell whether a folder without run.json holds what a recorder left that was killed before it wrote it.
+
+    That is nothing but what stands before the first epoch, and halves of such files.
+    """
+    files = [path.relative_to(run).as_posix() for path in run.rglob("*") if not path.is_dir()]
+    folders = [path.name for path in run.iterdir() if path.is_dir()]
+    return set(folders) <= {"splits"} and all(_UNBEGUN.fullmatch(file) for file in files)
 
 
 def complete_epochs(run: Path, info: RunInfo) -> list[int]:

@@ -20,6 +20,7 @@ from embedlens.store.checks import (
     check_epoch_number,
     check_mapping,
     check_metric,
+    check_slices,
     fingerprint,
 )
 from embedlens.store.log import epoch_of, merge_log, read_log, write_log
@@ -53,6 +54,9 @@ class Recorder:
         Label -> name.
     query_gallery
         Query split -> the split that its items search (In-Shop, for example); scores follow it.
+    slices
+        Pairs (start, stop) of dimensions, one for each piece that the embedding is made of; they follow one
+        another from 0 to D.
     dtype
         "float32" or "float16": how snapshots are stored.
     name
@@ -63,7 +67,7 @@ class Recorder:
     Raises
     ------
     InputError
-        Something stands at `path` already, or the labels, items or thumbnails do not fit each other.
+        Something stands at `path` already, or the labels, items, thumbnails or slices do not fit each other.
 
     Examples
     --------
@@ -83,6 +87,7 @@ class Recorder:
         pretrained: Mapping[str, ArrayLike] | None = None,
         class_names: Mapping[int, str] | None = None,
         query_gallery: Mapping[str, str] | None = None,
+        slices: Sequence[Sequence[int]] | None = None,
         dtype: str = "float32",
         name: str | None = None,
         resume: bool = False,
@@ -100,6 +105,7 @@ class Recorder:
         for split in [name for pair in (query_gallery or {}).items() for name in pair]:
             if split not in splits:
                 raise unknown(split, "split of query_gallery", splits)
+        pieces = check_slices(slices)
         if resume and layout.info_file(self.path).is_file():
             self._info = self._reopen(splits, method)
             return
@@ -113,6 +119,7 @@ class Recorder:
             splits=splits,
             method=dict(method or {}),
             class_names={str(label): str(text) for label, text in (class_names or {}).items()},
+            slices=pieces,
             query_gallery=[list(pair) for pair in (query_gallery or {}).items()],
         )
         self._write_contents(contents)
@@ -219,9 +226,12 @@ class Recorder:
         if not self.path.is_dir():
             return self.path.exists()
         if not layout.info_file(self.path).is_file():
-            return any(self.path.iterdir())
-        if any(self.path.rglob("epoch-*.npy")) or any(self.path.glob("*.pt")):
+            taken = not layout.is_unbegun(self.path)
+        else:
+            taken = any(self.path.rglob("epoch-*.npy")) or any(self.path.glob("*.pt"))
+        if taken:
             return True
+        remove_partial(self.path)
         shutil.rmtree(self.path / "splits", ignore_errors=True)
         layout.log_file(self.path).unlink(missing_ok=True)
         return False
@@ -243,6 +253,9 @@ class Recorder:
     def _place(self, epoch: int, dim: int, write: Callable[[str, Path], None]) -> None:
         """Put one checked epoch in place; an epoch that stood there vanishes first, so none is ever mixed."""
         if self._info.dim is None:
+            if self._info.slices and self._info.slices[-1][1] != dim:
+                message = f"slices end at {self._info.slices[-1][1]}, but the embeddings have {dim} dims"
+                raise InputError(message)
             self._info = replace(self._info, dim=dim)
             layout.write_info(self.path, self._info)
         targets = {split: layout.snapshot_file(self.path, split, epoch) for split in self._info.splits}

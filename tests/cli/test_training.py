@@ -40,7 +40,7 @@ def test_train_answers_in_json_and_names_its_run(cli, folder):
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["--loss", "tripet"], ["unknown loss 'tripet'", "contrastive, ephn, epshn, n-pair-mc, triplet"]),
+        (["--loss", "tripet"], ["unknown loss 'tripet'", "contrastive, ep, ephn, epshn, n-pair-mc, triplet"]),
         (["--data", "mnist"], ["unknown data set 'mnist'", "digits, fashion-mnist, folder, glyphs"]),
         (["--loss", "triplet", "--order", "2"], ["has no option 'order'", "margin"]),
         (["--order", "3"], ["unknown order '3'"]),

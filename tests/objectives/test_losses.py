@@ -49,6 +49,48 @@ def test_easy_positive_losses_are_plain_loops(name, order, seed):
     assert logs == pytest.approx({"loss": expected, "valid_share": share}, abs=1e-9)
 
 
+def plain_ep(z, y, t=0.1):
+    """EP by loops over anchors and pairs, from definitions alone."""
+    unit = [row / math.sqrt(sum(v * v for v in row)) for row in z.numpy()]
+    terms = []
+    for i, a in enumerate(unit):
+        s = [float(a @ b) for b in unit]
+        positives = [s[j] for j in range(len(unit)) if j != i and y[j] == y[i] and s[j] <= 0.9999]
+        negatives = [s[j] for j in range(len(unit)) if y[j] != y[i]]
+        if positives and negatives:
+            top = math.exp(max(positives) / t)
+            terms.append(-math.log(top / (top + sum(math.exp(n / t) for n in negatives))))
+    return sum(terms) / len(terms), len(terms) / len(unit)
+
+
+@pytest.mark.parametrize("shift", [0.8, 0.0, -0.8])
+@pytest.mark.parametrize("temperature", [0.1, 0.5])
+@pytest.mark.parametrize("seed", range(3))
+def test_ep_is_a_plain_loop(seed, temperature, shift):
+    """A duplicate, a class of one item, and without the shift similarities below 0, which count too."""
+    z, y = batch(seed)
+    z, y = z - 0.8 + shift, y.clone()
+    z[1], y[1] = z[7] * 1.000001, y[7]
+    y[3] = 77
+    loss, logs = build_loss("ep", {"temperature": temperature})(z, y)
+    expected, share = plain_ep(z, y, temperature)
+    assert share == 23 / 24
+    assert loss.item() == pytest.approx(expected, abs=1e-9)
+    assert logs == pytest.approx({"loss": expected, "valid_share": share}, abs=1e-9)
+
+
+def test_ep_sums_over_equal_negatives():
+    """Each anchor has one negative twice; those two are duplicates of each other and have no positive."""
+    z = torch.tensor([[1.0, 0.1], [1.0, 0.2], [0.3, 1.0], [0.3, 1.0]], dtype=torch.float64)
+    unit = torch.nn.functional.normalize(z, dim=1)
+    s = unit @ unit.T
+    anchors = [(s[0, 1], s[0, 2]), (s[1, 0], s[1, 2])]  # items 2 and 3 are duplicates: no positive
+    expected = sum(math.log(1 + 2 * math.exp((n - p) / 0.1)) for p, n in anchors) / 2
+    loss, logs = build_loss("ep")(z, torch.tensor([0, 0, 1, 1]))
+    assert loss.item() == pytest.approx(expected, abs=1e-12)
+    assert logs["valid_share"] == 0.5
+
+
 def test_second_order_is_the_softplus_of_the_distance_to_the_ideal():
     s_ap, s_an = torch.tensor([0.9, 0.2, 0.5]), torch.tensor([0.1, 0.6, 0.5])
     delta2 = (1 - s_ap) ** 2 + s_an**2
@@ -150,7 +192,7 @@ def test_corner_cases_give_a_finite_loss_with_a_gradient(name, case):
     assert all(np.isfinite(value) for value in logs.values())
 
 
-@pytest.mark.parametrize("name", ["ephn", "epshn", "triplet"])
+@pytest.mark.parametrize("name", ["ep", "ephn", "epshn", "triplet"])
 def test_without_a_valid_triplet_the_loss_is_zero(name):
     z = torch.randn(4, 3).requires_grad_()
     loss, logs = build_loss(name)(z, torch.arange(4))
@@ -160,7 +202,7 @@ def test_without_a_valid_triplet_the_loss_is_zero(name):
     assert logs["loss"] == 0
 
 
-@pytest.mark.parametrize("name", ["ephn", "epshn", "triplet", "contrastive"])
+@pytest.mark.parametrize("name", ["ep", "ephn", "epshn", "triplet", "contrastive"])
 def test_losses_of_directions_do_not_see_lengths(name):
     z, y = batch()
     scale = torch.linspace(0.5, 3, len(y), dtype=z.dtype)[:, None]
@@ -169,15 +211,17 @@ def test_losses_of_directions_do_not_see_lengths(name):
 
 
 def test_names_and_options():
-    assert LOSSES.names() == ["contrastive", "ephn", "epshn", "n-pair-mc", "triplet"]
+    assert LOSSES.names() == ["contrastive", "ep", "ephn", "epshn", "n-pair-mc", "triplet"]
     assert loss_options("epshn") == {"order": 1, "temperature": 0.1}
-    with pytest.raises(InputError, match="unknown loss 'tripet'; choose one of: contrastive, ephn"):
+    assert loss_options("ep") == {"temperature": 0.1}
+    with pytest.raises(InputError, match="unknown loss 'tripet'; choose one of: contrastive, ep, ephn"):
         build_loss("tripet")
     with pytest.raises(InputError, match="loss 'triplet' has no option 'order'; its options: margin"):
         build_loss("triplet", {"order": 2})
     with pytest.raises(InputError, match="unknown order '3'; choose one of: 1, 2"):
         build_loss("epshn", {"order": 3})
-    with pytest.raises(InputError, match="temperature is 0"):
-        build_loss("ephn", {"temperature": 0})
+    for name in ("ep", "ephn"):
+        with pytest.raises(InputError, match="temperature is 0"):
+            build_loss(name, {"temperature": 0})
     with pytest.raises(ValueError, match="'triplet' is registered twice"):
         LOSSES.register("triplet")(LOSSES.get("triplet"))

@@ -1,0 +1,224 @@
+"""The command that scatters classes over single components."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from embedlens.analysis.components import ClassScatter
+    from embedlens.artifacts import Artifacts
+    from embedlens.store import Run
+    from embedlens_cli.drawing import Look
+
+_ENDS = {"first": 1, "last": -1}
+
+
+def components(
+    runs: options.Runs = None,
+    component: Annotated[
+        str,
+        typer.Option(
+            help="Numbers from 1 (the largest), comma-separated; first, last, or -1 (the last), -2, ..."
+        ),
+    ] = "first,last",
+    svd: Annotated[
+        bool,
+        typer.Option("--svd", help="Of the uncentred embeddings (SVD) instead of the centred ones (PCA)."),
+    ] = False,
+    split: Annotated[
+        str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
+    ] = "",
+    epoch: options.Epoch = "last",
+    normalize: Annotated[
+        bool, typer.Option("--normalize/--no-normalize", help="Normalise embeddings, or take them as stored.")
+    ] = True,
+    out: options.Out = None,
+    formats: options.Format = "pdf,png",
+    venue: options.Venue = "cvpr",
+    width: options.Width = None,
+    as_json: options.Json = False,
+) -> None:
+    """Draw each item's value, (z - mean) V, in the largest and the smallest component, by class.
+
+    Classes stand in the order of their labels; panels have the same y limits, a row a run.
+    """
+    from embedlens import selection
+    from embedlens.artifacts import Artifacts, figures_folder, run_facts
+    from embedlens.figures.style import paper
+    from embedlens_cli import drawing, output
+
+    look = drawing.Look.of(formats, venue, width)
+    numbers = _numbers(component)
+    chosen = selection.choose_runs(runs or [])
+    splits = selection.evaluated_splits(chosen, options.words(split))
+    jobs = [
+        (name, number, label, run)
+        for name in splits
+        for label, run in zip(selection.run_labels(chosen), chosen, strict=True)
+        for number in selection.choose_epochs(run, epoch)
+    ]
+    _check(chosen, numbers)
+    found = {
+        (name, number, label): _measure(run, name, number, numbers, svd=svd, normalize=normalize)
+        for name, number, label, run in output.track(jobs, "decomposing")
+    }
+    facts = {
+        "runs": run_facts(chosen),
+        "decomposition": "SVD of uncentred embeddings" if svd else "PCA of centred embeddings",
+        "normalized": normalize,
+        "drawn": "(z - mean) V",
+        "seed": None,
+    }
+    artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=_summary(found))
+    asked = [
+        f"component-{component.replace(' ', '').replace(',', '+')}" if numbers != [1, -1] else "",
+        "svd" if svd else "",
+        "" if normalize else "as-given",
+    ]
+    with paper(venue):
+        for name in splits:
+            _save_split(
+                artifacts, {place[1:]: result for place, result in found.items() if place[0] == name},
+                name, names=drawing.several(chosen), asked=asked, look=look, one_an_epoch=epoch == "all",
+            )  # fmt: skip
+    for line in _remarks(found):
+        output.remark(line)
+    drawing.answer(artifacts, chosen, lambda: _print(found), given=runs, as_json=as_json)
+
+
+def _numbers(text: str) -> list[int]:
+    """Return the components asked for; from the end they are negative."""
+    try:
+        numbers = [_ENDS.get(word) or int(word) for word in options.words(text)]
+    except ValueError:
+        numbers = []
+    if not numbers:
+        message = f"--component {text!r}; give numbers from 1, first or last, separated by commas"
+        raise InputError(message)
+    return numbers
+
+
+def _check(runs: Sequence[Run], numbers: Sequence[int]) -> None:
+    """Refuse components that a run does not have, before anything is computed."""
+    from embedlens.analysis.components import component_numbers
+
+    for run in runs:
+        try:
+            component_numbers(numbers, run.info.dim or 0)
+        except InputError as error:
+            place = f"run {run.name!r}"
+            raise error.within(place) from error
+
+
+def _measure(
+    run: Run, split: str, epoch: int, numbers: Sequence[int], *, svd: bool, normalize: bool
+) -> ClassScatter:
+    """Take the values of one snapshot; what cannot be decomposed is told with its place."""
+    from embedlens.analysis.components import class_scatter
+
+    snapshot = run.snapshot(split, epoch)
+    try:
+        return class_scatter(
+            snapshot.embeddings, snapshot.labels, numbers, center=not svd, normalize=normalize
+        )
+    except InputError as error:
+        raise error.within(snapshot.place) from error
+
+
+def _save_split(
+    artifacts: Artifacts,
+    found: Mapping[tuple[int, str], ClassScatter],
+    split: str,
+    *,
+    names: Sequence[str],
+    asked: Sequence[str],
+    look: Look,
+    one_an_epoch: bool,
+) -> None:
+    """Write the figure of a split, or one of each epoch; all have the same limits."""
+    from embedlens.figures.components import compare, limits_of
+    from embedlens_cli.drawing import epochs_text
+
+    limits = limits_of(found.values())
+    every = sorted({epoch for epoch, _ in found})
+    for epochs in [[epoch] for epoch in every] if one_an_epoch else [every]:
+        group = {place: result for place, result in found.items() if place[0] in epochs}
+        labels = {label for _, label in group}
+        shared = [*(labels if len(labels) == 1 else ()), split]
+        shared += [f"epoch {epochs[0]}"] if len(epochs) == 1 else []
+        rows = {
+            label + (f", epoch {epoch}" if len(epochs) > 1 else ""): result
+            for (epoch, label), result in group.items()
+        }
+        most = max(result.components.size for result in group.values())
+        figure = compare(rows, limits=limits, title=", ".join(shared), **look.size(most * len(rows)))
+        table = [
+            {"run": label, "split": split, "epoch": epoch, **result.columns()}
+            for (epoch, label), result in group.items()
+        ]
+        panels = [
+            {"run": label, "epoch": epoch, "shown": result.rank.size, "of": result.rank.size}
+            for (epoch, label), result in group.items()
+        ]
+        facts = {"split": split, "epochs": epochs, "panels": panels, "limits": list(limits)}
+        parts = ["components", *names, split, epochs_text(epochs), *asked]
+        look.save(artifacts, parts, figure, table, facts)
+
+
+def _summary(found: Mapping[tuple[str, int, str], ClassScatter]) -> dict[str, Any]:
+    """Return the numbers: run -> split -> epoch -> number of the component -> numbers."""
+    summary: dict[str, Any] = {}
+    for (split, epoch, label), result in found.items():
+        summary.setdefault(label, {}).setdefault(split, {})[str(epoch)] = {
+            "n": result.rank.size,
+            "n_classes": result.classes.size,
+            "dim": result.dim,
+            "components": {
+                str(number): {
+                    "deviation": float(result.deviations[place]),
+                    "least": float(result.values[:, place].min()),
+                    "greatest": float(result.values[:, place].max()),
+                    "dead": bool(result.dead[place]),
+                }
+                for place, number in enumerate(result.components.tolist())
+            },
+        }
+    return summary
+
+
+def _remarks(found: Mapping[tuple[str, int, str], ClassScatter]) -> list[str]:
+    """Say which of the components drawn are dead."""
+    return [
+        f"run {label!r}, split {split!r}, epoch {epoch}: component {number} is dead"
+        for (split, epoch, label), result in found.items()
+        for number in result.components[result.dead].tolist()
+    ]
+
+
+def _print(found: Mapping[tuple[str, int, str], ClassScatter]) -> None:
+    """Print how far each component reaches."""
+    from embedlens_cli import output
+
+    rows = [
+        (
+            f"{label}, {split}",
+            str(epoch),
+            f"{result.rank.size:,}",
+            f"{result.classes.size:,}",
+            f"{number} of {result.dim}",
+            f"{result.deviations[place]:.3g}",
+            f"{result.values[:, place].min():.3g}",
+            f"{result.values[:, place].max():.3g}",
+        )
+        for (split, epoch, label), result in found.items()
+        for place, number in enumerate(result.components.tolist())
+    ]
+    heading = ("run, split", "epoch", "n", "classes", "component", "sigma/sqrt(N-1)", "least", "greatest")
+    output.print_table(heading, rows)

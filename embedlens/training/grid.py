@@ -1,0 +1,132 @@
+"""Grids of training runs: how each run is called, and what stands where it belongs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.errors import InputError
+from embedlens.objectives import build_loss
+from embedlens.objectives.losses import loss_options
+from embedlens.store import open_run
+from embedlens.store.format import info_file, is_unbegun
+from embedlens.training.config import TrainConfig
+from embedlens.training.datasets import load_dataset
+from embedlens.training.samplers import PKSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from embedlens.store import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One run of a grid.
+
+    Attributes
+    ----------
+    path
+        Its directory.
+    config
+        What it is trained with.
+    recorded
+        Its last recorded epoch; -1 where there is none yet.
+    """
+
+    path: Path
+    config: TrainConfig
+    recorded: int
+
+    @property
+    def finished(self) -> bool:
+        """Whether the epochs of the grid are recorded; there may be more."""
+        return self.recorded >= self.config.epochs
+
+
+def run_name(config: TrainConfig) -> str:
+    """Return the name of a run in any grid: data, loss, learning rate, dims and seed, whatever varies.
+
+    An order of the loss other than the first is named, too. Runs that differ in anything else have one name;
+    `plan` keeps them apart.
+    """
+    order = config.loss_options.get("order", 1)
+    loss = config.loss + (f"-order{order}" if order != 1 else "")
+    lr = repr(float(config.lr)).removesuffix(".0")
+    return f"{config.data}-{loss}-lr{lr}-dim{config.dim}-seed{config.seed}"
+
+
+def plan(configs: Iterable[TrainConfig], folder: Path, *, any_threads: bool) -> list[Planned]:
+    """Return the runs of a grid below `folder`; nothing is written.
+
+    Parameters
+    ----------
+    configs
+        The grid.
+    folder
+        Where the runs stand.
+    any_threads
+        Whether a run that was begun may go on with the number of threads that it was begun with.
+
+    Raises
+    ------
+    InputError
+        Something else, or a run of another configuration, stands where a run of the grid belongs. The number
+        of epochs may differ: a shorter run goes on, a longer one has the epochs that are needed.
+    """
+    return [_look(config, folder / run_name(config), any_threads=any_threads) for config in configs]
+
+
+def check_grid(configs: Sequence[TrainConfig]) -> None:
+    """Load the data and build the losses once, so that what cannot be trained is refused before anything is.
+
+    Raises
+    ------
+    InputError
+        Whatever `load_dataset`, `build_loss` and `PKSampler` refuse.
+    """
+    first = configs[0]
+    labels = load_dataset(first.data, None if first.root is None else Path(first.root)).splits["train"].labels
+    for config in configs:
+        build_loss(config.loss, config.loss_options)
+        PKSampler(labels, classes=config.classes_per_batch, items=config.items_per_class, seed=config.seed)
+
+
+def _look(config: TrainConfig, path: Path, *, any_threads: bool) -> Planned:
+    """Compare what stands at `path` with what belongs there."""
+    build_loss(config.loss, config.loss_options)
+    if not path.exists() or (path.is_dir() and not info_file(path).is_file() and is_unbegun(path)):
+        return Planned(path, config, -1)
+    run = open_run(path)
+    try:
+        found = TrainConfig.from_method(run.method)
+    except InputError as error:
+        raise error.within(str(path)) from error
+    wanted = replace(config, threads=found.threads) if any_threads else config
+    _check_same(wanted, found, run)
+    epochs = run.epochs()
+    return Planned(path, wanted, epochs[-1] if epochs else -1)
+
+
+def _check_same(wanted: TrainConfig, found: TrainConfig, run: Run) -> None:
+    """Refuse a run of another configuration, and name the first difference."""
+    largest = np.unique(run.labels("train"), return_counts=True)[1]
+    classes = min(wanted.classes_per_batch, int((largest > 1).sum()))  # as the sampler limits it
+    asked = _compared(replace(wanted, classes_per_batch=classes))
+    for name, value in _compared(found).items():
+        if value != asked[name]:
+            message = (
+                f"run {run.path} was trained with {name} {value}, not {asked[name]}; "
+                "choose another folder with --out, or the same options"
+            )
+            raise InputError(message)
+
+
+def _compared(config: TrainConfig) -> dict[str, Any]:
+    """Return what two configurations are compared by: all but the epochs, options of the loss filled in."""
+    apart = ("epochs", "loss_options")
+    values = {field.name: getattr(config, field.name) for field in fields(config) if field.name not in apart}
+    return {**values, **loss_options(config.loss), **config.loss_options}

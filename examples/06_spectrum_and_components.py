@@ -1,0 +1,35 @@
+"""Seed figures: singular values of sizes 64, 32 and 16 overlaid, and the largest and smallest component.
+
+The same as `embedlens spectrum` and `embedlens components`, from Python and on the small digits.
+"""
+
+from pathlib import Path
+
+from embedlens.analysis.components import class_scatter
+from embedlens.analysis.slices import slice_recalls
+from embedlens.analysis.spectrum import measures, spectrum
+from embedlens.figures import components as scatters
+from embedlens.figures import spectrum as curves
+from embedlens.figures.style import paper
+from embedlens.training.config import TrainConfig
+from embedlens.training.trainer import Trainer
+
+
+def main() -> None:
+    spectra = {}
+    for dim in (64, 32, 16):
+        config = TrainConfig(data="digits", loss="triplet", epochs=1, dim=dim)
+        trainer = Trainer(config, Path(f"runs/digits-{dim}"))
+        run = trainer.run(metrics=lambda embeddings, labels: {}, report=lambda progress: None)
+        snapshot = run.snapshot("test", -1)
+        spectra[run.name] = spectrum(snapshot.embeddings)
+        print(run.name, measures(spectra[run.name]))
+        print(run.name, slice_recalls(snapshot.embeddings, snapshot.labels, 4).columns())
+    largest_and_smallest = class_scatter(snapshot.embeddings, snapshot.labels)
+    with paper("cvpr"):
+        curves.compare(spectra, title="digits, test").savefig("spectrum.pdf")
+        scatters.compare({run.name: largest_and_smallest}).savefig("components.pdf")
+
+
+if __name__ == "__main__":
+    main()

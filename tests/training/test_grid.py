@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support import write_run
+
+import embedlens
+from embedlens import InputError
+from embedlens.training.config import TrainConfig
+from embedlens.training.grid import check_grid, plan, run_name
+from embedlens.training.trainer import Trainer
+
+SMALL = TrainConfig(data="digits", epochs=1, dim=4, classes_per_batch=5, items_per_class=90, lr=1e-4)
+
+
+def test_names_tell_what_a_grid_varies_whatever_varies():
+    assert run_name(SMALL) == "digits-epshn-lr0.0001-dim4-seed0"
+    assert run_name(replace(SMALL, lr=1e-5, seed=3)) == "digits-epshn-lr1e-05-dim4-seed3"
+    assert run_name(replace(SMALL, lr=10000, loss="ep")) == "digits-ep-lr10000-dim4-seed0"
+    assert run_name(replace(SMALL, loss_options={"order": 2})) == "digits-epshn-order2-lr0.0001-dim4-seed0"
+    assert run_name(replace(SMALL, loss_options={"order": 1}, epochs=99, threads=5)) == run_name(SMALL)
+    close = {run_name(replace(SMALL, lr=lr)) for lr in (0.1, 0.10000000001, np.nextafter(0.1, 1))}
+    assert len(close) == 3
+
+
+def test_what_stands_in_the_place_of_a_run(tmp_path):
+    config = replace(SMALL, classes_per_batch=32)  # digits trains on five classes
+    (new,) = plan([config], tmp_path, any_threads=True)
+    assert (new.recorded, new.finished) == (-1, False)
+    assert new.path == tmp_path / run_name(config)
+    Trainer(replace(config, epochs=0), new.path).run(lambda embeddings, labels: {}, lambda step: None)
+    assert embedlens.open_run(new.path).method["classes_per_batch"] == 5
+    (begun,) = plan([config], tmp_path, any_threads=True)
+    assert (begun.recorded, begun.finished) == (0, False)
+    assert plan([replace(config, epochs=0)], tmp_path, any_threads=True)[0].finished
+    plan([replace(config, loss_options={"temperature": 0.1, "order": 1})], tmp_path, any_threads=True)
+    (other,) = plan([replace(config, threads=3)], tmp_path, any_threads=True)
+    assert other.config.threads == 1
+    for change, message in (
+        ({"threads": 3}, "threads 1, not 3"),
+        ({"loss_options": {"temperature": 0.2}}, "temperature 0.1, not 0.2"),
+        ({"classes_per_batch": 4}, "classes_per_batch 5, not 4"),
+        ({"augment": False}, "augment True, not False"),
+        ({"weight_decay": 0.1}, "weight_decay 0.0, not 0.1"),
+    ):
+        with pytest.raises(InputError, match=f"dim4-seed0 was trained with {message}; choose another folder"):
+            plan([replace(config, **change)], tmp_path, any_threads=False)
+
+
+def test_what_does_not_belong_there(tmp_path):
+    path = tmp_path / run_name(SMALL)
+    path.mkdir()
+    assert plan([SMALL], tmp_path, any_threads=True)[0].recorded == -1
+    (path / "notes.txt").touch()
+    with pytest.raises(InputError, match="is not a run"):
+        plan([SMALL], tmp_path, any_threads=True)
+    write_run(tmp_path / run_name(replace(SMALL, seed=1)))
+    with pytest.raises(InputError, match=r"seed1: its run.json holds no training configuration"):
+        plan([replace(SMALL, seed=1)], tmp_path, any_threads=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"data": "mnist"}, "unknown data set 'mnist'"),
+        ({"data": "folder"}, "--root"),
+        ({"items_per_class": 1}, "two of each are the least"),
+        ({"loss_options": {"order": 3}}, "unknown order '3'"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_anything_is(tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
+        check_grid([SMALL, replace(SMALL, **change)][:: -1 if "data" in change else 1])
