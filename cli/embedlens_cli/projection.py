@@ -2,7 +2,133 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated, Any
 
-def tsne() -> None:
-    """Not built yet."""
-    raise NotImplementedError
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli import options
+
+if TYPE_CHECKING:
+    from embedlens_cli.mapped import Wish
+
+
+def tsne(
+    runs: options.Runs = None,
+    animate: Annotated[
+        bool,
+        typer.Option("--animate", help="Map all epochs, each from the one before: GIF, MP4 and a strip."),
+    ] = False,
+    split: Annotated[
+        str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
+    ] = "",
+    epoch: options.Epoch = "last",
+    sample: Annotated[
+        int | None, typer.Option(help="Map so many items, drawn by class.", show_default="all items", min=1)
+    ] = None,
+    whole_classes: Annotated[
+        bool, typer.Option("--whole-classes", help="With --sample: some classes with all their items.")
+    ] = False,
+    central: Annotated[
+        bool, typer.Option("--central", help="Subtract the mean of its class from every item first.")
+    ] = False,
+    thumbnails: Annotated[
+        bool, typer.Option("--thumbnails", help="Draw the items' pictures, bordered by class.")
+    ] = False,
+    highlight: Annotated[
+        str,
+        typer.Option(
+            help="Classes to colour, comma-separated labels or names.",
+            show_default="all, or the eight largest of more than ten",
+        ),
+    ] = "",
+    perplexity: Annotated[
+        float, typer.Option(help="Neighbours that count; 3 times as many must exist.")
+    ] = 30.0,
+    metric: Annotated[str, typer.Option(help="cosine or euclidean (of the normalised).")] = "cosine",
+    initialization: Annotated[str, typer.Option("--init", help="pca, random or spectral.")] = "pca",
+    early_exaggeration: Annotated[
+        float | None, typer.Option(help="Factor of the first phase.", show_default="12")
+    ] = None,
+    early_exaggeration_iter: Annotated[int, typer.Option(help="Iterations of the first phase.")] = 250,
+    n_iter: Annotated[int, typer.Option(help="Iterations of the second phase.")] = 500,
+    exaggeration: Annotated[float, typer.Option(help="Factor of the second phase.")] = 1.0,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Learning rate.", show_default="items / exaggeration")
+    ] = None,
+    initial_momentum: Annotated[float, typer.Option(help="Momentum of the first phase.")] = 0.8,
+    final_momentum: Annotated[float, typer.Option(help="Momentum of the second phase.")] = 0.8,
+    dof: Annotated[float, typer.Option(help="Degrees of freedom; below 1: finer clusters.")] = 1.0,
+    gradient: Annotated[
+        str, typer.Option(help="auto, exact (all pairs), bh (Barnes-Hut) or fft (interpolation).")
+    ] = "auto",
+    theta: Annotated[float, typer.Option(help="With bh: greater is faster, 0 exact.")] = 0.5,
+    warm_iter: Annotated[int, typer.Option(help="With --animate: iterations of each later epoch.")] = 200,
+    threads: Annotated[int | None, typer.Option(help="Threads.", show_default="every core")] = None,
+    seed: Annotated[int, typer.Option(help="Of the initial map and of the sample.", min=0)] = 0,
+    out: options.Out = None,
+    formats: options.Format = "pdf,png",
+    venue: options.Venue = "cvpr",
+    width: options.Width = None,
+    fps: Annotated[float, typer.Option(help="With --animate: epochs a second.", min=0.1, max=60)] = 2.0,
+    device: options.Device = "cpu",
+    as_json: options.Json = False,
+) -> None:
+    """Map the embeddings by t-SNE: openTSNE by cosine distance, with the exact neighbours.
+
+    With --animate every epoch goes on from the map of the one before, and is turned so as to lie upon it.
+    """
+    from embedlens import selection
+    from embedlens.analysis.projection import Parameters
+    from embedlens.artifacts import Artifacts, figures_folder
+    from embedlens.figures.style import paper
+    from embedlens_cli import drawing, mapped, output
+
+    look = drawing.Look.of(formats, venue, width)
+    _check(whole_classes=whole_classes, sample=sample, thumbnails=thumbnails, highlight=highlight)
+    told = Parameters(
+        perplexity=perplexity, metric=metric, initialization=initialization,
+        early_exaggeration=early_exaggeration, early_exaggeration_iter=early_exaggeration_iter, n_iter=n_iter,
+        exaggeration=exaggeration, learning_rate=learning_rate, initial_momentum=initial_momentum,
+        final_momentum=final_momentum, dof=dof, gradient=gradient, theta=theta, n_jobs=threads, seed=seed,
+        warm_iter=warm_iter,
+    )  # fmt: skip
+    wish: Wish = mapped.Wish(
+        told=told, sample=sample, whole_classes=whole_classes, central=central, thumbnails=thumbnails,
+        highlight=tuple(options.words(highlight)), device=device,
+    )  # fmt: skip
+    chosen = selection.choose_runs(runs or [])
+    splits = selection.evaluated_splits(chosen, options.words(split))
+    places: dict[str, Any] = dict(zip(selection.run_labels(chosen), chosen, strict=True))
+    epochs = {
+        label: run.epochs() if animate else selection.choose_epochs(run, epoch)
+        for label, run in places.items()
+    }
+    if animate:
+        mapped.check_series(places)
+    found = mapped.measure(places, splits, epochs, wish, series=animate)
+    artifacts = Artifacts(
+        figures_folder(chosen, out),
+        output.command(),
+        mapped.facts(chosen, wish),
+        summary=mapped.summary(found),
+    )
+    shown = {label: set(selection.choose_epochs(run, epoch)) for label, run in places.items()}
+    with paper(venue):
+        for name in splits:
+            part = [one for one in found if one.split == name]
+            mapped.save_stills(artifacts, [one for one in part if one.epoch in shown[one.run]], wish, look)
+            if animate:
+                mapped.save_animation(artifacts, part, wish, look, fps=fps)
+    drawing.answer(artifacts, chosen, lambda: mapped.print_table(found), given=runs, as_json=as_json)
+
+
+def _check(*, whole_classes: bool, sample: int | None, thumbnails: bool, highlight: str) -> None:
+    """Refuse options that do not go together."""
+    message = ""
+    if whole_classes and sample is None:
+        message = "--whole-classes says how to sample; add --sample N"
+    elif thumbnails and highlight:
+        message = "--thumbnails borders every class in its colour; leave out --highlight"
+    if message:
+        raise InputError(message)

@@ -1,54 +1,16 @@
-"""Commands that look at triplets."""
+"""The command that looks at triplets."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError
 from embedlens_cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from embedlens.analysis.triplets import Triplets
-    from embedlens.artifacts import Artifacts, Table
     from embedlens.figures.panels import Panel
-    from embedlens.store import Run
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """How scatters are drawn and named, as the options say."""
-
-    prefix: str
-    fixed: _Fixed | None
-    formats: Sequence[str]
-    venue: str
-    width: str | None
-    fps: float
-
-    @property
-    def note(self) -> str:
-        """What the heading says of followed triplets."""
-        return f"triplets of {self.fixed.run}, epoch {self.fixed.epoch}" if self.fixed else ""
-
-    def width_for(self, panels: Sequence[Panel]) -> str:
-        """Return the width asked for; else a column for a single panel, where the venue has columns."""
-        from embedlens.figures.style import VENUES
-
-        alone = len({(panel.run, panel.split) for panel in panels}) == 1
-        return self.width or ("column" if alone and VENUES[self.venue].column else "full")
-
-    def stem_for(self, panels: Sequence[Panel], what: str) -> str:
-        """Return the file name, without ending, of one figure; it carries whatever is not the default."""
-        from embedlens.artifacts import stem_of
-
-        splits = "+".join(dict.fromkeys(panel.split for panel in panels))
-        size = ["" if self.venue == "cvpr" else self.venue, self.width or ""]
-        return stem_of([self.prefix, splits, what, self.fixed.stem if self.fixed else "", *size])
 
 
 def scatter(
@@ -56,6 +18,38 @@ def scatter(
     animate: Annotated[
         bool, typer.Option("--animate", help="Also write a GIF, an MP4 and a strip of key epochs.")
     ] = False,
+    flow: Annotated[
+        bool,
+        typer.Option(
+            "--flow",
+            help="Draw where the dots went between two epochs, in the mean: an arrow for each place.",
+        ),
+    ] = False,
+    flow_from: Annotated[
+        str | None, typer.Option(help="With --flow: first, last, or a number.", show_default="first")
+    ] = None,
+    flow_to: Annotated[
+        str | None, typer.Option(help="With --flow: first, last, or a number.", show_default="last")
+    ] = None,
+    field: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOSS",
+            help="Draw behind the dots where a gradient step moves them: "
+            "contrastive, ep, ephn, epshn, n-pair-mc or triplet.",
+            show_default=False,
+        ),
+    ] = None,
+    order: Annotated[
+        int | None, typer.Option(help="With --field ephn or epshn: 1 or 2.", show_default="1")
+    ] = None,
+    angle: Annotated[
+        float | None,
+        typer.Option(
+            help="With --field: degrees between the planes anchor-positive and anchor-negative.",
+            show_default="90",
+        ),
+    ] = None,
     split: options.Split = "",
     epoch: options.Epoch = "last",
     triplets: Annotated[
@@ -84,227 +78,60 @@ def scatter(
     Below the diagonal the nearest neighbour is right (their share is R@1); the ideal point is (1, 0).
     """
     from embedlens import selection
-    from embedlens.artifacts import Artifacts, check_formats, figures_folder, stem_of
-    from embedlens.figures.style import paper, width_of
-    from embedlens_cli import output
+    from embedlens.artifacts import Artifacts, figures_folder
+    from embedlens.figures.style import paper
+    from embedlens_cli import drawing, output, scatter_data, scatter_figures
 
-    known_formats = check_formats(options.words(formats))
-    width_of(venue, width or "full")
+    _check_flow(flow, ends=(flow_from, flow_to), epoch=epoch, field=field, animate=animate)
+    look = drawing.Look.of(formats, venue, width)
+    wish = scatter_figures.choose_field(field, order, angle)
     chosen = selection.choose_runs(runs or [])
     splits = selection.choose_splits(chosen, options.words(split))
-    asked = {run.path: selection.choose_epochs(run, epoch) for run in chosen}
-    fixed = _choose_fixed(triplets, chosen, splits, reference=(reference_run, reference_epoch), device=device)
+    still = field is not None or not flow
+    asked = {run.path: selection.choose_epochs(run, epoch) if still else [] for run in chosen}
+    spans = {run.path: scatter_figures.choose_span(run, flow_from, flow_to) for run in chosen if flow}
+    fixed = scatter_data.choose_fixed(
+        triplets, chosen, splits, reference=(reference_run, reference_epoch), device=device
+    )
     panels, statics = [], []
+    ends: tuple[list[Panel], list[Panel]] = ([], [])
     for label, run in zip(selection.run_labels(chosen), chosen, strict=True):
-        for number in run.epochs() if animate else asked[run.path]:
-            measured = _measure(label, run, number, splits, fixed, device)
+        span = spans.get(run.path, ())
+        for number in run.epochs() if animate else sorted({*asked[run.path], *span}):
+            measured = scatter_data.measure(label, run, number, splits, fixed, device)
             panels += measured
             statics += measured if number in asked[run.path] else []
-    names = [run.name for run in chosen] if len(chosen) > 1 else []
-    prefix, facts = stem_of(["scatter", *names]), _facts(chosen, splits, fixed, device)
-    look = _Look(prefix=prefix, fixed=fixed, formats=known_formats, venue=venue, width=width, fps=fps)
-    artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=_summary(panels))
+            for at, end in enumerate(span):
+                ends[at].extend(measured if number == end else [])
+    facts = scatter_data.command_facts(chosen, splits, fixed, device)
+    summary = scatter_data.summary_of(panels)
+    artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=summary)
+    draw = scatter_figures.Drawing(look, ["scatter", *drawing.several(chosen)], fixed)
     with paper(venue):
-        for still in _stills(statics, one_an_epoch=epoch == "all"):
-            _save_static(artifacts, still, look)
+        if still:
+            scatter_figures.save_stills(artifacts, statics, draw, one_an_epoch=epoch == "all", wish=wish)
+        if flow:
+            scatter_figures.save_flow(artifacts, *ends, draw)
         if animate:
-            _save_animation(artifacts, panels, look)
-    if as_json:
-        output.print_json(artifacts.answer())
-        return
-    output.name_implied(runs, chosen)
-    _print_summary(panels)
-    output.print_files(artifacts)
+            scatter_figures.save_animation(artifacts, panels, draw, fps=fps)
+
+    def tell() -> None:
+        scatter_data.print_summary(panels)
+        scatter_data.print_flow(artifacts.summary)
+
+    drawing.answer(artifacts, chosen, tell, given=runs, as_json=as_json)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fixed:
-    """The triplets that are followed: where they were chosen, and by split which they are."""
-
-    run: str
-    epoch: int
-    triplets: dict[str, Triplets]
-
-    @property
-    def stem(self) -> str:
-        """What tells their figures from others."""
-        return f"fixed-{self.run}-{self.epoch:04d}"
-
-
-def _choose_fixed(
-    kind: str,
-    runs: Sequence[Run],
-    splits: Sequence[str],
-    *,
-    reference: tuple[str | None, str | None],
-    device: str,
-) -> _Fixed | None:
-    """Choose the triplets that are followed in every epoch and run; None where each has its own nearest."""
-    from embedlens import selection
-
-    run_name, epoch = reference
-    if kind not in ("nearest", "fixed"):
-        raise unknown(kind, "kind of triplets", ("nearest", "fixed"))
-    if kind == "nearest":
-        if run_name or epoch:
-            message = "--reference-run and --reference-epoch are for fixed triplets; add --triplets fixed"
-            raise InputError(message)
-        return None
-    labels = selection.run_labels(runs)
-    if run_name is not None and run_name not in labels:
-        raise unknown(run_name, "reference run", labels)
-    run = runs[0 if run_name is None else labels.index(run_name)]
-    if epoch == "all":
-        raise unknown(epoch, "reference epoch", ("last", "a number"))
-    (number,) = selection.choose_epochs(run, epoch or "last")
-    for split in splits:
-        selection.check_same_items(runs, split)
-    panels = _measure(run.name, run, number, splits, None, device)
-    return _Fixed(run.name, number, {panel.split: panel.triplets for panel in panels})
-
-
-def _measure(
-    label: str, run: Run, epoch: int, splits: Sequence[str], fixed: _Fixed | None, device: str
-) -> list[Panel]:
-    """Return the triplets of one epoch, by split; what cannot be measured is told with its place."""
-    from embedlens.analysis.triplets import follow_triplets, nearest_triplets
-    from embedlens.figures.panels import Panel
-
-    panels = []
-    for split in splits:
-        snapshot = run.snapshot(split, epoch)
-        try:
-            if fixed is not None:
-                found = follow_triplets(snapshot.embeddings, fixed.triplets[split], device=device)
-            else:
-                found = nearest_triplets(snapshot.embeddings, snapshot.labels, device=device)
-        except InputError as error:
-            raise error.within(snapshot.place) from error
-        panels.append(Panel(label, split, epoch, found))
-    return panels
-
-
-def _facts(runs: Sequence[Run], splits: Sequence[str], fixed: _Fixed | None, device: str) -> dict[str, Any]:
-    """Return what the sidecar of every figure says."""
-    from embedlens.analysis.triplets import RIGHT_BOUNDARY, TOP_RIGHT
-    from embedlens.artifacts import run_facts
-    from embedlens.figures.triplets import DRAW_SEED, ENCLOSED
-    from embedlens.similarity import engine_facts
-
-    return {
-        "runs": run_facts(runs),
-        "splits": list(splits),
-        "triplets": "nearest" if fixed is None else "fixed",
-        "reference": None if fixed is None else {"run": fixed.run, "epoch": fixed.epoch},
-        "regions": {
-            "top_right": f"S_ap > {TOP_RIGHT} and S_an > {TOP_RIGHT}",
-            "right_boundary": f"S_ap > {RIGHT_BOUNDARY}",
-        },
-        "contours_enclose": list(ENCLOSED),
-        "draw_order_seed": DRAW_SEED,
-        "engine": engine_facts(device),
-    }
-
-
-def _panel_facts(panels: Sequence[Panel]) -> dict[str, Any]:
-    """Return what the sidecar of one figure says: its epochs, and how many items it shows of how many."""
-    return {
-        "epochs": sorted({panel.epoch for panel in panels}),
-        "panels": [
-            {
-                "run": panel.run,
-                "split": panel.split,
-                "epoch": panel.epoch,
-                "shown": panel.triplets.s_ap.size,
-                "of": panel.triplets.s_ap.size + panel.triplets.n_singletons,
-            }
-            for panel in panels
-        ],
-    }
-
-
-def _table(panels: Sequence[Panel]) -> Table:
-    """Return the dots of all panels, one block each."""
-    return [
-        {"run": panel.run, "split": panel.split, "epoch": panel.epoch, **panel.triplets.columns()}
-        for panel in panels
-    ]
-
-
-def _stills(panels: Sequence[Panel], *, one_an_epoch: bool) -> list[list[Panel]]:
-    """Return the panels of each figure: one figure for all of them, or one for each epoch."""
-    if not one_an_epoch:
-        return [list(panels)]
-    epochs = sorted({panel.epoch for panel in panels})
-    return [[panel for panel in panels if panel.epoch == epoch] for epoch in epochs]
-
-
-def _save_static(artifacts: Artifacts, panels: Sequence[Panel], look: _Look) -> None:
-    """Write the scatter of one epoch."""
-    from embedlens.artifacts import figure_writers
-    from embedlens.figures.panels import plot_grid
-
-    figure = plot_grid(panels, venue=look.venue, width=look.width_for(panels), note=look.note)
-    epochs = "+".join(f"{epoch:04d}" for epoch in sorted({panel.epoch for panel in panels}))
-    stem = look.stem_for(panels, f"epoch-{epochs}")
-    artifacts.save(stem, figure_writers(figure, look.formats), _table(panels), facts=_panel_facts(panels))
-
-
-def _save_animation(artifacts: Artifacts, panels: Sequence[Panel], look: _Look) -> None:
-    """Write all epochs as GIF and MP4, and the key epochs as a strip."""
-    from embedlens.artifacts import figure_writers
-    from embedlens.figures.animation import key_epochs, render, write_gif, write_mp4
-    from embedlens.figures.panels import frames_of, plot_grid, plot_strip
-    from embedlens.figures.triplets import scale_of
-    from embedlens_cli import output
-
-    scale = scale_of(panel.triplets for panel in panels)
-    frames = frames_of(panels)
-    pictures = [
-        render(plot_grid(frame, venue=look.venue, width=look.width_for(panels), scale=scale, note=look.note))
-        for frame in output.track(list(frames.values()), "drawing")
-    ]
-    writers = {
-        "gif": lambda path: write_gif(path, pictures, look.fps),
-        "mp4": lambda path: write_mp4(path, pictures, look.fps),
-    }
-    facts = {**_panel_facts(panels), "frames": len(frames), "fps": look.fps}
-    artifacts.save(look.stem_for(panels, "animation"), writers, _table(panels), facts=facts)
-    keys = key_epochs({panel.epoch for panel in panels})
-    columns = {frame: panels_ for frame, panels_ in frames.items() if frame in keys}
-    strip = plot_strip(columns, venue=look.venue, width=look.width or "full", note=look.note)
-    shown = list(dict.fromkeys(panel for column in columns.values() for panel in column))
-    stem = look.stem_for(panels, "strip")
-    artifacts.save(stem, figure_writers(strip, look.formats), _table(shown), facts=_panel_facts(shown))
-
-
-def _summary(panels: Sequence[Panel]) -> dict[str, Any]:
-    """Return the numbers of each panel: run -> split -> epoch -> name -> number."""
-    from embedlens.analysis.triplets import summarise
-
-    summary: dict[str, Any] = {}
-    for panel in panels:
-        epochs = summary.setdefault(panel.run, {}).setdefault(panel.split, {})
-        epochs[str(panel.epoch)] = summarise(panel.triplets).columns()
-    return summary
-
-
-def _print_summary(panels: Sequence[Panel]) -> None:
-    from embedlens.analysis.triplets import summarise
-    from embedlens_cli import output
-
-    rows = []
-    for panel in sorted(panels, key=lambda panel: (panel.run, panel.split)):
-        numbers = summarise(panel.triplets)
-        shares = (
-            numbers.below_diagonal,
-            numbers.above_diagonal,
-            numbers.top_right,
-            numbers.right_boundary,
-            numbers.mean_ideal_distance,
-        )
-        counts = (str(panel.epoch), f"{numbers.n:,}", f"{numbers.n_singletons:,}")
-        rows.append((f"{panel.run}, {panel.split}", *counts, *(f"{share:.4f}" for share in shares)))
-    below = "R@1" if panels[0].triplets.choice == "nearest" else "below diagonal"
-    regions = ("above diagonal", "top right", "right boundary", "mean distance to (1, 0)")
-    output.print_table(("run, split", "epoch", "n", "singletons", below, *regions), rows)
+def _check_flow(
+    flow: bool, *, ends: tuple[str | None, str | None], epoch: str, field: str | None, animate: bool
+) -> None:
+    """Refuse options that do not go together."""
+    message = ""
+    if not flow and any(ends):
+        message = "--flow-from and --flow-to are for the flow; add --flow"
+    elif flow and field is None and epoch != "last":
+        message = "--flow is drawn between two epochs; say which by --flow-from and --flow-to, not by --epoch"
+    elif animate and (flow or field is not None):
+        message = "--animate shows the dots alone; leave it out, or --flow and --field"
+    if message:
+        raise InputError(message)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import imageio_ffmpeg
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from PIL import Image
+
+from embedlens.figures.moving.gif import GifStream, palette_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,18 +19,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DPI = 160
-_COLOURS = 128
 _HOLD = 3.0  # the last frame of a GIF stays so many times longer
 
 
 def render(figure: Figure) -> NDArray[np.uint8]:
     """Return the figure, resized to an even number of pixels each way, as uint8 [h, w, 3]."""
+    canvas = canvas_of(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]
+
+
+def canvas_of(figure: Figure) -> FigureCanvasAgg:
+    """Return a canvas for the figure, which is resized to an even number of pixels each way."""
     pixels = [2 * round(inches * DPI / 2) for inches in figure.get_size_inches()]
     figure.set_dpi(DPI)
     figure.set_size_inches(*((size + 1e-6) / DPI for size in pixels))
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])  # type: ignore[no-untyped-call]
+    return FigureCanvasAgg(figure)
 
 
 def key_epochs(epochs: Iterable[int], count: int = 5) -> list[int]:
@@ -41,23 +47,24 @@ def key_epochs(epochs: Iterable[int], count: int = 5) -> list[int]:
 def write_gif(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> None:
     """Write frames, each uint8 [h, w, 3], as GIF that repeats for ever; the last frame stays longer.
 
-    All frames share the colours of the last, so that nothing flickers. Equal neighbours would be merged:
-    a frame must bear its epoch.
+    All frames share the colours that suit the first, the middle and the last, so that nothing flickers.
+    Frames are taken one by one, and may be drawn when they are taken; meanwhile the one before is encoded.
     """
-    last = Image.fromarray(frames[-1]).quantize(_COLOURS, method=Image.Quantize.MEDIANCUT)
-    images = [Image.fromarray(frame).quantize(palette=last, dither=Image.Dither.NONE) for frame in frames]
-    for image, frame in zip(images, frames, strict=True):
-        image.putpalette(_with_background(image, frame))
-    durations = [round(1000 / fps)] * len(images)
-    durations[-1] = round(_HOLD * durations[-1])
-    images[0].save(path, format="GIF", save_all=True, append_images=images[1:], duration=durations, loop=0)
-
-
-def _with_background(image: Image.Image, frame: NDArray[np.uint8]) -> list[int]:
-    """Return the palette with the background, as the corner has it, in its own colour; averaging greys it."""
-    palette = image.getpalette() or []
-    entry = 3 * int(np.asarray(image)[0, 0])
-    return [*palette[:entry], *frame[0, 0].tolist(), *palette[entry + 3 :]]
+    count = len(frames)
+    sample = {place: frames[place] for place in (0, count // 2, count - 1)}
+    height, width, _ = sample[0].shape
+    with path.open("wb") as file, ThreadPoolExecutor(1) as encoder:
+        stream = GifStream(file, (width, height), palette_of(list(sample.values())))
+        written: Future[None] | None = None
+        for number in range(count):
+            frame = sample[number] if number in sample else frames[number]
+            if written is not None:
+                written.result()
+            seconds = (_HOLD if number == count - 1 else 1.0) / fps
+            written = encoder.submit(stream.add, frame, seconds)
+        if written is not None:
+            written.result()
+        stream.close()
 
 
 def write_mp4(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MultipleLocator
 
 from embedlens.figures.style import max_height_of, width_of
-from embedlens.figures.triplets import Scale, draw_colorbar, plot, scale_of
+from embedlens.figures.triplets import Scale, draw_colorbar, plot, scale_of, update
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from embedlens.analysis.triplets import Triplets
 
 _MAX_COLUMNS = 4
+_HEADER, _LINE = 0.2, 0.15  # inches: a heading, and each further line of it
+_LETTER = 0.57  # width of a letter, of the size of type
 _MARGIN, _GAP, _COLORBAR = 0.57, 0.2, 0.5  # inches: labels, between panels, a scale of colours
 
 
@@ -57,6 +61,10 @@ def plot_grid(
     width: str = "full",
     scale: Scale | None = None,
     note: str = "",
+    heading: Sequence[str] = (),
+    color: str | None = None,
+    faint: bool = False,
+    bar: float = 0.0,
 ) -> Figure:
     """Draw several scatters with the same axes: splits side by side, or runs side by side, a row a split.
 
@@ -70,24 +78,101 @@ def plot_grid(
         Limits and colours of all panels; by default what they need together.
     note
         What else the heading says.
+    heading
+        Parts of another heading, in place of the usual one and the note.
+    color
+        Of all dots; by default one for each run.
+    faint
+        Whether the dots stand behind something else that the caller draws.
+    bar
+        Inches to leave for a scale of colours that the caller draws.
     """
-    runs = list(dict.fromkeys(panel.run for panel in panels))
-    splits = list(dict.fromkeys(panel.split for panel in panels))
-    ordered = sorted(panels, key=lambda panel: (splits.index(panel.split), runs.index(panel.run)))
+    runs, splits, ordered = _in_order(panels)
     by_run = len(runs) > 1
     columns = min(len(runs) if by_run else len(panels), _MAX_COLUMNS)
     rows = -(-len(runs) // columns) * len(splits) if by_run else -(-len(panels) // columns)
     shared = scale or scale_of(panel.triplets for panel in panels)
-    figure, axes = _grid(rows, columns, width_of(venue, width), scale=shared, header=0.2)
+    room = bar + (_COLORBAR if shared.max_count else 0.0)
+    inches = width_of(venue, width)
+    told = _in_lines(heading or heading_of(panels, note), inches)
+    figure, axes = _grid(rows, columns, inches, bar=room, header=_HEADER + _LINE * told.count("\n"))
     _limit_height(figure, venue)
     places = _places(ordered, splits, columns, by_run=by_run)
     for place, panel in zip(places, ordered, strict=True):
-        plot(panel.triplets, axes[place], scale=shared, color=_color(runs, panel), colorbar=False)
-        axes[place].set_title(_title(panel, panels))
+        own = color or _color(runs, panel)
+        plot(panel.triplets, axes[place], scale=shared, color=own, colorbar=False, faint=faint)
     _tidy(axes, places)
     draw_colorbar(figure, figure.axes)
-    figure.suptitle(", ".join(part for part in (_shared(panels), note) if part))
+    _title_all(figure, panels)
+    figure.suptitle(told, gid="heading")
     return figure
+
+
+def update_grid(figure: Figure, panels: Sequence[Panel], *, scale: Scale, note: str = "") -> None:
+    """Show other epochs in a figure that `plot_grid` drew; its layout stays.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    panels
+        What to show: the same runs and splits, in the same order.
+    scale
+        Limits and colours of all panels, those with which the figure was drawn.
+    note
+        What else the heading says.
+    """
+    for axes, panel in axes_of(figure, panels):
+        update(axes, panel.triplets, scale=scale)
+    _title_all(figure, panels)
+    for text in figure.texts:
+        if text.get_gid() == "heading":  # `suptitle` would move it to where no layout has put it
+            text.set_text(_in_lines(heading_of(panels, note), figure.get_figwidth()))
+
+
+def axes_of(figure: Figure, panels: Sequence[Panel]) -> list[tuple[Axes, Panel]]:
+    """Return the axes of each panel of a figure that `plot_grid` drew."""
+    return list(zip(figure.axes, _in_order(panels)[2], strict=False))
+
+
+def _in_order(panels: Sequence[Panel]) -> tuple[list[str], list[str], list[Panel]]:
+    """Return the runs, the splits, and the panels in the order of a grid's axes."""
+    runs = list(dict.fromkeys(panel.run for panel in panels))
+    splits = list(dict.fromkeys(panel.split for panel in panels))
+    return runs, splits, sorted(panels, key=lambda panel: (splits.index(panel.split), runs.index(panel.run)))
+
+
+def _title_all(figure: Figure, panels: Sequence[Panel]) -> None:
+    for axes, panel in axes_of(figure, panels):
+        title = _title(panel, panels)
+        if axes.get_title(mpl.rcParams["axes.titlelocation"]) != title:
+            axes.set_title(title)
+
+
+def titles_of(panels: Sequence[Panel]) -> list[str]:
+    """Return the title of each panel: what tells it from the others."""
+    return [_title(panel, panels) for panel in panels]
+
+
+def heading_of(panels: Sequence[Panel], note: str) -> list[str]:
+    """Return the parts of the heading: what all panels share of run and epoch, and the note."""
+    runs, epochs = {panel.run for panel in panels}, {panel.epoch for panel in panels}
+    shared = [*(runs if len(runs) == 1 else ()), *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)]
+    return [*shared, *([note] if note else [])]
+
+
+def _in_lines(parts: Sequence[str], inches: float) -> str:
+    """Join the parts of a heading by commas, in as many lines as the width asks for."""
+    size = FontProperties(size=mpl.rcParams["figure.titlesize"]).get_size_in_points()
+    room = inches * 72 / (_LETTER * size)
+    lines = [""]
+    for part in parts:
+        longer = f"{lines[-1]}, {part}" if lines[-1] else part
+        if lines[-1] and len(longer) > room:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
 
 
 def plot_strip(
@@ -108,8 +193,9 @@ def plot_strip(
     series = list(dict.fromkeys((panel.run, panel.split) for panel in panels))
     runs = list(dict.fromkeys(panel.run for panel in panels))
     scale = scale_of(panel.triplets for panel in panels)
-    header = 0.2 if note else 0.0
-    figure, axes = _grid(len(series), len(frames), width_of(venue, width), scale=scale, header=header)
+    header = _HEADER if note else 0.0
+    room = _COLORBAR if scale.max_count else 0.0
+    figure, axes = _grid(len(series), len(frames), width_of(venue, width), bar=room, header=header)
     _limit_height(figure, venue)
     for column, (epoch, shown) in enumerate(frames.items()):
         for panel in shown:
@@ -117,7 +203,9 @@ def plot_strip(
             plot(panel.triplets, axes[row, column], scale=scale, color=_color(runs, panel), colorbar=False)
             if row == 0 or panel.epoch != epoch:
                 axes[row, column].set_title(f"epoch {panel.epoch}")
-            _shorten(axes[row, column], with_n=column == 0)
+            shorten_numbers(axes[row, column], with_n=column == 0)
+            for axis in (axes[row, column].xaxis, axes[row, column].yaxis):
+                axis.set_major_locator(MultipleLocator(0.5))
     _tidy(axes, list(np.ndindex(axes.shape)))
     draw_colorbar(figure, figure.axes)
     for row, (run, split) in enumerate(series):
@@ -127,23 +215,14 @@ def plot_strip(
     return figure
 
 
-def _shorten(axes: Axes, *, with_n: bool) -> None:
-    """Leave of a panel's numbers and ticks what a small panel has room for."""
+def shorten_numbers(axes: Axes, *, with_n: bool) -> None:
+    """Leave of a panel's numbers what a small panel, or one with much else in it, has room for."""
     first, *_, last = axes.texts[0].get_text().replace("below diagonal", "below").splitlines()
     axes.texts[0].set_text(f"{first}\n{last}" if with_n else first)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MultipleLocator(0.5))
 
 
 def _color(runs: Sequence[str], panel: Panel) -> str:
     return f"C{runs.index(panel.run)}"
-
-
-def _shared(panels: Sequence[Panel]) -> str:
-    """Return what all panels share of run and epoch."""
-    runs, epochs = {panel.run for panel in panels}, {panel.epoch for panel in panels}
-    parts = [*(runs if len(runs) == 1 else ()), *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)]
-    return ", ".join(parts)
 
 
 def _title(panel: Panel, panels: Sequence[Panel]) -> str:
@@ -170,9 +249,8 @@ def _places(
     return places
 
 
-def _grid(rows: int, columns: int, inches: float, *, scale: Scale, header: float) -> tuple[Figure, Any]:
-    """Make a figure of exactly that width with square panels."""
-    bar = _COLORBAR if scale.max_count else 0.0
+def _grid(rows: int, columns: int, inches: float, *, bar: float, header: float) -> tuple[Figure, Any]:
+    """Make a figure of exactly that width with square panels, and room for a scale of colours."""
     side = (inches - _MARGIN - bar - _GAP * (columns - 1)) / columns
     height = rows * side + (rows - 1) * _GAP + _MARGIN + header
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.05, hspace=0.02)

@@ -1,3 +1,299 @@
-"""t-SNE maps of the embeddings, of one epoch or of a series."""
+"""Maps of the embeddings: a dot, or a thumbnail, for each item, coloured by class."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import hsv_to_rgb, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from embedlens.errors import unknown
+from embedlens.figures.style import max_height_of, width_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from embedlens.analysis.projection import Projection
+
+RASTERISE_ABOVE = 5_000
+DRAW_SEED = 0
+HIGHLIGHTED = 8
+"""How many classes are coloured where there are more than ten, unless they are named."""
+GREY = "0.78"
+_OKABE_ITO = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000",
+)  # fmt: skip
+_GOLDEN = 0.618034
+_THUMBNAIL = 0.2  # inches
+_BORDER = 0.08  # of a thumbnail's side
+_MARGIN = 0.04  # of the map's extent
+_MAX_COLUMNS = 3
+_LETTER, _HANDLE, _ROW = 0.065, 0.3, 0.16  # inches
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Map:
+    """One map among several, and what is known of its items.
+
+    Attributes
+    ----------
+    title
+        What tells it from the others.
+    projection
+        The map of n items.
+    labels
+        int64 [N]: labels of all items of the split.
+    thumbnails
+        uint8 [N, h, w] or [N, h, w, 3]: pictures to draw instead of dots; None for dots.
+    """
+
+    title: str
+    projection: Projection
+    labels: NDArray[np.int64]
+    thumbnails: NDArray[np.uint8] | None = None
+
+
+def class_colors(labels: NDArray[np.int64], highlight: Sequence[int] = ()) -> dict[int, str]:
+    """Return the colour of each class that has one; the others are grey.
+
+    Up to eight classes: Okabe-Ito; up to ten: petroff10; of more, those to highlight, or else the eight
+    largest (of equal ones those with the lowest labels).
+
+    Parameters
+    ----------
+    labels
+        Labels of the items that are drawn, int64 [n].
+    highlight
+        Labels of classes to colour; all others are grey then.
+    """
+    known, counts = np.unique(labels, return_counts=True)
+    for label in highlight:
+        if label not in known:
+            raise unknown(label, "class to highlight", [f"{known[0]} to {known[-1]}, of the items drawn"])
+    chosen = list(dict.fromkeys(highlight)) or known.tolist()
+    if not highlight and len(chosen) > len(mpl.color_sequences["petroff10"]):
+        chosen = sorted(known[np.argsort(-counts, kind="stable")[:HIGHLIGHTED]].tolist())
+    colors = _OKABE_ITO if len(chosen) <= len(_OKABE_ITO) else tuple(mpl.color_sequences["petroff10"])
+    return {
+        int(label): mpl.colors.to_hex(colors[number % len(colors)]) for number, label in enumerate(chosen)
+    }
+
+
+def limits_of(projections: Iterable[Projection]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return limits of x and of y, equally wide, that hold all of the given maps."""
+    points = np.concatenate([projection.coordinates for projection in projections])
+    centre = (points.min(axis=0) + points.max(axis=0)) / 2
+    half = max(float(np.ptp(points, axis=0).max()) / 2 * (1 + 2 * _MARGIN), 1e-9)
+    (x, y) = centre.tolist()
+    return (x - half, x + half), (y - half, y + half)
+
+
+def plot(
+    result: Projection,
+    ax: Axes | None = None,
+    *,
+    labels: NDArray[np.int64] | None = None,
+    colors: Mapping[int, str] | None = None,
+    thumbnails: NDArray[np.uint8] | None = None,
+    limits: tuple[tuple[float, float], tuple[float, float]] | None = None,
+    note: str = "",
+) -> Axes:
+    """Draw a map; its axes have no unit, and no ticks.
+
+    Parameters
+    ----------
+    result
+        The map of n items.
+    ax
+        Axes to draw on; new ones by default.
+    labels
+        Labels of all items of the split, int64 [N]; without them dots have one colour.
+    colors
+        Label -> colour; the other classes are grey. By default `class_colors`.
+    thumbnails
+        Pictures of all items, uint8 [N, h, w] or [N, h, w, 3], drawn instead of dots with borders in a colour
+        for each class, as many as there is room for without overlap.
+    limits
+        Of x and of y, the same for maps that are compared; by default those of the map.
+    note
+        What the corner says beside the number of items.
+
+    Returns
+    -------
+    Axes
+        The axes, with equal scales.
+    """
+    axes = Figure(figsize=(3.25, 3.25), layout="constrained").add_subplot() if ax is None else ax
+    x, y = limits or limits_of([result])
+    axes.set(xlim=x, ylim=y, aspect="equal", xticks=[], yticks=[])
+    shown = None if labels is None else labels[result.item]
+    count = f"n = {result.item.size:,}"
+    if labels is not None and result.item.size < labels.size:
+        count += f" of {labels.size:,}"
+    if thumbnails is None:
+        known = {} if shown is None else (class_colors(shown) if colors is None else colors)
+        _dots(axes, result, shown, known)
+    else:
+        drawn = _pictures(axes, result, thumbnails, shown)
+        count += f", {drawn:,} pictured"
+    axes.text(
+        0.02, 0.02, ", ".join(part for part in (count, note) if part), transform=axes.transAxes, ha="left",
+        va="bottom", fontsize=mpl.rcParams["xtick.labelsize"], zorder=9, gid="n",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.8},
+    )  # fmt: skip
+    return axes
+
+
+def compare(
+    maps: Sequence[Map],
+    *,
+    venue: str = "cvpr",
+    width: str = "column",
+    title: str = "",
+    highlight: Sequence[int] = (),
+    names: Mapping[int, str] | None = None,
+    limits: tuple[tuple[float, float], tuple[float, float]] | None = None,
+    columns: int = _MAX_COLUMNS,
+) -> Figure:
+    """Draw maps side by side, their classes in the same colours.
+
+    Parameters
+    ----------
+    maps
+        What to draw.
+    venue, width
+        Where the figure is to be printed, see `embedlens.figures.style`.
+    title
+        What all maps share.
+    highlight
+        Labels of classes to colour; by default see `class_colors`.
+    names
+        Label -> name, for the legend.
+    limits
+        Of x and of y, the same in every frame of a series; by default each map has its own.
+    columns
+        Most maps in a row.
+    """
+    shown = np.concatenate([one.labels[one.projection.item] for one in maps])
+    colors = class_colors(shown, highlight)
+    across = min(len(maps), columns)
+    down = -(-len(maps) // across)
+    inches = width_of(venue, width)
+    handles = [] if maps[0].thumbnails is not None else _handles(colors, shown, names or {})
+    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    per_row = max(1, min(len(handles), int(inches / (_HANDLE + _LETTER * (longest + 2)))))
+    legend = _ROW * -(-len(handles) // per_row) + 0.06 if handles else 0.0
+    heading = 0.2 if title else 0.0
+    height = down * (inches / across + 0.16) + legend + heading
+    figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
+    grid = figure.subplots(down, across, squeeze=False)
+    for place, axes in enumerate(grid.flat):
+        if place >= len(maps):
+            axes.remove()
+            continue
+        one = maps[place]
+        plot(one.projection, axes, labels=one.labels, colors=colors, thumbnails=one.thumbnails, limits=limits)
+        axes.set_title(one.title)
+    if title:
+        figure.suptitle(title)
+    if handles:
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=per_row, handletextpad=0.1, columnspacing=0.8
+        )
+    return figure
+
+
+def _handles(colors: Mapping[int, str], shown: NDArray[np.int64], names: Mapping[int, str]) -> list[Line2D]:
+    """Return the entries of the legend: the coloured classes, and how many are grey."""
+    dot: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 4}
+    handles = [
+        Line2D([], [], color=color, label=names.get(label, str(label)), **dot)
+        for label, color in colors.items()
+    ]
+    others = np.unique(shown).size - len(colors)
+    if others:
+        more = f"{others:,} other class" + ("es" if others > 1 else "")
+        handles.append(Line2D([], [], color=GREY, label=more, **dot))
+    return handles
+
+
+def _dots(
+    axes: Axes, result: Projection, labels: NDArray[np.int64] | None, colors: Mapping[int, str]
+) -> None:
+    """Draw every item as a dot, in random order; coloured classes lie above the grey ones."""
+    n, (x, y) = result.item.size, result.coordinates.T
+    order = np.random.default_rng(DRAW_SEED).permutation(n)
+    size = float(np.clip(9000 / n, 1.5, 14.0))
+    look: dict[str, Any] = {"linewidths": 0, "rasterized": n > RASTERISE_ABOVE}
+    if labels is None:
+        axes.scatter(x[order], y[order], s=size, c="C0", alpha=0.7, gid="dots", zorder=3, **look)
+        return
+    coloured = np.isin(labels, list(colors))[order]
+    rest, chosen = order[~coloured], order[coloured]
+    if rest.size:
+        axes.scatter(x[rest], y[rest], s=size, c=GREY, gid="others", zorder=2, **look)
+    bigger = size if not rest.size else max(1.8 * size, 6.0)
+    tints = [colors[int(label)] for label in labels[chosen]]
+    axes.scatter(x[chosen], y[chosen], s=bigger, c=tints, gid="dots", zorder=3, **look)
+
+
+def _pictures(
+    axes: Axes, result: Projection, thumbnails: NDArray[np.uint8], labels: NDArray[np.int64] | None
+) -> int:
+    """Draw pictures where they do not overlap; return how many."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    low, high = axes.get_xlim()
+    inches = axes.get_window_extent().width / figure.dpi
+    half = _THUMBNAIL / inches * (high - low) / 2
+    x, y = axes.get_xlim(), axes.get_ylim()
+    kept = _apart(result.coordinates, 2.1 * half)
+    known = np.zeros(0, np.int64) if labels is None else np.unique(labels)
+    for place in kept.tolist():
+        tint = (0.3, 0.3, 0.3) if labels is None else _tint(int(labels[place]), known)
+        picture = _bordered(thumbnails[result.item[place]], tint)
+        across, up = result.coordinates[place]
+        axes.imshow(
+            picture, extent=(across - half, across + half, up - half, up + half), aspect="auto",
+            interpolation="nearest", zorder=4, gid="picture",
+        )  # fmt: skip
+    axes.set(xlim=x, ylim=y, aspect="equal")
+    return int(kept.size)
+
+
+def _apart(points: NDArray[np.float64], distance: float) -> NDArray[np.int64]:
+    """Return items, in random order, none nearer than `distance` to another in both x and y."""
+    kept: list[int] = []
+    for place in np.random.default_rng(DRAW_SEED).permutation(len(points)).tolist():
+        gaps = np.abs(points[kept] - points[place]).max(axis=1) if kept else np.zeros(0)
+        if (gaps >= distance).all():
+            kept.append(place)
+    return np.array(kept, np.int64)
+
+
+def _tint(label: int, known: NDArray[np.int64]) -> tuple[float, float, float]:
+    """Return a colour for a class: of few those of dots, of many hues far apart for neighbouring labels."""
+    place = int(np.searchsorted(known, label))
+    if known.size <= len(_OKABE_ITO):
+        return to_rgb(_OKABE_ITO[place])
+    red, green, blue = hsv_to_rgb((place * _GOLDEN % 1.0, 0.85, 0.85)).tolist()
+    return red, green, blue
+
+
+def _bordered(picture: NDArray[np.uint8], tint: tuple[float, float, float]) -> NDArray[np.uint8]:
+    """Return a picture [h, w, 3] with a border in the colour of its class."""
+    coloured = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
+    edge = max(1, round(_BORDER * max(coloured.shape[:2])))
+    height, width, _ = coloured.shape
+    framed = np.empty((height + 2 * edge, width + 2 * edge, 3), np.uint8)
+    framed[:] = np.round(255 * np.asarray(tint)).astype(np.uint8)
+    framed[edge:-edge, edge:-edge] = coloured
+    return framed

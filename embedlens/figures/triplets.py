@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import matplotlib as mpl
 import numpy as np
+from contourpy import LineType, contour_generator
+from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.path import Path as MplPath
 from matplotlib.ticker import MultipleLocator
 from scipy.ndimage import gaussian_filter
 
+from embedlens.analysis.density import counts_by_place, enclosing_levels
 from embedlens.analysis.triplets import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.text import Text
     from numpy.typing import NDArray
 
     from embedlens.analysis.triplets import Triplets
@@ -25,9 +32,13 @@ if TYPE_CHECKING:
 RASTERISE_ABOVE = 5_000
 HISTOGRAM_ABOVE = 100_000
 DRAW_SEED = 0
+DOTS_ZORDER = 2
+"""What is drawn beneath the dots has a lower one, what is drawn over them a higher one."""
+
 _LOWEST, _HIGHEST, _STEP = -0.2, 1.0, 0.2
 _BINS = 150
 _STAR = "#E69F00"
+_FAINT = 0.35  # of the usual opacity
 _SMOOTHING = 2.0  # bins
 ENCLOSED = (0.9, 0.6, 0.3)  # shares of the dots inside the contours
 
@@ -48,17 +59,30 @@ class Scale:
     max_count: float | None
 
 
-def scale_of(triplets: Iterable[Triplets]) -> Scale:
-    """Return the scale that fits all of the given triplets."""
+def scale_of(triplets: Iterable[Triplets], *, limits: tuple[float, float] | None = None) -> Scale:
+    """Return the scale that fits all of the given triplets, within limits where they are given."""
     parts = list(triplets)
-    limits = limits_of(parts)
-    peaks = [_counts(part, limits).max() for part in parts if part.s_ap.size > HISTOGRAM_ABOVE]
-    return Scale(limits, float(max(2.0, *peaks)) if peaks else None)
+    within = limits or limits_of(parts)
+    peaks = [
+        counts_by_place(part, within, bins=_BINS).max() for part in parts if part.s_ap.size > HISTOGRAM_ABOVE
+    ]
+    return Scale(within, float(max(2.0, *peaks)) if peaks else None)
 
 
-def limits_of(triplets: Iterable[Triplets]) -> tuple[float, float]:
+class _Places(Protocol):
+    """Whatever has places on the diagram: triplets, a flow, a field."""
+
+    @property
+    def s_ap(self) -> NDArray[np.float64]: ...
+
+    @property
+    def s_an(self) -> NDArray[np.float64]: ...
+
+
+def limits_of(triplets: Iterable[_Places]) -> tuple[float, float]:
     """Return limits for all of the given triplets: [-0.2, 1], the lower one moved down in steps of 0.2."""
-    smallest = min((min(part.s_ap.min(), part.s_an.min()) for part in triplets), default=_LOWEST)
+    found = [part for part in triplets if part.s_ap.size]
+    smallest = min((min(part.s_ap.min(), part.s_an.min()) for part in found), default=_LOWEST)
     steps = max(0, int(np.ceil((_LOWEST - smallest) / _STEP - 1e-9)))
     return round(max(-1.0, _LOWEST - steps * _STEP), 1), _HIGHEST
 
@@ -70,6 +94,7 @@ def plot(
     scale: Scale | None = None,
     color: str = "C0",
     colorbar: bool = True,
+    faint: bool = False,
 ) -> Axes:
     """Draw the triplet scatter.
 
@@ -89,6 +114,8 @@ def plot(
         Colour of the dots.
     colorbar
         Whether a histogram gets its scale of colours; a figure of several panels draws one for all.
+    faint
+        Whether the dots stand behind something else: paler, and without contours.
 
     Returns
     -------
@@ -97,25 +124,62 @@ def plot(
     """
     axes = Figure(figsize=(3.25, 3.25), layout="constrained").add_subplot() if ax is None else ax
     shared = scale or scale_of([result])
-    low, high = shared.limits
-    _guides(axes, low, high)
+    frame(axes, shared.limits)
     _name_axes(axes, result)
     if result.s_ap.size > HISTOGRAM_ABOVE:
-        _histogram(axes, result, shared)
+        _histogram(axes, result, shared, alpha=0.4 if faint else None)
         if colorbar:
             draw_colorbar(axes.get_figure(root=True), [axes])
     else:
-        _dots(axes, result, shared.limits, color)
-    axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MultipleLocator(_STEP * (1 if high - low < 1.5 else 2)))
-    _numbers(axes, result)
+        draw_dots(axes, result, color=color, faint=faint)
+        if result.s_ap.size > RASTERISE_ABOVE and not faint:
+            _draw_contours(axes, result, shared.limits)
+    _numbers(axes, result, faint=faint)
     return axes
 
 
-def _guides(axes: Axes, low: float, high: float) -> None:
-    """Draw the diagonal and the ideal point."""
+def update(axes: Axes, result: Triplets, *, scale: Scale) -> None:
+    """Show other triplets of the same items in axes that `plot` drew, just as `plot` would draw them.
+
+    Parameters
+    ----------
+    axes
+        Axes with a triplet scatter.
+    result
+        The triplets to show.
+    scale
+        Limits and colours, those with which the axes were drawn.
+    """
+    parts = {child.get_gid(): child for child in axes.get_children()}
+    if "dots" in parts:
+        cast("PathCollection", parts["dots"]).set_offsets(_in_draw_order(result))
+    if "contours" in parts:
+        cast("PathCollection", parts["contours"]).set_paths(_contours(result, scale.limits))
+    if "histogram" in parts:
+        cast("QuadMesh", parts["histogram"]).set_array(_shown_counts(result, scale.limits))
+    cast("Text", parts["numbers"]).set_text(_numbers_text(result))
+
+
+def frame(axes: Axes, limits: tuple[float, float]) -> None:
+    """Set the limits of a triplet diagram, and draw its diagonal and its ideal point."""
+    low, high = limits
+    draw_guides(axes, low, high)
+    axes.set(xlim=limits, ylim=limits, aspect="equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        step = 0.5 if high - low < 0.5 else 1 if high - low < 1.5 else 2
+        axis.set_major_locator(MultipleLocator(_STEP * step))
+
+
+def is_framed(axes: Axes) -> bool:
+    """Return whether the axes are those of a triplet diagram already."""
+    return any(child.get_gid() == "diagonal" for child in axes.get_children())
+
+
+def draw_guides(axes: Axes, low: float, high: float) -> None:
+    """Draw the diagonal from `low` to `high`, and the ideal point where it is in sight."""
     axes.plot([low, high], [low, high], color="0.35", linewidth=0.6, zorder=3, gid="diagonal")
+    if low > 0:
+        return
     axes.plot(
         [1.0],
         [0.0],
@@ -137,42 +201,77 @@ def _name_axes(axes: Axes, result: Triplets) -> None:
     axes.set_ylabel(rf"$S_{{an}}$, {kind} negative")
 
 
-def _dots(axes: Axes, result: Triplets, limits: tuple[float, float], color: str) -> None:
-    """Draw every dot, in random order, and contours of their density where there are many."""
+@lru_cache(maxsize=16)
+def _draw_order(n: int) -> NDArray[np.int64]:
+    return np.random.default_rng(DRAW_SEED).permutation(n)
+
+
+def _in_draw_order(result: Triplets) -> NDArray[np.float64]:
+    """Return the dots [n, 2] in random order, so that no class lies on top of the others."""
+    order = _draw_order(result.s_ap.size)
+    return np.column_stack([result.s_ap[order], result.s_an[order]])
+
+
+def draw_dots(axes: Axes, result: Triplets, *, color: str, faint: bool = False) -> PathCollection:
+    """Draw every dot."""
     n = result.s_ap.size
-    order = np.random.default_rng(DRAW_SEED).permutation(n)
     many = n > RASTERISE_ABOVE
-    axes.scatter(
-        result.s_ap[order],
-        result.s_an[order],
+    dots = _in_draw_order(result)
+    return axes.scatter(
+        dots[:, 0],
+        dots[:, 1],
         s=1.2 if many else float(np.clip(4000 / n, 2.0, 12.0)),
         c=color,
-        alpha=0.35 if many else 0.6,
+        alpha=(0.35 if many else 0.6) * (_FAINT if faint else 1.0),
         linewidths=0,
         rasterized=many,
-        zorder=2,
+        zorder=DOTS_ZORDER,
         gid="dots",
     )
-    if many:
-        counts = _counts(result, limits)
-        density = gaussian_filter(counts, _SMOOTHING)
-        levels = _levels(density)
-        if len(levels) == len(ENCLOSED):
-            middle = (np.arange(_BINS) + 0.5) / _BINS * (limits[1] - limits[0]) + limits[0]
-            axes.contour(middle, middle, density.T, levels=levels, colors="black", linewidths=0.5, zorder=4)
 
 
-def _histogram(axes: Axes, result: Triplets, scale: Scale) -> None:
+def _draw_contours(axes: Axes, result: Triplets, limits: tuple[float, float]) -> None:
+    axes.add_collection(
+        PathCollection(
+            _contours(result, limits),
+            facecolors="none",
+            edgecolors="black",
+            linewidths=0.5,
+            zorder=4,
+            gid="contours",
+        ),
+        autolim=False,
+    )
+
+
+def _contours(result: Triplets, limits: tuple[float, float]) -> list[MplPath]:
+    """Return contours around the given shares of the dots; none where their density does not tell them apart.
+
+    `Axes.contour` draws the same lines; making its set of contours anew for each frame of an animation takes
+    four times as long.
+    """
+    density = gaussian_filter(counts_by_place(result, limits, bins=_BINS), _SMOOTHING)
+    levels = enclosing_levels(density, ENCLOSED)
+    if len(levels) < len(ENCLOSED):
+        return []
+    middle = (np.arange(_BINS) + 0.5) / _BINS * (limits[1] - limits[0]) + limits[0]
+    lines = contour_generator(middle, middle, density.T, line_type=LineType.ChunkCombinedCode)
+    found: Any = [lines.lines(level) for level in levels]  # points and codes, one chunk each
+    return [MplPath(points[0], codes[0]) for points, codes in found if points[0] is not None]
+
+
+def _histogram(axes: Axes, result: Triplets, scale: Scale, *, alpha: float | None) -> None:
     """Draw the number of dots in each bin, with logarithmic colours."""
     edges = np.linspace(*scale.limits, _BINS + 1)
     axes.pcolormesh(
         edges,
         edges,
-        np.ma.masked_equal(_counts(result, scale.limits).T, 0),
+        _shown_counts(result, scale.limits),
         norm=LogNorm(1, scale.max_count),
         cmap=mpl.rcParams["image.cmap"],
         rasterized=True,
-        zorder=2,
+        alpha=alpha,
+        zorder=DOTS_ZORDER,
         gid="histogram",
     )
 
@@ -184,21 +283,13 @@ def draw_colorbar(figure: Any, axes: Sequence[Axes]) -> None:
         figure.colorbar(meshes[0], ax=list(axes), label="dots a bin", fraction=0.03, pad=0.01)
 
 
-def _counts(result: Triplets, limits: tuple[float, float]) -> NDArray[np.float64]:
-    counts, _, _ = np.histogram2d(result.s_ap, result.s_an, bins=_BINS, range=[limits, limits])
-    return cast("NDArray[np.float64]", counts)
+def _shown_counts(result: Triplets, limits: tuple[float, float]) -> Any:
+    """Return the counts as a mesh takes them: a row for each bin of S_an, empty bins masked."""
+    return np.ma.masked_equal(counts_by_place(result, limits, bins=_BINS).T, 0)
 
 
-def _levels(density: NDArray[np.float64]) -> list[float]:
-    """Return the densities above which the given shares of the dots lie, ascending, without repeats."""
-    falling = np.sort(density, axis=None)[::-1]
-    mass = np.cumsum(falling) / falling.sum()
-    at = np.minimum(np.searchsorted(mass, ENCLOSED), falling.size - 1)
-    return sorted(set(falling[at].tolist()))
-
-
-def _numbers(axes: Axes, result: Triplets) -> None:
-    """Write the number of dots and the share of each region into the corner above the diagonal."""
+def _numbers_text(result: Triplets) -> str:
+    """Return the share of each region and the number of dots, a line each."""
     numbers = summarise(result)
     below = "R@1" if result.choice == "nearest" else "below diagonal"
     ties = 1.0 - numbers.below_diagonal - numbers.above_diagonal
@@ -210,10 +301,15 @@ def _numbers(axes: Axes, result: Triplets) -> None:
         *([f"on diagonal {ties:.1%}"] if ties > 5e-4 else []),
         f"n = {numbers.n:,}" + (f" ({numbers.n_singletons:,} singletons)" if numbers.n_singletons else ""),
     ]
+    return "\n".join(lines)
+
+
+def _numbers(axes: Axes, result: Triplets, *, faint: bool) -> None:
+    """Write the numbers into the corner above the diagonal."""
     axes.text(
         0.03,
         0.97,
-        "\n".join(lines),
+        _numbers_text(result),
         transform=axes.transAxes,
         va="top",
         ha="left",
@@ -221,5 +317,5 @@ def _numbers(axes: Axes, result: Triplets) -> None:
         linespacing=1.3,
         zorder=7,
         gid="numbers",
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.6, "pad": 0.5},
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85 if faint else 0.6, "pad": 0.5},
     )

@@ -1,12 +1,24 @@
 from __future__ import annotations
 
+import io
+import weakref
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageSequence
 from support import read_mp4
 
+from embedlens.analysis.triplets import Triplets
 from embedlens.figures.animation import DPI, key_epochs, render, write_gif, write_mp4
+from embedlens.figures.moving.film import Film
+from embedlens.figures.moving.gif import GifStream, palette_of
+from embedlens.figures.moving.stamp import learn_stamp, stamp_dots
+from embedlens.figures.panels import Panel, frames_of, plot_grid
+from embedlens.figures.style import paper
+from embedlens.figures.triplets import scale_of
 
 
 def frames(count=4, size=(64, 48)):
@@ -69,3 +81,170 @@ def test_rendered_pixels_are_even(inches):
 )
 def test_key_epochs_begin_and_end_with_the_run(epochs, keys):
     assert key_epochs(epochs) == keys
+
+
+def cloud(n, epoch, seed):
+    """Dots that wander; some of them at the very edge of the diagram."""
+    random = np.random.default_rng(seed)
+    s_ap = np.clip(random.normal(0.5 + 0.1 * epoch, 0.25, n), -0.2, 1)
+    s_an = np.clip(random.normal(0.6 - 0.1 * epoch, 0.25, n), -0.2, 1)
+    index = np.arange(n)
+    return Triplets(index, index, index, s_ap, s_an, 0)
+
+
+def panels(n, *, runs=("mine",), splits=("train", "test"), epochs=3):
+    places = [(run, split) for run in runs for split in splits]
+    return [
+        Panel(run, split, epoch, cloud(n, epoch, seed))
+        for epoch in range(epochs)
+        for seed, (run, split) in enumerate(places)
+    ]
+
+
+@pytest.mark.parametrize("n", [80, 5_200, 100_001])
+def test_a_film_s_frames_are_matplotlib_s_drawing_pixel_for_pixel(n):
+    """Few dots; dots under contours; a histogram with its scale of colours."""
+    frames = frames_of(panels(n, epochs=2 if n > 100_000 else 3))
+    with paper():
+        film = Film(frames, note="a note")
+        scale = scale_of(panel.triplets for shown in frames.values() for panel in shown)
+        for number in (1, 0, len(film) - 1):
+            drawn = render(plot_grid(frames[number], scale=scale, note="a note"))
+            np.testing.assert_array_equal(film[number], drawn)
+
+
+def test_a_film_keeps_its_layout_where_headings_and_titles_change():
+    """From epoch 1 on the runs stand at different epochs: no common heading, and the epoch in the titles."""
+    short = panels(60, runs=("a",), splits=("test",), epochs=1)
+    frames = frames_of([*short, *panels(60, runs=("b",), splits=("test",), epochs=3)])
+    with paper():
+        film = Film(frames)
+        np.testing.assert_array_equal(film[0], render(plot_grid(frames[0], scale=film.scale)))
+        one, two, three = film[:]
+    frame_line = [np.flatnonzero((shown < 90).all(axis=2).sum(axis=0) > 300) for shown in (one, two, three)]
+    assert frame_line[0].size >= 2
+    assert frame_line[0].tolist() == frame_line[1].tolist() == frame_line[2].tolist()
+    top = slice(0, one.shape[0] // 9)
+    assert (one[top] != two[top]).any()
+    assert (two[top] != three[top]).any()
+
+
+def test_every_frame_of_a_film_can_be_taken_and_kept():
+    with paper():
+        film = Film(frames_of(panels(60)))
+        first = film[0]
+        kept = first.copy()
+        last = film[-1]
+    assert len(film) == 3
+    np.testing.assert_array_equal(first, kept)
+    assert (first != last).any()
+    with pytest.raises(IndexError):
+        film[3]
+
+
+@pytest.mark.parametrize(("size", "alpha", "dpi"), [(1.2, 0.35, 160), (12.0, 0.6, 160), (4.0, 1.0, 93)])
+def test_stamped_dots_are_agg_s(size, alpha, dpi):
+    figure = Figure(figsize=(2, 1.5), dpi=dpi)
+    axes = figure.add_axes((0.11, 0.12, 0.8, 0.7))
+    axes.set(xlim=(-0.2, 1), ylim=(0, 1), facecolor="0.8")
+    places = np.random.default_rng(0).uniform(-0.2, 1.05, (3_000, 2))
+    dots = axes.scatter(*places.T, s=size, c="#D55E00", alpha=alpha, linewidths=0, zorder=9)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    expected = np.array(canvas.buffer_rgba())
+    dots.set_visible(False)
+    canvas.draw()
+    picture = np.array(canvas.buffer_rgba())
+    stamp = learn_stamp(dots, dpi)
+    stamp_dots(picture, dots, stamp)
+    np.testing.assert_array_equal(picture, expected)
+    assert (expected != 255).any()
+
+
+def test_dots_that_are_not_alike_have_no_stamp():
+    axes = Figure().add_subplot()
+    assert learn_stamp(axes.scatter([0, 1], [0, 1], s=[1, 9], linewidths=0), 100) is None
+    assert learn_stamp(axes.scatter([0, 1], [0, 1], c=["red", "blue"], linewidths=0), 100) is None
+    assert learn_stamp(axes.scatter([0, 1], [0, 1], linewidths=2), 100) is None
+
+
+def as_gif(pictures, palette):
+    file = io.BytesIO()
+    height, width, _ = pictures[0].shape
+    stream = GifStream(file, (width, height), palette)
+    for picture in pictures:
+        stream.add(picture, 0.04)
+    stream.close()
+    file.seek(0)
+    with Image.open(file) as image:
+        return [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(image)]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (64, 48), (200, 301)])
+def test_few_colours_come_back_as_they_were(shape):
+    """Noise, so that the codes grow to 12 bits and the dictionary is cleared; other readers decode it."""
+    random = np.random.default_rng(0)
+    colors = random.permutation(np.arange(0, 256, 4))[:60].astype(np.uint8)
+    pictures = [colors[random.integers(0, 20, (*shape, 3))] for _ in range(3)]
+    pictures = [np.where(random.random((*shape, 1)) < 0.9, picture, pictures[0]) for picture in pictures]
+    table = np.stack([colors, colors, colors], axis=1)
+    greys = [np.repeat(picture[..., :1], 3, axis=2) for picture in pictures]
+    shown = as_gif(greys, table)
+    assert len(shown) == 3
+    for one, other in zip(shown, greys, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_frames_that_change_little_are_small_and_equal_ones_count(tmp_path):
+    random = np.random.default_rng(0)
+    still = random.integers(0, 2, (200, 200, 1), np.uint8) * np.uint8(255) * np.ones(3, np.uint8)
+    other = still.copy()
+    other[50:60, 20:30] = 90
+    write_gif(tmp_path / "one.gif", [still], fps=2)
+    write_gif(tmp_path / "four.gif", [still, still, other, still], fps=2)
+    assert (tmp_path / "four.gif").stat().st_size < (tmp_path / "one.gif").stat().st_size + 600
+    with Image.open(tmp_path / "four.gif") as image:
+        shown = [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(image)]
+    for one, expected in zip(shown, [still, still, other, still], strict=True):
+        np.testing.assert_array_equal(one, expected)
+
+
+def test_colours_are_as_near_as_pillow_s_and_the_background_is_exact():
+    frames = frames_of(panels(5_200))
+    with paper():
+        pictures = Film(frames)[:]
+    shown = as_gif(pictures, palette_of([pictures[0], pictures[-1]]))
+    for ours, picture in zip(shown, pictures, strict=True):
+        peer = np.asarray(
+            Image.fromarray(picture).convert("P", palette=Image.Palette.ADAPTIVE).convert("RGB")
+        )
+        off, peer_off = (np.abs(one.astype(int) - picture) for one in (ours, peer))
+        assert off.mean() < 0.5
+        assert np.sqrt((off**2).mean()) < np.sqrt((peer_off**2).mean())
+        assert off.max() <= max(peer_off.max(), 64)
+        assert (ours[(picture == 255).all(axis=2)] == 255).all()
+
+
+def test_frames_are_drawn_when_they_are_written_and_not_kept(tmp_path):
+    alive, most = set(), []
+
+    class Drawn(Sequence):
+        def __len__(self):
+            return 30
+
+        def __getitem__(self, number):
+            if not 0 <= number < 30:
+                raise IndexError
+            frame = np.full((40, 40, 3), 255, np.uint8)
+            frame[number : number + 5] = 30
+            alive.add(id(frame))
+            weakref.finalize(frame, alive.discard, id(frame))
+            most.append(len(alive))
+            return frame
+
+    write_gif(tmp_path / "a.gif", Drawn(), fps=5)
+    assert max(most) <= 6  # three that give the palette, one drawn, one encoded, one between them
+    most.clear()
+    write_mp4(tmp_path / "a.mp4", Drawn(), fps=5)
+    assert max(most) <= 2
+

@@ -1,0 +1,125 @@
+"""What t-SNE is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+METRICS = ("cosine", "euclidean")
+INITIALIZATIONS = ("pca", "random", "spectral")
+GRADIENTS = ("auto", "exact", "bh", "fft")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What t-SNE is told; names and defaults are openTSNE's, but for the metric and the gradient.
+
+    Attributes
+    ----------
+    perplexity
+        How many neighbours count, smoothly; three times as many are searched. More than 1.
+    metric
+        "cosine" (1 - S) or "euclidean" (of the normalised: sqrt(2 - 2 S)). openTSNE's own "cosine" is the
+        first with its exact search, the second with its approximate one.
+    initialization
+        "pca" of the normalised embeddings, "random" or "spectral".
+    early_exaggeration
+        Factor of the first phase; None: 12, or `exaggeration` where that is more.
+    early_exaggeration_iter, n_iter
+        Iterations of the first and of the second phase.
+    exaggeration
+        Factor of the second phase; 1: none.
+    learning_rate
+        None: the number of items over the exaggeration (Belkina et al., 2019).
+    initial_momentum, final_momentum
+        Momentum of the first and of the second phase.
+    dof
+        Degrees of freedom of the t-distribution; below 1: heavier tails, finer clusters.
+    gradient
+        "exact": all pairs; "bh": Barnes-Hut; "fft": interpolation; "auto": exact to 30,000 items, then bh.
+    theta
+        With bh: trade-off between speed (greater) and accuracy, 0 to 1.
+    n_jobs
+        Threads; None: as many as torch uses.
+    seed
+        Of the initial map.
+    warm_iter
+        Iterations of each later map of a series (`tsne_series`).
+    """
+
+    perplexity: float = 30.0
+    metric: str = "cosine"
+    initialization: str = "pca"
+    early_exaggeration: float | None = None
+    early_exaggeration_iter: int = 250
+    n_iter: int = 500
+    exaggeration: float = 1.0
+    learning_rate: float | None = None
+    initial_momentum: float = 0.8
+    final_momentum: float = 0.8
+    dof: float = 1.0
+    gradient: str = "auto"
+    theta: float = 0.5
+    n_jobs: int | None = None
+    seed: int = 0
+    warm_iter: int = 200
+
+    def __post_init__(self) -> None:
+        """Refuse what t-SNE cannot use."""
+        for name, choices in (
+            ("metric", METRICS),
+            ("initialization", INITIALIZATIONS),
+            ("gradient", GRADIENTS),
+        ):
+            if getattr(self, name) not in choices:
+                raise unknown(getattr(self, name), name, choices)
+        for name, low, high, text in _RANGES:
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                message = f"{name.replace('_', ' ')} is {value:g}; {text} is needed"
+                raise InputError(message)
+        if self.gradient == "exact" and self.dof != 1.0:
+            message = f"the exact gradient is that of dof 1, not {self.dof:g}; choose gradient bh or fft"
+            raise InputError(message)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Parameters:
+        """Return the parameters given by name; unknown names raise `InputError`."""
+        names = [field.name for field in fields(cls)]
+        for name in given:
+            if name not in names:
+                raise unknown(name, "parameter of t-SNE", names)
+        return cls(**given)
+
+    def changed(self) -> dict[str, Any]:
+        """Return the parameters that are not the default, by name."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            field.name: values[field.name] for field in fields(self) if values[field.name] != field.default
+        }
+
+
+_ANY = float("inf")
+_LEAST = float(np.nextafter(1.0, 2.0))
+_RANGES: tuple[tuple[str, float, float, str], ...] = (
+    ("perplexity", _LEAST, 1e9, "a number above 1"),
+    ("early_exaggeration", 1, 1e6, "a number from 1"),
+    ("exaggeration", 1, 1e6, "a number from 1"),
+    ("early_exaggeration_iter", 0, _ANY, "a number from 0"),
+    ("n_iter", 0, _ANY, "a number from 0"),
+    ("warm_iter", 1, _ANY, "a number from 1"),
+    ("learning_rate", 1e-9, 1e12, "a positive number"),
+    ("initial_momentum", 0, 0.999, "a number from 0 to 0.999"),
+    ("final_momentum", 0, 0.999, "a number from 0 to 0.999"),
+    ("dof", 1e-3, 1e6, "a positive number"),
+    ("theta", 0, 1, "a number from 0 to 1"),
+    ("n_jobs", 1, 1024, "a number from 1"),
+    ("seed", 0, 2**32 - 1, "a number from 0"),
+)

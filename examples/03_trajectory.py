@@ -1,0 +1,46 @@
+"""Seed figure: the path of single test images under EPSHN of first and of second order, epoch by epoch.
+
+The same as `embedlens trajectory RUN RUN --moved 3`, from Python. Blue is the state before training.
+"""
+
+from pathlib import Path
+
+from embedlens.analysis.trajectory import follow, moved_anchors, take
+from embedlens.analysis.triplets import follow_triplets, nearest_triplets
+from embedlens.figures.style import paper
+from embedlens.figures.trajectory import Panel, Thumbnail, plot_panels
+from embedlens.store import Run
+from embedlens.training.config import TrainConfig
+from embedlens.training.trainer import Trainer
+
+
+def train(order: int) -> Run:
+    config = TrainConfig(data="digits", loss="epshn", loss_options={"order": order}, epochs=3, dim=16)
+    trainer = Trainer(config, Path(f"runs/digits-order{order}"))
+    return trainer.run(metrics=lambda embeddings, labels: {}, report=lambda progress: None)
+
+
+def main() -> None:
+    runs = [train(order) for order in (1, 2)]
+    first, last = runs[0].snapshot("test", 0), runs[0].snapshot("test", -1)
+    every = nearest_triplets(last.embeddings, last.labels)
+    chosen = take(every, moved_anchors(follow_triplets(first.embeddings, every), every, count=3))
+
+    followed = []
+    for run in runs:
+        states = ((epoch, run.snapshot("test", epoch).embeddings) for epoch in run.epochs())
+        followed.append(follow(states, chosen, run=run.name))
+
+    images, panels = runs[0].thumbnails("test"), []
+    for paths in zip(*followed, strict=True):
+        items = paths[0].anchor, paths[0].positive, paths[0].negative
+        pictures = tuple(Thumbnail(images[item], str(last.labels[item])) for item in items)
+        panels.append(Panel(paths, f"anchor {paths[0].anchor}", pictures))
+        for path in paths:
+            print(f"{path.run}, anchor {path.anchor}: {path.distance[0]:.3f} to {path.distance[-1]:.3f}")
+    with paper("cvpr"):
+        plot_panels(panels, venue="cvpr", width="full").savefig("trajectory.pdf")
+
+
+if __name__ == "__main__":
+    main()

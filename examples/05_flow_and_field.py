@@ -1,0 +1,40 @@
+"""Where training moves the triplets, and where the loss alone would: EPSHN of first and second order.
+
+The flow is what happened to the dots of a run; the field is what one gradient step does to a single triplet.
+"""
+
+from pathlib import Path
+
+from embedlens.analysis.field import field
+from embedlens.analysis.flow import flow
+from embedlens.analysis.triplets import nearest_triplets
+from embedlens.figures.field import plot_field
+from embedlens.figures.flow import plot_flows
+from embedlens.figures.panels import Panel
+from embedlens.figures.style import paper
+from embedlens.training.config import TrainConfig
+from embedlens.training.trainer import Trainer
+
+
+def main() -> None:
+    config = TrainConfig(data="digits", loss="epshn", loss_options={"order": 2}, epochs=3, dim=16)
+    run = Trainer(config, Path("runs/digits")).run(
+        metrics=lambda embeddings, labels: {}, report=lambda progress: None
+    )
+    start, end = (
+        Panel(run.name, "test", epoch, nearest_triplets(snapshot.embeddings, snapshot.labels))
+        for epoch in (0, 3)
+        for snapshot in [run.snapshot("test", epoch)]
+    )
+    moved = flow(start.triplets, end.triplets)
+    print(f"{moved.count.size} arrows, mean change ({moved.mean_d_ap:+.3f}, {moved.mean_d_an:+.3f})")
+    with paper("cvpr"):
+        plot_flows([start], [end], [moved], width="column").savefig("flow.pdf")
+        for order in (1, 2):
+            corner = field("epshn", ([0.95], [0.95]), order=order)
+            print(f"{corner.loss}: at (0.95, 0.95) along (1, {corner.d_an[0] / corner.d_ap[0]:.0f})")
+            plot_field([end], field("epshn", order=order), width="column").savefig(f"field{order}.pdf")
+
+
+if __name__ == "__main__":
+    main()
