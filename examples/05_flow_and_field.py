@@ -17,13 +17,13 @@ from embedlens.training.trainer import Trainer
 
 
 def main() -> None:
-    config = TrainConfig(data="digits", loss="epshn", loss_options={"order": 2}, epochs=3, dim=16)
+    config = TrainConfig(data="digits", loss="epshn", loss_options={"order": 2}, epochs=2, dim=16)
     run = Trainer(config, Path("runs/digits")).run(
         metrics=lambda embeddings, labels: {}, report=lambda progress: None
     )
     start, end = (
         Panel(run.name, "test", epoch, nearest_triplets(snapshot.embeddings, snapshot.labels))
-        for epoch in (0, 3)
+        for epoch in (0, 2)
         for snapshot in [run.snapshot("test", epoch)]
     )
     moved = flow(start.triplets, end.triplets)
@@ -33,7 +33,7 @@ def main() -> None:
         for order in (1, 2):
             corner = field("epshn", ([0.95], [0.95]), order=order)
             print(f"{corner.loss}: at (0.95, 0.95) along (1, {corner.d_an[0] / corner.d_ap[0]:.0f})")
-            plot_field([end], field("epshn", order=order), width="column").savefig(f"field{order}.pdf")
+        plot_field([end], field("epshn", order=2), width="column").savefig("field.pdf")
 
 
 if __name__ == "__main__":

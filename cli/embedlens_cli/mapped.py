@@ -36,7 +36,13 @@ class Wish:
     @property
     def words(self) -> list[str]:
         """What is not the default, for file names."""
-        changed = [f"{name.replace('_', '-')}-{value}" for name, value in self.told.changed().items()]
+        changed = [
+            f"{name.replace('_', '-')}-{value:g}"
+            if isinstance(value, float)
+            else f"{name.replace('_', '-')}-{value}"
+            for name, value in self.told.changed().items()
+            if name != "n_jobs"
+        ]
         return [
             f"sample-{self.sample}" if self.sample else "",
             "whole-classes" if self.whole_classes else "",

@@ -165,7 +165,7 @@ def _save_field(artifacts: Artifacts, panels: Sequence[Panel], drawing: Drawing,
 def save_flow(artifacts: Artifacts, starts: Sequence[Panel], ends: Sequence[Panel], drawing: Drawing) -> None:
     """Write the flow of each run and split, and add its numbers to the summary."""
     from embedlens.analysis.flow import flow, occupied
-    from embedlens.figures.flow import plot_flows
+    from embedlens.figures.flow import out_of_sight, plot_flows
 
     limits = occupied(panel.triplets for panel in starts)
     flows = [flow(a.triplets, b.triplets, limits=limits) for a, b in zip(starts, ends, strict=True)]
@@ -183,6 +183,7 @@ def save_flow(artifacts: Artifacts, starts: Sequence[Panel], ends: Sequence[Pane
         table.append({**place, **found.columns()})
         told.append({**place, **numbers})
         artifacts.summary[end.run][end.split][str(end.epoch)]["flow"] = {"from_epoch": start.epoch, **numbers}
+    window = figure.axes[0].get_xlim()
     facts: dict[str, Any] = {
         **panel_facts([*starts, *ends]),
         "flow": {
@@ -191,7 +192,10 @@ def save_flow(artifacts: Artifacts, starts: Sequence[Panel], ends: Sequence[Pane
             "minimum_dots_a_bin": flows[0].minimum,
             "panels": told,
         },
-        "axes": list(figure.axes[0].get_xlim()),
+        "axes": list(window),
+        "dots_out_of_sight": sum(
+            out_of_sight(a.triplets, b.triplets, window) for a, b in zip(starts, ends, strict=True)
+        ),
     }
     spans = [
         "+".join(f"{epoch:04d}" for epoch in sorted({panel.epoch for panel in side}))

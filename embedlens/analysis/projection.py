@@ -34,7 +34,11 @@ EXACT_BELOW = 30_000
 STEADY = 0.85
 """Share of neighbours kept from which on a map of a series goes on from where the one before stands."""
 _SPREAD = 1.0  # standard deviation to which a map is drawn together before it grows anew
-_REGROWTH, _EXAGGERATION, _HASTE = 75, 4.0, (4.0, 8.0)  # iterations; learning rates, in those of openTSNE
+_REGROWTH = 60  # iterations
+_EXAGGERATION = 4.0  # 12, as for a map from scratch, leaves more of the clusters in pieces
+_HASTE = (2.0, 6.0)  # learning rates of the two phases, in those of openTSNE's rule
+_MOMENTUM = (0.85, 0.9)  # of the second phase: of small maps, and of large ones, which have longer to grow
+_LARGE = 5_000  # items
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -222,10 +226,9 @@ def _next(points: Points, graph: Graph, told: Parameters, before: tuple[NDArray[
     stood, graph_before = before
     kept = graph.kept_of(graph_before)
     steady = kept >= STEADY
-    first = _Phase(
-        0 if steady else _REGROWTH, max(_EXAGGERATION, told.exaggeration), told.initial_momentum, _HASTE[0]
-    )
-    second = _Phase(told.warm_iter, told.exaggeration, told.final_momentum, _HASTE[1])
+    momentum = _MOMENTUM[len(points.item) > _LARGE]
+    first = _Phase(0 if steady else _REGROWTH, max(_EXAGGERATION, told.exaggeration), 0.8, _HASTE[0])
+    second = _Phase(told.warm_iter, told.exaggeration, momentum, _HASTE[1])
     start = stood if steady else stood / np.std(stood, axis=0).max() * _SPREAD
     found = _optimised(points, graph, told, start, (first, second))
     aligned, residual = align(found.coordinates, stood)

@@ -39,7 +39,7 @@ class Parameters:
     learning_rate
         None: the number of items over the exaggeration (Belkina et al., 2019).
     initial_momentum, final_momentum
-        Momentum of the first and of the second phase.
+        Momentum of the first and of the second phase; later maps of a series have their own.
     dof
         Degrees of freedom of the t-distribution; below 1: heavier tails, finer clusters.
     gradient

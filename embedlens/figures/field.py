@@ -137,7 +137,7 @@ def plot_field(
     arrows = [child for child in last.get_children() if isinstance(child, Quiver)]
     if arrows:
         _draw_colorbar(last, arrows[0])
-    figure.draw_without_rendering()  # the layout finds the place of the scale in two rounds; this is the first
+    figure.draw_without_rendering()  # the layout takes two rounds to find a place for the scale
     return figure
 
 

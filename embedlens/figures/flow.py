@@ -201,14 +201,20 @@ def _name(axes: Axes, start: Panel, end: Panel, *, flow: Flow, alike: bool) -> N
         axes.set_title(f"{title}, epoch {start.epoch} to {end.epoch}")
     before, after = summarise(start.triplets), summarise(end.triplets)
     below = "R@1" if before.choice == "nearest" else "below"
-    outside = f" ({flow.n_thin:,} in thin bins)" if flow.n_thin else ""
+    thin = f" ({flow.n_thin:,} in thin bins)" if flow.n_thin else ""
+    hidden = out_of_sight(start.triplets, end.triplets, axes.get_xlim())
     (numbers,) = (text for text in axes.texts if text.get_gid() == "numbers")
     numbers.set_text(
         f"{below} {before.below_diagonal:.1%} to {after.below_diagonal:.1%}\n"
         f"mean shift ({_signed(flow.mean_d_ap)}, {_signed(flow.mean_d_an)})\n"
-        f"n = {flow.n:,}{outside}"
+        f"n = {flow.n:,}{thin}" + (f"\n{hidden:,} out of sight" if hidden else "")
     )
 
 
+def out_of_sight(start: Triplets, end: Triplets, window: tuple[float, float]) -> int:
+    """Return how many dots lie outside the window, those of both states counted."""
+    return sum(int(((s.s_ap < window[0]) | (s.s_an < window[0])).sum()) for s in (start, end))
+
+
 def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:+.3f}".replace("-", "\N{MINUS SIGN}")

@@ -33,9 +33,14 @@ _OKABE_ITO = (
 _GOLDEN = 0.618034
 _THUMBNAIL = 0.2  # inches
 _BORDER = 0.08  # of a thumbnail's side
-_MARGIN = 0.04  # of the map's extent
+_MARGIN, _FOOT = (
+    0.04,
+    0.16,
+)  # of the map's extent and half its height: room around it, and for the words below
+_FLATTEST = 2 / 3
 _MAX_COLUMNS = 3
-_LETTER, _HANDLE, _ROW = 0.065, 0.3, 0.16  # inches
+_LETTER, _HANDLE, _ROW = 0.065, 0.32, 0.16  # inches
+_COVER = 850.0  # points squared that all dots take of a square inch, at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,12 +92,13 @@ def class_colors(labels: NDArray[np.int64], highlight: Sequence[int] = ()) -> di
 
 
 def limits_of(projections: Iterable[Projection]) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return limits of x and of y, equally wide, that hold all of the given maps."""
+    """Return limits of x and of y that hold all of the given maps, none less than two thirds of the other."""
     points = np.concatenate([projection.coordinates for projection in projections])
     centre = (points.min(axis=0) + points.max(axis=0)) / 2
-    half = max(float(np.ptp(points, axis=0).max()) / 2 * (1 + 2 * _MARGIN), 1e-9)
-    (x, y) = centre.tolist()
-    return (x - half, x + half), (y - half, y + half)
+    half = np.ptp(points, axis=0) / 2
+    half = np.maximum(half, max(_FLATTEST * float(half.max()), 1e-9)) * (1 + 2 * _MARGIN)
+    (x0, y0), (x1, y1) = (centre - half - [0, _FOOT * half[1]]).tolist(), (centre + half).tolist()
+    return (x0, x1), (y0, y1)
 
 
 def plot(
@@ -187,11 +193,13 @@ def compare(
     down = -(-len(maps) // across)
     inches = width_of(venue, width)
     handles = [] if maps[0].thumbnails is not None else _handles(colors, shown, names or {})
-    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
-    per_row = max(1, min(len(handles), int(inches / (_HANDLE + _LETTER * (longest + 2)))))
-    legend = _ROW * -(-len(handles) // per_row) + 0.06 if handles else 0.0
+    per_row = _columns(handles, inches)
+    legend = _ROW * -(-len(handles) // per_row) + 0.1 if handles else 0.0
     heading = 0.2 if title else 0.0
-    height = down * (inches / across + 0.16) + legend + heading
+    boxes = [limits or limits_of([one.projection]) for one in maps]
+    tallest = max((y[1] - y[0]) / (x[1] - x[0]) for x, y in boxes)
+    titles = 0.2 if any(one.title for one in maps) else 0.03
+    height = down * (tallest * (inches / across - 0.06) + titles) + legend + heading
     figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False)
     for place, axes in enumerate(grid.flat):
@@ -210,6 +218,16 @@ def compare(
     return figure
 
 
+def _columns(handles: Sequence[Line2D], inches: float) -> int:
+    """Return how many entries of the legend fit side by side, its columns as wide as their widest entry."""
+    widths = [_HANDLE + _LETTER * len(str(handle.get_label())) for handle in handles]
+    for across in range(len(handles), 1, -1):
+        down = -(-len(handles) // across)
+        if sum(max(widths[start : start + down]) for start in range(0, len(widths), down)) <= inches:
+            return -(-len(handles) // down)
+    return 1
+
+
 def _handles(colors: Mapping[int, str], shown: NDArray[np.int64], names: Mapping[int, str]) -> list[Line2D]:
     """Return the entries of the legend: the coloured classes, and how many are grey."""
     dot: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 4}
@@ -219,7 +237,7 @@ def _handles(colors: Mapping[int, str], shown: NDArray[np.int64], names: Mapping
     ]
     others = np.unique(shown).size - len(colors)
     if others:
-        more = f"{others:,} other class" + ("es" if others > 1 else "")
+        more = f"{others:,} others"
         handles.append(Line2D([], [], color=GREY, label=more, **dot))
     return handles
 
@@ -230,7 +248,7 @@ def _dots(
     """Draw every item as a dot, in random order; coloured classes lie above the grey ones."""
     n, (x, y) = result.item.size, result.coordinates.T
     order = np.random.default_rng(DRAW_SEED).permutation(n)
-    size = float(np.clip(9000 / n, 1.5, 14.0))
+    size = _dot_size(axes, n)
     look: dict[str, Any] = {"linewidths": 0, "rasterized": n > RASTERISE_ABOVE}
     if labels is None:
         axes.scatter(x[order], y[order], s=size, c="C0", alpha=0.7, gid="dots", zorder=3, **look)
@@ -239,15 +257,37 @@ def _dots(
     rest, chosen = order[~coloured], order[coloured]
     if rest.size:
         axes.scatter(x[rest], y[rest], s=size, c=GREY, gid="others", zorder=2, **look)
-    bigger = size if not rest.size else max(1.8 * size, 6.0)
+    bigger = size if not rest.size else max(1.8 * size, 3.0)
     tints = [colors[int(label)] for label in labels[chosen]]
     axes.scatter(x[chosen], y[chosen], s=bigger, c=tints, gid="dots", zorder=3, **look)
+
+
+def _dot_size(axes: Axes, n: int) -> float:
+    """Return the area of a dot in points squared, for n dots on axes of that size."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    grid = axes.get_subplotspec()
+    across = 1 if grid is None else grid.get_gridspec().ncols
+    side = figure.get_size_inches()[0] / across
+    return float(np.clip(_COVER * side**2 / n, 0.6, 14.0))
 
 
 def _pictures(
     axes: Axes, result: Projection, thumbnails: NDArray[np.uint8], labels: NDArray[np.int64] | None
 ) -> int:
-    """Draw pictures where they do not overlap; return how many."""
+    """Draw pictures where they do not overlap, and faint dots for all items; return how many pictures."""
+    size = _dot_size(axes, result.item.size)
+    many = result.item.size > RASTERISE_ABOVE
+    axes.scatter(
+        result.coordinates[:, 0],
+        result.coordinates[:, 1],
+        s=size,
+        c=GREY,
+        linewidths=0,
+        rasterized=many,
+        gid="others",
+        zorder=2,
+    )
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()

@@ -122,23 +122,23 @@ def test_the_field_s_data_and_sidecar(cli, run, folder):
 
 
 def test_no_figure_replaces_another(cli, run):
-    given = ([], ["--field", "epshn"], ["--field", "epshn", "--order", "2"], ["--field", "ephn"], ["--flow"],
-             ["--field", "epshn", "--angle", "45"], ["--flow", "--flow-from", "1"], ["--flow", "--flow-to", "2"])  # fmt: skip
-    made = [cli("scatter", "mine", *words, "--format", "png", "--json").json["figures"] for words in given]
-    assert len({path for figures in made for path in figures}) == len(given)
-    assert (
-        len(
-            cli("scatter", "mine", "--field", "ep", "--epoch", "all", "--format", "png", "--json").json[
-                "figures"
-            ]
-        )
-        == 4
+    given = (
+        ["--field", "epshn"],
+        ["--field", "ephn", "--order", "2", "--angle", "45", "--flow"],
+        ["--flow", "--flow-from", "1"],
+        ["--field", "ep", "--epoch", "all"],
     )
+    common = ("--split", "test", "--format", "png", "--json")
+    made = [cli("scatter", "mine", *words, *common).json["figures"] for words in given]
+    assert [len(figures) for figures in made] == [1, 2, 1, 4]
+    assert len({path for figures in made for path in figures}) == 8
+    assert made[1][0].endswith("scatter-test-field-ephn-order2-angle45-epoch-0003.png")
 
 
 def test_same_input_same_bytes(cli, run):
     for out in ("a", "b"):
-        assert cli("scatter", "mine", "--flow", "--field", "epshn", "--out", out).code == 0
+        done = cli("scatter", "mine", "--flow", "--field", "epshn", "--split", "test", "--out", out)
+        assert done.code == 0
     one, other = tree("a"), tree("b")
     assert one
     for name in one:

@@ -247,4 +247,3 @@ def test_frames_are_drawn_when_they_are_written_and_not_kept(tmp_path):
     most.clear()
     write_mp4(tmp_path / "a.mp4", Drawn(), fps=5)
     assert max(most) <= 2
-

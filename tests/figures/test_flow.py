@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.quiver import QuiverKey
 
@@ -115,16 +116,17 @@ def test_panels_of_runs_and_splits_share_axes_arrows_and_colours():
     for axes, found in zip(figure.axes, placed, strict=True):
         np.testing.assert_allclose(artist(axes, "flow").U, found.d_ap)
         before, after = parts(axes, "dots")
-        assert before.get_facecolor()[0, :3] == pytest.approx(
-            style.Look(style.INITIAL) and (0, 0.447, 0.698), abs=0.01
-        )
+        assert before.get_facecolor()[0, :3] == pytest.approx(to_rgb(style.INITIAL))
         assert not np.allclose(after.get_facecolor()[0, :3], before.get_facecolor()[0, :3])
         assert [text.get_text() for text in axes.get_legend().get_texts()] == ["epoch 0", "epoch 6"]
     before, after = (summarise(panel.triplets).below_diagonal for panel in pairs[0])
     text = artist(figure.axes[0], "numbers").get_text()
     assert f"R@1 {before:.1%} to {after:.1%}" in text
-    assert f"mean shift (+{flows[0].mean_d_ap:.2f}, \N{MINUS SIGN}{-flows[0].mean_d_an:.2f})" in text
+    assert f"mean shift (+{flows[0].mean_d_ap:.3f}, \N{MINUS SIGN}{-flows[0].mean_d_an:.3f})" in text
     assert f"n = 600 ({flows[0].n_thin} in thin bins)" in text
+    low, _ = figure.axes[0].get_xlim()
+    hidden = sum(((p.triplets.s_ap < low) | (p.triplets.s_an < low)).sum() for p in pairs[0])
+    assert (f"{hidden} out of sight" in text) == (hidden > 0)
 
 
 def test_titles_tell_the_epochs_where_they_differ():

@@ -1,0 +1,111 @@
+"""`embedlens tsne`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import assert_refused, blobs, write_run
+
+import embedlens
+
+QUICK = ("--perplexity", "5", "--early-exaggeration-iter", "20", "--n-iter", "30", "--threads", "1")
+
+
+def test_a_map_as_typed(program, folder):
+    write_run("runs/one", n=80)
+    done = program("tsne", *QUICK, "--format", "pdf,svg")
+    assert done.code == 0, done.err
+    assert "run runs/one" in done.err
+    assert "80 of 80" in done.out
+    stem = "runs/one/figures/tsne-test-epoch-0002-perplexity-5-early-exaggeration-iter-20-n-iter-30"
+    assert b"/Type3" not in Path(f"{stem}.pdf").read_bytes()
+    sidecar = json.loads(Path(f"{stem}.json").read_text())
+    assert sidecar["parameters"]["perplexity"] == 5
+    assert sidecar["neighbours"] == "exact, 3 x perplexity"
+    assert sidecar["panels"][0]["shown"] == 80
+    rows = list(csv.DictReader(Path(f"{stem}.csv").read_text().splitlines()))
+    assert len(rows) == 80
+    labels = embedlens.open_run("runs/one").labels("test")
+    assert [int(row["label"]) for row in rows] == labels.tolist()
+
+
+def test_all_epochs_lead_on_from_each_other(cli):
+    write_run("runs/one", n=60)
+    done = cli("tsne", *QUICK, "--animate", "--warm-iter", "20", "--json", "--format", "png")
+    assert done.code == 0, done.err
+    numbers = done.json["summary"]["one"]["test"]
+    assert [numbers[str(epoch)]["start"] == "cold" for epoch in range(3)] == [True, False, False]
+    assert all(numbers[epoch]["kl_divergence"] > 0 for epoch in numbers)
+    assert numbers["0"]["residual"] == 0 < numbers["1"]["residual"]
+    endings = [path.rsplit(".", 1)[1] for path in done.json["figures"]]
+    assert sorted(endings) == ["gif", "mp4", "png", "png"]
+    gif = next(path for path in done.json["figures"] if path.endswith("gif"))
+    with Image.open(gif) as film:
+        assert film.n_frames == 3
+    strip = next(path for path in done.json["data"] if "strip" in path)
+    assert {row["epoch"] for row in csv.DictReader(Path(strip).read_text().splitlines())} == {"0", "1", "2"}
+
+
+def test_a_sample_is_drawn_by_class_and_printed(cli):
+    write_run("runs/one", n=120)
+    done = cli("tsne", *QUICK, "--sample", "60", "--json")
+    numbers = done.json["summary"]["one"]["test"]["2"]
+    assert (numbers["n"], numbers["of"]) == (60, 120)
+    rows = list(csv.DictReader(Path(done.json["data"][0]).read_text().splitlines()))
+    assert np.bincount([int(row["label"]) for row in rows]).tolist() == [10] * 6
+    assert "sample-60" in done.json["figures"][0]
+
+
+def test_central_thumbnails_and_highlights(cli):
+    z, y = blobs(n=60, classes=6)
+    pictures = np.random.default_rng(0).integers(0, 255, (60, 8, 8), dtype=np.uint8)
+    with embedlens.Recorder(
+        "runs/seen", labels={"test": y}, thumbnails={"test": pictures}, class_names={2: "cat"}
+    ) as recorder:
+        recorder.record(0, {"test": z})
+    names = set()
+    for options in (("--central",), ("--thumbnails",), ("--highlight", "cat,3"), ()):
+        done = cli("tsne", *QUICK, "--json", "--format", "png", *options)
+        assert done.code == 0, done.err
+        names.add(done.json["figures"][0])
+    assert len(names) == 4
+    assert_refused(cli("tsne", *QUICK, "--highlight", "dog"), "unknown class 'dog'")
+    assert_refused(cli("tsne", "--highlight", "cat", "--thumbnails"), "leave out --highlight")
+
+
+def test_two_runs_side_by_side(cli):
+    for name in ("one", "two"):
+        write_run(f"runs/{name}", n=60, seed=len(name))
+    done = cli("tsne", "one", "two", *QUICK, "--json", "--format", "png")
+    assert len(done.json["figures"]) == 1
+    assert set(done.json["summary"]) == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        ((), ("run 'one'", "perplexity 30 is too large for 60 items", "19.6")),
+        (("--perplexity", "0"), ("perplexity is 0", "above 1")),
+        (("--metric", "l1"), ("unknown metric 'l1'", "cosine, euclidean")),
+        (("--init", "zeros"), ("unknown initialization 'zeros'",)),
+        (("--gradient", "gpu"), ("unknown gradient 'gpu'",)),
+        (("--sample", "61"), ("a sample of 61 items cannot be drawn of 60",)),
+        (("--whole-classes",), ("add --sample N",)),
+        (("--thumbnails", "--perplexity", "5"), ("has no thumbnails",)),
+        (("--epoch", "7"), ("unknown epoch '7'",)),
+        (("--venue", "cvrp"), ("unknown venue 'cvrp'",)),
+    ],
+)
+def test_bad_input(cli, options, parts):
+    write_run("runs/one")
+    assert_refused(cli("tsne", *options), *parts)
+
+
+def test_a_single_epoch_is_not_animated(cli):
+    write_run("runs/one", epochs=1)
+    assert_refused(cli("tsne", "--animate", *QUICK), "one epoch only")
