@@ -21,6 +21,7 @@ from scipy.sparse.linalg import ArpackError
 from embedlens.analysis.projection_gradient import ExactGradient
 from embedlens.analysis.projection_items import Graph, Points, graph_of, points_of, sample
 from embedlens.analysis.projection_parameters import Parameters
+from embedlens.arrays import to_numpy
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["Parameters", "Projection", "Step", "align", "sample", "tsne", "tsne_series"]
 EXACT_BELOW = 30_000
 """Items up to which all pairs are computed by default; beyond, Barnes-Hut is faster."""
-STEADY = 0.85
-"""Share of neighbours kept from which on a map of a series goes on from where the one before stands."""
+STEADY, LOOSE = 0.85, 0.5
+"""Shares of neighbours kept from which on a map of a series goes on from where the one before stands."""
 _SPREAD = 1.0  # standard deviation to which a map is drawn together before it grows anew
-_REGROWTH = 60  # iterations
+_REGROWTH, _LOOSENING = 60, 150  # iterations
 _EXAGGERATION = 4.0  # 12, as for a map from scratch, leaves more of the clusters in pieces
 _HASTE = (2.0, 6.0)  # learning rates of the two phases, in those of openTSNE's rule
 _MOMENTUM = (0.85, 0.9)  # of the second phase: of small maps, and of large ones, which have longer to grow
@@ -79,8 +80,8 @@ class Step:
     projection
         The map, aligned to the one before by the best rotation or reflection.
     start
-        "cold": from scratch; "contracted": the map before, drawn together, grew anew; "continued": from the
-        map before as it stood.
+        "cold": from scratch; "contracted": the map before, drawn together, grew anew; "loosened": from the
+        map before as it stood, exaggerated for a while; "continued": from the map before as it stood.
     kept
         Share of the nearest neighbours that were neighbours in the epoch before; 0 for the first.
     residual
@@ -148,7 +149,8 @@ def tsne_series(
 
     Where nearly all neighbours stay what they were, a map goes on from the coordinates of the one before, as
     they stand, without exaggeration. Else clusters would have to form through one another, which that leaves
-    undone: the map before is first drawn together, grows anew under a mild exaggeration, and then goes on.
+    undone: a mild exaggeration loosens them first; and where most neighbours are others, the map before is
+    drawn together, and grows anew.
 
     Parameters
     ----------
@@ -164,14 +166,13 @@ def tsne_series(
     """
     told = Parameters.of(parameters)
     before: tuple[NDArray[np.float64], Graph] | None = None
-    size = None
+    size = 0
     for z in embeddings:
-        if len(np.shape(z)) and size not in (None, np.shape(z)[0]):
-            message = (
-                f"an epoch has {np.shape(z)[0]} items, the first has {size}; a series follows the same items"
-            )
+        n = len(to_numpy(z)) if np.ndim(z) else 0
+        if size not in (0, n):
+            message = f"an epoch has {n} items, the first has {size}; a series follows the same items"
             raise InputError(message)
-        size = np.shape(z)[0] if np.ndim(z) else None
+        size = n
         points = points_of(z, y, central=central, rows=rows)
         _check_perplexity(told.perplexity, len(points.item))
         graph = graph_of(points, int(3 * told.perplexity), metric=told.metric, device=device)
@@ -225,14 +226,16 @@ def _next(points: Points, graph: Graph, told: Parameters, before: tuple[NDArray[
     """Map from where the map before left the items."""
     stood, graph_before = before
     kept = graph.kept_of(graph_before)
-    steady = kept >= STEADY
-    momentum = _MOMENTUM[len(points.item) > _LARGE]
-    first = _Phase(0 if steady else _REGROWTH, max(_EXAGGERATION, told.exaggeration), 0.8, _HASTE[0])
-    second = _Phase(told.warm_iter, told.exaggeration, momentum, _HASTE[1])
-    start = stood if steady else stood / np.std(stood, axis=0).max() * _SPREAD
-    found = _optimised(points, graph, told, start, (first, second))
+    how = "continued" if kept >= STEADY else "loosened" if kept >= LOOSE else "contracted"
+    iterations = {"continued": 0, "loosened": _LOOSENING, "contracted": _REGROWTH}[how]
+    phases = (
+        _Phase(iterations, max(_EXAGGERATION, told.exaggeration), 0.8, _HASTE[0]),
+        _Phase(told.warm_iter, told.exaggeration, _MOMENTUM[len(points.item) > _LARGE], _HASTE[1]),
+    )
+    start = stood / np.std(stood, axis=0).max() * _SPREAD if how == "contracted" else stood
+    found = _optimised(points, graph, told, start, phases)
     aligned, residual = align(found.coordinates, stood)
-    return Step(replace(found, coordinates=aligned), "continued" if steady else "contracted", kept, residual)
+    return Step(replace(found, coordinates=aligned), how, kept, residual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +283,9 @@ def _optimised(
             iterations += phase.iterations
         coordinates = np.array(embedding, np.float64)
         divergence = embedding.kl_divergence
+        if not np.isfinite(coordinates).all():
+            message = "the map flew apart; choose a smaller learning rate, or auto"
+            raise InputError(message)
         if told.dof == 1.0:
             divergence, _ = exact(coordinates, affinities.P, should_eval_error=True)
     return Projection(points.item, coordinates, float(divergence), points.n_singletons, iterations)

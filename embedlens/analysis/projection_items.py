@@ -145,16 +145,20 @@ def points_of(z: ArrayLike, y: ArrayLike | None, *, central: bool, rows: NDArray
     InputError
         Embeddings that cannot be normalised, of one dimension, or all alike; no labels where they are needed.
     """
-    n = len(to_numpy(z))
+    array = to_numpy(z)
+    n = len(array) if array.ndim else 0
     item = np.arange(n) if rows is None else np.asarray(rows, np.int64)
+    if item.size and not 0 <= item.min() <= item.max() < n:
+        message = f"rows {item.min()} to {item.max()} are to be mapped, but the embeddings have {n} rows"
+        raise InputError(message)
     n_singletons = 0
     if not central:
-        values = _unit(to_numpy(z)[item], item.size)
+        values = _unit(array[item] if n else array, item.size)
     elif y is None:
         message = "the central latent space needs labels: class means are subtracted; give y"
         raise InputError(message)
     else:
-        values = central_space(z, y)[item]
+        values = central_space(array, y)[item]
         _, group, count = np.unique(check_labels(y), return_inverse=True, return_counts=True)
         paired = count[group[item]] > 1
         item, values, n_singletons = item[paired], values[paired], int((~paired).sum())
