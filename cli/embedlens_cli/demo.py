@@ -28,7 +28,7 @@ _TOUR = (
     ("concat {one} {two} --out {joined}", "both runs as one ensemble"),
     ("spectrum {joined} --slices 2 --out figures", "the ensemble's parts, each alone and together"),
     (
-        "sweep --data digits --loss ep,epshn --lr 0.0001,0.0004,0.0016,0.0064 --epochs 1 --dim 16"
+        "sweep --data digits --loss ep,epshn --lr 0.0001,0.0008,0.0064 --epochs 1 --dim 16"
         " --out {sweep} --figures figures",
         "Recall@1 against the learning rate, on small digits",
     ),
@@ -37,7 +37,7 @@ _TOUR = (
 
 def demo(
     context: typer.Context,
-    epochs: Annotated[int, typer.Option(help="Epochs of each run.", min=1)] = 6,
+    epochs: Annotated[int, typer.Option(help="Epochs of each run.", min=1)] = 4,
     device: options.Device = "cpu",
 ) -> None:
     """Train EPSHN of first and second order on glyphs, and make every figure of the two runs.

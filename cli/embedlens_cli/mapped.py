@@ -65,6 +65,7 @@ class Mapped:
     thumbnails: NDArray[np.uint8] | None
     highlight: tuple[int, ...]
     names: Mapping[int, str]
+    central: bool
 
     @property
     def numbers(self) -> dict[str, int | float | str]:
@@ -143,7 +144,7 @@ def _map(label: str, run: Run, split: str, epochs: Sequence[int], wish: Wish) ->
         where = f"{place}, epoch {epochs[min(len(steps), len(epochs) - 1)]}"
         raise (error if run.name in str(error) else error.within(where)) from error
     return [
-        Mapped(label, split, epoch, step, labels, pictures, highlight, names)
+        Mapped(label, split, epoch, step, labels, pictures, highlight, names, wish.central)
         for epoch, step in zip(epochs, steps, strict=True)
     ]
 
@@ -198,6 +199,7 @@ def save_stills(artifacts: Artifacts, found: Sequence[Mapped], wish: Wish, look:
             *(runs if len(runs) > 1 else []),
             group[0].split,
             drawing.epochs_text(epochs),
+            "series" if any(one.step.start != "cold" for one in group) else "",
             *wish.words,
         ]
         figure = _draw(group, look)
@@ -291,7 +293,8 @@ def _draw(group: Sequence[Mapped], look: drawing.Look, limits: Any = None) -> An
 def _heading(group: Sequence[Mapped]) -> str:
     """Return what maps share: run and split."""
     runs = list(dict.fromkeys(one.run for one in group))
-    return ", ".join([*(runs if len(runs) == 1 else []), group[0].split])
+    centred = ["class means subtracted"] if group[0].central else []
+    return ", ".join([*(runs if len(runs) == 1 else []), group[0].split, *centred])
 
 
 def _table(group: Sequence[Mapped]) -> Table:

@@ -75,6 +75,7 @@ def sweep(
     folder = out or selection.runs_folder()
     planned = sweeping.plan(grid, recipe, folder)
     if dry_run:
+        sweeping.check(planned)
         _list(planned, as_json=as_json)
         return
     failed = sweeping.train(planned, score.device)

@@ -150,14 +150,21 @@ def _epochs_left(planned: Sequence[Planned]) -> int:
     return sum(max(0, run.config.epochs - max(0, run.recorded)) for run in planned)
 
 
-def train(planned: Sequence[Planned], device: str) -> dict[Path, str]:
-    """Train what is not finished; return why runs failed, by path. One failure does not stop the others."""
+def check(planned: Sequence[Planned]) -> list[Planned]:
+    """Refuse what cannot be trained, before anything is; return the runs that are not finished."""
     from embedlens.training.grid import check_grid
-    from embedlens_cli import output
 
     waiting = [run for run in planned if not run.finished]
     if waiting:
         check_grid([run.config for run in waiting])
+    return waiting
+
+
+def train(planned: Sequence[Planned], device: str) -> dict[Path, str]:
+    """Train what is not finished; return why runs failed, by path. One failure does not stop the others."""
+    from embedlens_cli import output
+
+    waiting = check(planned)
     output.remark(cost(planned))
     failed: dict[Path, str] = {}
     started = time.perf_counter()

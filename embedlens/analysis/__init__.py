@@ -65,3 +65,7 @@ def __getattr__(name: str) -> object:
         return importlib.import_module(f"embedlens.analysis.{name}")
     message = f"module 'embedlens.analysis' has no attribute {name!r}"
     raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Parameters", "Projection", "Step", "align", "sample", "tsne", "tsne_series"]
 EXACT_BELOW = 30_000
 """Items up to which all pairs are computed by default; beyond, Barnes-Hut is faster."""
-STEADY, LOOSE = 0.85, 0.5
+STEADY, LOOSE = 0.85, 0.75
 """Shares of neighbours kept from which on a map of a series goes on from where the one before stands."""
 _SPREAD = 1.0  # standard deviation to which a map is drawn together before it grows anew
 _REGROWTH, _LOOSENING = 60, 150  # iterations

@@ -62,10 +62,11 @@ class ExactGradient:
         map_ = np.ascontiguousarray(embedding, np.float64).view(np.ndarray)
         x, y = np.ascontiguousarray(map_.T, np.float32)
         parts = spans(len(map_), _ROWS)
+        share = self._pool.map if len(parts) > 1 else map
         repulsion, gradient = np.empty_like(map_), np.empty_like(map_)
-        total = sum(self._pool.map(lambda part: _repulsion(x, y, part.start, repulsion[part]), parts))
+        total = sum(share(lambda part: _repulsion(x, y, part.start, repulsion[part]), parts))
         affinities = P.indptr, P.indices, P.data
-        errors = self._pool.map(
+        errors = share(
             lambda part: _attraction(
                 map_, part.start, affinities, repulsion[part], total, should_eval_error, gradient[part]
             ),

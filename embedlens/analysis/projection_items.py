@@ -177,7 +177,7 @@ def graph_of(points: Points, k: int, *, metric: str, device: str = "cpu") -> Gra
     Parameters
     ----------
     points
-        Items whose values are [n, D].
+        Items of embeddings [N, D] that are mapped, with values [n, D].
     k
         Neighbours of each, less than n.
     metric

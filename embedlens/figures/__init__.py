@@ -57,3 +57,7 @@ def __getattr__(name: str) -> object:
         return importlib.import_module(f"embedlens.figures.{name}")
     message = f"module 'embedlens.figures' has no attribute {name!r}"
     raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

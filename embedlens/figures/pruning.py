@@ -65,11 +65,6 @@ def plot(
         zorder=3,
         gid="pruning",
     )
-    # The whole embedding stands out, since nothing is pruned there.
-    if result.dims[-1] == result.dim:
-        axes.plot(
-            [result.dim], [result.recall[-1]], color=color, marker="D", markersize=4, zorder=4, gid="whole"
-        )
     basis = _BASES[result.basis] + (f" of {fit}" if fit else "")
     axes.set_xlabel(f"leading components kept ({basis}{', centred' if result.centered else ''})")
     axes.set_ylabel("Recall@1" if result.similarity == "cosine" else "Recall@1, inner product")
@@ -104,7 +99,7 @@ def compare(
     height = min(0.72 * inches, 2.8) + (_LEGEND_ROW * len(curves) if several else 0.0)
     figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
     axes = figure.add_subplot()
-    looks = looks_of(curves)
+    looks = looks_of(curves, beside_initial=True)
     for name, curve in curves.items():
         plot(curve, axes, color=looks[name].color, linestyle=looks[name].dashes, label=name, fit=fit)
     axes.set_title(title)

@@ -44,6 +44,8 @@ def test_all_epochs_lead_on_from_each_other(cli):
     assert numbers["0"]["residual"] == 0 < numbers["1"]["residual"]
     endings = [path.rsplit(".", 1)[1] for path in done.json["figures"]]
     assert sorted(endings) == ["gif", "mp4", "png", "png"]
+    alone = cli("tsne", *QUICK, "--warm-iter", "20", "--json", "--format", "png")
+    assert not {*alone.json["figures"]} & {*done.json["figures"]}  # the last epoch, but another map
     gif = next(path for path in done.json["figures"] if path.endswith("gif"))
     with Image.open(gif) as film:
         assert film.n_frames == 3

@@ -25,7 +25,6 @@ def test_the_line_is_the_curve():
     line = line_of(axes, "pruning")
     assert np.array_equal(line.get_xdata(), result.dims)
     assert np.array_equal(line.get_ydata(), result.recall)
-    assert line_of(axes, "whole").get_xdata() == [8]
     assert axes.get_xlabel() == "leading components kept (PCA of train)"
     assert axes.get_ylabel() == "Recall@1"
     assert axes.get_xscale() == "log"
@@ -35,7 +34,6 @@ def test_labels_say_how_the_curve_was_made():
     axes = plot(curve(dims=[2, 4], basis="svd", center=True, similarity="inner"))
     assert axes.get_xlabel() == "leading components kept (SVD, centred)"
     assert axes.get_ylabel() == "Recall@1, inner product"
-    assert not [line for line in axes.get_lines() if line.get_gid() == "whole"]
 
 
 def test_runs_of_several_sizes_share_one_axis():
