@@ -62,7 +62,7 @@ def test_all_dims_are_those_of_plain_loops(dims, cosine):
     assert np.array_equal(found.n_positives, np.bincount(y)[y] - 1)
 
 
-def test_several_panels_and_strips(monkeypatch):
+def test_several_panels_and_strips():
     z, y = blobs(n=1300, dim=5, classes=200, spread=1.0)
     dims = [2, 3, 5]
     found = hits_of(z, y, dims)
