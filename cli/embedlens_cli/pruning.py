@@ -229,7 +229,6 @@ def _save(artifacts: Artifacts, group: Sequence[_Pruned], asked: _Asked, look: L
                 "dim": one.curve.dim,
                 "shown": one.curve.n,
                 "of": one.curve.n + one.curve.n_singletons,
-                "settled": int(one.curve.n_settled.sum()),
             }
             for one in group
         ],

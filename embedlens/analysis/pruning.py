@@ -46,8 +46,6 @@ class PruningCurve:
     basis, similarity, centered
         How the curve was made: "pca" or "svd"; "cosine" of what is left or "inner" product; whether the mean
         of the fit was taken off before the rotation.
-    n_settled
-        int64 [T]: items that float32 left undecided, settled in float64.
     """
 
     dims: NDArray[np.int64]
@@ -58,7 +56,6 @@ class PruningCurve:
     basis: str
     similarity: str
     centered: bool
-    n_settled: NDArray[np.int64]
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
         """Return the data that a figure of the curve shows, by column."""
@@ -110,8 +107,8 @@ def pruned_recall(
     Notes
     -----
     Recall@1 is the share of items whose nearest positive is strictly more similar than every negative; where
-    an item keeps no coordinate but zeros, its similarities count as 0. All numbers of components are answered
-    in one pass over the tiles of the similarity matrix (`embedlens.similarity.prefixes`).
+    an item keeps no coordinate but zeros, its similarities count as 0. Many numbers of components are
+    answered in one pass over the tiles of the similarity matrix (`embedlens.similarity.prefixes`).
     """
     for got, kind, known in ((basis, "basis", BASES), (similarity, "similarity", SIMILARITIES)):
         if got not in known:
@@ -150,7 +147,6 @@ def pruned_recall(
         basis=basis,
         similarity=similarity,
         centered=center,
-        n_settled=result.n_settled,
     )
 
 

@@ -25,6 +25,8 @@ class Pairing:
         `Rows`; the same object where one set is compared with itself.
     query_order, gallery_order
         int64: row numbers as the caller knows them.
+    query_labels, gallery_labels
+        int64: their labels, ascending.
     first, last
         int64 [N]: the range of gallery rows that have the class of query i, itself included.
     """
@@ -46,10 +48,10 @@ class Pairing:
                     f"queries have {self.queries.dim} dims, the gallery {self.gallery.dim}; they must agree"
                 )
                 raise InputError(message)
-        ascending = gallery_labels[self.gallery_order]
-        mine = labels[self.query_order]
-        self.first = np.searchsorted(ascending, mine, side="left")
-        self.last = np.searchsorted(ascending, mine, side="right")
+        self.gallery_labels = gallery_labels[self.gallery_order]
+        self.query_labels = labels[self.query_order]
+        self.first = np.searchsorted(self.gallery_labels, self.query_labels, side="left")
+        self.last = np.searchsorted(self.gallery_labels, self.query_labels, side="right")
 
     @property
     def one_set(self) -> bool:

@@ -100,14 +100,19 @@ def prefix_norms(raw: NDArray[np.float64], ends: NDArray[np.int64], out: NDArray
 
 @compiled
 def _settled(
-    a: NDArray[Any], divisor_a: float, b: NDArray[Any], divisor_b: float, products: NDArray[np.float64]
+    a: NDArray[Any],
+    divisor_a: float,
+    b: NDArray[Any],
+    divisor_b: float,
+    products: NDArray[np.float64],
+    limit: float,
 ) -> float:
-    """Return the similarity that counts: float64, in one fixed order; 0 where a divisor is 0."""
+    """Return the similarity that counts: float64, in fixed order, at most `limit`; 0 if a divisor is 0."""
     if divisor_a == 0 or divisor_b == 0:
         return 0.0
     for d in range(a.size):
         products[d] = (np.float64(a[d]) / divisor_a) * (np.float64(b[d]) / divisor_b)
-    return sum_by_halves(products)
+    return min(limit, max(-limit, sum_by_halves(products)))
 
 
 @compiled_loosely
@@ -158,13 +163,14 @@ def decide(
     raw, divisor, other, other_divisor = settled
     low, high, itself = same
     error, widest, cosine = bound
+    limit = 1.0 if cosine else np.inf
     products, block = np.empty(raw.shape[1]), np.empty(PANEL, np.float32)
     for m in range(rows.size):
         i = rows[m]
         level = -np.inf
         for j in range(low[i], high[i]):
             if j != itself[i]:
-                level = max(level, _settled(raw[i], divisor[i], other[j], other_divisor[j], products))
+                level = max(level, _settled(raw[i], divisor[i], other[j], other_divisor[j], products, limit))
         hits[m] = True
         blind = size_x[i] < TINY
         size = size_x[i] if cosine else 1.0
@@ -178,7 +184,7 @@ def decide(
                     continue
                 reach = level * size * (size_y[j] if cosine else 1.0) - error * size_x[i] * size_y[j]
                 if (blind or scale[p, j - start] == 0 or block[j - start] >= reach) and (
-                    _settled(raw[i], divisor[i], other[j], other_divisor[j], products) >= level
+                    _settled(raw[i], divisor[i], other[j], other_divisor[j], products, limit) >= level
                 ):
                     hits[m] = False
                     break

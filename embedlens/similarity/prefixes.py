@@ -1,7 +1,8 @@
 """Whose nearest neighbour is right by the first d columns, for many d in one pass over the tiles.
 
 Screen, then settle, as in the engine: tiles grow by columns in float32, with a bound on their rounding; rows
-that the bound leaves undecided are settled by float64 dot products of fixed order.
+that the bound leaves undecided are settled by float64 dot products of fixed order. Where a machine multiplies
+bfloat16 matrices many times faster, a few numbers of columns are surveyed by the engine one after the other.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import numpy as np
 import torch
 
 from embedlens.devices import check_device
+from embedlens.similarity.engine import nearest
+from embedlens.similarity.kernels import squares
+from embedlens.similarity.machine import screen_dtype
 from embedlens.similarity.prefix_kernels import PANEL, TINY, decide, prefix_maxima, prefix_norms
 from embedlens.similarity.rows import SETTLED_ERROR, UNIT_ROUNDOFF
 from embedlens.similarity.workers import full_precision, in_parallel, spans
@@ -26,6 +30,8 @@ if TYPE_CHECKING:
     from embedlens.similarity.pairing import Pairing
 
 _STRIP = 256
+_FEW = 4  # numbers of columns for which as many surveys in bfloat16 take less time than a pass in float32
+_ROOMY = 8  # columns from which on a survey's rows are seldom crowded
 _DEVICE_ENTRIES = 1 << 26
 _ROTATION = 1e-12  # what a rotation in float64 may change
 
@@ -42,7 +48,7 @@ class PrefixHits:
     n_positives
         int64 [N]: gallery rows of the query's class, without itself.
     n_settled
-        int64 [T]: how many rows the screen left undecided.
+        int64 [T]: how many rows the pass left undecided; 0 where the engine surveyed.
     """
 
     hits: NDArray[np.bool_]
@@ -58,6 +64,7 @@ def prefix_hits(
     rotation: bool,
     cosine: bool = True,
     device: str = "cpu",
+    surveyed: bool | None = None,
 ) -> PrefixHits:
     """Tell for every query whether its nearest neighbour is right, by the first d columns, for every d.
 
@@ -77,10 +84,47 @@ def prefix_hits(
         Whether rows are normalised again by their first d columns; else inner products are compared.
     device
         Torch device that screens; the answer does not depend on it.
+    surveyed
+        Whether the engine surveys each number of columns, which it can do of cosine similarities of rows
+        without zero vectors; by default where that is faster. The answer does not depend on it.
     """
     check_device(device)
     ends = np.asarray(dims, np.int64)
-    work = _Work(pairing, coordinates, ends, rotation=rotation, cosine=cosine)
+    if surveyed is None:
+        surveyed = ends.size <= _FEW and ends[0] >= _ROOMY and screen_dtype(device) == torch.bfloat16
+    if surveyed and cosine and all(_norms(side, ends[:1]).all() for side in coordinates):
+        whole = pairing.queries.dim if rotation else 0
+        hits = np.stack([_survey(pairing, coordinates, end, device, whole) for end in ends.tolist()], axis=1)
+        open_ = np.zeros_like(hits)
+    else:
+        work = _Work(pairing, coordinates, ends, rotation=rotation, cosine=cosine)
+        hits, open_ = _grown(work, device)
+    result = np.empty_like(hits)
+    result[pairing.query_order] = hits
+    positives = np.empty_like(pairing.positives)
+    positives[pairing.query_order] = pairing.positives
+    return PrefixHits(result, positives, open_.sum(axis=0))
+
+
+def _survey(
+    pairing: Pairing,
+    coordinates: tuple[NDArray[np.float64], NDArray[np.float64]],
+    end: int,
+    device: str,
+    whole: int,
+) -> NDArray[np.bool_]:
+    """Return which rows are hits by the first `end` columns, or as they are if that is the `whole`."""
+    queries, gallery = (np.ascontiguousarray(side[:, :end]) for side in coordinates)
+    if end == whole:
+        queries, gallery = pairing.queries.raw, pairing.gallery.raw
+    others = None if pairing.one_set else (gallery, pairing.gallery_labels)
+    positive, negative = nearest(queries, pairing.query_labels, gallery=others, device=device)
+    return (positive.index >= 0) & ~(negative.similarity >= positive.similarity)
+
+
+def _grown(work: _Work, device: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which rows are hits, and which the screen left undecided, in one pass over growing tiles."""
+    pairing, ends = work.pairing, work.ends
     n = len(pairing.queries)
     hits = np.zeros((n, ends.size), np.bool_)
     open_ = np.zeros((n, ends.size), np.bool_)
@@ -94,11 +138,7 @@ def prefix_hits(
     for t in range(ends.size):
         left = np.flatnonzero(open_[:, t])
         hits[left, t] = work.settle(t, left)
-    result = np.empty_like(hits)
-    result[pairing.query_order] = hits
-    positives = np.empty_like(pairing.positives)
-    positives[pairing.query_order] = pairing.positives
-    return PrefixHits(result, positives, open_.sum(axis=0))
+    return hits, open_
 
 
 class _Work:
@@ -228,7 +268,9 @@ class _Work:
         sizes, raws = [], []
         for side in (self.queries, self.gallery):
             raws.append(np.ascontiguousarray(side[:, :end]))
-            sizes.append(_norms(raws[-1], self.ends[t : t + 1])[:, 0])
+            sizes.append(np.empty(len(side)))
+            squares(raws[-1], sizes[-1])
+            np.sqrt(sizes[-1], out=sizes[-1])
         settled = self._counted(end, raws, sizes)
         bound = (float(self.error[t]), float(self.widest[t]), self.cosine)
         scale = np.ascontiguousarray(self.scale[:, t])

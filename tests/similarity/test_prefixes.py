@@ -27,7 +27,7 @@ def similarity(a, b, *, cosine):
         terms = [
             term + (terms[half + k] if half + k < len(terms) else 0.0) for k, term in enumerate(terms[:half])
         ]
-    return terms[0]
+    return min(1.0, max(-1.0, terms[0])) if cosine else terms[0]
 
 
 def by_loops(z, y, dims, *, gallery=None, cosine=True):
@@ -50,7 +50,7 @@ def hits_of(z, y, dims, *, gallery=None, **options):
     pairing = Pairing(z, y, gallery)
     queries = np.asarray(z, float)[pairing.query_order]
     other = queries if gallery is None else np.asarray(gallery[0], float)[pairing.gallery_order]
-    return prefix_hits(pairing, (queries, other), dims, **{"rotation": False, **options})
+    return prefix_hits(pairing, (queries, other), dims, **{"rotation": False, "surveyed": False, **options})
 
 
 @pytest.mark.parametrize("cosine", [True, False])
@@ -60,6 +60,42 @@ def test_all_dims_are_those_of_plain_loops(dims, cosine):
     found = hits_of(z, y, dims, cosine=cosine)
     assert np.array_equal(found.hits, by_loops(z, y, dims, cosine=cosine))
     assert np.array_equal(found.n_positives, np.bincount(y)[y] - 1)
+
+
+@pytest.mark.parametrize("one_set", [True, False])
+@pytest.mark.parametrize("spread", [1.0, 1e-9])
+def test_surveys_by_the_engine_give_the_same_answer(monkeypatch, spread, one_set):
+    z, y = blobs(n=90, dim=6, classes=20, spread=1.0)
+    z = z[:1] + spread * z
+    gallery = None if one_set else (z[30:], y[30:] + 3)
+    expected = hits_of(z, y, [1, 4, 6], gallery=gallery)
+    grown = []
+    monkeypatch.setattr(prefixes, "_grown", lambda *_: grown.append(1))
+    found = hits_of(z, y, [1, 4, 6], gallery=gallery, surveyed=True)
+    assert not grown
+    assert np.array_equal(found.hits, expected.hits)
+    assert np.array_equal(found.hits, by_loops(z, y, [1, 4, 6], gallery=gallery))
+
+
+@pytest.mark.parametrize(
+    ("dims", "fast", "surveyed"),
+    [([8, 12], True, 2), ([8, 12], False, 0), ([4, 12], True, 0), ([8, 9, 10, 11, 12], True, 0)],
+)
+def test_few_large_numbers_are_surveyed_where_bfloat16_is_fast(monkeypatch, dims, fast, surveyed):
+    z, y = blobs(n=60, dim=12)
+    screened = torch.bfloat16 if fast else torch.float32
+    monkeypatch.setattr(prefixes, "screen_dtype", lambda device: screened)
+    original, calls = prefixes.nearest, []
+    monkeypatch.setattr(prefixes, "nearest", lambda *a, **k: (calls.append(1), original(*a, **k))[1])
+    found = hits_of(z, y, dims, surveyed=None)
+    assert len(calls) == surveyed
+    assert np.array_equal(found.hits, by_loops(z, y, dims))
+
+
+def test_a_survey_is_not_asked_about_zero_vectors():
+    z = np.array([[0.0, 1.0], [0.0, 1.1], [0.5, -1.0], [0.6, -1.0]])
+    y = np.array([0, 0, 1, 1])
+    assert np.array_equal(hits_of(z, y, [1, 2], surveyed=True).hits, by_loops(z, y, [1, 2]))
 
 
 def test_several_panels_and_strips():
