@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["Parameters", "Projection", "Step", "align", "sample", "tsne", "tsne_series"]
 EXACT_BELOW = 30_000
 """Items up to which all pairs are computed by default; beyond, Barnes-Hut is faster."""
-STEADY, LOOSE = 0.85, 0.75
-"""Shares of neighbours kept from which on a map of a series goes on from where the one before stands."""
+STEADY = 0.85
+"""Share of neighbours kept from which on a map of a series goes on from where the one before stands."""
 _SPREAD = 1.0  # standard deviation to which a map is drawn together before it grows anew
-_REGROWTH, _LOOSENING = 60, 150  # iterations
+_REGROWTH = 60  # iterations
 _EXAGGERATION = 4.0  # 12, as for a map from scratch, leaves more of the clusters in pieces
 _HASTE = (2.0, 6.0)  # learning rates of the two phases, in those of openTSNE's rule
 _MOMENTUM = (0.85, 0.9)  # of the second phase: of small maps, and of large ones, which have longer to grow
@@ -80,8 +80,8 @@ class Step:
     projection
         The map, aligned to the one before by the best rotation or reflection.
     start
-        "cold": from scratch; "contracted": the map before, drawn together, grew anew; "loosened": from the
-        map before as it stood, exaggerated for a while; "continued": from the map before as it stood.
+        "cold": from scratch; "contracted": the map before, drawn together, grew anew; "continued": from
+        the map before as it stood.
     kept
         Share of the nearest neighbours that were neighbours in the epoch before; 0 for the first.
     residual
@@ -149,8 +149,7 @@ def tsne_series(
 
     Where nearly all neighbours stay what they were, a map goes on from the coordinates of the one before, as
     they stand, without exaggeration. Else clusters would have to form through one another, which that leaves
-    undone: a mild exaggeration loosens them first; and where most neighbours are others, the map before is
-    drawn together, and grows anew.
+    undone: the map before is drawn together, and grows anew.
 
     Parameters
     ----------
@@ -226,10 +225,9 @@ def _next(points: Points, graph: Graph, told: Parameters, before: tuple[NDArray[
     """Map from where the map before left the items."""
     stood, graph_before = before
     kept = graph.kept_of(graph_before)
-    how = "continued" if kept >= STEADY else "loosened" if kept >= LOOSE else "contracted"
-    iterations = {"continued": 0, "loosened": _LOOSENING, "contracted": _REGROWTH}[how]
+    how = "continued" if kept >= STEADY else "contracted"
     phases = (
-        _Phase(iterations, max(_EXAGGERATION, told.exaggeration), 0.8, _HASTE[0]),
+        _Phase(0 if how == "continued" else _REGROWTH, max(_EXAGGERATION, told.exaggeration), 0.8, _HASTE[0]),
         _Phase(told.warm_iter, told.exaggeration, _MOMENTUM[len(points.item) > _LARGE], _HASTE[1]),
     )
     start = stood / np.std(stood, axis=0).max() * _SPREAD if how == "contracted" else stood
