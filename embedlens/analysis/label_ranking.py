@@ -69,15 +69,16 @@ def label_precision(
     first = _equal_in_row(labels)[1] & exists
     rank = np.cumsum(first, axis=1)
     n_labels = rank[:, -1]
-    before_new = n_labels
+    before_new, passed = n_labels, np.zeros(n_labels.size, np.bool_)
     if new_threshold is not None:
+        passed = (similarity < new_threshold).any(axis=1)  # else `new` may stand beyond what is seen
         before_new = np.sum(first & (np.nan_to_num(similarity, nan=-np.inf) >= new_threshold), axis=1)
     right = exists & (labels == truth[:, None])
     found = right.any(axis=1)
     place = np.where(found, rank[np.arange(len(rank)), right.argmax(axis=1)] - 1, n_labels)
-    place = place + (place >= before_new) * int(new_threshold is not None)
+    place = place + np.where(found, (place >= before_new) & (new_threshold is not None), passed)
     place = np.where(is_new, before_new, place)
-    seen = np.where(is_new, before_new < n_labels, found) | complete | ~exists.all(axis=1)
+    seen = np.where(is_new, passed, found) | complete | ~exists.all(axis=1)
     score = np.where(place < CUT, 1.0 / (place + 1), 0.0)
     return np.where(seen | (place >= CUT), score, np.nan)
 

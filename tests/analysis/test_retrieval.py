@@ -121,6 +121,14 @@ def test_scores_are_those_of_plain_loops(n, dim, classes, levels, knn, macro, th
     assert_is_plain(z, y, demands)
 
 
+def test_new_is_not_placed_before_labels_that_are_not_seen_yet():
+    """The fifth label is the right one and as similar as the threshold, but beyond the first neighbours."""
+    z = np.array([[1.0]] * 15 + [[-1.0]], np.float32)
+    y = np.array([4, *([0] * 11), 1, 2, 3, 4])
+    demands = Demands(ks=(1,), at_r=True, map_at_5=True, new_threshold=-1.0, knn=1, hubness=True)
+    assert_is_plain(z, y, demands)
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_query_and_gallery(weighted):
     z, y = blobs(n=90, dim=6, classes=9, spread=2.0)
