@@ -69,9 +69,9 @@ def label_precision(
     first = _equal_in_row(labels)[1] & exists
     rank = np.cumsum(first, axis=1)
     n_labels = rank[:, -1]
-    before_new, passed = n_labels, np.zeros(n_labels.size, np.bool_)
+    before_new, passed = n_labels, np.zeros(len(labels), np.bool_)
     if new_threshold is not None:
-        passed = (similarity < new_threshold).any(axis=1)  # else `new` may stand beyond what is seen
+        passed |= (similarity < new_threshold).any(axis=1)  # else `new` may stand beyond what is seen
         before_new = np.sum(first & (np.nan_to_num(similarity, nan=-np.inf) >= new_threshold), axis=1)
     right = exists & (labels == truth[:, None])
     found = right.any(axis=1)
