@@ -19,6 +19,7 @@ from embedlens_cli import (
     projection,
     pruning,
     runs,
+    sampling,
     scores,
     spectra,
     sweep,
@@ -74,6 +75,7 @@ app.command("tsne")(projection.tsne)
 app.command("evaluate")(scores.evaluate)
 app.command("verify")(verification.verify)
 app.command("curves")(curves.curves)
+app.command("sampling")(sampling.sampling)
 
 
 _WRONG_PLACE = (

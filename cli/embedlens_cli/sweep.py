@@ -8,23 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli import options, sweeping, training_options
+from embedlens_cli import options, sweep_outcomes, sweep_tables, sweeping, training_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from embedlens.analysis.sweep import Sweep
-    from embedlens.artifacts import Table
     from embedlens.training.grid import Planned
     from embedlens_cli.drawing import Look
+    from embedlens_cli.sweep_outcomes import Outcome, Score
 
 
 def sweep(
     context: typer.Context,
     loss: Annotated[
-        str, typer.Option(help="Comma-separated: contrastive, ep, ephn, epshn, n-pair-mc, triplet.")
+        str, typer.Option(help="Comma-separated names as in `train`, or all: every loss there is.")
     ] = sweeping.USUAL["loss"],
-    lr: Annotated[str, typer.Option(help="Learning rates, comma-separated.")] = sweeping.USUAL["lr"],
+    lr: Annotated[
+        str | None,
+        typer.Option(
+            help="Learning rates, comma-separated, or usual: that of each loss.",
+            show_default=f"{sweeping.USUAL['lr']}; with --loss all: usual",
+        ),
+    ] = None,
     dim: Annotated[str, typer.Option(help="Dimensions of the embedding, comma-separated.")] = sweeping.USUAL[
         "dim"
     ],
@@ -32,9 +37,16 @@ def sweep(
     data: training_options.Data = "glyphs",
     root: training_options.Root = None,
     epochs: Annotated[int, typer.Option(help="Epochs of each run, and the one that is compared.", min=1)] = 8,
+    loss_options: training_options.LossOptions = None,
+    mining: training_options.Mining = None,
+    mining_options: training_options.MiningOptions = None,
+    sampler: training_options.Sampler = None,
     order: training_options.Order = None,
     temperature: training_options.Temperature = None,
     margin: training_options.Margin = None,
+    beta: training_options.Beta = None,
+    learn_beta: training_options.LearnBeta = None,
+    tau: training_options.Tau = None,
     l2: training_options.L2 = None,
     classes_per_batch: training_options.ClassesPerBatch = None,
     items_per_class: training_options.ItemsPerClass = None,
@@ -61,6 +73,8 @@ def sweep(
 ) -> None:
     """Train a run for each loss, learning rate, dim and seed, and draw their scores.
 
+    With --loss all, every loss at its usual learning rate is compared with its own epoch 0.
+
     Stopped at any moment, the same command goes on; finished runs are not trained again, whatever grid they
     were part of. A run that fails (its loss is no number) is told, and the others go on: the exit status is 0
     as long as one run has succeeded.
@@ -69,22 +83,22 @@ def sweep(
     from embedlens_cli.drawing import Look
 
     look = Look.of(formats, venue, width)
-    score = sweeping.check_score(metric, split, device)
+    score = sweep_outcomes.check_score(metric, split, device)
     recipe = training_options.Recipe.of(context.params)
     grid = sweeping.Grid.of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})
     folder = out or selection.runs_folder()
     planned = sweeping.plan(grid, recipe, folder)
     if dry_run:
-        sweeping.check(planned)
+        sweeping.check(planned, every=grid.every)
         _list(planned, as_json=as_json)
         return
-    failed = sweeping.train(planned, score.device)
-    outcomes = sweeping.measure(planned, failed, score)
+    failed = sweeping.train(planned, score.device, every=grid.every)
+    outcomes = sweep_outcomes.measure(planned, failed, score)
     if all(outcome.failure for outcome in outcomes):
         first = outcomes[0]
         message = f"every run failed; the first, {first.name}: {first.failure}"
         raise InputError(message)
-    sweeping.tell_failures(outcomes)
+    sweep_outcomes.tell_failures(outcomes)
     _draw(outcomes, score, look, folder=figures, words=[*grid.words, *recipe.words], as_json=as_json)
 
 
@@ -115,8 +129,8 @@ def _list(planned: Sequence[Planned], *, as_json: bool) -> None:
 
 
 def _draw(
-    outcomes: Sequence[sweeping.Outcome],
-    score: sweeping.Score,
+    outcomes: Sequence[Outcome],
+    score: Score,
     look: Look,
     *,
     folder: Path,
@@ -124,17 +138,17 @@ def _draw(
     as_json: bool,
 ) -> None:
     """Draw the sweep, write it with its data and sidecar, and give the answer."""
-    from embedlens.analysis.sweep import Record, summarise
+    from embedlens.analysis.sweep import summarise
     from embedlens.artifacts import Artifacts
     from embedlens.figures.style import paper
     from embedlens.figures.sweep import plot_panels
     from embedlens_cli import output
     from embedlens_cli.drawing import epochs_text
 
-    result = summarise(Record(*outcome.point, outcome.value) for outcome in outcomes)
+    result = summarise(outcome.record for outcome in outcomes)
     config = outcomes[0].planned.config
     artifacts = Artifacts(
-        folder, output.command(), _facts(outcomes, score), summary=_summary(outcomes, result)
+        folder, output.command(), _facts(outcomes, score), summary=sweep_tables.summary(outcomes, result)
     )
     items = next(outcome.items for outcome in outcomes if outcome.items)
     heading = f"{config.data}, epoch {config.epochs}, {score.split}, n = {items:,}"
@@ -144,24 +158,25 @@ def _draw(
     ]  # fmt: skip
     with paper(look.venue):
         panels = len(result.dims) if result.axis == "lr" else 1
-        figure = plot_panels(result, **look.size(panels), label=score.label, heading=heading)
-        look.save(artifacts, name, figure, _table(outcomes, result), facts={})
+        told = {"label": score.label, "end": f"epoch {config.epochs}", "heading": heading}
+        figure = plot_panels(result, **look.size(panels), **told)
+        look.save(artifacts, name, figure, sweep_tables.csv_rows(outcomes, result), facts={})
     if as_json:
         output.print_json(artifacts.answer())
         return
-    _print_summary(result, score.label, config.epochs)
+    sweep_tables.print_summary(result, score.label, config.epochs)
     output.print_files(artifacts)
-    output.say(f"next: {sweeping.next_command(outcomes, score)}")
+    output.say(f"next: {sweep_outcomes.next_command(outcomes, score)}")
 
 
-def _facts(outcomes: Sequence[sweeping.Outcome], score: sweeping.Score) -> dict[str, Any]:
+def _facts(outcomes: Sequence[Outcome], score: Score) -> dict[str, Any]:
     """Return what the sidecar says."""
     from embedlens.similarity import engine_facts
 
     first = outcomes[0].planned.config
     shared = {
         name: value for name, value in first.as_method().items()
-        if name not in ("loss", "loss_options", "lr", "dim", "seed")
+        if name not in ("loss", "loss_options", "lr", "dim", "seed", *sweep_outcomes.PER_LOSS)
     }  # fmt: skip
     items = next(outcome.items for outcome in outcomes if outcome.items)
     return {
@@ -173,66 +188,8 @@ def _facts(outcomes: Sequence[sweeping.Outcome], score: sweeping.Score) -> dict[
         "shown": items,
         "of": items,
         "value": "mean over the seeds that have one; deviation: sample standard deviation (divisor n - 1)",
+        "initial": "the same score at epoch 0; gain: value less initial",
+        "collapsed": "a split's mean similarity is 0.95 or more, and its distance from 1 at most half of "
+        "that at epoch 0; or its effective rank below 2 and half of that at epoch 0, and R@1 below epoch 0's",
         "engine": engine_facts(score.device),
     }
-
-
-def _table(outcomes: Sequence[sweeping.Outcome], result: Sweep) -> Table:
-    """Return a row for each run; the mean, deviation and counts of its combination stand beside it."""
-    rows = sweeping.rows_of(result)
-    table: Table = []
-    for outcome in outcomes:
-        row = rows[outcome.point[:3]]
-        group = {name: column[row].item() for name, column in result.columns().items()}
-        value = {"value": "" if outcome.failure else outcome.value, "source": outcome.source}
-        told = {name: "" if cell != cell else cell for name, cell in group.items()}  # NaN: an empty cell
-        place = {
-            "run": outcome.name,
-            "epoch": outcome.planned.config.epochs,
-            "seed": outcome.planned.config.seed,
-        }
-        table.append({**place, **{name: told.pop(name) for name in ("loss", "lr", "dim")}, **value, **told})
-    return table
-
-
-def _summary(outcomes: Sequence[sweeping.Outcome], result: Sweep) -> dict[str, Any]:
-    """Return the numbers: loss -> learning rate -> dim -> mean, deviation, counts, and the runs by seed."""
-    summary: dict[str, Any] = {}
-    for (loss, lr, dim), row in sweeping.rows_of(result).items():
-        own = [outcome for outcome in outcomes if outcome.point[:3] == (loss, lr, dim)]
-        numbers = {
-            "mean": float(result.mean[row]) if result.n[row] else None,
-            "deviation": float(result.deviation[row]) if result.n[row] > 1 else None,
-            "n": int(result.n[row]),
-            "n_failed": int(result.n_failed[row]),
-            "runs": {
-                outcome.name: {
-                    "seed": outcome.planned.config.seed,
-                    "value": None if outcome.failure else outcome.value,
-                    **({"failure": outcome.failure} if outcome.failure else {}),
-                }
-                for outcome in own
-            },
-        }
-        summary.setdefault(loss, {}).setdefault(f"{lr:g}", {})[str(dim)] = numbers
-    return summary
-
-
-def _print_summary(result: Sweep, label: str, epoch: int) -> None:
-    """Print a table: a row a loss and dim, a column a learning rate, or a dim where only dims vary."""
-    from embedlens_cli import output
-
-    by_dim = result.axis == "dim"
-    cells: dict[str, dict[str, str]] = {}
-    for (loss, lr, dim), row in sweeping.rows_of(result).items():
-        name = loss if by_dim or len(result.dims) == 1 else f"{loss}, {dim} dims"
-        column = f"{dim} dims" if by_dim else f"lr {lr:g}"
-        text = f"{result.mean[row]:.4f}" if result.n[row] else "failed"
-        text += f" ± {result.deviation[row]:.4f}" if result.n[row] > 1 else ""
-        text += f" ({result.n_failed[row]} failed)" if result.n[row] and result.n_failed[row] else ""
-        cells.setdefault(name, {})[column] = text
-    columns = list(dict.fromkeys(column for row in cells.values() for column in row))
-    seeds = int((result.n + result.n_failed).max())
-    spread = f", mean ± s.d. of {seeds} seeds" if seeds > 1 else ""
-    rows = [(name, *(row.get(column, "-") for column in columns)) for name, row in cells.items()]
-    output.print_table(("loss", *columns), rows, title=f"{label}, epoch {epoch}{spread}")

@@ -1,65 +1,91 @@
-"""What `sweep` does before it draws: the grid that was asked for, its training, and its scores."""
+"""What `sweep` does before it compares: the grid that was asked for, and its training."""
 
 from __future__ import annotations
 
 import math
-import shlex
 import time
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError
 from embedlens_cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from embedlens.analysis.sweep import Sweep
-    from embedlens.store import Run
     from embedlens.training.grid import Planned
     from embedlens_cli.training_options import Recipe
 
 USUAL = {"loss": "ep,epshn", "lr": "0.0001,0.0002,0.0004,0.0008,0.0016", "dim": "64", "seed": "0"}
 """The grid that is trained where none is asked for."""
 
-_SPLITS = ("train", "test")
-_RISING = ("recall_at", "r_precision", "map_at", "knn_accuracy", "nmi", "f1", "ami")
+EVERY, USUAL_RATE = "all", "usual"
+"""What stands for every registered loss, and for the learning rate that each loss is usually trained at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """What varies, each value once: losses in the order given, numbers ascending."""
+    """What varies, each value once: losses in the order given, numbers ascending.
+
+    Attributes
+    ----------
+    rates
+        None stands for the usual learning rate of each loss.
+    every
+        Whether all registered losses were asked for.
+    """
 
     losses: tuple[str, ...]
-    rates: tuple[float, ...]
+    rates: tuple[float | None, ...]
     dims: tuple[int, ...]
     seeds: tuple[int, ...]
+    every: bool = False
 
     @classmethod
-    def of(cls, given: Mapping[str, str]) -> Grid:
-        """Read the comma-separated options `loss`, `lr`, `dim` and `seed`."""
-        losses = tuple(dict.fromkeys(options.words(given["loss"])))
+    def of(cls, given: Mapping[str, str | None]) -> Grid:
+        """Read the comma-separated options `loss`, `lr`, `dim` and `seed`; None: what is usual."""
+        asked = {name: USUAL[name] if given[name] is None else str(given[name]) for name in USUAL}
+        words = options.words(asked["loss"])
+        every = EVERY in words
+        losses = tuple(dict.fromkeys(loss for word in words for loss in _losses(word)))
         if not losses:
-            message = f"--loss {given['loss']!r} names no loss; e.g. --loss {USUAL['loss']}"
+            message = f"--loss {asked['loss']!r} names no loss; e.g. --loss {USUAL['loss']}, or {EVERY}"
             raise InputError(message)
-        rates = _numbers(given["lr"], "lr", "numbers above 0 are needed", float)
-        dims = _numbers(given["dim"], "dim", "whole numbers from 1 are needed", int)
-        seeds = _numbers(given["seed"], "seed", "whole numbers from 0 are needed", int)
-        return cls(losses, tuple(rates), tuple(int(dim) for dim in dims), tuple(int(seed) for seed in seeds))
+        rates: Sequence[float | None] = [None]
+        if asked["lr"].strip() != USUAL_RATE and not (every and given["lr"] is None):
+            needed = f"numbers above 0 are needed, or {USUAL_RATE!r} alone"
+            rates = _numbers(asked["lr"], "lr", needed, float)
+        dims = _numbers(asked["dim"], "dim", "whole numbers from 1 are needed", int)
+        seeds = _numbers(asked["seed"], "seed", "whole numbers from 0 are needed", int)
+        whole = [tuple(int(number) for number in numbers) for numbers in (dims, seeds)]
+        return cls(losses, tuple(rates), whole[0], whole[1], every=every)
 
     @property
     def words(self) -> list[str]:
         """What a file name says of the grid: the losses, and each axis that is not the usual one."""
-        usual = Grid.of(USUAL)
+        usual = Grid.of({**USUAL, "loss": EVERY if self.every else USUAL["loss"], "lr": None})
         axes = (
             ("lr", self.rates, usual.rates),
             ("dim", self.dims, usual.dims),
             ("seed", self.seeds, usual.seeds),
         )
-        told = [name + "+".join(f"{value:g}" for value in own) for name, own, other in axes if own != other]
-        return ["+".join(self.losses), *told]
+        told = [
+            name + "+".join(USUAL_RATE if value is None else f"{value:g}" for value in own)
+            for name, own, other in axes if own != other
+        ]  # fmt: skip
+        more = [loss for loss in self.losses if loss not in _losses(EVERY)] if self.every else self.losses
+        return ["+".join([EVERY, *more] if self.every else more).replace(":", "-"), *told]
+
+
+def _losses(word: str) -> list[str]:
+    """Return the losses that a word stands for."""
+    if word != EVERY:
+        return [word]
+    from embedlens.objectives import LOSSES
+
+    return LOSSES.names()
 
 
 def _numbers(text: str, name: str, needed: str, kind: type) -> list[float]:
@@ -76,54 +102,21 @@ def _numbers(text: str, name: str, needed: str, kind: type) -> list[float]:
     return values
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
-    """What runs are compared by."""
-
-    metric: str
-    split: str
-    device: str
-
-    @property
-    def column(self) -> str:
-        """Its column in log.csv."""
-        return f"{self.split}_{self.metric}"
-
-    @property
-    def label(self) -> str:
-        """How papers spell it."""
-        from embedlens.figures.curves import metric_label
-
-        return metric_label(self.column, _SPLITS)
-
-
-def check_score(metric: str, split: str, device: str) -> Score:
-    """Return the score that was asked for; one unknown, or several, are refused."""
-    from embedlens.analysis.scores import check_metrics
-    from embedlens.devices import check_device
-
-    found = check_metrics(options.words(metric))
-    if len(found) > 1:
-        message = f"--metric {metric!r} is {len(found)} scores ({', '.join(found)}); choose one of them"
-        raise InputError(message)
-    if split not in _SPLITS:
-        raise unknown(split, "split", _SPLITS)
-    return Score(found[0], split, check_device(device))
-
-
 def plan(grid: Grid, recipe: Recipe, folder: Path) -> list[Planned]:
     """Return the runs of the grid, seed by seed; whatever cannot be trained there is refused."""
+    from embedlens.objectives.building import PREFIX
     from embedlens.objectives.losses import loss_options
     from embedlens.training.grid import plan as plan_runs
 
-    known = {loss: loss_options(loss) for loss in grid.losses}
-    for option in recipe.loss_options:
+    given = recipe.loss_options
+    # What a loss of pytorch-metric-learning takes is known when it is made.
+    known = {loss: given if loss.startswith(PREFIX) else loss_options(loss) for loss in grid.losses}
+    for option in given:
         if not any(option in own for own in known.values()):
             message = f"no loss of the grid ({', '.join(grid.losses)}) has an option {option!r}; leave it out"
             raise InputError(message)
     own = {
-        loss: {name: value for name, value in recipe.loss_options.items() if name in known[loss]}
-        for loss in grid.losses
+        loss: {name: value for name, value in given.items() if name in known[loss]} for loss in grid.losses
     }
     configs = [
         recipe.config(loss, own[loss], dim=dim, lr=lr, seed=seed)
@@ -150,28 +143,44 @@ def _epochs_left(planned: Sequence[Planned]) -> int:
     return sum(max(0, run.config.epochs - max(0, run.recorded)) for run in planned)
 
 
-def check(planned: Sequence[Planned]) -> list[Planned]:
-    """Refuse what cannot be trained, before anything is; return the runs that are not finished."""
+def check(planned: Sequence[Planned], *, every: bool = False) -> tuple[list[Planned], dict[Path, str]]:
+    """Refuse what cannot be trained, before anything is; return the runs that are not finished.
+
+    Where `every` loss was asked for, those that cannot be trained on the data are left out, and returned by
+    path with the reason, unless none can.
+    """
     from embedlens.training.grid import check_grid
+    from embedlens_cli import output
 
     waiting = [run for run in planned if not run.finished]
-    if waiting:
-        check_grid([run.config for run in waiting])
-    return waiting
+    refused: dict[Path, str] = {}
+    try:
+        if waiting:
+            check_grid([run.config for run in waiting])
+    except InputError:
+        for run in waiting if every else ():
+            try:
+                check_grid([run.config])
+            except InputError as error:
+                refused[run.path] = str(error)
+        if len(refused) in (0, len(waiting)):
+            raise
+    for path, reason in refused.items():
+        output.remark(f"{path.name} cannot be trained: {reason}")
+    return [run for run in waiting if run.path not in refused], refused
 
 
-def train(planned: Sequence[Planned], device: str) -> dict[Path, str]:
+def train(planned: Sequence[Planned], device: str, *, every: bool = False) -> dict[Path, str]:
     """Train what is not finished; return why runs failed, by path. One failure does not stop the others."""
     from embedlens_cli import output
 
-    waiting = check(planned)
+    waiting, failed = check(planned, every=every)
     output.remark(cost(planned))
-    failed: dict[Path, str] = {}
     started = time.perf_counter()
     for number, run in enumerate(waiting, start=1):
         place = f"{number} of {len(waiting)}  {run.path.name}"
         try:
-            row = _train_one(run, device)
+            row, collapsed = _train_one(run, place, device=device)
         except KeyboardInterrupt:
             output.remark("go on with the same command; finished epochs are kept")
             raise
@@ -181,123 +190,34 @@ def train(planned: Sequence[Planned], device: str) -> dict[Path, str]:
             continue
         pace = (time.perf_counter() - started) / max(1, _epochs_left(waiting[:number]))
         left = pace * _epochs_left(waiting[number:])
-        recall = f"test R@1 {row['test_recall_at_1']:.4f}"
-        output.remark(f"{place}: {recall}" + (f", about {_time_text(left)} left" if left else ""))
+        told = f"test R@1 {row['test_recall_at_1']:.4f}" + (", collapsed" if collapsed else "")
+        output.remark(f"{place}: {told}" + (f", about {_time_text(left)} left" if left else ""))
     return failed
 
 
-def _train_one(run: Planned, device: str) -> dict[str, Any]:
-    """Train one run to its last epoch, or go on with it; return the last row of its log."""
+def _train_one(run: Planned, place: str, *, device: str) -> tuple[dict[str, Any], bool]:
+    """Train one run to its last epoch, or go on with it; a collapse of its space is told once.
+
+    Return the last row of its log, and whether the space is collapsed there.
+    """
     from embedlens.training.trainer import Trainer
+    from embedlens_cli import output
+    from embedlens_cli.epoch_metrics import CollapseWatch, epoch_metrics
     from embedlens_cli.progress import TrainingProgress
-    from embedlens_cli.training import recalls_at_1
+
+    told: list[str] = []
+
+    def tell(text: str) -> None:
+        if not told:
+            output.remark(f"{place}: {text}")
+        told.append(text)
 
     with TrainingProgress(run.path.name, quiet=True) as progress:
         trainer = Trainer(run.config, run.path, device=device, resume=run.path.exists())
-        return trainer.run(recalls_at_1, progress.report).log[-1]
+        watch = CollapseWatch(trainer.recorder.run, run.config.dim)
+        row = trainer.run(epoch_metrics, watch.watch(progress.report, tell)).log[-1]
+    return row, watch.collapsed
 
 
 def _time_text(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A run of the grid with its score, or why it has none.
-
-    Attributes
-    ----------
-    value
-        NaN where the run failed.
-    source
-        "log" or "computed".
-    items
-        Number of items that were scored.
-    failure
-        Why the run has no value; empty where it has one.
-    """
-
-    planned: Planned
-    value: float
-    source: str = ""
-    items: int = 0
-    failure: str = ""
-
-    @property
-    def name(self) -> str:
-        """Name of the run."""
-        return self.planned.path.name
-
-    @property
-    def point(self) -> tuple[str, float, int, int]:
-        """Loss, learning rate, dims and seed."""
-        config = self.planned.config
-        return config.loss, config.lr, config.dim, config.seed
-
-    def facts(self) -> dict[str, Any]:
-        """Return what the sidecar says of the run."""
-        config = self.planned.config
-        told: dict[str, Any] = {"name": self.name, "path": self.planned.path.as_posix(), "seed": config.seed}
-        told |= {"loss": config.loss, "loss_options": config.loss_options, "lr": config.lr, "dim": config.dim}
-        return told | ({"failure": self.failure} if self.failure else {"source": self.source})
-
-
-def measure(planned: Sequence[Planned], failed: Mapping[Path, str], score: Score) -> list[Outcome]:
-    """Return the score of each run at the last epoch of the grid; failed ones stay without."""
-    from embedlens.store import open_run
-    from embedlens_cli import output
-
-    outcomes = []
-    for one in output.track(planned, "scoring"):
-        if one.path in failed:
-            outcomes.append(Outcome(one, math.nan, failure=failed[one.path]))
-            continue
-        run = open_run(one.path)
-        value, source = _value(run, one.config.epochs, score)
-        outcomes.append(Outcome(one, value, source, run.info.splits[score.split].items))
-    return outcomes
-
-
-def tell_failures(outcomes: Sequence[Outcome]) -> None:
-    """Say which runs have no value."""
-    from embedlens_cli import output
-
-    names = [outcome.name for outcome in outcomes if outcome.failure]
-    if names:
-        output.remark(f"{len(names)} of {output.count_text(len(outcomes), 'run')} failed: {', '.join(names)}")
-
-
-def _value(run: Run, epoch: int, score: Score) -> tuple[float, str]:
-    """Return the score of one epoch, from the log where it has it, and where it came from."""
-    from embedlens.analysis.scores import score as compute
-
-    logged = next((row.get(score.column) for row in run.log if row["epoch"] == epoch), None)
-    if logged is not None and math.isfinite(logged):
-        return logged, "log"
-    snapshot = run.snapshot(score.split, epoch)
-    try:
-        found = compute(snapshot.embeddings, snapshot.labels, [score.metric], device=score.device)
-    except InputError as error:
-        raise error.within(snapshot.place) from error
-    return found[score.metric], "computed"
-
-
-def rows_of(result: Sweep) -> dict[tuple[str, float, int], int]:
-    """Return the row of each loss, learning rate and dim."""
-    keys = zip(result.loss.tolist(), result.lr.tolist(), result.dim.tolist(), strict=True)
-    return {key: row for row, key in enumerate(keys)}
-
-
-def next_command(outcomes: Sequence[Outcome], score: Score) -> str:
-    """Return what is worth typing next: pruning where sizes were compared, else a scatter of the best."""
-    good = [outcome for outcome in outcomes if not outcome.failure]
-    rising = score.metric.startswith(_RISING)
-    ranked = sorted(good, key=lambda outcome: outcome.value, reverse=True) if rising else good
-    loss, lr, _, seed = ranked[0].point
-    sizes = [one for one in good if one.point[:2] == (loss, lr) and one.point[3] == seed]
-    if len(sizes) > 1:
-        command, runs = "pca-prune", sorted(sizes, key=lambda one: -one.planned.config.dim)
-    else:
-        first = {one.planned.config.loss: one for one in reversed(ranked)}
-        command, runs = "scatter", [one for one in ranked if first[one.planned.config.loss] is one]
-    return shlex.join(["embedlens", command, *(one.planned.path.as_posix() for one in runs)])

@@ -11,11 +11,6 @@ from embedlens.errors import InputError
 from embedlens_cli import options, training_options
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    import numpy as np
-    from numpy.typing import NDArray
-
     from embedlens.store import Run
     from embedlens.training.config import TrainConfig
 
@@ -26,10 +21,17 @@ def train(
     context: typer.Context,
     data: training_options.Data = "glyphs",
     root: training_options.Root = None,
-    loss: Annotated[str, typer.Option(help="contrastive, ep, ephn, epshn, n-pair-mc or triplet.")] = "epshn",
+    loss: training_options.Loss = "epshn",
+    loss_options: training_options.LossOptions = None,
+    mining: training_options.Mining = None,
+    mining_options: training_options.MiningOptions = None,
+    sampler: training_options.Sampler = None,
     order: training_options.Order = None,
     temperature: training_options.Temperature = None,
     margin: training_options.Margin = None,
+    beta: training_options.Beta = None,
+    learn_beta: training_options.LearnBeta = None,
+    tau: training_options.Tau = None,
     l2: training_options.L2 = None,
     dim: Annotated[int, typer.Option(help="Dimensions of the embedding.")] = 64,
     epochs: Annotated[int, typer.Option(help="Epochs to train; with --resume also more than before.")] = 8,
@@ -37,7 +39,7 @@ def train(
     items_per_class: training_options.ItemsPerClass = None,
     optimizer: training_options.Optimizer = "adam",
     lr: Annotated[
-        float | None, typer.Option(help="Learning rate.", show_default="0.001 for adam, 0.05 for sgd")
+        float | None, typer.Option(help="Learning rate.", show_default="the usual one of the loss")
     ] = None,
     weight_decay: training_options.WeightDecay = 0.0,
     lr_step: training_options.LrStep = 0,
@@ -73,7 +75,7 @@ def train(
         return
     recipe = training_options.Recipe.of(context.params)
     config = recipe.config(loss, recipe.loss_options, dim=dim, lr=lr, seed=seed)
-    path = out or runs_folder() / _default_name(config)
+    path = out or runs_folder() / f"{config.data}-{config.recipe_name}"
     train_one(config, path, device=device, resume=False, as_json=as_json)
 
 
@@ -90,37 +92,18 @@ def _refuse_beside_resume(context: typer.Context) -> None:
             raise InputError(message)
 
 
-def _default_name(config: TrainConfig) -> str:
-    order = config.loss_options.get("order", 1)
-    return f"{config.data}-{config.loss}" + (f"-order{order}" if order != 1 else "")
-
-
-def recalls_at_1(
-    embeddings: Mapping[str, NDArray[np.float32]], labels: Mapping[str, NDArray[np.int64]]
-) -> dict[str, float]:
-    """Return R@1 of every split; the metrics that the trainer is handed."""
-    from embedlens.analysis.triplets import nearest_triplets, summarise
-
-    found = {}
-    for split, z in embeddings.items():
-        try:
-            found[f"{split}_recall_at_1"] = summarise(nearest_triplets(z, labels[split])).below_diagonal
-        except InputError as error:  # training went astray: NaN, infinity or zero vectors
-            message = f"the embeddings of split {split!r} cannot be compared ({error}); try a lower --lr"
-            raise InputError(message) from error
-    return found
-
-
 def train_one(config: TrainConfig, path: Path, *, device: str, resume: bool, as_json: bool) -> Run:
-    """Train one run while a person watches; print its log."""
+    """Train one run while a person watches; print its log, and warn when its space collapses."""
     from embedlens.training.trainer import Trainer
     from embedlens_cli import output
+    from embedlens_cli.epoch_metrics import CollapseWatch, epoch_metrics
     from embedlens_cli.progress import TrainingProgress
 
     trainer = Trainer(config, path, device=device, resume=resume)
+    watch = CollapseWatch(trainer.recorder.run, config.dim)
     with TrainingProgress(path.name, quiet=as_json) as progress:
         try:
-            run = trainer.run(recalls_at_1, progress.report)
+            run = trainer.run(epoch_metrics, watch.watch(progress.report, output.remark))
         except KeyboardInterrupt:
             output.remark(f"go on with: embedlens train --resume {path}")
             raise

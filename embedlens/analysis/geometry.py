@@ -1,4 +1,4 @@
-"""How classes lie on the unit sphere: alignment, uniformity, and distances within and between classes."""
+"""How items and classes lie on the sphere: alignment, uniformity, mean similarity, distances of classes."""
 
 from __future__ import annotations
 
@@ -139,3 +139,33 @@ def uniformity(z: ArrayLike, *, t: float = 2.0) -> float:
         message = "one item has no pair; uniformity needs two items or more"
         raise InputError(message)
     return float(np.log(mean_gaussian(z, t)))
+
+
+def mean_similarity(z: ArrayLike) -> float:
+    """Return the mean cosine similarity of all pairs of different items, in [-1 / (N - 1), 1].
+
+    Near 1 all items point the same way: the space has collapsed, or has not been trained. Directions that
+    are spread evenly give 0.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+
+    Raises
+    ------
+    InputError
+        Fewer than two items, or embeddings that cannot be normalised.
+
+    Notes
+    -----
+    From the sum of the unit vectors, in float64: (|sum u_i|^2 - N) / (N (N - 1)), with the lengths of the
+    u_i as rounding left them in the place of N.
+    """
+    rows = Rows(z)
+    count = len(rows)
+    if count < 2:
+        message = "one item has no pair; a mean similarity needs two items or more"
+        raise InputError(message)
+    sums, squares = _class_sums(rows, np.zeros(count, np.intp), 1)
+    return min(1.0, float((sums[0] @ sums[0] - squares[0]) / (count * (count - 1))))

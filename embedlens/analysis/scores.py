@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 AT_R = ("r_precision", "map_at_r")
 CLUSTERING = ("nmi", "f1", "ami")
 DISTANCES = ("alignment", "pi_intra", "pi_inter", "pi_ratio")
+SPREAD = ("uniformity", "mean_similarity")
 SPECTRUM = ("effective_rank", "rho")
-METRICS = (*AT_R, "map_at_5", "knn_accuracy", *CLUSTERING, *DISTANCES, "uniformity", *SPECTRUM, "hubness")
+METRICS = (*AT_R, "map_at_5", "knn_accuracy", *CLUSTERING, *DISTANCES, *SPREAD, *SPECTRUM, "hubness")
 RECALL_PRESETS = {"cub": (1, 2, 4, 8), "sop": (1, 10, 100, 1000)}
 """The K of Recall@K that papers print: on CUB-200-2011 and Cars196, and on Stanford Online Products."""
 
@@ -34,7 +35,7 @@ ALL = (
     "map_at_5",
     "knn_accuracy",
     *DISTANCES,
-    "uniformity",
+    *SPREAD,
     *SPECTRUM,
     "hubness",
 )
@@ -159,7 +160,7 @@ def score(
     Notes
     -----
     Definitions: `retrieval.retrieve`, `clustering.kmeans_scores`, `geometry.class_distances`,
-    `geometry.uniformity`, `spectrum.effective_rank`, `spectrum.spectral_decay`.
+    `geometry.uniformity`, `geometry.mean_similarity`, `spectrum.effective_rank`, `spectrum.spectral_decay`.
     """
     settings = settings or Settings()
     wanted = check_metrics(metrics, settings)
@@ -175,6 +176,8 @@ def score(
         found |= geometry.class_distances(z, y).columns()
     if "uniformity" in wanted:
         found["uniformity"] = geometry.uniformity(z)
+    if "mean_similarity" in wanted:
+        found["mean_similarity"] = geometry.mean_similarity(z)
     if any(name in SPECTRUM for name in wanted):
         sigma, dim = spectrum.singular_values(z), to_numpy(z).shape[1]
         found["effective_rank"] = spectrum.effective_rank(sigma)

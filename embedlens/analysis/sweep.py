@@ -1,4 +1,4 @@
-"""A score over a grid of losses, learning rates and dims: mean and spread over seeds."""
+"""A score over a grid of losses, learning rates and dims: mean and spread over seeds, and what was gained."""
 
 from __future__ import annotations
 
@@ -11,20 +11,37 @@ import numpy as np
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The score of one run; a value that is not finite means that the run failed."""
+    """The score of one run; a value that is not finite means that the run failed.
+
+    Attributes
+    ----------
+    loss, lr, dim, seed
+        What the run was trained with.
+    value
+        Its score at the end.
+    initial
+        Its score before training; NaN where it is not known.
+    effective_rank
+        At the end; NaN where it is not known.
+    collapsed
+        Whether its space had collapsed at the end.
+    """
 
     loss: str
     lr: float
     dim: int
     seed: int
     value: float
+    initial: float = math.nan
+    effective_rank: float = math.nan
+    collapsed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +67,12 @@ class Sweep:
         Number of seeds with a value, int64 [n].
     n_failed
         Number of seeds without, int64 [n].
+    initial
+        Mean score before training, of the same seeds, float64 [n]; NaN where it is not known.
+    effective_rank
+        Mean effective rank at the end, of the same seeds, float64 [n]; NaN where it is not known.
+    n_collapsed
+        Number of seeds with a value whose space had collapsed, int64 [n].
     """
 
     loss: NDArray[np.str_]
@@ -59,12 +82,23 @@ class Sweep:
     deviation: NDArray[np.float64]
     n: NDArray[np.int64]
     n_failed: NDArray[np.int64]
+    initial: NDArray[np.float64]
+    effective_rank: NDArray[np.float64]
+    n_collapsed: NDArray[np.int64]
 
     @property
     def axis(self) -> str:
-        """What the scores are drawn against: "lr"; where that does not vary "dim"; else "loss"."""
-        varying = [name for name in ("lr", "dim") if np.unique(getattr(self, name)).size > 1]
-        return varying[0] if varying else "loss"
+        """What the scores are drawn against: "lr"; where no loss has several of them "dim"; else "loss"."""
+        for name in ("lr", "dim"):
+            values = getattr(self, name)
+            if any(np.unique(values[self.loss == loss]).size > 1 for loss in self.losses):
+                return name
+        return "loss"
+
+    @property
+    def gain(self) -> NDArray[np.float64]:
+        """Mean score at the end less that before training, float64 [n]; NaN where one is not known."""
+        return self.mean - self.initial
 
     @property
     def losses(self) -> list[str]:
@@ -78,7 +112,10 @@ class Sweep:
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the data that a figure of the sweep shows, by column."""
-        names = ("loss", "lr", "dim", "mean", "deviation", "n", "n_failed")
+        names = (
+            "loss", "lr", "dim", "mean", "deviation", "n", "n_failed", "initial", "gain", "effective_rank",
+            "n_collapsed",
+        )  # fmt: skip
         return {name: getattr(self, name) for name in names}
 
 
@@ -95,33 +132,43 @@ def summarise(records: Iterable[Record]) -> Sweep:
     InputError
         No record, one combination twice, a learning rate or dim that is not above 0.
     """
-    values: dict[tuple[str, int, float], dict[int, float]] = {}
+    groups: dict[tuple[str, int, float], dict[int, Record]] = {}
     for record in records:
         if not 0 < record.lr < math.inf or record.dim < 1:
             message = f"{_named(record)}; a learning rate above 0 and a dim of 1 or more are needed"
             raise InputError(message)
-        seeds = values.setdefault((record.loss, record.dim, record.lr), {})
+        seeds = groups.setdefault((record.loss, record.dim, record.lr), {})
         if record.seed in seeds:
             message = f"{_named(record)} is there twice; one value a combination is needed"
             raise InputError(message)
-        seeds[record.seed] = record.value
-    if not values:
+        seeds[record.seed] = record
+    if not groups:
         message = "no run to compare; at least one record is needed"
         raise InputError(message)
-    losses = list(dict.fromkeys(loss for loss, _, _ in values))
-    keys = sorted(values, key=lambda key: (losses.index(key[0]), *key[1:]))
-    finite = [np.array([value for value in values[key].values() if math.isfinite(value)]) for key in keys]
+    losses = list(dict.fromkeys(loss for loss, _, _ in groups))
+    keys = sorted(groups, key=lambda key: (losses.index(key[0]), *key[1:]))
+    good = [[record for record in groups[key].values() if math.isfinite(record.value)] for key in keys]
     return Sweep(
         loss=np.array([loss for loss, _, _ in keys]),
         lr=np.array([lr for _, _, lr in keys], np.float64),
         dim=np.array([dim for _, dim, _ in keys], np.int64),
-        mean=np.array([found.mean() if found.size else np.nan for found in finite]),
-        deviation=np.array([found.std(ddof=1) if found.size > 1 else np.nan for found in finite]),
-        n=np.array([found.size for found in finite], np.int64),
-        n_failed=np.array(
-            [len(values[key]) - found.size for key, found in zip(keys, finite, strict=True)], np.int64
+        mean=_means(good, "value"),
+        deviation=np.array(
+            [np.std([record.value for record in own], ddof=1) if len(own) > 1 else np.nan for own in good]
         ),
+        n=np.array([len(own) for own in good], np.int64),
+        n_failed=np.array(
+            [len(groups[key]) - len(own) for key, own in zip(keys, good, strict=True)], np.int64
+        ),
+        initial=_means(good, "initial"),
+        effective_rank=_means(good, "effective_rank"),
+        n_collapsed=np.array([sum(record.collapsed for record in own) for own in good], np.int64),
     )
+
+
+def _means(groups: Iterable[Sequence[Record]], name: str) -> NDArray[np.float64]:
+    """Return the mean of an attribute over each group of records; NaN where a group is empty."""
+    return np.array([np.mean([getattr(one, name) for one in own]) if own else np.nan for own in groups])
 
 
 def _named(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""A score against learning rate (or dims, or losses): one line a loss, bars of one standard deviation."""
+"""A score against learning rate (or dims): one line a loss, bars of one standard deviation."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFor
 from matplotlib.transforms import ScaledTranslation
 
 from embedlens.errors import unknown
+from embedlens.figures import sweep_losses
 from embedlens.figures.style import Look, looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.sweep import Sweep
 
-X_LABELS = {"lr": "learning rate", "dim": "dimensions of the embedding", "loss": "loss"}
+X_LABELS = {"lr": "learning rate", "dim": "dimensions of the embedding"}
 """What may stand on the x axis, and how it is called there."""
 
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1.5, 1, 1.5)))
@@ -47,7 +48,8 @@ def plot(
     """Draw the mean score against what varies, with bars of one sample standard deviation over the seeds.
 
     The x axis is logarithmic with base 2, and its ticks are the values of the grid. A point of which some
-    seeds failed is hollow; where all of them failed, a cross stands at the bottom.
+    seeds failed is hollow; where all of them failed, a cross stands at the bottom. Where every loss has one
+    learning rate and one dim, `embedlens.figures.sweep_losses.plot` draws a row a loss instead.
 
     Parameters
     ----------
@@ -75,6 +77,8 @@ def plot(
     for asked in dims or ():
         if asked not in result.dims:
             raise unknown(asked, "dim", result.dims)
+    if result.axis == "loss":
+        return sweep_losses.plot(result, ax, label=label)
     axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax
     styles, places = looks or looks_of(result.losses), _places(result)
     shown: list[int | None] = list(dims or result.dims) if result.axis == "lr" else [None]
@@ -82,7 +86,7 @@ def plot(
     _set_axes(axes, result, label)
     _set_limits(axes, result, stacked=len(shown) > 1)
     missing: dict[float, list[str]] = {}
-    lines = len(result.losses) * len(shown) if result.axis != "loss" else 1
+    lines = len(result.losses) * len(shown)
     for place, loss in enumerate(result.losses):
         for number, dim in enumerate(shown):
             rows = np.flatnonzero((result.loss == loss) & ((result.dim == dim) | (dim is None)))
@@ -101,9 +105,17 @@ def plot(
 
 
 def plot_panels(
-    result: Sweep, *, venue: str = "cvpr", width: str = "column", label: str = "score", heading: str = ""
+    result: Sweep,
+    *,
+    venue: str = "cvpr",
+    width: str = "column",
+    label: str = "score",
+    end: str = "end",
+    heading: str = "",
 ) -> Figure:
     """Draw one panel for each dim where learning rates vary, too, with the same limits and one legend.
+
+    Where every loss has one learning rate and one dim, a row a loss: `embedlens.figures.sweep_losses`.
 
     Parameters
     ----------
@@ -112,10 +124,16 @@ def plot_panels(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     label
-        Text at the y axis.
+        What the score is called at its axis.
+    end
+        What the end of training is called where it stands beside epoch 0.
     heading
         Stands above the figure.
     """
+    if result.axis == "loss":
+        return sweep_losses.plot_figure(
+            result, venue=venue, width=width, label=label, end=end, heading=heading
+        )
     inches = width_of(venue, width)
     panels = [[dim] for dim in result.dims] if result.axis == "lr" else [result.dims]
     rows = -(-len(panels) // max(1, int(inches / _PANEL)))
@@ -151,9 +169,7 @@ def _places(result: Sweep) -> NDArray[np.float64]:
     """Return where each row stands on the x axis, [n]."""
     if result.axis == "lr":
         return result.lr
-    if result.axis == "dim":
-        return result.dim.astype(np.float64)
-    return np.array([result.losses.index(loss) for loss in result.loss.tolist()], np.float64)
+    return result.dim.astype(np.float64)
 
 
 def _draw(
@@ -196,15 +212,11 @@ def _draw(
 
 def _set_axes(axes: Axes, result: Sweep, label: str) -> None:
     """Put a tick at each value of the grid, and few, round ones upwards."""
-    if result.axis == "loss":
-        ticks, texts = np.arange(len(result.losses), dtype=np.float64), result.losses
-        axes.set_xlim(-0.5, len(ticks) - 0.5)
-    else:
-        ticks = np.unique(_places(result))
-        texts = [f"{tick:g}" for tick in ticks]
-        axes.set_xscale("log", base=2)
-        room = max(0.35, 0.06 * np.log2(ticks[-1] / ticks[0]))
-        axes.set_xlim(ticks[0] / 2**room, ticks[-1] * 2**room)
+    ticks = np.unique(_places(result))
+    texts = [f"{tick:g}" for tick in ticks]
+    axes.set_xscale("log", base=2)
+    room = max(0.35, 0.06 * np.log2(ticks[-1] / ticks[0]))
+    axes.set_xlim(ticks[0] / 2**room, ticks[-1] * 2**room)
     axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()))
     axes.xaxis.set_major_formatter(FixedFormatter(texts))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -268,12 +280,12 @@ def _crosses(axes: Axes, missing: Mapping[float, Sequence[str]]) -> None:
 
 def _legend(
     owner: Any, result: Sweep, looks: Mapping[str, Look], *, dims: Sequence[Any], columns: int, loc: str
-) -> Legend | None:
+) -> Legend:
     """Name the losses (and the dims by their dashes), what the bars are, and what failed."""
     handles: list[Any] = []
     labels: list[str] = []
     grey: dict[str, Any] = {"color": "0.3", "linestyle": "none"}
-    for loss in result.losses if result.axis != "loss" else ():
+    for loss in result.losses:
         handles.append(Line2D([], [], color=looks[loss].color, linewidth=1.2, marker="o", markersize=3.5))
         labels.append(loss)
     for number, dim in enumerate(dims if len(dims) > 1 else ()):
@@ -290,8 +302,6 @@ def _legend(
         hollow: dict[str, Any] = {"markerfacecolor": "white", "markersize": 3.5, "markeredgewidth": 0.8}
         handles.append(Line2D([], [], marker="o", **hollow, **grey))
         labels.append("some seeds failed")
-    if not labels:
-        return None
     legend: Legend = owner.legend(
         handles, labels, ncols=columns, loc=loc, columnspacing=1.4, borderpad=0.1, handlelength=1.8
     )
@@ -302,8 +312,6 @@ def _fit_legend(figure: Figure, result: Sweep, looks: Mapping[str, Look]) -> flo
     """Put the legend below the panels in as many columns as fit; return its height in inches."""
     for columns in range(6, 0, -1):
         legend = _legend(figure, result, looks, dims=(), columns=columns, loc="outside lower center")
-        if legend is None:
-            return 0.0
         rows = -(-len(legend.get_texts()) // columns)
         if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
             break

@@ -1,7 +1,37 @@
 """Losses and mining: plain torch modules, chosen by name."""
 
 from embedlens.objectives.easy_positive import EP, EPHN, EPSHN
-from embedlens.objectives.established import Contrastive, NPairMC, Triplet
-from embedlens.objectives.losses import LOSSES, Loss, build_loss
+from embedlens.objectives.established import Angular, Lifted, NPairMC
+from embedlens.objectives.losses import LOSSES, Loss, Setting, build_loss
+from embedlens.objectives.mined import Contrastive, Margin, Triplet
+from embedlens.objectives.miners import MINERS, Miner, build_miner
+from embedlens.objectives.proxies import ProxyNCA, Softmax
+from embedlens.objectives.selective import HN, SCT, SHN, NearestNeighbour
+from embedlens.objectives.tuplets import NPairOVO, Tuplet
 
-__all__ = ["EP", "EPHN", "EPSHN", "LOSSES", "Contrastive", "Loss", "NPairMC", "Triplet", "build_loss"]
+__all__ = [
+    "EP",
+    "EPHN",
+    "EPSHN",
+    "HN",
+    "LOSSES",
+    "MINERS",
+    "SCT",
+    "SHN",
+    "Angular",
+    "Contrastive",
+    "Lifted",
+    "Loss",
+    "Margin",
+    "Miner",
+    "NPairMC",
+    "NPairOVO",
+    "NearestNeighbour",
+    "ProxyNCA",
+    "Setting",
+    "Softmax",
+    "Triplet",
+    "Tuplet",
+    "build_loss",
+    "build_miner",
+]

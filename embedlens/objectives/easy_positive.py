@@ -7,7 +7,7 @@ selection, EP, and the first order); the authors' gradient simulation (the secon
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch.nn import functional
 
@@ -63,8 +63,8 @@ def all_negatives_loss(s_ap: torch.Tensor, s_an: torch.Tensor, *, temperature: f
     return functional.softplus((s_an / temperature).logsumexp(dim=1) - s_ap / temperature)
 
 
-def _check_temperature(temperature: float) -> float:
-    """Return a temperature above 0; another one raises `InputError`."""
+def check_temperature(temperature: float) -> float:
+    """Return a temperature above 0, for embeddings [N, D] of any kind; another one raises `InputError`."""
     if not temperature > 0:
         message = f"temperature is {temperature}; a number above 0 is needed"
         raise InputError(message)
@@ -74,12 +74,14 @@ def _check_temperature(temperature: float) -> float:
 class _EasyPositive(Loss):
     """The part that EPHN and EPSHN share; they differ in the negative only."""
 
+    no_mining: ClassVar[str] = "it chooses the positive and the negative of each anchor itself"
+
     def __init__(self, *, order: int = 1, temperature: float = 0.1) -> None:
         super().__init__()
         if order not in (1, 2):
             raise unknown(order, "order", (1, 2))
         self.order = order
-        self.temperature = _check_temperature(temperature)
+        self.temperature = check_temperature(temperature)
 
     @abstractmethod
     def negative(self, similarity: torch.Tensor, same: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
@@ -111,9 +113,11 @@ class EP(Loss):
         t of the softmax.
     """
 
+    no_mining: ClassVar[str] = "it chooses the positive of each anchor itself, and takes all negatives"
+
     def __init__(self, *, temperature: float = 0.1) -> None:
         super().__init__()
-        self.temperature = _check_temperature(temperature)
+        self.temperature = check_temperature(temperature)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the mean over the anchors with a positive and a negative, and their share of the batch."""

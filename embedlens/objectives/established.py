@@ -1,105 +1,76 @@
-"""Losses of pytorch-metric-learning, set to the forms of the papers (its defaults are other losses)."""
+"""Losses of pytorch-metric-learning on whole batches, set to the forms of the papers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from pytorch_metric_learning import distances, losses, miners, reducers, regularizers
+from pytorch_metric_learning import distances, losses, regularizers
+from torch.nn import functional
 
+from embedlens.errors import InputError
 from embedlens.objectives.losses import LOSSES, Loss
+from embedlens.objectives.tally import Tally
 
 if TYPE_CHECKING:
     import torch
 
 
-class _Tally(reducers.BaseReducer):  # type: ignore[misc]
-    """Averages the non-zero terms, as published code does, and counts what the average leaves out.
+@LOSSES.register("lifted")
+class Lifted(Loss):
+    """Lifted structure loss: each positive pair against all negatives of both its items.
 
-    The average of the non-zero terms alone stays level while fewer and fewer terms are left, so the mean
-    over all terms and the share that is not zero are kept for the log.
-    """
-
-    def __init__(self, power: int = 1) -> None:
-        super().__init__()
-        self.power = power
-        self.total, self.count, self.nonzero = 0.0, 0, 0
-
-    def _reduce(self, terms: torch.Tensor, _indices: Any, z: torch.Tensor, _labels: Any) -> torch.Tensor:
-        terms = terms**self.power
-        kept = terms[terms > 0]
-        self.total, self.count, self.nonzero = terms.sum().item(), len(terms), len(kept)
-        return kept.mean() if len(kept) else z.sum() * 0.0
-
-    element_reduction = pos_pair_reduction = neg_pair_reduction = triplet_reduction = _reduce
-
-    def zero_loss(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """Return 0 with a gradient; called where the batch has no term at all."""
-        self.total, self.count, self.nonzero = 0.0, 0, 0
-        return embeddings.sum() * 0.0
-
-    @property
-    def mean(self) -> float:
-        """Mean over all terms of the last batch."""
-        return self.total / self.count if self.count else 0.0
-
-
-@LOSSES.register("triplet")
-class Triplet(Loss):
-    """Triplet loss max(0, d_ap - d_an + margin) over the semi-hard triplets of the batch.
-
-    Semi-hard as in Schroff et al., "FaceNet", CVPR 2015: the negative is further than the positive, by less
-    than the margin. d is the Euclidean distance of the normalised embeddings.
+    max(0, log(sum_k exp(margin - d_ik) + sum_l exp(margin - d_jl)) + d_ij)^2 / 2, averaged over those pairs.
+    Oh Song, Xiang, Jegelka, Savarese, "Deep metric learning via lifted structured feature embedding", CVPR
+    2016; d is the Euclidean distance, in the paper of the embeddings as they are.
 
     Parameters
     ----------
     margin
         Margin alpha.
+    normalize
+        Whether embeddings are normalised first.
     """
 
-    def __init__(self, *, margin: float = 0.2) -> None:
+    def __init__(self, *, margin: float = 1.0, normalize: bool = False) -> None:
         super().__init__()
-        self._tally = _Tally()
-        self._miner = miners.TripletMarginMiner(margin=margin, type_of_triplets="semihard")
-        self._loss = losses.TripletMarginLoss(margin=margin, reducer=self._tally)
-        self._tally = self._loss.reducer
-
-    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the loss over the semi-hard triplets of the batch."""
-        mined = self._miner(z, labels)
-        if not len(mined[0]):
-            return z.sum() * 0.0, {"loss": 0.0, "nonzero_share": 0.0}
-        loss = self._loss(z, labels, mined)
-        share = self._tally.nonzero / self._tally.count
-        return loss, {"loss": self._tally.mean, "nonzero_share": share}
-
-
-@LOSSES.register("contrastive")
-class Contrastive(Loss):
-    """Contrastive loss d^2 over the positive pairs, max(0, margin - d)^2 over the negative pairs.
-
-    Hadsell, Chopra, LeCun, "Dimensionality reduction by learning an invariant mapping", CVPR 2006; d is the
-    Euclidean distance of the normalised embeddings; each kind of pair is averaged by itself.
-
-    Parameters
-    ----------
-    margin
-        Margin m of the negative pairs.
-    """
-
-    def __init__(self, *, margin: float = 1.0) -> None:
-        super().__init__()
-        self._tallies = {"pos_loss": _Tally(power=2), "neg_loss": _Tally(power=2)}
-        self._loss = losses.ContrastiveLoss(
-            pos_margin=0, neg_margin=margin, reducer=reducers.MultipleReducers(self._tallies)
+        self._loss = losses.LiftedStructureLoss(
+            neg_margin=margin, pos_margin=0, distance=distances.LpDistance(normalize_embeddings=normalize)
         )
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the loss over all pairs of the batch."""
+        """Return the loss over all positive pairs of the batch."""
         loss = self._loss(z, labels)
-        tallies = self._tallies.values()
-        count = sum(tally.count for tally in tallies)
-        share = sum(tally.nonzero for tally in tallies) / count if count else 0.0
-        return loss, {"loss": sum(tally.mean for tally in tallies), "nonzero_share": share}
+        return loss, {"loss": loss.item(), "mean_norm": _mean_norm(z)}
+
+
+@LOSSES.register("angular")
+class Angular(Loss):
+    """Angular loss: the angle at the negative, seen over the positive pair, is kept below alpha.
+
+    log(1 + sum exp(4 tan^2(alpha) (a + p).n - 2 (1 + tan^2(alpha)) a.p)) over positive pairs, normalised.
+    Wang, Zhou, Wen, Liu, Lin, "Deep metric learning with angular loss", ICCV 2017.
+
+    Parameters
+    ----------
+    alpha
+        Angle in degrees, between 0 and 90.
+    """
+
+    samplers: ClassVar[tuple[str, ...]] = ("n-pair", "pk", "hard-class", "tuplet")
+
+    def __init__(self, *, alpha: float = 45.0) -> None:
+        super().__init__()
+        if not 0 < alpha < 90:
+            message = f"alpha is {alpha}; an angle between 0 and 90 degrees is needed"
+            raise InputError(message)
+        self._loss = losses.AngularLoss(alpha=alpha, reducer=Tally())
+        self._tally: Tally = self._loss.reducer
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the loss over all positive pairs of the batch."""
+        # The package leaves the negatives as long as they are.
+        loss = self._loss(functional.normalize(z, dim=1), labels)
+        return loss, {"loss": self._tally.mean}
 
 
 @LOSSES.register("n-pair-mc")
@@ -113,14 +84,18 @@ class NPairMC(Loss):
     ----------
     l2
         Weight of the mean squared norm.
+    normalize
+        Whether embeddings are normalised first.
     """
 
+    samplers: ClassVar[tuple[str, ...]] = ("n-pair", "hard-class", "pk")
     items_per_class: ClassVar[int | None] = 2
+    usual_lr: ClassVar[dict[str, float]] = {"adam": 0.001, "sgd": 0.005}  # inner products are not bounded
 
-    def __init__(self, *, l2: float = 0.002) -> None:
+    def __init__(self, *, l2: float = 0.002, normalize: bool = False) -> None:
         super().__init__()
         self._loss = losses.NPairsLoss(
-            distance=distances.DotProductSimilarity(normalize_embeddings=False),
+            distance=distances.DotProductSimilarity(normalize_embeddings=normalize),
             embedding_regularizer=regularizers.LpRegularizer(p=2, power=2),
             embedding_reg_weight=l2,
         )
@@ -128,4 +103,8 @@ class NPairMC(Loss):
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the loss over one pair of each class in the batch."""
         loss = self._loss(z, labels)
-        return loss, {"loss": loss.item(), "mean_norm": z.detach().norm(dim=1).mean().item()}
+        return loss, {"loss": loss.item(), "mean_norm": _mean_norm(z)}
+
+
+def _mean_norm(z: torch.Tensor) -> float:
+    return float(z.detach().norm(dim=1).mean().item())

@@ -4,28 +4,61 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+from pytorch_metric_learning import losses as package
 from torch import nn
 
 from embedlens.errors import InputError
+from embedlens.objectives import building
+from embedlens.objectives.miners import build_miner, mining_options
 from embedlens.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import torch
+    from numpy.typing import NDArray
+
+_APART = ("miner", "setting")  # what a constructor is handed, and no person types
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Setting:
+    """What a loss with parameters of its own must know of the training.
+
+    Attributes
+    ----------
+    dim
+        Dimensions D of the embedding.
+    classes
+        int64 [C]: the labels of the training split, ascending, each once.
+    """
+
+    dim: int
+    classes: NDArray[np.int64]
 
 
 class Loss(nn.Module, ABC):
     """A loss over one batch, with its mining.
 
     A subclass is registered in `LOSSES` under its name; its keyword-only constructor arguments are the
-    options that a person may set.
+    options that a person may set. A loss that learns from any triplets also takes `miner`; one that learns
+    parameters of its own, such as proxies, takes `setting`.
     """
 
+    samplers: ClassVar[tuple[str, ...]] = ("pk", "n-pair", "hard-class", "tuplet")
+    """Names of the batches that the loss can learn from; the first is the usual one."""
     items_per_class: ClassVar[int | None] = None
     """Items of each class that a batch must hold, where the loss prescribes a number."""
+    usual_lr: ClassVar[Mapping[str, float]] = {"adam": 0.001, "sgd": 0.05}
+    """Learning rate that is taken where none is given, by optimizer."""
+    usual_mining: ClassVar[str | None] = None
+    """Mining that is taken where none is given, of a loss that takes a miner."""
+    no_mining: ClassVar[str] = "it compares all items of the batch"
+    """Why the loss has no use for mining, of a loss that takes none."""
 
     @abstractmethod
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
@@ -49,18 +82,84 @@ class Loss(nn.Module, ABC):
 LOSSES: Registry[type[Loss]] = Registry("loss")
 
 
+def loss_class(name: str) -> type[Loss]:
+    """Return the class of a loss; all that stand behind "pml:" share one. Unknown: `InputError`."""
+    if name.startswith(building.PREFIX):
+        from embedlens.objectives.package import FromPackage
+
+        building.package_class(package, name, kind="loss")
+        return FromPackage
+    return LOSSES.get(name)
+
+
 def loss_options(name: str) -> dict[str, Any]:
-    """Return the options of a loss and their defaults."""
-    parameters = inspect.signature(LOSSES.get(name)).parameters.values()
-    return {parameter.name: parameter.default for parameter in parameters}
+    """Return the options of a loss and their defaults; none are known of the package's ("pml:")."""
+    return {} if name.startswith(building.PREFIX) else building.options_of(LOSSES.get(name), _APART)
 
 
-def build_loss(name: str, options: Mapping[str, Any] | None = None) -> Loss:
-    """Make the loss called `name`; an unknown name or option raises `InputError` with the choices."""
-    known = loss_options(name)
-    for option in options or {}:
-        if option not in known:
-            takes = ", ".join(sorted(known)) or "none"
-            message = f"loss {name!r} has no option {option!r}; its options: {takes}"
+def usual_rate(name: str, optimizer: str) -> float:
+    """Return the learning rate at which a loss is trained where none is given."""
+    return loss_class(name).usual_lr.get(optimizer, 1.0)
+
+
+def build_loss(
+    name: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    mining: str | None = None,
+    mining_options: Mapping[str, Any] | None = None,
+    setting: Setting | None = None,
+) -> Loss:
+    """Make the loss called `name`.
+
+    Parameters
+    ----------
+    name
+        A name in `LOSSES`, or "pml:" and the name of a class in `pytorch_metric_learning.losses`.
+    options
+        Its constructor's arguments.
+    mining, mining_options
+        Which triplets it learns from: a name that `build_miner` knows, and its options; by default what the
+        loss is usually trained with. Semi-hard mining has the loss's margin where none is given.
+    setting
+        Dimensions [D] and labels [C] of the training; without it, a loss that needs it is made for two dims
+        and two classes, which serves to check its options.
+
+    Raises
+    ------
+    InputError
+        An unknown name or option, or mining for a loss that has no use for it.
+    """
+    made, given = loss_class(name), dict(options or {})
+    takes = inspect.signature(made).parameters
+    chosen = mining or made.usual_mining
+    if not name.startswith(building.PREFIX):
+        given = building.checked_options(LOSSES, name, given, apart=_APART)
+    if "miner" in takes:
+        given["miner"] = _miner(chosen, dict(mining_options or {}), {**loss_options(name), **given})
+    elif mining is not None or mining_options:
+        message = (
+            f"loss {name!r} has no use for mining: {made.no_mining}; leave --mining out, or choose one of "
+            f"the losses on mined triplets: {', '.join(minable())}"
+        )
+        raise InputError(message)
+    if "setting" in takes:
+        given["setting"] = setting or Setting(2, np.arange(2))
+    return made(name=name, **given) if name.startswith(building.PREFIX) else made(**given)
+
+
+def minable() -> list[str]:
+    """Return the names of the losses that take a miner."""
+    return [name for name in LOSSES.names() if "miner" in inspect.signature(LOSSES.get(name)).parameters]
+
+
+def _miner(name: str | None, options: dict[str, Any], loss: Mapping[str, Any]) -> nn.Module | None:
+    """Make the miner of a loss with these options."""
+    if name is None:
+        if options:
+            message = "--mining-options need --mining"
             raise InputError(message)
-    return LOSSES.get(name)(**dict(options or {}))
+        return None
+    if "margin" in mining_options(name) and "margin" in loss:
+        options.setdefault("margin", loss["margin"])
+    return build_miner(name, options)

@@ -29,6 +29,12 @@ def easy_positive(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
     return _largest(similarity, same & ~eye & (similarity <= DUPLICATE))
 
 
+def nearest_positive(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
+    """Choose the most similar item of the anchor's label, a duplicate or not."""
+    eye = torch.eye(len(similarity), dtype=torch.bool, device=similarity.device)
+    return _largest(similarity, same & ~eye)
+
+
 def negatives(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
     """Return the similarities [B, B] of the items of other labels; minus infinity for those of the same."""
     return similarity.masked_fill(same, -torch.inf)

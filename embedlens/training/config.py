@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError, unknown
+from embedlens.objectives.losses import Loss, Setting, build_loss, loss_class
+from embedlens.training.samplers import SAMPLERS, Sampler, build_sampler
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 OPTIMIZERS = {"adam": 0.001, "sgd": 0.05}
 """Name -> the learning rate that is taken where none is given."""
+
+_ROWS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +30,17 @@ class TrainConfig:
         Name of the data set, and its folder where it is read from one.
     loss, loss_options
         Name of the loss, and the options set for it.
+    mining, mining_options
+        Name of the mining that the loss learns from, and the options set for it; None: the loss's usual one.
+    sampler
+        Name of the kind of batches; None: the loss's usual one.
     dim
         Dimensions of the embedding.
     epochs
         Epochs to train; epoch 0 is recorded before the first.
     classes_per_batch, items_per_class
-        P and K of a batch.
+        P and K of a batch; of tuplets N and N + 1. None: four items, or as many as loss and sampler
+        prescribe, of as many classes as make 128.
     optimizer, lr, weight_decay
         "adam" or "sgd" (momentum 0.9); learning rate; L2 penalty on the weights.
     lr_step, lr_gamma
@@ -43,10 +57,13 @@ class TrainConfig:
     root: str | None = None
     loss: str = "epshn"
     loss_options: dict[str, Any] = field(default_factory=dict)
+    mining: str | None = None
+    mining_options: dict[str, Any] = field(default_factory=dict)
+    sampler: str | None = None
     dim: int = 64
     epochs: int = 8
-    classes_per_batch: int = 32
-    items_per_class: int = 4
+    classes_per_batch: int | None = None
+    items_per_class: int | None = None
     optimizer: str = "adam"
     lr: float = OPTIMIZERS["adam"]
     weight_decay: float = 0.0
@@ -69,6 +86,65 @@ class TrainConfig:
                 message = f"{name} is {getattr(self, name)}; a number above 0 is needed"
                 raise InputError(message)
 
+    @property
+    def batches(self) -> str:
+        """Name of the sampler; one that the loss cannot learn from raises `InputError`."""
+        fitting = loss_class(self.loss).samplers
+        if self.sampler is None:
+            return fitting[0]
+        SAMPLERS.get(self.sampler)
+        if self.sampler not in fitting:
+            message = (
+                f"loss {self.loss!r} cannot learn from batches of the sampler {self.sampler!r}; "
+                f"choose one of: {', '.join(fitting)}"
+            )
+            raise InputError(message)
+        return self.sampler
+
+    def build_sampler(self, labels: NDArray[np.int64]) -> Sampler:
+        """Make the sampler over the labels [N] of the training embeddings [N, D].
+
+        Raises
+        ------
+        InputError
+            What `embedlens.training.samplers.build_sampler` refuses.
+        """
+        name = self.batches
+        items = self.items_per_class or SAMPLERS.get(name).items_per_class
+        items = items or loss_class(self.loss).items_per_class or 4
+        usual = math.isqrt(_ROWS) - 1 if name == "tuplet" else _ROWS // max(1, items)
+        classes = max(2, usual) if self.classes_per_batch is None else self.classes_per_batch
+        return build_sampler(name, labels, classes=classes, items=items, seed=self.seed)
+
+    @property
+    def recipe_name(self) -> str:
+        """The loss, and what of order, mining and sampler is not usual; fit for a file name."""
+        made, order = loss_class(self.loss), self.loss_options.get("order", 1)
+        parts = [self.loss]
+        if order != 1:
+            parts.append(f"order{order}")
+        if self.mining not in (None, made.usual_mining):
+            parts.append(str(self.mining))
+        if self.batches != made.samplers[0]:
+            parts.append(self.batches)
+        return "-".join(parts).replace(":", "-")
+
+    def build_loss(self, setting: Setting | None = None) -> Loss:
+        """Make the loss with its mining, for the dims [D] and classes [C] of the setting.
+
+        Raises
+        ------
+        InputError
+            What `embedlens.objectives.build_loss` refuses. Without a setting, options are checked, too.
+        """
+        return build_loss(
+            self.loss,
+            self.loss_options,
+            mining=self.mining,
+            mining_options=self.mining_options,
+            setting=setting,
+        )
+
     def lr_at(self, epoch: int) -> float:
         """Return the learning rate of an epoch; the first epoch of training is 1."""
         drops = (epoch - 1) // self.lr_step if self.lr_step else 0
@@ -82,7 +158,8 @@ class TrainConfig:
     def from_method(cls, method: dict[str, Any]) -> TrainConfig:
         """Read a configuration back; a run that no trainer made raises `InputError`."""
         names = {entry.name for entry in fields(cls)}
-        if set(method) != names:
+        later = {"mining", "mining_options", "sampler"}  # runs of earlier versions lack them
+        if not names - later <= set(method) <= names:
             message = (
                 "its run.json holds no training configuration; only runs made by `embedlens train` resume"
             )

@@ -6,16 +6,13 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from embedlens.errors import InputError
-from embedlens.objectives import build_loss
-from embedlens.objectives.losses import loss_options
+from embedlens.objectives.losses import loss_class, loss_options
+from embedlens.objectives.miners import mining_options
 from embedlens.store import open_run
 from embedlens.store.format import info_file, is_unbegun
 from embedlens.training.config import TrainConfig
 from embedlens.training.datasets import load_dataset
-from embedlens.training.samplers import PKSampler
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -50,13 +47,11 @@ class Planned:
 def run_name(config: TrainConfig) -> str:
     """Return the name of a run in any grid: data, loss, learning rate, dims and seed, whatever varies.
 
-    An order of the loss other than the first is named, too. Runs that differ in anything else have one name;
-    `plan` keeps them apart.
+    An order of the loss other than the first, and mining and batches other than the usual ones, are named,
+    too. Runs that differ in anything else have one name; `plan` keeps them apart.
     """
-    order = config.loss_options.get("order", 1)
-    loss = config.loss + (f"-order{order}" if order != 1 else "")
     lr = repr(float(config.lr)).removesuffix(".0")
-    return f"{config.data}-{loss}-lr{lr}-dim{config.dim}-seed{config.seed}"
+    return f"{config.data}-{config.recipe_name}-lr{lr}-dim{config.dim}-seed{config.seed}"
 
 
 def plan(configs: Iterable[TrainConfig], folder: Path, *, any_threads: bool) -> list[Planned]:
@@ -86,18 +81,18 @@ def check_grid(configs: Sequence[TrainConfig]) -> None:
     Raises
     ------
     InputError
-        Whatever `load_dataset`, `build_loss` and `PKSampler` refuse.
+        Whatever `load_dataset`, `build_loss` and `build_sampler` refuse.
     """
     first = configs[0]
     labels = load_dataset(first.data, None if first.root is None else Path(first.root)).splits["train"].labels
     for config in configs:
-        build_loss(config.loss, config.loss_options)
-        PKSampler(labels, classes=config.classes_per_batch, items=config.items_per_class, seed=config.seed)
+        config.build_loss()
+        config.build_sampler(labels)
 
 
 def _look(config: TrainConfig, path: Path, *, any_threads: bool) -> Planned:
     """Compare what stands at `path` with what belongs there."""
-    build_loss(config.loss, config.loss_options)
+    config.build_loss()
     if not path.exists() or (path.is_dir() and not info_file(path).is_file() and is_unbegun(path)):
         return Planned(path, config, -1)
     run = open_run(path)
@@ -113,9 +108,8 @@ def _look(config: TrainConfig, path: Path, *, any_threads: bool) -> Planned:
 
 def _check_same(wanted: TrainConfig, found: TrainConfig, run: Run) -> None:
     """Refuse a run of another configuration, and name the first difference."""
-    largest = np.unique(run.labels("train"), return_counts=True)[1]
-    classes = min(wanted.classes_per_batch, int((largest > 1).sum()))  # as the sampler limits it
-    asked = _compared(replace(wanted, classes_per_batch=classes))
+    limited = wanted.build_sampler(run.labels("train"))
+    asked = _compared(replace(wanted, classes_per_batch=limited.classes, items_per_class=limited.items))
     for name, value in _compared(found).items():
         if value != asked[name]:
             message = (
@@ -127,6 +121,14 @@ def _check_same(wanted: TrainConfig, found: TrainConfig, run: Run) -> None:
 
 def _compared(config: TrainConfig) -> dict[str, Any]:
     """Return what two configurations are compared by: all but the epochs, options of the loss filled in."""
-    apart = ("epochs", "loss_options")
+    apart = ("epochs", "loss_options", "mining", "mining_options", "sampler")
     values = {field.name: getattr(config, field.name) for field in fields(config) if field.name not in apart}
-    return {**values, **loss_options(config.loss), **config.loss_options}
+    mining = config.mining or loss_class(config.loss).usual_mining
+    mined = {f"mining {name}": value for name, value in _mining(config, mining).items()}
+    own = {**loss_options(config.loss), **config.loss_options}
+    return {**values, "sampler": config.batches, "mining": mining, **mined, **own}
+
+
+def _mining(config: TrainConfig, name: str | None) -> dict[str, Any]:
+    """Return the options of the mining, filled in."""
+    return {} if name is None else {**mining_options(name), **config.mining_options}

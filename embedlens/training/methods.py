@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.objectives import Loss
-    from embedlens.training.samplers import PKSampler
+    from embedlens.training.samplers import Embed, Sampler
 
 
 class Plain(nn.Module):
@@ -30,7 +30,7 @@ class Plain(nn.Module):
         Gives the batches.
     """
 
-    def __init__(self, network: nn.Module, loss: Loss, sampler: PKSampler) -> None:
+    def __init__(self, network: nn.Module, loss: Loss, sampler: Sampler) -> None:
         super().__init__()
         self.network = network
         self.objective = loss
@@ -41,9 +41,9 @@ class Plain(nn.Module):
         """Batches in an epoch."""
         return self._sampler.steps
 
-    def batches(self, epoch: int) -> Iterator[NDArray[np.int64]]:
-        """Yield the row numbers of each batch of an epoch."""
-        return self._sampler.batches(epoch)
+    def batches(self, epoch: int, embed: Embed) -> Iterator[NDArray[np.int64]]:
+        """Yield the row numbers of each batch of an epoch; `embed` gives embeddings [n, D] as they stand."""
+        return self._sampler.batches(epoch, embed)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return the embeddings that are recorded, [B, D]."""

@@ -1,12 +1,18 @@
-"""Which items stand in a batch."""
+"""Which items stand in a batch: samplers, chosen by name.
+
+Every batch is drawn from the stream of its own epoch and step, so a resumed run needs no saved generator
+and one batch does not depend on those before it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
 
 from embedlens.errors import InputError
+from embedlens.registry import Registry
 from embedlens.training.streams import Purpose, stream
 
 if TYPE_CHECKING:
@@ -14,42 +20,278 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+CANDIDATES = 4
+"""Hard negative class mining looks at this many times the classes of a batch."""
 
-class PKSampler:
-    """Batches of P classes with K items each.
 
-    Only classes of two items or more are drawn. A class with fewer than K items gives all of them, some
-    more than once. Where there are fewer than P classes, all of them stand in every batch.
+class Embed(Protocol):
+    """The network as it stands now."""
+
+    def __call__(self, rows: NDArray[np.int64], /) -> NDArray[np.float32]:
+        """Return the embeddings [n, D] of the training items in `rows`, int64 [n]."""
+
+
+class Sampler(ABC):
+    """Draws batches of different classes; only classes of two items or more are drawn.
 
     Parameters
     ----------
     labels
         int64 [N].
     classes
-        P.
+        Classes in a batch, 2 or more; where the labels have fewer, all of them stand in every batch.
     items
-        K, 2 or more.
+        Items of each class, 2 or more.
     seed
         Seed of the run.
+
+    Attributes
+    ----------
+    classes
+        Classes in a batch, as far as there are so many.
+    items
+        Rows of a batch for each of its classes; a batch has `classes` * `items` rows.
+    steps
+        Batches in an epoch: the items of the split divided by the rows of a batch, at least 1.
     """
+
+    items_per_class: ClassVar[int | None] = None
+    """Items of each class, where the sampler prescribes a number."""
+
+    fewest_classes: ClassVar[int] = 2
+    """Classes of two items or more that the labels must have."""
 
     def __init__(self, labels: NDArray[np.int64], *, classes: int, items: int, seed: int) -> None:
         if classes < 2 or items < 2:
             message = f"a batch of {classes} classes with {items} items each; two of each are the least"
             raise InputError(message)
+        if self.items_per_class not in (None, items):
+            message = (
+                f"{items} items of each class; this sampler takes {self.items_per_class}, "
+                "choose that number or the sampler pk"
+            )
+            raise InputError(message)
         order = np.argsort(labels, kind="stable")
         groups = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
         self._groups = [group for group in groups if group.size > 1]
+        if len(self._groups) < self.fewest_classes:
+            message = (
+                f"the labels have {len(self._groups)} classes of two items or more; "
+                f"batches of this sampler need {self.fewest_classes}"
+            )
+            raise InputError(message)
         self.classes = min(classes, len(self._groups))
         self.items = items
-        self.steps = max(1, labels.size // (self.classes * items))
+        self._size = labels.size
         self._seed = seed
 
-    def batches(self, epoch: int) -> Iterator[NDArray[np.int64]]:
-        """Yield the row numbers [P * K] of each batch of an epoch, class by class."""
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        return max(1, self._size // (self.classes * self.items))
+
+    def batches(self, epoch: int, embed: Embed | None = None) -> Iterator[NDArray[np.int64]]:
+        """Give the row numbers of each batch of an epoch, int64 [classes * items], one batch at a time.
+
+        Parameters
+        ----------
+        epoch
+            The epoch; the same one gives the same batches (from the same network, where `embed` is used).
+        embed
+            The network, asked anew for each batch by samplers that look at embeddings; others ignore it.
+        """
         for step in range(self.steps):
-            random = stream(self._seed, Purpose.BATCHES, epoch=epoch, step=step)
-            chosen = random.choice(len(self._groups), self.classes, replace=False)
-            yield np.concatenate(
-                [np.resize(random.permutation(self._groups[group]), self.items) for group in chosen]
-            )
+            yield self._batch(stream(self._seed, Purpose.BATCHES, epoch=epoch, step=step), embed)
+
+    @abstractmethod
+    def _batch(self, random: np.random.Generator, embed: Embed | None) -> NDArray[np.int64]:
+        """Draw one batch."""
+
+    def _some_classes(self, random: np.random.Generator, count: int) -> NDArray[np.int64]:
+        """Draw the numbers of `count` different classes."""
+        return random.choice(len(self._groups), count, replace=False)
+
+    def _pairs(self, random: np.random.Generator, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Draw two different items of each chosen class, [n, 2]."""
+        return np.stack([random.choice(self._groups[group], 2, replace=False) for group in chosen])
+
+
+SAMPLERS: Registry[type[Sampler]] = Registry("sampler")
+"""Samplers by the name that a person types."""
+
+
+def build_sampler(name: str, labels: NDArray[np.int64], *, classes: int, items: int, seed: int) -> Sampler:
+    """Make the sampler called `name` over the items of a split.
+
+    Parameters
+    ----------
+    name
+        A name in `SAMPLERS`.
+    labels
+        int64 [N].
+    classes, items, seed
+        As `Sampler` takes them.
+
+    Raises
+    ------
+    InputError
+        An unknown name; fewer than two classes or items asked for; items that the sampler does not take;
+        labels with too few classes of two items or more.
+    """
+    return SAMPLERS.get(name)(labels, classes=classes, items=items, seed=seed)
+
+
+@SAMPLERS.register("pk")
+class PKSampler(Sampler):
+    """Batches of P classes with K items each, class by class.
+
+    A class with fewer than K items gives all of them, some more than once.
+    """
+
+    fewest_classes: ClassVar[int] = 1
+
+    def _batch(self, random: np.random.Generator, embed: Embed | None) -> NDArray[np.int64]:
+        """Draw classes, then items of each."""
+        return np.concatenate(
+            [
+                np.resize(random.permutation(self._groups[group]), self.items)
+                for group in self._some_classes(random, self.classes)
+            ]
+        )
+
+
+@SAMPLERS.register("n-pair")
+class NPairSampler(Sampler):
+    """Batches of N pairs from N classes, 2 N rows, pair by pair.
+
+    Sohn, "Improved deep metric learning with multi-class N-pair loss objective", NeurIPS 2016, section 3.2.
+    """
+
+    items_per_class: ClassVar[int | None] = 2
+
+    def _batch(self, random: np.random.Generator, embed: Embed | None) -> NDArray[np.int64]:
+        """Draw classes, then a pair of each."""
+        return self._pairs(random, self._some_classes(random, self.classes)).reshape(-1)
+
+
+@SAMPLERS.register("tuplet")
+class TupletSampler(Sampler):
+    """Batches of N tuples of N + 1 items, N (N + 1) rows, tuple by tuple.
+
+    Sohn, NeurIPS 2016, figure 2 (b). N classes c_0 .. c_(N-1) are drawn; tuple i stands in rows
+    i (N + 1) to i (N + 1) + N:
+
+    - position 0: the anchor, of class c_i;
+    - position 1: its positive, another item of class c_i;
+    - positions 2 to N: one item of each other class in the order in which the classes were drawn, that is
+      of c_0 .. c_(i-1), c_(i+1) .. c_(N-1). They are drawn anew for each tuple.
+
+    So a batch of embeddings [N (N + 1), D], taken as [N, N + 1, D], has the anchors in [:, 0], the positives
+    in [:, 1] and the negatives in [:, 2:].
+
+    Parameters
+    ----------
+    labels, seed
+        As `Sampler` takes them.
+    classes
+        N.
+    items
+        Not used: a tuple has N + 1 items, however many are asked for.
+    """
+
+    def __init__(self, labels: NDArray[np.int64], *, classes: int, items: int, seed: int) -> None:
+        super().__init__(labels, classes=classes, items=2, seed=seed)
+        self.items = self.classes + 1
+
+    def _batch(self, random: np.random.Generator, embed: Embed | None) -> NDArray[np.int64]:
+        """Draw classes, a pair of each, and an item of each for every tuple."""
+        n = self.classes
+        chosen = self._some_classes(random, n)
+        pairs = self._pairs(random, chosen)
+        drawn = np.stack([random.choice(self._groups[group], n) for group in chosen], axis=1)
+        others = drawn[~np.eye(n, dtype=bool)].reshape(n, n - 1)
+        return np.concatenate([pairs, others], axis=1).reshape(-1)
+
+
+@SAMPLERS.register("hard-class")
+class HardClassSampler(Sampler):
+    """Batches of N pairs from N classes that are hard to tell apart, 2 N rows, pair by pair.
+
+    Hard negative class mining of Sohn, NeurIPS 2016, section 3.2.1: for each batch, two items of each of
+    C = 4 N random classes (or all, if there are fewer) are embedded; `hardest_classes` chooses N of them;
+    then two items of each are drawn anew. A batch costs the embedding of 8 N items more.
+    """
+
+    items_per_class: ClassVar[int | None] = 2
+
+    def batches(self, epoch: int, embed: Embed | None = None) -> Iterator[NDArray[np.int64]]:
+        """Give the batches of an epoch; without `embed` raise `InputError`."""
+        if embed is None:
+            message = "sampler hard-class looks at embeddings; give `embed`, or choose the sampler n-pair"
+            raise InputError(message)
+        return super().batches(epoch, embed)
+
+    def _batch(self, random: np.random.Generator, embed: Embed | None) -> NDArray[np.int64]:
+        """Draw candidates, embed a pair of each, choose, and draw pairs of the chosen."""
+        assert embed is not None  # `batches` has refused it
+        candidates = self._some_classes(random, min(len(self._groups), CANDIDATES * self.classes))
+        pairs = self._pairs(random, candidates)
+        z = np.asarray(embed(pairs.reshape(-1)))
+        hardest = hardest_classes(z[0::2], z[1::2], n=self.classes, random=random)
+        return self._pairs(random, candidates[hardest]).reshape(-1)
+
+
+def hardest_classes(
+    anchors: NDArray[np.floating],
+    positives: NDArray[np.floating],
+    *,
+    n: int,
+    random: np.random.Generator,
+) -> NDArray[np.int64]:
+    """Choose classes greedily by how much they violate the triplet constraint.
+
+    The first class is random; the next is always the one, k, with the largest max over the chosen classes c
+    of f_c . f_k - f_c . f_c^+; ties are broken at random. Source: Sohn, NeurIPS 2016, section 3.2.1, with
+    the embeddings as they are, not normalised. Takes O(C n D).
+
+    Parameters
+    ----------
+    anchors, positives
+        f_c and f_c^+: embeddings [C, D] of two items of each of C classes.
+    n
+        How many to choose.
+    random
+        Draws the first class and breaks ties.
+
+    Returns
+    -------
+    chosen
+        int64 [min(n, C)]: different classes, in the order in which they were chosen.
+
+    Raises
+    ------
+    InputError
+        Embeddings of unequal or wrong shape, or not finite.
+    """
+    if anchors.ndim != 2 or anchors.shape != positives.shape or not len(anchors):
+        message = (
+            f"anchors {list(anchors.shape)} and positives {list(positives.shape)} of classes; "
+            "two arrays [C, D] of one shape are needed"
+        )
+        raise InputError(message)
+    f = anchors.astype(np.float64)
+    own = (f * positives).sum(axis=1)
+    if not np.isfinite(own).all():
+        message = "embeddings that classes are to be chosen by are not finite; try a lower learning rate"
+        raise InputError(message)
+    violation = np.full(len(f), -np.inf)
+    free = np.ones(len(f), dtype=bool)
+    chosen = [int(random.integers(len(f)))]
+    while len(chosen) < min(n, len(f)):
+        last = chosen[-1]
+        free[last] = False
+        # Row by row: the last bits of a matrix product depend on a row's place, and equal rows must tie.
+        np.maximum(violation, (f * f[last]).sum(axis=1) - own[last], out=violation)
+        open_to = np.where(free, violation, -np.inf)
+        chosen.append(int(random.choice(np.flatnonzero(open_to == open_to.max()))))
+    return np.array(chosen, dtype=np.int64)

@@ -14,7 +14,7 @@ import torch
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError
-from embedlens.objectives import build_loss
+from embedlens.objectives import Setting
 from embedlens.store import Recorder, Run, open_run
 from embedlens.training.augmentation import augment
 from embedlens.training.backbones import SmallNetwork
@@ -22,7 +22,6 @@ from embedlens.training.checkpoint import load_checkpoint, save_checkpoint
 from embedlens.training.config import TrainConfig
 from embedlens.training.datasets import load_dataset
 from embedlens.training.methods import Plain
-from embedlens.training.samplers import PKSampler
 from embedlens.training.streams import Purpose, stream, torch_seed
 
 if TYPE_CHECKING:
@@ -75,16 +74,16 @@ class Trainer:
 
     def __init__(self, config: TrainConfig, path: Path, *, device: str = "cpu", resume: bool = False) -> None:
         self.device = check_device(device)
-        loss = build_loss(config.loss, config.loss_options)
+        config.build_loss()  # options that cannot be are refused before data is read
         self.data = load_dataset(config.data, None if config.root is None else Path(config.root))
         train = self.data.splits["train"]
-        sampler = PKSampler(
-            train.labels,
-            classes=config.classes_per_batch,
-            items=config.items_per_class,
-            seed=config.seed,
+        sampler = config.build_sampler(train.labels)
+        self.config = replace(
+            config,
+            sampler=config.batches,
+            classes_per_batch=sampler.classes,
+            items_per_class=sampler.items,
         )
-        self.config = replace(config, classes_per_batch=sampler.classes)
         self.recorder = _recorder(path, self.data, self.config, resume=resume)
         with torch.random.fork_rng():
             torch.manual_seed(torch_seed(config.seed, Purpose.WEIGHTS))
@@ -92,6 +91,8 @@ class Trainer:
             network = SmallNetwork(
                 channels=shape[3] if len(shape) == 4 else 1, size=(shape[1], shape[2]), dim=config.dim
             )
+            setting = Setting(config.dim, np.unique(train.labels))
+            loss = config.build_loss(setting)
         self.method = Plain(network, loss, sampler).to(device)
         self.optimizer = _optimizer(self.config, self.method)
 
@@ -125,7 +126,7 @@ class Trainer:
             group["lr"] = self.config.lr_at(epoch)
         images, labels = self.data.splits["train"].images, self.data.splits["train"].labels
         sums: dict[str, float] = {}
-        for step, rows in enumerate(self.method.batches(epoch), start=1):
+        for step, rows in enumerate(self.method.batches(epoch, self._embed_now), start=1):
             torch.manual_seed(torch_seed(self.config.seed, Purpose.STEP, epoch=epoch, step=step))
             batch = _to_tensor(images[rows], self.device)
             if self.config.augment:
@@ -154,6 +155,12 @@ class Trainer:
         self.recorder.record(epoch, embeddings, metrics=row, overwrite=True)
         save_checkpoint(self.recorder.path, epoch, self.method, optimizer=self.optimizer)
         report(Progress(epoch, self.config.epochs, self.method.steps, self.method.steps, row))
+
+    def _embed_now(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the embeddings [n, D] of some training images while an epoch is trained."""
+        embeddings = self._embed(self.data.splits["train"].images[rows])
+        self.method.train()
+        return embeddings
 
     def _embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the embeddings [N, D] of all images of a split."""

@@ -4,10 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support import blobs
 
 from embedlens import InputError
-from embedlens.analysis.geometry import class_distances, uniformity
+from embedlens.analysis import geometry
+from embedlens.analysis.geometry import class_distances, mean_similarity, uniformity
+from embedlens.analysis.scores import score
 from embedlens.similarity import sums
 
 
@@ -72,3 +76,39 @@ def test_what_has_no_distances_is_refused(y, message):
 def test_uniformity_needs_a_pair():
     with pytest.raises(InputError, match="two items or more"):
         uniformity([[1.0, 0.0]])
+
+
+def test_mean_similarity_is_that_of_a_loop_over_pairs(monkeypatch):
+    z, y = blobs(n=61, dim=5, spread=1.5)
+    u = unit(z)
+    expected = np.mean([a @ b for a, b in itertools.combinations(u, 2)])
+    assert mean_similarity(z) == pytest.approx(expected, abs=1e-14)
+    assert score(z, y, ["mean_similarity"]) == {"mean_similarity": mean_similarity(z)}
+    monkeypatch.setattr(geometry, "_ROWS", 7)
+    assert mean_similarity(z) == pytest.approx(expected, abs=1e-14)
+
+
+def test_mean_similarity_in_closed_form():
+    assert mean_similarity(np.ones((8, 3))) == pytest.approx(1, abs=1e-15)
+    assert mean_similarity(np.ones((8, 3))) <= 1
+    assert mean_similarity(np.eye(5)) == 0
+    assert mean_similarity([[1.0, 0], [-3, 0]]) == -1
+    corners = np.eye(4) - 0.25  # a regular simplex: the smallest mean that four items can have
+    assert mean_similarity(corners) == pytest.approx(-1 / 3, abs=1e-15)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_mean_similarity_does_not_depend_on_order_lengths_and_rotation(seed):
+    random = np.random.default_rng(seed)
+    z = random.normal(size=(40, 6))
+    turn = np.linalg.qr(random.normal(size=(6, 6)))[0]
+    moved = (random.uniform(0.1, 10, (40, 1)) * z)[random.permutation(40)] @ turn
+    assert mean_similarity(moved) == pytest.approx(mean_similarity(z), abs=1e-12)
+
+
+def test_mean_similarity_needs_a_pair():
+    with pytest.raises(InputError, match="two items or more"):
+        mean_similarity([[1.0, 0.0]])
+    with pytest.raises(InputError, match="zero"):
+        mean_similarity([[1.0, 0.0], [0.0, 0.0]])

@@ -2,14 +2,22 @@ from __future__ import annotations
 
 import csv
 import json
+import math
+from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from support import assert_refused, brute_force, tree
 
 import embedlens
+from embedlens import InputError
+from embedlens.analysis import scores
+from embedlens.objectives import LOSSES, Loss
+from embedlens.training import grid
 from embedlens.training import trainer as module
+from embedlens_cli import epoch_metrics, sweeping
 
 TRAIN = ["--data", "folder", "--root", "images", "--threads", "1", "--items-per-class", "4"]
 SMALL = [*TRAIN, "--epochs", "1", "--format", "png"]
@@ -49,9 +57,14 @@ def test_through_the_real_entry_point_and_again(program, cli, folder):
     run = embedlens.open_run("runs/folder-epshn-lr0.001-dim4-seed0")
     pairs = brute_force(run.snapshot("test", 1).embeddings, run.labels("test"))
     recall = np.mean([negative[0] < positive[0] for _, positive, negative in pairs])
+    initial, rank = (
+        run.log[epoch][f"test_{name}"] for epoch, name in ((0, "recall_at_1"), (1, "effective_rank"))
+    )
+    collapsed = epoch_metrics.run_collapsed(run, 1)
+    numbers = {"initial": initial, "gain": recall - initial, "effective_rank": rank}
     assert told == {
-        "mean": recall, "deviation": None, "n": 1, "n_failed": 0,
-        "runs": {run.name: {"seed": 0, "value": recall}},
+        "mean": recall, "deviation": None, "n": 1, "n_failed": 0, "n_collapsed": int(collapsed), **numbers,
+        "runs": {run.name: {"seed": 0, "value": recall, **numbers, "collapsed": collapsed}},
     }  # fmt: skip
     before = tree(folder / "runs")
     again = sweep(cli, "--lr", "0.0001,0.001")
@@ -122,6 +135,7 @@ def test_longer_and_shorter(cli, folder):
 
 def test_one_failure_does_not_lose_the_rest(cli, folder):
     words = ["--loss", "n-pair-mc,ep", "--optimizer", "sgd", "--lr", "0.0002,1e30", "--l2", "0.01"]
+    words += ["--items-per-class", "2"]
     done = sweep(cli, *words, "--json")
     assert done.code == 0
     failed = done.json["summary"]["n-pair-mc"]["1e+30"]["4"]
@@ -141,6 +155,7 @@ def test_one_failure_does_not_lose_the_rest(cli, folder):
         rows = {row["run"]: row for row in csv.DictReader(handle)}
     assert rows["folder-n-pair-mc-lr1e+30-dim4-seed0"]["value"] == ""
     assert rows["folder-n-pair-mc-lr1e+30-dim4-seed0"]["mean"] == ""
+    assert rows["folder-n-pair-mc-lr1e+30-dim4-seed0"]["collapsed"] == ""
     table = sweep(cli, *words).out
     assert "failed" in table
     alone = sweep(cli, "--loss", "n-pair-mc", *words[2:5], "1e30", *words[6:])
@@ -191,6 +206,145 @@ def test_without_options_the_grid_of_the_notebook_is_listed(cli, folder):
     ]
     assert {line.split()[-1] for line in lines[1:-1]} == {"new"}
     assert {name.split("/")[0] for name in tree(folder)} == {"images"}
+
+
+class Together(Loss):
+    """Draws all items together, whatever their labels."""
+
+    usual_lr: ClassVar[dict[str, float]] = {"adam": 0.02, "sgd": 0.5}
+
+    def forward(self, z, labels):
+        unit = torch.nn.functional.normalize(z, dim=1)
+        loss = (unit @ unit.T - 1).square().mean()
+        return loss, {"loss": loss.item()}
+
+
+class Broken(Loss):
+    """Cannot be trained."""
+
+    def forward(self, z, labels):
+        return z.sum() * math.nan, {"loss": math.nan}
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """All losses are a good one, one that collapses, and one that fails."""
+    entries = {"broken": Broken, "ep": LOSSES.get("ep"), "together": Together}
+    monkeypatch.setattr(LOSSES, "_entries", entries)
+    # The space of so few noisy images is narrow with any loss.
+    monkeypatch.setattr(epoch_metrics, "_NARROW", 0.9999)
+
+
+def test_every_loss_beside_its_own_epoch_0(cli, folder, few):
+    words = ["--loss", "all", "--epochs", "2", "--seed", "0,1"]
+    done = sweep(cli, *words, "--json")
+    assert done.code == 0, done.err
+    summary = done.json["summary"]
+    assert {loss: list(rates) for loss, rates in summary.items()} == {
+        "broken": ["0.001"], "ep": ["0.001"], "together": ["0.02"]
+    }  # fmt: skip
+    assert summary["broken"]["0.001"]["4"]["n_failed"] == 2
+    for loss, lr in (("ep", "0.001"), ("together", "0.02")):
+        told, run = summary[loss][lr]["4"], embedlens.open_run(f"runs/folder-{loss}-lr{lr}-dim4-seed1")
+        first, last = run.log[0]["test_recall_at_1"], run.log[2]["test_recall_at_1"]
+        numbers = told["runs"][run.name]
+        assert (numbers["initial"], numbers["value"], numbers["gain"]) == (first, last, last - first)
+        assert numbers["effective_rank"] == run.log[2]["test_effective_rank"]
+        assert numbers["collapsed"] is (loss == "together")
+        assert told["n_collapsed"] == (2 if loss == "together" else 0)
+        every = told["runs"].values()
+        for name in ("initial", "gain", "effective_rank"):
+            assert told[name] == pytest.approx(np.mean([one[name] for one in every]), abs=1e-12)
+    assert done.json["figures"] == [
+        "figures/sweep-folder-all-dim4-seed0+1-images-items_per_class_4-threads_1-test-epoch-0002.png"
+    ]
+    with (folder / done.json["data"][0]).open(newline="") as handle:
+        rows = {row["run"]: row for row in csv.DictReader(handle)}
+    row = rows["folder-together-lr0.02-dim4-seed0"]
+    assert (row["collapsed"], row["n_collapsed"]) == ("True", "2")
+    assert float(row["gain"]) == float(row["value"]) - float(row["initial"])
+    collapses = [line for line in done.err.splitlines() if "the space has collapsed" in line]
+    assert [line.split(":")[0].split()[-1] for line in collapses] == [
+        f"folder-together-lr0.02-dim4-seed{seed}" for seed in (0, 1)
+    ]
+    assert "seed0: failed: the loss is nan" in done.err
+    ends = [line for line in done.err.splitlines() if "test R@1" in line and ", collapsed" in line]
+    assert len(ends) == 2
+    assert done.err.splitlines()[-1].startswith("2 of 6 runs failed: folder-broken")
+    lines = sweep(cli, *words).out.splitlines()
+    assert lines[0] == "test R@1, mean ± s.d. of 2 seeds, 4 dims"
+    assert lines[1].split() == [
+        "loss", "lr", "epoch", "0", "epoch", "2", "gain", "eff.", "rank", "collapsed"
+    ]  # fmt: skip
+    table = {line.split()[0]: line.split() for line in lines[2:5]}
+    means = {loss: summary[loss][lr]["4"]["mean"] for loss, lr in (("ep", "0.001"), ("together", "0.02"))}
+    assert list(table) == [*sorted(means, key=means.get, reverse=True), "broken"]
+    assert table["broken"] == ["broken", "0.001", "-", "failed", "-", "-", "-"]
+    assert table["together"][-3:] == ["2", "of", "2"]
+    assert table["ep"][-1] == "-"
+    told = summary["ep"]["0.001"]["4"]
+    assert table["ep"][1:7] == [
+        "0.001", f"{told['initial']:.4f}", f"{told['mean']:.4f}", "±", f"{told['deviation']:.4f}",
+        f"{told['gain']:+.4f}",
+    ]  # fmt: skip
+
+
+def test_collapse_is_marked_in_a_grid_of_rates(cli, folder, few):
+    words = ["--loss", "ep,together", "--lr", "0.001,0.02"]
+    summary = sweep(cli, *words, "--json").json["summary"]
+    lines = sweep(cli, *words).out.splitlines()
+    counts = {loss: sum(lr["4"]["n_collapsed"] for lr in rates.values()) for loss, rates in summary.items()}
+    assert sum(counts.values()) in (1, 2, 3)
+    for loss, count in counts.items():
+        assert next(line for line in lines if line.startswith(loss)).count("(collapsed)") == count
+
+
+def test_all_losses_with_rates_or_the_usual_rate_of_some(cli, folder, few):
+    def listed(*words):
+        runs = sweep(cli, "--dry-run", "--json", *words).json["summary"]["runs"]
+        return [(run["loss"], run["lr"]) for run in runs]
+
+    assert listed("--loss", "all", "--lr", "0.1") == [("broken", 0.1), ("ep", 0.1), ("together", 0.1)]
+    assert listed("--loss", "all") == [("broken", 0.001), ("ep", 0.001), ("together", 0.02)]
+    assert listed("--loss", "all", "--optimizer", "sgd")[-1] == ("together", 0.5)
+    assert listed("--loss", "together,ep", "--lr", "usual") == [("together", 0.02), ("ep", 0.001)]
+    assert listed("--loss", "ep,all") == [("ep", 0.001), ("broken", 0.001), ("together", 0.02)]
+    done = sweep(cli, "--loss", "ep", "--lr", "usual", "--json")
+    assert "sweep-folder-ep-lrusual-dim4-" in done.json["figures"][0]
+
+
+def test_a_score_that_is_not_logged_is_taken_at_epoch_0_too(cli, folder, few, monkeypatch):
+    taken = []
+    keep = scores.score
+    monkeypatch.setattr(
+        scores, "score", lambda *words, **more: (taken.append(words[2]), keep(*words, **more))[1]
+    )
+    done = sweep(cli, "--loss", "ep,together", "--lr", "usual", "--metric", "nmi", "--json")
+    assert done.code == 0, done.err
+    run = embedlens.open_run("runs/folder-ep-lr0.001-dim4-seed0")
+    first = keep(run.snapshot("test", 0).embeddings, run.labels("test"), ["nmi"])["nmi"]
+    for loss, lr in (("ep", "0.001"), ("together", "0.02")):
+        assert done.json["summary"][loss][lr]["4"]["initial"] == first
+    assert taken.count(["nmi"]) == 3  # both runs begin with the same embeddings
+
+
+def test_of_all_losses_one_that_is_refused_is_left_out(cli, folder, few, monkeypatch):
+    monkeypatch.setattr(sweeping, "cost", lambda planned: "")
+    keep = grid.check_grid
+
+    def check(configs):
+        if any(config.loss == "broken" for config in configs):
+            message = "batches of it do not fit"
+            raise InputError(message)
+        keep(configs)
+
+    monkeypatch.setattr(grid, "check_grid", check)
+    done = sweep(cli, "--loss", "all")
+    assert done.code == 0
+    assert "folder-broken-lr0.001-dim4-seed0 cannot be trained: batches of it do not fit" in done.err
+    assert "1 of 3 runs failed: folder-broken" in done.err
+    assert_refused(sweep(cli, "--loss", "ep,broken", "--lr", "0.1"), "batches of it do not fit")
+    assert_refused(sweep(cli, "--loss", "all", "--lr", "usual,0.1"), "or 'usual' alone")
 
 
 @pytest.mark.parametrize(

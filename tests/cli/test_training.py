@@ -40,10 +40,25 @@ def test_train_answers_in_json_and_names_its_run(cli, folder):
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["--loss", "tripet"], ["unknown loss 'tripet'", "contrastive, ep, ephn, epshn, n-pair-mc, triplet"]),
+        (
+            ["--loss", "tripet"],
+            ["unknown loss 'tripet'", "angular, contrastive, ep, ephn, epshn, hn"],
+        ),
         (["--data", "mnist"], ["unknown data set 'mnist'", "digits, fashion-mnist, folder, glyphs"]),
         (["--loss", "triplet", "--order", "2"], ["has no option 'order'", "margin"]),
         (["--order", "3"], ["unknown order '3'"]),
+        (["--loss", "pml:TripletLoss"], ["unknown loss of pytorch-metric-learning", "pml:TripletMarginLoss"]),
+        (
+            ["--loss", "softmax", "--mining", "hard"],
+            ["has no use for mining", "learns of each class"],
+        ),
+        (["--loss", "margin", "--mining", "hart"], ["unknown mining 'hart'", "semi-hard-range"]),
+        (["--loss", "margin", "--mining-options", "{}x"], ["--mining-options '{}x' is no JSON object"]),
+        (["--loss", "margin", "--loss-options", "[1]"], ["--loss-options '[1]' is no JSON object"]),
+        (["--loss", "margin", "--beta", "3"], ["beta is 3.0"]),
+        (["--loss", "nn", "--tau", "2"], ["tau is 2.0"]),
+        (["--loss", "tuplet", "--sampler", "pk"], ["cannot learn from batches", "choose one of: tuplet"]),
+        (["--sampler", "hard-class", "--items-per-class", "4"], ["4 items of each class", "takes 2"]),
         (["--optimizer", "adamw"], ["unknown optimizer 'adamw'", "adam, sgd"]),
         (["--lr", "0"], ["lr is 0.0"]),
         (["--dim", "0"], ["dim is 0"]),
@@ -61,6 +76,17 @@ def test_what_is_refused(cli, folder, words, parts):
     before = tree(folder)
     assert_refused(cli("train", "--epochs", "1", *words), *parts)
     assert tree(folder) == before
+
+
+def test_losses_mining_and_batches_by_name(cli, folder):
+    small = ["--data", "digits", "--epochs", "1", "--dim", "4"]
+    cli("train", *small, "--loss", "margin", "--learn-beta", "--mining", "hard", "--sampler", "n-pair")
+    run = embedlens.open_run("runs/digits-margin-hard-n-pair")
+    assert run.method["loss_options"] == {"learn_beta": True}
+    assert run.log[1]["beta"] != 1.2
+    options = '{"alpha": 3.0, "base": 0.6}'
+    cli("train", *small, "--loss", "pml:MultiSimilarityLoss", "--loss-options", options)
+    assert embedlens.open_run("runs/digits-pml-MultiSimilarityLoss").method["loss_options"]["base"] == 0.6
 
 
 @pytest.mark.slow

@@ -104,7 +104,8 @@ def test_failures_are_crosses_below_the_lines_and_hollow_points():
     np.testing.assert_array_equal(partly["ep"].get_xdata(), [RATES[3]])
     assert partly["ep"].get_markerfacecolor() == "white"
     assert legend_texts(axes.figure)[2:] == ["± s.d. of 3 seeds", "failed", "some seeds failed"]
-    nothing = plot(sweep(losses=("ep",), rates=RATES[4:], failed=failed))
+    every = {("ep", rate, seed) for rate in RATES for seed in range(3)}
+    nothing = plot(sweep(losses=("ep",), failed=every))
     assert nothing.get_ylim() == (0, 1)
 
 
@@ -117,12 +118,14 @@ def test_dims_alone_are_the_x_axis():
     assert len(plot_panels(result).axes) == 1
 
 
-def test_losses_alone_stand_side_by_side():
-    axes = plot(sweep(rates=(1e-3,)))
-    assert [text.get_text() for text in axes.get_xticklabels()] == list(LOSSES)
-    assert [line.get_xdata().tolist() for line in named(axes, "line").values()] == [[0.0], [1.0]]
-    assert legend_texts(axes.figure) == ["± s.d. of 3 seeds"]
-    assert plot(sweep(rates=(1e-3,), seeds=(0,))).figure.legends == []
+def test_losses_alone_are_rows():
+    result = sweep(rates=(1e-3,))
+    axes = plot(result, label="test R@1")
+    assert sorted(text.get_text() for text in axes.get_yticklabels()) == list(LOSSES)
+    assert axes.get_xlabel() == "test R@1"
+    figure = plot_panels(result, width="column", end="epoch 8", heading="glyphs")
+    assert figure.get_suptitle() == "glyphs"
+    assert legend_texts(figure) == ["epoch 8", "± s.d. of 3 seeds"]
 
 
 def test_rates_and_dims_make_panels_with_the_same_limits():

@@ -5,17 +5,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from losses_support import batch, made, tuplets
 
 from embedlens import InputError
 from embedlens.objectives import LOSSES, build_loss
 from embedlens.objectives.easy_positive import pair_loss
-from embedlens.objectives.losses import loss_options
+from embedlens.objectives.losses import loss_options, usual_rate
 
-
-def batch(seed=0, n=24, dim=6, classes=6, dtype=torch.float64):
-    random = torch.Generator().manual_seed(seed)
-    z = torch.randn(n, dim, generator=random, dtype=dtype) + 0.8
-    return z, torch.arange(n) % classes
+_ANCHORED = ["ep", "ephn", "epshn", "hn", "shn", "sct", "nn"]
 
 
 def plain_easy_positive(z, y, *, semi, order, t=0.1):
@@ -107,70 +104,34 @@ def test_directions_at_095_095(order, ratio):
     assert (-s_an.grad / s_ap.grad).item() == pytest.approx(ratio)
 
 
-def plain_triplet(z, y, margin=0.2):
-    unit = z / z.norm(dim=1, keepdim=True)
-    d = [[float((a - b).norm()) for b in unit] for a in unit]
-    terms = [
-        d[a][p] - d[a][n] + margin
-        for a in range(len(y))
-        for p in range(len(y))
-        for n in range(len(y))
-        if a != p and y[a] == y[p] and y[a] != y[n] and 0 < d[a][n] - d[a][p] <= margin
-    ]
-    return sum(terms) / len(terms)
-
-
-def plain_contrastive(z, y, margin=1.0):
-    unit = z / z.norm(dim=1, keepdim=True)
-    n = range(len(y))
-    d = [[float((a - b).norm()) for b in unit] for a in unit]
-    positive = [d[a][b] ** 2 for a in n for b in n if a != b and y[a] == y[b]]
-    negative = [max(0.0, margin - d[a][b]) ** 2 for a in n for b in n if y[a] != y[b]]
-    kept = [term for term in negative if term > 0]
-    return (
-        sum(positive) / len(positive) + sum(kept) / len(kept),
-        sum(positive) / len(positive) + sum(negative) / len(negative),
-        (len(positive) + len(kept)) / (len(positive) + len(negative)),
-    )
-
-
-def plain_n_pair(z, y, l2=0.002):
-    classes = sorted(set(y.tolist()))
-    first = [z[(y == c).nonzero()[0, 0]] for c in classes]
-    second = [z[(y == c).nonzero()[1, 0]] for c in classes]
-    terms = [
-        math.log(1 + sum(math.exp(float(f @ g - f @ second[i])) for j, g in enumerate(second) if j != i))
-        for i, f in enumerate(first)
-    ]
-    return sum(terms) / len(terms) + l2 * float((z**2).sum(1).mean())
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_established_losses_have_the_forms_of_the_papers(seed):
-    z, y = batch(seed)
-    loss, logs = build_loss("triplet")(z, y)
-    assert loss.item() == pytest.approx(plain_triplet(z, y), abs=1e-6)
-    assert logs == pytest.approx({"loss": loss.item(), "nonzero_share": 1.0}, abs=1e-9)
-    loss, logs = build_loss("contrastive")(z, y)
-    value, mean, share = plain_contrastive(z, y)
-    assert loss.item() == pytest.approx(value, abs=1e-6)
-    assert logs == pytest.approx({"loss": mean, "nonzero_share": share}, abs=1e-6)
-    z, y = batch(seed, n=12)
-    loss, _ = build_loss("n-pair-mc")(z, y)
-    assert loss.item() == pytest.approx(plain_n_pair(z, y), abs=1e-6)
-
-
 @pytest.mark.parametrize("name", LOSSES.names())
 def test_gradients_are_finite_differences(name):
-    """Only near points where the mined pairs stay the same is the loss smooth; these seeds are such."""
+    """Only near points where the mined items stay the same is the loss smooth; these seeds are such."""
+    z, y = tuplets(seed=5) if name == "tuplet" else batch(5, n=12, classes=4)
+    loss = made(name, y, dim=z.shape[1])
+    learnt = [parameter.detach().clone().requires_grad_() for parameter in loss.parameters()]
+    names = [entry for entry, _ in loss.named_parameters()]
+
+    def value(x, *parameters):
+        torch.manual_seed(0)  # what is drawn, is drawn alike
+        given = dict(zip(names, parameters, strict=True))
+        return torch.func.functional_call(loss, given, (x, y))[0]
+
+    assert torch.autograd.gradcheck(value, (z.requires_grad_(), *learnt), eps=1e-7, atol=1e-4, rtol=1e-3)
+
+
+def test_a_learnt_beta_has_the_gradient_of_finite_differences():
     z, y = batch(5, n=12, classes=4)
-    loss = build_loss(name)
-    assert torch.autograd.gradcheck(
-        lambda x: loss(x, y)[0], (z.requires_grad_(),), eps=1e-7, atol=1e-4, rtol=1e-3
-    )
+    loss = made("margin", y, learn_beta=True, nu=0.3, mining="all")
+
+    def value(beta):
+        return torch.func.functional_call(loss, {"beta": beta}, (z, y))[0]
+
+    beta = torch.tensor(1.1, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(value, (beta,), eps=1e-7, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", LOSSES.names())
+@pytest.mark.parametrize("name", [name for name in LOSSES.names() if name != "tuplet"])
 @pytest.mark.parametrize("case", ["one class", "all singletons", "duplicates", "opposed", "two items"])
 def test_corner_cases_give_a_finite_loss_with_a_gradient(name, case):
     z, y = batch(n=8, classes=2, dtype=torch.float32)
@@ -185,14 +146,23 @@ def test_corner_cases_give_a_finite_loss_with_a_gradient(name, case):
     if case == "two items":
         z, y = z[:2], y[:2]
     z = z.clone().requires_grad_()
-    loss, logs = build_loss(name)(z, y)
+    loss, logs = made(name, torch.arange(8), dim=z.shape[1]).float()(z, y)
     loss.backward()
     assert torch.isfinite(loss)
     assert torch.isfinite(z.grad).all()
     assert all(np.isfinite(value) for value in logs.values())
 
 
-@pytest.mark.parametrize("name", ["ep", "ephn", "epshn", "triplet"])
+def test_every_batch_of_a_loss_logs_the_same_numbers():
+    """The trainer averages what is logged; a name that is there now and then would be averaged wrongly."""
+    for name in LOSSES.names():
+        if name != "tuplet":
+            z, y = batch(n=8, classes=4)
+            loss = made(name, torch.arange(8), dim=z.shape[1])
+            assert loss(z, y)[1].keys() == loss(z, torch.arange(8))[1].keys(), name
+
+
+@pytest.mark.parametrize("name", [*_ANCHORED, "triplet", "margin", "lifted"])
 def test_without_a_valid_triplet_the_loss_is_zero(name):
     z = torch.randn(4, 3).requires_grad_()
     loss, logs = build_loss(name)(z, torch.arange(4))
@@ -202,26 +172,85 @@ def test_without_a_valid_triplet_the_loss_is_zero(name):
     assert logs["loss"] == 0
 
 
-@pytest.mark.parametrize("name", ["ep", "ephn", "epshn", "triplet", "contrastive"])
+@pytest.mark.parametrize("name", [*_ANCHORED, "triplet", "margin", "contrastive", "angular", "proxy-nca"])
 def test_losses_of_directions_do_not_see_lengths(name):
     z, y = batch()
     scale = torch.linspace(0.5, 3, len(y), dtype=z.dtype)[:, None]
-    loss = build_loss(name)
+    mining = {"mining": "all"} if name == "margin" else {}
+    loss = made(name, y, dim=z.shape[1], **mining)
     assert loss(z, y)[0].item() == pytest.approx(loss(z * scale, y)[0].item(), abs=1e-9)
 
 
+@pytest.mark.parametrize("name", ["lifted", "n-pair-mc", "n-pair-ovo", "tuplet"])
+def test_losses_as_published_see_lengths_unless_told_to_normalise(name):
+    z, y = tuplets() if name == "tuplet" else batch(n=12)
+    weight = {} if name == "lifted" else {"l2": 0.0}
+    plain, normalised = build_loss(name, weight), build_loss(name, {"normalize": True, **weight})
+    assert plain(2 * z, y)[0].item() != pytest.approx(plain(z, y)[0].item(), rel=1e-3)
+    assert normalised(2 * z, y)[0].item() == pytest.approx(normalised(z, y)[0].item(), abs=1e-6)
+    unit = torch.nn.functional.normalize(z, dim=1)
+    assert normalised(z, y)[0].item() == pytest.approx(plain(unit, y)[0].item(), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", LOSSES.names())
+def test_items_of_a_batch_may_stand_in_any_order(name):
+    """Labels may be any numbers, too. Tuplets are read by place: their tuples may change places."""
+    z, y = tuplets() if name == "tuplet" else batch(n=12, classes=6)
+    order = torch.randperm(12, generator=torch.Generator().manual_seed(1))
+    if name in ("n-pair-mc", "n-pair-ovo"):  # which of a pair is the anchor, is told by the order
+        order = torch.cat([torch.tensor([3, 1, 5, 0, 4, 2]), torch.tensor([2, 9 - 6, 0, 5, 1, 4]) + 6])
+    if name == "tuplet":
+        order = torch.arange(12).view(3, 4)[[2, 0, 1]].flatten()
+    mining = {"mining": "all"} if name in ("contrastive", "margin", "triplet") else {}
+    loss = made(name, y, dim=z.shape[1], **mining)
+    one = loss(z, y)[0].item()
+    assert loss(z[order], y[order])[0].item() == pytest.approx(one, abs=1e-9)
+    if name not in ("softmax", "proxy-nca"):
+        assert loss(z, 2**40 - 7 * y)[0].item() == pytest.approx(one, abs=1e-9)
+
+
 def test_names_and_options():
-    assert LOSSES.names() == ["contrastive", "ep", "ephn", "epshn", "n-pair-mc", "triplet"]
+    names = "angular contrastive ep ephn epshn hn lifted margin n-pair-mc n-pair-ovo nn proxy-nca sct shn"
+    assert LOSSES.names() == [*names.split(), "softmax", "triplet", "tuplet"]
     assert loss_options("epshn") == {"order": 1, "temperature": 0.1}
-    assert loss_options("ep") == {"temperature": 0.1}
-    with pytest.raises(InputError, match="unknown loss 'tripet'; choose one of: contrastive, ep, ephn"):
+    assert loss_options("margin") == {"margin": 0.2, "beta": 1.2, "learn_beta": False, "nu": 0.0}
+    assert loss_options("softmax") == {}
+    with pytest.raises(InputError, match="unknown loss 'tripet'; choose one of: angular, contrastive, ep"):
         build_loss("tripet")
     with pytest.raises(InputError, match="loss 'triplet' has no option 'order'; its options: margin"):
         build_loss("triplet", {"order": 2})
+    with pytest.raises(InputError, match="loss 'triplet' has no option 'miner'; its options: margin"):
+        build_loss("triplet", {"miner": None})
     with pytest.raises(InputError, match="unknown order '3'; choose one of: 1, 2"):
         build_loss("epshn", {"order": 3})
-    for name in ("ep", "ephn"):
-        with pytest.raises(InputError, match="temperature is 0"):
-            build_loss(name, {"temperature": 0})
     with pytest.raises(ValueError, match="'triplet' is registered twice"):
         LOSSES.register("triplet")(LOSSES.get("triplet"))
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        *((name, {"temperature": 0}, "temperature is 0") for name in ("ep", "ephn", "hn", "sct", "nn")),
+        ("sct", {"weight": -1}, "weight is -1; 0 or more"),
+        ("nn", {"tau": 1.5}, "tau is 1.5; a cosine similarity"),
+        ("margin", {"beta": 2}, "beta is 2; a distance between 0 and 2"),
+        ("margin", {"nu": 0.1}, "nu 0.1 weighs a beta that is learnt"),
+        ("angular", {"alpha": 90}, "alpha is 90; an angle between"),
+        ("tuplet", {"l2": -1}, "l2 is -1"),
+        ("n-pair-ovo", {"l2": float("nan")}, "l2 is nan"),
+        ("proxy-nca", {"scale": 0}, "scale is 0"),
+        ("triplet", {"margin": "wide"}, "option margin is 'wide'; like 0.2 is needed"),
+        ("margin", {"learn_beta": 3}, "option learn_beta is 3; like False is needed"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(name, options, told):
+    with pytest.raises(InputError, match=told):
+        build_loss(name, options)
+
+
+def test_every_loss_tells_its_batches_and_its_rates():
+    from embedlens.training.samplers import SAMPLERS
+
+    for name in LOSSES.names():
+        assert set(LOSSES.get(name).samplers) <= set(SAMPLERS.names())
+        assert 0 < usual_rate(name, "adam") < usual_rate(name, "sgd") < 1

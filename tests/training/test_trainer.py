@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import time
@@ -13,6 +14,7 @@ from support import entry_point
 
 import embedlens
 from embedlens import InputError
+from embedlens.objectives import LOSSES
 from embedlens.training import trainer as module
 from embedlens.training.augmentation import augment
 from embedlens.training.backbones import SmallNetwork
@@ -198,18 +200,77 @@ def test_what_cannot_be_resumed(whole, tmp_path):
     assert snapshots(tmp_path / "lost") == before
 
 
-@pytest.mark.parametrize("loss", ["contrastive", "ephn", "n-pair-mc", "triplet"])
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+FREE = replace(SMALL, classes_per_batch=None, items_per_class=None, epochs=2)
+
+
+@pytest.mark.parametrize(
+    ("loss", "optimizer"),
+    [*((name, "adam") for name in LOSSES.names()), ("triplet", "sgd"), ("n-pair-mc", "sgd")],
+)
 def test_every_loss_and_optimizer_trains(tmp_path, loss, optimizer):
-    rate = 1e-3 if optimizer == "adam" else 2e-4 if loss == "n-pair-mc" else 2e-3
-    run = train(tmp_path / "run", replace(SMALL, loss=loss, optimizer=optimizer, lr=rate, epochs=2))
+    rate = 1e-3 if optimizer == "adam" else 2e-4 if "pair" in loss or loss == "tuplet" else 2e-3
+    run = train(tmp_path / "run", replace(FREE, loss=loss, optimizer=optimizer, lr=rate))
     assert run.epochs() == [0, 1, 2]
     assert run.log[2]["loss"] < run.log[1]["loss"]
+    assert run.method["sampler"] == LOSSES.get(loss).samplers[0]
+
+
+def test_the_batches_of_a_run_stand_in_its_method(tmp_path):
+    told = {"epochs": 0, "loss": "ep"}
+    for sampler, shape in {"pk": (5, 4), "n-pair": (5, 2), "hard-class": (5, 2), "tuplet": (5, 6)}.items():
+        method = train(tmp_path / sampler, replace(FREE, sampler=sampler, **told)).method
+        assert (method["classes_per_batch"], method["items_per_class"]) == shape
+    assert TrainConfig(loss="n-pair-mc").build_sampler(np.arange(200) // 2).classes == 64
+    assert TrainConfig().build_sampler(np.arange(200) // 2).classes == 32
+    assert TrainConfig(loss="tuplet").build_sampler(np.arange(200) // 2).classes == 10
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        replace(FREE, loss="n-pair-mc", sampler="hard-class", classes_per_batch=3),
+        replace(FREE, loss="proxy-nca"),
+        replace(FREE, loss="margin", loss_options={"learn_beta": True}),
+        replace(FREE, loss="triplet", mining="random"),
+        replace(FREE, loss="pml:MultiSimilarityLoss", mining="pml:MultiSimilarityMiner"),
+    ],
+    ids=lambda config: config.recipe_name,
+)
+def test_what_looks_at_the_network_or_learns_resumes_with_the_same_bytes(tmp_path, config):
+    """Embedding the candidates in between, proxies, a learnt beta, and drawn triplets."""
+    train(tmp_path / "whole", config)
+    train(tmp_path / "parts", replace(config, epochs=1))
+    train(tmp_path / "parts", resumed_config(tmp_path / "parts", 2), resume=True)
+    assert snapshots(tmp_path / "parts") == snapshots(tmp_path / "whole")
+
+
+def test_a_run_of_an_earlier_version_resumes(tmp_path):
+    train(tmp_path / "run", replace(SMALL, epochs=1))
+    info = tmp_path / "run/run.json"
+    told = json.loads(info.read_text())
+    for name in ("mining", "mining_options", "sampler"):
+        del told["method"][name]
+    info.write_text(json.dumps(told))
+    assert train(tmp_path / "run", resumed_config(tmp_path / "run", 2), resume=True).epochs() == [0, 1, 2]
+
+
+def test_recipes_are_named_by_what_is_not_usual():
+    assert TrainConfig(loss="triplet", mining="semi-hard", sampler="pk").recipe_name == "triplet"
+    named = TrainConfig(loss="triplet", mining="pml:BatchHardMiner", sampler="n-pair").recipe_name
+    assert named == "triplet-pml-BatchHardMiner-n-pair"
+
+
+def test_batches_that_a_loss_cannot_use_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"loss 'tuplet' cannot learn from .* 'pk'; choose one of: tuplet"):
+        train(tmp_path / "run", replace(FREE, loss="tuplet", sampler="pk"))
+    with pytest.raises(InputError, match="unknown sampler 'pairs'; choose one of: hard-class, n-pair, pk"):
+        train(tmp_path / "run", replace(FREE, sampler="pairs"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_diverging_loss_stops_with_its_place(tmp_path):
     with pytest.raises(InputError, match=r"the loss is (nan|inf) at epoch \d, step \d+; try a lower --lr"):
-        train(tmp_path / "run", replace(SMALL, loss="n-pair-mc", optimizer="sgd", lr=1e4))
+        train(tmp_path / "run", replace(FREE, loss="n-pair-mc", optimizer="sgd", lr=1e4, epochs=3))
     assert embedlens.open_run(tmp_path / "run").epochs()[0] == 0
 
 

@@ -1,0 +1,160 @@
+"""What the trainer logs of every epoch beside its loss, and the warning when the space collapses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embedlens.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embedlens.store import Run
+    from embedlens.training.trainer import Progress as Step
+
+_SPACE = ("effective_rank", "mean_similarity")
+_NARROW, _LOST, _LINE = 0.95, 0.5, 2.0
+
+
+def epoch_metrics(
+    embeddings: Mapping[str, NDArray[np.float32]], labels: Mapping[str, NDArray[np.int64]]
+) -> dict[str, float]:
+    """Return R@1, effective rank and mean similarity of every split: what the trainer is handed."""
+    from embedlens.analysis.scores import score
+    from embedlens.analysis.triplets import nearest_triplets, summarise
+
+    recalls: dict[str, float] = {}
+    spaces: dict[str, float] = {}
+    for split, z in embeddings.items():
+        try:
+            recalls[f"{split}_recall_at_1"] = summarise(nearest_triplets(z, labels[split])).below_diagonal
+            found = score(z, labels[split], _SPACE)
+        except InputError as error:  # training went astray: NaN, infinity or zero vectors
+            message = f"the embeddings of split {split!r} cannot be compared ({error}); try a lower --lr"
+            raise InputError(message) from error
+        spaces |= {f"{split}_{name}": found[name] for name in _SPACE}
+    return recalls | spaces
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What one epoch made of the embeddings of one split: R@1, effective rank and mean similarity."""
+
+    recall_at_1: float
+    effective_rank: float
+    mean_similarity: float
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, float | None], split: str) -> Space | None:
+        """Read a row of the log; None where it does not have all of them."""
+        values = {name: row.get(f"{split}_{name}") for name in cls.__slots__}
+        known = {name: value for name, value in values.items() if value is not None}
+        return cls(**known) if len(known) == len(values) else None
+
+    @classmethod
+    def of_run(cls, run: Run, split: str, epoch: int) -> Space:
+        """Read an epoch's row of the log, or measure its snapshot where the log lacks these columns."""
+        row = next((row for row in run.log if row["epoch"] == epoch), {})
+        found = cls.of_row(row, split)
+        if found is not None:
+            return found
+        snapshot = run.snapshot(split, epoch)
+        values = epoch_metrics({split: snapshot.embeddings}, {split: snapshot.labels})
+        return cls(*(values[f"{split}_{name}"] for name in cls.__slots__))
+
+
+def has_collapsed(now: Space, before: Space) -> bool:
+    """Say whether training has drawn the space together, to a point or to a line.
+
+    To a point: the mean similarity is 0.95 or more, and its distance from 1 is at most half of that at
+    epoch 0. The similarity alone does not tell: an untrained network has all items at 0.90 (glyphs, 64
+    dims) to 0.97 (digits, 2 dims), and an epoch of EPSHN takes them to 0.07. Hard positives with hard
+    negatives at too large a rate take them from 0.907 to 0.9998, and the effective rank from 22.7 to 1.5
+    (digits). R@1 does not tell either: it is 0.988 there, since the order of the similarities survives in
+    their last digits. So a space that has drawn together while R@1 rises counts, too; it may open again.
+
+    To a line: the effective rank is below 2 and below half of that at epoch 0, and R@1 below epoch 0's. The
+    rank alone does not tell: two classes at opposite ends are a line, and all that can be learnt of them.
+
+    Parameters
+    ----------
+    now
+        The state that is asked about.
+    before
+        The same split at epoch 0.
+    """
+    to_a_point = now.mean_similarity >= _NARROW and 1 - now.mean_similarity <= _LOST * (
+        1 - before.mean_similarity
+    )
+    to_a_line = (
+        now.effective_rank < min(_LINE, before.effective_rank * _LOST)
+        and now.recall_at_1 < before.recall_at_1
+    )
+    return to_a_point or to_a_line
+
+
+class CollapseWatch:
+    """Follows a run epoch by epoch; speaks when its space collapses, and again only after it recovered.
+
+    Parameters
+    ----------
+    run
+        The run, with the epochs that it has when it goes on.
+    dim
+        Dimensions of its embedding.
+    """
+
+    def __init__(self, run: Run, dim: int) -> None:
+        self._dim = dim
+        self._first: dict[str, Space] = {}
+        self.collapsed = False
+        if run.epochs()[:1] == [0]:
+            self._first = {split: Space.of_run(run, split, 0) for split in run.splits}
+            for row in run.log:
+                self.see(int(row["epoch"] or 0), row)
+
+    def see(self, epoch: int, row: Mapping[str, float | None]) -> str | None:
+        """Take in an epoch's row of the log; return what is to be told, if anything is."""
+        names = [name.removesuffix("_effective_rank") for name in row if name.endswith("_effective_rank")]
+        spaces = {name: space for name in names if (space := Space.of_row(row, name)) is not None}
+        if epoch == 0:
+            self._first |= spaces
+            return None
+        fallen = [
+            name for name, space in spaces.items()
+            if name in self._first and has_collapsed(space, self._first[name])
+        ]  # fmt: skip
+        begun, self.collapsed = bool(fallen) and not self.collapsed, bool(fallen)
+        return self._text(epoch, spaces, fallen[0]) if begun else None
+
+    def _text(self, epoch: int, spaces: Mapping[str, Space], split: str) -> str:
+        now, before = spaces[split], self._first[split]
+        return (
+            f"epoch {epoch}: the space has collapsed ({split}; at epoch 0 in brackets): mean similarity "
+            f"{now.mean_similarity:.4f} ({before.mean_similarity:.4f}), effective rank "
+            f"{now.effective_rank:.1f} ({before.effective_rank:.1f}) of {self._dim} dims, R@1 "
+            f"{now.recall_at_1:.4f} ({before.recall_at_1:.4f}); try semi-hard negatives, as epshn has, or a "
+            "lower --lr"
+        )
+
+    def watch(self, report: Callable[[Step], None], tell: Callable[[str], None]) -> Callable[[Step], None]:
+        """Return a report of training steps that also tells of a collapse."""
+
+        def both(step: Step) -> None:
+            report(step)
+            told = None if step.row is None else self.see(step.epoch, step.row)
+            if told:
+                tell(told)
+
+        return both
+
+
+def run_collapsed(run: Run, epoch: int) -> bool:
+    """Say whether the space of a run, in any of its splits, has collapsed at an epoch."""
+    return any(
+        has_collapsed(Space.of_run(run, split, epoch), Space.of_run(run, split, 0)) for split in run.splits
+    )

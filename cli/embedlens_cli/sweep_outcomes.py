@@ -1,0 +1,182 @@
+"""What became of the runs of a sweep: their scores at the end and before training, and what collapsed."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from embedlens.errors import InputError, unknown
+from embedlens_cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from embedlens.analysis.sweep import Record
+    from embedlens.store import Run
+    from embedlens.training.grid import Planned
+
+_SPLITS = ("train", "test")
+_RISING = ("recall_at", "r_precision", "map_at", "knn_accuracy", "nmi", "f1", "ami")
+_NAMED = 4  # runs at most in the command that is told next
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What runs are compared by; snapshots that were scored are remembered by their content."""
+
+    metric: str
+    split: str
+    device: str
+    known: dict[bytes, float] = field(default_factory=dict)
+
+    @property
+    def column(self) -> str:
+        """Its column in log.csv."""
+        return f"{self.split}_{self.metric}"
+
+    @property
+    def label(self) -> str:
+        """How papers spell it."""
+        from embedlens.figures.curves import metric_label
+
+        return metric_label(self.column, _SPLITS)
+
+    def of(self, run: Run, epoch: int) -> tuple[float, str]:
+        """Return the score of one epoch, from the log where it has it, and where it came from.
+
+        The runs of a seed begin with the same embeddings, which are scored once.
+        """
+        from embedlens.analysis.scores import score as compute
+
+        logged = next((row.get(self.column) for row in run.log if row["epoch"] == epoch), None)
+        if logged is not None and math.isfinite(logged):
+            return logged, "log"
+        snapshot = run.snapshot(self.split, epoch)
+        content = hashlib.blake2b(snapshot.embeddings.tobytes() + snapshot.labels.tobytes()).digest()
+        if content not in self.known:
+            try:
+                found = compute(snapshot.embeddings, snapshot.labels, [self.metric], device=self.device)
+            except InputError as error:
+                raise error.within(snapshot.place) from error
+            self.known[content] = found[self.metric]
+        return self.known[content], "computed"
+
+
+def check_score(metric: str, split: str, device: str) -> Score:
+    """Return the score that was asked for; one unknown, or several, are refused."""
+    from embedlens.analysis.scores import check_metrics
+    from embedlens.devices import check_device
+
+    found = check_metrics(options.words(metric))
+    if len(found) > 1:
+        message = f"--metric {metric!r} is {len(found)} scores ({', '.join(found)}); choose one of them"
+        raise InputError(message)
+    if split not in _SPLITS:
+        raise unknown(split, "split", _SPLITS)
+    return Score(found[0], split, check_device(device))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A run of the grid with its score, or why it has none.
+
+    Attributes
+    ----------
+    value, initial
+        The score at the last epoch of the grid and at epoch 0; NaN where the run failed.
+    effective_rank, collapsed
+        Of the split that is compared; of the run, in any of its splits.
+    source
+        "log" or "computed".
+    items
+        Number of items that were scored.
+    failure
+        Why the run has no value; empty where it has one.
+    """
+
+    planned: Planned
+    value: float = math.nan
+    initial: float = math.nan
+    effective_rank: float = math.nan
+    collapsed: bool = False
+    source: str = ""
+    items: int = 0
+    failure: str = ""
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.planned.path.name
+
+    @property
+    def point(self) -> tuple[str, float, int, int]:
+        """Loss, learning rate, dims and seed."""
+        config = self.planned.config
+        return config.loss, config.lr, config.dim, config.seed
+
+    @property
+    def record(self) -> Record:
+        """What the analysis is given."""
+        from embedlens.analysis.sweep import Record
+
+        return Record(*self.point, self.value, self.initial, self.effective_rank, self.collapsed)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the sidecar says of the run."""
+        config = self.planned.config
+        told: dict[str, Any] = {"name": self.name, "path": self.planned.path.as_posix(), "seed": config.seed}
+        told |= {"loss": config.loss, "loss_options": config.loss_options, "lr": config.lr, "dim": config.dim}
+        told |= {name: getattr(config, name) for name in PER_LOSS}
+        return told | ({"failure": self.failure} if self.failure else {"source": self.source})
+
+
+PER_LOSS = ("mining", "mining_options", "sampler", "classes_per_batch", "items_per_class")
+"""What of a configuration may differ from loss to loss, beside its options and learning rate."""
+
+
+def measure(planned: Sequence[Planned], failed: Mapping[Path, str], score: Score) -> list[Outcome]:
+    """Return the score of each run at epoch 0 and at the last epoch of the grid; failed ones stay without."""
+    from embedlens.store import open_run
+    from embedlens_cli import output
+    from embedlens_cli.epoch_metrics import Space, run_collapsed
+
+    outcomes = []
+    for one in output.track(planned, "scoring"):
+        if one.path in failed:
+            outcomes.append(Outcome(one, failure=failed[one.path]))
+            continue
+        run, epoch = open_run(one.path), one.config.epochs
+        value, source = score.of(run, epoch)
+        rank = Space.of_run(run, score.split, epoch).effective_rank
+        numbers = value, score.of(run, 0)[0], rank, run_collapsed(run, epoch)
+        outcomes.append(Outcome(one, *numbers, source, run.info.splits[score.split].items))
+    return outcomes
+
+
+def tell_failures(outcomes: Sequence[Outcome]) -> None:
+    """Say which runs have no value."""
+    from embedlens_cli import output
+
+    names = [outcome.name for outcome in outcomes if outcome.failure]
+    if names:
+        output.remark(f"{len(names)} of {output.count_text(len(outcomes), 'run')} failed: {', '.join(names)}")
+
+
+def next_command(outcomes: Sequence[Outcome], score: Score) -> str:
+    """Return what is worth typing next: pruning where sizes were compared, else a scatter of the best."""
+    good = [outcome for outcome in outcomes if not outcome.failure]
+    rising = score.metric.startswith(_RISING)
+    ranked = sorted(good, key=lambda outcome: outcome.value, reverse=True) if rising else good
+    loss, lr, _, seed = ranked[0].point
+    sizes = [one for one in good if one.point[:2] == (loss, lr) and one.point[3] == seed]
+    if len(sizes) > 1:
+        command, runs = "pca-prune", sorted(sizes, key=lambda one: -one.planned.config.dim)
+    else:
+        first = {one.planned.config.loss: one for one in reversed(ranked)}
+        best = [one for one in ranked if first[one.planned.config.loss] is one]
+        command, runs = "scatter", best[:_NAMED]
+    return shlex.join(["embedlens", command, *(one.planned.path.as_posix() for one in runs)])

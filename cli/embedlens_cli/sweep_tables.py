@@ -1,0 +1,142 @@
+"""The numbers of a sweep as a person, a spreadsheet and a program read them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from embedlens.analysis.sweep import Sweep
+    from embedlens.artifacts import Table
+    from embedlens_cli.sweep_outcomes import Outcome
+
+
+def rows_of(result: Sweep) -> dict[tuple[str, float, int], int]:
+    """Return the row of each loss, learning rate and dim."""
+    keys = zip(result.loss.tolist(), result.lr.tolist(), result.dim.tolist(), strict=True)
+    return {key: row for row, key in enumerate(keys)}
+
+
+def csv_rows(outcomes: Sequence[Outcome], result: Sweep) -> Table:
+    """Return a row for each run; the means, deviation and counts of its combination stand beside it."""
+    rows, table = rows_of(result), []
+    for outcome in outcomes:
+        row = rows[outcome.point[:3]]
+        group = {name: column[row].item() for name, column in result.columns().items()}
+        group |= {f"mean_{name}": group.pop(name) for name in ("initial", "gain", "effective_rank")}
+        config = outcome.planned.config
+        cells: dict[str, Any] = {"run": outcome.name, "epoch": config.epochs, "seed": config.seed}
+        cells |= {name: group.pop(name) for name in ("loss", "lr", "dim")}
+        cells |= _numbers(outcome) | {"source": outcome.source}
+        cells |= {name: None if _missing(cell) else cell for name, cell in group.items()}
+        table.append({name: "" if cell is None else cell for name, cell in cells.items()})
+    return table
+
+
+def summary(outcomes: Sequence[Outcome], result: Sweep) -> dict[str, Any]:
+    """Return the numbers: loss -> learning rate -> dim -> means, deviation, counts, and the runs by seed."""
+    found: dict[str, Any] = {}
+    for (loss, lr, dim), row in rows_of(result).items():
+        numbers = {name: column[row].item() for name, column in result.columns().items()}
+        numbers = {name: None if _missing(value) else value for name, value in numbers.items()}
+        numbers = {name: value for name, value in numbers.items() if name not in ("loss", "lr", "dim")}
+        numbers["runs"] = {
+            outcome.name: {
+                "seed": outcome.planned.config.seed,
+                **_numbers(outcome),
+                **({"failure": outcome.failure} if outcome.failure else {}),
+            }
+            for outcome in outcomes
+            if outcome.point[:3] == (loss, lr, dim)
+        }
+        found.setdefault(loss, {}).setdefault(f"{lr:g}", {})[str(dim)] = numbers
+    return found
+
+
+def _numbers(outcome: Outcome) -> dict[str, float | bool | None]:
+    """Return the numbers of one run; None of one that failed."""
+    numbers: dict[str, float | bool | None] = {
+        "value": outcome.value,
+        "initial": outcome.initial,
+        "gain": outcome.value - outcome.initial,
+        "effective_rank": outcome.effective_rank,
+        "collapsed": outcome.collapsed,
+    }
+    return dict.fromkeys(numbers) if outcome.failure else numbers
+
+
+def _missing(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def print_summary(result: Sweep, label: str, epoch: int) -> None:
+    """Print a row a loss, the best first; where rates or dims vary, a column for each of them."""
+    if result.axis == "loss":
+        _print_losses(result, label, epoch)
+    else:
+        _print_grid(result, label, epoch)
+
+
+def _print_losses(result: Sweep, label: str, epoch: int) -> None:
+    """Print what each loss gained."""
+    from embedlens.analysis.sweep_losses import ranked
+    from embedlens_cli import output
+
+    best = ranked(result)
+    rows = [
+        (
+            loss,
+            f"{best.lr[row]:g}",
+            f"{best.initial[row]:.4f}" if best.n[row] else "-",
+            _mean_text(best, row),
+            f"{best.gain[row]:+.4f}" if best.n[row] else "-",
+            f"{best.effective_rank[row]:.1f}" if best.n[row] else "-",
+            _collapsed_text(best, row),
+        )
+        for row, loss in enumerate(best.loss.tolist())
+    ]
+    columns = ("loss", "lr", "epoch 0", f"epoch {epoch}", "gain", "eff. rank", "collapsed")
+    output.print_table(columns, rows, title=f"{label}{_spread_text(result)}, {best.dims[0]} dims")
+
+
+def _print_grid(result: Sweep, label: str, epoch: int) -> None:
+    """Print a column a learning rate, or a dim where only dims vary."""
+    from embedlens_cli import output
+
+    by_dim = result.axis == "dim"
+    cells: dict[str, dict[str, str]] = {}
+    for (loss, lr, dim), row in rows_of(result).items():
+        name = loss if by_dim or len(result.dims) == 1 else f"{loss}, {dim} dims"
+        column = f"{dim} dims" if by_dim else f"lr {lr:g}"
+        text = _mean_text(result, row)
+        if result.n_collapsed[row]:
+            seeds = f"{result.n_collapsed[row]} " if result.n[row] > 1 else ""
+            text += f" ({seeds}collapsed)"
+        cells.setdefault(name, {})[column] = text
+    columns = list(dict.fromkeys(column for row in cells.values() for column in row))
+    if not by_dim:
+        columns = [f"lr {lr:g}" for lr in sorted(set(result.lr.tolist()))]
+    rows = [(name, *(row.get(column, "-") for column in columns)) for name, row in cells.items()]
+    output.print_table(("loss", *columns), rows, title=f"{label}, epoch {epoch}{_spread_text(result)}")
+
+
+def _spread_text(result: Sweep) -> str:
+    seeds = int((result.n + result.n_failed).max())
+    return f", mean ± s.d. of {seeds} seeds" if seeds > 1 else ""
+
+
+def _mean_text(result: Sweep, row: int) -> str:
+    """Return the mean with its deviation, and how many seeds failed."""
+    text = f"{result.mean[row]:.4f}" if result.n[row] else "failed"
+    text += f" ± {result.deviation[row]:.4f}" if result.n[row] > 1 else ""
+    return text + (f" ({result.n_failed[row]} failed)" if result.n[row] and result.n_failed[row] else "")
+
+
+def _collapsed_text(result: Sweep, row: int) -> str:
+    """Return whether the space of a loss has collapsed; of several seeds, how many did."""
+    collapsed, n = int(result.n_collapsed[row]), int(result.n[row])
+    if not collapsed:
+        return "-"
+    return "yes" if n == 1 else f"{collapsed} of {n}"

@@ -1,0 +1,77 @@
+"""Making a loss or a miner from its name and its options, ours or one of pytorch-metric-learning."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from embedlens.errors import InputError, first_sentence, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
+
+    from embedlens.registry import Registry
+
+PREFIX = "pml:"
+"""What stands before the name of a class of pytorch-metric-learning."""
+
+
+def options_of(made: type, apart: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the options of a registered class and their defaults, those `apart` left out."""
+    parameters = inspect.signature(made).parameters.values()
+    named = (parameter for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
+    return {parameter.name: parameter.default for parameter in named if parameter.name not in apart}
+
+
+def checked_options(
+    registry: Registry[Any], name: str, options: Mapping[str, Any], *, apart: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return the options given for an entry of a register; one that it does not have raises `InputError`."""
+    known = options_of(registry.get(name), apart)
+    for option, value in options.items():
+        if option in known and not _is_like(value, known[option]):
+            message = (
+                f"{registry.kind} {name!r}: option {option} is {value!r}; like {known[option]!r} is needed"
+            )
+            raise InputError(message)
+        if option not in known:
+            takes = ", ".join(sorted(known)) or "none"
+            message = f"{registry.kind} {name!r} has no option {option!r}; its options: {takes}"
+            raise InputError(message)
+    return dict(options)
+
+
+def _is_like(value: Any, usual: Any) -> bool:
+    """Say whether a value is of the kind of the usual one: a number, a truth value, or text."""
+    if isinstance(usual, bool) or not isinstance(usual, float | int):
+        return isinstance(value, type(usual))
+    return isinstance(value, float | int) and not isinstance(value, bool)
+
+
+def package_class(module: ModuleType, name: str, *, kind: str) -> type:
+    """Return a class of pytorch-metric-learning by its name behind `PREFIX`; `InputError` if it has none."""
+    wanted = name.removeprefix(PREFIX)
+    found = getattr(module, wanted, None)
+    if not wanted.startswith("Base") and inspect.isclass(found):
+        return found
+    names = [entry for entry, value in vars(module).items() if inspect.isclass(value)]
+    raise unknown(
+        name, f"{kind} of pytorch-metric-learning", [PREFIX + entry for entry in names if "Base" not in entry]
+    )
+
+
+def package_instance(made: type, options: Mapping[str, Any]) -> Any:
+    """Make an instance with the options as they were typed; what the class refuses raises `InputError`."""
+    try:
+        return made(**options)
+    except Exception as error:  # any class of the package, with anything a person may type
+        needs = [
+            parameter.name
+            for parameter in inspect.signature(made).parameters.values()
+            if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        ]
+        needed = f"; it needs {', '.join(needs)}" if needs else ""
+        told = first_sentence(error)
+        message = f"{PREFIX}{made.__name__} cannot be made with options {dict(options)}: {told}{needed}"
+        raise InputError(message) from error

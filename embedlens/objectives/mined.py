@@ -1,0 +1,168 @@
+"""Losses on mined triplets and pairs: contrastive, triplet, margin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from pytorch_metric_learning import losses, reducers
+
+from embedlens.errors import InputError
+from embedlens.objectives.losses import LOSSES, Loss
+from embedlens.objectives.miners import All, DistanceWeighted, Miner, SemiHard
+from embedlens.objectives.tally import Tally
+
+if TYPE_CHECKING:
+    from embedlens.objectives.miners import Mined
+
+
+@LOSSES.register("triplet")
+class Triplet(Loss):
+    """Triplet loss max(0, d_ap - d_an + margin) over mined triplets.
+
+    Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015; d is the Euclidean distance of the normalised
+    embeddings; the non-zero terms are averaged.
+
+    Parameters
+    ----------
+    margin
+        Margin alpha.
+    miner
+        Chooses the triplets; by default semi-hard ones within the margin.
+    """
+
+    usual_mining: ClassVar[str | None] = "semi-hard"
+
+    def __init__(self, *, margin: float = 0.2, miner: Miner | None = None) -> None:
+        super().__init__()
+        self.miner = miner or SemiHard(margin=margin)
+        self._loss = losses.TripletMarginLoss(margin=margin, reducer=Tally())
+        self._tally: Tally = self._loss.reducer
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the loss over the mined triplets of the batch."""
+        mined = self.miner(z, labels)
+        if not len(mined):
+            return z.sum() * 0.0, {"loss": 0.0, "nonzero_share": 0.0, **_counts(mined)}
+        loss = self._loss(z, labels, mined.indices)
+        return loss, {"loss": self._tally.mean, "nonzero_share": self._tally.share, **_counts(mined)}
+
+
+@LOSSES.register("contrastive")
+class Contrastive(Loss):
+    """Contrastive loss d^2 over positive pairs, max(0, margin - d)^2 over negative pairs.
+
+    Hadsell, Chopra, LeCun, "Dimensionality reduction by learning an invariant mapping", CVPR 2006; d is the
+    Euclidean distance of the normalised embeddings; each kind of pair is averaged by itself, each pair of the
+    mined triplets once.
+
+    Parameters
+    ----------
+    margin
+        Margin m of the negative pairs.
+    miner
+        Chooses the triplets whose pairs count; by default all pairs of the batch do.
+    """
+
+    usual_mining: ClassVar[str | None] = "all"
+
+    def __init__(self, *, margin: float = 1.0, miner: Miner | None = None) -> None:
+        super().__init__()
+        self.miner = miner or All()
+        self._tallies = {"pos_loss": Tally(power=2), "neg_loss": Tally(power=2)}
+        self._loss = losses.ContrastiveLoss(
+            pos_margin=0, neg_margin=margin, reducer=reducers.MultipleReducers(self._tallies)
+        )
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the loss over the pairs of the mined triplets."""
+        pairs = None
+        if not isinstance(self.miner, All):
+            mined = self.miner(z, labels)
+            if not len(mined):
+                return z.sum() * 0.0, {"loss": 0.0, "nonzero_share": 0.0}
+            pairs = (
+                *torch.unique(torch.stack([mined.anchor, mined.positive]), dim=1),
+                *torch.unique(torch.stack([mined.anchor, mined.negative]), dim=1),
+            )
+        loss = self._loss(z, labels, pairs)
+        tallies = self._tallies.values()
+        count = sum(tally.count for tally in tallies)
+        share = sum(tally.nonzero for tally in tallies) / count if count else 0.0
+        return loss, {"loss": sum(tally.mean for tally in tallies), "nonzero_share": share}
+
+
+@LOSSES.register("margin")
+class Margin(Loss):
+    """Margin loss [margin + d_ap - beta]_+ + [margin + beta - d_an]_+ over mined triplets.
+
+    Wu, Manmatha, Smola, Krahenbuhl, "Sampling matters in deep embedding learning", ICCV 2017; d is the
+    Euclidean distance of the normalised embeddings. The sum is divided by the number of non-zero parts.
+
+    Parameters
+    ----------
+    margin
+        Margin alpha.
+    beta
+        The distance that parts positive from negative pairs; where it is learnt, its start.
+    learn_beta
+        Whether beta is learnt with the network.
+    nu
+        Weight of beta itself in the loss where it is learnt, which keeps it from growing.
+    miner
+        Chooses the triplets; by default by distance-weighted sampling.
+    """
+
+    usual_mining: ClassVar[str | None] = "distance-weighted"
+
+    def __init__(
+        self,
+        *,
+        margin: float = 0.2,
+        beta: float = 1.2,
+        learn_beta: bool = False,
+        nu: float = 0.0,
+        miner: Miner | None = None,
+    ) -> None:
+        super().__init__()
+        if not 0 < beta < 2:
+            message = f"beta is {beta}; a distance between 0 and 2 is needed"
+            raise InputError(message)
+        if nu and not learn_beta:
+            message = f"nu {nu} weighs a beta that is learnt; set learn_beta, too"
+            raise InputError(message)
+        self.margin, self.nu = margin, nu
+        self.beta = torch.nn.Parameter(torch.tensor(float(beta)), requires_grad=learn_beta)
+        if not learn_beta:
+            del self.beta
+            self.register_buffer("beta", torch.tensor(float(beta)), persistent=False)
+        self.miner = miner or DistanceWeighted()
+
+    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the loss over the mined triplets of the batch."""
+        mined = self.miner(z, labels)
+        logs = {"beta": self.beta.item(), **_counts(mined)}
+        if not len(mined):
+            return z.sum() * 0.0 + self.beta * 0.0, {"loss": 0.0, "nonzero_share": 0.0, **logs}
+        unit = torch.nn.functional.normalize(z, dim=1)
+        anchor = unit[mined.anchor]
+        parts = torch.cat(
+            [
+                torch.relu(_distance(anchor, unit[mined.positive]) - self.beta + self.margin),
+                torch.relu(self.beta - _distance(anchor, unit[mined.negative]) + self.margin),
+            ]
+        )
+        nonzero = int((parts > 0).sum())
+        loss = parts.sum() / max(1, nonzero) + self.nu * self.beta
+        mean = 2 * parts.mean().item()  # a term is both parts of a triplet
+        return loss, {"loss": mean, "nonzero_share": nonzero / parts.numel(), **logs}
+
+
+def _counts(mined: Mined) -> dict[str, float]:
+    """Return what the log says of mining."""
+    return {"mined": float(len(mined)), "skipped": float(mined.n_skipped)}
+
+
+def _distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """Return Euclidean distances of rows [n, D]; the gradient at equal rows is 0, not NaN."""
+    return (a - b).square().sum(dim=1).clamp(min=1e-12).sqrt()

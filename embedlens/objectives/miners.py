@@ -1,0 +1,324 @@
+"""Mining: which triplets of a batch a loss learns from, chosen by name.
+
+A miner looks at the normalised embeddings of a batch and at its labels, and returns triplets. What it draws,
+it draws from torch's generator, which the trainer seeds at each step.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pytorch_metric_learning import miners as package
+from pytorch_metric_learning.utils.loss_and_miner_utils import convert_to_triplets
+from torch import nn
+
+from embedlens.errors import InputError, first_sentence, unknown
+from embedlens.objectives import building
+from embedlens.objectives.mining import DUPLICATE, cosine_matrix, same_label
+from embedlens.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MINERS: Registry[type[Miner]] = Registry("mining")
+"""Mining strategies by the name that a person types."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mined:
+    """Triplets of a batch.
+
+    Attributes
+    ----------
+    anchor, positive, negative
+        int64 [T]: rows of the batch.
+    n_skipped
+        Positive pairs (where a miner chooses one triplet an anchor: anchors) that got no triplet because
+        no negative or no positive is eligible.
+    """
+
+    anchor: torch.Tensor
+    positive: torch.Tensor
+    negative: torch.Tensor
+    n_skipped: int
+
+    def __len__(self) -> int:
+        return int(self.anchor.numel())
+
+    @property
+    def indices(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Anchors, positives and negatives, as pytorch-metric-learning takes them."""
+        return self.anchor, self.positive, self.negative
+
+
+class Miner(nn.Module, ABC):
+    """A strategy; its keyword-only constructor arguments are the options that a person may set."""
+
+    @torch.no_grad()
+    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> Mined:
+        """Choose triplets.
+
+        Parameters
+        ----------
+        z
+            Embeddings of the batch [B, D], not necessarily normalised.
+        labels
+            Integer labels [B].
+        """
+        similarity, same = cosine_matrix(z), same_label(labels)
+        return self.choose(similarity, same, z.shape[1])
+
+    @abstractmethod
+    def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
+        """Choose triplets from cosine similarities [B, B], the mask of equal labels [B, B] and D."""
+
+
+def build_miner(name: str, options: Mapping[str, Any] | None = None) -> Miner:
+    """Make the miner called `name`, or the class of pytorch-metric-learning behind "pml:".
+
+    Parameters
+    ----------
+    name
+        A name in `MINERS`, or "pml:" and the name of a class in `pytorch_metric_learning.miners`.
+    options
+        Its constructor's arguments.
+
+    Raises
+    ------
+    InputError
+        An unknown name or option.
+    """
+    given = dict(options or {})
+    if name.startswith(building.PREFIX):
+        return _FromPackage(building.package_class(package, name, kind="miner"), given)
+    return MINERS.get(name)(**building.checked_options(MINERS, name, given))
+
+
+def mining_options(name: str) -> dict[str, Any]:
+    """Return the options of a mining strategy and their defaults; none are known of the package's."""
+    return {} if name.startswith(building.PREFIX) else building.options_of(MINERS.get(name))
+
+
+def distances(similarity: torch.Tensor) -> torch.Tensor:
+    """Return the Euclidean distances of unit vectors from their cosine similarities, of any shape."""
+    return (2 - 2 * similarity).clamp(min=0).sqrt()
+
+
+@MINERS.register("all")
+class All(Miner):
+    """Every triplet of the batch."""
+
+    def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
+        """Choose every anchor with every positive and every negative."""
+        anchor, positive = torch.where(_positives(same))
+        return _of_pairs(anchor, positive, ~same[anchor])
+
+
+@MINERS.register("random")
+class Random(Miner):
+    """For every positive pair one negative, all negatives alike."""
+
+    def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
+        """Draw a negative for every positive pair."""
+        return _drawn((~same).to(similarity.dtype), same)
+
+
+@MINERS.register("hard")
+class Hard(Miner):
+    """For every positive pair the negative nearest to the anchor."""
+
+    def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
+        """Choose the most similar negative for every positive pair."""
+        anchor, positive = torch.where(_positives(same))
+        nearest = similarity.masked_fill(same, -torch.inf).argmax(dim=1)[anchor]
+        return _kept(anchor, positive, nearest, ~same.all(dim=1)[anchor])
+
+
+@MINERS.register("semi-hard")
+class SemiHard(Miner):
+    """Every triplet whose negative is further than the positive, by less than the margin (FaceNet).
+
+    Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015, section 3.2.
+
+    Parameters
+    ----------
+    margin
+        In Euclidean distance of the normalised embeddings.
+    """
+
+    def __init__(self, *, margin: float = 0.2) -> None:
+        super().__init__()
+        if not isinstance(margin, float | int) or not margin > 0:
+            message = f"margin of semi-hard mining is {margin!r}; a number above 0 is needed"
+            raise InputError(message)
+        self.margin = margin
+
+    def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
+        """Choose the triplets within the margin."""
+        d = distances(similarity)
+        anchor, positive = torch.where(_positives(same))
+        further = d[anchor] - d[anchor, positive][:, None]
+        return _of_pairs(anchor, positive, ~same[anchor] & (further > 0) & (further < self.margin))
+
+
+@MINERS.register("semi-hard-range")
+class SemiHardRange(Miner):
+    """For every anchor one positive and one negative from the range where the two kinds overlap.
+
+    Eligible are negatives nearer than the anchor's furthest positive, and positives further than its nearest
+    negative; one of each is drawn, all eligible ones alike; where none is eligible, of all.
+    """
+
+    def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
+        """Draw a positive and a negative for every anchor."""
+        positives, negatives = _positives(same), ~same
+        furthest = similarity.masked_fill(~positives, torch.inf).amin(dim=1, keepdim=True)
+        nearest = similarity.masked_fill(same, -torch.inf).amax(dim=1, keepdim=True)
+        n = _drawn_of(negatives & (similarity > furthest), negatives)
+        p = _drawn_of(positives & (similarity < nearest), positives)
+        anchor = torch.arange(len(same), device=same.device)
+        return _kept(anchor, p, n, positives.any(dim=1) & negatives.any(dim=1))
+
+
+@MINERS.register("distance-weighted")
+class DistanceWeighted(Miner):
+    """For every positive pair one negative, drawn so that distances are uniform.
+
+    On the unit sphere distances have the density q(d) ~ d^(D-2) (1 - d^2/4)^((D-3)/2); a negative at d is
+    drawn with weight 1/q(d). Wu et al., "Sampling matters in deep embedding learning", ICCV 2017. Weights
+    are normalised by anchor, in logarithms.
+
+    Parameters
+    ----------
+    cutoff
+        Smaller distances count as this one, which bounds the weights.
+    furthest
+        Negatives further away are not drawn.
+    """
+
+    def __init__(self, *, cutoff: float = 0.5, furthest: float = 1.4) -> None:
+        super().__init__()
+        numbers = all(isinstance(value, float | int) for value in (cutoff, furthest))
+        if not numbers or not 0 < cutoff < furthest <= 2:
+            message = f"cutoff {cutoff!r}, furthest {furthest!r}; 0 < cutoff < furthest <= 2 is needed"
+            raise InputError(message)
+        self.cutoff, self.furthest = cutoff, furthest
+
+    def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
+        """Draw a negative for every positive pair that has one within reach."""
+        d = distances(similarity)
+        allowed = ~same & (d < self.furthest)
+        log_weight = -log_density(d.clamp(min=self.cutoff), dim).masked_fill(~allowed, torch.inf)
+        highest = log_weight.amax(dim=1, keepdim=True)
+        weight = (log_weight - highest.nan_to_num(neginf=0.0)).exp()
+        return _drawn(weight, same)
+
+
+@MINERS.register("easy-positive")
+class EasyPositive(Miner):
+    """For every anchor its nearest positive (no duplicate) and a hard or semi-hard negative.
+
+    Xuan, Stylianou, Pless, "Improved embeddings with easy positive triplet mining", WACV 2020.
+
+    Parameters
+    ----------
+    negative
+        "semi-hard": the nearest negative that is not nearer than the positive; "hard": the nearest.
+    """
+
+    def __init__(self, *, negative: str = "semi-hard") -> None:
+        super().__init__()
+        if negative not in ("hard", "semi-hard"):
+            raise unknown(negative, "negative", ("hard", "semi-hard"))
+        self.negative = negative
+
+    def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
+        """Choose the two nearest for every anchor that has both."""
+        positives = _positives(same) & (similarity <= DUPLICATE)
+        s_ap, p = similarity.masked_fill(~positives, -torch.inf).max(dim=1)
+        negatives = ~same
+        if self.negative == "semi-hard":
+            negatives = negatives & (similarity <= s_ap[:, None])
+        n = similarity.masked_fill(~negatives, -torch.inf).argmax(dim=1)
+        anchor = torch.arange(len(same), device=same.device)
+        return _kept(anchor, p, n, positives.any(dim=1) & negatives.any(dim=1))
+
+
+class _FromPackage(Miner):
+    """A miner of pytorch-metric-learning; pairs that it mines become the triplets that they allow."""
+
+    def __init__(self, made: type, options: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.miner = building.package_instance(made, options)
+
+    @torch.no_grad()
+    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> Mined:
+        """Return what the package's miner chooses."""
+        try:
+            found = self.miner(z, labels)
+        except Exception as error:  # any class of the package, with anything that a person may have typed
+            name = building.PREFIX + type(self.miner).__name__
+            message = f"mining {name!r} cannot use this batch: {first_sentence(error)}"
+            raise InputError(message) from error
+        anchor, positive, negative = convert_to_triplets(found, labels, labels)
+        return Mined(anchor, positive, negative, 0)
+
+    def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
+        """Not asked: the package's miners take embeddings."""
+        raise NotImplementedError
+
+
+def log_density(d: torch.Tensor, dim: int) -> torch.Tensor:
+    """Return log q(d) up to a constant: (D-2) log d + (D-3)/2 log(1 - d^2/4), of the same shape as `d`.
+
+    The density of the distance of two independent uniform points on the unit sphere in D dimensions;
+    very low, and finite, at 2. Source: Wu et al., ICCV 2017, section 4.
+
+    Parameters
+    ----------
+    d
+        Distances in (0, 2], of embeddings [N, D].
+    dim
+        D.
+    """
+    inside = (1 - d.square() / 4).clamp(min=torch.finfo(d.dtype).tiny)
+    return (dim - 2) * d.log() + (dim - 3) / 2 * inside.log()
+
+
+def _positives(same: torch.Tensor) -> torch.Tensor:
+    return same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
+
+
+def _of_pairs(anchor: torch.Tensor, positive: torch.Tensor, chosen: torch.Tensor) -> Mined:
+    """Return the triplets of positive pairs with the negatives chosen for each, [pairs, B]."""
+    pair, negative = torch.where(chosen)
+    skipped = int((~chosen.any(dim=1)).sum())
+    return Mined(anchor[pair], positive[pair], negative, skipped)
+
+
+def _kept(
+    anchor: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor, eligible: torch.Tensor
+) -> Mined:
+    """Return the eligible triplets, and count the others."""
+    return Mined(anchor[eligible], positive[eligible], negative[eligible], int((~eligible).sum()))
+
+
+def _drawn(weight: torch.Tensor, same: torch.Tensor) -> Mined:
+    """Draw a negative for every positive pair by the anchor's weights [B, B]; rows of zeros are skipped."""
+    anchor, positive = torch.where(_positives(same))
+    eligible = (weight > 0).any(dim=1)[anchor]
+    anchor, positive = anchor[eligible], positive[eligible]
+    negative = anchor
+    if anchor.numel():
+        negative = torch.multinomial(weight[anchor], 1)[:, 0]
+    return Mined(anchor, positive, negative, int((~eligible).sum()))
+
+
+def _drawn_of(eligible: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:
+    """Draw an eligible column in every row, all alike, where there is none of `otherwise`; 0 if none."""
+    weight = torch.where(eligible.any(dim=1, keepdim=True), eligible, otherwise).float()
+    weight[:, 0] += (~weight.any(dim=1)).float()
+    return torch.multinomial(weight, 1)[:, 0]

@@ -1,0 +1,52 @@
+"""How the terms of a loss are averaged, and what is told of the average."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytorch_metric_learning import reducers
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Tally(reducers.BaseReducer):  # type: ignore[misc]
+    """Averages the non-zero terms, as published code does, and counts what the average leaves out.
+
+    The average of the non-zero terms alone stays level while fewer and fewer terms are left, so the mean
+    over all terms and the share that is not zero are kept for the log.
+
+    Parameters
+    ----------
+    power
+        Exponent of each term.
+    """
+
+    def __init__(self, power: int = 1) -> None:
+        super().__init__()
+        self.power = power
+        self.total, self.count, self.nonzero = 0.0, 0, 0
+
+    def _reduce(self, terms: torch.Tensor, *place: Any) -> torch.Tensor:
+        _indices, z, _labels = place
+        terms = terms**self.power
+        kept = terms[terms > 0]
+        self.total, self.count, self.nonzero = terms.sum().item(), len(terms), len(kept)
+        return kept.mean() if len(kept) else z.sum() * 0.0
+
+    element_reduction = pos_pair_reduction = neg_pair_reduction = triplet_reduction = _reduce
+
+    def zero_loss(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Return 0 with a gradient for embeddings [B, D]; called where the batch has no term at all."""
+        self.total, self.count, self.nonzero = 0.0, 0, 0
+        return embeddings.sum() * 0.0
+
+    @property
+    def mean(self) -> float:
+        """Mean over all terms of the last batch."""
+        return self.total / self.count if self.count else 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the terms of the last batch that are not zero."""
+        return self.nonzero / self.count if self.count else 0.0

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from support import blobs, brute_force
+
+import embedlens
+from embedlens import InputError
+from embedlens.analysis.spectrum import effective_rank, singular_values
+from embedlens.objectives import LOSSES, Loss
+from embedlens_cli.epoch_metrics import CollapseWatch, Space, epoch_metrics, has_collapsed, run_collapsed
+
+SMALL = ["--data", "digits", "--epochs", "1", "--dim", "4", "--threads", "1"]
+START = Space(0.5, 27.8, 0.90)
+
+
+class Together(Loss):
+    """Draws all items together, whatever their labels."""
+
+    def forward(self, z, labels):
+        unit = torch.nn.functional.normalize(z, dim=1)
+        loss = (unit @ unit.T - 1).square().mean()
+        return loss, {"loss": loss.item()}
+
+
+@pytest.fixture
+def together(monkeypatch):
+    monkeypatch.setitem(LOSSES._entries, "together", Together)
+
+
+def row(recall, rank, similarity, split="train"):
+    return {
+        f"{split}_recall_at_1": recall,
+        f"{split}_effective_rank": rank,
+        f"{split}_mean_similarity": similarity,
+    }
+
+
+def watch_of(path, *rows):
+    """Follow a new run over rows; return what is told, epoch by epoch."""
+    watch = CollapseWatch(embedlens.Recorder(path, labels={"train": np.arange(4)}).run, 64)
+    return [watch.see(epoch, one) for epoch, one in enumerate(rows)]
+
+
+def test_numbers_are_those_of_plain_loops():
+    data = {"train": blobs(n=40), "test": blobs(n=30, seed=1)}
+    found = epoch_metrics({k: z for k, (z, _) in data.items()}, {k: y for k, (_, y) in data.items()})
+    assert list(found) == [
+        "train_recall_at_1", "test_recall_at_1", "train_effective_rank", "train_mean_similarity",
+        "test_effective_rank", "test_mean_similarity",
+    ]  # fmt: skip
+    for split, (z, y) in data.items():
+        assert found[f"{split}_recall_at_1"] == np.mean([n[0] < p[0] for _, p, n in brute_force(z, y)])
+        assert found[f"{split}_effective_rank"] == effective_rank(singular_values(z))
+        unit = z / np.linalg.norm(z.astype(float), axis=1, keepdims=True)
+        pairs = [a @ b for a, b in itertools.combinations(unit, 2)]
+        assert found[f"{split}_mean_similarity"] == pytest.approx(np.mean(pairs), abs=1e-12)
+
+
+def test_embeddings_that_cannot_be_compared_are_named():
+    z, y = blobs(n=20)
+    for bad in (np.nan, 0):
+        z[3] = bad
+        with pytest.raises(InputError, match="split 'train' cannot be compared .*; try a lower --lr"):
+            epoch_metrics({"train": z}, {"train": y})
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "collapsed"),
+    [
+        (START, START, False),
+        (Space(0.7, 4.0, 0.97), START, True),  # to a point, although R@1 rises
+        (Space(0.5, 30.0, 0.949), START, False),
+        (Space(0.5, 20.0, 0.951), START, True),
+        (Space(0.3, 1.4, 0.98), Space(0.3, 1.5, 0.97), False),  # two dims, barely trained
+        (Space(0.3, 1.1, 0.99), Space(0.3, 1.5, 0.97), True),
+        (Space(0.4, 1.9, 0.60), START, True),  # to a line
+        (Space(0.9, 1.9, 0.00), START, False),  # two classes at opposite ends
+        (Space(0.4, 1.9, 0.60), Space(0.5, 3.0, 0.9), False),
+        (Space(0.4, 2.1, 0.60), START, False),
+    ],
+)
+def test_what_counts_as_collapse(now, before, collapsed):
+    assert has_collapsed(now, before) is collapsed
+
+
+def test_it_is_told_when_it_begins_and_again_after_a_recovery(tmp_path):
+    good, bad = row(0.8, 30.0, 0.1), row(0.4501, 1.43, 0.9912)
+    told = watch_of(tmp_path / "run", row(0.5, 27.8, 0.9), good, bad, bad, good, bad)
+    assert [epoch for epoch, text in enumerate(told) if text] == [2, 5]
+    assert told[2] == (
+        "epoch 2: the space has collapsed (train; at epoch 0 in brackets): mean similarity 0.9912 (0.9000), "
+        "effective rank 1.4 (27.8) of 64 dims, R@1 0.4501 (0.5000); try semi-hard negatives, as epshn has, "
+        "or a lower --lr"
+    )
+
+
+def test_any_split_counts_and_epoch_0_never(tmp_path):
+    start = row(0.5, 1.2, 0.999) | row(0.5, 20.0, 0.9, "test")
+    later = row(0.5, 1.2, 0.999) | row(0.5, 2.0, 0.99, "test")
+    told = watch_of(tmp_path / "run", start, start, later)
+    assert told[:2] == [None, None]
+    assert "(test;" in told[2]
+
+
+def test_training_tells_and_the_log_has_it(cli, folder, together):
+    done = cli("train", *SMALL, "--loss", "together", "--lr", "0.01", "--out", "runs/mine")
+    assert done.code == 0
+    assert [line.split(":")[0] for line in done.err.splitlines()] == ["epoch 1"]
+    assert "the space has collapsed" in done.err
+    assert "of 4 dims" in done.err
+    run = embedlens.open_run("runs/mine")
+    for split in ("train", "test"):
+        z = np.asarray(run.snapshot(split, 1).embeddings)
+        assert run.log[1][f"{split}_effective_rank"] == effective_rank(singular_values(z))
+        assert run.log[1][f"{split}_mean_similarity"] > 0.95
+    assert run_collapsed(run, 1)
+    assert not run_collapsed(run, 0)
+    again = cli("train", "--resume", "mine", "--epochs", "2", "--json")
+    assert again.err == ""  # it was told before
+    assert again.json["summary"]["log"][2]["train_mean_similarity"] > 0.95
+
+
+def test_a_log_without_the_columns_is_completed_from_the_snapshots(cli, folder, together):
+    assert cli("train", *SMALL, "--loss", "together", "--lr", "0.01", "--out", "runs/mine").code == 0
+    log = folder / "runs/mine/log.csv"
+    rows = [line.split(",") for line in log.read_text().splitlines()]
+    kept = [at for at, name in enumerate(rows[0]) if "rank" not in name and "similarity" not in name]
+    log.write_text("".join(",".join(cells[at] for at in kept) + "\n" for cells in rows))
+    run = embedlens.open_run("runs/mine")
+    assert "train_effective_rank" not in run.log[0]
+    assert run_collapsed(run, 1)
+    assert "epoch 2: the space has collapsed" in cli("train", "--resume", "mine", "--epochs", "2").err
+
+
+def test_a_run_that_learns_is_told_nothing_and_curves_draw_the_columns(cli, folder):
+    done = cli("train", *SMALL, "--loss", "epshn", "--out", "runs/mine")
+    assert (done.code, done.err) == (0, "")
+    drawn = cli(
+        "curves", "mine", "--metrics", "effective_rank,train_mean_similarity", "--format", "svg", "--json"
+    )
+    assert drawn.code == 0, drawn.err
+    names = ["test_effective_rank", "train_mean_similarity"]
+    assert list(drawn.json["summary"]["mine"]) == names
+    text = (folder / drawn.json["figures"][0]).read_text()
+    assert ">test effective rank<" in text
+    assert ">train mean similarity<" in text
+    log = embedlens.open_run("runs/mine").log
+    for name in names:
+        assert drawn.json["summary"]["mine"][name]["values"] == [one[name] for one in log]
