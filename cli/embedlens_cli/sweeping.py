@@ -118,11 +118,34 @@ def plan(grid: Grid, recipe: Recipe, folder: Path) -> list[Planned]:
     own = {
         loss: {name: value for name, value in given.items() if name in known[loss]} for loss in grid.losses
     }
+    losses = _fitting(grid, recipe) if grid.every else grid.losses
     configs = [
         recipe.config(loss, own[loss], dim=dim, lr=lr, seed=seed)
-        for seed, loss, dim, lr in product(grid.seeds, grid.losses, grid.dims, grid.rates)
+        for seed, loss, dim, lr in product(grid.seeds, losses, grid.dims, grid.rates)
     ]
     return plan_runs(configs, folder, any_threads=recipe.threads is None)
+
+
+def _fitting(grid: Grid, recipe: Recipe) -> list[str]:
+    """Return the losses, of all, that take the mining and the batches asked for; tell which do not."""
+    from embedlens.objectives import build_miner
+    from embedlens_cli import output
+
+    if recipe.mining is not None:
+        build_miner(recipe.mining, recipe.mining_options)
+    fitting, reasons = [], {}
+    for loss in grid.losses:
+        try:
+            recipe.config(loss, {}, dim=1, lr=None, seed=0).build_loss()
+        except InputError as error:
+            reasons[loss] = error
+        else:
+            fitting.append(loss)
+    if not fitting:
+        raise next(iter(reasons.values()))
+    if reasons:
+        output.remark(f"left out, for they do not take what was asked for: {', '.join(reasons)}")
+    return fitting
 
 
 def cost(planned: Sequence[Planned]) -> str:

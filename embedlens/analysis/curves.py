@@ -281,7 +281,7 @@ def check_monitors(names: Iterable[str]) -> dict[str, Loss]:
     ------
     InputError
         An unknown name, or a loss with parameters of its own (proxies, class weights), which are learnt
-        with the network and do not stand in a snapshot.
+        with the network and do not stand in a snapshot; or one that needs batches other than P x K.
     """
     found = {}
     for name in names:
@@ -290,6 +290,12 @@ def check_monitors(names: Iterable[str]) -> dict[str, Loss]:
             message = (
                 f"loss {name!r} learns parameters together with the network, and snapshots do not hold them; "
                 "monitor a loss without parameters, such as triplet or n-pair-mc"
+            )
+            raise InputError(message)
+        if "pk" not in loss.samplers:
+            message = (
+                f"loss {name!r} needs batches of its own ({', '.join(loss.samplers)}), monitors share theirs; "
+                "monitor one such as triplet or n-pair-mc"
             )
             raise InputError(message)
         found[name] = loss.eval()

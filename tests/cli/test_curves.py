@@ -190,7 +190,7 @@ def test_monitored_losses_are_those_of_fixed_batches(curves, run, folder):
             assert found[f"test_monitor_{name}"]["values"] == pytest.approx(expected, rel=1e-6)
     told = sidecar_of(done, folder)["monitor"]
     assert (told["batches"], told["classes_per_batch"], told["seed"], told["normalize"]) == (5, 4, 2, False)
-    assert told["losses"]["n-pair-mc"] == {"options": {"l2": 0.002}, "items_per_class": 2}
+    assert told["losses"]["n-pair-mc"] == {"options": {"l2": 0.002, "normalize": False}, "items_per_class": 2}
     assert "batches_5-classes_per_batch_4-seed_2" in done.json["figures"][0]
 
 
@@ -338,7 +338,9 @@ def test_same_input_same_bytes(curves, run, folder):
         (["mine", "--metrics", "recal"], ["unknown metric 'recal'", "test_recall_at_1, seconds", "nmi"]),
         (["mine", "--metrics", "test_recal"], ["unknown metric 'test_recal'"]),
         (["mine", "--metrics", "epoch"], ["unknown metric 'epoch'"]),
-        (["mine", "--monitor", "tripet"], ["unknown loss 'tripet'; choose one of: contrastive"]),
+        (["mine", "--monitor", "tripet"], ["unknown loss 'tripet'; choose one of: angular, contrastive"]),
+        (["mine", "--monitor", "tuplet"], ["needs batches of its own (tuplet)", "triplet or n-pair-mc"]),
+        (["mine", "--monitor", "softmax"], ["learns parameters together with the network"]),
         (["mine", "--x", "hours"], ["unknown x axis 'hours'", "epoch, step, seconds"]),
         (["mine", "--seeds", "dots"], ["unknown way to draw seeds 'dots'", "band, lines"]),
         (["mine", "--split", "tset"], ["unknown split 'tset'", "train, test"]),

@@ -391,3 +391,11 @@ def test_a_run_of_another_configuration_is_refused_by_name(cli, folder):
     done = sweep(cli, "--loss", "ep", "--lr", "0.0001,0.001", "--temperature", "0.2")
     assert_refused(done, "folder-ep-lr0.001-dim4-seed0 was trained with temperature 0.1, not 0.2", "--out")
     assert tree(folder) == before
+
+
+def test_all_losses_with_a_mining_are_those_that_take_it(cli, folder):
+    done = cli("sweep", "--data", "digits", "--loss", "all", "--mining", "hard", "--dry-run", "--json")
+    assert [row["loss"] for row in done.json["summary"]["runs"]] == ["contrastive", "margin", "triplet"]
+    assert "left out, for they do not take what was asked for: angular, ep, ephn" in done.err
+    done = cli("sweep", "--data", "digits", "--loss", "all", "--mining", "hart", "--dry-run")
+    assert_refused(done, "unknown mining 'hart'")
