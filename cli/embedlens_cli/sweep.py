@@ -48,6 +48,7 @@ def sweep(
     learn_beta: training_options.LearnBeta = None,
     tau: training_options.Tau = None,
     l2: training_options.L2 = None,
+    normalize: training_options.Normalize = None,
     classes_per_batch: training_options.ClassesPerBatch = None,
     items_per_class: training_options.ItemsPerClass = None,
     optimizer: training_options.Optimizer = "adam",

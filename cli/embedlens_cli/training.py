@@ -33,6 +33,7 @@ def train(
     learn_beta: training_options.LearnBeta = None,
     tau: training_options.Tau = None,
     l2: training_options.L2 = None,
+    normalize: training_options.Normalize = None,
     dim: Annotated[int, typer.Option(help="Dimensions of the embedding.")] = 64,
     epochs: Annotated[int, typer.Option(help="Epochs to train; with --resume also more than before.")] = 8,
     classes_per_batch: training_options.ClassesPerBatch = None,

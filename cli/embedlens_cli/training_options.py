@@ -15,7 +15,7 @@ from embedlens.errors import InputError
 if TYPE_CHECKING:
     from embedlens.training.config import TrainConfig
 
-_OF_LOSSES = ("order", "temperature", "margin", "beta", "learn_beta", "tau", "l2")
+_OF_LOSSES = ("order", "temperature", "margin", "beta", "learn_beta", "tau", "l2", "normalize")
 
 Data = Annotated[
     str, typer.Option(help="glyphs, digits, fashion-mnist or folder (the last two with --root).")
@@ -65,6 +65,14 @@ Tau = Annotated[float | None, typer.Option(help="Of nn: the least similarity.", 
 L2 = Annotated[
     float | None,
     typer.Option("--l2", help="Weight of the norms in n-pair-mc, n-pair-ovo, tuplet.", show_default="0.002"),
+]
+Normalize = Annotated[
+    bool | None,
+    typer.Option(
+        "--normalize",
+        help="Of lifted, n-pair-mc, n-pair-ovo, tuplet: scale embeddings to length 1.",
+        show_default="as they are",
+    ),
 ]
 ClassesPerBatch = Annotated[
     int | None, typer.Option(help="P of a batch; N of tuplet.", show_default="as many as give 128 items")

@@ -80,6 +80,8 @@ def test_what_is_refused(cli, folder, words, parts):
 
 def test_losses_mining_and_batches_by_name(cli, folder):
     small = ["--data", "digits", "--epochs", "1", "--dim", "4"]
+    cli("train", *small, "--loss", "n-pair-mc", "--normalize", "--out", "runs/unit")
+    assert embedlens.open_run("runs/unit").method["loss_options"] == {"normalize": True}
     cli("train", *small, "--loss", "margin", "--learn-beta", "--mining", "hard", "--sampler", "n-pair")
     run = embedlens.open_run("runs/digits-margin-hard-n-pair")
     assert run.method["loss_options"] == {"learn_beta": True}
