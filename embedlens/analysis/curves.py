@@ -293,10 +293,8 @@ def check_monitors(names: Iterable[str]) -> dict[str, Loss]:
             )
             raise InputError(message)
         if "pk" not in loss.samplers:
-            message = (
-                f"loss {name!r} needs batches of its own ({', '.join(loss.samplers)}), not those that "
-                "monitors share; monitor one such as triplet or n-pair-mc"
-            )
+            own = ", ".join(loss.samplers)
+            message = f"loss {name!r} needs batches of its own ({own}); monitor triplet or n-pair-mc, say"
             raise InputError(message)
         found[name] = loss.eval()
     return found

@@ -339,7 +339,7 @@ def test_same_input_same_bytes(curves, run, folder):
         (["mine", "--metrics", "test_recal"], ["unknown metric 'test_recal'"]),
         (["mine", "--metrics", "epoch"], ["unknown metric 'epoch'"]),
         (["mine", "--monitor", "tripet"], ["unknown loss 'tripet'; choose one of: angular, contrastive"]),
-        (["mine", "--monitor", "tuplet"], ["needs batches of its own (tuplet)", "triplet or n-pair-mc"]),
+        (["mine", "--monitor", "tuplet"], ["needs batches of its own (tuplet); monitor triplet"]),
         (["mine", "--monitor", "softmax"], ["learns parameters together with the network"]),
         (["mine", "--x", "hours"], ["unknown x axis 'hours'", "epoch, step, seconds"]),
         (["mine", "--seeds", "dots"], ["unknown way to draw seeds 'dots'", "band, lines"]),
