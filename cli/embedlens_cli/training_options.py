@@ -125,7 +125,11 @@ class Recipe:
         """Gather the options of a command by name; options of losses that were not given are None."""
         losses = {name: given[name] for name in _OF_LOSSES}
         options = {name: value for name, value in losses.items() if value is not None}
-        options |= _read(given["loss_options"], "loss-options")
+        told = _read(given["loss_options"], "loss-options")
+        for name in options.keys() & told.keys():
+            message = f"--{name.replace('_', '-')} and --loss-options both set {name}; leave one out"
+            raise InputError(message)
+        options |= told
         own = {
             name: given[name]
             for name in cls.__slots__

@@ -51,14 +51,15 @@ def _is_like(value: Any, usual: Any) -> bool:
 
 def package_class(module: ModuleType, name: str, *, kind: str) -> type:
     """Return a class of pytorch-metric-learning by its name behind `PREFIX`; `InputError` if it has none."""
-    wanted = name.removeprefix(PREFIX)
-    found = getattr(module, wanted, None)
-    if not wanted.startswith("Base") and inspect.isclass(found):
-        return found
-    names = [entry for entry, value in vars(module).items() if inspect.isclass(value)]
-    raise unknown(
-        name, f"{kind} of pytorch-metric-learning", [PREFIX + entry for entry in names if "Base" not in entry]
-    )
+    usable = {
+        entry: value
+        for entry, value in vars(module).items()
+        if inspect.isclass(value) and not entry.startswith("Base") and not entry.endswith("Mixin")
+    }
+    found = usable.get(name.removeprefix(PREFIX))
+    if found is None:
+        raise unknown(name, f"{kind} of pytorch-metric-learning", [PREFIX + entry for entry in usable])
+    return found
 
 
 def package_instance(made: type, options: Mapping[str, Any]) -> Any:
@@ -66,12 +67,13 @@ def package_instance(made: type, options: Mapping[str, Any]) -> Any:
     try:
         return made(**options)
     except Exception as error:  # any class of the package, with anything a person may type
-        needs = [
+        named = [
             parameter.name
             for parameter in inspect.signature(made).parameters.values()
-            if parameter.default is parameter.empty and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
         ]
-        needed = f"; it needs {', '.join(needs)}" if needs else ""
-        told = first_sentence(error)
-        message = f"{PREFIX}{made.__name__} cannot be made with options {dict(options)}: {told}{needed}"
+        takes, told = ", ".join(named) or "those of its base class", first_sentence(error)
+        message = (
+            f"{PREFIX}{made.__name__} cannot be made with {dict(options)} ({told}); its options: {takes}"
+        )
         raise InputError(message) from error

@@ -56,6 +56,10 @@ def test_train_answers_in_json_and_names_its_run(cli, folder):
         (["--loss", "margin", "--mining-options", "{}x"], ["--mining-options '{}x' is no JSON object"]),
         (["--loss", "margin", "--loss-options", "[1]"], ["--loss-options '[1]' is no JSON object"]),
         (["--loss", "margin", "--beta", "3"], ["beta is 3.0"]),
+        (
+            ["--loss", "margin", "--beta", "1.1", "--loss-options", '{"beta": 1.2}'],
+            ["--beta and --loss-options both set beta"],
+        ),
         (["--loss", "nn", "--tau", "2"], ["tau is 2.0"]),
         (["--loss", "tuplet", "--sampler", "pk"], ["cannot learn from batches", "choose one of: tuplet"]),
         (["--sampler", "hard-class", "--items-per-class", "4"], ["4 items of each class", "takes 2"]),
