@@ -57,7 +57,7 @@ class Mined:
 class Miner(nn.Module, ABC):
     """A strategy; its keyword-only constructor arguments are the options that a person may set."""
 
-    @torch.no_grad()
+    @abstractmethod
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> Mined:
         """Choose triplets.
 
@@ -68,8 +68,15 @@ class Miner(nn.Module, ABC):
         labels
             Integer labels [B].
         """
-        similarity, same = cosine_matrix(z), same_label(labels)
-        return self.choose(similarity, same, z.shape[1])
+
+
+class _OfSimilarities(Miner):
+    """A strategy that looks at the cosine similarities of the batch."""
+
+    @torch.no_grad()
+    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> Mined:
+        """Choose triplets."""
+        return self.choose(cosine_matrix(z), same_label(labels), z.shape[1])
 
     @abstractmethod
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
@@ -108,7 +115,7 @@ def distances(similarity: torch.Tensor) -> torch.Tensor:
 
 
 @MINERS.register("all")
-class All(Miner):
+class All(_OfSimilarities):
     """Every triplet of the batch."""
 
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
@@ -118,7 +125,7 @@ class All(Miner):
 
 
 @MINERS.register("random")
-class Random(Miner):
+class Random(_OfSimilarities):
     """For every positive pair one negative, all negatives alike."""
 
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
@@ -127,7 +134,7 @@ class Random(Miner):
 
 
 @MINERS.register("hard")
-class Hard(Miner):
+class Hard(_OfSimilarities):
     """For every positive pair the negative nearest to the anchor."""
 
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
@@ -138,7 +145,7 @@ class Hard(Miner):
 
 
 @MINERS.register("semi-hard")
-class SemiHard(Miner):
+class SemiHard(_OfSimilarities):
     """Every triplet whose negative is further than the positive, by less than the margin (FaceNet).
 
     Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015, section 3.2.
@@ -165,7 +172,7 @@ class SemiHard(Miner):
 
 
 @MINERS.register("semi-hard-range")
-class SemiHardRange(Miner):
+class SemiHardRange(_OfSimilarities):
     """For every anchor one positive and one negative from the range where the two kinds overlap.
 
     Eligible are negatives nearer than the anchor's furthest positive, and positives further than its nearest
@@ -184,7 +191,7 @@ class SemiHardRange(Miner):
 
 
 @MINERS.register("distance-weighted")
-class DistanceWeighted(Miner):
+class DistanceWeighted(_OfSimilarities):
     """For every positive pair one negative, drawn so that distances are uniform.
 
     On the unit sphere distances have the density q(d) ~ d^(D-2) (1 - d^2/4)^((D-3)/2); a negative at d is
@@ -218,7 +225,7 @@ class DistanceWeighted(Miner):
 
 
 @MINERS.register("easy-positive")
-class EasyPositive(Miner):
+class EasyPositive(_OfSimilarities):
     """For every anchor its nearest positive (no duplicate) and a hard or semi-hard negative.
 
     Xuan, Stylianou, Pless, "Improved embeddings with easy positive triplet mining", WACV 2020.
@@ -265,10 +272,6 @@ class _FromPackage(Miner):
             raise InputError(message) from error
         anchor, positive, negative = convert_to_triplets(found, labels, labels)
         return Mined(anchor, positive, negative, 0)
-
-    def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
-        """Not asked: the package's miners take embeddings."""
-        raise NotImplementedError
 
 
 def log_density(d: torch.Tensor, dim: int) -> torch.Tensor:
