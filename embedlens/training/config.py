@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-OPTIMIZERS = {"adam": 0.001, "sgd": 0.05}
-"""Name -> the learning rate that is taken where none is given."""
-
+OPTIMIZERS = ("adam", "sgd")
 _ROWS = 128
 
 
@@ -65,7 +63,7 @@ class TrainConfig:
     classes_per_batch: int | None = None
     items_per_class: int | None = None
     optimizer: str = "adam"
-    lr: float = OPTIMIZERS["adam"]
+    lr: float = 0.001
     weight_decay: float = 0.0
     lr_step: int = 0
     lr_gamma: float = 0.1
