@@ -16,6 +16,10 @@ class InputError(ValueError):
         return type(self)(f"{place}: {self}")
 
 
+class ToldElsewhere(InputError):
+    """Bad input that another process of the same run tells of; this one is silent, and exits with 2."""
+
+
 def first_sentence(error: BaseException) -> str:
     """Return the first sentence of another library's error, on one line."""
     text = " ".join(str(error).split())

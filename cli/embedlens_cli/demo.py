@@ -81,7 +81,7 @@ def _train(path: Path, order: int, epochs: int, *, device: str) -> Path:
         recorded = resumed_config(path, None)
         config = resumed_config(path, max(epochs, recorded.epochs))
     output.say(f"EPSHN, order {order}: {config.epochs} epochs of glyphs to {path}")
-    train_one(config, path, device=device, resume=resume, as_json=False)
+    train_one(config, path, device=device, workers=None, resume=resume, as_json=False)
     return path
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError
@@ -14,24 +15,41 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.store import Run
+    from embedlens.training.trainer import Metrics
     from embedlens.training.trainer import Progress as Step
 
 _SPACE = ("effective_rank", "mean_similarity")
 _NARROW, _LOST, _LINE = 0.95, 0.5, 2.0
 
 
+def metrics_of(query_gallery: Mapping[str, str]) -> Metrics:
+    """Return what the trainer is handed: `epoch_metrics` with the queries of the data set."""
+    return partial(epoch_metrics, query_gallery=query_gallery)
+
+
 def epoch_metrics(
-    embeddings: Mapping[str, NDArray[np.float32]], labels: Mapping[str, NDArray[np.int64]]
+    embeddings: Mapping[str, NDArray[np.float32]],
+    labels: Mapping[str, NDArray[np.int64]],
+    query_gallery: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
-    """Return R@1, effective rank and mean similarity of every split: what the trainer is handed."""
+    """Return R@1, effective rank and mean similarity of every split.
+
+    A query split is searched for in its gallery; R@1 of a gallery alone is not asked for.
+    """
+    from embedlens.analysis.retrieval import recall_at_k
     from embedlens.analysis.scores import score
     from embedlens.analysis.triplets import nearest_triplets, summarise
 
+    pairs = query_gallery or {}
     recalls: dict[str, float] = {}
     spaces: dict[str, float] = {}
     for split, z in embeddings.items():
         try:
-            recalls[f"{split}_recall_at_1"] = summarise(nearest_triplets(z, labels[split])).below_diagonal
+            if split in pairs:
+                gallery = embeddings[pairs[split]], labels[pairs[split]]
+                recalls[f"{split}_recall_at_1"] = recall_at_k(z, labels[split], (1,), gallery=gallery)[1]
+            elif split not in pairs.values():
+                recalls[f"{split}_recall_at_1"] = summarise(nearest_triplets(z, labels[split])).below_diagonal
             found = score(z, labels[split], _SPACE)
         except InputError as error:  # training went astray: NaN, infinity or zero vectors
             message = f"the embeddings of split {split!r} cannot be compared ({error}); try a lower --lr"
@@ -62,8 +80,15 @@ class Space:
         found = cls.of_row(row, split)
         if found is not None:
             return found
-        snapshot = run.snapshot(split, epoch)
-        values = epoch_metrics({split: snapshot.embeddings}, {split: snapshot.labels})
+        from embedlens.selection import gallery_of
+
+        gallery = gallery_of(run, split)
+        snapshots = {name: run.snapshot(name, epoch) for name in (split, gallery) if name is not None}
+        values = epoch_metrics(
+            {name: snapshot.embeddings for name, snapshot in snapshots.items()},
+            {name: snapshot.labels for name, snapshot in snapshots.items()},
+            {} if gallery is None else {split: gallery},
+        )
         return cls(*(values[f"{split}_{name}"] for name in cls.__slots__))
 
 
@@ -113,7 +138,7 @@ class CollapseWatch:
         self._first: dict[str, Space] = {}
         self.collapsed = False
         if run.epochs()[:1] == [0]:
-            self._first = {split: Space.of_run(run, split, 0) for split in run.splits}
+            self._first = {split: Space.of_run(run, split, 0) for split in _watched(run)}
             for row in run.log:
                 self.see(int(row["epoch"] or 0), row)
 
@@ -156,5 +181,11 @@ class CollapseWatch:
 def run_collapsed(run: Run, epoch: int) -> bool:
     """Say whether the space of a run, in any of its splits, has collapsed at an epoch."""
     return any(
-        has_collapsed(Space.of_run(run, split, epoch), Space.of_run(run, split, 0)) for split in run.splits
+        has_collapsed(Space.of_run(run, split, epoch), Space.of_run(run, split, 0)) for split in _watched(run)
     )
+
+
+def _watched(run: Run) -> list[str]:
+    """Return the splits that have an R@1: all but the galleries of others."""
+    galleries = {gallery for _, gallery in run.info.query_gallery}
+    return [split for split in run.splits if split not in galleries]

@@ -67,7 +67,8 @@ class TrainingProgress:
             self._print_row(step.epoch, step.row)
 
     def _print_row(self, epoch: int, row: dict[str, float]) -> None:
-        names = {"loss": "loss", "train_recall_at_1": "train R@1", "test_recall_at_1": "test R@1"}
+        recalls = [name for name in row if name.endswith("_recall_at_1")]
+        names = {"loss": "loss"} | {name: name.replace("_recall_at_1", " R@1") for name in recalls}
         if not self._header_shown:
             output.say("epoch " + " ".join(f"{title:>{_WIDTH}}" for title in [*names.values(), "seconds"]))
             self._header_shown = True

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from embedlens_cli.sweep_outcomes import Outcome, Score
 
 
+@training_options.takes_recipe(after="epochs")
 def sweep(
     context: typer.Context,
     loss: Annotated[
@@ -34,29 +35,7 @@ def sweep(
         "dim"
     ],
     seed: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = sweeping.USUAL["seed"],
-    data: training_options.Data = "glyphs",
-    root: training_options.Root = None,
     epochs: Annotated[int, typer.Option(help="Epochs of each run, and the one that is compared.", min=1)] = 8,
-    loss_options: training_options.LossOptions = None,
-    mining: training_options.Mining = None,
-    mining_options: training_options.MiningOptions = None,
-    sampler: training_options.Sampler = None,
-    order: training_options.Order = None,
-    temperature: training_options.Temperature = None,
-    margin: training_options.Margin = None,
-    beta: training_options.Beta = None,
-    learn_beta: training_options.LearnBeta = None,
-    tau: training_options.Tau = None,
-    l2: training_options.L2 = None,
-    normalize: training_options.Normalize = None,
-    classes_per_batch: training_options.ClassesPerBatch = None,
-    items_per_class: training_options.ItemsPerClass = None,
-    optimizer: training_options.Optimizer = "adam",
-    weight_decay: training_options.WeightDecay = 0.0,
-    lr_step: training_options.LrStep = 0,
-    lr_gamma: training_options.LrGamma = 0.1,
-    augment: training_options.Augment = True,
-    threads: training_options.Threads = None,
     metric: Annotated[
         str, typer.Option(help="What is compared: recall_at_K, nmi or any score of evaluate.")
     ] = "recall_at_1",
@@ -85,7 +64,7 @@ def sweep(
 
     look = Look.of(formats, venue, width)
     score = sweep_outcomes.check_score(metric, split, device)
-    recipe = training_options.Recipe.of(context.params)
+    recipe = training_options.Recipe.of(context.params, epochs=epochs)
     grid = sweeping.Grid.of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})
     folder = out or selection.runs_folder()
     planned = sweeping.plan(grid, recipe, folder)
@@ -93,7 +72,8 @@ def sweep(
         sweeping.check(planned, every=grid.every)
         _list(planned, as_json=as_json)
         return
-    failed = sweeping.train(planned, score.device, every=grid.every)
+    workers = context.params["workers"]
+    failed = sweeping.train(planned, score.device, workers=workers, every=grid.every)
     outcomes = sweep_outcomes.measure(planned, failed, score)
     if all(outcome.failure for outcome in outcomes):
         first = outcomes[0]

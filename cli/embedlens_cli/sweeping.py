@@ -131,8 +131,9 @@ def _fitting(grid: Grid, recipe: Recipe) -> list[str]:
     from embedlens.objectives import build_miner
     from embedlens_cli import output
 
-    if recipe.mining is not None:
-        build_miner(recipe.mining, recipe.mining_options)
+    mining = recipe.shared["mining"]
+    if mining is not None:
+        build_miner(mining, recipe.mining_options)
     fitting, reasons = [], {}
     for loss in grid.losses:
         try:
@@ -193,7 +194,9 @@ def check(planned: Sequence[Planned], *, every: bool = False) -> tuple[list[Plan
     return [run for run in waiting if run.path not in refused], refused
 
 
-def train(planned: Sequence[Planned], device: str, *, every: bool = False) -> dict[Path, str]:
+def train(
+    planned: Sequence[Planned], device: str, *, workers: int | None = None, every: bool = False
+) -> dict[Path, str]:
     """Train what is not finished; return why runs failed, by path. One failure does not stop the others."""
     from embedlens_cli import output
 
@@ -203,7 +206,7 @@ def train(planned: Sequence[Planned], device: str, *, every: bool = False) -> di
     for number, run in enumerate(waiting, start=1):
         place = f"{number} of {len(waiting)}  {run.path.name}"
         try:
-            row, collapsed = _train_one(run, place, device=device)
+            row, collapsed = _train_one(run, place, device=device, workers=workers)
         except KeyboardInterrupt:
             output.remark("go on with the same command; finished epochs are kept")
             raise
@@ -213,19 +216,19 @@ def train(planned: Sequence[Planned], device: str, *, every: bool = False) -> di
             continue
         pace = (time.perf_counter() - started) / max(1, _epochs_left(waiting[:number]))
         left = pace * _epochs_left(waiting[number:])
-        told = f"test R@1 {row['test_recall_at_1']:.4f}" + (", collapsed" if collapsed else "")
+        told = _recall_text(row) + (", collapsed" if collapsed else "")
         output.remark(f"{place}: {told}" + (f", about {_time_text(left)} left" if left else ""))
     return failed
 
 
-def _train_one(run: Planned, place: str, *, device: str) -> tuple[dict[str, Any], bool]:
+def _train_one(run: Planned, place: str, *, device: str, workers: int | None) -> tuple[dict[str, Any], bool]:
     """Train one run to its last epoch, or go on with it; a collapse of its space is told once.
 
     Return the last row of its log, and whether the space is collapsed there.
     """
-    from embedlens.training.trainer import Trainer
+    from embedlens.training.trainer import Trainer, available_threads
     from embedlens_cli import output
-    from embedlens_cli.epoch_metrics import CollapseWatch, epoch_metrics
+    from embedlens_cli.epoch_metrics import CollapseWatch, metrics_of
     from embedlens_cli.progress import TrainingProgress
 
     told: list[str] = []
@@ -236,10 +239,21 @@ def _train_one(run: Planned, place: str, *, device: str) -> tuple[dict[str, Any]
         told.append(text)
 
     with TrainingProgress(run.path.name, quiet=True) as progress:
-        trainer = Trainer(run.config, run.path, device=device, resume=run.path.exists())
+        readers = available_threads() if workers is None else workers
+        trainer = Trainer(run.config, run.path, device=device, resume=run.path.exists(), workers=readers)
+        for remark in trainer.remarks:
+            tell(remark)
         watch = CollapseWatch(trainer.recorder.run, run.config.dim)
-        row = trainer.run(epoch_metrics, watch.watch(progress.report, tell)).log[-1]
+        metrics = metrics_of(trainer.data.query_gallery)
+        row = trainer.run(metrics, watch.watch(progress.report, tell)).log[-1]
     return row, watch.collapsed
+
+
+def _recall_text(row: Mapping[str, float | None]) -> str:
+    """Say the R@1 of what is tested on."""
+    ending = "_recall_at_1"
+    tested = [name for name in row if name.endswith(ending) and not name.startswith("train")]
+    return ", ".join(f"{name.removesuffix(ending)} R@1 {row[name]:.4f}" for name in tested)
 
 
 def _time_text(seconds: float) -> str:

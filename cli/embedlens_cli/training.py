@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,47 +15,36 @@ if TYPE_CHECKING:
     from embedlens.store import Run
     from embedlens.training.config import TrainConfig
 
-_WITH_RESUME = {"resume", "epochs", "device", "as_json"}
+_WITH_RESUME = {"resume", "epochs", "device", "workers", "as_json"}
 
 
+@training_options.takes_recipe(after="lr")
 def train(
     context: typer.Context,
-    data: training_options.Data = "glyphs",
-    root: training_options.Root = None,
     loss: training_options.Loss = "epshn",
-    loss_options: training_options.LossOptions = None,
-    mining: training_options.Mining = None,
-    mining_options: training_options.MiningOptions = None,
-    sampler: training_options.Sampler = None,
-    order: training_options.Order = None,
-    temperature: training_options.Temperature = None,
-    margin: training_options.Margin = None,
-    beta: training_options.Beta = None,
-    learn_beta: training_options.LearnBeta = None,
-    tau: training_options.Tau = None,
-    l2: training_options.L2 = None,
-    normalize: training_options.Normalize = None,
     dim: Annotated[int, typer.Option(help="Dimensions of the embedding.")] = 64,
     epochs: Annotated[int, typer.Option(help="Epochs to train; with --resume also more than before.")] = 8,
-    classes_per_batch: training_options.ClassesPerBatch = None,
-    items_per_class: training_options.ItemsPerClass = None,
-    optimizer: training_options.Optimizer = "adam",
     lr: Annotated[
-        float | None, typer.Option(help="Learning rate.", show_default="the usual one of the loss")
+        float | None,
+        typer.Option(help="Learning rate.", show_default="the usual one of the loss; timm: a tenth"),
     ] = None,
-    weight_decay: training_options.WeightDecay = 0.0,
-    lr_step: training_options.LrStep = 0,
-    lr_gamma: training_options.LrGamma = 0.1,
-    augment: training_options.Augment = True,
+    stop_metric: Annotated[
+        str | None,
+        typer.Option(
+            help="Stop when this column of log.csv (test_recall_at_1) is no better for --patience epochs.",
+            show_default="never",
+        ),
+    ] = None,
+    patience: Annotated[int, typer.Option(help="Epochs without a better --stop-metric.")] = 5,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
-    threads: training_options.Threads = None,
     out: Annotated[
         Path | None, typer.Option(metavar="RUN", help="Directory of the run.", show_default="runs/DATA-LOSS")
     ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
-            metavar="RUN", help="Continue this run; its options stay, but for --epochs, --device and --json."
+            metavar="RUN",
+            help="Continue this run; its options stay, but for --epochs, --device, --workers and --json.",
         ),
     ] = None,
     device: options.Device = "cpu",
@@ -67,17 +57,20 @@ def train(
     from embedlens.selection import choose_runs, runs_folder
     from embedlens.training.trainer import resumed_config
 
+    workers = context.params["workers"]
     if resume is not None:
         _refuse_beside_resume(context)
         given = context.get_parameter_source("epochs")
         path = choose_runs([str(resume)])[0].path
         config = resumed_config(path, epochs if _typed(given) else None)
-        train_one(config, path, device=device, resume=True, as_json=as_json)
+        train_one(config, path, device=device, workers=workers, resume=True, as_json=as_json)
         return
-    recipe = training_options.Recipe.of(context.params)
+    recipe = training_options.Recipe.of(
+        context.params, epochs=epochs, stop_metric=stop_metric, patience=patience
+    )
     config = recipe.config(loss, recipe.loss_options, dim=dim, lr=lr, seed=seed)
     path = out or runs_folder() / f"{config.data}-{config.recipe_name}"
-    train_one(config, path, device=device, resume=False, as_json=as_json)
+    train_one(config, path, device=device, workers=workers, resume=False, as_json=as_json)
 
 
 def _typed(source: Any) -> bool:
@@ -89,27 +82,46 @@ def _refuse_beside_resume(context: typer.Context) -> None:
     for name in context.params:
         if name not in _WITH_RESUME and _typed(context.get_parameter_source(name)):
             option = f"--{name.replace('_', '-')}"
-            message = f"{option} cannot change a run that is resumed; only --epochs and --device may"
+            message = (
+                f"{option} cannot change a run that is resumed; only --epochs, --device and --workers may"
+            )
             raise InputError(message)
 
 
-def train_one(config: TrainConfig, path: Path, *, device: str, resume: bool, as_json: bool) -> Run:
-    """Train one run while a person watches; print its log, and warn when its space collapses."""
-    from embedlens.training.trainer import Trainer
+def train_one(
+    config: TrainConfig, path: Path, *, device: str, workers: int | None, resume: bool, as_json: bool
+) -> Run:
+    """Train one run while a person watches; print its log, and warn when its space collapses.
+
+    Started by torchrun, the processes train it together, and the first one speaks.
+    """
+    from embedlens.training.distributed import Team
+    from embedlens.training.trainer import Trainer, available_threads
     from embedlens_cli import output
-    from embedlens_cli.epoch_metrics import CollapseWatch, epoch_metrics
+    from embedlens_cli.epoch_metrics import CollapseWatch, metrics_of
     from embedlens_cli.progress import TrainingProgress
 
-    trainer = Trainer(config, path, device=device, resume=resume)
-    watch = CollapseWatch(trainer.recorder.run, config.dim)
-    with TrainingProgress(path.name, quiet=as_json) as progress:
-        try:
-            run = trainer.run(epoch_metrics, watch.watch(progress.report, output.remark))
-        except KeyboardInterrupt:
-            output.remark(f"go on with: embedlens train --resume {path}")
-            raise
+    with Team.of_torchrun(device) as team:
+        readers = available_threads() if workers is None else workers
+        if not resume:
+            config = replace(config, processes=team.size)
+        trainer = Trainer(config, path, device=device, resume=resume, workers=readers, team=team)
+        metrics = metrics_of(trainer.data.query_gallery)
+        if not team.leads:
+            return trainer.run(metrics, lambda step: None)
+        for remark in trainer.remarks:
+            output.remark(remark)
+        watch = CollapseWatch(trainer.recorder.run, config.dim)
+        with TrainingProgress(path.name, quiet=as_json) as progress:
+            try:
+                run = trainer.run(metrics, watch.watch(progress.report, output.remark))
+            except KeyboardInterrupt:
+                output.remark(f"go on with: embedlens train --resume {path}")
+                raise
+    if trainer.stopped:
+        output.remark(trainer.stopped)
     if as_json:
-        summary = {"name": run.name, "path": run.path.as_posix(), "log": run.log}
+        summary = {"name": run.name, "path": run.path.as_posix(), "log": run.log, "stopped": trainer.stopped}
         output.print_json({"figures": [], "data": [], "summary": summary})
     else:
         count = output.count_text(len(run.epochs()), "epoch")

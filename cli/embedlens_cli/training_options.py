@@ -1,10 +1,12 @@
-"""Options that the commands which train share, and the configuration that they make."""
+"""Options that the commands which train share, listed once, and the configuration that they make."""
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +17,8 @@ from embedlens.errors import InputError
 if TYPE_CHECKING:
     from embedlens.training.config import TrainConfig
 
-_OF_LOSSES = ("order", "temperature", "margin", "beta", "learn_beta", "tau", "l2", "normalize")
+_OF_PRETRAINED = 0.1  # large networks, pretrained as a rule, are trained at a tenth of the usual rate
 
-Data = Annotated[
-    str, typer.Option(help="glyphs, digits, fashion-mnist or folder (the last two with --root).")
-]
-Root = Annotated[Path | None, typer.Option(metavar="DIR", help="Folder of the data set.")]
 Loss = Annotated[
     str,
     typer.Option(
@@ -28,66 +26,149 @@ Loss = Annotated[
         "tuplet, ep, ephn, epshn, sct, hn, shn, nn, or pml:CLASS of pytorch-metric-learning."
     ),
 ]
-Mining = Annotated[
-    str | None,
-    typer.Option(
-        help="Triplets that contrastive, triplet and margin learn from: all, random, hard, semi-hard, "
+
+
+def _option(kind: Any, default: Any, text: str, *, flag: str | None = None, **more: Any) -> tuple[Any, Any]:
+    """Return the type, with what the command line says of it, and the default of an option."""
+    flags = [] if flag is None else [flag]
+    return Annotated[kind, typer.Option(*flags, help=text, **more)], default
+
+
+_OF_LOSSES = {
+    "order": _option(int | None, None, "1 or 2: the order of ephn and epshn.", show_default="1"),
+    "temperature": _option(
+        float | None, None, "Of ep, ephn, epshn, sct, hn, shn and nn.", show_default="0.1"
+    ),
+    "margin": _option(
+        float | None, None, "Of triplet, margin, contrastive and lifted.",
+        show_default="0.2; 1 for the last two",
+    ),
+    "beta": _option(float | None, None, "Of margin: where pairs part.", show_default="1.2"),
+    "learn_beta": _option(
+        bool | None, None, "Of margin: learn beta.", show_default="fixed", flag="--learn-beta"
+    ),
+    "tau": _option(float | None, None, "Of nn: the least similarity.", show_default="0.5"),
+    "l2": _option(
+        float | None, None, "Weight of the norms in n-pair-mc, n-pair-ovo, tuplet.",
+        show_default="0.002", flag="--l2",
+    ),
+    "normalize": _option(
+        bool | None, None, "Of lifted, n-pair-mc, n-pair-ovo, tuplet: scale embeddings to length 1.",
+        show_default="as they are", flag="--normalize",
+    ),
+}  # fmt: skip
+"""Options of single losses; what is not given is None."""
+
+_OF_RUNS = {
+    "data": _option(
+        str, "glyphs",
+        "glyphs, digits; with --root: cub200, cars196, sop, inshop, lfw, fashion-mnist, folder, csv.",
+    ),
+    "root": _option(Path | None, None, "Folder (csv: file) of the data set.", metavar="DIR"),
+    "split_by": _option(
+        str | None, None, "classes: none is in train and test; items: all are in both.",
+        show_default="as published, else classes",
+    ),
+    "boxes": _option(bool, False, "Cut images to the boxes of their objects.", flag="--boxes"),
+    "image_size": _option(
+        int | None, None, "Height and width of the images, pixels.", show_default="what suits the backbone"
+    ),
+    "augment": _option(
+        bool, True, "Change training images a little at random.", flag="--augment/--no-augment"
+    ),
+    "backbone": _option(
+        str, "small", "small, timm:NAME, or features:FILE.npy: features that exist already."
+    ),
+    "pretrained": _option(
+        bool, True, "Start timm networks from their weights.", flag="--pretrained/--no-pretrained"
+    ),
+    "weights": _option(
+        Path | None, None, "File of weights for a timm network.", metavar="FILE",
+        show_default="those that timm fetches",
+    ),
+    "freeze_bn": _option(
+        bool, False, "Leave batch norm of a timm network as it is.", flag="--freeze-bn"
+    ),
+    "loss_options": _option(
+        str | None, None, """Any options of the loss, e.g. '{"beta": 1.1, "learn_beta": true}'.""",
+        metavar="JSON",
+    ),
+    "mining": _option(
+        str | None, None,
+        "Triplets that contrastive, triplet and margin learn from: all, random, hard, semi-hard, "
         "semi-hard-range, distance-weighted, easy-positive, or pml:CLASS.",
         show_default="the usual one of the loss",
     ),
-]
-Sampler = Annotated[
-    str | None,
-    typer.Option(help="Batches: pk, n-pair, tuplet or hard-class.", show_default="the usual one of the loss"),
-]
-LossOptions = Annotated[
-    str | None,
-    typer.Option(
-        metavar="JSON", help="""Any options of the loss, e.g. '{"beta": 1.1, "learn_beta": true}'."""
+    "mining_options": _option(
+        str | None, None, """Options of the mining, e.g. '{"cutoff": 0.5}'.""", metavar="JSON"
     ),
-]
-MiningOptions = Annotated[
-    str | None, typer.Option(metavar="JSON", help="""Options of the mining, e.g. '{"cutoff": 0.5}'.""")
-]
-Order = Annotated[int | None, typer.Option(help="1 or 2: the order of ephn and epshn.", show_default="1")]
-Temperature = Annotated[
-    float | None, typer.Option(help="Of ep, ephn, epshn, sct, hn, shn and nn.", show_default="0.1")
-]
-Margin = Annotated[
-    float | None,
-    typer.Option(help="Of triplet, margin, contrastive and lifted.", show_default="0.2; 1 for the last two"),
-]
-Beta = Annotated[float | None, typer.Option(help="Of margin: where pairs part.", show_default="1.2")]
-LearnBeta = Annotated[
-    bool | None, typer.Option("--learn-beta", help="Of margin: learn beta.", show_default="fixed")
-]
-Tau = Annotated[float | None, typer.Option(help="Of nn: the least similarity.", show_default="0.5")]
-L2 = Annotated[
-    float | None,
-    typer.Option("--l2", help="Weight of the norms in n-pair-mc, n-pair-ovo, tuplet.", show_default="0.002"),
-]
-Normalize = Annotated[
-    bool | None,
-    typer.Option(
-        "--normalize",
-        help="Of lifted, n-pair-mc, n-pair-ovo, tuplet: scale embeddings to length 1.",
-        show_default="as they are",
+    "sampler": _option(
+        str | None, None, "Batches: pk, n-pair, tuplet or hard-class.",
+        show_default="the usual one of the loss",
     ),
-]
-ClassesPerBatch = Annotated[
-    int | None, typer.Option(help="P of a batch; N of tuplet.", show_default="as many as give 128 items")
-]
-ItemsPerClass = Annotated[
-    int | None, typer.Option(help="K of a batch.", show_default="4; 2 for n-pair and hard-class")
-]
-Optimizer = Annotated[str, typer.Option(help="adam or sgd.")]
-WeightDecay = Annotated[float, typer.Option(help="L2 penalty on the weights.")]
-LrStep = Annotated[int, typer.Option(help="Epochs between drops of the learning rate; 0: none.")]
-LrGamma = Annotated[float, typer.Option(help="Factor of a drop.")]
-Augment = Annotated[
-    bool, typer.Option("--augment/--no-augment", help="Turn, scale and shift training images a little.")
-]
-Threads = Annotated[int | None, typer.Option(help="Threads of torch.", show_default="every core")]
+    **_OF_LOSSES,
+    "classes_per_batch": _option(
+        int | None, None, "P of a batch; N of tuplet.", show_default="as many as give 128 items"
+    ),
+    "items_per_class": _option(
+        int | None, None, "K of a batch.", show_default="4; 2 for n-pair and hard-class"
+    ),
+    "optimizer": _option(str, "adam", "adam, adamw, sgd (momentum 0.9) or rmsprop."),
+    "weight_decay": _option(float, 0.0, "L2 penalty on the weights; of adamw decoupled."),
+    "schedule": _option(
+        str, "step", "Of the learning rate: step (--lr-step) or cosine, down to 0 at the end."
+    ),
+    "lr_step": _option(int, 0, "Epochs between drops of the learning rate; 0: none."),
+    "lr_gamma": _option(float, 0.1, "Factor of a drop."),
+    "warmup": _option(float, 0.0, "Epochs in which the learning rate rises to its height."),
+    "clip": _option(
+        float | None, None, "Largest norm of the gradient.", show_default="not clipped"
+    ),
+    "embedding_l2": _option(
+        float, 0.0, "Weight of the mean squared norm of embeddings.", flag="--embedding-l2"
+    ),
+    "precision": _option(
+        str, "float32", "Of the network in training: float32, bfloat16, or float16 (CUDA)."
+    ),
+    "threads": _option(int | None, None, "Threads of torch.", show_default="every core"),
+    "workers": _option(
+        int | None, None, "Processes that read image files; they change nothing but the time.",
+        show_default="every core",
+    ),
+}  # fmt: skip
+"""Options of runs, in the order of --help."""
+
+_NOT_OF_CONFIG = {*_OF_LOSSES, "loss_options", "mining_options", "root", "weights", "threads", "workers"}
+
+
+def takes_recipe(after: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the shared options, placed after one of its own; it reads them by `Recipe.of`.
+
+    The command must have a parameter `context`, whose `params` hold all options.
+    """
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        parameters: list[inspect.Parameter] = []
+        for name, parameter in own.parameters.items():
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            if name == after:
+                parameters += [
+                    inspect.Parameter(
+                        shared, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+                    )
+                    for shared, (annotation, default) in _OF_RUNS.items()
+                ]
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            command(**{name: given[name] for name in own.parameters})
+
+        run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return add
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,48 +177,36 @@ class Recipe:
 
     Attributes
     ----------
+    shared
+        Fields of the configuration, by name, as they were given.
     loss_options
         The options of losses that were given, whichever loss has them.
-    mining, mining_options, sampler
-        None, none, None: what is usual for the loss.
-    classes_per_batch, items_per_class, threads
-        None: what suits the loss, and every core.
+    mining_options
+        The options of the mining.
+    threads
+        Threads of torch; None: every core.
     """
 
-    data: str
-    root: Path | None
+    shared: Mapping[str, Any]
     loss_options: Mapping[str, Any]
-    mining: str | None
     mining_options: Mapping[str, Any]
-    sampler: str | None
-    epochs: int
-    classes_per_batch: int | None
-    items_per_class: int | None
-    optimizer: str
-    weight_decay: float
-    lr_step: int
-    lr_gamma: float
-    augment: bool
     threads: int | None
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> Recipe:
-        """Gather the options of a command by name; options of losses that were not given are None."""
+    def of(cls, given: Mapping[str, Any], **more: Any) -> Recipe:
+        """Gather the shared options of a command by name, and `more` fields; what was not given is None."""
         losses = {name: given[name] for name in _OF_LOSSES}
         options = {name: value for name, value in losses.items() if value is not None}
         told = _read(given["loss_options"], "loss-options")
         for name in options.keys() & told.keys():
             message = f"--{name.replace('_', '-')} and --loss-options both set {name}; leave one out"
             raise InputError(message)
-        options |= told
-        own = {
-            name: given[name]
-            for name in cls.__slots__
-            if name not in ("loss_options", "mining_options", "root")
-        }
-        root = None if given["root"] is None else Path(given["root"])  # the parser keeps paths as text
+        shared = {name: given[name] for name in _OF_RUNS if name not in _NOT_OF_CONFIG}
+        for name in ("root", "weights"):  # the parser keeps paths as text
+            shared[name] = None if given[name] is None else str(Path(given[name]).resolve())
+        shared["backbone"] = _absolute(shared["backbone"])
         mining = _read(given["mining_options"], "mining-options")
-        return cls(loss_options=options, mining_options=mining, root=root, **own)
+        return cls({**shared, **more}, options | told, mining, given["threads"])
 
     def config(
         self, loss: str, loss_options: Mapping[str, Any], *, dim: int, lr: float | None, seed: int
@@ -147,27 +216,19 @@ class Recipe:
         from embedlens.training.config import TrainConfig
         from embedlens.training.trainer import available_threads
 
-        sampler = self.sampler or loss_class(loss).samplers[0]
+        usual = usual_rate(loss, self.shared["optimizer"])
+        if self.shared["backbone"].startswith("timm:"):
+            usual *= _OF_PRETRAINED
+        own = {**self.shared, "sampler": self.shared["sampler"] or loss_class(loss).samplers[0]}
         config = TrainConfig(
-            data=self.data,
-            root=None if self.root is None else str(self.root.resolve()),
             loss=loss,
             loss_options=dict(loss_options),
-            mining=self.mining,
             mining_options=dict(self.mining_options),
-            sampler=sampler,
             dim=dim,
-            epochs=self.epochs,
-            classes_per_batch=self.classes_per_batch,
-            items_per_class=self.items_per_class,
-            optimizer=self.optimizer,
-            lr=lr if lr is not None else usual_rate(loss, self.optimizer),
-            weight_decay=self.weight_decay,
-            lr_step=self.lr_step,
-            lr_gamma=self.lr_gamma,
-            augment=self.augment,
+            lr=lr if lr is not None else usual,
             seed=seed,
             threads=self.threads if self.threads is not None else available_threads(),
+            **own,
         )
         _ = config.batches  # refuses a sampler that the loss cannot learn from
         return config
@@ -175,15 +236,24 @@ class Recipe:
     @property
     def words(self) -> list[str]:
         """What a file name says of the options: each that is not the default, but for the epochs."""
-        usual = {
-            "mining": None, "sampler": None,
-            "classes_per_batch": None, "items_per_class": None, "optimizer": "adam", "weight_decay": 0.0,
-            "lr_step": 0, "lr_gamma": 0.1, "augment": True, "threads": None,
+        usual = {name: default for name, (_, default) in _OF_RUNS.items() if name in self.shared}
+        own = {**self.shared, "threads": self.threads}
+        usual["threads"] = None
+        files = {name: Path(own[name]).name for name in ("root", "weights") if own[name] is not None}
+        changed = {
+            name: own[name] for name in usual
+            if name not in ("data", "root", "weights") and own[name] != usual[name]
         }  # fmt: skip
-        changed = {name: getattr(self, name) for name in usual if getattr(self, name) != usual[name]}
-        given = {**self.loss_options, **self.mining_options, **changed}
-        told = [f"{name}_{value}".replace(":", "-") for name, value in given.items()]
-        return [*([] if self.root is None else [self.root.resolve().name]), *told]
+        weights = {name: file for name, file in files.items() if name == "weights"}
+        given = {**self.loss_options, **self.mining_options, **changed, **weights}
+        told = [f"{name}_{value}".replace(":", "-").replace("/", "-") for name, value in given.items()]
+        return [*([files["root"]] if "root" in files else []), *told]
+
+
+def _absolute(backbone: str) -> str:
+    """Return the name of a backbone with the path of its features, if it has one, made absolute."""
+    kind, _, rest = backbone.partition(":")
+    return f"{kind}:{Path(rest).resolve()}" if kind == "features" and rest else backbone
 
 
 def _read(text: str | None, option: str) -> dict[str, Any]:

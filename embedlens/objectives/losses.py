@@ -98,8 +98,9 @@ def loss_options(name: str) -> dict[str, Any]:
 
 
 def usual_rate(name: str, optimizer: str) -> float:
-    """Return the learning rate at which a loss is trained where none is given."""
-    return loss_class(name).usual_lr.get(optimizer, 1.0)
+    """Return the learning rate at which a loss is trained where none is given; of adam's kin it is adam's."""
+    rates = loss_class(name).usual_lr
+    return rates.get(optimizer, rates["adam"])
 
 
 def build_loss(

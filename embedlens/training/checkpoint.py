@@ -1,4 +1,4 @@
-"""The commit mark of an epoch: weights and optimizer, tensors and plain values only."""
+"""The commit mark of an epoch: weights and optimiser, tensors and plain values only."""
 
 from __future__ import annotations
 
@@ -14,22 +14,20 @@ from embedlens.store.format import info_file
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from embedlens.training.optimisation import Stepper
+
 _NAME = "checkpoint.pt"
 
 
-def save_checkpoint(
-    run: Path, epoch: int, network: torch.nn.Module, *, optimizer: torch.optim.Optimizer
-) -> None:
+def save_checkpoint(run: Path, epoch: int, network: torch.nn.Module, *, stepper: Stepper) -> None:
     """Write the checkpoint, whole or not at all."""
-    state = {"epoch": epoch, "network": network.state_dict(), "optimizer": optimizer.state_dict()}
+    state = {"epoch": epoch, "network": network.state_dict(), **stepper.state()}
     with atomic_path(run / _NAME) as temporary:
         torch.save(state, temporary)
 
 
-def load_checkpoint(
-    run: Path, network: torch.nn.Module, *, optimizer: torch.optim.Optimizer, device: str
-) -> int:
-    """Restore weights and optimizer; return the epoch they stand after, -1 where there is no checkpoint."""
+def load_checkpoint(run: Path, network: torch.nn.Module, *, stepper: Stepper, device: torch.device) -> int:
+    """Restore weights and optimiser; return the epoch they stand after, -1 where there is no checkpoint."""
     file = run / _NAME
     if not file.is_file():
         later = [epoch for epoch in open_run(run).epochs() if epoch > 0] if info_file(run).is_file() else []
@@ -43,7 +41,7 @@ def load_checkpoint(
     try:
         state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
+        stepper.load(state)
         return int(state["epoch"])
     except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
         message = f"{file} cannot be read ({first_sentence(error)}); train again under another name"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
@@ -12,10 +11,10 @@ from embedlens.objectives.miners import mining_options
 from embedlens.store import open_run
 from embedlens.store.format import info_file, is_unbegun
 from embedlens.training.config import TrainConfig
-from embedlens.training.datasets import load_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from embedlens.store import Run
 
@@ -84,7 +83,7 @@ def check_grid(configs: Sequence[TrainConfig]) -> None:
         Whatever `load_dataset`, `build_loss` and `build_sampler` refuse.
     """
     first = configs[0]
-    labels = load_dataset(first.data, None if first.root is None else Path(first.root)).splits["train"].labels
+    labels = first.load_data().splits["train"].labels
     for config in configs:
         config.build_loss()
         config.build_sampler(labels)

@@ -41,6 +41,11 @@ class Plain(nn.Module):
         """Batches in an epoch."""
         return self._sampler.steps
 
+    @property
+    def looks(self) -> bool:
+        """Whether batches depend on the network as it stands."""
+        return self._sampler.looks
+
     def batches(self, epoch: int, embed: Embed) -> Iterator[NDArray[np.int64]]:
         """Yield the row numbers of each batch of an epoch; `embed` gives embeddings [n, D] as they stand."""
         return self._sampler.batches(epoch, embed)
@@ -50,7 +55,7 @@ class Plain(nn.Module):
         embeddings: torch.Tensor = self.network(images)
         return embeddings
 
-    def loss(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the loss of a batch and the numbers to log."""
-        loss, logs = self.objective(self.network(images), labels)
+    def loss(self, outputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the loss of a batch, and the numbers to log, from what the network made of it, [B, D]."""
+        loss, logs = self.objective(outputs, labels)
         return loss, logs

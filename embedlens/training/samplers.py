@@ -61,6 +61,9 @@ class Sampler(ABC):
     fewest_classes: ClassVar[int] = 2
     """Classes of two items or more that the labels must have."""
 
+    looks: ClassVar[bool] = False
+    """Whether a batch depends on the network as it stands, so that none can be drawn ahead."""
+
     def __init__(self, labels: NDArray[np.int64], *, classes: int, items: int, seed: int) -> None:
         if classes < 2 or items < 2:
             message = f"a batch of {classes} classes with {items} items each; two of each are the least"
@@ -223,6 +226,7 @@ class HardClassSampler(Sampler):
     """
 
     items_per_class: ClassVar[int | None] = 2
+    looks: ClassVar[bool] = True
 
     def batches(self, epoch: int, embed: Embed | None = None) -> Iterator[NDArray[np.int64]]:
         """Give the batches of an epoch; without `embed` raise `InputError`."""

@@ -6,7 +6,6 @@ import os
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,25 +15,30 @@ from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens.objectives import Setting
 from embedlens.store import Recorder, Run, open_run
-from embedlens.training.augmentation import augment
-from embedlens.training.backbones import SmallNetwork
+from embedlens.store.format import info_file
+from embedlens.training.backbones import EmbeddingNetwork, build_backbone, check_backbone
 from embedlens.training.checkpoint import load_checkpoint, save_checkpoint
 from embedlens.training.config import TrainConfig
-from embedlens.training.datasets import load_dataset
+from embedlens.training.distributed import Team, check_team, parallel
+from embedlens.training.early_stop import stop_reason
+from embedlens.training.embedding import Embedder
+from embedlens.training.inputs import Draw
+from embedlens.training.loading import Request, read_batches
 from embedlens.training.methods import Plain
-from embedlens.training.streams import Purpose, stream, torch_seed
+from embedlens.training.optimisation import Stepper
+from embedlens.training.pictures import thumbnails
+from embedlens.training.streams import Purpose, torch_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from embedlens.training.datasets import ImageDataset
+    from embedlens.training.embedding import Arrays
 
 _filling: Any = torch.utils.deterministic
-_EMBED_BATCH = 128  # larger batches cost fresh memory, and time, at every layer
-
-Arrays = dict[str, "NDArray[np.float32]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +74,59 @@ class Trainer:
         "cpu" or "cuda".
     resume
         Continue the run at `path` from its checkpoint.
+    workers
+        Processes that read images from files; how many changes nothing but the time.
+    team
+        The processes that train together; None: this one alone.
+
+    Attributes
+    ----------
+    remarks
+        What a person should be told before the training.
+    stopped
+        Why training ended before its last epoch; None: it did not.
     """
 
-    def __init__(self, config: TrainConfig, path: Path, *, device: str = "cpu", resume: bool = False) -> None:
-        self.device = check_device(device)
+    def __init__(
+        self,
+        config: TrainConfig,
+        path: Path,
+        *,
+        device: str = "cpu",
+        resume: bool = False,
+        workers: int = 0,
+        team: Team | None = None,
+    ) -> None:
+        self.team = team or Team(check_device(device))
+        self.path = path
+        self.stopped: str | None = None
+        self._workers = workers
         config.build_loss()  # options that cannot be are refused before data is read
-        self.data = load_dataset(config.data, None if config.root is None else Path(config.root))
+        check_backbone(config)
+        self.data = config.load_data()
         train = self.data.splits["train"]
         sampler = config.build_sampler(train.labels)
+        check_team(self.team, config.processes, rows=sampler.classes * sampler.items)
         self.config = replace(
             config,
             sampler=config.batches,
             classes_per_batch=sampler.classes,
             items_per_class=sampler.items,
         )
-        self.recorder = _recorder(path, self.data, self.config, resume=resume)
+        self.team.led(lambda: _check_path(path, resume=resume))
         with torch.random.fork_rng():
             torch.manual_seed(torch_seed(config.seed, Purpose.WEIGHTS))
-            shape = train.images.shape
-            network = SmallNetwork(
-                channels=shape[3] if len(shape) == 4 else 1, size=(shape[1], shape[2]), dim=config.dim
-            )
-            setting = Setting(config.dim, np.unique(train.labels))
-            loss = config.build_loss(setting)
-        self.method = Plain(network, loss, sampler).to(device)
-        self.optimizer = _optimizer(self.config, self.method)
+            backbone = build_backbone(config, self.data, workers=workers)
+            network = EmbeddingNetwork(backbone.module, width=backbone.width, dim=config.dim)
+            loss = config.build_loss(Setting(config.dim, np.unique(train.labels)))
+        self.remarks = (*self.data.remarks, *backbone.remarks)
+        self.method = Plain(network, loss, sampler).to(self.team.device)
+        self.stepper = Stepper(self.config, self.method, self.team.device)
+        self._inputs = backbone.inputs
+        self._network = parallel(network, self.team)
+        self._embedder = Embedder(backbone.inputs, self.team, workers=workers)
+        features = self._features(network) if backbone.pretrained and not info_file(path).is_file() else {}
+        self._recorder = self.team.led(lambda: self._record_into(features, resume=resume))
 
     def run(self, metrics: Metrics, report: Callable[[Progress], None]) -> Run:
         """Train from where the checkpoint stands to the last epoch; return the run.
@@ -106,71 +138,123 @@ class Trainer:
         report
             Is told of every step.
         """
-        with _reproducible(self.config.threads, deterministic=self.device == "cpu"):
-            done = load_checkpoint(
-                self.recorder.path, self.method, optimizer=self.optimizer, device=self.device
-            )
-            self.recorder.discard_after(done)
+        with self._settings():
+            done = load_checkpoint(self.path, self.method, stepper=self.stepper, device=self.team.device)
+            self.team.led(lambda: self.recorder.discard_after(done))
             for epoch in range(done + 1, self.config.epochs + 1):
+                self.stopped = self.team.told(self.team.led(self._reason_to_stop))
+                if self.stopped:
+                    break
                 started = time.perf_counter()
                 logs = self._train(epoch, report) if epoch else {}
                 seconds = time.perf_counter() - started
                 taken = float(epoch * self.method.steps)  # optimiser steps since the start of training
                 self._record(epoch, {**logs, "step": taken, "seconds": seconds}, metrics, report)
-        return self.recorder.run
+        return open_run(self.path)
+
+    @property
+    def recorder(self) -> Recorder:
+        """Writes the run; only the leading process of a team has one."""
+        assert self._recorder is not None
+        return self._recorder
+
+    def _reason_to_stop(self) -> str | None:
+        return stop_reason(self.recorder.run.log, self.config.stop_metric, self.config.patience)
 
     def _train(self, epoch: int, report: Callable[[Progress], None]) -> dict[str, float]:
         """Train one epoch; return the means of what the loss logs."""
         self.method.train()
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.config.lr_at(epoch)
-        images, labels = self.data.splits["train"].images, self.data.splits["train"].labels
+        steps = self.method.steps
+        workers = 0 if self.method.looks else self._workers
+        batches = read_batches(
+            self._inputs["train"], self._requests(epoch), self.team.device, workers=workers
+        )
         sums: dict[str, float] = {}
-        for step, rows in enumerate(self.method.batches(epoch, self._embed_now), start=1):
-            torch.manual_seed(torch_seed(self.config.seed, Purpose.STEP, epoch=epoch, step=step))
-            batch = _to_tensor(images[rows], self.device)
-            if self.config.augment:
-                random = stream(self.config.seed, Purpose.AUGMENTATION, epoch=epoch, step=step)
-                batch = augment(batch, random, mirrored=self.data.mirrored)
-            loss, logs = self.method.loss(batch, torch.from_numpy(labels[rows]).to(self.device))
-            if not torch.isfinite(loss):
-                message = f"the loss is {loss.item()} at epoch {epoch}, step {step}; try a lower --lr"
-                raise InputError(message)
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            for name, value in logs.items():
+        rate = 0.0
+        for step, (request, batch) in enumerate(batches, start=1):
+            rate = self.stepper.set_rate(epoch, step, steps=steps)
+            for name, value in self._step(request, batch, epoch, step).items():
                 sums[name] = sums.get(name, 0.0) + value
-            report(Progress(epoch, self.config.epochs, step, self.method.steps))
-        means = {name: total / self.method.steps for name, total in sums.items()}
-        return {"loss": means.pop("loss"), "lr": self.config.lr_at(epoch), **means}
+            report(Progress(epoch, self.config.epochs, step, steps))
+        means = {name: total / steps for name, total in sums.items()}
+        return {"loss": means.pop("loss"), "lr": rate, **means}
+
+    def _requests(self, epoch: int) -> Iterator[Request]:
+        """Give the batches of an epoch, of each the share of this process."""
+        for step, rows in enumerate(self.method.batches(epoch, self._embed_now), start=1):
+            own = self.team.share(rows.size)
+            draw = Draw(self.config.seed, epoch, step, size=rows.size, start=own.start)
+            yield Request(rows[own], draw if self.config.augment else None, rows)
+
+    def _step(self, request: Request, batch: torch.Tensor, epoch: int, step: int) -> dict[str, float]:
+        """Take one step; return what is logged of it."""
+        rows = request.rows if request.batch is None else request.batch
+        seed = torch_seed(self.config.seed, Purpose.STEP, epoch=epoch, step=step)
+        torch.manual_seed(seed + self.team.rank)
+        with self.stepper.precision():
+            outputs = self._network(batch)
+        outputs = self.team.gather(outputs.to(torch.get_default_dtype()), rows.size)
+        if self.team.size > 1:
+            torch.manual_seed(seed)  # what the loss draws is the same for all
+        labels = torch.from_numpy(self.data.splits["train"].labels[rows]).to(self.team.device)
+        loss, logs = self.method.loss(outputs, labels)
+        if self.config.embedding_l2:
+            penalty = self.config.embedding_l2 * outputs.square().sum(dim=1).mean()
+            loss, logs = loss + penalty, {**logs, "embedding_l2": penalty.item()}
+        if not torch.isfinite(loss):
+            message = (
+                f"the loss is {loss.item()} at epoch {epoch}, step {step}; the epochs before stay recorded, "
+                "try a lower --lr"
+            )
+            raise InputError(message)
+        self.stepper.backward(loss)
+        self.team.average_gradients(self.method.objective)
+        return {**logs, **self.stepper.step()}
 
     def _record(
         self, epoch: int, logs: dict[str, float], metrics: Metrics, report: Callable[[Progress], None]
     ) -> None:
         """Embed every split, measure, record, and commit the epoch by its checkpoint."""
-        embeddings: Arrays = {split: self._embed(part.images) for split, part in self.data.splits.items()}
+        embeddings = self._embedder.splits(self.method)
         labels = {split: part.labels for split, part in self.data.splits.items()}
-        row = {**logs, **metrics(embeddings, labels)}
-        self.recorder.record(epoch, embeddings, metrics=row, overwrite=True)
-        save_checkpoint(self.recorder.path, epoch, self.method, optimizer=self.optimizer)
+
+        def commit() -> dict[str, float]:
+            row = {**logs, **metrics(embeddings, labels)}
+            self.recorder.record(epoch, embeddings, metrics=row, overwrite=True)
+            save_checkpoint(self.path, epoch, self.method, stepper=self.stepper)
+            return row
+
+        row = self.team.led(commit)
         report(Progress(epoch, self.config.epochs, self.method.steps, self.method.steps, row))
 
+    def _features(self, network: EmbeddingNetwork) -> Arrays:
+        """Return the backbone's features [N, D0] of every split."""
+        with self._settings():
+            return self._embedder.splits(network.features)
+
     def _embed_now(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the embeddings [n, D] of some training images while an epoch is trained."""
-        embeddings = self._embed(self.data.splits["train"].images[rows])
+        """Return the embeddings [n, D] of some training items while an epoch is trained."""
+        embeddings = self._embedder.rows(self.method, "train", rows)
         self.method.train()
         return embeddings
 
-    def _embed(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the embeddings [N, D] of all images of a split."""
-        self.method.eval()
-        parts = []
-        with torch.inference_mode():
-            for start in range(0, len(images), _EMBED_BATCH):
-                batch = _to_tensor(images[start : start + _EMBED_BATCH], self.device)
-                parts.append(self.method(batch).float().cpu().numpy())
-        return np.concatenate(parts)
+    def _settings(self) -> AbstractContextManager[None]:
+        return _reproducible(self.config.threads, deterministic=self.team.device.type == "cpu")
+
+    def _record_into(self, features: Arrays, *, resume: bool) -> Recorder:
+        """Start or continue the run's record."""
+        data, begun = self.data, info_file(self.path).is_file()
+        return Recorder(
+            self.path,
+            labels={split: part.labels for split, part in data.splits.items()},
+            items={split: part.items for split, part in data.splits.items()},
+            thumbnails={} if begun else thumbnails(data, workers=self._workers),
+            pretrained=features,
+            class_names=data.class_names,
+            query_gallery=data.query_gallery,
+            method=self.config.as_method(),
+            resume=resume,
+        )
 
 
 def available_threads() -> int:
@@ -195,42 +279,14 @@ def resumed_config(path: Path, epochs: int | None) -> TrainConfig:
     return replace(config, epochs=epochs)
 
 
-def _path(text: str) -> Path:
-
-    return Path(text)
-
-
-def _recorder(path: Path, data: ImageDataset, config: TrainConfig, *, resume: bool) -> Recorder:
-    """Start or continue the run's record; thumbnails are the images themselves."""
+def _check_path(path: Path, *, resume: bool) -> None:
+    """Refuse to train over something."""
     if not resume and path.exists():
         message = (
             f"{path} already exists; continue it with `embedlens train --resume {path}` "
             "(and --epochs M to extend it), or choose another --out"
         )
         raise InputError(message)
-    return Recorder(
-        path,
-        labels={split: part.labels for split, part in data.splits.items()},
-        items={split: part.items for split, part in data.splits.items()},
-        thumbnails={split: part.images for split, part in data.splits.items()},
-        class_names=data.class_names,
-        method=config.as_method(),
-        resume=resume,
-    )
-
-
-def _optimizer(config: TrainConfig, method: torch.nn.Module) -> torch.optim.Optimizer:
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            method.parameters(), lr=config.lr, momentum=0.9, weight_decay=config.weight_decay
-        )
-    return torch.optim.Adam(method.parameters(), lr=config.lr, weight_decay=config.weight_decay)
-
-
-def _to_tensor(images: NDArray[np.uint8], device: str) -> torch.Tensor:
-    """Return uint8 images [B, h, w] or [B, h, w, 3] as float [B, c, h, w] in [0, 1]."""
-    tensor = torch.from_numpy(images).to(device).float() / 255
-    return tensor[:, None] if tensor.ndim == 3 else tensor.permute(0, 3, 1, 2)
 
 
 @contextmanager

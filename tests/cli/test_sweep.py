@@ -364,7 +364,7 @@ def test_of_all_losses_one_that_is_refused_is_left_out(cli, folder, few, monkeyp
         (["--epochs", "0"], ["--epochs"]),
         (["--loss", "ep", "--order", "2"], ["no loss of the grid (ep) has an option 'order'"]),
         (["--order", "3"], ["unknown order '3'"]),
-        (["--optimizer", "adamw"], ["unknown optimizer 'adamw'"]),
+        (["--optimizer", "adm"], ["unknown optimizer 'adm'"]),
         (["--items-per-class", "1"], ["two of each are the least"]),
         (["--root", "missing"], ["no such folder"]),
         (["--data", "mnist"], ["unknown data set 'mnist'"]),

@@ -44,7 +44,13 @@ def test_train_answers_in_json_and_names_its_run(cli, folder):
             ["--loss", "tripet"],
             ["unknown loss 'tripet'", "angular, contrastive, ep, ephn, epshn, hn"],
         ),
-        (["--data", "mnist"], ["unknown data set 'mnist'", "digits, fashion-mnist, folder, glyphs"]),
+        (
+            ["--data", "mnist"],
+            [
+                "unknown data set 'mnist'",
+                "cars196, csv, cub200, digits, fashion-mnist, folder, glyphs, inshop, lfw, sop",
+            ],
+        ),
         (["--loss", "triplet", "--order", "2"], ["has no option 'order'", "margin"]),
         (["--order", "3"], ["unknown order '3'"]),
         (["--loss", "pml:TripletLoss"], ["unknown loss of pytorch-metric-learning", "pml:TripletMarginLoss"]),
@@ -63,7 +69,7 @@ def test_train_answers_in_json_and_names_its_run(cli, folder):
         (["--loss", "nn", "--tau", "2"], ["tau is 2.0"]),
         (["--loss", "tuplet", "--sampler", "pk"], ["cannot learn from batches", "choose one of: tuplet"]),
         (["--sampler", "hard-class", "--items-per-class", "4"], ["4 items of each class", "takes 2"]),
-        (["--optimizer", "adamw"], ["unknown optimizer 'adamw'", "adam, sgd"]),
+        (["--optimizer", "adm"], ["unknown optimizer 'adm'", "adam, adamw, sgd"]),
         (["--lr", "0"], ["lr is 0.0"]),
         (["--dim", "0"], ["dim is 0"]),
         (["--items-per-class", "1"], ["two of each are the least"]),

@@ -11,8 +11,13 @@ from embedlens import InputError
 from embedlens.training.datasets import DATASETS, load_dataset
 
 
-def test_glyphs_are_what_they_say():
-    data = load_dataset("glyphs")
+@pytest.fixture(scope="module")
+def glyphs():
+    return load_dataset("glyphs")
+
+
+def test_glyphs_are_what_they_say(glyphs):
+    data = glyphs
     train, test = data.splits["train"], data.splits["test"]
     labels = np.concatenate([train.labels, test.labels])
     classes, counts = np.unique(labels, return_counts=True)
@@ -25,16 +30,16 @@ def test_glyphs_are_what_they_say():
     assert {unicodedata.category(name)[0] for name in data.class_names.values()} == {"L", "N"}
     assert "A" in data.class_names.values()
     for split in (train, test):
-        assert split.images.shape == (split.labels.size, 32, 32)
-        assert split.images.dtype == np.uint8
-        assert split.images.any(axis=(1, 2)).all()
+        assert split.images.pixels.shape == (len(split.images), 32, 32) == (split.labels.size, 32, 32)
+        assert split.images.pixels.dtype == np.uint8
+        assert split.images.pixels.any(axis=(1, 2)).all()
         assert [data.class_names[label] for label in split.labels] == split.items["class"]
     again = load_dataset("glyphs")
-    np.testing.assert_array_equal(again.splits["train"].images, train.images)
+    np.testing.assert_array_equal(again.splits["train"].images.pixels, train.images.pixels)
 
 
-def test_glyphs_are_centred():
-    images = load_dataset("glyphs").splits["test"].images > 0
+def test_glyphs_are_centred(glyphs):
+    images = glyphs.splits["test"].images.pixels > 0
     for axis in (1, 2):
         filled = images.any(axis=axis)
         first = filled.argmax(axis=1)
@@ -47,8 +52,8 @@ def test_digits():
     assert set(data.splits["train"].labels) == set(range(5))
     assert set(data.splits["test"].labels) == set(range(5, 10))
     assert sum(part.labels.size for part in data.splits.values()) == 1797
-    assert data.splits["train"].images.shape[1:] == (16, 16)
-    assert data.splits["train"].images.max() == 255
+    assert data.splits["train"].images.pixels.shape[1:] == (16, 16)
+    assert data.splits["train"].images.pixels.max() == 255
 
 
 def idx(array):
@@ -69,11 +74,13 @@ def mnist(tmp_path):
 def test_fashion_mnist_plain_and_compressed(mnist):
     data = load_dataset("fashion-mnist", mnist)
     assert data.splits["train"].labels.tolist() == [*range(5)] * 6
-    assert data.splits["test"].images.shape == (30, 28, 28)
+    assert data.splits["test"].images.pixels.shape == (30, 28, 28)
     assert data.splits["test"].items["class"][0] == "Sandal"
     raw = (mnist / "train-images-idx3-ubyte").read_bytes()
     first = np.frombuffer(raw[16 : 16 + 784], np.uint8).reshape(28, 28)
-    np.testing.assert_array_equal(data.splits["train"].images[0], first)
+    np.testing.assert_array_equal(data.splits["train"].images.pixels[0], first)
+    by_items = load_dataset("fashion-mnist", mnist, split_by="items")
+    assert {split: part.labels.size for split, part in by_items.splits.items()} == {"train": 40, "test": 20}
 
 
 def test_fashion_mnist_that_is_broken(mnist):
@@ -106,8 +113,10 @@ def test_folder_of_classes_is_split_in_half(tmp_path):
     assert data.class_names == {0: "a", 1: "b", 2: "c", 3: "d"}
     assert data.splits["train"].labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert data.splits["test"].items["path"] == [f"{name}/{item}.jpg" for name in "cd" for item in range(3)]
-    assert data.splits["test"].images.shape == (6, 64, 64, 3)
-    assert abs(int(data.splits["test"].images[0, 30, 30, 0]) - 120) < 4
+    images = data.splits["test"].images
+    images.check_files()
+    assert (images.open(0).size, images.open(0).mode) == ((80, 70), "RGB")
+    assert abs(images.open(0).getpixel((30, 30))[0] - 120) < 4
 
 
 def test_folder_with_train_and_test_as_given(tmp_path):
@@ -132,14 +141,44 @@ def test_folder_that_cannot_be_used(tmp_path):
         picture(tmp_path / name / "1.png", (0, 0, 0))
     with pytest.raises(InputError, match="two classes and a class of two items are needed"):
         load_dataset("folder", tmp_path)
+
+
+def test_folder_with_an_image_that_is_broken_and_one_that_goes(tmp_path):
+    for name in "abcd":
+        for item in range(3):
+            picture(tmp_path / name / f"{item}.png", (0, 0, 0))
     (tmp_path / "a" / "2.png").write_bytes(b"\x89PNG broken")
+    images = load_dataset("folder", tmp_path).splits["train"].images
+    images.check_files()
     with pytest.raises(InputError, match=r"a/2.png cannot be read as an image"):
-        load_dataset("folder", tmp_path)
+        images.open(2)
+    (tmp_path / "b" / "1.png").unlink()
+    with pytest.raises(InputError, match=r"1 of 6 images are missing, the first: .*b/1.png"):
+        images.check_files()
+    with pytest.raises(InputError, match=r"b/1.png is missing"):
+        images.open(4)
+
+
+def test_splits_by_items(tmp_path):
+    for name in "abcd":
+        for item in range(5):
+            picture(tmp_path / name / f"{item}.png", (0, 0, 0))
+    data = load_dataset("folder", tmp_path, split_by="items")
+    assert np.bincount(data.splits["train"].labels).tolist() == [3] * 4
+    assert np.bincount(data.splits["test"].labels).tolist() == [2] * 4
+    again = load_dataset("folder", tmp_path, split_by="items")
+    assert again.splits["train"].items == data.splits["train"].items
+    with pytest.raises(InputError, match="unknown way to split 'rows'; choose one of: classes, items"):
+        load_dataset("folder", tmp_path, split_by="rows")
+    with pytest.raises(InputError, match="'folder' has no boxes"):
+        load_dataset("folder", tmp_path, boxes=True)
 
 
 def test_names_and_roots(tmp_path):
-    assert DATASETS.names() == ["digits", "fashion-mnist", "folder", "glyphs"]
-    with pytest.raises(InputError, match="unknown data set 'glyph'; choose one of: digits"):
+    assert DATASETS.names() == [
+        "cars196", "csv", "cub200", "digits", "fashion-mnist", "folder", "glyphs", "inshop", "lfw", "sop",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="unknown data set 'glyph'; choose one of: cars196, csv"):
         load_dataset("glyph")
     with pytest.raises(InputError, match="say where with --root"):
         load_dataset("folder")

@@ -1,15 +1,32 @@
-"""Data sets by name; each comes as images in memory with disjoint train and test splits."""
+"""Data sets by name, read from the layouts in which they are published; nothing is downloaded."""
 
-from embedlens.training.datasets import digits, fashion_mnist, folder, glyphs
+from embedlens.training.datasets import (
+    cars196,
+    csv_list,
+    cub200,
+    digits,
+    fashion_mnist,
+    folder,
+    glyphs,
+    inshop,
+    lfw,
+    sop,
+)
 from embedlens.training.datasets.base import DATASETS, ImageDataset, ImageSplit, load_dataset
 
 __all__ = [
     "DATASETS",
     "ImageDataset",
     "ImageSplit",
+    "cars196",
+    "csv_list",
+    "cub200",
     "digits",
     "fashion_mnist",
     "folder",
     "glyphs",
+    "inshop",
+    "lfw",
     "load_dataset",
+    "sop",
 ]

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedlens.training.datasets.base import DATASETS, ImageDataset, halve, split_by_class
+from embedlens.training.datasets.base import DATASETS, Catalogue
+from embedlens.training.datasets.images import ImageArray
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @DATASETS.register("digits")
-def digits(root: Path | None = None) -> ImageDataset:
+def digits(root: Path | None = None) -> Catalogue:
     """Return the digits, 8 x 8 grey, enlarged to 16 x 16; `root` is ignored."""
     from sklearn.datasets import load_digits
 
@@ -22,4 +23,4 @@ def digits(root: Path | None = None) -> ImageDataset:
     labels = bunch.target.astype(np.int64)
     items = {"class": [str(label) for label in labels]}
     names = {digit: str(digit) for digit in range(10)}
-    return ImageDataset(split_by_class(images, labels, items, train=halve(labels)), names)
+    return Catalogue(ImageArray(images), labels, items, names, mirrored=False)

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.errors import InputError
-from embedlens.training.datasets.base import DATASETS, ImageDataset, halve, need_root, split_by_class
+from embedlens.training.datasets.base import DATASETS, Catalogue, need_root
+from embedlens.training.datasets.images import ImageArray
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+_PARTS = ("train", "t10k")
 _NAMES = (
     "T-shirt/top",
     "Trouser",
@@ -31,8 +33,10 @@ _NAMES = (
 
 
 @DATASETS.register("fashion-mnist")
-def fashion_mnist(root: Path | None = None) -> ImageDataset:
+def fashion_mnist(root: Path | None = None) -> Catalogue:
     """Return the 70,000 images, 28 x 28 grey: classes 0 to 4 for training, 5 to 9 for testing.
+
+    Split by items, the 60,000 are for training and the 10,000 for testing, as published.
 
     Parameters
     ----------
@@ -41,8 +45,9 @@ def fashion_mnist(root: Path | None = None) -> ImageDataset:
         ``t10k-labels-idx1-ubyte``, each also as ``.gz``.
     """
     folder = need_root("fashion-mnist", root)
-    images = np.concatenate([_read(folder, f"{part}-images-idx3-ubyte", 3) for part in ("train", "t10k")])
-    labels = np.concatenate([_read(folder, f"{part}-labels-idx1-ubyte", 1) for part in ("train", "t10k")])
+    pixels = [_read(folder, f"{part}-images-idx3-ubyte", 3) for part in _PARTS]
+    labels = np.concatenate([_read(folder, f"{part}-labels-idx1-ubyte", 1) for part in _PARTS])
+    images = np.concatenate(pixels)
     if len(images) != len(labels):
         message = f"{folder}: {len(images)} images, but {len(labels)} labels"
         raise InputError(message)
@@ -51,8 +56,8 @@ def fashion_mnist(root: Path | None = None) -> ImageDataset:
         raise InputError(message)
     numbers = labels.astype(np.int64)
     items = {"class": [_NAMES[label] for label in numbers]}
-    splits = split_by_class(images, numbers, items, train=halve(numbers))
-    return ImageDataset(splits, dict(enumerate(_NAMES)), mirrored=True)
+    item_split = np.repeat(["train", "test"], [len(part) for part in pixels])
+    return Catalogue(ImageArray(images), numbers, items, dict(enumerate(_NAMES)), item_split=item_split)
 
 
 def _read(folder: Path, name: str, dimensions: int) -> NDArray[np.uint8]:

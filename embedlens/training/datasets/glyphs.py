@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedlens.training.datasets.base import DATASETS, ImageDataset, halve, split_by_class
+from embedlens.training.datasets.base import DATASETS, Catalogue
+from embedlens.training.datasets.images import ImageArray
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +45,7 @@ _FACES = (
 
 
 @DATASETS.register("glyphs")
-def glyphs(root: Path | None = None) -> ImageDataset:
+def glyphs(root: Path | None = None) -> Catalogue:
     """Draw the data set; nothing is read but the fonts, `root` is ignored.
 
     Classes are the letters and numbers (Unicode categories L and N) that 12 of the 16 faces cover;
@@ -71,9 +72,7 @@ def glyphs(root: Path | None = None) -> ImageDataset:
                 face_names.append(name)
     images, numbers = np.stack(drawn), np.array(labels, dtype=np.int64)
     items = {"class": [class_names[label] for label in labels], "face": face_names}
-    return ImageDataset(
-        split_by_class(images, numbers, items, train=halve(numbers, seed=_SPLIT_SEED)), class_names
-    )
+    return Catalogue(ImageArray(images), numbers, items, class_names, mirrored=False, halves_seed=_SPLIT_SEED)
 
 
 def _classes(covered: list[set[int]], reference: FreeTypeFont) -> list[int]:

@@ -1,0 +1,84 @@
+"""The network of the trainer's own: a few blocks of convolution, for small images on a CPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from embedlens.training.backbones.base import BACKBONES, Backbone
+from embedlens.training.datasets.images import ImageFiles
+from embedlens.training.inputs import ArrayInputs, View
+from embedlens.training.pictures import read_all, the_images
+
+if TYPE_CHECKING:
+    from embedlens.training.choices import NetworkChoice
+    from embedlens.training.datasets import ImageDataset
+
+FILE_SIZE = 64
+"""Height and width, pixels, that images in files are read at unless another size is asked for."""
+
+_WIDTHS = (32, 64, 128, 128, 128)
+_SMALLEST = 4  # pixels a side after the last pooling, at least
+
+
+class SmallFeatures(nn.Sequential):
+    """A few blocks of convolution, batch norm, ReLU and pooling.
+
+    Parameters
+    ----------
+    channels
+        1 for grey images, 3 for RGB.
+    size
+        Height and width of the images, pixels.
+
+    Attributes
+    ----------
+    width
+        Dimensions of the features.
+    """
+
+    def __init__(self, *, channels: int, size: tuple[int, int]) -> None:
+        blocks: list[nn.Module] = []
+        height, width = size
+        for out in _WIDTHS:
+            blocks += [nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]
+            channels = out
+            if min(height, width) < 2 * _SMALLEST:
+                break
+            blocks.append(nn.MaxPool2d(2))
+            height, width = height // 2, width // 2
+            if min(height, width) < 2 * _SMALLEST:
+                break
+        super().__init__(*blocks)
+        self.width = channels * height * width
+        for block in blocks:
+            if isinstance(block, nn.Conv2d):  # the layout in which convolutions are fastest
+                block.weight.data = block.weight.data.contiguous(memory_format=torch.channels_last)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the features [B, width] of images [B, channels, height, width] with values in [0, 1]."""
+        features = images.contiguous(memory_format=torch.channels_last)
+        for block in self:
+            features = block(features)
+        return features.flatten(1)
+
+
+@BACKBONES.register("small")
+def small(choice: NetworkChoice, data: ImageDataset, workers: int) -> Backbone:
+    """Make the small network; images in files are read once, and held in memory at one size."""
+    pixels = {}
+    for split, images in the_images(choice.data, data).items():
+        if isinstance(images, ImageFiles):
+            pixels[split] = read_all(images, choice.image_size or FILE_SIZE, workers=workers)
+        else:
+            pixels[split] = images.pixels
+    shape = next(iter(pixels.values())).shape
+    channels = shape[3] if len(shape) == 4 else 1
+    scaled_to = choice.image_size
+    side = (shape[1], shape[2]) if scaled_to is None else (scaled_to, scaled_to)
+    view = View(channels, scaled_to)
+    module = SmallFeatures(channels=channels, size=side)
+    inputs = {split: ArrayInputs(array, view, mirrored=data.mirrored) for split, array in pixels.items()}
+    return Backbone(module, module.width, inputs, pretrained=False)

@@ -1,0 +1,159 @@
+"""The parts of a training configuration that data, network and optimisation are made from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from embedlens.errors import InputError, unknown
+
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
+SCHEDULES = ("step", "cosine")
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataChoice:
+    """What a run is trained on.
+
+    Attributes
+    ----------
+    data, root
+        Name of the data set, and its folder or file where it is read from one.
+    split_by
+        "classes" or "items"; None: as published.
+    boxes
+        Whether images are cut to the boxes of their objects.
+    image_size
+        Height and width that images are brought to, pixels; None: what suits data and backbone.
+    augment
+        Whether training images are changed a little at random.
+    """
+
+    data: str = "glyphs"
+    root: str | None = None
+    split_by: str | None = None
+    boxes: bool = False
+    image_size: int | None = None
+    augment: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkChoice(DataChoice):
+    """What is trained.
+
+    Attributes
+    ----------
+    backbone
+        "small", "timm:NAME" or "features:FILE.npy".
+    pretrained
+        Whether a timm network starts from its published weights.
+    weights
+        File with the weights that a timm network starts from; None: those that timm names.
+    freeze_bn
+        Whether statistics and weights of batch norm stay as they are.
+    dim
+        Dimensions of the embedding, the linear layer on top.
+    """
+
+    backbone: str = "small"
+    pretrained: bool = True
+    weights: str | None = None
+    freeze_bn: bool = False
+    dim: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimisationChoice(NetworkChoice):
+    """How it is trained.
+
+    Attributes
+    ----------
+    epochs
+        Epochs to train; epoch 0 is recorded before the first.
+    optimizer, lr, weight_decay
+        "adam", "adamw", "sgd" (momentum 0.9) or "rmsprop"; learning rate; L2 penalty on the weights (adamw:
+        decoupled).
+    schedule
+        "step": every `lr_step` epochs the learning rate is multiplied by `lr_gamma`, 0: never. "cosine":
+        from step to step it falls to 0 at the end of the last epoch (SGDR, Loshchilov & Hutter 2017,
+        equation 5, without restarts).
+    warmup
+        Epochs, or parts of one, in which the rate rises linearly to its full height, step by step.
+    clip
+        Largest norm of the gradient; a longer one is scaled down. None: as it is.
+    precision
+        "float32"; "bfloat16" or "float16" (CUDA alone, with loss scaling) run the network in mixed precision.
+    embedding_l2
+        Weight of the mean squared norm of a batch's embeddings, added to the loss.
+    stop_metric, patience
+        Training stops when this column of the log has not bettered itself for so many epochs; None: never.
+    """
+
+    epochs: int = 8
+    optimizer: str = "adam"
+    lr: float = 0.001
+    weight_decay: float = 0.0
+    schedule: str = "step"
+    lr_step: int = 0
+    lr_gamma: float = 0.1
+    warmup: float = 0.0
+    clip: float | None = None
+    precision: str = "float32"
+    embedding_l2: float = 0.0
+    stop_metric: str | None = None
+    patience: int = 5
+
+    def lr_at(self, epoch: int, done: float = 0.0) -> float:
+        """Return the learning rate in an epoch, of whose steps the share `done`, 0 to 1, is taken.
+
+        The first epoch of training is 1.
+        """
+        at = epoch - 1 + done
+        if self.schedule == "cosine":
+            rest = max(self.epochs - self.warmup, 1e-12)
+            factor = 0.5 * (1 + math.cos(math.pi * min(max(at - self.warmup, 0) / rest, 1)))
+        else:
+            factor = self.lr_gamma ** ((epoch - 1) // self.lr_step) if self.lr_step else 1.0
+        return float(self.lr * factor)
+
+    def lr_of_step(self, epoch: int, step: int, *, steps: int) -> float:
+        """Return the learning rate of a step, 1 to `steps`, of an epoch, with the warm-up in it."""
+        taken = (epoch - 1) * steps + step
+        rising = min(1.0, taken / (self.warmup * steps)) if self.warmup else 1.0
+        return rising * self.lr_at(epoch, (step - 1) / steps)
+
+
+def check_choices(chosen: OptimisationChoice) -> None:
+    """Refuse values that cannot be.
+
+    Raises
+    ------
+    InputError
+        A name that is not known or a number out of its range.
+    """
+    names = (
+        ("optimizer", OPTIMIZERS, "optimizer"),
+        ("schedule", SCHEDULES, "schedule"),
+        ("precision", PRECISIONS, "precision"),
+    )
+    for name, choices, kind in names:
+        if getattr(chosen, name) not in choices:
+            raise unknown(getattr(chosen, name), kind, choices)
+    least = {
+        "dim": 1, "epochs": 0, "lr_step": 0, "weight_decay": 0, "warmup": 0, "embedding_l2": 0, "patience": 1,
+        "image_size": 8,
+    }  # fmt: skip
+    for name, low in least.items():
+        value = getattr(chosen, name)
+        if value is not None and not low <= value < math.inf:
+            message = f"{name} is {value}; {low} is the least"
+            raise InputError(message)
+    for name in ("lr", "lr_gamma", "clip"):
+        value = getattr(chosen, name)
+        if value is not None and not 0 < value < math.inf:
+            message = f"{name} is {value}; a number above 0 is needed"
+            raise InputError(message)
+    if chosen.schedule == "cosine" and chosen.lr_step:
+        message = f"lr_step is {chosen.lr_step}, but the schedule is cosine; leave one out"
+        raise InputError(message)

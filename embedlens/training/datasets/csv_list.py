@@ -1,0 +1,174 @@
+"""Images of one's own from a .csv file: path, label and split of each."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedlens.errors import InputError
+from embedlens.store.checks import check_split_name
+from embedlens.training.datasets.base import DATASETS, Catalogue
+from embedlens.training.datasets.images import ImageFiles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_LAYOUT = "columns path, label and, where the split is given, split"
+
+
+@DATASETS.register("csv")
+def csv_list(root: Path | None = None) -> Catalogue:
+    """Return the items that a .csv file lists.
+
+    The first line names the columns: ``label``, ``path`` (relative to the file's folder, or absolute) and
+    ``split``, of which ``label`` alone is needed. Labels that are all whole numbers stand as they are; others
+    are names, numbered in sorted order. A column ``class`` names the labels; columns beyond these are kept
+    with the items. With splits ``query`` and ``gallery``, the one is looked up in the other. Where training
+    sees all classes, the split is one by items.
+
+    Parameters
+    ----------
+    root
+        The file, or a folder that holds one such file. Without a column ``path`` the items have no images.
+    """
+    table = _Table(_file(root))
+    labels, names = _labels(table)
+    items = {"class": [names[label] for label in labels.tolist()]}
+    images = None
+    if "path" in table.columns:
+        table.refuse_empty("path")
+        table.refuse_twice("path")
+        items["path"] = [Path(path).as_posix() for path in table.columns["path"]]
+        images = ImageFiles([table.file.parent / path for path in table.columns["path"]])
+    own = {"class", "path", "label", "split"}
+    items |= {name: values for name, values in table.columns.items() if name not in own}
+    split = _split(table)
+    paired = split is not None and "query" in split
+    return Catalogue(
+        images,
+        labels,
+        items,
+        names,
+        split=split,
+        item_split=split if split is not None and _all_trained(labels, split) else None,
+        query_gallery={"query": "gallery"} if paired else {},
+    )
+
+
+class _Table:
+    """The columns of a .csv file, and the lines that their rows end in."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        rows = []
+        self._lines = []
+        try:
+            with file.open(encoding="utf-8-sig", newline="") as source:
+                reader = csv.reader(source, strict=True)
+                for row in reader:
+                    if len(row) > 1 or any(field.strip() for field in row):
+                        rows.append([field.strip() for field in row])
+                        self._lines.append(reader.line_num)
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            message = f"{file} cannot be read as a .csv file ({getattr(error, 'strerror', None) or error})"
+            raise InputError(message) from error
+        header = rows[0] if rows else []
+        if "label" not in header or "" in header or len(set(header)) != len(header):
+            found = ",".join(header)[:60]
+            message = (
+                f"{file}:1: the first line is {found!r}; it must name {_LAYOUT}, each once, between commas"
+            )
+            raise InputError(message)
+        del rows[0], self._lines[0]
+        for number, row in enumerate(rows):
+            if len(row) != len(header):
+                message = f"got {len(row)} fields, expected {len(header)}: {', '.join(header)}"
+                raise self.error(number, message)
+        if not rows:
+            message = f"{file} has no rows below its first line"
+            raise InputError(message)
+        self.columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+
+    def error(self, row: int, message: str) -> InputError:
+        """Return an error that names the file and the line of a row."""
+        return InputError(f"{self.file}:{self._lines[row]}: {message}")
+
+    def refuse_empty(self, column: str) -> None:
+        """Raise `InputError` where a column has no value."""
+        if "" in self.columns[column]:
+            message = f"the {column} is empty"
+            raise self.error(self.columns[column].index(""), message)
+
+    def refuse_twice(self, column: str) -> None:
+        """Raise `InputError` where a value stands twice in a column."""
+        rows: dict[str, int] = {}
+        for row, value in enumerate(self.columns[column]):
+            if rows.setdefault(value, row) != row:
+                message = f"{column} {value!r} stands in line {self._lines[rows[value]]} already"
+                raise self.error(row, message)
+
+
+def _file(root: Path | None) -> Path:
+    """Return the file that is meant."""
+    if root is None:
+        message = "data set 'csv' is read from a .csv file, or a folder with one; say where with --root"
+        raise InputError(message)
+    if root.is_file():
+        return root
+    if not root.is_dir():
+        message = f"no such file or folder: {root}"
+        raise InputError(message)
+    files = sorted(file for file in root.iterdir() if file.suffix.lower() == ".csv" and file.name[0] != ".")
+    if len(files) != 1:
+        found = ", ".join(path.name for path in files) or "none"
+        message = f"{root} must hold one .csv file, but it holds {found}; name the file with --root"
+        raise InputError(message)
+    return files[0]
+
+
+def _labels(table: _Table) -> tuple[NDArray[np.int64], dict[int, str]]:
+    """Return the labels, and the name of each."""
+    table.refuse_empty("label")
+    texts = table.columns["label"]
+    if all(_WHOLE.fullmatch(text) for text in texts):
+        numbers = {text: int(text) for text in set(texts)}
+        names = {number: str(number) for number in sorted(numbers.values())}
+    else:
+        numbers = {text: number for number, text in enumerate(sorted(set(texts)))}
+        names = {number: text for text, number in numbers.items()}
+    labels = [numbers[text] for text in texts]
+    if "class" in table.columns:
+        table.refuse_empty("class")
+        names = {}
+        for row, (label, name) in enumerate(zip(labels, table.columns["class"], strict=True)):
+            if names.setdefault(label, name) != name:
+                message = f"class {name!r} has label {texts[row]}, as has class {names[label]!r}"
+                raise table.error(row, message)
+    return np.array(labels, dtype=np.int64), names
+
+
+def _split(table: _Table) -> NDArray[np.str_] | None:
+    """Return the split of each item, where there is a column of it."""
+    if "split" not in table.columns:
+        return None
+    table.refuse_empty("split")
+    values = table.columns["split"]
+    for name in dict.fromkeys(values):
+        try:
+            check_split_name(name)
+        except InputError as error:
+            raise table.error(values.index(name), str(error)) from error
+    if ("query" in values) != ("gallery" in values):
+        message = f"{table.file} has one of the splits query and gallery; both or neither are needed"
+        raise InputError(message)
+    return np.array(values)
+
+
+def _all_trained(labels: NDArray[np.int64], split: NDArray[np.str_]) -> bool:
+    """Return whether training sees all classes that are tested on."""
+    return bool(np.isin(labels[split != "train"], labels[split == "train"]).all())

@@ -1,0 +1,131 @@
+"""The images of a split: held in memory, or left in their files until a batch needs them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from embedlens.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+
+class Images(ABC):
+    """The images of N items."""
+
+    in_memory: ClassVar[bool]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return N."""
+
+    @abstractmethod
+    def take(self, rows: NDArray[np.int64]) -> Images:
+        """Return the images of some rows, in their order; none is read for it."""
+
+
+class ImageArray(Images):
+    """Images of one size, in memory.
+
+    Parameters
+    ----------
+    pixels
+        uint8 [N, h, w], grey, or [N, h, w, 3], RGB.
+    """
+
+    in_memory: ClassVar[bool] = True
+
+    def __init__(self, pixels: NDArray[np.uint8]) -> None:
+        self.pixels = pixels
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def take(self, rows: NDArray[np.int64]) -> ImageArray:
+        """Return a copy of some rows."""
+        return ImageArray(self.pixels[rows])
+
+
+class ImageFiles(Images):
+    """Images in files, read as RGB, upright, whenever they are asked for.
+
+    Parameters
+    ----------
+    paths
+        File of each of N items.
+    boxes
+        float [N, 4]: left, top, right, bottom, in pixels, of what is cut out of each; what lies outside the
+        image is ignored. None: whole images.
+    """
+
+    in_memory: ClassVar[bool] = False
+
+    def __init__(self, paths: Sequence[Path], boxes: NDArray[np.float64] | None = None) -> None:
+        self.paths = list(paths)
+        self.boxes = boxes
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def take(self, rows: NDArray[np.int64]) -> ImageFiles:
+        """Return the files of some rows."""
+        boxes = None if self.boxes is None else self.boxes[rows]
+        return ImageFiles([self.paths[row] for row in rows], boxes)
+
+    def check_files(self) -> None:
+        """Raise `InputError` where files do not exist."""
+        missing = [path for path in self.paths if not path.is_file()]
+        if missing:
+            message = f"{len(missing):,} of {len(self.paths):,} images are missing, the first: {missing[0]}"
+            raise InputError(message)
+
+    def open(self, row: int, *, at_least: int | None = None) -> Image:
+        """Read one image: RGB, turned upright, cut to its box.
+
+        Parameters
+        ----------
+        row
+            Which one.
+        at_least
+            A JPEG may be read at a reduced size, its shorter side no less than this, pixels; faster.
+
+        Raises
+        ------
+        InputError
+            The file is missing, broken or no image, or its box lies outside.
+        """
+        import PIL.Image
+        from PIL import ImageOps, UnidentifiedImageError
+
+        file = self.paths[row]
+        try:
+            with PIL.Image.open(file) as image:
+                if at_least is not None and self.boxes is None:
+                    image.draft("RGB", (at_least, at_least))
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+        except FileNotFoundError as error:
+            message = f"image {file} is missing"
+            raise InputError(message) from error
+        except (UnidentifiedImageError, OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+            message = f"{file} cannot be read as an image ({error}); mend or remove it"
+            raise InputError(message) from error
+        return upright if self.boxes is None else self._cut(upright, row)
+
+    def _cut(self, image: Image, row: int) -> Image:
+        """Cut an image to its box."""
+        assert self.boxes is not None
+        left, top, right, bottom = (round(float(edge)) for edge in self.boxes[row])
+        box = (max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height))
+        if box[0] >= box[2] or box[1] >= box[3]:
+            message = (
+                f"the box {left}, {top}, {right}, {bottom} of {self.paths[row]} lies outside the image, "
+                f"{image.width} x {image.height} pixels"
+            )
+            raise InputError(message)
+        return image.crop(box)

@@ -1,0 +1,193 @@
+"""Processes that train one run together, started by torchrun: who takes which rows, and what they share."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import torch
+from torch import distributed as dist
+
+from embedlens.devices import check_device
+from embedlens.errors import InputError, ToldElsewhere
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+
+_TORCHRUN = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
+
+
+class Team:
+    """One or several processes; used as a context, which joins and leaves the group.
+
+    A batch is drawn alike by all, each embeds its share of the rows, and all compute the loss of the whole
+    batch from the gathered embeddings. So a batch is as large as it says, however many share it.
+
+    Parameters
+    ----------
+    device
+        "cpu" (gloo) or "cuda" (nccl).
+    rank
+        Number of this process; 0 records and speaks.
+    size
+        Number of processes.
+
+    Attributes
+    ----------
+    device
+        Where this process computes.
+    """
+
+    def __init__(self, device: str | torch.device = "cpu", *, rank: int = 0, size: int = 1) -> None:
+        self.device = torch.device(device)
+        self.rank = rank
+        self.size = size
+
+    @classmethod
+    def of_torchrun(cls, device: str = "cpu") -> Team:
+        """Return the team that torchrun says this process is in; without torchrun it is alone.
+
+        Each process has a GPU of its own; more processes on a machine than GPUs raise `InputError`, and so
+        does a device that is not known or not there.
+        """
+        check_device(device)
+        rank, size, local = (int(os.environ.get(name, usual)) for name, usual in _TORCHRUN.items())
+        if size == 1 or device != "cuda":
+            return cls(device, rank=rank, size=size)
+        there = torch.cuda.device_count()
+        if local >= there:
+            message = f"process {local} of this machine has no GPU of its own; there are {there}"
+            raise InputError(message)
+        return cls(torch.device("cuda", local), rank=rank, size=size)
+
+    def __enter__(self) -> Team:
+        if self.size > 1 and not dist.is_initialized():
+            if self.device.type == "cuda":
+                torch.cuda.set_device(self.device)
+            dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.size > 1 and dist.is_initialized():
+            dist.destroy_process_group()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process records and speaks."""
+        return self.rank == 0
+
+    def share(self, rows: int, rank: int | None = None) -> slice:
+        """Return which of so many rows a process (this one) takes; the first ones take one more."""
+        rank = self.rank if rank is None else rank
+        each, over = divmod(rows, self.size)
+        start = rank * each + min(rank, over)
+        return slice(start, start + each + (rank < over))
+
+    def gather(self, own: torch.Tensor, rows: int) -> torch.Tensor:
+        """Return the rows [rows, ...] of all from the shares of each, in order; gradients flow back."""
+        if self.size == 1:
+            return own
+        padded = own.new_zeros(-(-rows // self.size), *own.shape[1:])
+        padded = torch.cat([own, padded[len(own) :]])
+        parts: list[torch.Tensor] = list(_Gather.apply(padded, self.rank, self.size))  # type: ignore[no-untyped-call]
+        shares = (self.share(rows, rank) for rank in range(self.size))
+        return torch.cat([part[: took.stop - took.start] for part, took in zip(parts, shares, strict=True)])
+
+    def collect(self, own: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
+        """Return the rows [rows, D] of all from the shares [n, D] of each, in order, to every process."""
+        if self.size == 1:
+            return own
+        with torch.no_grad():
+            return self.gather(torch.from_numpy(own).to(self.device), rows).cpu().numpy()
+
+    def average_gradients(self, module: torch.nn.Module) -> None:
+        """Set the gradients of a module, which all have computed alike, to their mean: none drifts."""
+        if self.size > 1:
+            for parameter in module.parameters():
+                if parameter.grad is not None:
+                    dist.all_reduce(parameter.grad)
+                    parameter.grad /= self.size
+
+    def led(self, action: Callable[[], T]) -> T | None:
+        """Let process 0 do something while the others wait; return its result there, None elsewhere.
+
+        What process 0 refuses with `InputError`, the others refuse with `ToldElsewhere`.
+        """
+        if self.size == 1:
+            return action()
+        result, refusal = None, None
+        if self.leads:
+            try:
+                result = action()
+            except InputError as error:
+                refusal = error
+        failed = self.told(refusal is not None)
+        if refusal is not None:
+            raise refusal
+        if failed:
+            message = "process 0 has said why"
+            raise ToldElsewhere(message)
+        return result
+
+    def told(self, value: Any) -> Any:
+        """Return the value that process 0 gave."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+
+class _Gather(torch.autograd.Function):
+    """Gathers equal shares; backward hands each process the gradient of its own rows.
+
+    Every process has the gradient of the whole loss, and DistributedDataParallel takes the mean over the
+    processes of what each makes of its rows, where the sum is due: hence the factor.
+    """
+
+    @staticmethod
+    def forward(context: Any, own: torch.Tensor, rank: int, size: int) -> tuple[torch.Tensor, ...]:
+        context.rank, context.size = rank, size
+        parts = [torch.empty_like(own) for _ in range(size)]
+        dist.all_gather(parts, own.contiguous())
+        return tuple(parts)
+
+    @staticmethod
+    def backward(context: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        return gradients[context.rank] * context.size, None, None
+
+
+def parallel(network: torch.nn.Module, team: Team) -> torch.nn.Module:
+    """Return what a training step runs: the network, or, in a team, one whose gradients are shared."""
+    if team.size == 1:
+        return network
+    devices = [team.device] if team.device.type == "cuda" else None
+    return torch.nn.parallel.DistributedDataParallel(network, device_ids=devices)
+
+
+def check_team(team: Team, processes: int, *, rows: int) -> None:
+    """Refuse a team of another size than the run's, or one too large for its batches.
+
+    Raises
+    ------
+    InputError
+        `processes` is not the size of the team; a batch of so many rows leaves a process fewer than two.
+    """
+    if team.size != processes:
+        message = (
+            f"the run is trained by {processes} processes, but {team.size} are here; other numbers give "
+            f"other bytes, start it with: torchrun --nproc-per-node {processes} --no-python embedlens ..."
+        )
+        raise InputError(message)
+    if rows < 2 * team.size:
+        message = f"{team.size} processes share batches of {rows} rows; each needs two at least"
+        raise InputError(message)

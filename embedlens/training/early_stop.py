@@ -1,0 +1,48 @@
+"""When a metric has not bettered itself for some epochs, training ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedlens.errors import unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def stop_reason(log: Sequence[Mapping[str, float | None]], metric: str | None, patience: int) -> str | None:
+    """Say why training ends here, or None where it goes on.
+
+    A metric is better the higher it is, a loss the lower: a column whose name ends in ``loss``.
+
+    Parameters
+    ----------
+    log
+        The rows of the log, one an epoch, in order.
+    metric
+        The column that is watched; None: none is.
+    patience
+        Epochs without a better value after which training ends.
+
+    Raises
+    ------
+    InputError
+        The log has no such column; a loss stands in it from the first epoch of training on.
+    """
+    if metric is None or not log:
+        return None
+    known = {name for row in log for name, value in row.items() if value is not None}
+    trained = any((row.get("epoch") or 0) > 0 for row in log)
+    if metric not in known and (trained or not metric.endswith("loss")):
+        raise unknown(metric, "column of the log to stop by", sorted({"loss", *known} - {"epoch", "step"}))
+    sign = -1.0 if metric.endswith("loss") else 1.0
+    values = [
+        (int(row.get("epoch") or 0), sign * value) for row in log if (value := row.get(metric)) is not None
+    ]
+    if not values:
+        return None
+    best, value = max(values, key=lambda pair: (pair[1], -pair[0]))
+    last = values[-1][0]
+    if last - best < patience:
+        return None
+    return f"epoch {last}: {metric} has been no better since epoch {best}, {sign * value:.4f}; training ends"
