@@ -78,6 +78,10 @@ class Loss(nn.Module, ABC):
             numbers by name, ``loss`` among them: the mean over all mined terms.
         """
 
+    def classify(self, z: torch.Tensor) -> torch.Tensor | None:
+        """Return the label [N] that embeddings z [N, D] are given; None of a loss without a classifier."""
+        return None
+
 
 LOSSES: Registry[type[Loss]] = Registry("loss")
 

@@ -60,6 +60,10 @@ class Softmax(_ByClass):
         right = (logits.argmax(dim=1) == numbers).double().mean().item()
         return loss, {"loss": loss.item(), "batch_accuracy": right}
 
+    def classify(self, z: torch.Tensor) -> torch.Tensor:
+        """Return the label [N] of the largest logit of embeddings z [N, D]."""
+        return self.classes[self.classifier(z).argmax(dim=1)]
+
 
 @LOSSES.register("proxy-nca")
 class ProxyNCA(_ByClass):

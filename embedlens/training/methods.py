@@ -59,3 +59,11 @@ class Plain(nn.Module):
         """Return the loss of a batch, and the numbers to log, from what the network made of it, [B, D]."""
         loss, logs = self.objective(outputs, labels)
         return loss, logs
+
+    def accuracy(self, embeddings: torch.Tensor, labels: torch.Tensor) -> float | None:
+        """Return the share of recorded embeddings [N, D] whose labels [N] the loss's classifier finds.
+
+        None where the loss has no classifier.
+        """
+        found = self.objective.classify(embeddings)
+        return None if found is None else (found == labels).double().mean().item()

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -27,6 +26,7 @@ from embedlens.training.loading import Request, read_batches
 from embedlens.training.methods import Plain
 from embedlens.training.optimisation import Stepper
 from embedlens.training.pictures import thumbnails
+from embedlens.training.reproducible import reproducible
 from embedlens.training.streams import Purpose, torch_seed
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.training.embedding import Arrays
-
-_filling: Any = torch.utils.deterministic
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +217,24 @@ class Trainer:
         labels = {split: part.labels for split, part in self.data.splits.items()}
 
         def commit() -> dict[str, float]:
-            row = {**logs, **metrics(embeddings, labels)}
+            row = {**logs, **metrics(embeddings, labels), **self._accuracies(embeddings, labels)}
             self.recorder.record(epoch, embeddings, metrics=row, overwrite=True)
             save_checkpoint(self.path, epoch, self.method, stepper=self.stepper)
             return row
 
         row = self.team.led(commit)
         report(Progress(epoch, self.config.epochs, self.method.steps, self.method.steps, row))
+
+    def _accuracies(self, embeddings: Arrays, labels: Mapping[str, NDArray[np.int64]]) -> dict[str, float]:
+        """Return the accuracy of the loss's classifier, if it has one, by split whose classes it has seen."""
+        found = {}
+        with torch.inference_mode():
+            for split, z in embeddings.items():
+                if np.isin(labels[split], labels["train"]).all():
+                    on_device = torch.from_numpy(z).to(self.team.device, torch.get_default_dtype())
+                    y = torch.from_numpy(labels[split]).to(self.team.device)
+                    found[f"{split}_accuracy"] = self.method.accuracy(on_device, y)
+        return {name: value for name, value in found.items() if value is not None}
 
     def _features(self, network: EmbeddingNetwork) -> Arrays:
         """Return the backbone's features [N, D0] of every split."""
@@ -239,7 +248,7 @@ class Trainer:
         return embeddings
 
     def _settings(self) -> AbstractContextManager[None]:
-        return _reproducible(self.config.threads, deterministic=self.team.device.type == "cpu")
+        return reproducible(self.config.threads, deterministic=self.team.device.type == "cpu")
 
     def _record_into(self, features: Arrays, *, resume: bool) -> Recorder:
         """Start or continue the run's record."""
@@ -287,33 +296,3 @@ def _check_path(path: Path, *, resume: bool) -> None:
             "(and --epochs M to extend it), or choose another --out"
         )
         raise InputError(message)
-
-
-@contextmanager
-def _reproducible(threads: int, *, deterministic: bool) -> Iterator[None]:
-    """Fix the number of threads and keep torch to deterministic kernels; all is put back at the end."""
-    _warm_up()
-    threads_before = torch.get_num_threads()
-    before = torch.are_deterministic_algorithms_enabled(), _filling.fill_uninitialized_memory
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
-    _filling.fill_uninitialized_memory = False  # every value is written before it is read
-    try:
-        with torch.random.fork_rng():
-            yield
-    finally:
-        torch.set_num_threads(threads_before)
-        torch.use_deterministic_algorithms(before[0])
-        _filling.fill_uninitialized_memory = before[1]
-
-
-def _warm_up() -> None:
-    """Call the vector library's functions once from one thread.
-
-    A first call raced by several threads was seen to give square roots that are off by 3e-4, in one process
-    of thirty; Adam takes such roots, and the run would not be the same twice.
-    """
-    for dtype in (torch.float32, torch.float64):
-        one = torch.ones(8, dtype=dtype)
-        for function in (torch.sqrt, torch.exp, torch.log, torch.sin, torch.cos, torch.tanh):
-            function(one)
