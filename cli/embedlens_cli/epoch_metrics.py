@@ -22,6 +22,15 @@ _SPACE = ("effective_rank", "mean_similarity")
 _NARROW, _LOST, _LINE = 0.95, 0.5, 2.0
 
 
+def check_stop_metric(name: str | None) -> None:
+    """Refuse a column that no log has, before anything is written; splits are not known yet."""
+    endings = ("loss", "recall_at_1", *_SPACE, "accuracy")
+    if name is not None and not name.endswith(endings):
+        columns = ", ".join(f"test_{ending}" for ending in endings[1:])
+        message = f"no log has a column {name!r} to stop by; choose loss, or of any split, e.g. {columns}"
+        raise InputError(message)
+
+
 def metrics_of(query_gallery: Mapping[str, str]) -> Metrics:
     """Return what the trainer is handed: `epoch_metrics` with the queries of the data set."""
     return partial(epoch_metrics, query_gallery=query_gallery)

@@ -38,7 +38,7 @@ def info(runs: options.Runs = None, device: options.Device = "cpu", as_json: opt
 
 def _describe(run: Run, device: str) -> dict[str, Any]:
     """Gather what `info` tells of a run."""
-    epochs = run.epochs()
+    epochs, features = run.epochs(), run.pretrained(run.splits[0])
     return {
         "name": run.name,
         "path": run.path.as_posix(),
@@ -46,6 +46,7 @@ def _describe(run: Run, device: str) -> dict[str, Any]:
         "method": run.method,
         "dim": run.info.dim,
         "dtype": run.info.dtype,
+        "pretrained_dim": None if features is None else features.shape[1],
         "epochs": epochs,
         "splits": {split: _describe_split(run, split, device) for split in run.splits},
         "disk_bytes": run.disk_bytes(),
@@ -141,6 +142,8 @@ def _print(facts: dict[str, Any]) -> None:
     output.say(f"  method  {method or '(not told)'}")
     output.say(f"  epochs  {span}")
     output.say(f"  dims    {facts['dim'] or 'not known yet'} ({facts['dtype']})")
+    if facts["pretrained_dim"]:
+        output.say(f"  before  pretrained features of {facts['pretrained_dim']:,} dims")
     output.say(f"  disk    {output.bytes_text(facts['disk_bytes'])}")
     output.print_table(
         ("split", "items", "classes", "singletons", "R@1, last epoch"),

@@ -98,9 +98,10 @@ def train_one(
     from embedlens.training.distributed import Team
     from embedlens.training.trainer import Trainer, available_threads
     from embedlens_cli import output
-    from embedlens_cli.epoch_metrics import CollapseWatch, metrics_of
+    from embedlens_cli.epoch_metrics import CollapseWatch, check_stop_metric, metrics_of
     from embedlens_cli.progress import TrainingProgress
 
+    check_stop_metric(config.stop_metric)
     with Team.of_torchrun(device) as team:
         readers = available_threads() if workers is None else workers
         if not resume:

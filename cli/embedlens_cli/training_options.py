@@ -133,7 +133,7 @@ _OF_RUNS = {
     "threads": _option(int | None, None, "Threads of torch.", show_default="every core"),
     "workers": _option(
         int | None, None, "Processes that read image files; they change nothing but the time.",
-        show_default="every core",
+        show_default="every core", min=0,
     ),
 }  # fmt: skip
 """Options of runs, in the order of --help."""

@@ -171,7 +171,25 @@ def parallel(network: torch.nn.Module, team: Team) -> torch.nn.Module:
     if team.size == 1:
         return network
     devices = [team.device] if team.device.type == "cuda" else None
-    return torch.nn.parallel.DistributedDataParallel(network, device_ids=devices)
+    shared = torch.nn.parallel.DistributedDataParallel(network, device_ids=devices)
+    shared.register_forward_hook(lambda *_: _share_buffers(network))
+    return shared
+
+
+def _share_buffers(network: torch.nn.Module) -> None:
+    """Give all processes the buffers of process 0, such as the statistics of batch norm.
+
+    DistributedDataParallel does so before a step, but what is recorded is embedded by all after one.
+    """
+    buffers = [buffer.data for buffer in network.buffers()]
+    for kind in sorted({buffer.dtype for buffer in buffers}, key=str):
+        alike = [buffer for buffer in buffers if buffer.dtype == kind]
+        flat = torch.cat([buffer.flatten() for buffer in alike])
+        dist.broadcast(flat, src=0)
+        start = 0
+        for buffer in alike:
+            buffer.copy_(flat[start : start + buffer.numel()].view_as(buffer))
+            start += buffer.numel()
 
 
 def check_team(team: Team, processes: int, *, rows: int) -> None:

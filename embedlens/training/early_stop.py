@@ -10,10 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+_LOWER = ("loss", "mean_similarity")
+
+
 def stop_reason(log: Sequence[Mapping[str, float | None]], metric: str | None, patience: int) -> str | None:
     """Say why training ends here, or None where it goes on.
 
-    A metric is better the higher it is, a loss the lower: a column whose name ends in ``loss``.
+    A metric is better the higher it is, but for losses and mean similarities, as the column's name ends.
 
     Parameters
     ----------
@@ -35,7 +38,7 @@ def stop_reason(log: Sequence[Mapping[str, float | None]], metric: str | None, p
     trained = any((row.get("epoch") or 0) > 0 for row in log)
     if metric not in known and (trained or not metric.endswith("loss")):
         raise unknown(metric, "column of the log to stop by", sorted({"loss", *known} - {"epoch", "step"}))
-    sign = -1.0 if metric.endswith("loss") else 1.0
+    sign = -1.0 if metric.endswith(_LOWER) else 1.0
     values = [
         (int(row.get("epoch") or 0), sign * value) for row in log if (value := row.get(metric)) is not None
     ]

@@ -123,7 +123,8 @@ class Trainer:
         self._inputs = backbone.inputs
         self._network = parallel(network, self.team)
         self._embedder = Embedder(backbone.inputs, self.team, workers=workers)
-        features = self._features(network) if backbone.pretrained and not info_file(path).is_file() else {}
+        self._begun = bool(self.team.told(info_file(path).is_file()))
+        features = self._features(network) if backbone.pretrained and not self._begun else {}
         self._recorder = self.team.led(lambda: self._record_into(features, resume=resume))
 
     def run(self, metrics: Metrics, report: Callable[[Progress], None]) -> Run:
@@ -137,7 +138,9 @@ class Trainer:
             Is told of every step.
         """
         with self._settings():
-            done = load_checkpoint(self.path, self.method, stepper=self.stepper, device=self.team.device)
+            done = -1
+            if self._begun:
+                done = load_checkpoint(self.path, self.method, stepper=self.stepper, device=self.team.device)
             self.team.led(lambda: self.recorder.discard_after(done))
             for epoch in range(done + 1, self.config.epochs + 1):
                 self.stopped = self.team.told(self.team.led(self._reason_to_stop))
@@ -148,7 +151,7 @@ class Trainer:
                 seconds = time.perf_counter() - started
                 taken = float(epoch * self.method.steps)  # optimiser steps since the start of training
                 self._record(epoch, {**logs, "step": taken, "seconds": seconds}, metrics, report)
-        return open_run(self.path)
+        return Run(self.path, self.team.told(self.recorder.run.info if self.team.leads else None))
 
     @property
     def recorder(self) -> Recorder:
@@ -252,12 +255,12 @@ class Trainer:
 
     def _record_into(self, features: Arrays, *, resume: bool) -> Recorder:
         """Start or continue the run's record."""
-        data, begun = self.data, info_file(self.path).is_file()
+        data = self.data
         return Recorder(
             self.path,
             labels={split: part.labels for split, part in data.splits.items()},
             items={split: part.items for split, part in data.splits.items()},
-            thumbnails={} if begun else thumbnails(data, workers=self._workers),
+            thumbnails={} if self._begun else thumbnails(data, workers=self._workers),
             pretrained=features,
             class_names=data.class_names,
             query_gallery=data.query_gallery,

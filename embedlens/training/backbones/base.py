@@ -84,7 +84,8 @@ def check_backbone(choice: NetworkChoice) -> None:
         An unknown name, a name or file that is missing after the colon, or an option of other backbones.
     """
     kind, colon, argument = choice.backbone.partition(":")
-    if kind not in BACKBONES.names() or (kind in _WITH_ARGUMENT) != bool(colon and argument):
+    complete = bool(argument) if kind in _WITH_ARGUMENT else not colon
+    if kind not in BACKBONES.names() or not complete:
         names = ", ".join(_WITH_ARGUMENT.get(name, name) for name in ("small", *_WITH_ARGUMENT))
         extra = [name for name in BACKBONES.names() if name not in ("small", *_WITH_ARGUMENT)]
         message = f"unknown backbone {choice.backbone!r}; choose one of: {', '.join([names, *extra])}"

@@ -113,10 +113,11 @@ def _load(timm: Any, module: nn.Module, file: Path) -> tuple[str, ...]:
         message = f"no such file of weights: {file}"
         raise InputError(message)
     try:
-        found: dict[str, torch.Tensor] = timm.models.load_state_dict(str(file))
+        loaded: dict[str, Any] = timm.models.load_state_dict(str(file))
     except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
         message = f"{file} cannot be read as weights: {first_sentence(error)}"
         raise InputError(message) from error
+    found = {name: value for name, value in loaded.items() if isinstance(value, torch.Tensor)}
     own = module.state_dict()
     by_order = not own.keys() & found.keys()
     if by_order:
