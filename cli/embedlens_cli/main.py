@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from embedlens import __version__
-from embedlens.errors import InputError
+from embedlens.errors import InputError, ToldElsewhere
 from embedlens_cli import (
     components,
     concat,
@@ -111,6 +111,8 @@ def _explain(error: BaseException) -> int:
         message, code = error.format_message(), error.exit_code
         if "unexpected extra argument" in message and "import" in sys.argv[1:2]:
             message += "; quote the pattern, or the shell fills in its wildcards"
+    elif isinstance(error, ToldElsewhere):
+        message, code = "", 2
     elif isinstance(error, InputError):
         message, code = str(error), 2
     elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

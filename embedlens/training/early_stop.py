@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from embedlens.errors import unknown
@@ -34,13 +35,15 @@ def stop_reason(log: Sequence[Mapping[str, float | None]], metric: str | None, p
     """
     if metric is None or not log:
         return None
-    known = {name for row in log for name, value in row.items() if value is not None}
+    known = {name for row in log for name, value in row.items() if value is not None} - {"epoch", "step"}
     trained = any((row.get("epoch") or 0) > 0 for row in log)
     if metric not in known and (trained or not metric.endswith("loss")):
-        raise unknown(metric, "column of the log to stop by", sorted({"loss", *known} - {"epoch", "step"}))
+        raise unknown(metric, "column of the log to stop by", sorted({"loss", *known}))
     sign = -1.0 if metric.endswith(_LOWER) else 1.0
     values = [
-        (int(row.get("epoch") or 0), sign * value) for row in log if (value := row.get(metric)) is not None
+        (int(row.get("epoch") or 0), sign * value)
+        for row in log
+        if (value := row.get(metric)) is not None and math.isfinite(value)
     ]
     if not values:
         return None

@@ -49,8 +49,9 @@ class Embedder:
     def rows(self, module: torch.nn.Module, split: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what a module makes of some items, [n, D], to every process; it is in eval mode then."""
         module.eval()
-        own = blocks(rows[self._team.share(rows.size)], _BATCH)
+        own = rows[self._team.share(rows.size)]
+        asked = blocks(own if own.size else rows[:1], _BATCH)  # one row tells the width, where there is none
         with torch.inference_mode():
-            batches = read_batches(self._inputs[split], own, self._team.device, workers=self._workers)
+            batches = read_batches(self._inputs[split], asked, self._team.device, workers=self._workers)
             parts = [module(batch).float().cpu().numpy() for _, batch in batches]
-        return self._team.collect(np.concatenate(parts), rows.size)
+        return self._team.collect(np.concatenate(parts)[: own.size], rows.size)

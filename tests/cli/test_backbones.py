@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 import vision
-from support import Result, assert_refused, brute_force, entry_point, tree
+from support import Result, assert_refused, brute_force, tree
 
 import embedlens
 from embedlens_cli.training_options import _OF_RUNS
@@ -127,7 +127,7 @@ def test_the_pretrained_state_is_where_paths_begin(cli, folder, features):
         (["--backbone", "features:none.npy"], ["no such file of features: ", "none.npy"]),
         (["--backbone", "features:short.npy"], ["short.npy has 23 rows, but the data set has 24 items"]),
         (["--backbone", "features:part-{split}.npy"], ["part-train.npy has 24 rows, but split 'train' has"]),
-        (["--backbone", "features:flat.npy"], ["flat.npy", "[N, D]"]),
+        (["--backbone", "features:flat.npy"], ["flat.npy", "shape (N, D)"]),
         (["--backbone", "features:nan.npy"], ["nan.npy", "row 3"]),
         (["--backbone", "features:birds"], ["no such file of features", "pretrained.npy"]),
         (["--backbone", "features:words.npy"], ["words.npy"]),
@@ -170,6 +170,7 @@ def test_torchvision_that_does_not_load(program, folder):
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_network_of_timm_with_frozen_batch_norm(folder):
     words = ["--backbone", "timm:test_efficientnet", "--no-pretrained", "--image-size", "32", "--freeze-bn"]
     done = with_vision("train", *BIRDS, *words, "--lr", "0.001")
@@ -236,11 +237,6 @@ def test_early_stop_tells_why(cli, folder):
     assert len(answer.json["summary"]["log"]) == 3
     again = train(cli, "--resume", "told", "--json").json["summary"]
     assert (again["stopped"], len(again["log"])) == (reason, 3)
-    by_loss = train(cli, *HEAD, "--epochs", "3", "--stop-metric", "loss", "--patience", "1", "--lr", "10")
-    assert by_loss.out.count("\n") <= 6
-    log = embedlens.open_run("runs/cub200-epshn-features").log
-    losses = [row["loss"] for row in log[1:]]
-    assert len(losses) == 3 or losses[-1] >= min(losses[:-1])
 
 
 def test_options_of_the_optimisation(cli, folder):
@@ -322,11 +318,3 @@ def test_help_lists_every_shared_option_once(cli, command):
     assert shared <= set(listed)
     assert {"--no-augment", "--no-pretrained"} <= set(listed)
     assert ("--stop-metric" in listed) == (command == "train")
-
-
-def test_help_is_short_of_nothing():
-    """The options of runs stand in the real program's help, too, with every choice that they name."""
-    done = subprocess.run([entry_point(), "train", "-h"], capture_output=True, text=True, check=True)
-    text = " ".join(done.stdout.split())
-    for words in ("step (--lr-step) or cosine", "float32, bfloat16, or float16", "features:FILE.npy"):
-        assert words in text

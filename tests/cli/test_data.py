@@ -149,14 +149,6 @@ def train(cli, *words):
     return done
 
 
-def last_line(result):
-    """The one line that a command ends with when it fails on its way."""
-    assert result.code == 2, result
-    line = result.err.strip().splitlines()[-1]
-    assert line.startswith("embedlens: ")
-    return line
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_every_layout_through_training_and_scores(cli, folder, layout):
     build, labels, first, remarks = LAYOUTS[layout]
@@ -445,7 +437,8 @@ def spoil(root, change):
         ("", ["--data", "fashion-mnist"], ["has no file train-images-idx3-ubyte"]),
         ("", ["--data", "cub"], ["unknown data set 'cub'", "csv, cub200, digits"]),
         ("", ["--root", "birds/CUB_200_2011/images"], ["images has no images.txt; expected is CUB_200_2011"]),
-        ("", ["--root", "birds/CUB_200_2011/images.txt"], ["images.txt"]),
+        ("", ["--root", "birds/CUB_200_2011/images.txt"], ["images.txt is a file, not a folder"]),
+        ("", ["--data", "folder", "--root", "birds"], ["images in one folder alone, CUB_200_2011/"]),
         ("", ["--split-by", "class"], ["unknown way to split 'class'; choose one of: classes, items"]),
         ("", ["--backbone", "resnet18"], ["unknown backbone 'resnet18'", "small, timm:NAME, features:"]),
         ("", ["--backbone", "timm:"], ["unknown backbone 'timm:'"]),
@@ -456,6 +449,7 @@ def spoil(root, change):
         ("", ["--precision", "float16"], ["--precision float16 needs --device cuda"]),
         ("", ["--schedule", "linear"], ["unknown schedule 'linear'; choose one of: step, cosine"]),
         ("", ["--schedule", "cosine", "--lr-step", "2"], ["lr_step is 2, but the schedule is cosine"]),
+        ("", ["--stop-metric", "nonsense"], ["'nonsense' to stop by", "test_recall_at_1"]),
         ("", ["--warmup", "-1"], ["warmup is -1.0; 0 is the least"]),
         ("", ["--clip", "0"], ["clip is 0.0; a number above 0 is needed"]),
         ("", ["--clip", "nan"], ["clip is nan"]),
@@ -477,10 +471,11 @@ def test_what_is_refused_before_anything_is_written(cli, folder, birds, change, 
     assert not (folder / "runs").exists()
 
 
-def test_a_metric_that_is_not_logged(cli, folder, birds):
-    done = cli("train", *QUICK, "--data", "cub200", "--root", birds, "--stop-metric", "nonsense")
-    line = last_line(done)
-    assert "unknown column of the log to stop by 'nonsense'; choose one of: loss, " in line
+def test_a_metric_of_a_split_that_is_not_there(cli, folder, birds):
+    done = cli("train", *QUICK, "--data", "cub200", "--root", birds, "--stop-metric", "tset_recall_at_1")
+    assert done.code == 2
+    line = done.err.splitlines()[-1]
+    assert line.startswith("embedlens: unknown column of the log to stop by 'tset_recall_at_1'; choose one")
     assert "test_recall_at_1" in line
 
 

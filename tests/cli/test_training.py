@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
-from support import assert_refused, tree, write_run
+from support import assert_refused, entry_point, tree, write_run
 
 import embedlens
 
@@ -112,3 +115,18 @@ def test_demo_on_few_epochs(program, folder):
     assert all((folder / path).is_file() for path in written)
     assert "demo-order2, test" in done.out
     assert program("demo", "--epochs", "1").code == 0
+
+
+@pytest.mark.slow
+def test_torchrun_trains_one_run_and_one_process_speaks(folder):
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command += ["--no-python", entry_point(), "train", "--data", "digits", "--epochs", "1", "--dim", "4"]
+    command += ["--threads", "1", "--out", "runs/two"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("run runs/two: 2 epochs recorded") == 1
+    assert embedlens.open_run("runs/two").method["processes"] == 2
+    again = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert again.returncode != 0
+    assert again.stderr.count("runs/two already exists; continue it with") == 1
+    assert "process 0 has said why" not in again.stderr

@@ -240,7 +240,7 @@ def need_root(name: str, root: Path | None) -> Path:
         message = f"data set {name!r} is read from a folder; say where with --root"
         raise InputError(message)
     if not root.is_dir():
-        message = f"no such folder: {root}"
+        message = f"{root} is a file, not a folder" if root.exists() else f"no such folder: {root}"
         raise InputError(message)
     return root
 

@@ -32,6 +32,9 @@ def folder(root: Path | None = None) -> Catalogue:
     files = {part: _files(base / part) for part in parts}
     names = [file.relative_to(base / part).parts[0] for part in parts for file in files[part]]
     classes = sorted(set(names))
+    if len(classes) == 1:
+        message = f"{base} holds images in one folder alone, {classes[0]}/; one folder a class is needed"
+        raise InputError(message)
     number = {name: label for label, name in enumerate(classes)}
     paths = [file for part in parts for file in files[part]]
     return Catalogue(
