@@ -136,7 +136,7 @@ def _print(facts: dict[str, Any]) -> None:
     from embedlens_cli import output
 
     output.say(f"run {facts['name']}  ({facts['path']}, created {facts['created'][:19]} UTC)")
-    method = ", ".join(f"{key}={value}" for key, value in facts["method"].items() if value not in (None, {}))
+    method = ", ".join(f"{key}={value}" for key, value in _telling(facts["method"]).items())
     epochs = facts["epochs"]
     span = f"{len(epochs)} ({epochs[0]} to {epochs[-1]})" if epochs else "none yet"
     output.say(f"  method  {method or '(not told)'}")
@@ -160,6 +160,20 @@ def _print(facts: dict[str, Any]) -> None:
     )
     for split, part in facts["splits"].items():
         _print_sizes(split, part)
+
+
+def _telling(method: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what says nothing of a run: options that were not set, or without which others do nothing."""
+    idle = {"lr_gamma": "lr_step", "patience": "stop_metric"}
+    quiet = {name for name, other in idle.items() if other in method and not method[other]}
+    if method.get("processes") == 1:
+        quiet.add("processes")
+    if not str(method.get("backbone", "timm:")).startswith("timm:"):
+        quiet.add("pretrained")
+    return {
+        name: value for name, value in method.items()
+        if name not in quiet and value is not None and value is not False and value != {}
+    }  # fmt: skip
 
 
 def import_(

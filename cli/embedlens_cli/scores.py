@@ -25,7 +25,7 @@ def evaluate(
         typer.Option(
             help="Comma-separated: recall, recall_at_K, r_precision, map_at_r, map_at_5, knn_accuracy, "
             "nmi, f1, ami, alignment, uniformity, pi_intra, pi_inter, pi_ratio, effective_rank, rho, "
-            "hubness; default; all."
+            "mean_similarity, hubness; default; all."
         ),
     ] = "default",
     ks: Annotated[

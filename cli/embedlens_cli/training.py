@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from embedlens.store import Run
     from embedlens.training.config import TrainConfig
 
-_WITH_RESUME = {"resume", "epochs", "device", "workers", "as_json"}
+_WITH_RESUME = {"resume", "epochs", "stop_metric", "patience", "device", "workers", "as_json"}
 
 
 @training_options.takes_recipe(after="lr")
@@ -31,8 +31,9 @@ def train(
     stop_metric: Annotated[
         str | None,
         typer.Option(
-            help="Stop when this column of log.csv (test_recall_at_1) is no better for --patience epochs.",
-            show_default="never",
+            help="Stop when this column of log.csv (test_recall_at_1) is no better for --patience epochs; "
+            "none: go on to the last.",
+            show_default="none",
         ),
     ] = None,
     patience: Annotated[int, typer.Option(help="Epochs without a better --stop-metric.")] = 5,
@@ -44,7 +45,8 @@ def train(
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="Continue this run; its options stay, but for --epochs, --device, --workers and --json.",
+            help="Continue this run; its options stay, but for --epochs, --stop-metric, --patience, "
+            "--device, --workers and --json.",
         ),
     ] = None,
     device: options.Device = "cpu",
@@ -58,11 +60,16 @@ def train(
     from embedlens.training.trainer import resumed_config
 
     workers = context.params["workers"]
+    stop_metric = None if stop_metric == "none" else stop_metric
     if resume is not None:
         _refuse_beside_resume(context)
         given = context.get_parameter_source("epochs")
         path = choose_runs([str(resume)])[0].path
         config = resumed_config(path, epochs if _typed(given) else None)
+        if _typed(context.get_parameter_source("stop_metric")):
+            config = replace(config, stop_metric=stop_metric)
+        if _typed(context.get_parameter_source("patience")):
+            config = replace(config, patience=patience)
         train_one(config, path, device=device, workers=workers, resume=True, as_json=as_json)
         return
     recipe = training_options.Recipe.of(
@@ -83,7 +90,8 @@ def _refuse_beside_resume(context: typer.Context) -> None:
         if name not in _WITH_RESUME and _typed(context.get_parameter_source(name)):
             option = f"--{name.replace('_', '-')}"
             message = (
-                f"{option} cannot change a run that is resumed; only --epochs, --device and --workers may"
+                f"{option} cannot change a run that is resumed; only --epochs, --stop-metric, --patience, "
+                "--device and --workers may"
             )
             raise InputError(message)
 
@@ -101,7 +109,8 @@ def train_one(
     from embedlens_cli.epoch_metrics import CollapseWatch, check_stop_metric, metrics_of
     from embedlens_cli.progress import TrainingProgress
 
-    check_stop_metric(config.stop_metric)
+    if not resume:
+        check_stop_metric(config.stop_metric)
     with Team.of_torchrun(device) as team:
         readers = available_threads() if workers is None else workers
         if not resume:
@@ -120,7 +129,7 @@ def train_one(
                 output.remark(f"go on with: embedlens train --resume {path}")
                 raise
     if trainer.stopped:
-        output.remark(trainer.stopped)
+        output.remark(f"{trainer.stopped}; it goes on with --resume {path} --stop-metric none")
     if as_json:
         summary = {"name": run.name, "path": run.path.as_posix(), "log": run.log, "stopped": trainer.stopped}
         output.print_json({"figures": [], "data": [], "summary": summary})

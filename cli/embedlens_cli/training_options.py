@@ -251,9 +251,17 @@ class Recipe:
 
 
 def _absolute(backbone: str) -> str:
-    """Return the name of a backbone with the path of its features, if it has one, made absolute."""
+    """Return the name of a backbone with the path of its features, if it has one, made absolute.
+
+    A name that is no path may be that of a run.
+    """
+    from embedlens.selection import runs_folder
+
     kind, _, rest = backbone.partition(":")
-    return f"{kind}:{Path(rest).resolve()}" if kind == "features" and rest else backbone
+    if kind != "features" or not rest:
+        return backbone
+    run = runs_folder() / rest
+    return f"{kind}:{(run if run.is_dir() and not Path(rest).exists() else Path(rest)).resolve()}"
 
 
 def _read(text: str | None, option: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +81,7 @@ def _create(timm: Any, choice: NetworkChoice) -> tuple[nn.Module, tuple[str, ...
     """Make the network with the weights that were chosen, and say what is to be told of them."""
     name = choice.backbone.partition(":")[2]
     if not timm.is_model(name):
-        bare = name.split(".")[0]
-        near = timm.list_models(f"*{bare}*")[:_SHOWN_NAMES] or timm.list_models(f"{bare[:6]}*")[:_SHOWN_NAMES]
+        near = get_close_matches(name.split(".")[0], timm.list_models(), n=_SHOWN_NAMES)
         told = f"; is it one of {', '.join(near)}?" if near else ""
         message = f"unknown timm network {name!r}{told} (timm.list_models() lists all)"
         raise InputError(message)

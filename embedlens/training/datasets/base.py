@@ -245,6 +245,13 @@ def need_root(name: str, root: Path | None) -> Path:
     return root
 
 
+def refuse_root(name: str, root: Path | None) -> None:
+    """Refuse a folder for a data set that is not read from one."""
+    if root is not None:
+        message = f"data set {name!r} comes with the packages, not from {root}; leave out --root"
+        raise InputError(message)
+
+
 def halve(labels: NDArray[np.int64], *, seed: int | None = None) -> NDArray[np.bool_]:
     """Return the mask [N] of the items whose class is in the first half of the classes.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedlens.training.datasets.base import DATASETS, Catalogue
+from embedlens.training.datasets.base import DATASETS, Catalogue, refuse_root
 from embedlens.training.datasets.images import ImageArray
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 @DATASETS.register("digits")
 def digits(root: Path | None = None) -> Catalogue:
-    """Return the digits, 8 x 8 grey, enlarged to 16 x 16; `root` is ignored."""
+    """Return the digits, 8 x 8 grey, enlarged to 16 x 16; `root` must be None."""
+    refuse_root("digits", root)
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

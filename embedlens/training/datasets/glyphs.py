@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedlens.training.datasets.base import DATASETS, Catalogue
+from embedlens.training.datasets.base import DATASETS, Catalogue, refuse_root
 from embedlens.training.datasets.images import ImageArray
 
 if TYPE_CHECKING:
@@ -46,12 +46,13 @@ _FACES = (
 
 @DATASETS.register("glyphs")
 def glyphs(root: Path | None = None) -> Catalogue:
-    """Draw the data set; nothing is read but the fonts, `root` is ignored.
+    """Draw the data set; nothing is read but the fonts, `root` must be None.
 
     Classes are the letters and numbers (Unicode categories L and N) that 12 of the 16 faces cover;
     characters drawn alike in DejaVu Sans are kept once. Half of the classes, at random but the same for
     ever, is for training.
     """
+    refuse_root("glyphs", root)
     from fontTools.ttLib import TTFont
     from matplotlib import get_data_path
     from PIL import ImageFont
