@@ -87,6 +87,8 @@ def scatter(
     wish = scatter_figures.choose_field(field, order, angle)
     chosen = selection.choose_runs(runs or [])
     splits = selection.choose_splits(chosen, options.words(split))
+    for query in [name for name in splits if any(selection.gallery_of(run, name) for run in chosen)]:
+        output.remark(f"{query}: items are compared with one another; evaluate searches their gallery")
     still = field is not None or not flow
     asked = {run.path: selection.choose_epochs(run, epoch) if still else [] for run in chosen}
     spans = {run.path: scatter_figures.choose_span(run, flow_from, flow_to) for run in chosen if flow}

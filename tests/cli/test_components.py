@@ -21,6 +21,7 @@ def rows_of(answer):
         return list(csv.DictReader(handle))
 
 
+@pytest.mark.slow
 def test_through_the_real_entry_point(program, run, folder):
     done = program("components", "runs/mine", "--json")
     assert done.code == 0, done.err

@@ -58,6 +58,7 @@ def run(folder):
     return logged_run(folder / "runs/mine")
 
 
+@pytest.mark.slow
 def test_through_the_real_entry_point(program, run, folder):
     done = program(
         "curves", "runs/mine", "--monitor", "triplet", "--metrics", "loss,nmi,train_recall_at_1", "--json"

@@ -257,6 +257,7 @@ def test_pairs_of_faces_are_verified(cli, folder):
     assert told["auc"] == pytest.approx(np.mean(wins)) != 1
 
 
+@pytest.mark.slow
 def test_workers_change_nothing_and_json_stands_alone(program, cli, folder):
     root = layouts.inshop(folder / "clothes")
     words = ["--data", "inshop", "--root", "clothes", *SMALL, "--epochs", "1"]

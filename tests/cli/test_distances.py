@@ -50,6 +50,7 @@ def check(told, first, second, items):
     assert told["n"] == len(items)
 
 
+@pytest.mark.slow
 def test_through_the_real_entry_point(program, folder):
     run = record("runs/mine", epochs=4, pull=8)
     done = program("distances", "runs/mine", "--json")

@@ -33,6 +33,7 @@ def nearest(run, epoch, split="test"):
     return nearest_triplets(run.snapshot(split, epoch).embeddings, run.labels(split))
 
 
+@pytest.mark.slow
 def test_flow_and_field_through_the_real_entry_point(program, run, folder):
     done = program("scatter", "runs/mine", "--flow", "--field", "epshn", "--order", "2", "--json")
     assert done.code == 0, done.err

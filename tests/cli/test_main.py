@@ -76,6 +76,7 @@ def test_no_space_left_while_drawing(cli, folder, monkeypatch):
     assert tree(folder) == before
 
 
+@pytest.mark.slow
 def test_no_space_left_for_real(program, folder):
     """The kernel refuses to let any file grow beyond 20 kB, in the middle of a write."""
 

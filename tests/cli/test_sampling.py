@@ -51,6 +51,7 @@ def check_mining(numbers, snapshot, *, margin=0.2, **asked):
         }
 
 
+@pytest.mark.slow
 def test_through_the_real_entry_point(program, folder):
     run = write_run("runs/mine", epochs=3)
     done = program("sampling", "runs/mine", "--batches", "4", "--json")

@@ -37,6 +37,7 @@ def rows_of(answer):
         return list(csv.DictReader(handle))
 
 
+@pytest.mark.slow
 def test_through_the_real_entry_point(program, run, folder):
     done = program("spectrum", "runs/mine", "--json")
     assert done.code == 0, done.err

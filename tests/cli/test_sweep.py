@@ -44,6 +44,7 @@ def snapshots(folder):
     return {name: data for name, data in tree(folder).items() if name.endswith(".npy")}
 
 
+@pytest.mark.slow
 def test_through_the_real_entry_point_and_again(program, cli, folder):
     done = program("sweep", *SMALL, "--dim", "4", "--lr", "0.001,1e-4,0.0001", "--json")
     assert done.code == 0, done.err
@@ -83,6 +84,7 @@ def test_through_the_real_entry_point_and_again(program, cli, folder):
     assert numbers["deviation"] == pytest.approx(np.std(values, ddof=1), abs=1e-15)
 
 
+@pytest.mark.slow
 def test_a_stopped_grid_is_completed_with_the_same_bytes(cli, folder, monkeypatch):
     """Stopped in the second run, after its first snapshots; another run is unfinished, one barely begun."""
     saved = []
@@ -235,6 +237,7 @@ def few(monkeypatch):
     monkeypatch.setattr(epoch_metrics, "_NARROW", 0.9999)
 
 
+@pytest.mark.slow
 def test_every_loss_beside_its_own_epoch_0(cli, folder, few):
     words = ["--loss", "all", "--epochs", "2", "--seed", "0,1"]
     done = sweep(cli, *words, "--json")

@@ -11,6 +11,7 @@ import embedlens
 SMALL = ["--data", "digits", "--epochs", "1", "--dim", "4"]
 
 
+@pytest.mark.slow
 def test_train_through_the_real_entry_point(program, folder):
     done = program("train", *SMALL, "--loss", "epshn", "--order", "2", "--out", "runs/mine")
     assert done.code == 0, done.err

@@ -45,6 +45,7 @@ def record(path, *, epochs=3, seed=0, labels=None, first=0, **options):
     return recorder.run
 
 
+@pytest.mark.slow
 def test_through_the_real_entry_point(program, run, folder):
     done = program("trajectory", "runs/mine", "--anchor", "7,12", "--json")
     assert done.code == 0, done.err

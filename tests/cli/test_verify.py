@@ -32,6 +32,7 @@ def rows_of(path):
         return list(csv.DictReader(handle))
 
 
+@pytest.mark.slow
 def test_through_the_real_entry_point(program, run, folder):
     done = program("verify", "mine", "--negatives", "1,5,100", "--json")
     assert done.code == 0, done.err

@@ -368,9 +368,8 @@ def test_an_unknown_network_is_refused_with_those_like_it(birds):
     with pytest.raises(InputError) as refused:
         build_backbone(replace(RANDOM, backbone="timm:tf_efficientnet_lite"), birds)
     message = str(refused.value)
-    assert message.startswith(
-        "unknown timm network 'tf_efficientnet_lite'; is it one of tf_efficientnet_lite0,"
-    )
+    assert message.startswith("unknown timm network 'tf_efficientnet_lite'; is it one of ")
+    assert "tf_efficientnet_lite0" in message
     assert message.endswith("? (timm.list_models() lists all)")
     with pytest.raises(InputError, match=r"'resnet5O'; is it one of .*resnet.*"):
         build_backbone(replace(RANDOM, backbone="timm:resnet5O"), birds)

@@ -133,7 +133,14 @@ def _kill_at(monkeypatch, moment):
 
 
 @pytest.mark.parametrize(
-    "moment", ["at the start", "after epoch 1", "mid-epoch", "between splits", "before the checkpoint"]
+    "moment",
+    [
+        "mid-epoch",
+        "before the checkpoint",
+        pytest.param("at the start", marks=pytest.mark.slow),
+        pytest.param("after epoch 1", marks=pytest.mark.slow),
+        pytest.param("between splits", marks=pytest.mark.slow),
+    ],
 )
 def test_killed_and_resumed_ends_with_the_same_bytes(whole, tmp_path, monkeypatch, moment):
     path = tmp_path / "killed"
@@ -149,6 +156,7 @@ def test_killed_and_resumed_ends_with_the_same_bytes(whole, tmp_path, monkeypatc
     assert not list(path.rglob(".*"))
 
 
+@pytest.mark.slow
 def test_a_real_kill(whole, tmp_path):
     """SIGKILL, wherever it hits; then the command line resumes."""
     words = ["--data", "digits", "--epochs", "3", "--dim", "8", "--classes-per-batch", "5"]
