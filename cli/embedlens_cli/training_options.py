@@ -59,6 +59,22 @@ _OF_LOSSES = {
 }  # fmt: skip
 """Options of single losses; what is not given is None."""
 
+_OF_METHODS = {
+    "clusters": _option(
+        int | None, None, "Of divide-conquer: K, clusters and slices of the embedding.", show_default="4"
+    ),
+    "recluster": _option(
+        int | None, None, "Of divide-conquer: epochs between clusterings.", show_default="2"
+    ),
+    "finish": _option(
+        int | None, None, "Of divide-conquer: epochs at the end for the whole embedding.", show_default="0"
+    ),
+    "cluster_on": _option(
+        str | None, None, "Of divide-conquer: penultimate or embedding.", show_default="penultimate"
+    ),
+}  # fmt: skip
+"""Options of single methods; what is not given is None."""
+
 _OF_RUNS = {
     "data": _option(
         str, "glyphs",
@@ -89,6 +105,8 @@ _OF_RUNS = {
     "freeze_bn": _option(
         bool, False, "Leave batch norm of a timm network as it is.", flag="--freeze-bn"
     ),
+    "method": _option(str, "plain", "plain or divide-conquer."),
+    **_OF_METHODS,
     "loss_options": _option(
         str | None, None, """Any options of the loss, e.g. '{"beta": 1.1, "learn_beta": true}'.""",
         metavar="JSON",
@@ -138,7 +156,16 @@ _OF_RUNS = {
 }  # fmt: skip
 """Options of runs, in the order of --help."""
 
-_NOT_OF_CONFIG = {*_OF_LOSSES, "loss_options", "mining_options", "root", "weights", "threads", "workers"}
+_NOT_OF_CONFIG = {
+    *_OF_LOSSES,
+    *_OF_METHODS,
+    "loss_options",
+    "mining_options",
+    "root",
+    "weights",
+    "threads",
+    "workers",
+}
 
 
 def takes_recipe(after: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -205,6 +232,8 @@ class Recipe:
         for name in ("root", "weights"):  # the parser keeps paths as text
             shared[name] = None if given[name] is None else str(Path(given[name]).resolve())
         shared["backbone"] = _absolute(shared["backbone"])
+        methods = {name: given[name] for name in _OF_METHODS if given[name] is not None}
+        shared["method_options"] = methods
         mining = _read(given["mining_options"], "mining-options")
         return cls({**shared, **more}, options | told, mining, given["threads"])
 
@@ -245,7 +274,8 @@ class Recipe:
             if name not in ("data", "root", "weights") and own[name] != usual[name]
         }  # fmt: skip
         weights = {name: file for name, file in files.items() if name == "weights"}
-        given = {**self.loss_options, **self.mining_options, **changed, **weights}
+        methods = self.shared["method_options"]
+        given = {**self.loss_options, **self.mining_options, **changed, **methods, **weights}
         told = [f"{name}_{value}".replace(":", "-").replace("/", "-") for name, value in given.items()]
         return [*([files["root"]] if "root" in files else []), *told]
 

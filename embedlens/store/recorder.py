@@ -23,6 +23,7 @@ from embedlens.store.checks import (
     check_slices,
     fingerprint,
 )
+from embedlens.store.extras import check_extras, discard_extras_after, write_extras
 from embedlens.store.log import epoch_of, merge_log, read_log, write_log
 from embedlens.store.run import Run
 
@@ -143,6 +144,7 @@ class Recorder:
         embeddings: Mapping[str, ArrayLike],
         *,
         metrics: Mapping[str, float] | None = None,
+        extras: Mapping[str, Mapping[str, ArrayLike]] | None = None,
         overwrite: bool = False,
     ) -> None:
         """Write the snapshots of one epoch, and its row of log.csv.
@@ -155,6 +157,8 @@ class Recorder:
             Split name -> [N, D], numpy or torch, any float type and device; every split of the run.
         metrics
             Numbers for the epoch's row of log.csv (loss, lr, seconds, ...).
+        extras
+            Split name -> name -> [N, ...]: what a method records besides, with a row an item.
         overwrite
             Replace an epoch that was recorded before.
 
@@ -168,6 +172,7 @@ class Recorder:
         check_mapping(embeddings, "embeddings", "z")
         self._check_epoch(epoch, set(embeddings), overwrite=overwrite)
         row = {name: check_metric(name, value) for name, value in (metrics or {}).items()}
+        besides = check_extras(extras or {}, {split: one.items for split, one in self._info.splits.items()})
         dim, arrays = self._info.dim, {}
         for split in self._info.splits:
             try:
@@ -178,6 +183,7 @@ class Recorder:
                 place = f"split {split!r}, epoch {epoch}"
                 raise error.within(place) from error
             dim, arrays[split] = array.shape[1], array
+        write_extras(self.path, epoch, besides)
         self._place(epoch, int(dim or 0), lambda split, target: write_npy(target, arrays[split]))
         self.log(epoch, row)
 
@@ -216,6 +222,7 @@ class Recorder:
             for later in sorted(layout.snapshot_epochs(self.path, split)):
                 if later > epoch:
                     layout.snapshot_file(self.path, split, later).unlink()
+            discard_extras_after(self.path, split, epoch)
         rows = read_log(layout.log_file(self.path))
         kept = [row for row in rows if epoch_of(row) <= epoch]
         if len(kept) < len(rows):

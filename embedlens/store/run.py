@@ -12,6 +12,7 @@ from embedlens.errors import InputError, unknown
 from embedlens.files import read_npy
 from embedlens.store import format as layout
 from embedlens.store.checks import check_thumbnails, fingerprint
+from embedlens.store.extras import extra_epochs, read_extra, read_run_extra
 from embedlens.store.log import read_log
 
 if TYPE_CHECKING:
@@ -131,6 +132,26 @@ class Run:
         rows = self.labels(split).size
         file = layout.split_folder(self.path, split) / "pretrained.npy"
         return self._array(file, rows, None) if file.is_file() else None
+
+    def extra_epochs(self, split: str) -> dict[str, list[int]]:
+        """Return what the method recorded besides: name -> epochs, ascending."""
+        self._check_split(split)
+        return extra_epochs(self.path, split)
+
+    def extra(self, split: str, name: str, epoch: int) -> NDArray[Any]:
+        """Return what the method recorded under a name at an epoch, [N, ...], a row an item, memory-mapped.
+
+        Raises
+        ------
+        InputError
+            Nothing of that name, or not at that epoch; a file that is truncated or of other rows.
+        """
+        self._check_split(split)
+        return read_extra(self.path, split, name, epoch=epoch, rows=self.info.splits[split].items)
+
+    def run_extra(self, name: str) -> NDArray[Any]:
+        """Return what the method recorded of the whole run under a name; `InputError` if there is nothing."""
+        return read_run_extra(self.path, name)
 
     def labels(self, split: str) -> NDArray[np.int64]:
         """Return the labels of a split, int64 [N]."""

@@ -35,6 +35,8 @@ class TrainConfig(OptimisationChoice):
         Name of the mining that the loss learns from, and the options set for it; None: the loss's usual one.
     sampler
         Name of the kind of batches; None: the loss's usual one.
+    method, method_options
+        Name of the method that trains, and the options set for it.
     classes_per_batch, items_per_class
         P and K of a batch; of tuplets N and N + 1. None: four items, or as many as loss and sampler
         prescribe, of as many classes as make 128.
@@ -51,6 +53,8 @@ class TrainConfig(OptimisationChoice):
     mining: str | None = None
     mining_options: dict[str, Any] = field(default_factory=dict)
     sampler: str | None = None
+    method: str = "plain"
+    method_options: dict[str, Any] = field(default_factory=dict)
     classes_per_batch: int | None = None
     items_per_class: int | None = None
     seed: int = 0
@@ -109,7 +113,7 @@ class TrainConfig(OptimisationChoice):
     def recipe_name(self) -> str:
         """The loss, and what of order, mining, sampler and backbone is not usual; fit for a file name."""
         made, order = loss_class(self.loss), self.loss_options.get("order", 1)
-        parts = [self.loss]
+        parts = [self.loss] if self.method == "plain" else [self.method, self.loss]
         if order != 1:
             parts.append(f"order{order}")
         if self.mining not in (None, made.usual_mining):

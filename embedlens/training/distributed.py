@@ -166,12 +166,17 @@ class _Gather(torch.autograd.Function):
         return gradients[context.rank] * context.size, None, None
 
 
-def parallel(network: torch.nn.Module, team: Team) -> torch.nn.Module:
-    """Return what a training step runs: the network, or, in a team, one whose gradients are shared."""
+def parallel(network: torch.nn.Module, team: Team, *, partial: bool = False) -> torch.nn.Module:
+    """Return what a training step runs: the network, or, in a team, one whose gradients are shared.
+
+    `partial`: a step may leave parameters without a gradient.
+    """
     if team.size == 1:
         return network
     devices = [team.device] if team.device.type == "cuda" else None
-    shared = torch.nn.parallel.DistributedDataParallel(network, device_ids=devices)
+    shared = torch.nn.parallel.DistributedDataParallel(
+        network, device_ids=devices, find_unused_parameters=partial
+    )
     shared.register_forward_hook(lambda *_: _share_buffers(network))
     return shared
 

@@ -31,11 +31,14 @@ class Request:
         Where their random changes are drawn from; None: they are not changed.
     batch
         int64 [B]: the items of the whole batch, of which `rows` are the share of this process; None: these.
+    learner
+        Which part of the network learns from it; None: the whole.
     """
 
     rows: NDArray[np.int64]
     draw: Draw | None = None
     batch: NDArray[np.int64] | None = None
+    learner: int | None = None
 
 
 class _Reader(Dataset[Any]):

@@ -104,7 +104,11 @@ class Sampler(ABC):
             The network, asked anew for each batch by samplers that look at embeddings; others ignore it.
         """
         for step in range(self.steps):
-            yield self._batch(stream(self._seed, Purpose.BATCHES, epoch=epoch, step=step), embed)
+            yield self.draw(epoch, step, embed)
+
+    def draw(self, epoch: int, step: int, embed: Embed | None = None) -> NDArray[np.int64]:
+        """Give the row numbers of one batch, int64 [classes * items]; the step counts from 0."""
+        return self._batch(stream(self._seed, Purpose.BATCHES, epoch=epoch, step=step), embed)
 
     @abstractmethod
     def _batch(self, random: np.random.Generator, embed: Embed | None) -> NDArray[np.int64]:

@@ -12,10 +12,9 @@ import torch
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError
-from embedlens.objectives import Setting
 from embedlens.store import Recorder, Run, open_run
 from embedlens.store.format import info_file
-from embedlens.training.backbones import EmbeddingNetwork, build_backbone, check_backbone
+from embedlens.training.backbones import build_backbone, check_backbone
 from embedlens.training.checkpoint import load_checkpoint, save_checkpoint
 from embedlens.training.config import TrainConfig
 from embedlens.training.distributed import Team, check_team, parallel
@@ -23,7 +22,7 @@ from embedlens.training.early_stop import stop_reason
 from embedlens.training.embedding import Embedder
 from embedlens.training.inputs import Draw
 from embedlens.training.loading import Request, read_batches
-from embedlens.training.methods import Plain
+from embedlens.training.methods import Given, build_method
 from embedlens.training.optimisation import Stepper
 from embedlens.training.pictures import thumbnails
 from embedlens.training.reproducible import reproducible
@@ -115,16 +114,15 @@ class Trainer:
         with torch.random.fork_rng():
             torch.manual_seed(torch_seed(config.seed, Purpose.WEIGHTS))
             backbone = build_backbone(config, self.data, workers=workers)
-            network = EmbeddingNetwork(backbone.module, width=backbone.width, dim=config.dim)
-            loss = config.build_loss(Setting(config.dim, np.unique(train.labels)))
+            method = build_method(Given(self.config, backbone, train.labels))
         self.remarks = (*self.data.remarks, *backbone.remarks)
-        self.method = Plain(network, loss, sampler).to(self.team.device)
+        self.method = method.to(self.team.device)
         self.stepper = Stepper(self.config, self.method, self.team.device)
         self._inputs = backbone.inputs
-        self._network = parallel(network, self.team)
+        self._network = parallel(self.method.network, self.team, partial=self.method.partial)
         self._embedder = Embedder(backbone.inputs, self.team, workers=workers)
         self._begun = bool(self.team.told(info_file(path).is_file()))
-        features = self._features(network) if backbone.pretrained and not self._begun else {}
+        features = self._features(backbone.module) if backbone.pretrained and not self._begun else {}
         self._recorder = self.team.led(lambda: self._record_into(features, resume=resume))
 
     def run(self, metrics: Metrics, report: Callable[[Progress], None]) -> Run:
@@ -164,6 +162,7 @@ class Trainer:
 
     def _train(self, epoch: int, report: Callable[[Progress], None]) -> dict[str, float]:
         """Train one epoch; return the means of what the loss logs."""
+        self.method.begin(epoch, self._embed_all)
         self.method.train()
         steps = self.method.steps
         workers = 0 if self.method.looks else self._workers
@@ -182,10 +181,11 @@ class Trainer:
 
     def _requests(self, epoch: int) -> Iterator[Request]:
         """Give the batches of an epoch, of each the share of this process."""
-        for step, rows in enumerate(self.method.batches(epoch, self._embed_now), start=1):
+        for step, drawn in enumerate(self.method.batches(epoch, self._embed_now), start=1):
+            rows = drawn.rows
             own = self.team.share(rows.size)
             draw = Draw(self.config.seed, epoch, step, size=rows.size, start=own.start)
-            yield Request(rows[own], draw if self.config.augment else None, rows)
+            yield Request(rows[own], draw if self.config.augment else None, rows, drawn.learner)
 
     def _step(self, request: Request, batch: torch.Tensor, epoch: int, step: int) -> dict[str, float]:
         """Take one step; return what is logged of it."""
@@ -193,12 +193,12 @@ class Trainer:
         seed = torch_seed(self.config.seed, Purpose.STEP, epoch=epoch, step=step)
         torch.manual_seed(seed + self.team.rank)
         with self.stepper.precision():
-            outputs = self._network(batch)
+            outputs = self._network(batch, *([] if request.learner is None else [request.learner]))
         outputs = self.team.gather(outputs.to(torch.get_default_dtype()), rows.size)
         if self.team.size > 1:
             torch.manual_seed(seed)  # what the loss draws is the same for all
         labels = torch.from_numpy(self.data.splits["train"].labels[rows]).to(self.team.device)
-        loss, logs = self.method.loss(outputs, labels)
+        loss, logs = self.method.loss(outputs, labels, request.learner)
         if self.config.embedding_l2:
             penalty = self.config.embedding_l2 * outputs.square().sum(dim=1).mean()
             loss, logs = loss + penalty, {**logs, "embedding_l2": penalty.item()}
@@ -221,7 +221,7 @@ class Trainer:
 
         def commit() -> dict[str, float]:
             row = {**logs, **metrics(embeddings, labels), **self._accuracies(embeddings, labels)}
-            self.recorder.record(epoch, embeddings, metrics=row, overwrite=True)
+            self.recorder.record(epoch, embeddings, metrics=row, extras=self.method.extras(), overwrite=True)
             save_checkpoint(self.path, epoch, self.method, stepper=self.stepper)
             return row
 
@@ -239,10 +239,14 @@ class Trainer:
                     found[f"{split}_accuracy"] = self.method.accuracy(on_device, y)
         return {name: value for name, value in found.items() if value is not None}
 
-    def _features(self, network: EmbeddingNetwork) -> Arrays:
+    def _features(self, network: torch.nn.Module) -> Arrays:
         """Return the backbone's features [N, D0] of every split."""
         with self._settings():
-            return self._embedder.splits(network.features)
+            return self._embedder.splits(network)
+
+    def _embed_all(self, module: torch.nn.Module) -> NDArray[np.float32]:
+        """Return what a module makes of the whole training split, [N, D]."""
+        return self._embedder.rows(module, "train", np.arange(self.data.splits["train"].labels.size))
 
     def _embed_now(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return the embeddings [n, D] of some training items while an epoch is trained."""
@@ -264,6 +268,7 @@ class Trainer:
             pretrained=features,
             class_names=data.class_names,
             query_gallery=data.query_gallery,
+            slices=self.method.slices,
             method=self.config.as_method(),
             resume=resume,
         )

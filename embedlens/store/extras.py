@@ -1,0 +1,142 @@
+"""What a method records besides embeddings: arrays by name, a row an item at an epoch, or of the run."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.arrays import to_numpy
+from embedlens.errors import InputError, unknown
+from embedlens.files import read_npy, write_npy
+from embedlens.store.format import split_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_EPOCH_FILE = re.compile(r"([a-z][a-z0-9_]*)-(\d{4,})\.npy")
+
+Extras = dict[str, dict[str, "NDArray[Any]"]]
+
+
+def check_extras(extras: Mapping[str, Mapping[str, ArrayLike]], items: Mapping[str, int]) -> Extras:
+    """Return extras, split -> name -> array [N, ...], as they are stored.
+
+    Parameters
+    ----------
+    extras
+        Split -> name -> numbers with a row an item.
+    items
+        Split -> number of its items.
+
+    Raises
+    ------
+    InputError
+        A split that is not there, a name that is no file's, rows that are not those of the split, no
+        numbers, or numbers that are not finite.
+    """
+    checked: Extras = {}
+    for split, arrays in extras.items():
+        if split not in items:
+            raise unknown(split, "split of extras", items)
+        checked[split] = {name: _checked(name, array, split, items[split]) for name, array in arrays.items()}
+    return checked
+
+
+def _checked(name: str, values: ArrayLike, split: str | None, rows: int | None) -> NDArray[Any]:
+    """Return one array that can be stored."""
+    if not _NAME.fullmatch(name):
+        message = f"extra {name!r}; a name has small letters, digits and underscores, as in cluster"
+        raise InputError(message)
+    array = np.ascontiguousarray(to_numpy(values))
+    place = f"extra {name!r}" + (f" of split {split!r}" if split else "")
+    if array.dtype.kind not in "iuf":
+        message = f"{place} holds {array.dtype}; numbers are needed"
+        raise InputError(message)
+    if rows is not None and (array.ndim == 0 or len(array) != rows):
+        message = f"{place} has shape {list(array.shape)}; one row for each of the {rows} items is needed"
+        raise InputError(message)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        message = f"{place} holds NaN or infinity"
+        raise InputError(message)
+    return array
+
+
+def _folder(run: Path, split: str) -> Path:
+    return split_folder(run, split) / "extra"
+
+
+def _file(run: Path, split: str, name: str, epoch: int) -> Path:
+    return _folder(run, split) / f"{name}-{epoch:04d}.npy"
+
+
+def write_extras(run: Path, epoch: int, extras: Extras) -> None:
+    """Write checked extras of an epoch; those that stood there are replaced."""
+    for split, arrays in extras.items():
+        for name, array in arrays.items():
+            file = _file(run, split, name, epoch)
+            file.parent.mkdir(exist_ok=True)
+            write_npy(file, array)
+
+
+def discard_extras_after(run: Path, split: str, epoch: int) -> None:
+    """Remove the extras of all epochs after `epoch`."""
+    for (_, later), file in _files(run, split).items():
+        if later > epoch:
+            file.unlink()
+
+
+def _files(run: Path, split: str) -> dict[tuple[str, int], Path]:
+    """Return the files of a split's extras by name and epoch."""
+    folder = _folder(run, split)
+    found = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if match := _EPOCH_FILE.fullmatch(path.name):
+            found[match[1], int(match[2])] = path
+    return found
+
+
+def extra_epochs(run: Path, split: str) -> dict[str, list[int]]:
+    """Return name -> the epochs that it was recorded at, ascending."""
+    found: dict[str, list[int]] = {}
+    for name, epoch in sorted(_files(run, split)):
+        found.setdefault(name, []).append(epoch)
+    return found
+
+
+def read_extra(run: Path, split: str, name: str, *, epoch: int, rows: int) -> NDArray[Any]:
+    """Return the extra [N, ...] of an epoch, memory-mapped; one that is not there or broken is refused."""
+    known = extra_epochs(run, split)
+    if name not in known:
+        raise unknown(name, f"extra of split {split!r}", known)
+    if epoch not in known[name]:
+        raise unknown(epoch, f"epoch of extra {name!r}", known[name])
+    file = _file(run, split, name, epoch)
+    array = read_npy(file)
+    if array.ndim == 0 or len(array) != rows:
+        message = f"{file} has shape {list(array.shape)}, but the split has {rows} items"
+        raise InputError(message)
+    return array
+
+
+def write_run_extras(run: Path, arrays: Mapping[str, ArrayLike]) -> None:
+    """Write what belongs to the whole run, not to items or epochs: ``extra/NAME.npy``."""
+    for name, values in arrays.items():
+        array = _checked(name, values, None, None)
+        file = run / "extra" / f"{name}.npy"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_npy(file, array)
+
+
+def read_run_extra(run: Path, name: str) -> NDArray[Any]:
+    """Return an array of the whole run; `InputError` where there is none."""
+    folder = run / "extra"
+    known = sorted(path.stem for path in folder.glob("*.npy"))
+    if name not in known:
+        raise unknown(name, "extra of the run", known)
+    return read_npy(folder / f"{name}.npy")

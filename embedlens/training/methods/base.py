@@ -1,0 +1,173 @@
+"""What a method is, and the register of those that a person can name."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import nn
+
+from embedlens.errors import InputError
+from embedlens.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embedlens.objectives import Loss
+    from embedlens.training.backbones import Backbone
+    from embedlens.training.config import TrainConfig
+    from embedlens.training.samplers import Embed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """One batch.
+
+    Attributes
+    ----------
+    rows
+        int64 [B]: items of the training split.
+    learner
+        Which part of the network learns from it; None: the whole.
+    """
+
+    rows: NDArray[np.int64]
+    learner: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """What a method is made from.
+
+    Attributes
+    ----------
+    config
+        The configuration; the method's options are in it.
+    backbone
+        From items to features.
+    labels
+        int64 [N]: those of the training split.
+    """
+
+    config: TrainConfig
+    backbone: Backbone
+    labels: NDArray[np.int64]
+
+
+class EmbedAll(Protocol):
+    """The training split as a module makes it now."""
+
+    def __call__(self, module: nn.Module, /) -> NDArray[np.float32]:
+        """Return what the module makes of every training item, [N, D]."""
+
+
+class Method(nn.Module, ABC):
+    """A way of training.
+
+    Whatever a run needs to go on (clusters, meta-classes) is a buffer, so that the checkpoint has it.
+
+    Attributes
+    ----------
+    network
+        What a training step runs: from inputs, and the number of a learner where the batch names one, to
+        what the loss takes, a row an item.
+    objective
+        The parameters of the losses.
+    steps
+        Batches in an epoch.
+    looks
+        Whether batches depend on the network as it stands, so that none can be drawn ahead.
+    slices
+        Pairs (start, stop) of dimensions, where the recorded embedding is made of pieces.
+    partial
+        Whether a step may leave parameters of the network without a gradient.
+    remarks
+        What a person should be told that has not been told yet; whoever tells it empties the list.
+    """
+
+    network: nn.Module
+    objective: nn.Module
+    steps: int
+    looks: bool = False
+    slices: Sequence[tuple[int, int]] | None = None
+    partial: bool = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.remarks: list[str] = []
+
+    @abstractmethod
+    def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:
+        """Yield the batches of an epoch; `embed` gives embeddings [n, D] of training items as they stand."""
+
+    @abstractmethod
+    def loss(
+        self, outputs: torch.Tensor, labels: torch.Tensor, learner: int | None
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the loss of a batch, and the numbers to log, from what the network made of it, [B, ...]."""
+
+    @abstractmethod
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the embeddings that are recorded, [B, D]."""
+
+    def begin(self, epoch: int, embed_all: EmbedAll) -> None:
+        """Do what is due before an epoch of training, 1 or later."""
+        return
+
+    def extras(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """Return what is recorded besides: split -> name -> [N, ...]."""
+        return {}
+
+    def accuracy(self, embeddings: torch.Tensor, labels: torch.Tensor) -> float | None:
+        """Return the share of embeddings [N, D] whose labels [N] a classifier finds; None without one."""
+        return None
+
+
+Builder = Callable[..., Method]
+METHODS: Registry[Builder] = Registry("method")
+"""Builders by name: what is given, and the method's own options by keyword."""
+
+
+def method_options(name: str) -> dict[str, Any]:
+    """Return the options of a method and their defaults."""
+    parameters = inspect.signature(METHODS.get(name)).parameters.values()
+    return {one.name: one.default for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+def check_method(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse an unknown method, and options that it does not have."""
+    known = method_options(name)
+    for option in options:
+        if option not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            message = f"method {name!r} has no option {option!r}; {has}"
+            raise InputError(message)
+
+
+def build_method(given: Given) -> Method:
+    """Make the method that a configuration names.
+
+    Raises
+    ------
+    InputError
+        Whatever the method, its losses and its batches refuse.
+    """
+    config = given.config
+    check_method(config.method, config.method_options)
+    return METHODS.get(config.method)(given, **config.method_options)
+
+
+def make_loss(given: Given, dim: int) -> Loss:
+    """Make the loss of a configuration for so many dims and the classes of the training split."""
+    import numpy as np
+
+    from embedlens.objectives import Setting
+
+    return given.config.build_loss(Setting(dim, np.unique(given.labels)))

@@ -1,0 +1,234 @@
+"""Divide and Conquer: clusters of the items, each learnt by a slice of the embedding of its own.
+
+Sanakoyeu, Tschernezki, Buechler & Ommer, "Divide and conquer the embedding space for metric learning", CVPR
+2019. Clusters are matched to learners by the Hungarian method on their overlap, so that a learner keeps as
+many of its items as can be.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import nn
+from torch.nn import functional
+
+from embedlens.errors import InputError, unknown
+from embedlens.similarity.kmeans import kmeans
+from embedlens.training.methods.base import METHODS, Batch, EmbedAll, Given, Method, make_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from embedlens.training.samplers import Embed, Sampler
+
+CLUSTER_ON = ("penultimate", "embedding")
+
+
+class SlicedNetwork(nn.Module):
+    """A backbone and one linear layer a slice of the embedding.
+
+    Parameters
+    ----------
+    features
+        From inputs to features [B, width].
+    width, dim, slices
+        Dimensions of the features, of the embedding, and the number of its slices.
+    """
+
+    def __init__(self, features: nn.Module, *, width: int, dim: int, slices: int) -> None:
+        super().__init__()
+        self.features = features
+        self.heads = nn.ModuleList([nn.Linear(width, dim // slices) for _ in range(slices)])
+
+    def forward(self, inputs: torch.Tensor, learner: int | None = None) -> torch.Tensor:
+        """Return one learner's slice [B, dim / slices], or all slices side by side [B, dim]."""
+        features = self.features(inputs)
+        if learner is not None:
+            one: torch.Tensor = self.heads[learner](features)
+            return one
+        return torch.cat([head(features) for head in self.heads], dim=1)
+
+
+@METHODS.register("divide-conquer")
+class DivideConquer(Method):
+    """K clusters, K slices and learners, batches of one cluster after the other.
+
+    Parameters
+    ----------
+    given
+        Configuration, backbone and labels.
+    clusters
+        K; it must divide the dimensions D.
+    recluster
+        Epochs between clusterings.
+    finish
+        Epochs at the end in which the whole embedding [N, D] learns from all items.
+    cluster_on
+        "penultimate": the features under the embedding layer; "embedding".
+
+    Attributes
+    ----------
+    clusters
+        int64 [N]: the learner of each training item; -1 before the first clustering.
+
+    Raises
+    ------
+    InputError
+        K that does not divide D, or is larger than N; numbers out of range.
+    """
+
+    clusters: torch.Tensor
+    partial = True
+
+    def __init__(
+        self,
+        given: Given,
+        *,
+        clusters: int = 4,
+        recluster: int = 2,
+        finish: int = 0,
+        cluster_on: str = "penultimate",
+    ) -> None:
+        super().__init__()
+        dim = given.config.dim
+        _check(clusters, recluster, finish, dim=dim, items=given.labels.size)
+        if cluster_on not in CLUSTER_ON:
+            raise unknown(cluster_on, "space to cluster on", CLUSTER_ON)
+        self._given = given
+        self._k, self._recluster, self._on = clusters, recluster, cluster_on
+        self._divided = max(0, given.config.epochs - finish)
+        backbone, piece = given.backbone, dim // clusters
+        self.network = SlicedNetwork(backbone.module, width=backbone.width, dim=dim, slices=clusters)
+        losses = [make_loss(given, piece) for _ in range(clusters)]
+        self.objective = nn.ModuleList([*losses, *([make_loss(given, dim)] if finish else [])])
+        self.slices = [(start, start + piece) for start in range(0, dim, piece)]
+        self.register_buffer("clusters", torch.full((given.labels.size,), -1, dtype=torch.int64))
+        self._whole = given.config.build_sampler(given.labels)
+        self.steps = self._whole.steps
+        self.looks = self._whole.looks
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return the slices, each of length 1, side by side [B, D]."""
+        return self._unit(self.network(inputs))
+
+    def _unit(self, z: torch.Tensor) -> torch.Tensor:
+        """Scale every slice of embeddings [B, D] to length 1."""
+        pieces = z.reshape(len(z), self._k, -1)
+        return functional.normalize(pieces, dim=2).flatten(1)
+
+    def begin(self, epoch: int, embed_all: EmbedAll) -> None:
+        """Cluster the training items anew where that is due."""
+        if epoch > self._divided or (epoch - 1) % self._recluster:
+            return
+        module: nn.Module = self.network.features if self._on == "penultimate" else self  # type: ignore[assignment]
+        found = kmeans(embed_all(module), self._k, seed=self._given.config.seed + epoch)
+        labels = self._usable(found.labels, found.centroids, epoch)
+        before = self.clusters.cpu().numpy()
+        if (before >= 0).all():
+            labels = matched(before, labels, n_clusters=self._k)
+        self.clusters.copy_(torch.from_numpy(labels))
+
+    def _usable(
+        self, clusters: NDArray[np.int64], centroids: NDArray[np.float32], epoch: int
+    ) -> NDArray[np.int64]:
+        """Merge clusters without two classes of two items into the nearest that has them; warn once."""
+        y = self._given.labels
+        good = [k for k in range(len(centroids)) if learnable(y[clusters == k])]
+        if not good:
+            self.remarks.append(
+                f"epoch {epoch}: no cluster has two classes of two items; one learner has all"
+            )
+            return np.zeros_like(clusters)
+        merged = clusters.copy()
+        poor = [k for k in range(len(centroids)) if k not in good]
+        for k in poor:
+            distances = np.square(centroids[good] - centroids[k]).sum(axis=1)
+            merged[clusters == k] = good[int(distances.argmin())]
+        if poor:
+            names = ", ".join(map(str, poor))
+            self.remarks.append(
+                f"epoch {epoch}: clusters {names} have no two classes of two items; each joins its nearest"
+            )
+        return merged
+
+    def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:
+        """Yield batches of one learner's items after the other's; at the end those of all."""
+        if epoch > self._divided:
+            yield from (Batch(rows) for rows in self._whole.batches(epoch, embed))
+            return
+        clusters = self.clusters.cpu().numpy()
+        members = {int(k): np.flatnonzero(clusters == k) for k in np.unique(clusters)}
+        samplers: dict[int, Sampler] = {
+            k: self._given.config.build_sampler(self._given.labels[rows]) for k, rows in members.items()
+        }
+        order = sorted(members)
+        for step in range(self.steps):
+            k = order[step % len(order)]
+            rows = members[k]
+            drawn = samplers[k].draw(epoch, step, lambda chosen, rows=rows: embed(rows[chosen]))
+            yield Batch(rows[drawn], k)
+
+    def loss(
+        self, outputs: torch.Tensor, labels: torch.Tensor, learner: int | None
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the loss of a learner's slice [B, D / K], or of the whole embedding [B, D]."""
+        if learner is None:
+            outputs = self._unit(outputs)
+        objective = self.objective[-1 if learner is None else learner]  # type: ignore[index]
+        loss, logs = objective(outputs, labels)
+        return loss, logs
+
+    def extras(self) -> dict[str, dict[str, NDArray[Any]]]:
+        """Return the learner of each training item, once there are clusters."""
+        clusters = self.clusters.cpu().numpy()
+        return {"train": {"cluster": clusters}} if (clusters >= 0).all() else {}
+
+
+def learnable(labels: NDArray[np.int64]) -> bool:
+    """Say whether items of these labels [N] make batches: two classes of two items or more."""
+    return bool((np.unique(labels, return_counts=True)[1] > 1).sum() > 1)
+
+
+def matched(before: NDArray[np.int64], after: NDArray[np.int64], *, n_clusters: int) -> NDArray[np.int64]:
+    """Return the clusters numbered anew so that as many items as can be keep theirs.
+
+    Parameters
+    ----------
+    before, after
+        int64 [N]: clusters, 0 to K - 1, before and after a clustering.
+    n_clusters
+        K.
+
+    Returns
+    -------
+    ndarray
+        int64 [N]: `after`, each cluster with the number before that the Hungarian method gives it for the
+        largest overlap in all. The published code applies the inverse permutation, which for a cycle of
+        three keeps no item at all.
+    """
+    overlap = np.zeros((n_clusters, n_clusters), dtype=np.int64)
+    np.add.at(overlap, (after, before), 1)
+    new, old = linear_sum_assignment(overlap, maximize=True)
+    number = np.empty(n_clusters, dtype=np.int64)
+    number[new] = old
+    return number[after]
+
+
+def _check(clusters: int, recluster: int, finish: int, *, dim: int, items: int) -> None:
+    """Refuse numbers that cannot be."""
+    for name, value, least in (("clusters", clusters, 1), ("recluster", recluster, 1), ("finish", finish, 0)):
+        if not isinstance(value, int) or value < least:
+            message = f"{name} is {value}; a whole number from {least} is needed"
+            raise InputError(message)
+    if dim % clusters:
+        fitting = ", ".join(str(k) for k in range(1, dim + 1) if dim % k == 0)
+        message = f"{clusters} clusters do not divide {dim} dims into equal slices; choose one of: {fitting}"
+        raise InputError(message)
+    if clusters > items:
+        message = f"{clusters} clusters of {items} items; choose fewer"
+        raise InputError(message)
