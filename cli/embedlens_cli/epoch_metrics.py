@@ -176,10 +176,12 @@ class CollapseWatch:
         )
 
     def watch(self, report: Callable[[Step], None], tell: Callable[[str], None]) -> Callable[[Step], None]:
-        """Return a report of training steps that also tells of a collapse."""
+        """Return a report of training steps that also tells of a collapse, and what the method remarks."""
 
         def both(step: Step) -> None:
             report(step)
+            if step.remark:
+                tell(step.remark)
             told = None if step.row is None else self.see(step.epoch, step.row)
             if told:
                 tell(told)

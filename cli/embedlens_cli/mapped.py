@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError
 from embedlens_cli import drawing
+from embedlens_cli.colored import CLASS, class_of, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ class Wish:
     central: bool
     thumbnails: bool
     highlight: tuple[str, ...]
+    color: str
     device: str
 
     @property
@@ -48,6 +50,7 @@ class Wish:
             "whole-classes" if self.whole_classes else "",
             "central" if self.central else "",
             "thumbnails" if self.thumbnails else "",
+            f"color-{self.color}" if self.color != CLASS else "",
             "highlight-" + "+".join(self.highlight) if self.highlight else "",
             *changed,
         ]
@@ -119,6 +122,8 @@ def measure(
 
 def _map(label: str, run: Run, split: str, epochs: Sequence[int], wish: Wish) -> list[Mapped]:
     """Map epochs of a split, each from the one before; what cannot be mapped is told with its place."""
+    import numpy as np
+
     from embedlens.analysis.projection import sample, tsne_series
 
     labels = run.labels(split)
@@ -128,7 +133,14 @@ def _map(label: str, run: Run, split: str, epochs: Sequence[int], wish: Wish) ->
         message = f"{place} has no thumbnails; leave out --thumbnails"
         raise InputError(message)
     names = {int(number): name for number, name in run.info.class_names.items()}
-    highlight = tuple(_class_of(word, labels, names) for word in wish.highlight)
+    colors = {
+        epoch: labels if wish.color == CLASS else recorded(run, split, wish.color, epoch) for epoch in epochs
+    }
+    if wish.color != CLASS:
+        names = {
+            int(number): f"{wish.color} {number}" for color in colors.values() for number in np.unique(color)
+        }
+    highlight = tuple(class_of(word, colors[epochs[0]], names) for word in wish.highlight)
     steps: list[Step] = []
     try:
         rows = None
@@ -144,19 +156,9 @@ def _map(label: str, run: Run, split: str, epochs: Sequence[int], wish: Wish) ->
         where = f"{place}, epoch {epochs[min(len(steps), len(epochs) - 1)]}"
         raise (error if run.name in str(error) else error.within(where)) from error
     return [
-        Mapped(label, split, epoch, step, labels, pictures, highlight, names, wish.central)
+        Mapped(label, split, epoch, step, colors[epoch], pictures, highlight, names, wish.central)
         for epoch, step in zip(epochs, steps, strict=True)
     ]
-
-
-def _class_of(word: str, labels: NDArray[np.int64], names: Mapping[int, str]) -> int:
-    """Return the label meant by a number or by the name of a class."""
-    by_name = {name: label for label, name in names.items()}
-    if word in by_name:
-        return by_name[word]
-    if word.lstrip("-").isdecimal() and int(word) in labels:
-        return int(word)
-    raise unknown(word, "class", [f"labels {labels.min()} to {labels.max()}, or names of classes"])
 
 
 def facts(runs: Sequence[Run], wish: Wish) -> dict[str, Any]:

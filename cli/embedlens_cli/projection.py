@@ -42,6 +42,9 @@ def tsne(
             show_default="all, or the eight largest of more than ten",
         ),
     ] = "",
+    color: Annotated[
+        str, typer.Option(help="class, or what the method recorded of the items, e.g. cluster.")
+    ] = "class",
     perplexity: Annotated[
         float, typer.Option(help="Neighbours that count; 3 times as many must exist.")
     ] = 30.0,
@@ -82,7 +85,7 @@ def tsne(
     from embedlens.analysis.projection import Parameters
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
-    from embedlens_cli import drawing, mapped, output
+    from embedlens_cli import colored, drawing, mapped, output
 
     look = drawing.Look.of(formats, venue, width)
     _check(whole_classes=whole_classes, sample=sample, thumbnails=thumbnails, highlight=highlight)
@@ -95,10 +98,13 @@ def tsne(
     )  # fmt: skip
     wish: Wish = mapped.Wish(
         told=told, sample=sample, whole_classes=whole_classes, central=central, thumbnails=thumbnails,
-        highlight=tuple(options.words(highlight)), device=device,
+        highlight=tuple(options.words(highlight)), color=color, device=device,
     )  # fmt: skip
     chosen = selection.choose_runs(runs or [])
-    splits = selection.evaluated_splits(chosen, options.words(split))
+    asked = options.words(split)
+    if color != colored.CLASS:
+        asked = asked or colored.colored_splits(chosen, color)
+    splits = selection.evaluated_splits(chosen, asked)
     places: dict[str, Any] = dict(zip(selection.run_labels(chosen), chosen, strict=True))
     epochs = {
         label: run.epochs() if animate else selection.choose_epochs(run, epoch)

@@ -50,7 +50,29 @@ def _describe(run: Run, device: str) -> dict[str, Any]:
         "epochs": epochs,
         "splits": {split: _describe_split(run, split, device) for split in run.splits},
         "disk_bytes": run.disk_bytes(),
+        "clusters": _clusters(run),
     }
+
+
+def _clusters(run: Run) -> dict[str, Any]:
+    """Gather what became of the clusters of each split over the epochs, where the method has some."""
+    import numpy as np
+
+    from embedlens.analysis.clusters import describe_clusters
+
+    told: dict[str, Any] = {}
+    for split in run.splits:
+        epochs = run.extra_epochs(split).get("cluster", [])
+        parts = {epoch: np.asarray(run.extra(split, "cluster", epoch)) for epoch in epochs}
+        n_clusters = len(run.info.slices) or 1 + max((int(part.max()) for part in parts.values()), default=0)
+        before = None
+        for epoch, part in parts.items():
+            found = describe_clusters(part, run.labels(split), n_clusters=n_clusters, before=before)
+            before = part
+            told.setdefault(split, {})[str(epoch)] = {
+                "sizes": found.sizes.tolist(), "purity": found.mean_purity, "changed": found.changed,
+            }  # fmt: skip
+    return told
 
 
 def _describe_split(run: Run, split: str, device: str) -> dict[str, Any]:
@@ -160,6 +182,20 @@ def _print(facts: dict[str, Any]) -> None:
     )
     for split, part in facts["splits"].items():
         _print_sizes(split, part)
+    for split, epochs in facts["clusters"].items():
+        output.say(f"  clusters, {split}: items of each, share of items of their cluster's largest class")
+        output.print_table(
+            ("epoch", "sizes", "purity", "changed"),
+            [
+                (
+                    epoch,
+                    " ".join(f"{size:,}" for size in one["sizes"]),
+                    f"{one['purity']:.4f}",
+                    "-" if one["changed"] is None else f"{one['changed']:.4f}",
+                )
+                for epoch, one in epochs.items()
+            ],
+        )
 
 
 def _telling(method: dict[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,11 @@ def _file(run: Path, split: str, name: str, epoch: int) -> Path:
 
 
 def write_extras(run: Path, epoch: int, extras: Extras) -> None:
-    """Write checked extras of an epoch; those that stood there are replaced."""
+    """Write checked extras of an epoch; all that stood there go, so that none is ever of another record."""
+    for path in split_folder(run, "").iterdir():
+        for (_, recorded), file in _files(run, path.name).items():
+            if recorded == epoch:
+                file.unlink()
     for split, arrays in extras.items():
         for name, array in arrays.items():
             file = _file(run, split, name, epoch)
@@ -126,8 +130,8 @@ def read_extra(run: Path, split: str, name: str, *, epoch: int, rows: int) -> ND
 
 def write_run_extras(run: Path, arrays: Mapping[str, ArrayLike]) -> None:
     """Write what belongs to the whole run, not to items or epochs: ``extra/NAME.npy``."""
-    for name, values in arrays.items():
-        array = _checked(name, values, None, None)
+    checked = {name: _checked(name, values, None, None) for name, values in arrays.items()}
+    for name, array in checked.items():
         file = run / "extra" / f"{name}.npy"
         file.parent.mkdir(parents=True, exist_ok=True)
         write_npy(file, array)

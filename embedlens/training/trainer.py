@@ -40,13 +40,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where training stands: step of steps in epoch of epochs; `row` is a finished epoch's row of the log."""
+    """Where training stands: step of steps in epoch of epochs.
+
+    `row` is a finished epoch's row of the log; `remark` is something that a person should be told.
+    """
 
     epoch: int
     epochs: int
     step: int
     steps: int
     row: dict[str, float] | None = None
+    remark: str | None = None
 
 
 class Metrics(Protocol):
@@ -163,6 +167,9 @@ class Trainer:
     def _train(self, epoch: int, report: Callable[[Progress], None]) -> dict[str, float]:
         """Train one epoch; return the means of what the loss logs."""
         self.method.begin(epoch, self._embed_all)
+        while self.method.remarks:
+            told = self.method.remarks.pop(0)
+            report(Progress(epoch, self.config.epochs, 0, self.method.steps, remark=told))
         self.method.train()
         steps = self.method.steps
         workers = 0 if self.method.looks else self._workers

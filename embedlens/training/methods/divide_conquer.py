@@ -123,13 +123,16 @@ class DivideConquer(Method):
 
     def begin(self, epoch: int, embed_all: EmbedAll) -> None:
         """Cluster the training items anew where that is due."""
-        if epoch > self._divided or (epoch - 1) % self._recluster:
+        before = self.clusters.cpu().numpy()
+        clustered = bool((before >= 0).all())  # a run of `finish` epochs alone that is extended is not
+        if epoch > self._divided or (clustered and (epoch - 1) % self._recluster):
             return
         module: nn.Module = self.network.features if self._on == "penultimate" else self  # type: ignore[assignment]
-        found = kmeans(embed_all(module), self._k, seed=self._given.config.seed + epoch)
+        z = embed_all(module)
+        z = np.where(z.any(axis=1, keepdims=True), z, np.float32(1))  # zeros have no direction
+        found = kmeans(z, self._k, seed=(self._given.config.seed + epoch) % 2**31)
         labels = self._usable(found.labels, found.centroids, epoch)
-        before = self.clusters.cpu().numpy()
-        if (before >= 0).all():
+        if clustered:
             labels = matched(before, labels, n_clusters=self._k)
         self.clusters.copy_(torch.from_numpy(labels))
 
@@ -168,7 +171,8 @@ class DivideConquer(Method):
         }
         order = sorted(members)
         for step in range(self.steps):
-            k = order[step % len(order)]
+            turn = (epoch - 1) * self.steps + step  # an epoch may have fewer steps than learners
+            k = order[turn % len(order)]
             rows = members[k]
             drawn = samplers[k].draw(epoch, step, lambda chosen, rows=rows: embed(rows[chosen]))
             yield Batch(rows[drawn], k)

@@ -1,0 +1,80 @@
+"""What became of the clusters of a method over the epochs: their sizes, how pure they are, who changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedlens.arrays import check_labels
+from embedlens.errors import InputError
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clusters:
+    """Clusters of N items at one epoch.
+
+    Attributes
+    ----------
+    sizes
+        int64 [K]: items of each cluster.
+    purity
+        float64 [K]: share of the largest class among the items of each cluster; NaN where it is empty.
+    mean_purity
+        Share of the items that are of the largest class of their cluster.
+    changed
+        Share of the items that were in another cluster before; None: nothing was before.
+    """
+
+    sizes: NDArray[np.int64]
+    purity: NDArray[np.float64]
+    mean_purity: float
+    changed: float | None
+
+    def columns(self) -> dict[str, NDArray[np.generic]]:
+        """Return a row a cluster, by column."""
+        return {"cluster": np.arange(self.sizes.size), "items": self.sizes, "purity": self.purity}
+
+
+def describe_clusters(
+    clusters: ArrayLike, labels: ArrayLike, *, n_clusters: int, before: ArrayLike | None = None
+) -> Clusters:
+    """Return sizes, purity and changes of clusters.
+
+    Purity: Manning, Raghavan & Schuetze, "Introduction to information retrieval", 2008, section 16.3.
+
+    Parameters
+    ----------
+    clusters
+        Integers [N], 0 to K - 1: cluster of each item.
+    labels
+        Integers [N]: class of each item.
+    n_clusters
+        K.
+    before
+        Integers [N]: the clusters of an earlier epoch.
+
+    Raises
+    ------
+    InputError
+        No integers, unequal numbers of items, or clusters outside 0 to K - 1.
+    """
+    found, classes = check_labels(clusters), check_labels(labels)
+    earlier = None if before is None else check_labels(before)
+    if found.size != classes.size or (earlier is not None and earlier.size != found.size):
+        message = f"{found.size} clusters of items, but {classes.size} labels; one of each an item is needed"
+        raise InputError(message)
+    if not 0 <= found.min() <= found.max() < n_clusters:
+        message = f"clusters go from {found.min()} to {found.max()}; 0 to {n_clusters - 1} is needed"
+        raise InputError(message)
+    numbers = np.unique(classes, return_inverse=True)[1]
+    table = np.zeros((n_clusters, int(numbers.max()) + 1), dtype=np.int64)
+    np.add.at(table, (found, numbers), 1)
+    sizes, largest = table.sum(axis=1), table.max(axis=1)
+    purity = np.divide(largest, sizes, out=np.full(n_clusters, np.nan), where=sizes > 0)
+    changed = None if earlier is None else float((earlier != found).mean())
+    return Clusters(sizes, purity, float(largest.sum() / found.size), changed)

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import assert_refused
+
+import embedlens
+from embedlens.analysis.retrieval import recall_at_k
+
+DIVIDED = ["--data", "digits", "--split-by", "items", "--method", "divide-conquer", "--clusters", "2"]
+DIVIDED += ["--recluster", "1", "--dim", "4", "--epochs", "2", "--items-per-class", "16", "--threads", "1"]
+
+
+@pytest.fixture(scope="module")
+def divided(tmp_path_factory):
+    """A run of Divide and Conquer; nothing below writes into it but figures."""
+    from embedlens.training.config import TrainConfig
+    from embedlens.training.trainer import Trainer
+
+    config = TrainConfig(
+        data="digits", split_by="items", method="divide-conquer", dim=4, epochs=2, items_per_class=16,
+        method_options={"clusters": 2, "recluster": 1},
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("runs") / "divided"
+    return Trainer(config, path).run(lambda embeddings, labels: {}, lambda progress: None)
+
+
+@pytest.mark.slow
+def test_divide_and_conquer_through_the_real_entry_point(program, folder):
+    done = program("train", *DIVIDED, "--finish", "1", "--out", "runs/divided")
+    assert done.code == 0, done.err
+    run = embedlens.open_run("runs/divided")
+    assert run.method["method"] == "divide-conquer"
+    assert run.method["method_options"] == {"clusters": 2, "recluster": 1, "finish": 1}
+    assert run.info.slices == [[0, 2], [2, 4]]
+    assert program("train", *DIVIDED).code == 0
+    assert embedlens.open_run("runs/digits-divide-conquer-epshn").epochs() == [0, 1, 2]
+
+
+def test_info_tells_of_the_clusters(cli, divided):
+    told = cli("info", divided.path, "--json").json["summary"]["divided"]["clusters"]["train"]
+    first, last = (np.asarray(divided.extra("train", "cluster", epoch)) for epoch in (1, 2))
+    assert told["2"]["sizes"] == np.bincount(last, minlength=2).tolist()
+    assert told["2"]["changed"] == (first != last).mean()
+    assert told["1"]["changed"] is None
+    lines = cli("info", divided.path).out.splitlines()
+    row = next(line.split() for line in lines if line.startswith("2 "))
+    assert row[-1] == f"{(first != last).mean():.4f}"
+
+
+def test_slices_are_scored(cli, divided):
+    words = ["--slices", "2", "--metrics", "R@1", "--csv", "--out", "figures"]
+    table = list(csv.DictReader(cli("evaluate", divided.path, *words).out.splitlines()))
+    snapshot = divided.snapshot("test")
+    wanted = recall_at_k(snapshot.embeddings[:, 2:], snapshot.labels, (1,))[1]
+    assert [float(value) for value in table[1].values() if value.startswith("0.")] == [wanted], table
+
+
+def test_a_map_is_coloured_by_cluster(cli, divided):
+    done = cli(
+        "tsne",
+        divided.path,
+        "--color",
+        "cluster",
+        "--n-iter",
+        "50",
+        "--format",
+        "png",
+        "--out",
+        "figures",
+        "--json",
+    )
+    assert done.code == 0, done.err
+    (name,) = [Path(path) for path in done.json["data"] if path.endswith(".csv")]
+    assert name.name == "tsne-train-epoch-0002-color-cluster-n-iter-50.csv"
+    with name.open() as file:
+        rows = list(csv.DictReader(file))
+    clusters = np.asarray(divided.extra("train", "cluster", 2))
+    assert [int(row["label"]) for row in rows] == clusters[[int(row["item"]) for row in rows]].tolist()
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["--method", "divide"], ["unknown method 'divide'", "divide-conquer, plain"]),
+        (["--clusters", "2"], ["method 'plain' has no option 'clusters'"]),
+        (["--method", "divide-conquer", "--clusters", "3"], ["3 clusters do not divide 64 dims", "1, 2, 4"]),
+        (["--method", "divide-conquer", "--clusters", "0"], ["clusters is 0"]),
+        (["--method", "divide-conquer", "--recluster", "0"], ["recluster is 0"]),
+        (["--method", "divide-conquer", "--finish", "-1"], ["finish is -1"]),
+        (["--method", "divide-conquer", "--cluster-on", "pixels"], ["'pixels'", "penultimate, embedding"]),
+    ],
+)
+def test_what_is_refused(cli, folder, words, parts):
+    assert_refused(cli("train", "--data", "digits", *words), *parts)
+    assert not Path("runs").exists()
+
+
+def test_colours_that_are_not_there(cli, divided):
+    where = ["--out", "figures"]
+    assert_refused(cli("tsne", divided.path, "--color", "colour", *where), "unknown colour", "class, cluster")
+    assert_refused(
+        cli("tsne", divided.path, "--color", "cluster", "--epoch", "0", *where), "choose one of: 1, 2"
+    )
+    assert_refused(
+        cli("tsne", divided.path, "--color", "cluster", "--split", "test", *where), "extra of split 'test'"
+    )
