@@ -72,6 +72,11 @@ _OF_METHODS = {
     "cluster_on": _option(
         str | None, None, "Of divide-conquer: penultimate or embedding.", show_default="penultimate"
     ),
+    "first_phase": _option(int | None, None, "Of dvml: epochs of the first phase.", show_default="half"),
+    "record_latent": _option(
+        bool | None, None, "Of dvml: record mu and sigma of every item.", show_default="not",
+        flag="--record-latent",
+    ),
 }  # fmt: skip
 """Options of single methods; what is not given is None."""
 
@@ -105,7 +110,7 @@ _OF_RUNS = {
     "freeze_bn": _option(
         bool, False, "Leave batch norm of a timm network as it is.", flag="--freeze-bn"
     ),
-    "method": _option(str, "plain", "plain or divide-conquer."),
+    "method": _option(str, "plain", "plain, divide-conquer or dvml."),
     **_OF_METHODS,
     "loss_options": _option(
         str | None, None, """Any options of the loss, e.g. '{"beta": 1.1, "learn_beta": true}'.""",

@@ -224,11 +224,12 @@ class Trainer:
     ) -> None:
         """Embed every split, measure, record, and commit the epoch by its checkpoint."""
         embeddings = self._embedder.splits(self.method)
+        extras = self.method.extras(self._embedder.splits)
         labels = {split: part.labels for split, part in self.data.splits.items()}
 
         def commit() -> dict[str, float]:
             row = {**logs, **metrics(embeddings, labels), **self._accuracies(embeddings, labels)}
-            self.recorder.record(epoch, embeddings, metrics=row, extras=self.method.extras(), overwrite=True)
+            self.recorder.record(epoch, embeddings, metrics=row, extras=extras, overwrite=True)
             save_checkpoint(self.path, epoch, self.method, stepper=self.stepper)
             return row
 

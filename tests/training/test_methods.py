@@ -110,9 +110,9 @@ def items(n_classes=6, each=16, modes=4, spread=0.1, seed=0):
 FEATURES, LABELS = items()
 
 
-def made(labels=LABELS, *, network=None, dim=8, epochs=6, config=None, **options):
+def made(labels=LABELS, *, linear=False, dim=8, epochs=6, config=None, **options):
     torch.manual_seed(0)
-    network = nn.Identity() if network is None else network
+    network = nn.Linear(WIDTH, WIDTH) if linear else nn.Identity()
     settings = {"data": "csv", "dim": dim, "epochs": epochs, "classes_per_batch": 3, "items_per_class": 4}
     chosen = TrainConfig(method="divide-conquer", method_options=options, **{**settings, **(config or {})})
     return build_method(Given(chosen, Backbone(network, WIDTH, {}, pretrained=False), labels))
@@ -146,7 +146,7 @@ def same(a, b):
 
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.AdamW])
 def test_a_learner_s_gradient_touches_its_own_slice_alone(optimizer):
-    method = made(network=nn.Linear(WIDTH, WIDTH), clusters=4)
+    method = made(linear=True, clusters=4)
     method.begin(1, embedder())
     chosen = optimizer(method.parameters(), lr=0.01, weight_decay=0.1)
     drawn = batches(method, 1)
@@ -155,7 +155,7 @@ def test_a_learner_s_gradient_touches_its_own_slice_alone(optimizer):
         backbone = weights(method.network.features)
         chosen.zero_grad()
         outputs = method.network(torch.from_numpy(FEATURES[batch.rows]), batch.learner)
-        assert outputs.shape == (12, 2)
+        assert outputs.shape == (len(batch.rows), 2)
         loss, logs = method.loss(outputs, torch.from_numpy(LABELS[batch.rows]), batch.learner)
         loss.backward()
         assert logs["loss"] == pytest.approx(loss.item())
@@ -197,7 +197,7 @@ def test_every_learner_has_its_turn_where_an_epoch_has_fewer_steps():
 
 
 def test_the_recorded_embedding_is_unit_slices_side_by_side():
-    method = made(network=nn.Linear(WIDTH, WIDTH), clusters=4, dim=12)
+    method = made(linear=True, clusters=4, dim=12)
     x = torch.from_numpy(FEATURES)
     features = method.network.features(x)
     slices = [normalize(features @ head.weight.T + head.bias) for head in method.network.heads]
@@ -233,19 +233,17 @@ def test_clusters_are_those_of_k_means_on_the_chosen_space(monkeypatch):
 
     monkeypatch.setattr(divide_conquer, "kmeans", kmeans)
     method = made(clusters=2, cluster_on="embedding", config={"seed": 5})
-    assert method.extras() == {}
     method.begin(1, embedder())
     z, seed = asked[0]
     np.testing.assert_array_equal(z, embedder()(method))
     wanted = find(z, 2, seed=seed).labels
     np.testing.assert_array_equal(method.clusters.numpy(), wanted)
-    np.testing.assert_array_equal(method.extras()["train"]["cluster"], wanted)
     method.begin(3, embedder())
     assert asked[1][1] != seed
 
 
 def test_after_a_clustering_under_other_numbers_items_keep_their_learners(monkeypatch):
-    method = made(clusters=3)
+    method = made(clusters=3, dim=6)
     first = np.arange(LABELS.size) % 3
     for epoch, labels in ((1, first), (3, (first + 1) % 3), (5, (first + 2) % 3)):
         result = SimpleNamespace(labels=labels, centroids=np.eye(3, dtype=np.float32))
@@ -255,7 +253,7 @@ def test_after_a_clustering_under_other_numbers_items_keep_their_learners(monkey
 
 
 def test_the_end_trains_the_whole_embedding_from_all_items():
-    method = made(network=nn.Linear(WIDTH, WIDTH), clusters=2, finish=1, epochs=2)
+    method = made(linear=True, clusters=2, finish=1, epochs=2)
     for epoch, whole in ((1, False), (2, True)):
         method.begin(epoch, embedder())
         drawn = batches(method, epoch)
@@ -535,13 +533,21 @@ def test_losses_train_and_resume_with_the_same_bytes(config, tmp_path, change):
 
 @pytest.mark.parametrize("clusters", [2, 4, 8])
 def test_pure_clusters_end_no_run(tmp_path, clusters):
-    """Four classes far from each other: k-means finds the classes, or parts of one."""
+    """Four training classes far from each other: k-means finds the classes, or parts of one."""
     labels = np.repeat(np.arange(6), 8)
     features = 5 * np.eye(6)[labels] + 0.01 * np.random.default_rng(0).normal(size=(48, 6))
     chosen = of_features(tmp_path, features.astype(np.float32), labels, epochs=3)
     method = {"clusters": clusters, "recluster": 1}
-    run = train(tmp_path / "run", replace(chosen, method_options=method))
+    remarks = []
+
+    def report(step):
+        if step.remark:
+            remarks.append((step.epoch, step.remark))
+
+    run = train(tmp_path / "run", replace(chosen, method_options=method), report)
     assert run.epochs() == [0, 1, 2, 3]
+    assert len({epoch for epoch, _ in remarks}) == len(remarks)
+    assert remarks or clusters == 2
     for epoch in (1, 2, 3):
         found = run.extra("train", "cluster", epoch)
         assert all(learnable(run.labels("train")[found == k]) for k in np.unique(found))

@@ -68,6 +68,13 @@ class EmbedAll(Protocol):
         """Return what the module makes of every training item, [N, D]."""
 
 
+class EmbedSplits(Protocol):
+    """Every split as a module makes it now."""
+
+    def __call__(self, module: nn.Module, /) -> Mapping[str, NDArray[np.float32]]:
+        """Return split -> what the module makes of its items, [N, D]."""
+
+
 class Method(nn.Module, ABC):
     """A way of training.
 
@@ -121,7 +128,7 @@ class Method(nn.Module, ABC):
         """Do what is due before an epoch of training, 1 or later."""
         return
 
-    def extras(self) -> dict[str, dict[str, NDArray[Any]]]:
+    def extras(self, embed_splits: EmbedSplits) -> dict[str, dict[str, NDArray[Any]]]:
         """Return what is recorded besides: split -> name -> [N, ...]."""
         return {}
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from embedlens.errors import InputError, unknown
 from embedlens.similarity.kmeans import kmeans
-from embedlens.training.methods.base import METHODS, Batch, EmbedAll, Given, Method, make_loss
+from embedlens.training.methods.base import METHODS, Batch, EmbedAll, EmbedSplits, Given, Method, make_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,7 +187,7 @@ class DivideConquer(Method):
         loss, logs = objective(outputs, labels)
         return loss, logs
 
-    def extras(self) -> dict[str, dict[str, NDArray[Any]]]:
+    def extras(self, embed_splits: EmbedSplits) -> dict[str, dict[str, NDArray[Any]]]:
         """Return the learner of each training item, once there are clusters."""
         clusters = self.clusters.cpu().numpy()
         return {"train": {"cluster": clusters}} if (clusters >= 0).all() else {}
