@@ -70,7 +70,8 @@ def _clusters(run: Run) -> dict[str, Any]:
             found = describe_clusters(part, run.labels(split), n_clusters=n_clusters, before=before)
             before = part
             told.setdefault(split, {})[str(epoch)] = {
-                "sizes": found.sizes.tolist(), "purity": found.mean_purity, "changed": found.changed,
+                "sizes": found.sizes.tolist(), "purity": found.mean_purity, "alone": found.alone,
+                "changed": found.changed,
             }  # fmt: skip
     return told
 
@@ -183,14 +184,17 @@ def _print(facts: dict[str, Any]) -> None:
     for split, part in facts["splits"].items():
         _print_sizes(split, part)
     for split, epochs in facts["clusters"].items():
-        output.say(f"  clusters, {split}: items of each, share of items of their cluster's largest class")
+        output.say(
+            f"  clusters, {split}: items of each; share that is of its cluster's largest class; items alone of their class"
+        )
         output.print_table(
-            ("epoch", "sizes", "purity", "changed"),
+            ("epoch", "sizes", "purity", "alone", "changed"),
             [
                 (
                     epoch,
                     " ".join(f"{size:,}" for size in one["sizes"]),
                     f"{one['purity']:.4f}",
+                    f"{one['alone']:,}",
                     "-" if one["changed"] is None else f"{one['changed']:.4f}",
                 )
                 for epoch, one in epochs.items()

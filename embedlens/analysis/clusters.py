@@ -26,6 +26,8 @@ class Clusters:
         float64 [K]: share of the largest class among the items of each cluster; NaN where it is empty.
     mean_purity
         Share of the items that are of the largest class of their cluster.
+    alone
+        Items whose class has no other item in their cluster: they make no positive pair there.
     changed
         Share of the items that were in another cluster before; None: nothing was before.
     """
@@ -33,6 +35,7 @@ class Clusters:
     sizes: NDArray[np.int64]
     purity: NDArray[np.float64]
     mean_purity: float
+    alone: int
     changed: float | None
 
     def columns(self) -> dict[str, NDArray[np.generic]]:
@@ -77,4 +80,4 @@ def describe_clusters(
     sizes, largest = table.sum(axis=1), table.max(axis=1)
     purity = np.divide(largest, sizes, out=np.full(n_clusters, np.nan), where=sizes > 0)
     changed = None if earlier is None else float((earlier != found).mean())
-    return Clusters(sizes, purity, float(largest.sum() / found.size), changed)
+    return Clusters(sizes, purity, float(largest.sum() / found.size), int((table == 1).sum()), changed)

@@ -22,6 +22,8 @@ def test_sizes_purity_and_changes_by_plain_loops(rows):
         kept += most
         assert found.sizes[k] == len(own)
         assert np.isnan(found.purity[k]) if not own else found.purity[k] == most / len(own)
+    pairs = list(zip(clusters, labels, strict=True))
+    assert found.alone == sum(pairs.count(pair) == 1 for pair in pairs)
     assert found.mean_purity == kept / len(rows)
     assert found.changed == sum(a != b for a, b in zip(clusters, before, strict=True)) / len(rows)
     assert {name: len(column) for name, column in found.columns().items()} == {
