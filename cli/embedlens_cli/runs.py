@@ -185,7 +185,8 @@ def _print(facts: dict[str, Any]) -> None:
         _print_sizes(split, part)
     for split, epochs in facts["clusters"].items():
         output.say(
-            f"  clusters, {split}: items of each; share that is of its cluster's largest class; items alone of their class"
+            f"  clusters, {split}: items of each; purity: share in the largest class of its cluster; "
+            "alone: items without another of their class in it"
         )
         output.print_table(
             ("epoch", "sizes", "purity", "alone", "changed"),

@@ -53,7 +53,7 @@ def describe_clusters(
     Parameters
     ----------
     clusters
-        Integers [N], 0 to K - 1: cluster of each item.
+        Integers [N], 0 to K - 1: cluster of each of the embeddings [N, D].
     labels
         Integers [N]: class of each item.
     n_clusters
