@@ -418,9 +418,9 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_recorded(plai
     trainer = Trainer(SMALL, tmp_path / "run")
     usual, calls = trainer.method.loss, []
 
-    def loss(outputs, labels):
+    def loss(outputs, labels, learner):
         calls.append(1)
-        found, logs = usual(outputs, labels)
+        found, logs = usual(outputs, labels, learner)
         return (found * value if len(calls) == STEPS + 3 else found), logs
 
     trainer.method.loss = loss
