@@ -207,7 +207,8 @@ class Trainer:
         labels = torch.from_numpy(self.data.splits["train"].labels[rows]).to(self.team.device)
         loss, logs = self.method.loss(outputs, labels, request.learner)
         if self.config.embedding_l2:
-            penalty = self.config.embedding_l2 * outputs.square().sum(dim=1).mean()
+            z = self.method.embeddings(outputs)
+            penalty = self.config.embedding_l2 * z.square().sum(dim=1).mean()
             loss, logs = loss + penalty, {**logs, "embedding_l2": penalty.item()}
         if not torch.isfinite(loss):
             message = (

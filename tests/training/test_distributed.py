@@ -60,20 +60,22 @@ def alone(folder, jobs):
             del BACKBONES._entries[name]
 
 
+def by_one_and_by_two(factory, jobs):
+    """Return the folders in which one process, and two, have trained the jobs."""
+    one, two = factory.mktemp("one"), factory.mktemp("two")
+    torchrun(two, jobs)
+    alone(one, jobs)
+    return one, two
+
+
 @pytest.fixture(scope="module")
 def quick(tmp_path_factory):
-    one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    torchrun(two, QUICK)
-    alone(one, QUICK)
-    return one, two
+    return by_one_and_by_two(tmp_path_factory, QUICK)
 
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory):
-    one, two = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    torchrun(two, SLOW)
-    alone(one, SLOW)
-    return one, two
+    return by_one_and_by_two(tmp_path_factory, SLOW)
 
 
 def ended(folder, job, rank=0):

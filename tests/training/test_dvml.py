@@ -125,6 +125,12 @@ def test_the_recorded_embedding_is_the_invariant_head(method, batch):
     torch.testing.assert_close(method(batch[0]), method.network(batch[0])[:, :DIM])
 
 
+def test_the_penalty_on_embeddings_is_that_on_the_invariant_head(method, batch):
+    z = method.embeddings(method.network(batch[0]))
+    torch.testing.assert_close(z, method.network(batch[0])[:, :DIM])
+    assert z.shape == (16, DIM)
+
+
 def test_a_run_logs_the_losses_apart_and_its_reconstruction_falls(tmp_path):
     run = train(tmp_path / "run", replace(CONFIG, method_options={"record_latent": True}))
     rows = run.log[1:]

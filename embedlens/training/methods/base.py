@@ -124,6 +124,10 @@ class Method(nn.Module, ABC):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the embeddings that are recorded, [B, D]."""
 
+    def embeddings(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Return the embeddings [B, D] in what the network made of a batch: `embedding_l2` is on them."""
+        return outputs
+
     def begin(self, epoch: int, embed_all: EmbedAll) -> None:
         """Do what is due before an epoch of training, 1 or later."""
         return

@@ -119,7 +119,11 @@ class DVML(Method):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return z_I, the embeddings that are recorded, [B, D]."""
-        return self._parts(self.network(inputs))[0]
+        return self.embeddings(self.network(inputs))
+
+    def embeddings(self, outputs: torch.Tensor) -> torch.Tensor:
+        """Return z_I [B, D]."""
+        return self._parts(outputs)[0]
 
     def _parts(self, outputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return z_I, mu, log sigma^2 [B, D] each, and the features x [B, width]."""
