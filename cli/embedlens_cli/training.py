@@ -21,8 +21,13 @@ _WITH_RESUME = {"resume", "epochs", "stop_metric", "patience", "device", "worker
 @training_options.takes_recipe(after="lr")
 def train(
     context: typer.Context,
-    loss: training_options.Loss = "epshn",
-    dim: Annotated[int, typer.Option(help="Dimensions of the embedding.")] = 64,
+    loss: training_options.Loss = None,
+    dim: Annotated[
+        int | None,
+        typer.Option(
+            help="Dimensions of the embedding.", show_default="64; hdc: 66, dreml: learners x meta-classes"
+        ),
+    ] = None,
     epochs: Annotated[int, typer.Option(help="Epochs to train; with --resume also more than before.")] = 8,
     lr: Annotated[
         float | None,
@@ -75,7 +80,9 @@ def train(
     recipe = training_options.Recipe.of(
         context.params, epochs=epochs, stop_metric=stop_metric, patience=patience
     )
-    config = recipe.config(loss, recipe.loss_options, dim=dim, lr=lr, seed=seed)
+    config = recipe.config(
+        loss or recipe.usual_loss, recipe.loss_options, dim=dim or recipe.usual_dim, lr=lr, seed=seed
+    )
     path = out or runs_folder() / f"{config.data}-{config.recipe_name}"
     train_one(config, path, device=device, workers=workers, resume=False, as_json=as_json)
 

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 _OF_PRETRAINED = 0.1  # large networks, pretrained as a rule, are trained at a tenth of the usual rate
 
 Loss = Annotated[
-    str,
+    str | None,
     typer.Option(
         help="contrastive, triplet, margin, lifted, angular, proxy-nca, softmax, n-pair-mc, n-pair-ovo, "
-        "tuplet, ep, ephn, epshn, sct, hn, shn, nn, or pml:CLASS of pytorch-metric-learning."
+        "tuplet, ep, ephn, epshn, sct, hn, shn, nn, or pml:CLASS of pytorch-metric-learning.",
+        show_default="epshn; dreml: softmax, hdc: contrastive",
     ),
 ]
 
@@ -77,6 +78,23 @@ _OF_METHODS = {
         bool | None, None, "Of dvml: record mu and sigma of every item.", show_default="not",
         flag="--record-latent",
     ),
+    "learners": _option(int | None, None, "Of dreml: E, classifiers of meta-classes.", show_default="8"),
+    "meta_classes": _option(
+        int | None, None, "Of dreml: M, groups of classes, and dims, of each learner.", show_default="8"
+    ),
+    "trunk": _option(
+        str | None, None, "Of dreml: own, a network a learner, or shared, one for all.", show_default="own"
+    ),
+    "heads": _option(
+        int | None, None, "Of hdc: K, heads at as many depths of the backbone.", show_default="3"
+    ),
+    "hard_shares": _option(
+        str | None, None, "Of hdc: the hardest share of pairs for each head.", show_default="1,0.5,0.2"
+    ),
+    "cascade": _option(
+        bool | None, None, "Of hdc: choose among the pairs that the head before kept.",
+        show_default="of all pairs", flag="--cascade",
+    ),
 }  # fmt: skip
 """Options of single methods; what is not given is None."""
 
@@ -110,7 +128,7 @@ _OF_RUNS = {
     "freeze_bn": _option(
         bool, False, "Leave batch norm of a timm network as it is.", flag="--freeze-bn"
     ),
-    "method": _option(str, "plain", "plain, divide-conquer or dvml."),
+    "method": _option(str, "plain", "plain, divide-conquer, dvml, dreml or hdc."),
     **_OF_METHODS,
     "loss_options": _option(
         str | None, None, """Any options of the loss, e.g. '{"beta": 1.1, "learn_beta": true}'.""",
@@ -266,6 +284,20 @@ class Recipe:
         )
         _ = config.batches  # refuses a sampler that the loss cannot learn from
         return config
+
+    @property
+    def usual_loss(self) -> str:
+        """The loss that the method trains with where none is chosen."""
+        from embedlens.training.methods import usual_loss
+
+        return usual_loss(self.shared["method"])
+
+    @property
+    def usual_dim(self) -> int:
+        """The dimensions that the method makes where none are chosen."""
+        from embedlens.training.methods import usual_dim
+
+        return usual_dim(self.shared["method"], self.shared["method_options"])
 
     @property
     def words(self) -> list[str]:

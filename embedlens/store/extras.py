@@ -128,10 +128,14 @@ def read_extra(run: Path, split: str, name: str, *, epoch: int, rows: int) -> ND
     return array
 
 
-def write_run_extras(run: Path, arrays: Mapping[str, ArrayLike]) -> None:
+def check_run_extras(arrays: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
+    """Return what belongs to the whole run as it is stored; `InputError` as of `check_extras`."""
+    return {name: _checked(name, values, None, None) for name, values in arrays.items()}
+
+
+def write_run_extras(run: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write what belongs to the whole run, not to items or epochs: ``extra/NAME.npy``."""
-    checked = {name: _checked(name, values, None, None) for name, values in arrays.items()}
-    for name, array in checked.items():
+    for name, array in arrays.items():
         file = run / "extra" / f"{name}.npy"
         file.parent.mkdir(parents=True, exist_ok=True)
         write_npy(file, array)

@@ -19,7 +19,8 @@ FORMAT = "embedlens-run"
 VERSION = 1
 _EPOCH_FILE = re.compile(r"epoch-(\d{4,})\.npy")
 _UNBEGUN = re.compile(
-    r"(splits/[^/]+/((labels|thumbnails|pretrained)\.npy|items\.csv|\.[^/]+\.partial)|\.run\.json\.\d+\.partial)"
+    r"(splits/[^/]+/((labels|thumbnails|pretrained)\.npy|items\.csv|\.[^/]+\.partial)"
+    r"|extra/([a-z][a-z0-9_]*\.npy|\.[^/]+\.partial)|\.run\.json\.\d+\.partial)"
 )
 
 
@@ -80,7 +81,7 @@ def is_unbegun(run: Path) -> bool:
     """
     files = [path.relative_to(run).as_posix() for path in run.rglob("*") if not path.is_dir()]
     folders = [path.name for path in run.iterdir() if path.is_dir()]
-    return set(folders) <= {"splits"} and all(_UNBEGUN.fullmatch(file) for file in files)
+    return set(folders) <= {"splits", "extra"} and all(_UNBEGUN.fullmatch(file) for file in files)
 
 
 def complete_epochs(run: Path, info: RunInfo) -> list[int]:

@@ -23,7 +23,13 @@ from embedlens.store.checks import (
     check_slices,
     fingerprint,
 )
-from embedlens.store.extras import check_extras, discard_extras_after, write_extras
+from embedlens.store.extras import (
+    check_extras,
+    check_run_extras,
+    discard_extras_after,
+    write_extras,
+    write_run_extras,
+)
 from embedlens.store.log import epoch_of, merge_log, read_log, write_log
 from embedlens.store.run import Run
 
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 
 class Recorder:
@@ -58,6 +64,8 @@ class Recorder:
     slices
         Pairs (start, stop) of dimensions, one for each piece that the embedding is made of; they follow one
         another from 0 to D.
+    extras
+        Name -> numbers that belong to the whole run (meta-classes, ...), ``extra/NAME.npy``.
     dtype
         "float32" or "float16": how snapshots are stored.
     name
@@ -89,6 +97,7 @@ class Recorder:
         class_names: Mapping[int, str] | None = None,
         query_gallery: Mapping[str, str] | None = None,
         slices: Sequence[Sequence[int]] | None = None,
+        extras: Mapping[str, ArrayLike] | None = None,
         dtype: str = "float32",
         name: str | None = None,
         resume: bool = False,
@@ -123,7 +132,7 @@ class Recorder:
             slices=pieces,
             query_gallery=[list(pair) for pair in (query_gallery or {}).items()],
         )
-        self._write_contents(contents)
+        self._write_contents(contents, check_run_extras(extras or {}))
 
     def __enter__(self) -> Recorder:
         return self
@@ -239,7 +248,8 @@ class Recorder:
         if taken:
             return True
         remove_partial(self.path)
-        shutil.rmtree(self.path / "splits", ignore_errors=True)
+        for folder in ("splits", "extra"):
+            shutil.rmtree(self.path / folder, ignore_errors=True)
         layout.log_file(self.path).unlink(missing_ok=True)
         return False
 
@@ -285,7 +295,9 @@ class Recorder:
             layout.write_info(self.path, info)
         return info
 
-    def _write_contents(self, contents: Mapping[str, dict[str, Any]]) -> None:
+    def _write_contents(
+        self, contents: Mapping[str, dict[str, Any]], extras: Mapping[str, NDArray[Any]]
+    ) -> None:
         """Write all that stands before the first epoch; run.json comes last and makes the folder a run.
 
         When that fails (no space left, say), nothing stays behind.
@@ -300,6 +312,7 @@ class Recorder:
                 for part in ("thumbnails", "pretrained"):
                     if part in given:
                         write_npy(folder / f"{part}.npy", given[part])
+            write_run_extras(self.path, extras)
             layout.write_info(self.path, self._info)
         except BaseException:
             shutil.rmtree(self.path, ignore_errors=True)

@@ -14,6 +14,7 @@ class Purpose(IntEnum):
     BATCHES = 1
     AUGMENTATION = 2
     STEP = 3
+    META_CLASSES = 4
 
 
 def stream(seed: int, purpose: Purpose, *, epoch: int = 0, step: int = 0) -> np.random.Generator:

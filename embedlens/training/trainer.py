@@ -22,7 +22,7 @@ from embedlens.training.early_stop import stop_reason
 from embedlens.training.embedding import Embedder
 from embedlens.training.inputs import Draw
 from embedlens.training.loading import Request, read_batches
-from embedlens.training.methods import Given, build_method
+from embedlens.training.methods import Given, build_method, check_method
 from embedlens.training.optimisation import Stepper
 from embedlens.training.pictures import thumbnails
 from embedlens.training.reproducible import reproducible
@@ -102,6 +102,7 @@ class Trainer:
         self.path = path
         self.stopped: str | None = None
         self._workers = workers
+        check_method(config.method, config.method_options, config.loss)
         config.build_loss()  # options that cannot be are refused before data is read
         check_backbone(config)
         self.data = config.load_data()
@@ -278,6 +279,7 @@ class Trainer:
             class_names=data.class_names,
             query_gallery=data.query_gallery,
             slices=self.method.slices,
+            extras=self.method.run_extras(),
             method=self.config.as_method(),
             resume=resume,
         )

@@ -9,7 +9,6 @@ from support import blobs, tree, write_run
 
 import embedlens
 from embedlens import InputError, Recorder
-from embedlens.store.extras import write_run_extras
 
 ROWS = {"train": 12, "test": 7}
 Z = {split: blobs(n=n, classes=3)[0] for split, n in ROWS.items()}
@@ -185,37 +184,59 @@ def test_a_broken_file_is_refused_with_its_name(recorder):
             recorder.run.extra("train", "cluster", 0)
 
 
-def test_extras_of_the_run(recorder):
+def run_with(path, extras, **options):
+    return Recorder(path, labels={"test": np.arange(4) % 2}, extras=extras, **options)
+
+
+def test_extras_of_the_run(tmp_path):
     meta = np.arange(6).reshape(2, 3)
-    write_run_extras(recorder.path, {"meta": meta, "level": np.ones(2)})
-    run = embedlens.open_run(recorder.path)
+    run = run_with(tmp_path / "run", {"meta": meta, "level": np.ones(2)}).run
     np.testing.assert_array_equal(run.run_extra("meta"), meta)
     assert mapped(run.run_extra("meta"))
-    write_run_extras(recorder.path, {"meta": meta + 1})
-    np.testing.assert_array_equal(run.run_extra("meta"), meta + 1)
     with pytest.raises(InputError, match=r"^unknown extra of the run 'other'; choose one of: level, meta$"):
         run.run_extra("other")
     with pytest.raises(InputError, match=r"^unknown extra of the run '\.\./run'"):
         run.run_extra("../run")
-    before = tree(recorder.path)
-    for bad, message in (
+    again = run_with(tmp_path / "run", {"meta": meta + 1}).run  # nothing is recorded: it is begun anew
+    np.testing.assert_array_equal(again.run_extra("meta"), meta + 1)
+    with pytest.raises(InputError, match=r"^unknown extra of the run 'level'; choose one of: meta$"):
+        again.run_extra("level")
+    (tmp_path / "run/extra/meta.npy").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"extra/meta\.npy: no \.npy array"):
+        again.run_extra("meta")
+
+
+def test_extras_of_the_run_stay_when_it_is_continued(tmp_path):
+    recorder = run_with(tmp_path / "run", {"meta": np.arange(3)})
+    recorder.record(0, {"test": np.eye(4)})
+    before = tree(tmp_path / "run")
+    run_with(tmp_path / "run", {"meta": np.arange(3)}, resume=True)
+    assert tree(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
         ({"level": np.zeros(2), "a": np.full(2, np.nan)}, "extra 'a' holds NaN or infinity"),
-        ({"level": np.zeros(2), "A": meta}, "extra 'A'; a name has small letters"),
+        ({"level": np.zeros(2), "A": np.zeros(2)}, "extra 'A'; a name has small letters"),
         ({"level": np.zeros(2), "a": ["x"]}, "extra 'a' holds <U1; numbers are needed"),
-    ):
-        with pytest.raises(InputError, match=message):
-            write_run_extras(recorder.path, bad)
-    assert tree(recorder.path) == before
-    (recorder.path / "extra/level.npy").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"extra/level\.npy: no \.npy array"):
-        run.run_extra("level")
+    ],
+)
+def test_extras_that_a_run_cannot_have(tmp_path, bad, message):
+    with pytest.raises(InputError, match=message):
+        run_with(tmp_path / "run", bad)
+    assert not (tmp_path / "run").exists()
 
 
-def test_a_run_begun_anew_forgets_extras_of_a_record_that_never_ended(recorder):
-    """Extras are written before the snapshots: a kill between leaves them alone."""
-    record(recorder, 0, {"train": {"cluster": CLUSTERS}})
-    for file in recorder.path.rglob("epoch-*.npy"):
-        file.unlink()
-    again = Recorder(recorder.path, labels={"test": np.arange(3)})
-    assert again.run.extra_epochs("test") == {}
-    assert not list(recorder.path.rglob("cluster-*.npy"))
+def test_a_recorder_killed_over_the_extras_of_a_run_is_begun_anew(tmp_path):
+    folder = tmp_path / "run" / "extra"
+    folder.mkdir(parents=True)
+    (folder / ".meta.npy.7.partial").write_bytes(b"x")
+    np.save(folder / "level.npy", np.ones(2))
+    run = run_with(tmp_path / "run", {"meta": np.arange(3)}).run
+    np.testing.assert_array_equal(run.run_extra("meta"), np.arange(3))
+    assert [path.name for path in folder.iterdir()] == ["meta.npy"]
+    (tmp_path / "mine" / "extra").mkdir(parents=True)
+    (tmp_path / "mine" / "extra" / "thesis.docx").write_bytes(b"x")
+    with pytest.raises(InputError, match="already exists"):
+        run_with(tmp_path / "mine", {})

@@ -252,6 +252,16 @@ def test_after_a_clustering_under_other_numbers_items_keep_their_learners(monkey
         np.testing.assert_array_equal(method.clusters.numpy(), first)
 
 
+def test_a_loss_that_takes_embeddings_as_they_are_gets_unit_slices():
+    method = made(linear=True, clusters=2, config={"loss": "n-pair-mc", "items_per_class": 2})
+    rows = np.concatenate([np.flatnonzero(LABELS == label)[:2] for label in range(3)])
+    labels = torch.from_numpy(LABELS[rows])
+    outputs = method.network(torch.from_numpy(FEATURES[rows]), 0)
+    loss, _ = method.loss(outputs, labels, 0)
+    assert loss.item() == pytest.approx(method.objective[0](normalize(outputs), labels)[0].item())
+    assert loss.item() == pytest.approx(method.loss(3 * outputs, labels, 0)[0].item())
+
+
 def test_the_end_trains_the_whole_embedding_from_all_items():
     method = made(linear=True, clusters=2, finish=1, epochs=2)
     for epoch, whole in ((1, False), (2, True)):
@@ -339,13 +349,12 @@ def test_a_cluster_without_two_classes_joins_the_nearest_that_has_them(monkeypat
     wanted = [0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 0, 0]
     np.testing.assert_array_equal(method.clusters.numpy(), wanted)
     assert len(method.remarks) == 1
-    assert method.remarks[0].startswith("epoch 1: clusters 1, 3 have no two classes")
+    assert method.remarks[0].startswith("epoch 1: 2 of 4 clusters have no two classes of two items; each")
     assert {batch.learner for epoch in (1, 2) for batch in batches(method, epoch)} == {0, 2}
     put(monkeypatch, found, [[0, 0], [8, 0], [9, 0], [7, 0]])
     method.begin(3, embedder(z))
     np.testing.assert_array_equal(method.clusters.numpy(), [0, 0, 0, 0, *[2] * 8])
-    assert len(method.remarks) == 2
-    assert method.remarks[1].startswith("epoch 3: ")
+    assert len(method.remarks) == 1  # told once
 
 
 def test_without_a_usable_cluster_one_learner_has_all(monkeypatch):

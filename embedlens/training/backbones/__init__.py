@@ -5,6 +5,7 @@ from embedlens.training.backbones.base import (
     BACKBONES,
     Backbone,
     EmbeddingNetwork,
+    Stages,
     build_backbone,
     check_backbone,
 )
@@ -13,6 +14,7 @@ __all__ = [
     "BACKBONES",
     "Backbone",
     "EmbeddingNetwork",
+    "Stages",
     "build_backbone",
     "check_backbone",
     "features",

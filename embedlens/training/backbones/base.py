@@ -36,6 +36,8 @@ class Backbone:
         Whether the features say something before any training, and are worth recording.
     remarks
         What a person should be told of how it came about.
+    stages
+        Makes the same network with what it finds on the way to the features; None: it has no such thing.
     """
 
     module: nn.Module
@@ -43,6 +45,23 @@ class Backbone:
     inputs: Mapping[str, Inputs]
     pretrained: bool
     remarks: tuple[str, ...] = ()
+    stages: Callable[[], Stages] | None = None
+
+
+class Stages(nn.Module):
+    """A backbone that gives the features of several depths; it shares all weights with the backbone.
+
+    Attributes
+    ----------
+    widths
+        Dimensions of the features by depth, the backbone's own last.
+    """
+
+    widths: tuple[int, ...]
+
+    def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
+        """Return the features [B, width] of every depth, the shallowest first."""
+        raise NotImplementedError
 
 
 class EmbeddingNetwork(nn.Module):

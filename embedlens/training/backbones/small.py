@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+from torch.nn import functional
 
-from embedlens.training.backbones.base import BACKBONES, Backbone
+from embedlens.training.backbones.base import BACKBONES, Backbone, Stages
 from embedlens.training.datasets.images import ImageFiles
 from embedlens.training.inputs import ArrayInputs, View
 from embedlens.training.pictures import read_all, the_images
@@ -35,8 +36,10 @@ class SmallFeatures(nn.Sequential):
 
     Attributes
     ----------
-    width
-        Dimensions of the features.
+    width, side
+        Dimensions of the features, and height and width of the map that they are.
+    depths
+        Channels of each block's map.
     """
 
     def __init__(self, *, channels: int, size: tuple[int, int]) -> None:
@@ -52,17 +55,49 @@ class SmallFeatures(nn.Sequential):
             if min(height, width) < 2 * _SMALLEST:
                 break
         super().__init__(*blocks)
+        self.side = height, width
         self.width = channels * height * width
+        self.depths = tuple(block.out_channels for block in blocks if isinstance(block, nn.Conv2d))
         for block in blocks:
             if isinstance(block, nn.Conv2d):  # the layout in which convolutions are fastest
                 block.weight.data = block.weight.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Return the features [B, width] of images [B, channels, height, width] with values in [0, 1]."""
+        return self.maps(images)[-1].flatten(1)
+
+    def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Return the map [B, channels, h, w] that each block ends with, pooled where it is."""
+        found: list[torch.Tensor] = []
         features = images.contiguous(memory_format=torch.channels_last)
         for block in self:
+            if isinstance(block, nn.Conv2d) and block is not self[0]:
+                found.append(features)
             features = block(features)
-        return features.flatten(1)
+        return [*found, features]
+
+
+class SmallStages(Stages):
+    """The small network with the maps of all its blocks, averaged down to the size of the last.
+
+    Parameters
+    ----------
+    network
+        The small network.
+    """
+
+    def __init__(self, network: SmallFeatures) -> None:
+        super().__init__()
+        self.network = network
+        height, width = network.side
+        self.widths = tuple(channels * height * width for channels in network.depths)
+
+    def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
+        """Return the features [B, width] of every block."""
+        return [
+            functional.adaptive_avg_pool2d(one, self.network.side).flatten(1)
+            for one in self.network.maps(inputs)
+        ]
 
 
 @BACKBONES.register("small")
@@ -81,4 +116,4 @@ def small(choice: NetworkChoice, data: ImageDataset, workers: int) -> Backbone:
     view = View(channels, scaled_to)
     module = SmallFeatures(channels=channels, size=side)
     inputs = {split: ArrayInputs(array, view, mirrored=data.mirrored) for split, array in pixels.items()}
-    return Backbone(module, module.width, inputs, pretrained=False)
+    return Backbone(module, module.width, inputs, pretrained=False, stages=lambda: SmallStages(module))

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from embedlens.errors import InputError, first_sentence
-from embedlens.training.backbones.base import BACKBONES, Backbone
+from embedlens.training.backbones.base import BACKBONES, Backbone, Stages
 from embedlens.training.datasets.images import ImageFiles
 from embedlens.training.inputs import ArrayInputs, FileInputs, Inputs, View
 from embedlens.training.pictures import the_images
@@ -22,6 +22,29 @@ if TYPE_CHECKING:
 
 _SHOWN_NAMES = 5
 _INSTALL = "pip install 'embedlens[vision]'"
+
+
+class TimmStages(Stages):
+    """A network of timm with the maps of its stages, averaged over the image; its own features come last.
+
+    Parameters
+    ----------
+    network
+        A network that has `forward_intermediates`.
+    size
+        Height and width of its images, pixels.
+    """
+
+    def __init__(self, network: Any, size: int) -> None:
+        super().__init__()
+        self.network = network
+        self.widths = tuple(found.shape[1] for found in _tried(self, size))
+
+    def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
+        """Return the features [B, width] of every stage."""
+        last, maps = self.network.forward_intermediates(inputs)
+        own = self.network.forward_head(last, pre_logits=True)
+        return [*(one.mean(dim=(2, 3)) for one in maps[:-1]), own.flatten(1)]
 
 
 @BACKBONES.register("timm")
@@ -55,7 +78,8 @@ def timm_network(choice: NetworkChoice, data: ImageDataset, workers: int) -> Bac
             inputs[split] = ArrayInputs(pictures.pixels, view, mirrored=data.mirrored)
     width = _width(module, size, choice.backbone)
     trained_before = choice.pretrained or choice.weights is not None
-    return Backbone(module, width, inputs, pretrained=trained_before, remarks=remarks)
+    stages = (lambda: TimmStages(module, size)) if hasattr(module, "forward_intermediates") else None
+    return Backbone(module, width, inputs, pretrained=trained_before, remarks=remarks, stages=stages)
 
 
 def _timm() -> Any:
@@ -141,14 +165,20 @@ def _load(timm: Any, module: nn.Module, file: Path) -> tuple[str, ...]:
 
 def _width(module: nn.Module, size: int, backbone: str) -> int:
     """Return the dimensions of the features, by one image of the size."""
+    try:
+        features = _tried(module, size)
+    except Exception as error:  # networks refuse sizes in their own ways
+        message = f"backbone {backbone!r} cannot take images of {size} pixels: {first_sentence(error)}"
+        raise InputError(message) from error
+    return math.prod(features.shape[1:])
+
+
+def _tried(module: nn.Module, size: int) -> Any:
+    """Return what a network makes of one black image of the size; nothing of the network changes."""
     was = module.training
     module.eval()
     try:
         with torch.no_grad():
-            features = module(torch.zeros(1, 3, size, size))
-    except Exception as error:  # networks refuse sizes in their own ways
-        message = f"backbone {backbone!r} cannot take images of {size} pixels: {first_sentence(error)}"
-        raise InputError(message) from error
+            return module(torch.zeros(1, 3, size, size))
     finally:
         module.train(was)
-    return math.prod(features.shape[1:])

@@ -1,7 +1,17 @@
 """Methods by name: each owns what differs between ways of training; the trainer's loop is one and asks it."""
 
-from embedlens.training.methods import divide_conquer, dvml, plain
-from embedlens.training.methods.base import METHODS, Batch, Given, Method, build_method, method_options
+from embedlens.training.methods import divide_conquer, dreml, dvml, hdc, plain
+from embedlens.training.methods.base import (
+    METHODS,
+    Batch,
+    Given,
+    Method,
+    build_method,
+    check_method,
+    method_options,
+    usual_dim,
+    usual_loss,
+)
 
 __all__ = [
     "METHODS",
@@ -9,8 +19,13 @@ __all__ = [
     "Given",
     "Method",
     "build_method",
+    "check_method",
     "divide_conquer",
+    "dreml",
     "dvml",
+    "hdc",
     "method_options",
     "plain",
+    "usual_dim",
+    "usual_loss",
 ]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import nn
@@ -15,7 +14,7 @@ from embedlens.errors import InputError
 from embedlens.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
     from embedlens.training.backbones import Backbone
     from embedlens.training.config import TrainConfig
     from embedlens.training.samplers import Embed
+
+
+USUAL_DIM = 64
+USUAL_LOSS = "epshn"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,8 +100,11 @@ class Method(nn.Module, ABC):
         Whether a step may leave parameters of the network without a gradient.
     remarks
         What a person should be told that has not been told yet; whoever tells it empties the list.
+    losses
+        Names of the losses that it can train with, the usual one first; None: any.
     """
 
+    losses: ClassVar[tuple[str, ...] | None] = None
     network: nn.Module
     objective: nn.Module
     steps: int
@@ -109,6 +115,11 @@ class Method(nn.Module, ABC):
     def __init__(self) -> None:
         super().__init__()
         self.remarks: list[str] = []
+
+    @classmethod
+    def usual_dim(cls, options: Mapping[str, Any]) -> int:
+        """Return the dimensions D of the embedding that suit the options."""
+        return USUAL_DIM
 
     @abstractmethod
     def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:
@@ -136,14 +147,17 @@ class Method(nn.Module, ABC):
         """Return what is recorded besides: split -> name -> [N, ...]."""
         return {}
 
+    def run_extras(self) -> dict[str, NDArray[Any]]:
+        """Return what is recorded once, of the whole run: name -> numbers."""
+        return {}
+
     def accuracy(self, embeddings: torch.Tensor, labels: torch.Tensor) -> float | None:
         """Return the share of embeddings [N, D] whose labels [N] a classifier finds; None without one."""
         return None
 
 
-Builder = Callable[..., Method]
-METHODS: Registry[Builder] = Registry("method")
-"""Builders by name: what is given, and the method's own options by keyword."""
+METHODS: Registry[type[Method]] = Registry("method")
+"""Classes by name: they take what is given, and the method's own options by keyword."""
 
 
 def method_options(name: str) -> dict[str, Any]:
@@ -152,14 +166,29 @@ def method_options(name: str) -> dict[str, Any]:
     return {one.name: one.default for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-def check_method(name: str, options: Mapping[str, Any]) -> None:
-    """Refuse an unknown method, and options that it does not have."""
+def usual_loss(name: str) -> str:
+    """Return the loss that a method trains with where none is chosen."""
+    return (METHODS.get(name).losses or (USUAL_LOSS,))[0]
+
+
+def usual_dim(name: str, options: Mapping[str, Any]) -> int:
+    """Return the dimensions of the embedding that a method makes where none are chosen."""
+    check_method(name, options)
+    return METHODS.get(name).usual_dim({**method_options(name), **options})
+
+
+def check_method(name: str, options: Mapping[str, Any], loss: str | None = None) -> None:
+    """Refuse an unknown method, options that it does not have, and a loss that it cannot train with."""
     known = method_options(name)
     for option in options:
         if option not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
             message = f"method {name!r} has no option {option!r}; {has}"
             raise InputError(message)
+    losses = METHODS.get(name).losses
+    if losses is not None and loss not in (None, *losses):
+        message = f"method {name!r} trains with the loss {' or '.join(losses)}, not {loss}; leave it out"
+        raise InputError(message)
 
 
 def build_method(given: Given) -> Method:
@@ -171,8 +200,9 @@ def build_method(given: Given) -> Method:
         Whatever the method, its losses and its batches refuse.
     """
     config = given.config
-    check_method(config.method, config.method_options)
-    return METHODS.get(config.method)(given, **config.method_options)
+    check_method(config.method, config.method_options, config.loss)
+    made: Callable[..., Method] = METHODS.get(config.method)
+    return made(given, **config.method_options)
 
 
 def make_loss(given: Given, dim: int) -> Loss:

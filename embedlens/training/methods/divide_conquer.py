@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import nn
-from torch.nn import functional
 
 from embedlens.errors import InputError, unknown
 from embedlens.similarity.kmeans import kmeans
 from embedlens.training.methods.base import METHODS, Batch, EmbedAll, EmbedSplits, Given, Method, make_loss
+from embedlens.training.methods.pieces import check_divides, check_whole, unit_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,8 +101,10 @@ class DivideConquer(Method):
             raise unknown(cluster_on, "space to cluster on", CLUSTER_ON)
         self._given = given
         self._k, self._recluster, self._on = clusters, recluster, cluster_on
+        self._told = False
         self._divided = max(0, given.config.epochs - finish)
-        backbone, piece = given.backbone, dim // clusters
+        backbone, self._piece = given.backbone, dim // clusters
+        piece = self._piece
         self.network = SlicedNetwork(backbone.module, width=backbone.width, dim=dim, slices=clusters)
         losses = [make_loss(given, piece) for _ in range(clusters)]
         self.objective = nn.ModuleList([*losses, *([make_loss(given, dim)] if finish else [])])
@@ -114,12 +116,7 @@ class DivideConquer(Method):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the slices, each of length 1, side by side [B, D]."""
-        return self._unit(self.network(inputs))
-
-    def _unit(self, z: torch.Tensor) -> torch.Tensor:
-        """Scale every slice of embeddings [B, D] to length 1."""
-        pieces = z.reshape(len(z), self._k, -1)
-        return functional.normalize(pieces, dim=2).flatten(1)
+        return unit_pieces(self.network(inputs), self._piece)
 
     def begin(self, epoch: int, embed_all: EmbedAll) -> None:
         """Cluster the training items anew where that is due."""
@@ -139,13 +136,11 @@ class DivideConquer(Method):
     def _usable(
         self, clusters: NDArray[np.int64], centroids: NDArray[np.float32], epoch: int
     ) -> NDArray[np.int64]:
-        """Merge clusters without two classes of two items into the nearest that has them; warn once."""
+        """Merge clusters without two classes of two items into the nearest that has them; tell it once."""
         y = self._given.labels
         good = [k for k in range(len(centroids)) if learnable(y[clusters == k])]
         if not good:
-            self.remarks.append(
-                f"epoch {epoch}: no cluster has two classes of two items; one learner has all"
-            )
+            self._tell(f"epoch {epoch}: no cluster has two classes of two items; one learner has all")
             return np.zeros_like(clusters)
         merged = clusters.copy()
         poor = [k for k in range(len(centroids)) if k not in good]
@@ -153,11 +148,17 @@ class DivideConquer(Method):
             distances = np.square(centroids[good] - centroids[k]).sum(axis=1)
             merged[clusters == k] = good[int(distances.argmin())]
         if poor:
-            names = ", ".join(map(str, poor))
-            self.remarks.append(
-                f"epoch {epoch}: clusters {names} have no two classes of two items; each joins its nearest"
+            self._tell(
+                f"epoch {epoch}: {len(poor)} of {len(centroids)} clusters have no two classes of two items; "
+                "each joins its nearest, then and later"
             )
         return merged
+
+    def _tell(self, remark: str) -> None:
+        """Tell a person of poor clusters, the first time."""
+        if not self._told:
+            self.remarks.append(remark)
+        self._told = True
 
     def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:
         """Yield batches of one learner's items after the other's; at the end those of all."""
@@ -180,11 +181,9 @@ class DivideConquer(Method):
     def loss(
         self, outputs: torch.Tensor, labels: torch.Tensor, learner: int | None
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the loss of a learner's slice [B, D / K], or of the whole embedding [B, D]."""
-        if learner is None:
-            outputs = self._unit(outputs)
+        """Return the loss of a learner's unit slice [B, D / K], or of the whole embedding [B, D]."""
         objective = self.objective[-1 if learner is None else learner]  # type: ignore[index]
-        loss, logs = objective(outputs, labels)
+        loss, logs = objective(unit_pieces(outputs, self._piece), labels)
         return loss, logs
 
     def extras(self, embed_splits: EmbedSplits) -> dict[str, dict[str, NDArray[Any]]]:
@@ -225,14 +224,10 @@ def matched(before: NDArray[np.int64], after: NDArray[np.int64], *, n_clusters: 
 
 def _check(clusters: int, recluster: int, finish: int, *, dim: int, items: int) -> None:
     """Refuse numbers that cannot be."""
-    for name, value, least in (("clusters", clusters, 1), ("recluster", recluster, 1), ("finish", finish, 0)):
-        if not isinstance(value, int) or value < least:
-            message = f"{name} is {value}; a whole number from {least} is needed"
-            raise InputError(message)
-    if dim % clusters:
-        fitting = ", ".join(str(k) for k in range(1, dim + 1) if dim % k == 0)
-        message = f"{clusters} clusters do not divide {dim} dims into equal slices; choose one of: {fitting}"
-        raise InputError(message)
+    check_whole("clusters", clusters, 1)
+    check_whole("recluster", recluster, 1)
+    check_whole("finish", finish, 0)
+    check_divides(clusters, dim, name="clusters")
     if clusters > items:
         message = f"{clusters} clusters of {items} items; choose fewer"
         raise InputError(message)

@@ -1,0 +1,193 @@
+"""Hard-aware deeply cascaded embedding: heads at successive depths, each deeper one for harder pairs.
+
+Yuan, Yang & Zhang, "Hard-aware deeply cascaded embedding", ICCV 2017. The released code ranks all pairs of a
+batch by each head's own loss; the paper lets a head choose among the pairs that the one before it kept.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import nn
+
+from embedlens.errors import InputError
+from embedlens.training.methods.base import METHODS, USUAL_DIM, Batch, Given, Method
+from embedlens.training.methods.pieces import check_divides, check_whole, unit_pieces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from embedlens.training.backbones import Stages
+    from embedlens.training.samplers import Embed
+
+SHARES = (1.0, 0.5, 0.2)
+"""The hardest shares of the pairs that the heads learn from, as published for three heads."""
+
+NEGATIVE_WEIGHT = 10.0
+
+
+class Heads(nn.Module):
+    """A linear layer on the features of several depths.
+
+    Parameters
+    ----------
+    stages
+        The backbone with the features of all its depths.
+    depths
+        The depths, from 0, that have a head.
+    outputs
+        Dimensions of each head.
+    """
+
+    def __init__(self, stages: Stages, depths: Sequence[int], *, outputs: int) -> None:
+        super().__init__()
+        self.stages = stages
+        self._depths = tuple(depths)
+        self.heads = nn.ModuleList([nn.Linear(stages.widths[depth], outputs) for depth in depths])
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return what the heads make, the shallowest first, side by side [B, D]."""
+        found = self.stages(inputs)
+        return torch.cat(
+            [head(found[depth]) for head, depth in zip(self.heads, self._depths, strict=True)], dim=1
+        )
+
+
+@METHODS.register("hdc")
+class HDC(Method):
+    """K heads at depths of one backbone that are evenly apart, the last on the features themselves.
+
+    Contrastive pairs: the squared distance d of positives, 10 max(0, margin - d) of negatives, between unit
+    outputs of a head. Head k learns from the hardest share of the positives and of the negatives, ranked
+    apart; the sum of what is kept is divided by how many of them are above 0. The embedding is the K
+    outputs, each of length 1, side by side.
+
+    Parameters
+    ----------
+    given
+        Configuration, backbone and labels.
+    heads
+        K; it must divide the dimensions D, and the backbone must show as many depths.
+    hard_shares
+        A share, above 0 to 1, a head, or text with commas between; None: 1, 0.5, 0.2, the first K of them.
+    cascade
+        Whether a head chooses among the pairs that the one before it kept, as in the paper.
+
+    Raises
+    ------
+    InputError
+        Numbers out of range, a backbone without features of enough depths.
+    """
+
+    losses: ClassVar[tuple[str, ...]] = ("contrastive",)
+
+    def __init__(
+        self,
+        given: Given,
+        *,
+        heads: int = 3,
+        hard_shares: str | Sequence[float] | None = None,
+        cascade: bool = False,
+    ) -> None:
+        super().__init__()
+        config, backbone = given.config, given.backbone
+        check_whole("heads", heads, 1)
+        check_divides(heads, config.dim, name="heads")
+        if config.mining not in (None, "all"):
+            message = f"method 'hdc' chooses the pairs itself; leave the mining {config.mining!r} out"
+            raise InputError(message)
+        self._shares, self._cascade = shares_of(hard_shares, heads), cascade
+        self._margin = float(config.loss_options.get("margin", 1.0))
+        stages = backbone.stages() if backbone.stages is not None else None
+        if stages is None or len(stages.widths) < heads:
+            shown = "none" if stages is None else str(len(stages.widths))
+            message = (
+                f"{heads} heads need features of as many depths; backbone {config.backbone!r} shows {shown}"
+            )
+            raise InputError(message)
+        n, self._width = len(stages.widths), config.dim // heads
+        depths = [-(-(k + 1) * n // heads) - 1 for k in range(heads)]
+        self.network = Heads(stages, depths, outputs=self._width)
+        self.objective = nn.Module()
+        self.slices = [(start, start + self._width) for start in range(0, config.dim, self._width)]
+        self._sampler = config.build_sampler(given.labels)
+        self.steps, self.looks = self._sampler.steps, self._sampler.looks
+        self.partial = depths[-1] < n - 1
+
+    @classmethod
+    def usual_dim(cls, options: Mapping[str, Any]) -> int:
+        """Return the least multiple of K from 64."""
+        heads = max(1, int(options["heads"]))
+        return -(-USUAL_DIM // heads) * heads
+
+    def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:
+        """Yield the sampler's batches."""
+        return (Batch(rows) for rows in self._sampler.batches(epoch, embed))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return what the heads make, each of length 1, side by side [B, D]."""
+        return unit_pieces(self.network(inputs), self._width)
+
+    def loss(
+        self, outputs: torch.Tensor, labels: torch.Tensor, learner: int | None
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """Return the sum of the heads' losses; it and each of them are logged."""
+        z = unit_pieces(outputs, self._width).reshape(len(outputs), -1, self._width)
+        first, second = torch.triu_indices(len(z), len(z), offset=1, device=z.device)
+        positive = labels[first] == labels[second]
+        d = (z[first] - z[second]).square().sum(dim=2)  # [pairs, K]
+        negatives = NEGATIVE_WEIGHT * (self._margin - d).clamp(min=0)
+        parts = list(
+            zip(
+                kept(d[positive], self._shares, cascade=self._cascade),
+                kept(negatives[~positive], self._shares, cascade=self._cascade),
+                strict=True,
+            )
+        )
+        found = [_mean_above_0(torch.cat(pair)) for pair in parts]
+        total = torch.stack(found).sum()
+        logs = {f"head{k}_loss": one.item() for k, one in enumerate(found, start=1)}
+        return total, {"loss": total.item(), **logs}
+
+
+def kept(losses: torch.Tensor, shares: Sequence[float], *, cascade: bool) -> list[torch.Tensor]:
+    """Return what each head learns from: the largest of its losses.
+
+    Parameters
+    ----------
+    losses
+        [P, K]: the loss of each pair for each head.
+    shares
+        Of how many of the pairs, for each head; one pair at least, where there is any.
+    cascade
+        Whether the share is of the pairs that the head before kept, and not of all.
+    """
+    found: list[torch.Tensor] = []
+    rows = torch.arange(len(losses), device=losses.device)
+    for k, share in enumerate(shares):
+        count = max(min(1, len(rows)), int(share * len(rows)))
+        order = losses[rows, k].detach().argsort(descending=True, stable=True)[:count]
+        found.append(losses[rows[order], k])
+        if cascade:
+            rows = rows[order]
+    return found
+
+
+def shares_of(text: str | Sequence[float] | None, heads: int) -> tuple[float, ...]:
+    """Return a share a head from what was asked for."""
+    given: Sequence[object] = text.split(",") if isinstance(text, str) else text or SHARES[:heads]
+    try:
+        shares = tuple(float(word) for word in given)  # type: ignore[arg-type]
+    except ValueError:
+        shares = ()
+    if len(shares) != heads or not all(0 < share <= 1 for share in shares):
+        told = "as usual" if text is None else repr(text)
+        message = f"hard_shares are {told}; {heads} heads need as many numbers above 0 to 1, e.g. 1,0.5,0.2"
+        raise InputError(message)
+    return shares
+
+
+def _mean_above_0(losses: torch.Tensor) -> torch.Tensor:
+    """Return the sum of losses [n] over how many are above 0; 0 where none is."""
+    return losses.sum() / (losses > 0).sum().clamp(min=1)
