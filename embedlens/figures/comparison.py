@@ -122,7 +122,7 @@ def plot_panels(
         raise InputError(message)
     height = _ROW * float(rows_of(result)[-1] + 1) + _AROUND + (_HEADING if heading else 0.0)
     size = width_of(venue, width), min(height, max_height_of(venue))
-    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03))
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.03))
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for ax, metric in zip(panels, metrics, strict=True):
         plot(result, ax, metric=metric)

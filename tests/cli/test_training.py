@@ -106,19 +106,6 @@ def test_losses_mining_and_batches_by_name(cli, folder):
 
 
 @pytest.mark.slow
-def test_demo_on_few_epochs(program, folder):
-    done = program("demo", "--epochs", "1")
-    assert done.code == 0, done.err
-    for name in ("demo-order1", "demo-order2"):
-        assert embedlens.open_run(f"runs/{name}").epochs() == [0, 1]
-    written = [line.removeprefix("wrote ") for line in done.out.splitlines() if line.startswith("wrote ")]
-    assert {path.rsplit(".", 1)[1] for path in written} == {"pdf", "png", "gif", "mp4"}
-    assert all((folder / path).is_file() for path in written)
-    assert "demo-order2, test" in done.out
-    assert program("demo", "--epochs", "1").code == 0
-
-
-@pytest.mark.slow
 def test_torchrun_trains_one_run_and_one_process_speaks(folder):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["--no-python", entry_point(), "train", "--data", "digits", "--epochs", "1", "--dim", "4"]

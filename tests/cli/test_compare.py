@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import assert_refused
+
+import embedlens
+from embedlens.analysis.retrieval import recall_at_k
+
+SMALL = ["compare", "--data", "digits", "--epochs", "1", "--threads", "1", "--items-per-class", "8"]
+SMALL += ["--loss", "triplet", "--method", "plain,divide-conquer,hdc", "--clusters", "2", "--heads", "2"]
+SMALL += ["--dim", "4", "--seed", "0,1", "--metrics", "recall_at_1,nmi"]
+NAMES = ("triplet", "triplet + divide-conquer", "hdc")
+RUNS = ("digits-triplet", "digits-divide-conquer-triplet", "digits-hdc-contrastive")
+
+
+def run_of(name, seed):
+    return embedlens.open_run(f"runs/{RUNS[NAMES.index(name)]}-lr0.001-dim4-seed{seed}")
+
+
+@pytest.mark.slow
+def test_a_comparison_through_the_real_entry_point(program, folder):
+    done = program(*SMALL, "--json", "--format", "png")
+    assert done.code == 0, done.err
+    answer = json.loads(done.out)
+    summary = answer["summary"]
+    assert tuple(summary) == NAMES
+    scores = {}
+    for name in NAMES:
+        found = []
+        for seed in (0, 1):
+            snapshot = run_of(name, seed).snapshot("test", 1)
+            found.append(recall_at_k(snapshot.embeddings, snapshot.labels, (1,))[1])
+        scores[name] = found
+        assert summary[name]["seeds"] == 2
+        assert summary[name]["recall_at_1"]["mean"] == pytest.approx(np.mean(found))
+        assert summary[name]["recall_at_1"]["deviation"] == pytest.approx(np.std(found, ddof=1))
+    gain = np.mean(scores[NAMES[1]]) - np.mean(scores[NAMES[0]])
+    assert summary[NAMES[1]]["recall_at_1"]["gain"] == pytest.approx(gain)
+    assert summary["hdc"]["recall_at_1"]["gain"] is None
+
+    (figure,), (data, table) = answer["figures"], answer["data"]
+    assert Path(figure).is_file()
+    rows = list(csv.DictReader(Path(data).open()))
+    assert [(row["name"], row["seed"]) for row in rows] == [(n, s) for n in NAMES for s in "01"]
+    assert [float(row["recall_at_1"]) for row in rows] == [one for n in NAMES for one in scores[n]]
+    text = Path(table).read_text()
+    assert r"\begin{tabular}" in text
+    assert f"{100 * np.mean(scores['hdc']):.1f}" in text
+    sidecar = json.loads(Path(figure).with_suffix(".json").read_text())
+    assert sidecar["epoch"] == 1
+    assert [run["seed"] for run in sidecar["runs"]] == [0, 0, 0, 1, 1, 1]
+
+    stamps = {file: file.stat().st_mtime_ns for file in Path("runs").rglob("*.npy")}
+    again = program(*SMALL, "--latex", "--format", "png")
+    assert again.code == 0, again.err
+    assert "6 runs of 1 epoch on digits: all finished" in again.err
+    assert again.out.strip() == text.strip()
+    assert {file: file.stat().st_mtime_ns for file in Path("runs").rglob("*.npy")} == stamps
+
+    told = program(*SMALL, "--format", "png").out
+    assert "mean and standard deviation of 2 seeds" in told
+    assert f"triplet + divide-conquer: R@1 {gain:+.4f} ± " in told
+
+
+def test_the_runs_can_be_listed_before(cli):
+    rows = json.loads(cli(*SMALL, "--dry-run", "--json").out)["summary"]["runs"]
+    assert [row["compared as"] for row in rows] == [*NAMES, *NAMES]
+    assert [Path(row["run"]).name for row in rows][:3] == [f"{run}-lr0.001-dim4-seed0" for run in RUNS]
+    assert {row["state"] for row in rows} == {"new"}
+    listed = cli(*SMALL, "--dry-run").out
+    assert "6 runs of 1 epoch on digits: 6 epochs to train" in listed
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--method", "plain,conquer"], "unknown method 'conquer'; choose one of: divide-conquer, dreml, "),
+        (["--method", ","], "--method names none; choose some of: divide-conquer"),
+        (["--loss", "tripet"], "unknown loss 'tripet'"),
+        (["--metrics", "recal"], "unknown metric 'recal'"),
+        (["--learners", "3"], "no method of the comparison has an option 'learners'; leave it out"),
+        (["--clusters", "3"], "3 clusters do not divide 4 dims into equal slices; choose one of: 1, 2, 4"),
+        (["--heads", "4"], "hard_shares are as usual; 4 heads need as many numbers"),
+        (["--seed", "x"], "--seed 'x'; whole numbers from 0 are needed"),
+        (["--latex", "--json"], "--latex and --json exclude each other; choose one"),
+        (["--format", "gif"], "unknown format 'gif'"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_before_anything_is_trained(cli, more, message):
+    assert_refused(cli(*SMALL, *more), message)
+    assert not Path("runs").exists()
+
+
+def test_a_run_trained_otherwise_is_in_the_way(cli, folder):
+    from embedlens.store import Recorder
+    from embedlens.training.config import TrainConfig
+
+    config = TrainConfig(
+        data="digits", loss="triplet", dim=4, epochs=1, items_per_class=8, classes_per_batch=5, lr_step=3
+    )
+    path = folder / "runs" / f"{RUNS[0]}-lr0.001-dim4-seed0"
+    labels = np.repeat(np.arange(5), 20)
+    with Recorder(path, labels={"train": labels, "test": labels}, method=config.as_method()) as recorder:
+        recorder.record(0, {split: np.eye(100, 4) + 1 for split in ("train", "test")})
+    assert_refused(cli(*SMALL), "was trained with lr_step 3, not 0; choose another folder with --out")
