@@ -159,6 +159,20 @@ def class_of(run: Run, word: str, splits: Sequence[str]) -> int:
     raise unknown(word, "class", listed).within(place)
 
 
+def searched_split(run: Run, split: str, asked: str | None) -> str | None:
+    """Return the split that the items of `split` search: the one asked for, else the one that the run names.
+
+    None: they search themselves, which "none" asks for.
+    """
+    name = gallery_of(run, split) if asked is None else asked
+    if name == "none" and name not in run.splits:
+        return None
+    if name is not None and name not in run.splits:
+        place = f"run {run.name!r}"
+        raise unknown(name, "gallery split", (*run.splits, "none")).within(place)
+    return None if name == split else name
+
+
 _NOT_METHOD = ("seed", "threads")  # what may differ between runs that repeat one method
 
 

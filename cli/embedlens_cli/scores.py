@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError
 from embedlens_cli import options
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def evaluate(
     splits = selection.evaluated_splits(chosen, options.words(split))
     labels = selection.run_labels(chosen)
     work = [
-        (label, run, name, number, _gallery(run, name, gallery))
+        (label, run, name, number, selection.searched_split(run, name, gallery))
         for label, run in zip(labels, chosen, strict=True)
         for name in splits
         for number in selection.choose_epochs(run, epoch)
@@ -196,19 +196,6 @@ def _numbers(text: str, option: str, allowed: str) -> tuple[int, ...]:
         message = f"--{option} {text!r}; give {allowed}, separated by commas"
         raise InputError(message)
     return tuple(dict.fromkeys(int(word) for word in words))
-
-
-def _gallery(run: Run, split: str, asked: str | None) -> str | None:
-    """Return the split that the items of `split` search; None where they search themselves."""
-    from embedlens import selection
-
-    name = selection.gallery_of(run, split) if asked is None else asked
-    if name == "none" and name not in run.splits:
-        return None
-    if name is not None and name not in run.splits:
-        place = f"run {run.name!r}"
-        raise unknown(name, "gallery split", (*run.splits, "none")).within(place)
-    return None if name == split else name
 
 
 def _score(

@@ -50,11 +50,15 @@ class Ranking:
 
     def map_at_5(self, threshold: float | None) -> float:
         """Return MAP@5 with `new` before the first label whose score is less; None: nowhere."""
-        if threshold is None:
-            return float(_WHOLE[self.place[~self.is_new]].sum() / (SIXTIETHS * self.place.size))
-        before = np.sum(self.score >= threshold, axis=1)
-        place = np.where(self.is_new, before, np.minimum(self.place + (before <= self.place), CUT))
-        return float(_WHOLE[place].sum() / (SIXTIETHS * place.size))
+        return sum(self.sixtieths(threshold)) / (SIXTIETHS * self.place.size)
+
+    def sixtieths(self, threshold: float | None) -> tuple[int, int]:
+        """Return the sums of the precisions of known and of new queries with a threshold, in sixtieths."""
+        place, on_new = self.place, np.full(self.place.size, CUT)
+        if threshold is not None:
+            on_new = np.sum(self.score >= threshold, axis=1)
+            place = np.minimum(place + (on_new <= place), CUT)
+        return int(_WHOLE[place[~self.is_new]].sum()), int(_WHOLE[on_new[self.is_new]].sum())
 
     def take(self, rows: NDArray[np.int64]) -> Ranking:
         """Return the ranking of some queries."""
