@@ -154,12 +154,6 @@ def find(source: Source, split: str, asked: Asked) -> Found:
         if asked.classifier and gallery is not None:
             classifier = fit_classifier(*source.read(gallery), new_label=new_label, c=asked.c)
         ranking = _rank(source, split, gallery, new_label, classifier, asked)
-        if not ranking.is_new.any():
-            message = (
-                "every item has others of its class to be found by, so none is new; name the class that is "
-                "to count as nobody known by --new-label"
-            )
-            raise InputError(message)
         sweep = ranking.sweep()
         if asked.choose_on == HALVES:
             choice = choose_halves(ranking, seed=asked.seed)
@@ -188,9 +182,20 @@ def _rank(
 
     z, y = source.read(split)
     if classifier is not None:
-        return rank_by_classifier(classifier, z, y, new_label=new_label)
-    searched = None if gallery is None else source.read(gallery)
-    return rank_labels(z, y, new_label=new_label, gallery=searched, device=asked.device)
+        ranking = rank_by_classifier(classifier, z, y, new_label=new_label)
+    else:
+        searched = None if gallery is None else source.read(gallery)
+        there = new_label in y or (searched is not None and new_label in searched[1])
+        ranking = rank_labels(
+            z, y, new_label=new_label if there else None, gallery=searched, device=asked.device
+        )
+    if not ranking.is_new.any():
+        message = (
+            f"no item of split {split!r} is new, so any threshold does harm; name the class that is to count "
+            "as nobody known by --new-label, one that has items there"
+        )
+        raise InputError(message)
+    return ranking
 
 
 def print_table(found: Sequence[Found]) -> None:

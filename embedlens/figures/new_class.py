@@ -168,12 +168,11 @@ def _see(axes: Axes, result: NewSweep) -> None:
     moved = np.flatnonzero(np.abs(values - values[0]) > _FLAT)
     end = min(float(result.threshold[-2] if result.threshold.size > 1 else result.high), result.high)
     begin = float(result.threshold[max(moved[0] - 1, 0)]) if moved.size else result.low
-    if axes.get_gid() == "seen":
+    margin = 0.03 * max(end - begin, 1e-3)
+    begin, end = max(begin - margin, result.low), min(end + margin, result.high)
+    if not axes.get_autoscalex_on():  # limits are set: curves that are there stay seen
         begin, end = min(begin, axes.get_xlim()[0]), max(end, axes.get_xlim()[1])
-    else:
-        axes.set_gid("seen")
-    margin = 0.0 if axes.get_xlim()[0] == begin else 0.03 * max(end - begin, 1e-3)
-    axes.set_xlim(max(begin - margin, result.low), min(end + margin, result.high))
+    axes.set_xlim(begin, end)
 
 
 def _heights(curves: Iterable[NewSweep]) -> tuple[float, float]:

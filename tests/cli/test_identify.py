@@ -130,6 +130,14 @@ def test_thresholds_of_other_items(cli):
     assert "flatters" not in done.err
 
 
+def test_a_split_without_new_items_chooses_no_threshold(cli):
+    z, y = blobs(n=60, dim=6, classes=6)
+    with embedlens.Recorder("runs/one", labels={"train": y[y < 5], "test": y}) as recorder:
+        recorder.record(0, {"train": z[y < 5], "test": z})
+    refused = cli("identify", "--new-label", "5", "--choose-on", "train")
+    assert_refused(refused, "run 'one', split 'test'", "no item of split 'train' is new")
+
+
 def test_items_without_a_mate_in_the_gallery_are_new_without_a_label(cli):
     z, y = blobs(n=60, dim=6, classes=6)
     with embedlens.Recorder(
@@ -143,7 +151,7 @@ def test_items_without_a_mate_in_the_gallery_are_new_without_a_label(cli):
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        ((), ("none is new", "--new-label")),
+        ((), ("no item of split 'test' is new", "--new-label")),
         (("--new-label", "9"), ("unknown class '9'", "0, 1, 2, 3, 4, 5, 6, 7")),
         (("--new-label", "3", "--gallery", "val"), ("unknown gallery split 'val'", "train, test, none")),
         (("--new-label", "3", "--choose-on", "val"), ("unknown split to choose on 'val'", "halves")),
