@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_LISTED = 20  # classes that a message names
+
+
 def runs_folder() -> Path:
     """Return the folder where runs stand: ``$EMBEDLENS_RUNS``, or ``runs`` in the working directory."""
     return Path(os.environ.get("EMBEDLENS_RUNS") or "runs")
@@ -138,6 +141,36 @@ def initial_state(run: Run, split: str) -> Initial:
 def gallery_of(run: Run, split: str) -> str | None:
     """Return the split that the items of `split` search, where the run names one."""
     return next((gallery for query, gallery in run.info.query_gallery if query == split), None)
+
+
+def class_of(run: Run, word: str, splits: Sequence[str]) -> int:
+    """Return the label of some splits that a name or a number means; another one raises `InputError`."""
+    labels: list[int] = sorted({label for split in splits for label in run.labels(split).tolist()})
+    names = {label: run.info.class_names.get(str(label), str(label)) for label in labels}
+    for label, name in names.items():
+        if word == name:
+            return label
+    if word.removeprefix("-").isdecimal() and int(word) in names:
+        return int(word)
+    named = [names[label] for label in labels[:_LISTED]] + (["..."] if len(labels) > _LISTED else [])
+    numbers = any(name != str(label) for label, name in names.items())
+    listed = [*named, f"or by number, {labels[0]} to {labels[-1]}"] if numbers else named
+    place = f"run {run.name!r}"
+    raise unknown(word, "class", listed).within(place)
+
+
+def searched_split(run: Run, split: str, asked: str | None) -> str | None:
+    """Return the split that the items of `split` search: the one asked for, else the one that the run names.
+
+    None: they search themselves, which "none" asks for.
+    """
+    name = gallery_of(run, split) if asked is None else asked
+    if name == "none" and name not in run.splits:
+        return None
+    if name is not None and name not in run.splits:
+        place = f"run {run.name!r}"
+        raise unknown(name, "gallery split", (*run.splits, "none")).within(place)
+    return None if name == split else name
 
 
 _NOT_METHOD = ("seed", "threads")  # what may differ between runs that repeat one method

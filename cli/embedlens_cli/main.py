@@ -17,6 +17,7 @@ from embedlens_cli import (
     curves,
     demo,
     distances,
+    identify,
     projection,
     pruning,
     runs,
@@ -76,6 +77,7 @@ app.command("pca-prune")(pruning.pca_prune)
 app.command("tsne")(projection.tsne)
 app.command("evaluate")(scores.evaluate)
 app.command("verify")(verification.verify)
+app.command("identify")(identify.identify)
 app.command("curves")(curves.curves)
 app.command("sampling")(sampling.sampling)
 

@@ -36,6 +36,15 @@ Width = Annotated[
     str | None, typer.Option(help="column or full.", show_default="column for one panel, else full")
 ]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+NewLabel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ID",
+        help="Class, by number or name, that MAP@5 takes for nobody known: its items leave the gallery, and "
+        "as queries they are right where `new` stands.",
+        show_default="none",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError
 from embedlens_cli import options
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def evaluate(
         float | None,
         typer.Option(help="Similarity below which map_at_5 inserts the label `new`.", min=-1, max=1),
     ] = None,
+    new_label: options.NewLabel = None,
     kmeans_seeds: Annotated[
         str, typer.Option(help="Seeds of k-means, comma-separated; several: mean and standard deviation.")
     ] = "1234",
@@ -82,7 +83,7 @@ def evaluate(
     _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
     unusual = _unusual(
         gallery=gallery, knn=knn, weighted=weighted, macro=macro, new_threshold=new_threshold,
-        kmeans_seeds=kmeans_seeds, rho_k=rho_k, slices=slices,
+        new_label=new_label, kmeans_seeds=kmeans_seeds, rho_k=rho_k, slices=slices,
     )  # fmt: skip
     _check_log(log, unusual)
     settings = _settings(
@@ -93,18 +94,19 @@ def evaluate(
     splits = selection.evaluated_splits(chosen, options.words(split))
     labels = selection.run_labels(chosen)
     work = [
-        (label, run, name, number, _gallery(run, name, gallery))
+        (label, run, name, number, selection.searched_split(run, name, gallery))
         for label, run in zip(labels, chosen, strict=True)
         for name in splits
         for number in selection.choose_epochs(run, epoch)
     ]
     check_slices(chosen, slices)
+    settled = {run.path: _with_new(settings, run, new_label, wanted) for run in chosen}
     jobs = [(*place, part) for place in work for part in parts_of(place[1], slices)]
-    rows = [_score(*job, wanted, settings, device) for job in output.track(jobs, "scoring")]
+    rows = [_score(*job, wanted, settled[job[1].path], device) for job in output.track(jobs, "scoring")]
     means = score_table.grouped(rows, selection.repeats(chosen))
     if log:
         _write_log(dict(zip(labels, chosen, strict=True)), rows)
-    facts = _facts(chosen, work, settings, device)
+    facts = _facts(chosen, work, settings, device) | {"new_label": new_label}
     artifacts = Artifacts(
         figures_folder(chosen, out), output.command(), facts, summary=score_table.summary(rows)
     )
@@ -174,25 +176,26 @@ def _settings(
     )
 
 
+def _with_new(settings: Settings, run: Run, new_label: str | None, wanted: Sequence[str]) -> Settings:
+    """Return the settings with the label that a run gives the class that counts as new."""
+    from dataclasses import replace
+
+    from embedlens.selection import class_of
+
+    if new_label is None:
+        return settings
+    if "map_at_5" not in wanted:
+        message = "--new-label changes map_at_5 alone, which is not asked for; add --metrics map_at_5"
+        raise InputError(message)
+    return replace(settings, new_label=class_of(run, new_label, run.splits))
+
+
 def _numbers(text: str, option: str, allowed: str) -> tuple[int, ...]:
     words = options.words(text)
     if not words or not all(word.isdecimal() for word in words):
         message = f"--{option} {text!r}; give {allowed}, separated by commas"
         raise InputError(message)
     return tuple(dict.fromkeys(int(word) for word in words))
-
-
-def _gallery(run: Run, split: str, asked: str | None) -> str | None:
-    """Return the split that the items of `split` search; None where they search themselves."""
-    from embedlens import selection
-
-    name = selection.gallery_of(run, split) if asked is None else asked
-    if name == "none" and name not in run.splits:
-        return None
-    if name is not None and name not in run.splits:
-        place = f"run {run.name!r}"
-        raise unknown(name, "gallery split", (*run.splits, "none")).within(place)
-    return None if name == split else name
 
 
 def _score(
@@ -255,7 +258,7 @@ def _facts(
             {"run": label, "split": split, "epoch": epoch, "gallery": gallery}
             for label, _, split, epoch, gallery in work
         ],
-        "settings": asdict(settings),
+        "settings": {name: value for name, value in asdict(settings).items() if name != "new_label"},
         "engine": engine_facts(device),
     }
 

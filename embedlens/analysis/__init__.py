@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from embedlens.analysis import (
+        classifier,
         clustering,
         components,
         curves,
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
         geometry,
         identification,
         label_ranking,
+        new_choice,
+        new_class,
         paired,
         projection,
         pruning,
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "classifier",
     "clustering",
     "components",
     "curves",
@@ -45,6 +49,8 @@ __all__ = [
     "geometry",
     "identification",
     "label_ranking",
+    "new_choice",
+    "new_class",
     "paired",
     "projection",
     "pruning",

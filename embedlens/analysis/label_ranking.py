@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CUT = 5
+SIXTIETHS = 60
+"""In which 1, 1/2, 1/3, 1/4 and 1/5 are whole numbers, so that a mean of precisions is rounded once."""
 
 
 def winning_labels(labels: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -81,6 +83,47 @@ def label_precision(
     seen = np.where(is_new, passed, found) | complete | ~exists.all(axis=1)
     score = np.where(place < CUT, 1.0 / (place + 1), 0.0)
     return np.where(seen | (place >= CUT), score, np.nan)
+
+
+def mean_precision(scores: NDArray[np.float64]) -> float:
+    """Return the mean of what `label_precision` gives the queries of embeddings [N, D], NaN left out.
+
+    The same to the last digit whatever the order of the queries.
+    """
+    counted = scores[~np.isnan(scores)]
+    return float(np.rint(counted * SIXTIETHS).sum() / (SIXTIETHS * counted.size)) if counted.size else np.nan
+
+
+def first_labels(
+    labels: NDArray[np.int64], similarity: NDArray[np.float64], truth: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return how similar the first five labels are, and which of them is the right one.
+
+    Parameters
+    ----------
+    labels, similarity
+        int64 and float64 [n, k]: labels and similarities of the neighbours that embeddings [N, D] give some
+        queries, best first; NaN where there is no neighbour.
+    truth
+        int64 [n]: the label of each query.
+
+    Returns
+    -------
+    score, place, enough
+        float64 [n, 5], the similarity of each label's best neighbour, NaN where there is no such label; int64
+        [n], the place of the truth among them from 0, 5 where it is not there; bool [n], whether the
+        neighbours show the truth or five labels.
+    """
+    exists = ~np.isnan(similarity)
+    first = _equal_in_row(labels)[1] & exists
+    rank = np.cumsum(first, axis=1)
+    rows, columns = np.nonzero(first & (rank <= CUT))
+    score = np.full((len(labels), CUT), np.nan)
+    score[rows, rank[rows, columns] - 1] = similarity[rows, columns]
+    right = exists & (labels == truth[:, None])
+    found = right.any(axis=1)
+    place = np.where(found, rank[np.arange(len(rank)), right.argmax(axis=1)] - 1, CUT)
+    return score, np.minimum(place, CUT), found | (rank[:, -1] >= CUT)
 
 
 def _equal_in_row(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

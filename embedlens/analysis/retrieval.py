@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedlens.analysis.label_ranking import label_precision, winning_labels
+from embedlens.analysis.label_ranking import label_precision, mean_precision, winning_labels
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError
 from embedlens.similarity import survey
@@ -286,7 +286,7 @@ class _Tally:
             recall={k: float(np.mean(found.rank[counted] < k)) for k in demands.ks},
             r_precision=self._mean(self._r_precision, counted),
             map_at_r=self._mean(self._map_at_r, counted),
-            map_at_5=float(np.nanmean(self._at_5)) if demands.map_at_5 else np.nan,
+            map_at_5=mean_precision(self._at_5) if demands.map_at_5 else np.nan,
             knn_accuracy=float(np.mean(self._right[counted])) if demands.knn else np.nan,
             hubness=skewness(self._occurrences) if demands.hubness else np.nan,
         )

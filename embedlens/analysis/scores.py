@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from embedlens.analysis import clustering, geometry, retrieval, spectrum
+from embedlens.analysis import clustering, geometry, new_class, retrieval, spectrum
 from embedlens.arrays import to_numpy
 from embedlens.errors import InputError, unknown
 from embedlens.similarity.lloyd import FAISS_SEED as DEFAULT_SEED
@@ -58,6 +58,9 @@ class Settings:
         Average R-precision and MAP@R over classes.
     new_threshold
         Similarity below which MAP@5 inserts the label `new`; None: not at all.
+    new_label
+        Label whose items MAP@5 leaves out of the gallery and takes for `new` where they are queries; None:
+        there is no such label.
     seeds
         Seeds of k-means, one clustering each; the scores are their means.
     rho_k
@@ -69,6 +72,7 @@ class Settings:
     weighted: bool = False
     macro: bool = False
     new_threshold: float | None = None
+    new_label: int | None = None
     seeds: tuple[int, ...] = (DEFAULT_SEED,)
     rho_k: int = 1
 
@@ -149,7 +153,8 @@ def score(
     -------
     dict
         ``n`` (queries counted) and ``n_singletons`` where retrieval was asked for, every metric, and
-        ``NAME_std`` of clustering scores over several seeds.
+        ``NAME_std`` of clustering scores over several seeds. With a new label, MAP@5 is over all queries;
+        where no other retrieval is asked for, ``n`` is those of known labels, ``n_singletons`` the new ones.
 
     Raises
     ------
@@ -159,15 +164,22 @@ def score(
 
     Notes
     -----
-    Definitions: `retrieval.retrieve`, `clustering.kmeans_scores`, `geometry.class_distances`,
-    `geometry.uniformity`, `geometry.mean_similarity`, `spectrum.effective_rank`, `spectrum.spectral_decay`.
+    Definitions: `retrieval.retrieve`, `new_class.rank_labels`, `clustering.kmeans_scores`,
+    `geometry.class_distances`, `geometry.uniformity`, `geometry.mean_similarity`, `spectrum.effective_rank`,
+    `spectrum.spectral_decay`.
     """
     settings = settings or Settings()
     wanted = check_metrics(metrics, settings)
     found: dict[str, float] = {}
-    demands = _demands(wanted, settings)
+    apart = settings.new_label is not None and "map_at_5" in wanted
+    demands = _demands([name for name in wanted if not apart or name != "map_at_5"], settings)
     if demands is not None:
         found |= retrieval.retrieve(z, y, demands, gallery=gallery, device=device).columns()
+    if apart and settings.new_label is not None:
+        at_5 = new_class.map_at_5(
+            z, y, settings.new_threshold, new_label=settings.new_label, gallery=gallery, device=device
+        )
+        found = at_5 | found | {"map_at_5": at_5["map_at_5"]}
     if any(name in CLUSTERING for name in wanted):
         ami = "ami" in wanted
         scores = clustering.kmeans_scores(z, y, seeds=settings.seeds, ami=ami, device=device)
@@ -182,7 +194,7 @@ def score(
         sigma, dim = spectrum.singular_values(z), to_numpy(z).shape[1]
         found["effective_rank"] = spectrum.effective_rank(sigma)
         found["rho"] = spectrum.spectral_decay(sigma, dim, k=settings.rho_k)
-    counts = ("n", "n_singletons") if demands is not None else ()
+    counts = ("n", "n_singletons") if "n" in found else ()
     spread = [name for base in wanted for name in (base, f"{base}_std") if name in found]
     return {name: found[name] for name in (*counts, *spread)}
 

@@ -86,7 +86,7 @@ def concatenate(
             recorder.record(
                 epoch,
                 {
-                    split: _join(
+                    split: join(
                         [run.snapshot(split, part).embeddings for run, part in zip(runs, parts, strict=True)],
                         shares,
                     )
@@ -199,12 +199,25 @@ def _pretrained(
         features = [array for array in (run.pretrained(split) for run in runs) if array is not None]
         if len(features) == len(runs):
             equal = all(np.array_equal(features[0], other) for other in features[1:])
-            found[split] = features[0] if equal else _join(features, shares)
+            found[split] = features[0] if equal else join(features, shares)
     return found
 
 
-def _join(parts: Sequence[NDArray[np.floating[Any]]], shares: Sequence[float]) -> NDArray[np.float32]:
-    """Return the parts [N, D_k] side by side, [N, sum of D_k]: unit rows times the root of their share."""
+def join(parts: Sequence[NDArray[np.floating[Any]]], shares: Sequence[float]) -> NDArray[np.float32]:
+    """Return embeddings side by side, as a joined run has them: unit rows times the root of their share.
+
+    Parameters
+    ----------
+    parts
+        Embeddings [N, D_k] of the same items, not necessarily normalised.
+    shares
+        One a part, above 0; they sum to 1.
+
+    Returns
+    -------
+    ndarray
+        float32 [N, sum of D_k].
+    """
     edges = [0, *accumulate(part.shape[1] for part in parts)]
     joined = np.empty((len(parts[0]), edges[-1]), np.float32)
     step = max(1, _BLOCK_VALUES // edges[-1])

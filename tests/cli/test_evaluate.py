@@ -3,13 +3,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from support import assert_refused, blobs, write_run
 
 import embedlens
-from embedlens.analysis.scores import score
+from embedlens.analysis.scores import Settings, score
 
 DEFAULT = [
     "n",
@@ -143,8 +144,6 @@ def test_kmeans_seeds_and_options_reach_the_scores(folder, cli):
         "--knn", "3", "--weighted", "--macro", "--new-threshold", "0.5", "--rho-k", "2", "--json",
     )  # fmt: skip
     found = result.json["summary"]["mine"]["test"]["0"]
-    from embedlens.analysis.scores import Settings
-
     snapshot = run.snapshot("test", 0)
     settings = Settings(seeds=(1, 2, 3), knn=3, weighted=True, macro=True, new_threshold=0.5, rho_k=2)
     names = ["nmi", "knn_accuracy", "map_at_5", "map_at_r", "rho"]
@@ -152,6 +151,24 @@ def test_kmeans_seeds_and_options_reach_the_scores(folder, cli):
     assert found["nmi_std"] >= 0
     plain = score(snapshot.embeddings, snapshot.labels, names)
     assert all(found[name] != plain[name] for name in ("nmi", "map_at_5", "rho"))
+
+
+def test_a_new_label_leaves_the_gallery(folder, cli):
+    names = {label: f"whale {label}" for label in range(5)} | {5: "nobody"}
+    run = write_run(folder / "runs/mine", epochs=1, class_names=names)
+    snapshot = run.snapshot("test", 0)
+    settings = Settings(new_threshold=0.5, new_label=5)
+    expected = score(snapshot.embeddings, snapshot.labels, ["map_at_5"], settings=settings)
+    for word in ("nobody", "5"):
+        found = cli(
+            "evaluate", "--metrics", "map_at_5", "--new-threshold", "0.5", "--new-label", word, "--json"
+        )
+        assert found.json["summary"]["mine"]["test"]["0"] == expected
+        sidecar = json.loads(Path(found.json["data"][0]).with_suffix(".json").read_text())
+        assert sidecar["new_label"] == word
+    assert expected["n_singletons"] == 10
+    without = cli("evaluate", "--metrics", "map_at_5", "--new-label", "5", "--json").json["summary"]["mine"]
+    assert without["test"]["0"]["map_at_5"] <= 50 / 60  # `new` is nowhere, and right for ten of sixty
 
 
 def test_query_and_gallery_splits(folder, cli):
@@ -192,6 +209,9 @@ def test_infinite_scores_are_null_in_json(folder, cli):
         (["--log", "--kmeans-seeds", "1,2"], ["--kmeans-seeds"]),
         (["--latex", "--csv"], ["--latex and --csv exclude each other"]),
         (["--csv", "--json"], ["--csv and --json exclude each other"]),
+        (["--metrics", "map_at_5", "--new-label", "7"], ["unknown class '7'", "0, 1, 2, 3, 4, 5"]),
+        (["--new-label", "1"], ["--new-label changes map_at_5 alone", "--metrics map_at_5"]),
+        (["--log", "--new-label", "1"], ["--log", "--new-label"]),
         (["--split", "tets"], ["unknown split 'tets'", "test"]),
         (["--gallery", "shop"], ["unknown gallery split 'shop'", "none"]),
         (["--epoch", "9"], ["unknown epoch", "last"]),
