@@ -14,7 +14,7 @@ from embedlens.errors import InputError
 from embedlens.training.methods.base import METHODS, Batch, EmbedSplits, Given, Method, make_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -153,7 +153,9 @@ class DVML(Method):
             "loss": total.item(),
         }
 
-    def extras(self, embed_splits: EmbedSplits) -> dict[str, dict[str, NDArray[Any]]]:
+    def extras(
+        self, embed_splits: EmbedSplits, labels: Mapping[str, NDArray[Any]]
+    ) -> dict[str, dict[str, NDArray[Any]]]:
         """Return mu and sigma of every split, where they are to be recorded."""
         if not self._latent:
             return {}
