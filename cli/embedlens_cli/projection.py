@@ -85,7 +85,7 @@ def tsne(
     from embedlens.analysis.projection import Parameters
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
-    from embedlens_cli import colored, drawing, mapped, output
+    from embedlens_cli import colored, drawing, map_figures, mapped, output
 
     look = drawing.Look.of(formats, venue, width)
     _check(whole_classes=whole_classes, sample=sample, thumbnails=thumbnails, highlight=highlight)
@@ -123,10 +123,11 @@ def tsne(
     with paper(venue):
         for name in splits:
             part = [one for one in found if one.split == name]
-            mapped.save_stills(artifacts, [one for one in part if one.epoch in shown[one.run]], wish, look)
+            stills = [one for one in part if one.epoch in shown[one.run]]
+            map_figures.save_stills(artifacts, stills, wish, look)
             if animate:
-                mapped.save_animation(artifacts, part, wish, look, fps=fps)
-    drawing.answer(artifacts, chosen, lambda: mapped.print_table(found), given=runs, as_json=as_json)
+                map_figures.save_animation(artifacts, part, wish, look, fps=fps)
+    drawing.answer(artifacts, chosen, lambda: map_figures.print_table(found), given=runs, as_json=as_json)
 
 
 def _check(*, whole_classes: bool, sample: int | None, thumbnails: bool, highlight: str) -> None:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import hsv_to_rgb, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from embedlens.errors import unknown
-from embedlens.figures.style import max_height_of, width_of
+from embedlens.figures.placing.pictures import draw_pictures
+from embedlens.figures.style import OKABE_ITO, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,12 +27,6 @@ DRAW_SEED = 0
 HIGHLIGHTED = 8
 """How many classes are coloured where there are more than ten, unless they are named."""
 GREY = "0.78"
-_OKABE_ITO = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000",
-)  # fmt: skip
-_GOLDEN = 0.618034
-_THUMBNAIL = 0.2  # inches
-_BORDER = 0.08  # of a thumbnail's side
 _MARGIN, _FOOT = (
     0.04,
     0.16,
@@ -85,7 +79,7 @@ def class_colors(labels: NDArray[np.int64], highlight: Sequence[int] = ()) -> di
     chosen = list(dict.fromkeys(highlight)) or known.tolist()
     if not highlight and len(chosen) > len(mpl.color_sequences["petroff10"]):
         chosen = sorted(known[np.argsort(-counts, kind="stable")[:HIGHLIGHTED]].tolist())
-    colors = _OKABE_ITO if len(chosen) <= len(_OKABE_ITO) else tuple(mpl.color_sequences["petroff10"])
+    colors = OKABE_ITO if len(chosen) <= len(OKABE_ITO) else tuple(mpl.color_sequences["petroff10"])
     return {
         int(label): mpl.colors.to_hex(colors[number % len(colors)]) for number, label in enumerate(chosen)
     }
@@ -147,7 +141,12 @@ def plot(
         known = {} if shown is None else (class_colors(shown) if colors is None else colors)
         _dots(axes, result, shown, known)
     else:
-        drawn = _pictures(axes, result, thumbnails, shown)
+        n = result.item.size
+        axes.scatter(
+            result.coordinates[:, 0], result.coordinates[:, 1], s=_dot_size(axes, n), c=GREY, linewidths=0,
+            rasterized=n > RASTERISE_ABOVE, gid="others", zorder=2,
+        )  # fmt: skip
+        drawn = draw_pictures(axes, result.coordinates, thumbnails, item=result.item, labels=shown)
         count += f", {drawn:,} pictured"
     axes.text(
         0.02, 0.02, ", ".join(part for part in (count, note) if part), transform=axes.transAxes, ha="left",
@@ -270,70 +269,3 @@ def _dot_size(axes: Axes, n: int) -> float:
     across = 1 if grid is None else grid.get_gridspec().ncols
     side = figure.get_size_inches()[0] / across
     return float(np.clip(_COVER * side**2 / n, 0.6, 14.0))
-
-
-def _pictures(
-    axes: Axes, result: Projection, thumbnails: NDArray[np.uint8], labels: NDArray[np.int64] | None
-) -> int:
-    """Draw pictures where they do not overlap, and faint dots for all items; return how many pictures."""
-    size = _dot_size(axes, result.item.size)
-    many = result.item.size > RASTERISE_ABOVE
-    axes.scatter(
-        result.coordinates[:, 0],
-        result.coordinates[:, 1],
-        s=size,
-        c=GREY,
-        linewidths=0,
-        rasterized=many,
-        gid="others",
-        zorder=2,
-    )
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    figure.draw_without_rendering()
-    low, high = axes.get_xlim()
-    inches = axes.get_window_extent().width / figure.dpi
-    half = _THUMBNAIL / inches * (high - low) / 2
-    x, y = axes.get_xlim(), axes.get_ylim()
-    kept = _apart(result.coordinates, 2.1 * half)
-    known = np.zeros(0, np.int64) if labels is None else np.unique(labels)
-    for place in kept.tolist():
-        tint = (0.3, 0.3, 0.3) if labels is None else _tint(int(labels[place]), known)
-        picture = _bordered(thumbnails[result.item[place]], tint)
-        across, up = result.coordinates[place]
-        axes.imshow(
-            picture, extent=(across - half, across + half, up - half, up + half), aspect="auto",
-            interpolation="nearest", zorder=4, gid="picture",
-        )  # fmt: skip
-    axes.set(xlim=x, ylim=y, aspect="equal")
-    return int(kept.size)
-
-
-def _apart(points: NDArray[np.float64], distance: float) -> NDArray[np.int64]:
-    """Return items, in random order, none nearer than `distance` to another in both x and y."""
-    kept: list[int] = []
-    for place in np.random.default_rng(DRAW_SEED).permutation(len(points)).tolist():
-        gaps = np.abs(points[kept] - points[place]).max(axis=1) if kept else np.zeros(0)
-        if (gaps >= distance).all():
-            kept.append(place)
-    return np.array(kept, np.int64)
-
-
-def _tint(label: int, known: NDArray[np.int64]) -> tuple[float, float, float]:
-    """Return a colour for a class: of few those of dots, of many hues far apart for neighbouring labels."""
-    place = int(np.searchsorted(known, label))
-    if known.size <= len(_OKABE_ITO):
-        return to_rgb(_OKABE_ITO[place])
-    red, green, blue = hsv_to_rgb((place * _GOLDEN % 1.0, 0.85, 0.85)).tolist()
-    return red, green, blue
-
-
-def _bordered(picture: NDArray[np.uint8], tint: tuple[float, float, float]) -> NDArray[np.uint8]:
-    """Return a picture [h, w, 3] with a border in the colour of its class."""
-    coloured = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
-    edge = max(1, round(_BORDER * max(coloured.shape[:2])))
-    height, width, _ = coloured.shape
-    framed = np.empty((height + 2 * edge, width + 2 * edge, 3), np.uint8)
-    framed[:] = np.round(255 * np.asarray(tint)).astype(np.uint8)
-    framed[edge:-edge, edge:-edge] = coloured
-    return framed
