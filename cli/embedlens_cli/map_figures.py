@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from embedlens_cli import drawing
+from embedlens_cli.synthesising import facts_of
 
 if TYPE_CHECKING:
     from embedlens.artifacts import Artifacts, Table
@@ -130,8 +131,7 @@ def _table(group: Sequence[Mapped]) -> Table:
             "run": one.run,
             "split": one.split,
             "epoch": one.epoch,
-            **one.step.projection.columns(),
-            "label": one.labels[one.step.projection.item],
+            **one.columns(),
         }
         for one in group
     ]
@@ -139,7 +139,9 @@ def _table(group: Sequence[Mapped]) -> Table:
 
 def _facts_of(group: Sequence[Mapped]) -> dict[str, Any]:
     """Return what the sidecar of one figure says."""
+    maps = {one.run: one.synthesised for one in group if one.synthesised is not None}
     return {
+        **({"synthesised": facts_of(maps)} if maps else {}),
         "epochs": sorted({one.epoch for one in group}),
         "panels": [
             {"run": one.run, "split": one.split, "epoch": one.epoch, **one.numbers, "shown": one.numbers["n"]}

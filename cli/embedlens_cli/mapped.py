@@ -10,12 +10,13 @@ from embedlens.errors import InputError
 from embedlens_cli.colored import CLASS, class_of, recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
     from embedlens.analysis.projection import Parameters, Step
+    from embedlens.analysis.synthesis import SynthesisedMap
     from embedlens.figures.projection import Map
     from embedlens.store import Run
 
@@ -31,6 +32,7 @@ class Wish:
     thumbnails: bool
     highlight: tuple[str, ...]
     color: str
+    synthesised: int | None
     device: str
 
     @property
@@ -48,6 +50,7 @@ class Wish:
             "whole-classes" if self.whole_classes else "",
             "central" if self.central else "",
             "thumbnails" if self.thumbnails else "",
+            f"synthesised-{self.synthesised}" if self.synthesised else "",
             f"color-{self.color}" if self.color != CLASS else "",
             "highlight-" + "+".join(self.highlight) if self.highlight else "",
             *changed,
@@ -67,6 +70,7 @@ class Mapped:
     highlight: tuple[int, ...]
     names: Mapping[int, str]
     central: bool
+    synthesised: SynthesisedMap | None = None
 
     @property
     def numbers(self) -> dict[str, int | float | str]:
@@ -76,6 +80,7 @@ class Mapped:
             "n": projection.item.size,
             "of": self.labels.size,
             "n_singletons": projection.n_singletons,
+            **({} if self.synthesised is None else {"n_synthesised": self.synthesised.drawn.label.size}),
             "kl_divergence": projection.kl_divergence,
             "iterations": projection.iterations,
             "start": self.step.start,
@@ -87,7 +92,14 @@ class Mapped:
         """Return the map as figures take it."""
         from embedlens.figures.projection import Map
 
-        return Map(title, self.step.projection, self.labels, self.thumbnails)
+        return Map(title, self.step.projection, self.labels, self.thumbnails, self.synthesised)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the table behind the map, a row a point."""
+        if self.synthesised is not None:
+            return self.synthesised.columns(self.labels)
+        projection = self.step.projection
+        return {**projection.columns(), "label": self.labels[projection.item]}
 
 
 def check_series(runs: Mapping[str, Run]) -> None:
@@ -122,7 +134,7 @@ def _map(label: str, run: Run, split: str, epochs: Sequence[int], wish: Wish) ->
     """Map epochs of a split, each from the one before; what cannot be mapped is told with its place."""
     import numpy as np
 
-    from embedlens.analysis.projection import sample, tsne_series
+    from embedlens.analysis.projection import sample
 
     labels = run.labels(split)
     pictures = run.thumbnails(split) if wish.thumbnails else None
@@ -139,24 +151,48 @@ def _map(label: str, run: Run, split: str, epochs: Sequence[int], wish: Wish) ->
             int(number): f"{wish.color} {number}" for color in colors.values() for number in np.unique(color)
         }
     highlight = tuple(class_of(word, colors[epochs[0]], names) for word in wish.highlight)
-    steps: list[Step] = []
+    steps: list[tuple[Step, SynthesisedMap | None]] = []
     try:
         rows = None
         if wish.sample is not None:
             rows = sample(labels, wish.sample, whole_classes=wish.whole_classes, seed=wish.told.seed)
-        snapshots = (run.snapshot(split, epoch).embeddings for epoch in epochs)
-        told = asdict(wish.told)
-        for step in tsne_series(
-            snapshots, labels, central=wish.central, rows=rows, device=wish.device, **told
-        ):
+        for step in _steps(run, split, epochs, wish=wish, rows=rows, highlight=highlight):
             steps.append(step)
     except InputError as error:
         where = f"{place}, epoch {epochs[min(len(steps), len(epochs) - 1)]}"
         raise (error if run.name in str(error) else error.within(where)) from error
     return [
-        Mapped(label, split, epoch, step, colors[epoch], pictures, highlight, names, wish.central)
-        for epoch, step in zip(epochs, steps, strict=True)
-    ]
+        Mapped(
+            label, split, epoch, step, colors[epoch], pictures, highlight, names, wish.central, synthesised
+        )
+        for epoch, (step, synthesised) in zip(epochs, steps, strict=True)
+    ]  # fmt: skip
+
+
+def _steps(
+    run: Run,
+    split: str,
+    epochs: Sequence[int],
+    *,
+    wish: Wish,
+    rows: NDArray[np.int64] | None,
+    highlight: Sequence[int],
+) -> Iterator[tuple[Step, SynthesisedMap | None]]:
+    """Yield the maps of epochs, and what was synthesised in each."""
+    from embedlens.analysis.projection import Step, tsne_series
+    from embedlens_cli.synthesising import synthesised_map
+
+    if wish.synthesised is None:
+        snapshots = (run.snapshot(split, epoch).embeddings for epoch in epochs)
+        told = {"central": wish.central, "rows": rows, "device": wish.device, **asdict(wish.told)}
+        yield from ((step, None) for step in tsne_series(snapshots, run.labels(split), **told))
+        return
+    for epoch in epochs:
+        found = synthesised_map(
+            run, split, epoch, per_class=wish.synthesised, rows=rows, highlight=highlight, told=wish.told,
+            device=wish.device,
+        )  # fmt: skip
+        yield Step(found.items, "cold", 0.0, 0.0), found
 
 
 def facts(runs: Sequence[Run], wish: Wish) -> dict[str, Any]:
@@ -170,7 +206,7 @@ def facts(runs: Sequence[Run], wish: Wish) -> dict[str, Any]:
     return {
         "runs": run_facts(runs),
         "parameters": said.pop("told"),
-        **{name: value for name, value in said.items() if name not in ("device", "highlight")},
+        **{name: value for name, value in said.items() if name not in ("device", "highlight", "synthesised")},
         "distance": "Euclidean, class means subtracted" if wish.central else wish.told.metric,
         "neighbours": "exact, 3 x perplexity",
         "openTSNE": metadata.version("openTSNE"),

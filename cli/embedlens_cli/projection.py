@@ -45,6 +45,16 @@ def tsne(
     color: Annotated[
         str, typer.Option(help="class, or what the method recorded of the items, e.g. cluster.")
     ] = "class",
+    synthesised: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Draw N points around the mean of each coloured class from what dvml has learnt of it "
+            "(--record-latent).",
+            show_default="none",
+            min=1,
+        ),
+    ] = None,
     perplexity: Annotated[
         float, typer.Option(help="Neighbours that count; 3 times as many must exist.")
     ] = 30.0,
@@ -85,10 +95,16 @@ def tsne(
     from embedlens.analysis.projection import Parameters
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
-    from embedlens_cli import colored, drawing, map_figures, mapped, output
+    from embedlens_cli import colored, drawing, map_figures, mapped, output, synthesising
 
     look = drawing.Look.of(formats, venue, width)
-    _check(whole_classes=whole_classes, sample=sample, thumbnails=thumbnails, highlight=highlight)
+    _check(
+        {
+            "--animate": animate, "--central": central, "--thumbnails": thumbnails,
+            "--color": color != colored.CLASS,
+        },
+        whole_classes=whole_classes, sample=sample, highlight=highlight, synthesised=synthesised,
+    )  # fmt: skip
     told = Parameters(
         perplexity=perplexity, metric=metric, initialization=initialization,
         early_exaggeration=early_exaggeration, early_exaggeration_iter=early_exaggeration_iter, n_iter=n_iter,
@@ -98,7 +114,7 @@ def tsne(
     )  # fmt: skip
     wish: Wish = mapped.Wish(
         told=told, sample=sample, whole_classes=whole_classes, central=central, thumbnails=thumbnails,
-        highlight=tuple(options.words(highlight)), color=color, device=device,
+        highlight=tuple(options.words(highlight)), color=color, synthesised=synthesised, device=device,
     )  # fmt: skip
     chosen = selection.choose_runs(runs or [])
     asked = options.words(split)
@@ -112,6 +128,8 @@ def tsne(
     }
     if animate:
         mapped.check_series(places)
+    if synthesised is not None:
+        synthesising.check_latent(chosen, splits, list(epochs.values()))
     found = mapped.measure(places, splits, epochs, wish, series=animate)
     artifacts = Artifacts(
         figures_folder(chosen, out),
@@ -130,12 +148,22 @@ def tsne(
     drawing.answer(artifacts, chosen, lambda: map_figures.print_table(found), given=runs, as_json=as_json)
 
 
-def _check(*, whole_classes: bool, sample: int | None, thumbnails: bool, highlight: str) -> None:
-    """Refuse options that do not go together."""
+def _check(
+    given: dict[str, bool],
+    *,
+    whole_classes: bool,
+    sample: int | None,
+    highlight: str,
+    synthesised: int | None,
+) -> None:
+    """Refuse options that do not go together; `given` are those that synthesised points do without."""
     message = ""
+    beside = next((flag for flag, on in given.items() if on), None)
     if whole_classes and sample is None:
         message = "--whole-classes says how to sample; add --sample N"
-    elif thumbnails and highlight:
+    elif given["--thumbnails"] and highlight:
         message = "--thumbnails borders every class in its colour; leave out --highlight"
+    elif synthesised is not None and beside:
+        message = f"--synthesised draws dots and rings, by class, of single epochs; leave out {beside}"
     if message:
         raise InputError(message)

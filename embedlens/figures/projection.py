@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from embedlens.errors import unknown
+from embedlens.figures import synthesis
 from embedlens.figures.placing.pictures import draw_pictures
-from embedlens.figures.style import OKABE_ITO, max_height_of, width_of
+from embedlens.figures.style import OKABE_ITO, RASTERISE_ABOVE, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.analysis.projection import Projection
+    from embedlens.analysis.synthesis import SynthesisedMap
 
-RASTERISE_ABOVE = 5_000
 DRAW_SEED = 0
 HIGHLIGHTED = 8
 """How many classes are coloured where there are more than ten, unless they are named."""
@@ -34,6 +35,7 @@ _MARGIN, _FOOT = (
 _FLATTEST = 2 / 3
 _MAX_COLUMNS = 3
 _LETTER, _HANDLE, _ROW = 0.065, 0.32, 0.16  # inches
+_BESIDE_RINGS = 4.0  # points squared, at most
 _COVER = 850.0  # points squared that all dots take of a square inch, at most
 
 
@@ -51,12 +53,20 @@ class Map:
         int64 [N]: labels of all items of the split.
     thumbnails
         uint8 [N, h, w] or [N, h, w, 3]: pictures to draw instead of dots; None for dots.
+    synthesised
+        The map that `projection` is the part of the items of, where points were synthesised; else None.
     """
 
     title: str
     projection: Projection
     labels: NDArray[np.int64]
     thumbnails: NDArray[np.uint8] | None = None
+    synthesised: SynthesisedMap | None = None
+
+    @property
+    def limits(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Limits of x and of y that hold all that is drawn."""
+        return limits_of([self.projection if self.synthesised is None else self.synthesised])
 
 
 def class_colors(labels: NDArray[np.int64], highlight: Sequence[int] = ()) -> dict[int, str]:
@@ -85,9 +95,11 @@ def class_colors(labels: NDArray[np.int64], highlight: Sequence[int] = ()) -> di
     }
 
 
-def limits_of(projections: Iterable[Projection]) -> tuple[tuple[float, float], tuple[float, float]]:
+def limits_of(
+    maps: Iterable[Projection | SynthesisedMap],
+) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return limits of x and of y that hold all of the given maps, none less than two thirds of the other."""
-    points = np.concatenate([projection.coordinates for projection in projections])
+    points = np.concatenate([one.coordinates for one in maps])
     centre = (points.min(axis=0) + points.max(axis=0)) / 2
     half = np.ptp(points, axis=0) / 2
     half = np.maximum(half, max(_FLATTEST * float(half.max()), 1e-9)) * (1 + 2 * _MARGIN)
@@ -104,6 +116,7 @@ def plot(
     thumbnails: NDArray[np.uint8] | None = None,
     limits: tuple[tuple[float, float], tuple[float, float]] | None = None,
     note: str = "",
+    area: float = 14.0,
 ) -> Axes:
     """Draw a map; its axes have no unit, and no ticks.
 
@@ -124,6 +137,8 @@ def plot(
         Of x and of y, the same for maps that are compared; by default those of the map.
     note
         What the corner says beside the number of items.
+    area
+        Of a dot, points squared, at most; less where there are many.
 
     Returns
     -------
@@ -139,7 +154,7 @@ def plot(
         count += f" of {labels.size:,}"
     if thumbnails is None:
         known = {} if shown is None else (class_colors(shown) if colors is None else colors)
-        _dots(axes, result, shown, known)
+        _dots(axes, result, shown, known, area=area)
     else:
         n = result.item.size
         axes.scatter(
@@ -192,10 +207,12 @@ def compare(
     down = -(-len(maps) // across)
     inches = width_of(venue, width)
     handles = [] if maps[0].thumbnails is not None else _handles(colors, shown, names or {})
+    if maps[0].synthesised is not None:
+        handles += synthesis.handles(maps[0].synthesised)
     per_row = _columns(handles, inches)
     legend = _ROW * -(-len(handles) // per_row) + 0.1 if handles else 0.0
     heading = 0.2 if title else 0.0
-    boxes = [limits or limits_of([one.projection]) for one in maps]
+    boxes = [limits or one.limits for one in maps]
     tallest = max((y[1] - y[0]) / (x[1] - x[0]) for x, y in boxes)
     titles = 0.2 if any(one.title for one in maps) else 0.03
     height = down * (tallest * (inches / across - 0.06) + titles) + legend + heading
@@ -206,7 +223,15 @@ def compare(
             axes.remove()
             continue
         one = maps[place]
-        plot(one.projection, axes, labels=one.labels, colors=colors, thumbnails=one.thumbnails, limits=limits)
+        box = boxes[place]
+        told: dict[str, Any] = {"labels": one.labels, "colors": colors, "limits": box}
+        if one.synthesised is None:
+            plot(one.projection, axes, thumbnails=one.thumbnails, **told)
+        else:
+            drawn = f"{one.synthesised.drawn.label.size:,} synthesised"
+            told["colors"] = synthesis.paler(colors)
+            plot(one.projection, axes, note=drawn, area=_BESIDE_RINGS, **told)
+            synthesis.plot(one.synthesised, axes, colors=colors)
         axes.set_title(one.title)
     if title:
         figure.suptitle(title)
@@ -242,12 +267,17 @@ def _handles(colors: Mapping[int, str], shown: NDArray[np.int64], names: Mapping
 
 
 def _dots(
-    axes: Axes, result: Projection, labels: NDArray[np.int64] | None, colors: Mapping[int, str]
+    axes: Axes,
+    result: Projection,
+    labels: NDArray[np.int64] | None,
+    colors: Mapping[int, str],
+    *,
+    area: float,
 ) -> None:
     """Draw every item as a dot, in random order; coloured classes lie above the grey ones."""
     n, (x, y) = result.item.size, result.coordinates.T
     order = np.random.default_rng(DRAW_SEED).permutation(n)
-    size = _dot_size(axes, n)
+    size = min(_dot_size(axes, n), area)
     look: dict[str, Any] = {"linewidths": 0, "rasterized": n > RASTERISE_ABOVE}
     if labels is None:
         axes.scatter(x[order], y[order], s=size, c="C0", alpha=0.7, gid="dots", zorder=3, **look)

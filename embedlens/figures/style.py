@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _MM = 1 / 25.4
+RASTERISE_ABOVE = 5_000
+"""Dots above which their layer is not drawn as vectors."""
 INITIAL = "#0072B2"
 """The colour of the initial state of a run, where it is drawn beside what training made of it."""
 

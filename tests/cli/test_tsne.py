@@ -111,3 +111,65 @@ def test_bad_input(cli, options, parts):
 def test_a_single_epoch_is_not_animated(cli):
     write_run("runs/one", epochs=1)
     assert_refused(cli("tsne", "--animate", *QUICK), "one epoch only")
+
+
+def write_latent(path, *, latent=(0, 2)):
+    """Record a run of three epochs, and mu and sigma of some of them."""
+    z, y = blobs(n=72, classes=12)
+    with embedlens.Recorder(path, labels={"test": y}) as recorder:
+        for epoch in range(3):
+            extras = {"test": {"mu": 0 * z, "sigma": 0 * z + 0.1}} if epoch in latent else {}
+            recorder.record(epoch, {"test": z}, extras=extras)
+    return y
+
+
+def test_synthesised_points_of_the_coloured_classes(program, folder):
+    y = write_latent("runs/one")
+    done = program("tsne", *QUICK, "--synthesised", "4", "--highlight", "3,5", "--format", "png", "--json")
+    assert done.code == 0, done.err
+    assert done.json["summary"]["one"]["test"]["2"]["n_synthesised"] == 8
+    (data,) = done.json["data"]
+    assert "synthesised-4" in data
+    rows = list(csv.DictReader(Path(data).read_text().splitlines()))
+    assert [row["kind"] for row in rows] == ["item"] * 72 + ["synthesised"] * 8 + ["class mean"] * 2
+    assert [int(row["label"]) for row in rows[72:]] == [3] * 4 + [5] * 4 + [3, 5]
+    assert all(y[int(row["item"])] == int(row["label"]) for row in rows[:80])
+    told = json.loads(Path(data).with_suffix(".json").read_text())
+    assert told["synthesised"]["classes"] == {"one": [3, 5]}
+    assert told["synthesised"]["points"] == {"one": 8}
+    assert told["panels"][0]["shown"] == 72
+
+
+def test_synthesised_points_of_several_epochs_and_of_a_sample(cli):
+    write_latent("runs/one", latent=(0, 1, 2))
+    write_latent("runs/two", latent=(0, 1, 2))
+    done = cli(
+        "tsne", "one", "two", *QUICK, "--synthesised", "2", "--sample", "48", "--epoch", "all", "--json"
+    )
+    assert done.code == 0, done.err
+    assert len(done.json["data"]) == 3
+    numbers = done.json["summary"]["two"]["test"]["1"]
+    assert (numbers["n"], numbers["of"], numbers["n_synthesised"]) == (48, 72, 16)
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (("--synthesised", "0"), ("--synthesised", "greater than or equal to 1")),
+        (("--synthesised", "2", "--central"), ("--synthesised draws", "leave out --central")),
+        (("--synthesised", "2", "--thumbnails"), ("leave out --thumbnails",)),
+        (("--synthesised", "2", "--animate"), ("leave out --animate",)),
+        (("--synthesised", "2", "--color", "cluster"), ("leave out --color",)),
+        (("--synthesised", "2", "--epoch", "1"), ("no mu and sigma of epoch 1, only of: 0, 2",)),
+        (("--synthesised", "2", "--highlight", "77"), ("unknown class '77'",)),
+    ],
+)
+def test_what_cannot_be_synthesised(cli, options, parts):
+    write_latent("runs/one")
+    assert_refused(cli("tsne", *QUICK, *options), *parts)
+
+
+def test_a_run_without_latent_has_nothing_to_synthesise_from(cli):
+    write_run("runs/one")
+    refused = cli("tsne", *QUICK, "--synthesised", "2")
+    assert_refused(refused, "run 'one'", "no mu and sigma", "train with --method dvml --record-latent")
