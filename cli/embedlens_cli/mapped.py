@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from embedlens.figures.projection import Map
     from embedlens.store import Run
 
+THUMBNAIL_SIZE = 0.2
+"""Side of a picture, inches, unless another is asked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -30,6 +33,7 @@ class Wish:
     whole_classes: bool
     central: bool
     thumbnails: bool
+    thumbnail_size: float
     highlight: tuple[str, ...]
     color: str
     synthesised: int | None
@@ -50,6 +54,7 @@ class Wish:
             "whole-classes" if self.whole_classes else "",
             "central" if self.central else "",
             "thumbnails" if self.thumbnails else "",
+            f"size-{self.thumbnail_size:g}" if self.thumbnail_size != THUMBNAIL_SIZE else "",
             f"synthesised-{self.synthesised}" if self.synthesised else "",
             f"color-{self.color}" if self.color != CLASS else "",
             "highlight-" + "+".join(self.highlight) if self.highlight else "",
@@ -70,7 +75,8 @@ class Mapped:
     highlight: tuple[int, ...]
     names: Mapping[int, str]
     central: bool
-    synthesised: SynthesisedMap | None = None
+    thumbnail_size: float
+    synthesised: SynthesisedMap | None
 
     @property
     def numbers(self) -> dict[str, int | float | str]:
@@ -92,7 +98,9 @@ class Mapped:
         """Return the map as figures take it."""
         from embedlens.figures.projection import Map
 
-        return Map(title, self.step.projection, self.labels, self.thumbnails, self.synthesised)
+        return Map(
+            title, self.step.projection, self.labels, self.thumbnails, self.thumbnail_size, self.synthesised
+        )
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the table behind the map, a row a point."""
@@ -163,7 +171,8 @@ def _map(label: str, run: Run, split: str, epochs: Sequence[int], wish: Wish) ->
         raise (error if run.name in str(error) else error.within(where)) from error
     return [
         Mapped(
-            label, split, epoch, step, colors[epoch], pictures, highlight, names, wish.central, synthesised
+            label, split, epoch, step, colors[epoch], pictures, highlight, names, wish.central,
+            wish.thumbnail_size, synthesised,
         )
         for epoch, (step, synthesised) in zip(epochs, steps, strict=True)
     ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli import options
+from embedlens_cli import mapped, options
 
 if TYPE_CHECKING:
     from embedlens_cli.mapped import Wish
@@ -35,6 +35,9 @@ def tsne(
     thumbnails: Annotated[
         bool, typer.Option("--thumbnails", help="Draw the items' pictures, bordered by class.")
     ] = False,
+    thumbnail_size: Annotated[
+        float, typer.Option(help="With --thumbnails: side of a picture, inches.", min=0.05, max=1)
+    ] = mapped.THUMBNAIL_SIZE,
     highlight: Annotated[
         str,
         typer.Option(
@@ -95,7 +98,7 @@ def tsne(
     from embedlens.analysis.projection import Parameters
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
-    from embedlens_cli import colored, drawing, map_figures, mapped, output, synthesising
+    from embedlens_cli import colored, drawing, map_figures, output, synthesising
 
     look = drawing.Look.of(formats, venue, width)
     _check(
@@ -104,6 +107,7 @@ def tsne(
             "--color": color != colored.CLASS,
         },
         whole_classes=whole_classes, sample=sample, highlight=highlight, synthesised=synthesised,
+        resized=thumbnail_size != mapped.THUMBNAIL_SIZE,
     )  # fmt: skip
     told = Parameters(
         perplexity=perplexity, metric=metric, initialization=initialization,
@@ -114,7 +118,8 @@ def tsne(
     )  # fmt: skip
     wish: Wish = mapped.Wish(
         told=told, sample=sample, whole_classes=whole_classes, central=central, thumbnails=thumbnails,
-        highlight=tuple(options.words(highlight)), color=color, synthesised=synthesised, device=device,
+        thumbnail_size=thumbnail_size, highlight=tuple(options.words(highlight)), color=color,
+        synthesised=synthesised, device=device,
     )  # fmt: skip
     chosen = selection.choose_runs(runs or [])
     asked = options.words(split)
@@ -155,6 +160,7 @@ def _check(
     sample: int | None,
     highlight: str,
     synthesised: int | None,
+    resized: bool,
 ) -> None:
     """Refuse options that do not go together; `given` are those that synthesised points do without."""
     message = ""
@@ -163,6 +169,8 @@ def _check(
         message = "--whole-classes says how to sample; add --sample N"
     elif given["--thumbnails"] and highlight:
         message = "--thumbnails borders every class in its colour; leave out --highlight"
+    elif resized and not given["--thumbnails"]:
+        message = "--thumbnail-size is that of the items' pictures; add --thumbnails"
     elif synthesised is not None and beside:
         message = f"--synthesised draws dots and rings, by class, of single epochs; leave out {beside}"
     if message:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from embedlens.errors import unknown
 from embedlens.figures import synthesis
-from embedlens.figures.placing.pictures import draw_pictures
+from embedlens.figures.placing.pictures import SIDE, draw_pictures
 from embedlens.figures.style import OKABE_ITO, RASTERISE_ABOVE, max_height_of, width_of
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class Map:
         int64 [N]: labels of all items of the split.
     thumbnails
         uint8 [N, h, w] or [N, h, w, 3]: pictures to draw instead of dots; None for dots.
+    thumbnail_size
+        Side of a picture, inches.
     synthesised
         The map that `projection` is the part of the items of, where points were synthesised; else None.
     """
@@ -61,6 +63,7 @@ class Map:
     projection: Projection
     labels: NDArray[np.int64]
     thumbnails: NDArray[np.uint8] | None = None
+    thumbnail_size: float = SIDE
     synthesised: SynthesisedMap | None = None
 
     @property
@@ -114,6 +117,7 @@ def plot(
     labels: NDArray[np.int64] | None = None,
     colors: Mapping[int, str] | None = None,
     thumbnails: NDArray[np.uint8] | None = None,
+    thumbnail_size: float = SIDE,
     limits: tuple[tuple[float, float], tuple[float, float]] | None = None,
     note: str = "",
     area: float = 14.0,
@@ -133,6 +137,8 @@ def plot(
     thumbnails
         Pictures of all items, uint8 [N, h, w] or [N, h, w, 3], drawn instead of dots with borders in a colour
         for each class, as many as there is room for without overlap.
+    thumbnail_size
+        Side of a picture, inches; smaller ones hide fewer others.
     limits
         Of x and of y, the same for maps that are compared; by default those of the map.
     note
@@ -161,7 +167,9 @@ def plot(
             result.coordinates[:, 0], result.coordinates[:, 1], s=_dot_size(axes, n), c=GREY, linewidths=0,
             rasterized=n > RASTERISE_ABOVE, gid="others", zorder=2,
         )  # fmt: skip
-        drawn = draw_pictures(axes, result.coordinates, thumbnails, item=result.item, labels=shown)
+        drawn = draw_pictures(
+            axes, result.coordinates, thumbnails, item=result.item, labels=shown, side=thumbnail_size
+        )
         count += f", {drawn:,} pictured"
     axes.text(
         0.02, 0.02, ", ".join(part for part in (count, note) if part), transform=axes.transAxes, ha="left",
@@ -226,7 +234,11 @@ def compare(
         box = boxes[place]
         told: dict[str, Any] = {"labels": one.labels, "colors": colors, "limits": box}
         if one.synthesised is None:
-            plot(one.projection, axes, thumbnails=one.thumbnails, **told)
+            pictures: dict[str, Any] = {
+                "thumbnails": one.thumbnails,
+                "thumbnail_size": one.thumbnail_size,
+            }
+            plot(one.projection, axes, **pictures, **told)
         else:
             drawn = f"{one.synthesised.drawn.label.size:,} synthesised"
             told["colors"] = synthesis.paler(colors)

@@ -71,11 +71,17 @@ def test_central_thumbnails_and_highlights(cli):
     ) as recorder:
         recorder.record(0, {"test": z})
     names = set()
-    for options in (("--central",), ("--thumbnails",), ("--highlight", "cat,3"), ()):
+    for options in (
+        ("--central",),
+        ("--thumbnails",),
+        ("--thumbnails", "--thumbnail-size", "0.1"),
+        ("--highlight", "cat,3"),
+        (),
+    ):
         done = cli("tsne", *QUICK, "--json", "--format", "png", *options)
         assert done.code == 0, done.err
         names.add(done.json["figures"][0])
-    assert len(names) == 4
+    assert len(names) == 5
     assert_refused(cli("tsne", *QUICK, "--highlight", "dog"), "unknown class 'dog'")
     assert_refused(cli("tsne", "--highlight", "cat", "--thumbnails"), "leave out --highlight")
 
@@ -98,6 +104,8 @@ def test_two_runs_side_by_side(cli):
         (("--gradient", "gpu"), ("unknown gradient 'gpu'",)),
         (("--sample", "61"), ("a sample of 61 items cannot be drawn of 60",)),
         (("--whole-classes",), ("add --sample N",)),
+        (("--thumbnail-size", "0.1"), ("add --thumbnails",)),
+        (("--thumbnails", "--thumbnail-size", "9"), ("--thumbnail-size", "less than or equal to 1")),
         (("--thumbnails", "--perplexity", "5"), ("has no thumbnails",)),
         (("--epoch", "7"), ("unknown epoch '7'",)),
         (("--venue", "cvrp"), ("unknown venue 'cvrp'",)),

@@ -39,7 +39,7 @@ def test_points_are_rings_in_the_colour_of_their_class_and_means_crosses():
 
 def test_a_figure_has_items_in_paler_tones_room_for_all_points_and_a_legend_of_each():
     result = a_map()
-    figure = compare([Map("", result.items, LABELS, None, result)], names={0: "zero"})
+    figure = compare([Map("", result.items, LABELS, synthesised=result)], names={0: "zero"})
     (axes,) = figure.axes
     drawn = collections(axes)
     assert axes.get_xlim()[1] > 4 < axes.get_ylim()[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import hsv_to_rgb, to_rgb
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 DRAW_SEED = 0
 _GOLDEN = 0.618034
-_SIDE = 0.2  # inches
+SIDE = 0.2
+"""Of a picture, usually, inches."""
 _BORDER = 0.08  # of a picture's side
 
 
@@ -26,6 +28,7 @@ def draw_pictures(
     *,
     item: NDArray[np.int64],
     labels: NDArray[np.int64] | None,
+    side: float = SIDE,
 ) -> int:
     """Draw pictures where they do not overlap; return how many.
 
@@ -41,12 +44,14 @@ def draw_pictures(
         int64 [n]: which picture each item has.
     labels
         int64 [n]; None: all borders are grey.
+    side
+        Of a picture, inches.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()
     x, y = axes.get_xlim(), axes.get_ylim()
-    half = _SIDE / (axes.get_window_extent().width / figure.dpi) * (x[1] - x[0]) / 2
+    half = side / (axes.get_window_extent().width / figure.dpi) * (x[1] - x[0]) / 2
     kept = _apart(points, 2.1 * half)
     known = np.zeros(0, np.int64) if labels is None else np.unique(labels)
     for place in kept.tolist():
@@ -73,8 +78,9 @@ def _apart(points: NDArray[np.float64], distance: float) -> NDArray[np.int64]:
 def _tint(label: int, known: NDArray[np.int64]) -> tuple[float, float, float]:
     """Return a colour for a class: of few those of dots, of many hues far apart for neighbouring labels."""
     place = int(np.searchsorted(known, label))
-    if known.size <= len(OKABE_ITO):
-        return to_rgb(OKABE_ITO[place])
+    for few in (OKABE_ITO, mpl.color_sequences["petroff10"]):
+        if known.size <= len(few):
+            return to_rgb(few[place])
     red, green, blue = hsv_to_rgb((place * _GOLDEN % 1.0, 0.85, 0.85)).tolist()
     return red, green, blue
 
