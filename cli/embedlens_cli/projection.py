@@ -136,12 +136,8 @@ def tsne(
     if synthesised is not None:
         synthesising.check_latent(chosen, splits, list(epochs.values()))
     found = mapped.measure(places, splits, epochs, wish, series=animate)
-    artifacts = Artifacts(
-        figures_folder(chosen, out),
-        output.command(),
-        mapped.facts(chosen, wish),
-        summary=mapped.summary(found),
-    )
+    folder, facts = figures_folder(chosen, out), mapped.facts(chosen, wish)
+    artifacts = Artifacts(folder, output.command(), facts, summary=mapped.summary(found))
     shown = {label: set(selection.choose_epochs(run, epoch)) for label, run in places.items()}
     with paper(venue):
         for name in splits:

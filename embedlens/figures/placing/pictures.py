@@ -18,7 +18,7 @@ DRAW_SEED = 0
 _GOLDEN = 0.618034
 SIDE = 0.2
 """Of a picture, usually, inches."""
-_BORDER = 0.08  # of a picture's side
+_BORDER = 0.0167  # inches
 
 
 def draw_pictures(
@@ -58,7 +58,7 @@ def draw_pictures(
         tint = (0.3, 0.3, 0.3) if labels is None else _tint(int(labels[place]), known)
         across, up = points[place]
         axes.imshow(
-            _bordered(pictures[item[place]], tint), zorder=4, gid="picture", aspect="auto",
+            _bordered(pictures[item[place]], tint, _BORDER / side), zorder=4, gid="picture", aspect="auto",
             interpolation="nearest", extent=(across - half, across + half, up - half, up + half),
         )  # fmt: skip
     axes.set(xlim=x, ylim=y, aspect="equal")
@@ -85,10 +85,12 @@ def _tint(label: int, known: NDArray[np.int64]) -> tuple[float, float, float]:
     return red, green, blue
 
 
-def _bordered(picture: NDArray[np.uint8], tint: tuple[float, float, float]) -> NDArray[np.uint8]:
-    """Return a picture [h, w, 3] with a border in the colour of its class."""
+def _bordered(
+    picture: NDArray[np.uint8], tint: tuple[float, float, float], share: float
+) -> NDArray[np.uint8]:
+    """Return a picture [h, w, 3] with a border in the colour of its class, a share of its side wide."""
     coloured = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
-    edge = max(1, round(_BORDER * max(coloured.shape[:2])))
+    edge = max(1, round(share * max(coloured.shape[:2])))
     height, width, _ = coloured.shape
     framed = np.empty((height + 2 * edge, width + 2 * edge, 3), np.uint8)
     framed[:] = np.round(255 * np.asarray(tint)).astype(np.uint8)
