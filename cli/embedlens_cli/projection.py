@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli import options
+from embedlens_cli import mapped, options
 
 if TYPE_CHECKING:
     from embedlens_cli.mapped import Wish
@@ -35,6 +35,9 @@ def tsne(
     thumbnails: Annotated[
         bool, typer.Option("--thumbnails", help="Draw the items' pictures, bordered by class.")
     ] = False,
+    thumbnail_size: Annotated[
+        float, typer.Option(help="With --thumbnails: side of a picture, inches.", min=0.05, max=1)
+    ] = mapped.THUMBNAIL_SIZE,
     highlight: Annotated[
         str,
         typer.Option(
@@ -45,6 +48,16 @@ def tsne(
     color: Annotated[
         str, typer.Option(help="class, or what the method recorded of the items, e.g. cluster.")
     ] = "class",
+    synthesised: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Draw N points around the mean of each coloured class from what dvml has learnt of it "
+            "(--record-latent).",
+            show_default="none",
+            min=1,
+        ),
+    ] = None,
     perplexity: Annotated[
         float, typer.Option(help="Neighbours that count; 3 times as many must exist.")
     ] = 30.0,
@@ -85,10 +98,17 @@ def tsne(
     from embedlens.analysis.projection import Parameters
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
-    from embedlens_cli import colored, drawing, mapped, output
+    from embedlens_cli import colored, drawing, map_figures, output, synthesising
 
     look = drawing.Look.of(formats, venue, width)
-    _check(whole_classes=whole_classes, sample=sample, thumbnails=thumbnails, highlight=highlight)
+    _check(
+        {
+            "--animate": animate, "--central": central, "--thumbnails": thumbnails,
+            "--color": color != colored.CLASS,
+        },
+        whole_classes=whole_classes, sample=sample, highlight=highlight, synthesised=synthesised,
+        resized=thumbnail_size != mapped.THUMBNAIL_SIZE,
+    )  # fmt: skip
     told = Parameters(
         perplexity=perplexity, metric=metric, initialization=initialization,
         early_exaggeration=early_exaggeration, early_exaggeration_iter=early_exaggeration_iter, n_iter=n_iter,
@@ -98,7 +118,8 @@ def tsne(
     )  # fmt: skip
     wish: Wish = mapped.Wish(
         told=told, sample=sample, whole_classes=whole_classes, central=central, thumbnails=thumbnails,
-        highlight=tuple(options.words(highlight)), color=color, device=device,
+        thumbnail_size=thumbnail_size, highlight=tuple(options.words(highlight)), color=color,
+        synthesised=synthesised, device=device,
     )  # fmt: skip
     chosen = selection.choose_runs(runs or [])
     asked = options.words(split)
@@ -112,29 +133,41 @@ def tsne(
     }
     if animate:
         mapped.check_series(places)
+    if synthesised is not None:
+        synthesising.check_latent(chosen, splits, list(epochs.values()))
     found = mapped.measure(places, splits, epochs, wish, series=animate)
-    artifacts = Artifacts(
-        figures_folder(chosen, out),
-        output.command(),
-        mapped.facts(chosen, wish),
-        summary=mapped.summary(found),
-    )
+    folder, facts = figures_folder(chosen, out), mapped.facts(chosen, wish)
+    artifacts = Artifacts(folder, output.command(), facts, summary=mapped.summary(found))
     shown = {label: set(selection.choose_epochs(run, epoch)) for label, run in places.items()}
     with paper(venue):
         for name in splits:
             part = [one for one in found if one.split == name]
-            mapped.save_stills(artifacts, [one for one in part if one.epoch in shown[one.run]], wish, look)
+            stills = [one for one in part if one.epoch in shown[one.run]]
+            map_figures.save_stills(artifacts, stills, wish, look)
             if animate:
-                mapped.save_animation(artifacts, part, wish, look, fps=fps)
-    drawing.answer(artifacts, chosen, lambda: mapped.print_table(found), given=runs, as_json=as_json)
+                map_figures.save_animation(artifacts, part, wish, look, fps=fps)
+    drawing.answer(artifacts, chosen, lambda: map_figures.print_table(found), given=runs, as_json=as_json)
 
 
-def _check(*, whole_classes: bool, sample: int | None, thumbnails: bool, highlight: str) -> None:
-    """Refuse options that do not go together."""
+def _check(
+    given: dict[str, bool],
+    *,
+    whole_classes: bool,
+    sample: int | None,
+    highlight: str,
+    synthesised: int | None,
+    resized: bool,
+) -> None:
+    """Refuse options that do not go together; `given` are those that synthesised points do without."""
     message = ""
+    beside = next((flag for flag, on in given.items() if on), None)
     if whole_classes and sample is None:
         message = "--whole-classes says how to sample; add --sample N"
-    elif thumbnails and highlight:
+    elif given["--thumbnails"] and highlight:
         message = "--thumbnails borders every class in its colour; leave out --highlight"
+    elif resized and not given["--thumbnails"]:
+        message = "--thumbnail-size is that of the items' pictures; add --thumbnails"
+    elif synthesised is not None and beside:
+        message = f"--synthesised draws dots and rings, by class, of single epochs; leave out {beside}"
     if message:
         raise InputError(message)

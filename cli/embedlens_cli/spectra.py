@@ -65,6 +65,13 @@ def spectrum(
             "and R@1 as chunks are added one by one.",
         ),
     ] = None,
+    intra_class: Annotated[
+        bool,
+        typer.Option(
+            "--intra-class",
+            help="The variance within each class, and whether it is the same for all classes.",
+        ),
+    ] = False,
     split: Annotated[
         str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
     ] = "",
@@ -93,7 +100,7 @@ def spectrum(
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.devices import check_device
     from embedlens.figures.style import paper
-    from embedlens_cli import drawing, output
+    from embedlens_cli import class_spectra, drawing, output
 
     look = drawing.Look.of(formats, venue, width)
     asked = _Asked(
@@ -102,6 +109,11 @@ def spectrum(
     )  # fmt: skip
     chosen = selection.choose_runs(runs or [])
     splits = selection.evaluated_splits(chosen, options.words(split))
+    if intra_class:
+        class_spectra.check(
+            {"--svd": svd, "--log": log, "--cumulative": cumulative, "--heatmap": heatmap,
+             "--slices": slices is not None, "--epoch all": asked.every_epoch}
+        )  # fmt: skip
     _check(asked, chosen)
     jobs = [
         (label, run, name, number)
@@ -109,6 +121,9 @@ def spectrum(
         for name in splits
         for number in selection.choose_epochs(run, epoch)
     ]
+    if intra_class:
+        class_spectra.answer(jobs, chosen, look, normalize=normalize, out=out, given=runs, as_json=as_json)
+        return
     found = [_measure(*job, asked) for job in output.track(jobs, "decomposing")]
     artifacts = Artifacts(
         figures_folder(chosen, out),

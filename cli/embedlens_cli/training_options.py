@@ -75,7 +75,7 @@ _OF_METHODS = {
     ),
     "first_phase": _option(int | None, None, "Of dvml: epochs of the first phase.", show_default="half"),
     "record_latent": _option(
-        bool | None, None, "Of dvml: record mu and sigma of every item.", show_default="not",
+        bool | None, None, "Of dvml: record mu, sigma and z minus its class mean.", show_default="not",
         flag="--record-latent",
     ),
     "learners": _option(int | None, None, "Of dreml: E, classifiers of meta-classes.", show_default="8"),

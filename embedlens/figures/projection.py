@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import hsv_to_rgb, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from embedlens.errors import unknown
-from embedlens.figures.style import max_height_of, width_of
+from embedlens.figures import synthesis
+from embedlens.figures.placing.pictures import SIDE, draw_pictures
+from embedlens.figures.style import OKABE_ITO, RASTERISE_ABOVE, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,18 +22,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.analysis.projection import Projection
+    from embedlens.analysis.synthesis import SynthesisedMap
 
-RASTERISE_ABOVE = 5_000
 DRAW_SEED = 0
 HIGHLIGHTED = 8
 """How many classes are coloured where there are more than ten, unless they are named."""
 GREY = "0.78"
-_OKABE_ITO = (
-    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000",
-)  # fmt: skip
-_GOLDEN = 0.618034
-_THUMBNAIL = 0.2  # inches
-_BORDER = 0.08  # of a thumbnail's side
 _MARGIN, _FOOT = (
     0.04,
     0.16,
@@ -40,6 +35,7 @@ _MARGIN, _FOOT = (
 _FLATTEST = 2 / 3
 _MAX_COLUMNS = 3
 _LETTER, _HANDLE, _ROW = 0.065, 0.32, 0.16  # inches
+_BESIDE_RINGS = 4.0  # points squared, at most
 _COVER = 850.0  # points squared that all dots take of a square inch, at most
 
 
@@ -57,12 +53,23 @@ class Map:
         int64 [N]: labels of all items of the split.
     thumbnails
         uint8 [N, h, w] or [N, h, w, 3]: pictures to draw instead of dots; None for dots.
+    thumbnail_size
+        Side of a picture, inches.
+    synthesised
+        The map that `projection` is the part of the items of, where points were synthesised; else None.
     """
 
     title: str
     projection: Projection
     labels: NDArray[np.int64]
     thumbnails: NDArray[np.uint8] | None = None
+    thumbnail_size: float = SIDE
+    synthesised: SynthesisedMap | None = None
+
+    @property
+    def limits(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """Limits of x and of y that hold all that is drawn."""
+        return limits_of([self.projection if self.synthesised is None else self.synthesised])
 
 
 def class_colors(labels: NDArray[np.int64], highlight: Sequence[int] = ()) -> dict[int, str]:
@@ -85,15 +92,17 @@ def class_colors(labels: NDArray[np.int64], highlight: Sequence[int] = ()) -> di
     chosen = list(dict.fromkeys(highlight)) or known.tolist()
     if not highlight and len(chosen) > len(mpl.color_sequences["petroff10"]):
         chosen = sorted(known[np.argsort(-counts, kind="stable")[:HIGHLIGHTED]].tolist())
-    colors = _OKABE_ITO if len(chosen) <= len(_OKABE_ITO) else tuple(mpl.color_sequences["petroff10"])
+    colors = OKABE_ITO if len(chosen) <= len(OKABE_ITO) else tuple(mpl.color_sequences["petroff10"])
     return {
         int(label): mpl.colors.to_hex(colors[number % len(colors)]) for number, label in enumerate(chosen)
     }
 
 
-def limits_of(projections: Iterable[Projection]) -> tuple[tuple[float, float], tuple[float, float]]:
+def limits_of(
+    maps: Iterable[Projection | SynthesisedMap],
+) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return limits of x and of y that hold all of the given maps, none less than two thirds of the other."""
-    points = np.concatenate([projection.coordinates for projection in projections])
+    points = np.concatenate([one.coordinates for one in maps])
     centre = (points.min(axis=0) + points.max(axis=0)) / 2
     half = np.ptp(points, axis=0) / 2
     half = np.maximum(half, max(_FLATTEST * float(half.max()), 1e-9)) * (1 + 2 * _MARGIN)
@@ -108,8 +117,10 @@ def plot(
     labels: NDArray[np.int64] | None = None,
     colors: Mapping[int, str] | None = None,
     thumbnails: NDArray[np.uint8] | None = None,
+    thumbnail_size: float = SIDE,
     limits: tuple[tuple[float, float], tuple[float, float]] | None = None,
     note: str = "",
+    area: float = 14.0,
 ) -> Axes:
     """Draw a map; its axes have no unit, and no ticks.
 
@@ -126,10 +137,14 @@ def plot(
     thumbnails
         Pictures of all items, uint8 [N, h, w] or [N, h, w, 3], drawn instead of dots with borders in a colour
         for each class, as many as there is room for without overlap.
+    thumbnail_size
+        Side of a picture, inches; smaller ones hide fewer others.
     limits
         Of x and of y, the same for maps that are compared; by default those of the map.
     note
         What the corner says beside the number of items.
+    area
+        Of a dot, points squared, at most; less where there are many.
 
     Returns
     -------
@@ -145,9 +160,16 @@ def plot(
         count += f" of {labels.size:,}"
     if thumbnails is None:
         known = {} if shown is None else (class_colors(shown) if colors is None else colors)
-        _dots(axes, result, shown, known)
+        _dots(axes, result, shown, known, area=area)
     else:
-        drawn = _pictures(axes, result, thumbnails, shown)
+        n = result.item.size
+        axes.scatter(
+            result.coordinates[:, 0], result.coordinates[:, 1], s=_dot_size(axes, n), c=GREY, linewidths=0,
+            rasterized=n > RASTERISE_ABOVE, gid="others", zorder=2,
+        )  # fmt: skip
+        drawn = draw_pictures(
+            axes, result.coordinates, thumbnails, item=result.item, labels=shown, side=thumbnail_size
+        )
         count += f", {drawn:,} pictured"
     axes.text(
         0.02, 0.02, ", ".join(part for part in (count, note) if part), transform=axes.transAxes, ha="left",
@@ -193,10 +215,12 @@ def compare(
     down = -(-len(maps) // across)
     inches = width_of(venue, width)
     handles = [] if maps[0].thumbnails is not None else _handles(colors, shown, names or {})
+    if maps[0].synthesised is not None:
+        handles += synthesis.handles(maps[0].synthesised)
     per_row = _columns(handles, inches)
     legend = _ROW * -(-len(handles) // per_row) + 0.1 if handles else 0.0
     heading = 0.2 if title else 0.0
-    boxes = [limits or limits_of([one.projection]) for one in maps]
+    boxes = [limits or one.limits for one in maps]
     tallest = max((y[1] - y[0]) / (x[1] - x[0]) for x, y in boxes)
     titles = 0.2 if any(one.title for one in maps) else 0.03
     height = down * (tallest * (inches / across - 0.06) + titles) + legend + heading
@@ -207,7 +231,19 @@ def compare(
             axes.remove()
             continue
         one = maps[place]
-        plot(one.projection, axes, labels=one.labels, colors=colors, thumbnails=one.thumbnails, limits=limits)
+        box = boxes[place]
+        told: dict[str, Any] = {"labels": one.labels, "colors": colors, "limits": box}
+        if one.synthesised is None:
+            pictures: dict[str, Any] = {
+                "thumbnails": one.thumbnails,
+                "thumbnail_size": one.thumbnail_size,
+            }
+            plot(one.projection, axes, **pictures, **told)
+        else:
+            drawn = f"{one.synthesised.drawn.label.size:,} synthesised"
+            told["colors"] = synthesis.paler(colors)
+            plot(one.projection, axes, note=drawn, area=_BESIDE_RINGS, **told)
+            synthesis.plot(one.synthesised, axes, colors=colors)
         axes.set_title(one.title)
     if title:
         figure.suptitle(title)
@@ -243,12 +279,17 @@ def _handles(colors: Mapping[int, str], shown: NDArray[np.int64], names: Mapping
 
 
 def _dots(
-    axes: Axes, result: Projection, labels: NDArray[np.int64] | None, colors: Mapping[int, str]
+    axes: Axes,
+    result: Projection,
+    labels: NDArray[np.int64] | None,
+    colors: Mapping[int, str],
+    *,
+    area: float,
 ) -> None:
     """Draw every item as a dot, in random order; coloured classes lie above the grey ones."""
     n, (x, y) = result.item.size, result.coordinates.T
     order = np.random.default_rng(DRAW_SEED).permutation(n)
-    size = _dot_size(axes, n)
+    size = min(_dot_size(axes, n), area)
     look: dict[str, Any] = {"linewidths": 0, "rasterized": n > RASTERISE_ABOVE}
     if labels is None:
         axes.scatter(x[order], y[order], s=size, c="C0", alpha=0.7, gid="dots", zorder=3, **look)
@@ -270,70 +311,3 @@ def _dot_size(axes: Axes, n: int) -> float:
     across = 1 if grid is None else grid.get_gridspec().ncols
     side = figure.get_size_inches()[0] / across
     return float(np.clip(_COVER * side**2 / n, 0.6, 14.0))
-
-
-def _pictures(
-    axes: Axes, result: Projection, thumbnails: NDArray[np.uint8], labels: NDArray[np.int64] | None
-) -> int:
-    """Draw pictures where they do not overlap, and faint dots for all items; return how many pictures."""
-    size = _dot_size(axes, result.item.size)
-    many = result.item.size > RASTERISE_ABOVE
-    axes.scatter(
-        result.coordinates[:, 0],
-        result.coordinates[:, 1],
-        s=size,
-        c=GREY,
-        linewidths=0,
-        rasterized=many,
-        gid="others",
-        zorder=2,
-    )
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    figure.draw_without_rendering()
-    low, high = axes.get_xlim()
-    inches = axes.get_window_extent().width / figure.dpi
-    half = _THUMBNAIL / inches * (high - low) / 2
-    x, y = axes.get_xlim(), axes.get_ylim()
-    kept = _apart(result.coordinates, 2.1 * half)
-    known = np.zeros(0, np.int64) if labels is None else np.unique(labels)
-    for place in kept.tolist():
-        tint = (0.3, 0.3, 0.3) if labels is None else _tint(int(labels[place]), known)
-        picture = _bordered(thumbnails[result.item[place]], tint)
-        across, up = result.coordinates[place]
-        axes.imshow(
-            picture, extent=(across - half, across + half, up - half, up + half), aspect="auto",
-            interpolation="nearest", zorder=4, gid="picture",
-        )  # fmt: skip
-    axes.set(xlim=x, ylim=y, aspect="equal")
-    return int(kept.size)
-
-
-def _apart(points: NDArray[np.float64], distance: float) -> NDArray[np.int64]:
-    """Return items, in random order, none nearer than `distance` to another in both x and y."""
-    kept: list[int] = []
-    for place in np.random.default_rng(DRAW_SEED).permutation(len(points)).tolist():
-        gaps = np.abs(points[kept] - points[place]).max(axis=1) if kept else np.zeros(0)
-        if (gaps >= distance).all():
-            kept.append(place)
-    return np.array(kept, np.int64)
-
-
-def _tint(label: int, known: NDArray[np.int64]) -> tuple[float, float, float]:
-    """Return a colour for a class: of few those of dots, of many hues far apart for neighbouring labels."""
-    place = int(np.searchsorted(known, label))
-    if known.size <= len(_OKABE_ITO):
-        return to_rgb(_OKABE_ITO[place])
-    red, green, blue = hsv_to_rgb((place * _GOLDEN % 1.0, 0.85, 0.85)).tolist()
-    return red, green, blue
-
-
-def _bordered(picture: NDArray[np.uint8], tint: tuple[float, float, float]) -> NDArray[np.uint8]:
-    """Return a picture [h, w, 3] with a border in the colour of its class."""
-    coloured = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
-    edge = max(1, round(_BORDER * max(coloured.shape[:2])))
-    height, width, _ = coloured.shape
-    framed = np.empty((height + 2 * edge, width + 2 * edge, 3), np.uint8)
-    framed[:] = np.round(255 * np.asarray(tint)).astype(np.uint8)
-    framed[edge:-edge, edge:-edge] = coloured
-    return framed

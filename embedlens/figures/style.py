@@ -16,9 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _MM = 1 / 25.4
+RASTERISE_ABOVE = 5_000
+"""Dots above which their layer is not drawn as vectors."""
 INITIAL = "#0072B2"
 """The colour of the initial state of a run, where it is drawn beside what training made of it."""
 
+OKABE_ITO = (
+    INITIAL, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000",
+)  # fmt: skip
+"""The colours of up to eight classes of dots."""
 # Okabe-Ito without its yellow, which is too faint for a line on white.
 _FEW = (INITIAL, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))

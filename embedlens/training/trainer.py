@@ -226,8 +226,8 @@ class Trainer:
     ) -> None:
         """Embed every split, measure, record, and commit the epoch by its checkpoint."""
         embeddings = self._embedder.splits(self.method)
-        extras = self.method.extras(self._embedder.splits)
         labels = {split: part.labels for split, part in self.data.splits.items()}
+        extras = self.method.extras(self._embedder.splits, labels)
 
         def commit() -> dict[str, float]:
             row = {**logs, **metrics(embeddings, labels), **self._accuracies(embeddings, labels)}

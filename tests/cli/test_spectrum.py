@@ -11,6 +11,7 @@ from support import assert_refused, blobs, tree, write_run
 import embedlens
 from embedlens.analysis.retrieval import recall_at_k
 from embedlens.analysis.spectrum import effective_rank, participation_ratio, singular_values, spectrum
+from embedlens.analysis.spectrum_classes import class_spectra
 
 KEYS = {
     "n", "dim", "n_dead", "effective_rank", "participation_ratio", "rho", "dims_90", "dims_95", "dims_99",
@@ -193,3 +194,52 @@ def test_what_is_refused(cli, run, folder, words, parts):
     before = tree(folder)
     assert_refused(cli("spectrum", *words, "--out", "figures"), *parts)
     assert tree(folder) == before
+
+
+def test_variances_within_classes_through_the_real_entry_point(program, run, folder):
+    done = program("spectrum", "runs/mine", "--intra-class", "--json")
+    assert done.code == 0, done.err
+    answer = done.json
+    assert [path.rsplit("/", 1)[1] for path in answer["figures"]] == [
+        f"spectrum-test-epoch-0002-intra-class.{end}" for end in ("pdf", "png")
+    ]
+    snapshot = run.snapshot("test", 2)
+    wanted = class_spectra(snapshot.embeddings, snapshot.labels)
+    assert answer["summary"]["mine"]["test"]["2"] == wanted.numbers()
+    rows = rows_of(answer)
+    assert [float(row["variance"]) for row in rows] == wanted.columns()["variance"].tolist()
+    assert {row["class"] for row in rows} == {"0", "1", "2", "3", "4", "5"}
+    sidecar = json.loads((folder / answer["data"][0]).with_suffix(".json").read_text())
+    assert sidecar["panels"][0]["variation"] == wanted.variation
+    assert sidecar["decomposition"] == "covariance of each class of two items and more"
+
+
+def test_variances_within_classes_of_several_runs_as_given(cli, run, folder):
+    write_run("runs/other", seed=4)
+    done = cli("spectrum", "mine", "other", "--intra-class", "--no-normalize", "--format", "png")
+    assert done.code == 0, done.err
+    assert (folder / "figures/spectrum-mine-other-test-epoch-0002-intra-class-as-given.png").is_file()
+    assert "similarity" in done.out
+    assert "mine, test" in done.out
+
+
+def test_classes_of_one_item_are_told(cli, folder):
+    z, y = blobs()
+    y[:3] = 97, 98, 99
+    with embedlens.Recorder("runs/few", labels={"test": y}) as recorder:
+        recorder.record(0, {"test": z})
+    done = cli("spectrum", "few", "--intra-class", "--format", "png")
+    assert "3 classes of one item are left out" in done.err
+    with embedlens.Recorder("runs/alone", labels={"test": np.arange(60)}) as recorder:
+        recorder.record(0, {"test": z})
+    refused = cli("spectrum", "alone", "--intra-class")
+    assert_refused(refused, "run 'alone', split 'test', epoch 0", "every class has one item")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--svd",), ("--log",), ("--cumulative",), ("--slices", "2"), ("--epoch", "all"), ("--heatmap",)],
+)
+def test_what_does_not_go_with_variances_within_classes(cli, run, options):
+    leave = "--epoch all" if "all" in options else options[0]
+    assert_refused(cli("spectrum", "mine", "--intra-class", *options), f"leave out {leave}")

@@ -71,11 +71,17 @@ def test_central_thumbnails_and_highlights(cli):
     ) as recorder:
         recorder.record(0, {"test": z})
     names = set()
-    for options in (("--central",), ("--thumbnails",), ("--highlight", "cat,3"), ()):
+    for options in (
+        ("--central",),
+        ("--thumbnails",),
+        ("--thumbnails", "--thumbnail-size", "0.1"),
+        ("--highlight", "cat,3"),
+        (),
+    ):
         done = cli("tsne", *QUICK, "--json", "--format", "png", *options)
         assert done.code == 0, done.err
         names.add(done.json["figures"][0])
-    assert len(names) == 4
+    assert len(names) == 5
     assert_refused(cli("tsne", *QUICK, "--highlight", "dog"), "unknown class 'dog'")
     assert_refused(cli("tsne", "--highlight", "cat", "--thumbnails"), "leave out --highlight")
 
@@ -98,6 +104,8 @@ def test_two_runs_side_by_side(cli):
         (("--gradient", "gpu"), ("unknown gradient 'gpu'",)),
         (("--sample", "61"), ("a sample of 61 items cannot be drawn of 60",)),
         (("--whole-classes",), ("add --sample N",)),
+        (("--thumbnail-size", "0.1"), ("add --thumbnails",)),
+        (("--thumbnails", "--thumbnail-size", "9"), ("--thumbnail-size", "less than or equal to 1")),
         (("--thumbnails", "--perplexity", "5"), ("has no thumbnails",)),
         (("--epoch", "7"), ("unknown epoch '7'",)),
         (("--venue", "cvrp"), ("unknown venue 'cvrp'",)),
@@ -111,3 +119,65 @@ def test_bad_input(cli, options, parts):
 def test_a_single_epoch_is_not_animated(cli):
     write_run("runs/one", epochs=1)
     assert_refused(cli("tsne", "--animate", *QUICK), "one epoch only")
+
+
+def write_latent(path, *, latent=(0, 2)):
+    """Record a run of three epochs, and mu and sigma of some of them."""
+    z, y = blobs(n=72, classes=12)
+    with embedlens.Recorder(path, labels={"test": y}) as recorder:
+        for epoch in range(3):
+            extras = {"test": {"mu": 0 * z, "sigma": 0 * z + 0.1}} if epoch in latent else {}
+            recorder.record(epoch, {"test": z}, extras=extras)
+    return y
+
+
+def test_synthesised_points_of_the_coloured_classes(program, folder):
+    y = write_latent("runs/one")
+    done = program("tsne", *QUICK, "--synthesised", "4", "--highlight", "3,5", "--format", "png", "--json")
+    assert done.code == 0, done.err
+    assert done.json["summary"]["one"]["test"]["2"]["n_synthesised"] == 8
+    (data,) = done.json["data"]
+    assert "synthesised-4" in data
+    rows = list(csv.DictReader(Path(data).read_text().splitlines()))
+    assert [row["kind"] for row in rows] == ["item"] * 72 + ["synthesised"] * 8 + ["class mean"] * 2
+    assert [int(row["label"]) for row in rows[72:]] == [3] * 4 + [5] * 4 + [3, 5]
+    assert all(y[int(row["item"])] == int(row["label"]) for row in rows[:80])
+    told = json.loads(Path(data).with_suffix(".json").read_text())
+    assert told["synthesised"]["classes"] == {"one": [3, 5]}
+    assert told["synthesised"]["points"] == {"one": 8}
+    assert told["panels"][0]["shown"] == 72
+
+
+def test_synthesised_points_of_several_epochs_and_of_a_sample(cli):
+    write_latent("runs/one", latent=(0, 1, 2))
+    write_latent("runs/two", latent=(0, 1, 2))
+    done = cli(
+        "tsne", "one", "two", *QUICK, "--synthesised", "2", "--sample", "48", "--epoch", "all", "--json"
+    )
+    assert done.code == 0, done.err
+    assert len(done.json["data"]) == 3
+    numbers = done.json["summary"]["two"]["test"]["1"]
+    assert (numbers["n"], numbers["of"], numbers["n_synthesised"]) == (48, 72, 16)
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (("--synthesised", "0"), ("--synthesised", "greater than or equal to 1")),
+        (("--synthesised", "2", "--central"), ("--synthesised draws", "leave out --central")),
+        (("--synthesised", "2", "--thumbnails"), ("leave out --thumbnails",)),
+        (("--synthesised", "2", "--animate"), ("leave out --animate",)),
+        (("--synthesised", "2", "--color", "cluster"), ("leave out --color",)),
+        (("--synthesised", "2", "--epoch", "1"), ("no mu and sigma of epoch 1, only of: 0, 2",)),
+        (("--synthesised", "2", "--highlight", "77"), ("unknown class '77'",)),
+    ],
+)
+def test_what_cannot_be_synthesised(cli, options, parts):
+    write_latent("runs/one")
+    assert_refused(cli("tsne", *QUICK, *options), *parts)
+
+
+def test_a_run_without_latent_has_nothing_to_synthesise_from(cli):
+    write_run("runs/one")
+    refused = cli("tsne", *QUICK, "--synthesised", "2")
+    assert_refused(refused, "run 'one'", "no mu and sigma", "train with --method dvml --record-latent")

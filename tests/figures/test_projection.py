@@ -85,6 +85,24 @@ def test_thumbnails_do_not_overlap_and_wear_their_class(shape):
     assert not figure.legends
 
 
+def test_smaller_thumbnails_hide_fewer():
+    result, labels = a_map(300), np.arange(300) % 4
+    pictures = np.full((300, 8, 8), 7, np.uint8)
+    large, small = (
+        compare([Map("", result, labels, pictures, size)], width="full").axes[0] for size in (0.2, 0.1)
+    )
+    assert len(small.images) > 1.3 * len(large.images)
+    sides = [np.diff(axes.images[0].get_extent()[:2])[0] for axes in (large, small)]
+    assert sides[0] == pytest.approx(2 * sides[1])
+
+
+def test_thumbnails_of_ten_classes_wear_the_colours_of_dots():
+    labels = np.arange(40) % 10
+    axes = plot(a_map(40), labels=labels, thumbnails=np.zeros((40, 8, 8), np.uint8), thumbnail_size=0.01)
+    borders = {to_hex(image.get_array()[0, 0] / 255) for image in axes.images}
+    assert borders == set(class_colors(labels).values())
+
+
 def test_maps_side_by_side_share_colours_and_have_the_venue_s_width():
     labels = np.arange(60) % 12
     maps = [Map(name, a_map(seed=seed), labels) for seed, name in enumerate(("one", "two"))]

@@ -12,7 +12,7 @@ from embedlens import InputError
 from embedlens.training.backbones.base import Backbone
 from embedlens.training.config import TrainConfig
 from embedlens.training.methods import Given, build_method
-from embedlens.training.methods.dvml import WEIGHTS, divergence, sampled
+from embedlens.training.methods.dvml import WEIGHTS, central, divergence, sampled
 from embedlens.training.trainer import Trainer, resumed_config
 
 DIM, WIDTH = 3, 6
@@ -137,11 +137,27 @@ def test_a_run_logs_the_losses_apart_and_its_reconstruction_falls(tmp_path):
     assert all(row[name] is not None for row in rows for name in WEIGHTS[0])
     assert rows[-1]["reconstruction"] < 0.8 * rows[0]["reconstruction"]
     for split in run.splits:
-        assert run.extra_epochs(split) == {"mu": [0, 1, 2, 3, 4], "sigma": [0, 1, 2, 3, 4]}
+        assert run.extra_epochs(split) == dict.fromkeys(("central", "mu", "sigma"), [0, 1, 2, 3, 4])
         mu, sigma = (run.extra(split, name, 4) for name in ("mu", "sigma"))
         assert mu.shape == sigma.shape == run.snapshot(split).embeddings.shape
         assert (sigma > 0).all()
         assert functional.mse_loss(torch.tensor(mu), torch.tensor(run.snapshot(split).embeddings)) > 0
+        check_central(run.extra(split, "central", 4), run.snapshot(split))
+
+
+def check_central(central, snapshot):
+    """The central latent space is the recorded embedding, class by class less the mean of the class."""
+    assert central.dtype == np.float32
+    for label in np.unique(snapshot.labels):
+        of_class = snapshot.labels == label
+        z = snapshot.embeddings[of_class].astype(np.float64)
+        np.testing.assert_allclose(central[of_class], z - z.mean(axis=0), atol=1e-5)
+
+
+def test_the_central_latent_space_by_hand():
+    z = np.array([[1, 2], [5, 5], [3, 0], [-1, 7]], np.float32)
+    found = central(z, np.array([4, 9, 4, 4]))
+    np.testing.assert_array_equal(found, [[0, -1], [0, 0], [2, -3], [-2, 4]])
 
 
 def test_resumed_after_a_kill_it_ends_with_the_same_bytes(tmp_path):

@@ -143,8 +143,10 @@ class Method(nn.Module, ABC):
         """Do what is due before an epoch of training, 1 or later."""
         return
 
-    def extras(self, embed_splits: EmbedSplits) -> dict[str, dict[str, NDArray[Any]]]:
-        """Return what is recorded besides: split -> name -> [N, ...]."""
+    def extras(
+        self, embed_splits: EmbedSplits, labels: Mapping[str, NDArray[np.int64]]
+    ) -> dict[str, dict[str, NDArray[Any]]]:
+        """Return what is recorded besides, split -> name -> [N, ...]; `labels` are split -> int64 [N]."""
         return {}
 
     def run_extras(self) -> dict[str, NDArray[Any]]:

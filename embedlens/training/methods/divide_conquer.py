@@ -20,7 +20,7 @@ from embedlens.training.methods.base import METHODS, Batch, EmbedAll, EmbedSplit
 from embedlens.training.methods.pieces import check_divides, check_whole, unit_pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -186,7 +186,9 @@ class DivideConquer(Method):
         loss, logs = objective(unit_pieces(outputs, self._piece), labels)
         return loss, logs
 
-    def extras(self, embed_splits: EmbedSplits) -> dict[str, dict[str, NDArray[Any]]]:
+    def extras(
+        self, embed_splits: EmbedSplits, labels: Mapping[str, NDArray[np.int64]]
+    ) -> dict[str, dict[str, NDArray[Any]]]:
         """Return the learner of each training item, once there are clusters."""
         clusters = self.clusters.cpu().numpy()
         return {"train": {"cluster": clusters}} if (clusters >= 0).all() else {}

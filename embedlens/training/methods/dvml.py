@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -14,7 +15,7 @@ from embedlens.errors import InputError
 from embedlens.training.methods.base import METHODS, Batch, EmbedSplits, Given, Method, make_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -87,7 +88,7 @@ class DVML(Method):
     first_phase
         Epochs of the first phase; None: half of all.
     record_latent
-        Record mu and sigma [N, D] of every split.
+        Record mu, sigma and the central latent space [N, D] of every split.
 
     Raises
     ------
@@ -153,14 +154,20 @@ class DVML(Method):
             "loss": total.item(),
         }
 
-    def extras(self, embed_splits: EmbedSplits) -> dict[str, dict[str, NDArray[Any]]]:
-        """Return mu and sigma of every split, where they are to be recorded."""
+    def extras(
+        self, embed_splits: EmbedSplits, labels: Mapping[str, NDArray[Any]]
+    ) -> dict[str, dict[str, NDArray[Any]]]:
+        """Return mu, sigma and the central latent space of every split, where they are to be recorded."""
         if not self._latent:
             return {}
         d = self._dim
         found = embed_splits(self.network)
         return {
-            split: {"mu": array[:, d : 2 * d], "sigma": _sigma(array[:, 2 * d : 3 * d])}
+            split: {
+                "mu": array[:, d : 2 * d],
+                "sigma": _sigma(array[:, 2 * d : 3 * d]),
+                "central": central(array[:, :d], labels[split]),
+            }
             for split, array in found.items()
         }
 
@@ -175,8 +182,14 @@ def divergence(mu: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     return 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
 
 
+def central(z: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
+    """Return every item minus the mean of its class, float32 [N, D], from z_I [N, D] and labels [N]."""
+    _, group, count = np.unique(labels, return_inverse=True, return_counts=True)
+    sums = np.zeros((count.size, z.shape[1]))
+    np.add.at(sums, group, z)
+    return np.asarray(z - (sums / count[:, None])[group], np.float32)
+
+
 def _sigma(log_variance: NDArray[Any]) -> NDArray[Any]:
     """Return sigma from log sigma^2."""
-    import numpy as np
-
     return np.asarray(np.exp(0.5 * log_variance))
