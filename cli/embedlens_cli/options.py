@@ -51,3 +51,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and no
 def words(text: str) -> list[str]:
     """Return the parts of a comma-separated option."""
     return [part for part in (word.strip() for word in text.split(",")) if part]
+
+
+Slices = Annotated[
+    str | None,
+    typer.Option(
+        metavar="K",
+        help="Take the embedding as K equal chunks, as they stand in it, or as the slices that it was "
+        "recorded with (recorded): each by itself, and the first 2, 3, ..., K side by side.",
+    ),
+]

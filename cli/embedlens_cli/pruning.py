@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from embedlens.analysis.pruning import PruningCurve
+    from embedlens.analysis.slices import Chunk
+    from embedlens.analysis.spectrum import Spectrum
     from embedlens.artifacts import Artifacts, Table
     from embedlens.store import Run
     from embedlens_cli.drawing import Look
@@ -28,6 +30,7 @@ class _Asked:
     fit: str | None
     similarity: str
     center: bool
+    slices: str | None
     device: str
 
     @property
@@ -39,23 +42,30 @@ class _Asked:
             f"fit-{self.fit}" if self.fit else "",
             "" if self.similarity == "cosine" else self.similarity,
             "centred" if self.center else "",
+            "" if self.slices is None else f"slices-{self.slices}",
         ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pruned:
-    """The curve of one snapshot, and which that is."""
+    """The curve of one snapshot, or of a chunk of it, and which that is.
+
+    `spectrum` is that of the chunk, on the items that are searched for.
+    """
 
     run: str
     split: str
     epoch: int
     fit: str
     curve: PruningCurve
+    chunk: Chunk | None = None
+    spectrum: Spectrum | None = None
 
     @property
     def place(self) -> dict[str, Any]:
         """Which snapshot the curve is of, and what its basis was fitted on."""
-        return {"run": self.run, "split": self.split, "epoch": self.epoch, "fit": self.fit}
+        chunk = {} if self.chunk is None else {"chunk": self.chunk.name}
+        return {"run": self.run, "split": self.split, "epoch": self.epoch, "fit": self.fit, **chunk}
 
 
 def pca_prune(
@@ -77,6 +87,7 @@ def pca_prune(
         bool,
         typer.Option("--center", help="Take off the mean of the fit before the rotation, not rotate only."),
     ] = False,
+    slices: options.Slices = None,
     split: Annotated[
         str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
     ] = "",
@@ -91,18 +102,19 @@ def pca_prune(
     """Draw Recall@1 against the number of leading principal components that are kept.
 
     The embeddings are normalised and rotated onto the components; with all of them kept, Recall@1 is that of
-    the embeddings as they are.
+    the embeddings as they are. With --slices, the same of each chunk of the embedding, beside its spectrum.
     """
     from embedlens import selection
     from embedlens.analysis.pruning import SIMILARITIES
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output
+    from embedlens_cli.sliced import check_slices, chunks_alone
 
     if similarity not in SIMILARITIES:
         raise unknown(similarity, "similarity", SIMILARITIES)
     look = drawing.Look.of(formats, venue, width)
-    asked = _Asked(_parse(dims), "svd" if svd else "pca", fit, similarity, center, device)
+    asked = _Asked(_parse(dims), "svd" if svd else "pca", fit, similarity, center, slices, device)
     chosen = selection.choose_runs(runs or [])
     splits = selection.evaluated_splits(chosen, options.words(split))
     work = [
@@ -111,11 +123,13 @@ def pca_prune(
         for name in splits
         for number in selection.choose_epochs(run, epoch)
     ]
-    kept = {run.path: _kept(asked.dims, chosen, run) for run in chosen}
+    check_slices(chosen, slices)
+    kept = {run.path: _kept(asked, chosen, run) for run in chosen}
     found = [
-        _prune(*place, asked, kept[place[1].path])
+        _prune(*place, asked, kept[place[1].path], part)
         for place in output.track(work, "pruning")
         if kept[place[1].path] != ()
+        for part in [None, *chunks_alone(place[1], slices)]
     ]
     artifacts = Artifacts(
         figures_folder(chosen, out), output.command(), _facts(chosen, asked), summary=_summary(found)
@@ -137,29 +151,45 @@ def _parse(text: str) -> tuple[int, ...] | None:
     return tuple(dict.fromkeys(int(word) for word in words))
 
 
-def _kept(asked: tuple[int, ...] | None, runs: Sequence[Run], run: Run) -> tuple[int, ...] | None:
-    """Return the numbers that a run has; the others are named, and refused where no run has any."""
+def _kept(asked: _Asked, runs: Sequence[Run], run: Run) -> tuple[int, ...] | None:
+    """Return the numbers that a run has; the others are named, and refused where no run has any.
+
+    Of what is sliced, one number at least must be within the dims of a chunk.
+    """
     from embedlens_cli import output
+    from embedlens_cli.sliced import chunks_alone
 
     dim = run.info.dim
-    if asked is None or dim is None:
-        return asked
-    if all(other.info.dim is not None and min(asked) > other.info.dim for other in runs):
+    if asked.dims is None or dim is None:
+        return asked.dims
+    if all(other.info.dim is not None and min(asked.dims) > other.info.dim for other in runs):
         sizes = ", ".join(f"{other.name!r} has {other.info.dim}" for other in runs)
-        message = f"no number of --dims {','.join(map(str, asked))} is within the dims of a run: {sizes}"
+        message = f"no number of --dims {','.join(map(str, asked.dims))} is within the dims of a run: {sizes}"
         raise InputError(message)
-    skipped = [number for number in asked if number > dim]
+    for chunk in chunks_alone(run, asked.slices)[:1]:
+        if min(asked.dims) > (width := chunk.columns.stop):
+            message = f"no number of --dims is within the {width} dims of a chunk of run {run.name!r}"
+            raise InputError(message)
+    skipped = [number for number in asked.dims if number > dim]
     if skipped:
         output.remark(f"run {run.name!r} has {dim} dims; skipped: {', '.join(map(str, skipped))}")
-    return tuple(number for number in asked if number <= dim)
+    return tuple(number for number in asked.dims if number <= dim)
 
 
 def _prune(
-    label: str, run: Run, split: str, epoch: int, asked: _Asked, kept: tuple[int, ...] | None
+    label: str,
+    run: Run,
+    split: str,
+    epoch: int,
+    asked: _Asked,
+    kept: tuple[int, ...] | None,
+    chunk: Chunk | None,
 ) -> _Pruned:
-    """Prune one snapshot; what cannot be pruned is told with its place."""
+    """Prune one snapshot, or a chunk of it; what cannot be pruned is told with its place."""
     from embedlens.analysis.pruning import pruned_recall
+    from embedlens.analysis.spectrum import spectrum
     from embedlens.selection import gallery_of
+    from embedlens_cli.sliced import take_part
 
     snapshot = run.snapshot(split, epoch)
     fit = asked.fit or ("train" if "train" in run.splits else split)
@@ -168,13 +198,15 @@ def _prune(
         raise unknown(fit, "split to fit", run.splits).within(place)
     searched = gallery_of(run, split)
     other = None if searched in (None, split) else run.snapshot(str(searched), epoch)
+    z = take_part(snapshot, chunk)
+    dims = None if kept is None else [number for number in kept if number <= z.shape[1]]
     try:
         curve = pruned_recall(
-            snapshot.embeddings,
+            z,
             snapshot.labels,
-            None if kept is None else list(kept),
-            fit=None if fit == split else run.snapshot(fit, epoch).embeddings,
-            gallery=None if other is None else (other.embeddings, other.labels),
+            dims,
+            fit=None if fit == split else take_part(run.snapshot(fit, epoch), chunk),
+            gallery=None if other is None else (take_part(other, chunk), other.labels),
             basis=asked.basis,
             similarity=asked.similarity,
             center=asked.center,
@@ -182,7 +214,8 @@ def _prune(
         )
     except InputError as error:
         raise error.within(snapshot.place) from error
-    return _Pruned(label, split, epoch, fit, curve)
+    part = None if chunk is None else spectrum(z, center=asked.basis == "pca")
+    return _Pruned(label, split, epoch, fit, curve, chunk, part)
 
 
 def _facts(runs: Sequence[Run], asked: _Asked) -> dict[str, Any]:
@@ -210,16 +243,21 @@ def _figures(found: Sequence[_Pruned], *, one_an_epoch: bool) -> list[list[_Prun
 
 def _save(artifacts: Artifacts, group: Sequence[_Pruned], asked: _Asked, look: Look) -> None:
     """Write the curves of one split."""
-    from embedlens.figures.pruning import compare
+    from embedlens.figures.pruning import compare, compare_chunks
     from embedlens_cli.drawing import epochs_text
 
     epochs = sorted({one.epoch for one in group})
-    names = [one.run + (f", epoch {one.epoch}" if len(epochs) > 1 else "") for one in group]
-    fits = list(dict.fromkeys(one.fit for one in group))
-    shared = [group[0].run] if len(group) == 1 else []
+    wholes = [one for one in group if one.chunk is None]
+    names = [one.run + (f", epoch {one.epoch}" if len(epochs) > 1 else "") for one in wholes]
+    fits = " and ".join(dict.fromkeys(one.fit for one in group))
+    shared = [group[0].run] if len(wholes) == 1 else []
     title = ", ".join([*shared, group[0].split, *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)])
-    curves = dict(zip(names, (one.curve for one in group), strict=True))
-    figure = compare(curves, **look.size(), title=title, fit=" and ".join(fits))
+    if asked.slices is None:
+        curves = dict(zip(names, (one.curve for one in wholes), strict=True))
+        figure = compare(curves, **look.size(), title=title, fit=fits)
+    else:
+        rows = {name: (one.curve, _chunks_of(one, group)) for name, one in zip(names, wholes, strict=True)}
+        figure = compare_chunks(rows, **look.size(2), title=title, fit=fits)
     table: Table = [{**one.place, **one.curve.columns()} for one in group]
     facts = {
         "epochs": epochs,
@@ -233,23 +271,41 @@ def _save(artifacts: Artifacts, group: Sequence[_Pruned], asked: _Asked, look: L
             for one in group
         ],
     }
-    several = [one.run for one in group] if len(group) > 1 else []
+    several = list(dict.fromkeys(one.run for one in wholes)) if len(wholes) > 1 else []
     stem = ["pca-prune", *several, group[0].split, epochs_text(epochs), *asked.words]
     look.save(artifacts, stem, figure, table, facts)
 
 
+def _chunks_of(whole: _Pruned, group: Sequence[_Pruned]) -> list[tuple[Spectrum, PruningCurve]]:
+    """Return spectrum and curve of each chunk of a snapshot."""
+    place = whole.run, whole.epoch
+    return [
+        (one.spectrum, one.curve)
+        for one in group
+        if (one.run, one.epoch) == place and one.spectrum is not None
+    ]
+
+
 def _summary(found: Sequence[_Pruned]) -> dict[str, Any]:
-    """Return the numbers: run -> split -> epoch -> dim, fit, n and Recall@1 by number of components."""
+    """Return the numbers: run -> split -> epoch -> dim, fit, n and Recall@1 by number of components.
+
+    Those of chunks stand under "slices", by chunk.
+    """
     summary: dict[str, Any] = {}
     for one in found:
         recalls = dict(zip(map(str, one.curve.dims.tolist()), one.curve.recall.tolist(), strict=True))
-        summary.setdefault(one.run, {}).setdefault(one.split, {})[str(one.epoch)] = {
+        numbers = {
             "dim": one.curve.dim,
             "fit": one.fit,
             "n": one.curve.n,
             "n_singletons": one.curve.n_singletons,
             "recall_at_1": recalls,
         }
+        places = summary.setdefault(one.run, {}).setdefault(one.split, {})
+        if one.chunk is None:
+            places[str(one.epoch)] = numbers
+        else:
+            places[str(one.epoch)].setdefault("slices", {})[one.chunk.name] = numbers
     return summary
 
 
@@ -268,6 +324,7 @@ def _print(found: Sequence[_Pruned]) -> None:
     for one in found:
         recall = dict(zip(one.curve.dims.tolist(), one.curve.recall.tolist(), strict=True))
         cells = [f"{recall[number]:.4f}" if number in recall else "-" for number in known]
-        rows.append((f"{one.run}, {one.split}", str(one.epoch), one.fit, f"{one.curve.n:,}", *cells))
+        part = "" if one.chunk is None else f" [{one.chunk.name}]"
+        rows.append((f"{one.run}, {one.split}{part}", str(one.epoch), one.fit, f"{one.curve.n:,}", *cells))
     columns = ("run, split", "epoch", "fit", "n", *(f"R@1 of {number}" for number in known))
     output.print_table(columns, rows)

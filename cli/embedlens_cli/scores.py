@@ -55,14 +55,7 @@ def evaluate(
         str, typer.Option(help="Seeds of k-means, comma-separated; several: mean and standard deviation.")
     ] = "1234",
     rho_k: Annotated[int, typer.Option(help="k of rho: leaves out the k - 1 largest values.", min=1)] = 1,
-    slices: Annotated[
-        int | None,
-        typer.Option(
-            metavar="K",
-            help="Take the embedding as K equal chunks, as they stand in it: score each, and the first 2, 3, "
-            "..., K side by side.",
-        ),
-    ] = None,
+    slices: options.Slices = None,
     log: Annotated[bool, typer.Option("--log", help="Write the scores into log.csv, too.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the table for a paper (booktabs).")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV, in full precision.")] = False,

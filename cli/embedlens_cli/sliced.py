@@ -15,25 +15,55 @@ if TYPE_CHECKING:
     from embedlens.store import Run, Snapshot
 
 
-def check_slices(runs: Sequence[Run], slices: int | None) -> None:
+RECORDED = "recorded"
+"""What stands for the slices that a run was recorded with."""
+
+
+def check_slices(runs: Sequence[Run], slices: str | None) -> None:
     """Refuse a number of chunks that a run's embeddings cannot be cut into, before anything is computed."""
-    from embedlens.analysis.slices import chunks_of
-
-    for run in runs if slices is not None else ():
-        try:
-            chunks_of(run.info.dim or 0, slices or 0)
-        except InputError as error:
-            place = f"run {run.name!r}"
-            raise error.within(place) from error
+    for run in runs:
+        parts_of(run, slices)
 
 
-def parts_of(run: Run, slices: int | None) -> list[Chunk] | list[None]:
+def number_of(run: Run, slices: str | None) -> int | None:
+    """Return how many equal chunks a run's embeddings are taken as; None: they are taken whole.
+
+    Raises
+    ------
+    InputError
+        No number, or slices that the run does not have, or has of unequal dims.
+    """
+    if slices is None or slices.removeprefix("-").isdecimal():
+        return None if slices is None else int(slices)
+    if slices != RECORDED:
+        message = f"--slices {slices!r}; give a number of equal chunks, or {RECORDED}: those of the run"
+        raise InputError(message)
+    pieces = run.info.slices or ()
+    widths = [stop - start for start, stop in pieces]
+    if not pieces or len(set(widths)) > 1:
+        told = f"slices of {', '.join(map(str, widths))} dims" if pieces else "no slices of its own"
+        message = f"run {run.name!r} has {told}; give a number of equal chunks"
+        raise InputError(message)
+    return len(pieces)
+
+
+def chunks_alone(run: Run, slices: str | None) -> list[Chunk]:
+    """Return each chunk of a run's embeddings by itself."""
+    return [part for part in parts_of(run, slices) if part is not None and part.first == part.last]
+
+
+def parts_of(run: Run, slices: str | None) -> list[Chunk] | list[None]:
     """Return what is scored: each chunk, then the first 2, 3, ..., K; without slices the whole, as None."""
     from embedlens.analysis.slices import chunks_of
 
-    if slices is None:
+    count = number_of(run, slices)
+    if count is None:
         return [None]
-    alone, joined = chunks_of(run.info.dim or 0, slices)
+    try:
+        alone, joined = chunks_of(run.info.dim or 0, count)
+    except InputError as error:
+        place = f"run {run.name!r}"
+        raise error.within(place) from error
     return [*alone, *joined[1:]]
 
 

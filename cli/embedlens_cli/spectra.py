@@ -29,7 +29,7 @@ class _Asked:
     heatmap: bool
     normalize: bool
     every_epoch: bool
-    slices: int | None
+    slices: str | None
     device: str
 
     @property
@@ -57,14 +57,7 @@ def spectrum(
     cumulative: Annotated[
         bool, typer.Option("--cumulative", help="Share of the leading components in the variance.")
     ] = False,
-    slices: Annotated[
-        int | None,
-        typer.Option(
-            metavar="K",
-            help="Take the embedding as K equal chunks, as they stand in it: the spectrum and R@1 of each, "
-            "and R@1 as chunks are added one by one.",
-        ),
-    ] = None,
+    slices: options.Slices = None,
     intra_class: Annotated[
         bool,
         typer.Option(
@@ -166,14 +159,15 @@ def _check(asked: _Asked, runs: Sequence[Run]) -> None:
 
 def _measure(label: str, run: Run, split: str, epoch: int, asked: _Asked) -> decomposed.Found:
     """Decompose one snapshot, and its chunks; what cannot be decomposed is told with its place."""
-    from embedlens.analysis.slices import chunks_of, slice_recalls, take
+    from embedlens.analysis.slices import slice_recalls, take
+    from embedlens_cli.sliced import chunks_alone
 
     snapshot = run.snapshot(split, epoch)
     z, chunks, recalls = snapshot.embeddings, [], None
     try:
         if asked.slices is not None:
-            recalls = slice_recalls(z, snapshot.labels, asked.slices, device=asked.device)
-            alone, _ = chunks_of(z.shape[1], asked.slices)
+            alone = chunks_alone(run, asked.slices)
+            recalls = slice_recalls(z, snapshot.labels, len(alone), device=asked.device)
             chunks = [_decompose(take(z, chunk), asked) for chunk in alone]
         whole, numbers = _decompose(z, asked)
     except InputError as error:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from embedlens.analysis import (
         classifier,
         clustering,
+        comparison,
         components,
         curves,
         density,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = [
     "classifier",
     "clustering",
+    "comparison",
     "components",
     "curves",
     "density",

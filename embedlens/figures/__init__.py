@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from embedlens.figures import (
         animation,
+        comparison,
         components,
         curves,
         distances,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "animation",
+    "comparison",
     "components",
     "curves",
     "distances",

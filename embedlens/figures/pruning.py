@@ -9,17 +9,21 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
+from embedlens.figures.slices import plot_spectra
 from embedlens.figures.style import looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
 
     from embedlens.analysis.pruning import PruningCurve
+    from embedlens.analysis.spectrum import Spectrum
 
 _MARKED_UP_TO = 16
 _LEGEND_ROW = 0.17  # inches
+_LEGEND_COLUMNS = 5
+_BESIDE = 4  # inches: a figure wider than that has its panels side by side
 _BASES = {"pca": "PCA", "svd": "SVD"}
 
 
@@ -106,6 +110,56 @@ def compare(
     _say_n(axes, {curve.n for curve in curves.values()})
     if several:
         figure.legend(loc="outside lower center", ncols=1)
+    return figure
+
+
+def compare_chunks(
+    runs: Mapping[str, tuple[PruningCurve, Sequence[tuple[Spectrum, PruningCurve]]]],
+    *,
+    venue: str = "cvpr",
+    width: str = "full",
+    title: str = "",
+    fit: str = "",
+) -> Figure:
+    """Draw a row for each run: the spectra of the embedding's chunks, and the curves of each and of all.
+
+    Parameters
+    ----------
+    runs
+        Name -> (curve of the whole embedding, spectrum and curve of each chunk).
+    venue, width
+        Where the figure is to be printed, see `embedlens.figures.style`.
+    title
+        What all rows share.
+    fit
+        Name of the embeddings that the bases were fitted on.
+    """
+    inches = width_of(venue, width)
+    beside = inches > _BESIDE
+    side = min(2.2, 0.66 * inches / (2 if beside else 1))
+    most = max(len(chunks) for _, chunks in runs.values())
+    legend = _LEGEND_ROW * (1 + most // _LEGEND_COLUMNS)
+    height = len(runs) * side * (1 if beside else 2) + 0.2 + legend
+    figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
+    shape = (len(runs), 2) if beside else (2 * len(runs), 1)
+    grid = figure.subplots(*shape, squeeze=False).reshape(len(runs), 2)
+    handles: dict[str, Any] = {}
+    for (left, right), (name, (whole, chunks)) in zip(grid, runs.items(), strict=True):
+        plot_spectra([spectrum for spectrum, _ in chunks], left)
+        if left.get_legend() is not None:
+            left.get_legend().remove()
+        plot(whole, right, color="black", label="whole embedding", fit=fit)
+        names = [f"chunk {number}" for number in range(1, len(chunks) + 1)]
+        looks = looks_of(names)
+        for one, (_, curve) in zip(names, chunks, strict=True):
+            plot(curve, right, color=looks[one].color, linestyle=looks[one].dashes, label=one, fit=fit)
+        left.set_title(name if len(runs) > 1 else "")
+        left.set_xlabel(f"component of the chunk ({chunks[0][1].dim} dims each)")
+        _say_n(right, {whole.n})
+        found, labels = right.get_legend_handles_labels()
+        handles |= dict(zip(labels, found, strict=True))
+    figure.suptitle(title)
+    figure.legend(handles.values(), handles, loc="outside lower center", ncols=_LEGEND_COLUMNS)
     return figure
 
 

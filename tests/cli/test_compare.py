@@ -45,7 +45,7 @@ def test_a_comparison_through_the_real_entry_point(program, folder):
 
     (figure,), (data, table) = answer["figures"], answer["data"]
     assert Path(figure).is_file()
-    rows = list(csv.DictReader(Path(data).open()))
+    rows = list(csv.DictReader(Path(data).read_text().splitlines()))
     assert [(row["name"], row["seed"]) for row in rows] == [(n, s) for n in NAMES for s in "01"]
     assert [float(row["recall_at_1"]) for row in rows] == [one for n in NAMES for one in scores[n]]
     text = Path(table).read_text()

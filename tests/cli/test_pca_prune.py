@@ -108,3 +108,63 @@ def test_bad_input(cli, options, parts):
 
 def test_a_missing_run(cli):
     assert_refused(cli("pca-prune", "nothing"), "nothing")
+
+
+def write_sliced(name="runs/sliced", dim=8, slices=((0, 4), (4, 8))):
+    y = np.arange(60) % 12
+    with embedlens.Recorder(name, labels={"train": y, "test": y}, slices=slices) as recorder:
+        z = {
+            split: blobs(dim=dim, classes=12, spread=1.0, seed=n)[0]
+            for n, split in enumerate(("train", "test"))
+        }
+        recorder.record(0, z)
+    return embedlens.open_run(name)
+
+
+def test_the_chunks_of_the_embedding_are_pruned_too(cli):
+    from embedlens.analysis.pruning import pruned_recall
+
+    run = write_sliced()
+    done = cli("pca-prune", "sliced", "--slices", "recorded", "--dims", "1,4,8", "--json")
+    numbers = done.json["summary"]["sliced"]["test"]["0"]
+    assert list(numbers["recall_at_1"]) == ["1", "4", "8"]
+    train, test = (run.snapshot(split, 0) for split in ("train", "test"))
+    for name, columns in (("1/2", slice(0, 4)), ("2/2", slice(4, 8))):
+        chunk = numbers["slices"][name]
+        fit = train.embeddings[:, columns]
+        wanted = pruned_recall(test.embeddings[:, columns], test.labels, [1, 4], fit=fit)
+        assert chunk["recall_at_1"] == dict(zip(("1", "4"), wanted.recall.tolist(), strict=True))
+        whole = recall_at_k(test.embeddings[:, columns], test.labels, [1])[1]
+        assert chunk["recall_at_1"]["4"] == whole
+    (figure, _), (data,) = done.json["figures"], done.json["data"]
+    assert figure.endswith("pca-prune-test-epoch-0000-dims-1+4+8-slices-recorded.pdf")
+    rows = list(csv.DictReader(Path(data).read_text().splitlines()))
+    assert [row["chunk"] for row in rows] == [""] * 3 + ["1/2"] * 2 + ["2/2"] * 2
+    people = cli("pca-prune", "sliced", "--slices", "2").out
+    assert "sliced, test [2/2]" in people
+
+
+def test_chunks_that_cannot_be_pruned(cli):
+    write_sliced()
+    write_sliced("runs/unequal", slices=((0, 2), (2, 8)))
+    write_sliced("runs/whole", slices=None)
+    for words, message in (
+        (["sliced", "--slices", "3"], "run 'sliced': 3 slices of 8 dims are not equal chunks"),
+        (["sliced", "--slices", "all"], "--slices 'all'; give a number of equal chunks, or recorded"),
+        (
+            ["unequal", "--slices", "recorded"],
+            "run 'unequal' has slices of 2, 6 dims; give a number of equal",
+        ),
+        (["whole", "--slices", "recorded"], "run 'whole' has no slices of its own; give a number of equal"),
+        (["sliced", "--slices", "2", "--dims", "8,6"], "no number of --dims is within the 4 dims of a chunk"),
+    ):
+        assert_refused(cli("pca-prune", *words), message)
+
+
+def test_recorded_slices_are_scored_and_decomposed(cli):
+    write_sliced()
+    scores = cli("evaluate", "sliced", "--slices", "recorded", "--metrics", "R@1", "--json").json["summary"]
+    by_number = cli("evaluate", "sliced", "--slices", "2", "--metrics", "R@1", "--json").json["summary"]
+    assert scores == by_number
+    spectra = cli("spectrum", "sliced", "--slices", "recorded", "--json").json["summary"]
+    assert spectra == cli("spectrum", "sliced", "--slices", "2", "--json").json["summary"]

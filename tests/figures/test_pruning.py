@@ -6,7 +6,8 @@ import numpy as np
 from support import blobs
 
 from embedlens.analysis.pruning import pruned_recall
-from embedlens.figures.pruning import compare, plot
+from embedlens.analysis.spectrum import spectrum
+from embedlens.figures.pruning import compare, compare_chunks, plot
 from embedlens.figures.style import paper
 
 
@@ -57,3 +58,31 @@ def test_a_single_number_is_drawn():
     figure.draw_without_rendering()
     assert not figure.legends
     assert line_of(figure.axes[0], "pruning").get_marker() == "o"
+
+
+def test_chunks_stand_beside_their_spectra_in_their_colours():
+    z, y = blobs(n=80, dim=8, classes=20, spread=1.0)
+    parts = [
+        (spectrum(z[:, columns]), pruned_recall(z[:, columns], y)) for columns in (slice(4), slice(4, 8))
+    ]
+    runs = {name: (pruned_recall(z, y), parts) for name in ("one", "two")}
+    with paper("cvpr"):
+        figure = compare_chunks(runs, title="test, epoch 3", fit="train")
+    figure.draw_without_rendering()
+    assert len(figure.axes) == 4
+    left, right = figure.axes[:2]
+    curves = [line for line in right.get_lines() if line.get_gid() == "pruning"]
+    assert [line.get_label() for line in curves] == ["whole embedding", "chunk 1", "chunk 2"]
+    np.testing.assert_array_equal(curves[2].get_ydata(), parts[1][1].recall)
+    spectra = [line for line in left.get_lines() if line.get_gid() == "spectrum"]
+    assert [line.get_color() for line in spectra] == [line.get_color() for line in curves[1:]]
+    assert left.get_legend() is None
+    assert [axes.get_title("left") for axes in figure.axes[::2]] == ["one", "two"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "whole embedding",
+        "chunk 1",
+        "chunk 2",
+    ]
+    with paper("cvpr"):
+        narrow = compare_chunks({"one": runs["one"]}, width="column")
+    assert narrow.axes[0].get_position().y0 > narrow.axes[1].get_position().y1  # one above the other
