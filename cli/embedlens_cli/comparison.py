@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _METRICS = "nmi,f1,recall_at_1,recall_at_2,recall_at_4,recall_at_8"
 _DRAWN = ("recall_at_1", "nmi", "f1")
 _OWN = "own loss"
-_SPLIT = "test"
 
 
 @training_options.takes_recipe(after="epochs")
@@ -200,20 +199,26 @@ def _score(
 ) -> list[Row]:
     """Return the scores of each run at the last epoch that is compared; failed ones have none."""
     from embedlens.analysis.scores import score
+    from embedlens.selection import evaluated_splits, gallery_of
     from embedlens.store import open_run
     from embedlens_cli import output, score_table
 
-    rows = []
+    rows, split = [], ""
     for one in output.track(planned, "scoring"):
         values: dict[str, float] = {}
         if one.run.path not in failed:
-            snapshot = open_run(one.run.path).snapshot(_SPLIT, one.run.config.epochs)
+            run, epoch = open_run(one.run.path), one.run.config.epochs
+            split = evaluated_splits([run], ())[0]
+            snapshot, other = run.snapshot(split, epoch), gallery_of(run, split)
+            gallery = None if other is None else run.snapshot(other, epoch)
+            searched = None if gallery is None else (gallery.embeddings, gallery.labels)
+            z, y = snapshot.embeddings, snapshot.labels
             try:
-                found = score(snapshot.embeddings, snapshot.labels, list(metrics), device=device)
+                found = score(z, y, list(metrics), gallery=searched, device=device)
             except InputError as error:
                 raise error.within(snapshot.place) from error
             values = {name: value for name, value in found.items() if name not in score_table.COUNTS}
-        rows.append(score_table.Row(one.run.path.name, _SPLIT, one.run.config.epochs, values))
+        rows.append(score_table.Row(one.run.path.name, split, one.run.config.epochs, values))
     if not any(row.values for row in rows):
         message = f"every run failed; the first, {rows[0].run}: {next(iter(failed.values()))}"
         raise InputError(message)
@@ -238,15 +243,17 @@ def _answer(
         Scores(one.way.name, one.way.group, one.run.config.seed, row.values, one.way.method == "plain")
         for one, row in zip(planned, rows, strict=True)
     )
-    means = means_of(result, config.epochs)
-    artifacts = Artifacts(folder, output.command(), _facts(planned, result), summary=_summary(result))
+    split = next(row.split for row in rows if row.values)
+    means = means_of(result, split, config.epochs)
+    facts = _facts(planned, result) | {"split": split}
+    artifacts = Artifacts(folder, output.command(), facts, summary=_summary(result))
     names = [
         *dict.fromkeys(one.way.loss or "" for one in planned),
         *dict.fromkeys(w.way.method for w in planned),
     ]
     stem = ["compare", config.data, "+".join(filter(None, names)), epochs_text([config.epochs])]
     seeds = f"mean and standard deviation of {output.count_text(result.seeds.size, 'seed')}"
-    heading = f"{config.data}, {_SPLIT}, epoch {config.epochs}, {seeds}"
+    heading = f"{config.data}, {split}, epoch {config.epochs}, {seeds}"
     drawn = [name for name in _DRAWN if name in result.metrics] or result.metrics.tolist()[:3]
     with paper(look.venue):
         figure = plot_panels(result, drawn, **look.size(len(drawn)), heading=heading)
@@ -267,7 +274,7 @@ def _answer(
     _tell_gains(result)
 
 
-def means_of(result: Comparison, epoch: int) -> list[Row]:
+def means_of(result: Comparison, split: str, epoch: int) -> list[Row]:
     """Return a row of means and standard deviations for everything that has scores."""
     from embedlens_cli.score_table import Row
 
@@ -276,7 +283,7 @@ def means_of(result: Comparison, epoch: int) -> list[Row]:
         if result.n[row]:
             means = dict(zip(result.metrics.tolist(), result.mean[row].tolist(), strict=True))
             spread = dict(zip(result.metrics.tolist(), result.deviation[row].tolist(), strict=True))
-            found.append(Row(name, _SPLIT, epoch, means, {} if result.n[row] < 2 else spread))
+            found.append(Row(name, split, epoch, means, {} if result.n[row] < 2 else spread))
     return found
 
 
@@ -325,7 +332,6 @@ def _facts(planned: Sequence[Entry], result: Comparison) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "runs": runs,
-        "split": _SPLIT,
         "epoch": planned[0].run.config.epochs,
         "seeds": result.seeds.tolist(),
         "mean": "over the seeds that have scores; deviation: sample standard deviation (divisor n - 1)",

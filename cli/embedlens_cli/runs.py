@@ -51,6 +51,8 @@ def _describe(run: Run, device: str) -> dict[str, Any]:
         "splits": {split: _describe_split(run, split, device) for split in run.splits},
         "disk_bytes": run.disk_bytes(),
         "clusters": _clusters(run),
+        "slices": run.info.slices,
+        "recorded_once": {name: list(run.run_extra(name).shape) for name in run.run_extra_names()},
     }
 
 
@@ -165,6 +167,14 @@ def _print(facts: dict[str, Any]) -> None:
     output.say(f"  method  {method or '(not told)'}")
     output.say(f"  epochs  {span}")
     output.say(f"  dims    {facts['dim'] or 'not known yet'} ({facts['dtype']})")
+    if facts["slices"]:
+        widths = [stop - start for start, stop in facts["slices"]]
+        each = (
+            f"of {widths[0]} dims each" if len(set(widths)) == 1 else f"of {', '.join(map(str, widths))} dims"
+        )
+        output.say(f"  slices  {len(widths)} {each} (--slices recorded)")
+    for name, shape in facts["recorded_once"].items():
+        output.say(f"  once    {name}, {' x '.join(f'{size:,}' for size in shape)}")
     if facts["pretrained_dim"]:
         output.say(f"  before  pretrained features of {facts['pretrained_dim']:,} dims")
     output.say(f"  disk    {output.bytes_text(facts['disk_bytes'])}")

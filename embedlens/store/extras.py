@@ -141,10 +141,14 @@ def write_run_extras(run: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
         write_npy(file, array)
 
 
+def run_extra_names(run: Path) -> list[str]:
+    """Return the names of the arrays of the whole run."""
+    return sorted(path.stem for path in (run / "extra").glob("*.npy"))
+
+
 def read_run_extra(run: Path, name: str) -> NDArray[Any]:
     """Return an array of the whole run; `InputError` where there is none."""
-    folder = run / "extra"
-    known = sorted(path.stem for path in folder.glob("*.npy"))
+    known = run_extra_names(run)
     if name not in known:
         raise unknown(name, "extra of the run", known)
-    return read_npy(folder / f"{name}.npy")
+    return read_npy(run / "extra" / f"{name}.npy")

@@ -12,7 +12,7 @@ from embedlens.errors import InputError, unknown
 from embedlens.files import read_npy
 from embedlens.store import format as layout
 from embedlens.store.checks import check_thumbnails, fingerprint
-from embedlens.store.extras import extra_epochs, read_extra, read_run_extra
+from embedlens.store.extras import extra_epochs, read_extra, read_run_extra, run_extra_names
 from embedlens.store.log import read_log
 
 if TYPE_CHECKING:
@@ -148,6 +148,10 @@ class Run:
         """
         self._check_split(split)
         return read_extra(self.path, split, name, epoch=epoch, rows=self.info.splits[split].items)
+
+    def run_extra_names(self) -> list[str]:
+        """Return the names of what the method recorded of the whole run."""
+        return run_extra_names(self.path)
 
     def run_extra(self, name: str) -> NDArray[Any]:
         """Return what the method recorded of the whole run under a name; `InputError` if there is nothing."""

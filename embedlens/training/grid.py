@@ -12,7 +12,7 @@ from embedlens.objectives.losses import loss_class, loss_options
 from embedlens.objectives.miners import mining_options
 from embedlens.store import open_run
 from embedlens.store.format import info_file, is_unbegun
-from embedlens.training.backbones import build_backbone
+from embedlens.training.backbones import Backbone, build_backbone
 from embedlens.training.config import TrainConfig
 from embedlens.training.methods import Given, build_method
 
@@ -89,6 +89,7 @@ def check_grid(configs: Sequence[TrainConfig]) -> None:
     data = configs[0].load_data()
     labels = data.splits["train"].labels
     methods: set[str] = set()
+    backbone: Backbone | None = None
     for config in configs:
         config.build_loss()
         config.build_sampler(labels)
@@ -97,7 +98,8 @@ def check_grid(configs: Sequence[TrainConfig]) -> None:
             continue
         methods.add(alike)
         with torch.random.fork_rng():
-            build_method(Given(config, build_backbone(config, data), labels))
+            backbone = backbone or build_backbone(config, data)  # a grid has one
+            build_method(Given(config, backbone, labels))
 
 
 def _look(config: TrainConfig, path: Path, *, any_threads: bool) -> Planned:

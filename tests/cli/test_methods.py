@@ -108,3 +108,73 @@ def test_colours_that_are_not_there(cli, divided):
     assert_refused(
         cli("tsne", divided.path, "--color", "cluster", "--split", "test", *where), "extra of split 'test'"
     )
+
+
+PIECES = ["train", "--data", "digits", "--epochs", "1", "--items-per-class", "8", "--threads", "1"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "name", "slices"),
+    [
+        (["dreml", "--learners", "2", "--meta-classes", "3"], "digits-dreml-softmax", [[0, 3], [3, 6]]),
+        (
+            ["hdc", "--heads", "2", "--dim", "6", "--margin", "0.9"],
+            "digits-hdc-contrastive",
+            [[0, 3], [3, 6]],
+        ),
+    ],
+)
+def test_methods_of_pieces_through_the_real_entry_point(program, folder, words, name, slices):
+    done = program(*PIECES, "--method", *words)
+    assert done.code == 0, done.err
+    run = embedlens.open_run(f"runs/{name}")
+    assert run.info.slices == slices
+    assert run.info.dim == 6
+    if words[0] == "dreml":
+        assert run.run_extra("meta_classes").shape == (2, 5)
+    else:
+        assert run.method["loss_options"] == {"margin": 0.9}
+    told = program("info", name)
+    assert "slices  2 of 3 dims each (--slices recorded)" in told.out
+    assert ("once    meta_classes, 2 x 5" in told.out) == (words[0] == "dreml")
+    scored = program("evaluate", name, "--slices", "recorded", "--metrics", "R@1", "--csv")
+    assert [line.split(",")[0] for line in scored.out.splitlines()[1:]] == [name] * 3
+    pruned = program("pca-prune", name, "--slices", "recorded")
+    assert pruned.code == 0, pruned.err
+    assert f"{name}, test [2/2]" in pruned.out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["hdc", "--loss", "triplet"],
+            "method 'hdc' trains with the loss contrastive, not triplet; leave it out",
+        ),
+        (
+            ["dreml", "--loss", "epshn"],
+            "method 'dreml' trains with the loss softmax, not epshn; leave it out",
+        ),
+        (["dreml", "--temperature", "1"], "loss 'softmax' has no option 'temperature'"),
+        (["dreml", "--meta-classes", "6"], "6 meta-classes of 5 classes; choose fewer"),
+        (
+            ["dreml", "--meta-classes", "3", "--dim", "64"],
+            "8 learners of 3 meta-classes make 24 dims, not 64",
+        ),
+        (
+            ["hdc", "--dim", "64"],
+            "3 heads do not divide 64 dims into equal slices; choose one of: 1, 2, 4, 8",
+        ),
+        (["hdc"], "3 heads need features of as many depths; backbone 'small' shows 2"),
+        (["hdc", "--heads", "2", "--hard-shares", "1"], "hard_shares are '1'; 2 heads need as many numbers"),
+        (
+            ["hdc", "--learners", "2"],
+            "method 'hdc' has no option 'learners'; it has heads, hard_shares, cascade",
+        ),
+        (["hdc", "--heads", "2", "--mining", "hard"], "method 'hdc' chooses the pairs itself"),
+    ],
+)
+def test_methods_of_pieces_refuse_what_they_cannot_use(cli, words, message):
+    assert_refused(cli(*PIECES, "--method", *words), message)
+    assert not Path("runs").exists()

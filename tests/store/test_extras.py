@@ -193,6 +193,7 @@ def test_extras_of_the_run(tmp_path):
     run = run_with(tmp_path / "run", {"meta": meta, "level": np.ones(2)}).run
     np.testing.assert_array_equal(run.run_extra("meta"), meta)
     assert mapped(run.run_extra("meta"))
+    assert run.run_extra_names() == ["level", "meta"]
     with pytest.raises(InputError, match=r"^unknown extra of the run 'other'; choose one of: level, meta$"):
         run.run_extra("other")
     with pytest.raises(InputError, match=r"^unknown extra of the run '\.\./run'"):

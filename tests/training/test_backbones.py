@@ -160,7 +160,65 @@ def test_an_embedding_is_a_linear_layer_on_top():
     torch.testing.assert_close(network(batch), batch.reshape(4, 6) @ weight.T + bias)
 
 
+def staged(backbone, images):
+    """Features of every depth, after the widths were compared and the last with the backbone's own."""
+    stages = backbone.stages()
+    backbone.module.eval()
+    with torch.no_grad():
+        found = stages(images)
+        torch.testing.assert_close(found[-1], backbone.module(images))
+    assert [tuple(one.shape) for one in found] == [(len(images), width) for width in stages.widths]
+    return found
+
+
+def test_the_small_network_shows_the_maps_of_its_blocks():
+    backbone = build_backbone(NetworkChoice(data="glyphs"), load_dataset("glyphs"))
+    inputs = backbone.inputs["test"]
+    found = staged(backbone, inputs.prepare(inputs.read(np.arange(3), None), None))
+    assert [one.shape[1] // 16 for one in found] == [32, 64, 128]  # 4 x 4 each
+    network = backbone.module
+    images = inputs.prepare(inputs.read(np.arange(3), None), None)
+    with torch.no_grad():
+        first = network[3](network[2](network[1](network[0](images))))
+    means = first.unfold(2, 4, 4).unfold(3, 4, 4).mean(dim=(4, 5))
+    torch.testing.assert_close(found[0], means.flatten(1))
+
+
 # Networks of timm
+
+
+@pytest.mark.parametrize("name", [QUICK, "test_vit", "test_efficientnet"])
+def test_networks_of_timm_show_the_maps_of_their_stages(birds, name):
+    size = {"test_vit": 160}.get(name, 64)
+    backbone = build_backbone(replace(RANDOM, backbone=f"timm:{name}", image_size=size), birds)
+    images = torch.randn(2, 3, size, size)
+    found = staged(backbone, images)
+    assert len(found) >= 3
+    _, maps = backbone.module.forward_intermediates(images)
+    torch.testing.assert_close(found[0], maps[0].flatten(2).mean(dim=2))
+    assert staged(backbone, images)[0].shape == found[0].shape
+
+
+def test_features_that_were_computed_before_have_no_depths(birds, root, tmp_path):
+    np.save(tmp_path / "all.npy", np.ones((birds.size, 4), np.float32))
+    choice = NetworkChoice(data="csv", backbone=f"features:{tmp_path / 'all.npy'}")
+    assert build_backbone(choice, birds).stages is None
+
+
+@pytest.mark.parametrize("method", ["hdc", "dreml"])
+def test_a_network_of_timm_trains_under_methods_of_pieces(birds, root, tmp_path, method):
+    own = {
+        "hdc": {"loss": "contrastive", "dim": 6, "method_options": {"heads": 3}},
+        "dreml": {"loss": "softmax", "dim": 4, "method_options": {"learners": 2, "meta_classes": 2}},
+    }[method]
+    config = settings(root, backbone=f"timm:{QUICK}", image_size=32, pretrained=False, method=method)
+    run = Trainer(replace(config, **own), tmp_path / "run").run(no_metrics, nothing)
+    assert run.epochs() == [0, 1]
+    assert run.info.slices == ([[0, 2], [2, 4], [4, 6]] if method == "hdc" else [[0, 2], [2, 4]])
+    options = {"heads": 9, "hard_shares": "1" + ",1" * 8}
+    deep = replace(config, method="hdc", loss="contrastive", dim=9, method_options=options)
+    with pytest.raises(InputError, match="9 heads need features of as many depths; backbone 'timm:.*shows 5"):
+        Trainer(deep, tmp_path / "deep")
 
 
 def test_random_weights_are_of_the_seed_and_nothing_is_fetched(birds):

@@ -113,7 +113,6 @@ class HDC(Method):
         self.slices = [(start, start + self._width) for start in range(0, config.dim, self._width)]
         self._sampler = config.build_sampler(given.labels)
         self.steps, self.looks = self._sampler.steps, self._sampler.looks
-        self.partial = depths[-1] < n - 1
 
     @classmethod
     def usual_dim(cls, options: Mapping[str, Any]) -> int:
