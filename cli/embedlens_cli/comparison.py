@@ -169,7 +169,8 @@ def _plan(
         recipe = training_options.Recipe.of({**given, **unfit, "method": way.method}, epochs=given["epochs"])
         loss = way.loss or recipe.usual_loss
         own = {name: value for name, value in recipe.loss_options.items() if name in loss_options(loss)}
-        configs.append(recipe.config(loss, own, dim=dim or recipe.usual_dim, lr=lr, seed=seed))
+        dims = recipe.usual_dim if dim is None else dim
+        configs.append(recipe.config(loss, own, dim=dims, lr=lr, seed=seed))
     planned = plan(configs, out, any_threads=given["threads"] is None)
     return [Entry(way, run) for (_, way), run in zip(product(seeds, ways), planned, strict=True)]
 

@@ -80,9 +80,9 @@ def train(
     recipe = training_options.Recipe.of(
         context.params, epochs=epochs, stop_metric=stop_metric, patience=patience
     )
-    config = recipe.config(
-        loss or recipe.usual_loss, recipe.loss_options, dim=dim or recipe.usual_dim, lr=lr, seed=seed
-    )
+    chosen = recipe.usual_loss if loss is None else loss
+    dims = recipe.usual_dim if dim is None else dim
+    config = recipe.config(chosen, recipe.loss_options, dim=dims, lr=lr, seed=seed)
     path = out or runs_folder() / f"{config.data}-{config.recipe_name}"
     train_one(config, path, device=device, workers=workers, resume=False, as_json=as_json)
 

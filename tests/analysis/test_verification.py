@@ -412,6 +412,7 @@ def plain_vrf(z, y, negatives, draws, seed):
     return shares
 
 
+@pytest.mark.slow
 def test_vrf_is_that_of_a_plain_loop():
     z, y = blobs(n=50, classes=9, spread=1.5)
     y[7] = 100  # a class of one item

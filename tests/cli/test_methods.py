@@ -85,7 +85,7 @@ def test_a_map_is_coloured_by_cluster(cli, divided):
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["--method", "divide"], ["unknown method 'divide'", "divide-conquer, dvml, plain"]),
+        (["--method", "divide"], ["unknown method 'divide'", "divide-conquer, dreml, dvml, hdc, plain"]),
         (["--clusters", "2"], ["method 'plain' has no option 'clusters'"]),
         (["--method", "divide-conquer", "--clusters", "3"], ["3 clusters do not divide 64 dims", "1, 2, 4"]),
         (["--method", "divide-conquer", "--clusters", "0"], ["clusters is 0"]),

@@ -92,6 +92,7 @@ def test_what_is_refused(cli, folder, words, parts):
     assert tree(folder) == before
 
 
+@pytest.mark.slow
 def test_losses_mining_and_batches_by_name(cli, folder):
     small = ["--data", "digits", "--epochs", "1", "--dim", "4"]
     cli("train", *small, "--loss", "n-pair-mc", "--normalize", "--out", "runs/unit")

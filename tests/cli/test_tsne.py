@@ -131,6 +131,7 @@ def write_latent(path, *, latent=(0, 2)):
     return y
 
 
+@pytest.mark.slow
 def test_synthesised_points_of_the_coloured_classes(program, folder):
     y = write_latent("runs/one")
     done = program("tsne", *QUICK, "--synthesised", "4", "--highlight", "3,5", "--format", "png", "--json")

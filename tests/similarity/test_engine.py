@@ -131,6 +131,7 @@ def test_several_tiles_bands_and_groups(monkeypatch, dtype, spread):
     assert_survey_is_plain(z, y, depth=5, cutoffs=(1, 10, 100), dtype=dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", TYPES)
 def test_few_candidates_at_a_time_and_many_crowded_rows(monkeypatch, dtype):
     z, y = blobs(n=300, dim=6, classes=20)

@@ -160,6 +160,7 @@ def test_the_central_latent_space_by_hand():
     np.testing.assert_array_equal(found, [[0, -1], [0, 0], [2, -3], [-2, 4]])
 
 
+@pytest.mark.slow
 def test_resumed_after_a_kill_it_ends_with_the_same_bytes(tmp_path):
     config = replace(CONFIG, epochs=2, method_options={"first_phase": 1, "record_latent": True})
     train(tmp_path / "whole", config)

@@ -292,6 +292,7 @@ def train(path, config, report=lambda progress: None, **options):
     return Trainer(config, path, **options).run(no_metrics, report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", list(JOBS))
 def test_resumed_after_a_kill_it_ends_with_the_same_bytes(tmp_path, job):
     settings = {"data": "digits", "epochs": 2, "classes_per_batch": 5, "items_per_class": 8}

@@ -221,6 +221,7 @@ def test_every_loss_trains(tmp_path, loss):
     assert run.method["sampler"] == LOSSES.get(loss).samplers[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "optimizer"), [("tuplet", "adam"), ("softmax", "adam"), ("triplet", "sgd"), ("n-pair-mc", "sgd")]
 )
