@@ -15,13 +15,11 @@ from embedlens_cli import options, sweeping, training_options
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from embedlens.analysis.comparison import Comparison
     from embedlens.training.grid import Planned
-    from embedlens_cli.drawing import Look
     from embedlens_cli.score_table import Row
 
 _METRICS = "nmi,f1,recall_at_1,recall_at_2,recall_at_4,recall_at_8"
-_DRAWN = ("recall_at_1", "nmi", "f1")
+_SEEDS = "0,1,2"
 _OWN = "own loss"
 
 
@@ -46,7 +44,7 @@ def compare(
     lr: Annotated[
         float | None, typer.Option(help="Learning rate.", show_default="the usual one of each loss")
     ] = None,
-    seed: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = "0,1,2",
+    seed: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = _SEEDS,
     epochs: Annotated[int, typer.Option(help="Epochs of each run; the last is compared.", min=1)] = 5,
     metrics: Annotated[str, typer.Option(help="Scores, comma-separated, as in `evaluate`.")] = _METRICS,
     out: Annotated[
@@ -72,6 +70,7 @@ def compare(
     from embedlens import selection
     from embedlens.analysis.scores import check_metrics
     from embedlens.devices import check_device
+    from embedlens_cli.comparison_outcomes import answer
     from embedlens_cli.drawing import Look
 
     if latex and as_json:
@@ -90,7 +89,8 @@ def compare(
         [one.run for one in planned], check_device(device), workers=context.params["workers"]
     )
     rows = _score(planned, failed, wanted, device)
-    _answer(planned, rows, look, folder=figures, latex=latex, as_json=as_json)
+    words = _words(context.params, seeds=grid.seeds)
+    answer(planned, rows, look, words=words, folder=figures, latex=latex, as_json=as_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,115 +226,9 @@ def _score(
     return rows
 
 
-def _answer(
-    planned: Sequence[Entry], rows: Sequence[Row], look: Look, *, folder: Path, latex: bool, as_json: bool
-) -> None:
-    """Print the table, and write it with the figure, its data and the sidecar."""
-    from embedlens.analysis.comparison import Entry as Scores
-    from embedlens.analysis.comparison import compare as compared
-    from embedlens.artifacts import Artifacts
-    from embedlens.figures.comparison import plot_panels
-    from embedlens.figures.style import paper
-    from embedlens.files import write_text
-    from embedlens_cli import output, score_table
-    from embedlens_cli.drawing import epochs_text
-
-    config = planned[0].run.config
-    result = compared(
-        Scores(one.way.name, one.way.group, one.run.config.seed, row.values, one.way.method == "plain")
-        for one, row in zip(planned, rows, strict=True)
-    )
-    split = next(row.split for row in rows if row.values)
-    means = means_of(result, split, config.epochs)
-    facts = _facts(planned, result) | {"split": split}
-    artifacts = Artifacts(folder, output.command(), facts, summary=_summary(result))
-    names = [
-        *dict.fromkeys(one.way.loss or "" for one in planned),
-        *dict.fromkeys(w.way.method for w in planned),
-    ]
-    stem = ["compare", config.data, "+".join(filter(None, names)), epochs_text([config.epochs])]
-    seeds = f"mean and standard deviation of {output.count_text(result.seeds.size, 'seed')}"
-    heading = f"{config.data}, {split}, epoch {config.epochs}, {seeds}"
-    drawn = [name for name in _DRAWN if name in result.metrics] or result.metrics.tolist()[:3]
-    with paper(look.venue):
-        figure = plot_panels(result, drawn, **look.size(len(drawn)), heading=heading)
-        look.save(artifacts, stem, figure, [result.columns()], facts={"drawn": drawn})
-    table = folder / f"{look.stem(stem)}.tex"
-    write_text(table, score_table.latex(means) + "\n")
-    artifacts.data.append(table)
-    if as_json:
-        output.print_json(artifacts.answer())
-        return
-    if latex:
-        output.say(score_table.latex(means))
-        return
-    columns, cells = score_table.plain(means, width=None)
-    output.print_table(columns, cells, title=heading)
-    output.print_files(artifacts)
-    output.say(f"wrote {table}")
-    _tell_gains(result)
-
-
-def means_of(result: Comparison, split: str, epoch: int) -> list[Row]:
-    """Return a row of means and standard deviations for everything that has scores."""
-    from embedlens_cli.score_table import Row
-
-    found = []
-    for row, name in enumerate(result.names.tolist()):
-        if result.n[row]:
-            means = dict(zip(result.metrics.tolist(), result.mean[row].tolist(), strict=True))
-            spread = dict(zip(result.metrics.tolist(), result.deviation[row].tolist(), strict=True))
-            found.append(Row(name, split, epoch, means, {} if result.n[row] < 2 else spread))
-    return found
-
-
-def _tell_gains(result: Comparison) -> None:
-    """Say, for what is compared with a plain loss, what it gained in the first measure of retrieval."""
-    from embedlens_cli import output, score_table
-
-    names = result.metrics.tolist()
-    k = names.index("recall_at_1") if "recall_at_1" in names else 0
-    gain, spread = result.gain[:, k], result.gain_deviation[:, k]
-    for row, name in enumerate(result.names.tolist()):
-        if gain[row] == gain[row]:  # a number
-            told = "" if spread[row] != spread[row] else f" ± {spread[row]:.4f}"
-            against = result.names[result.plain[row]]
-            output.say(f"{name}: {score_table.title(names[k])} {gain[row]:+.4f}{told} against {against}")
-
-
-def _summary(result: Comparison) -> dict[str, Any]:
-    """Return what ``--json`` tells: name -> metric -> numbers."""
-
-    def number(value: float) -> float | None:
-        return None if value != value else float(value)
-
-    kinds = ("mean", "deviation", "gain", "gain_deviation")
-    tables = {kind: getattr(result, kind) for kind in kinds}
-    return {
-        name: {
-            "seeds": int(result.n[row]),
-            **{
-                metric: {kind: number(tables[kind][row, k]) for kind in kinds}
-                for k, metric in enumerate(result.metrics.tolist())
-            },
-        }
-        for row, name in enumerate(result.names.tolist())
-    }
-
-
-def _facts(planned: Sequence[Entry], result: Comparison) -> dict[str, Any]:
-    """Return what the sidecar says."""
-    runs = [
-        {
-            "name": one.way.name, "path": one.run.path.as_posix(), "seed": one.run.config.seed,
-            "method": one.run.config.as_method(),
-        }
-        for one in planned
-    ]  # fmt: skip
-    return {
-        "runs": runs,
-        "epoch": planned[0].run.config.epochs,
-        "seeds": result.seeds.tolist(),
-        "mean": "over the seeds that have scores; deviation: sample standard deviation (divisor n - 1)",
-        "gain": "mean over seeds of the score less that of the loss alone with the same seed",
-    }
+def _words(given: Mapping[str, Any], *, seeds: Sequence[int]) -> list[str]:
+    """Return what a file name says of the options, each that is not the default."""
+    usual: dict[str, Any] = {"dim": None, "lr": None, "metrics": _METRICS}
+    told = [f"{name}-{given[name]}" for name, value in usual.items() if given[name] != value]
+    own = [] if ",".join(map(str, seeds)) == _SEEDS else [f"seed-{'+'.join(map(str, seeds))}"]
+    return [*own, *told, *training_options.Recipe.of({**given, "method": "plain"}).words]

@@ -248,11 +248,16 @@ def _is_computed(score: str) -> bool:
 
 
 def training_loss(method: Mapping[str, Any]) -> str:
-    """Return the loss that a run was trained with, and the options set for it; empty where it is not told."""
+    """Return the loss that a run was trained with, and the options set for it; empty where it is not told.
+
+    A method other than plain stands before it, for it adds what is its own to the loss.
+    """
     chosen = method.get("loss_options")
     named = (
         ", ".join(f"{key}={value}" for key, value in sorted(chosen.items()))
         if isinstance(chosen, dict)
         else ""
     )
-    return ", ".join(word for word in (str(method.get("loss") or ""), named) if word)
+    way = str(method.get("method") or "plain")
+    words = ("" if way == "plain" else way, str(method.get("loss") or ""), named)
+    return ", ".join(word for word in words if word)

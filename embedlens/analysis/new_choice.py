@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.label_ranking import SIXTIETHS
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,9 +89,9 @@ def choose_halves(ranking: Ranking, *, seed: int = 0) -> Choice:
     n_known = ranking.is_new.size - n_new
     return Choice(
         (best[0], best[1]),
-        (known + new) / (60 * (n_known + n_new)),
-        known / (60 * n_known),
-        new / (60 * n_new),
+        (known + new) / (SIXTIETHS * (n_known + n_new)),
+        known / (SIXTIETHS * n_known),
+        new / (SIXTIETHS * n_new),
     )
 
 

@@ -45,6 +45,8 @@ def test_a_comparison_through_the_real_entry_point(program, folder):
 
     (figure,), (data, table) = answer["figures"], answer["data"]
     assert Path(figure).is_file()
+    assert "-seed-0+1-dim-4-metrics-recall_at_1_nmi-" in figure
+    assert "clusters_2" in figure
     rows = list(csv.DictReader(Path(data).read_text().splitlines()))
     assert [(row["name"], row["seed"]) for row in rows] == [(n, s) for n in NAMES for s in "01"]
     assert [float(row["recall_at_1"]) for row in rows] == [one for n in NAMES for one in scores[n]]

@@ -392,3 +392,12 @@ def test_infinite_losses_of_a_log_are_missing(folder, run):
     text = (folder / "runs/mine/log.csv").read_text().replace("4.0", "inf", 1)
     (folder / "runs/mine/log.csv").write_text(text)
     assert set(Source.of("mine", run).values("loss")) == {2, 3}
+
+
+def test_losses_under_a_method_are_not_drawn_with_the_loss_alone():
+    from embedlens_cli.series import training_loss
+
+    assert training_loss({"loss": "triplet", "method": "plain"}) == "triplet"
+    assert training_loss({"loss": "triplet", "method": "dvml", "loss_options": {"margin": 0.1}}) == (
+        "dvml, triplet, margin=0.1"
+    )

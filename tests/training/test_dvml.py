@@ -131,6 +131,13 @@ def test_the_penalty_on_embeddings_is_that_on_the_invariant_head(method, batch):
     assert z.shape == (16, DIM)
 
 
+def test_the_trainer_penalises_what_the_method_calls_its_embeddings(tmp_path):
+    trainer = Trainer(replace(CONFIG, epochs=1, embedding_l2=0.5), tmp_path / "run")
+    trainer.method.embeddings = lambda outputs: torch.ones_like(outputs[:, :DIM])
+    run = trainer.run(no_metrics, lambda progress: None)
+    assert run.log[1]["embedding_l2"] == pytest.approx(0.5 * DIM)
+
+
 def test_a_run_logs_the_losses_apart_and_its_reconstruction_falls(tmp_path):
     run = train(tmp_path / "run", replace(CONFIG, method_options={"record_latent": True}))
     rows = run.log[1:]

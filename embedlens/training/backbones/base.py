@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -48,7 +49,7 @@ class Backbone:
     stages: Callable[[], Stages] | None = None
 
 
-class Stages(nn.Module):
+class Stages(nn.Module, ABC):
     """A backbone that gives the features of several depths; it shares all weights with the backbone.
 
     Attributes
@@ -59,9 +60,9 @@ class Stages(nn.Module):
 
     widths: tuple[int, ...]
 
+    @abstractmethod
     def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
         """Return the features [B, width] of every depth, the shallowest first."""
-        raise NotImplementedError
 
 
 class EmbeddingNetwork(nn.Module):

@@ -137,14 +137,11 @@ class HDC(Method):
         positive = labels[first] == labels[second]
         d = (z[first] - z[second]).square().sum(dim=2)  # [pairs, K]
         negatives = NEGATIVE_WEIGHT * (self._margin - d).clamp(min=0)
-        parts = list(
-            zip(
-                kept(d[positive], self._shares, cascade=self._cascade),
-                kept(negatives[~positive], self._shares, cascade=self._cascade),
-                strict=True,
-            )
-        )
-        found = [_mean_above_0(torch.cat(pair)) for pair in parts]
+        hard = [
+            kept(losses, self._shares, cascade=self._cascade)
+            for losses in (d[positive], negatives[~positive])
+        ]
+        found = [_mean_above_0(torch.cat(pair)) for pair in zip(*hard, strict=True)]
         total = torch.stack(found).sum()
         logs = {f"head{k}_loss": one.item() for k, one in enumerate(found, start=1)}
         return total, {"loss": total.item(), **logs}

@@ -1,0 +1,137 @@
+"""What the command that compares methods prints and writes, once its runs are trained and scored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from embedlens.analysis.comparison import Comparison
+    from embedlens_cli.comparison import Entry
+    from embedlens_cli.drawing import Look
+    from embedlens_cli.score_table import Row
+
+_DRAWN = ("recall_at_1", "nmi", "f1")
+
+
+def answer(
+    planned: Sequence[Entry],
+    rows: Sequence[Row],
+    look: Look,
+    *,
+    words: Sequence[str],
+    folder: Path,
+    latex: bool,
+    as_json: bool,
+) -> None:
+    """Print the table, and write it with the figure, its data and the sidecar."""
+    from embedlens.analysis.comparison import Entry as Scores
+    from embedlens.analysis.comparison import compare as compared
+    from embedlens.artifacts import Artifacts
+    from embedlens.figures.comparison import plot_panels
+    from embedlens.figures.style import paper
+    from embedlens.files import write_text
+    from embedlens_cli import output, score_table
+    from embedlens_cli.drawing import epochs_text
+
+    config = planned[0].run.config
+    result = compared(
+        Scores(one.way.name, one.way.group, one.run.config.seed, row.values, one.way.method == "plain")
+        for one, row in zip(planned, rows, strict=True)
+    )
+    split = next(row.split for row in rows if row.values)
+    means = means_of(result, split, config.epochs)
+    facts = _facts(planned, result) | {"split": split}
+    artifacts = Artifacts(folder, output.command(), facts, summary=_summary(result))
+    names = [
+        *dict.fromkeys(one.way.loss or "" for one in planned),
+        *dict.fromkeys(w.way.method for w in planned),
+    ]
+    stem = ["compare", config.data, "+".join(filter(None, names)), *words, epochs_text([config.epochs])]
+    seeds = f"mean and standard deviation of {output.count_text(result.seeds.size, 'seed')}"
+    heading = f"{config.data}, {split}, epoch {config.epochs}, {seeds}"
+    drawn = [name for name in _DRAWN if name in result.metrics] or result.metrics.tolist()[:3]
+    with paper(look.venue):
+        figure = plot_panels(result, drawn, **look.size(len(drawn)), heading=heading)
+        look.save(artifacts, stem, figure, [result.columns()], facts={"drawn": drawn})
+    table = folder / f"{look.stem(stem)}.tex"
+    write_text(table, score_table.latex(means) + "\n")
+    artifacts.data.append(table)
+    if as_json:
+        output.print_json(artifacts.answer())
+        return
+    if latex:
+        output.say(score_table.latex(means))
+        return
+    columns, cells = score_table.plain(means, width=None)
+    output.print_table(columns, cells, title=heading)
+    output.print_files(artifacts)
+    output.say(f"wrote {table}")
+    _tell_gains(result)
+
+
+def means_of(result: Comparison, split: str, epoch: int) -> list[Row]:
+    """Return a row of means and standard deviations for everything that has scores."""
+    from embedlens_cli.score_table import Row
+
+    found = []
+    for row, name in enumerate(result.names.tolist()):
+        if result.n[row]:
+            means = dict(zip(result.metrics.tolist(), result.mean[row].tolist(), strict=True))
+            spread = dict(zip(result.metrics.tolist(), result.deviation[row].tolist(), strict=True))
+            found.append(Row(name, split, epoch, means, {} if result.n[row] < 2 else spread))
+    return found
+
+
+def _tell_gains(result: Comparison) -> None:
+    """Say, for what is compared with a plain loss, what it gained in the first measure of retrieval."""
+    from embedlens_cli import output, score_table
+
+    names = result.metrics.tolist()
+    k = names.index("recall_at_1") if "recall_at_1" in names else 0
+    gain, spread = result.gain[:, k], result.gain_deviation[:, k]
+    for row, name in enumerate(result.names.tolist()):
+        if gain[row] == gain[row]:  # a number
+            told = "" if spread[row] != spread[row] else f" ± {spread[row]:.4f}"
+            against = result.names[result.plain[row]]
+            output.say(f"{name}: {score_table.title(names[k])} {gain[row]:+.4f}{told} against {against}")
+
+
+def _summary(result: Comparison) -> dict[str, Any]:
+    """Return what ``--json`` tells: name -> metric -> numbers."""
+
+    def number(value: float) -> float | None:
+        return None if value != value else float(value)
+
+    kinds = ("mean", "deviation", "gain", "gain_deviation")
+    tables = {kind: getattr(result, kind) for kind in kinds}
+    return {
+        name: {
+            "seeds": int(result.n[row]),
+            **{
+                metric: {kind: number(tables[kind][row, k]) for kind in kinds}
+                for k, metric in enumerate(result.metrics.tolist())
+            },
+        }
+        for row, name in enumerate(result.names.tolist())
+    }
+
+
+def _facts(planned: Sequence[Entry], result: Comparison) -> dict[str, Any]:
+    """Return what the sidecar says."""
+    runs = [
+        {
+            "name": one.way.name, "path": one.run.path.as_posix(), "seed": one.run.config.seed,
+            "method": one.run.config.as_method(),
+        }
+        for one in planned
+    ]  # fmt: skip
+    return {
+        "runs": runs,
+        "epoch": planned[0].run.config.epochs,
+        "seeds": result.seeds.tolist(),
+        "mean": "over the seeds that have scores; deviation: sample standard deviation (divisor n - 1)",
+        "gain": "mean over seeds of the score less that of the loss alone with the same seed",
+    }
