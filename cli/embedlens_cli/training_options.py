@@ -78,6 +78,9 @@ _OF_METHODS = {
         bool | None, None, "Of dvml: record mu, sigma and z minus its class mean.", show_default="not",
         flag="--record-latent",
     ),
+    "reconstruction_weight": _option(
+        float | None, None, "Of dvml: weight of the reconstruction.", show_default="1"
+    ),
     "learners": _option(int | None, None, "Of dreml: E, classifiers of meta-classes.", show_default="8"),
     "meta_classes": _option(
         int | None, None, "Of dreml: M, groups of classes, and dims, of each learner.", show_default="8"
@@ -182,16 +185,8 @@ _OF_RUNS = {
 METHOD_OPTIONS = tuple(_OF_METHODS)
 """Names of the options of single methods."""
 
-_NOT_OF_CONFIG = {
-    *_OF_LOSSES,
-    *_OF_METHODS,
-    "loss_options",
-    "mining_options",
-    "root",
-    "weights",
-    "threads",
-    "workers",
-}
+_NOT_OF_CONFIG = {*_OF_LOSSES, *_OF_METHODS}
+_NOT_OF_CONFIG |= {"loss_options", "mining_options", "root", "weights", "threads", "workers"}
 
 
 def takes_recipe(after: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

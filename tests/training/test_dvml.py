@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +91,20 @@ def test_four_losses_weighed_by_phase(method, batch, epoch, phase):
     total = sum(WEIGHTS[phase][name] * logs[name] for name in WEIGHTS[phase])
     assert loss.item() == pytest.approx(total, rel=1e-5)
     assert logs["loss"] == loss.item()
+
+
+@pytest.mark.parametrize("epoch", [1, 4])
+def test_the_weight_of_the_reconstruction(batch, epoch):
+    totals = []
+    for weight in (1.0, 0.25, 0.0):
+        torch.manual_seed(0)
+        backbone = Backbone(torch.nn.Linear(4, WIDTH), WIDTH, {}, pretrained=False)
+        config = replace(CONFIG, method_options={"reconstruction_weight": weight})
+        method = build_method(Given(config, backbone, np.repeat(np.arange(4), 8)))
+        loss, logs, _ = losses(method, batch, epoch)
+        totals.append(loss.item())
+    assert totals[0] - totals[2] == pytest.approx(logs["reconstruction"], rel=1e-5)
+    assert totals[1] - totals[2] == pytest.approx(0.25 * logs["reconstruction"], rel=1e-5)
 
 
 def test_the_decoder_s_gradient_reaches_the_encoder_in_the_second_phase_only(method, batch):
@@ -190,7 +205,9 @@ def test_resumed_after_a_kill_it_ends_with_the_same_bytes(tmp_path):
 def test_options_that_cannot_be(tmp_path):
     for options, message in (
         ({"first_phase": -1}, "first_phase is -1"),
-        ({"phase": 1}, "method 'dvml' has no option 'phase'; it has first_phase, record_latent"),
+        ({"reconstruction_weight": -1.0}, r"reconstruction_weight is -1.0"),
+        ({"reconstruction_weight": math.nan}, "reconstruction_weight is nan"),
+        ({"phase": 1}, "method 'dvml' has no option 'phase'; it has first_phase, rec"),
     ):
         with pytest.raises(InputError, match=message):
             train(tmp_path / "run", replace(CONFIG, method_options=options))

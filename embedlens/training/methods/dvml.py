@@ -89,18 +89,32 @@ class DVML(Method):
         Epochs of the first phase; None: half of all.
     record_latent
         Record mu, sigma and the central latent space [N, D] of every split.
+    reconstruction_weight
+        What the reconstruction weighs, in both phases. As published 1, of features 1,024 wide; it is a sum
+        over the features, so that wider ones outweigh the metric loss more.
 
     Raises
     ------
     InputError
-        A number of epochs below 0.
+        A number of epochs or a weight below 0.
     """
 
-    def __init__(self, given: Given, *, first_phase: int | None = None, record_latent: bool = False) -> None:
+    def __init__(
+        self,
+        given: Given,
+        *,
+        first_phase: int | None = None,
+        record_latent: bool = False,
+        reconstruction_weight: float = 1.0,
+    ) -> None:
         super().__init__()
         if first_phase is not None and first_phase < 0:
             message = f"first_phase is {first_phase}; a whole number from 0 is needed"
             raise InputError(message)
+        if not 0 <= reconstruction_weight < np.inf:
+            message = f"reconstruction_weight is {reconstruction_weight}; a number from 0 is needed"
+            raise InputError(message)
+        self._weights = [weights | {"reconstruction": reconstruction_weight} for weights in WEIGHTS]
         config, backbone = given.config, given.backbone
         self._dim, self._latent = config.dim, record_latent
         self._first = config.epochs // 2 if first_phase is None else first_phase
@@ -146,7 +160,7 @@ class DVML(Method):
             "synthesised": self.objective.metric(synthesised, labels)[0],
             "invariant": metric,
         }
-        weights = WEIGHTS[0 if first else 1]
+        weights = self._weights[0 if first else 1]
         total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
         return total, {
             **logs,
