@@ -18,13 +18,20 @@ CLASS = "class"
 """What items are coloured by, unless it is something that the method recorded."""
 
 
-def colored_splits(runs: Sequence[Run], color: str) -> list[str]:
-    """Return the splits for which every run has recorded what items are to be coloured by."""
+def colored_splits(runs: Sequence[Run], color: str, asked: Sequence[str]) -> list[str]:
+    """Return the splits asked for, or all, for which every run has recorded what items are coloured by."""
     found = [split for split in runs[0].splits if all(color in run.extra_epochs(split) for run in runs)]
     if not found:
         known = sorted({name for run in runs for split in run.splits for name in run.extra_epochs(split)})
+        if color in known:
+            message = f"{color!r} is not recorded by every run of the map; draw those that have it apart"
+            raise InputError(message)
         raise unknown(color, "colour", [CLASS, *known])
-    return found
+    for split in asked:
+        if split not in found and split in runs[0].splits:
+            message = f"{color!r} is recorded of {', '.join(found)}, not of {split}"
+            raise InputError(message)
+    return list(asked) or found
 
 
 def recorded(run: Run, split: str, name: str, epoch: int) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def answer(
     ]
     stem = ["compare", config.data, "+".join(filter(None, names)), *words, epochs_text([config.epochs])]
     seeds = f"mean and standard deviation of {output.count_text(result.seeds.size, 'seed')}"
-    heading = f"{config.data}, {split}, epoch {config.epochs}, {seeds}"
+    heading = f"{config.data}, {split}, epoch {config.epochs}, {_dims(planned)}, {seeds}"
     drawn = [name for name in _DRAWN if name in result.metrics] or result.metrics.tolist()[:3]
     with paper(look.venue):
         figure = plot_panels(result, drawn, **look.size(len(drawn)), heading=heading)
@@ -70,6 +71,17 @@ def answer(
     output.print_files(artifacts)
     output.say(f"wrote {table}")
     _tell_gains(result)
+
+
+def _dims(planned: Sequence[Entry]) -> str:
+    """Return the dims of the embeddings; those that few have are named with the methods that have them."""
+    dims = Counter(one.run.config.dim for one in planned)
+    usual = dims.most_common(1)[0][0]
+    others = dict.fromkeys(
+        (one.way.method, one.run.config.dim) for one in planned if one.run.config.dim != usual
+    )
+    told = "; ".join(f"{name}: {dim}" for name, dim in others)
+    return f"{usual} dims ({told})" if told else f"{usual} dims"
 
 
 def means_of(result: Comparison, split: str, epoch: int) -> list[Row]:

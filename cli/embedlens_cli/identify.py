@@ -151,6 +151,7 @@ def _save(artifacts: Artifacts, group: Sequence[Found], asked: Asked, look: Look
         "" if first.gallery is None else f"{'fitted on' if asked.classifier else 'gallery'} {first.gallery}"
     )
     alone = [first.source.label] if len(group) == 1 else []
+    new = "" if asked.new_label is None else f"{asked.new_label} is new"
     at = [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
     names = [one.source.label for one in group]
     figure = compare(
@@ -158,7 +159,7 @@ def _save(artifacts: Artifacts, group: Sequence[Found], asked: Asked, look: Look
         choices=dict(zip(names, (one.choice for one in group), strict=True)),
         parts=parts,
         scores="probability" if asked.classifier else "similarity",
-        title=", ".join(part for part in (*alone, first.split, searched, *at) if part),
+        title=", ".join(part for part in (*alone, first.split, searched, *at, new) if part),
         **look.size(),
     )
     table: Table = [{**one.place, **one.sweep.columns()} for one in group]

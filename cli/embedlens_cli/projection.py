@@ -124,7 +124,7 @@ def tsne(
     chosen = selection.choose_runs(runs or [])
     asked = options.words(split)
     if color != colored.CLASS:
-        asked = asked or colored.colored_splits(chosen, color)
+        asked = colored.colored_splits(chosen, color, asked)
     splits = selection.evaluated_splits(chosen, asked)
     places: dict[str, Any] = dict(zip(selection.run_labels(chosen), chosen, strict=True))
     epochs = {

@@ -109,7 +109,7 @@ def pca_prune(
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output
-    from embedlens_cli.sliced import check_slices, chunks_alone
+    from embedlens_cli.sliced import check_slices, chunks_alone, tell_idle
 
     if similarity not in SIMILARITIES:
         raise unknown(similarity, "similarity", SIMILARITIES)
@@ -124,6 +124,7 @@ def pca_prune(
         for number in selection.choose_epochs(run, epoch)
     ]
     check_slices(chosen, slices)
+    tell_idle(((run, number) for _, run, _, number in work), slices)
     kept = {run.path: _kept(asked, chosen, run) for run in chosen}
     found = [
         _prune(*place, asked, kept[place[1].path], part)

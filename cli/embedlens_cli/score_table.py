@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _LATEX_TITLES = {
 }  # fmt: skip
 _SHARES = re.compile(r"recall_at_\d+|r_precision|map_at_r|map_at_5|knn_accuracy|nmi|f1|ami")
 _TURNED = 6
-COUNTS = ("n", "n_singletons")
+COUNTS = ("n", "n_singletons", "n_new")
 _SPECIAL = str.maketrans(
     {char: f"\\{char}" for char in "_&%#${}"} | {"~": r"\textasciitilde{}", "\\": r"\textbackslash{}"}
 )
@@ -45,6 +45,10 @@ class Row:
     def seeds(self) -> int:
         """How many runs a row of means stands for; 0 of a row of one snapshot."""
         return len(self.members)
+
+    def without(self, metric: str) -> Row:
+        """Return the row less one of its scores."""
+        return replace(self, values={name: value for name, value in self.values.items() if name != metric})
 
 
 def grouped(rows: Sequence[Row], groups: Mapping[str, Sequence[str]]) -> list[Row]:

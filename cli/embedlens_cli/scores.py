@@ -11,6 +11,7 @@ from embedlens_cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from embedlens.analysis.scores import Settings
     from embedlens.analysis.slices import Chunk
@@ -71,7 +72,7 @@ def evaluate(
     from embedlens.analysis.scores import check_metrics
     from embedlens.artifacts import Artifacts, figures_folder, stem_of
     from embedlens_cli import output, score_table
-    from embedlens_cli.sliced import check_slices, parts_of
+    from embedlens_cli.sliced import check_slices, parts_of, tell_idle
 
     _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
     unusual = _unusual(
@@ -93,9 +94,10 @@ def evaluate(
         for number in selection.choose_epochs(run, epoch)
     ]
     check_slices(chosen, slices)
+    tell_idle(((run, number) for _, run, _, number, _ in work), slices)
     settled = {run.path: _with_new(settings, run, new_label, wanted) for run in chosen}
     jobs = [(*place, part) for place in work for part in parts_of(place[1], slices)]
-    rows = [_score(*job, wanted, settled[job[1].path], device) for job in output.track(jobs, "scoring")]
+    rows = _score_all(jobs, wanted, settled, device)
     means = score_table.grouped(rows, selection.repeats(chosen))
     if log:
         _write_log(dict(zip(labels, chosen, strict=True)), rows)
@@ -108,7 +110,7 @@ def evaluate(
     names = [run.name for run in chosen] if len(chosen) > 1 else []
     said = [name if value is True else f"{name}-{value}" for name, value in unusual.items()]
     places = [*names, "+".join(splits), f"epoch-{epochs}"]
-    stem = stem_of(["scores", *places, ks if ks != "cub" else "", asked, *said])
+    stem = stem_of(["scores", *places, f"ks-{ks}" if ks != "cub" else "", asked, *said])
     artifacts.save(stem, {}, score_table.records([*rows, *means]), facts={"slices": slices})
     if as_json:
         groups = {"groups": score_table.groups(means)} if means else {}
@@ -189,6 +191,21 @@ def _numbers(text: str, option: str, allowed: str) -> tuple[int, ...]:
         message = f"--{option} {text!r}; give {allowed}, separated by commas"
         raise InputError(message)
     return tuple(dict.fromkeys(int(word) for word in words))
+
+
+def _score_all(
+    jobs: Sequence[tuple[str, Run, str, int, str | None, Chunk | None]],
+    wanted: Sequence[str],
+    settled: Mapping[Path, Settings],
+    device: str,
+) -> list[Row]:
+    """Score all snapshots; runs trained with different losses have none beside their scores."""
+    from embedlens_cli import output
+    from embedlens_cli.series import training_loss
+
+    rows = [_score(*job, wanted, settled[job[1].path], device) for job in output.track(jobs, "scoring")]
+    same = len({training_loss(run.method) for _, run, *_ in jobs}) == 1
+    return rows if same else [row.without("loss") for row in rows]
 
 
 def _score(

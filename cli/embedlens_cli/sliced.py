@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -65,6 +65,25 @@ def parts_of(run: Run, slices: str | None) -> list[Chunk] | list[None]:
         place = f"run {run.name!r}"
         raise error.within(place) from error
     return [*alone, *joined[1:]]
+
+
+def tell_idle(places: Iterable[tuple[Run, int]], slices: str | None) -> None:
+    """Say which chunks are slices of learners that had no items at an epoch, so that none is misread."""
+    from embedlens_cli import output
+
+    for run, epoch in dict.fromkeys(places):
+        count = number_of(run, slices)
+        if count is None or count != len(run.info.slices or ()):
+            continue
+        for split in run.splits:
+            if epoch in run.extra_epochs(split).get("cluster", ()):
+                busy = set(run.extra(split, "cluster", epoch).tolist())
+                idle = [str(number + 1) for number in range(count) if number not in busy]
+                if idle:
+                    output.remark(
+                        f"run {run.name!r}, epoch {epoch}: no items of {split} were left to the learner of "
+                        f"chunk {', '.join(idle)}"
+                    )
 
 
 def whole(part: Chunk | None) -> bool:

@@ -94,6 +94,7 @@ def spectrum(
     from embedlens.devices import check_device
     from embedlens.figures.style import paper
     from embedlens_cli import class_spectra, drawing, output
+    from embedlens_cli.sliced import tell_idle
 
     look = drawing.Look.of(formats, venue, width)
     asked = _Asked(
@@ -117,6 +118,7 @@ def spectrum(
     if intra_class:
         class_spectra.answer(jobs, chosen, look, normalize=normalize, out=out, given=runs, as_json=as_json)
         return
+    tell_idle(((run, number) for _, run, _, number in jobs), slices)
     found = [_measure(*job, asked) for job in output.track(jobs, "decomposing")]
     artifacts = Artifacts(
         figures_folder(chosen, out),

@@ -230,7 +230,7 @@ def map_at_5(
     gallery: tuple[ArrayLike, ArrayLike] | None = None,
     device: str = "cpu",
 ) -> dict[str, float]:
-    """Return MAP@5 with a label whose items are new, and how many queries are known and new.
+    """Return MAP@5 with a label whose items are new, and how many queries there are, and new ones.
 
     Parameters
     ----------
@@ -255,7 +255,7 @@ def map_at_5(
     ranking = rank_labels(z, y, new_label=new_label, gallery=gallery, device=device)
     n_new = int(ranking.is_new.sum())
     score = ranking.map_at_5(threshold)
-    return {"n": ranking.is_new.size - n_new, "n_singletons": n_new, "map_at_5": score}
+    return {"n": ranking.is_new.size, "n_new": n_new, "map_at_5": score}
 
 
 def _check(labels: NDArray[np.int64], gallery_labels: NDArray[np.int64], new_label: int | None) -> None:

@@ -153,8 +153,8 @@ def score(
     -------
     dict
         ``n`` (queries counted) and ``n_singletons`` where retrieval was asked for, every metric, and
-        ``NAME_std`` of clustering scores over several seeds. With a new label, MAP@5 is over all queries;
-        where no other retrieval is asked for, ``n`` is those of known labels, ``n_singletons`` the new ones.
+        ``NAME_std`` of clustering scores over several seeds. With a new label, ``n_new`` queries are new to
+        MAP@5, which is over all queries; other scores know no new label.
 
     Raises
     ------
@@ -194,7 +194,7 @@ def score(
         sigma, dim = spectrum.singular_values(z), to_numpy(z).shape[1]
         found["effective_rank"] = spectrum.effective_rank(sigma)
         found["rho"] = spectrum.spectral_decay(sigma, dim, k=settings.rho_k)
-    counts = ("n", "n_singletons") if "n" in found else ()
+    counts = [name for name in ("n", "n_singletons", "n_new") if name in found]
     spread = [name for base in wanted for name in (base, f"{base}_std") if name in found]
     return {name: found[name] for name in (*counts, *spread)}
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from embedlens.errors import InputError, unknown
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.comparison import Comparison
 
-_ROW, _GAP, _AROUND, _HEADING = 0.17, 0.45, 0.42, 0.2  # inches, but the gap: rows between groups
+_ROW, _GAP, _AROUND, _HEADING, _LEGEND = (
+    0.17,
+    0.45,
+    0.42,
+    0.2,
+    0.2,
+)  # inches, but the gap: rows between groups
 _SEED: dict[str, Any] = {
     "marker": "o",
     "markersize": 2.6,
@@ -30,6 +37,8 @@ _SEED: dict[str, Any] = {
     "markeredgewidth": 0,
 }
 _MEAN: dict[str, Any] = {"marker": "D", "markersize": 3.6, "linestyle": "none", "markeredgewidth": 0}
+_DOTTED: dict[str, Any] = {"linewidth": 0.8, "linestyle": (0, (1, 1.5))}
+_ANY = "0.35"
 _BAR: dict[str, Any] = {"elinewidth": 0.9, "capsize": 2, "capthick": 0.9}
 
 
@@ -82,7 +91,7 @@ def plot(result: Comparison, ax: Axes | None = None, *, metric: str | None = Non
         others = np.flatnonzero(result.plain == row)
         if others.size > 1 and not np.isnan(mean[row]):
             span = [y[others[0]] - 0.4, y[others[-1]] + 0.4]
-            axes.plot([mean[row]] * 2, span, color=color, linewidth=0.8, linestyle=(0, (1, 1.5)), gid="plain")
+            axes.plot([mean[row]] * 2, span, color=color, gid="plain", **_DOTTED)
     axes.set_yticks(y, result.names.tolist())
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(y[-1] + 0.7, -0.7)
@@ -120,15 +129,26 @@ def plot_panels(
     if not metrics:
         message = "no metric to draw"
         raise InputError(message)
-    height = _ROW * float(rows_of(result)[-1] + 1) + _AROUND + (_HEADING if heading else 0.0)
+    height = _ROW * float(rows_of(result)[-1] + 1) + _AROUND + _LEGEND + (_HEADING if heading else 0.0)
     size = width_of(venue, width), min(height, max_height_of(venue))
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.03))
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for ax, metric in zip(panels, metrics, strict=True):
         plot(result, ax, metric=metric)
+    figure.legend(handles=_handles(result), loc="outside lower center", ncols=3, columnspacing=1.2)
     if heading:
         figure.suptitle(heading)
     return figure
+
+
+def _handles(result: Comparison) -> list[Line2D]:
+    """Return the entries of the legend, of what is drawn in a colour a group."""
+    several = result.seeds.size > 1
+    dots = [Line2D([], [], color=_ANY, label="a seed", **_SEED)] if several else []
+    mean = Line2D([], [], color=_ANY, label="mean ± standard deviation" if several else "score", **_MEAN)
+    compared = np.bincount(result.plain[result.plain >= 0], minlength=1).max() > 1
+    dotted = {"color": _ANY, **_DOTTED}
+    return [*dots, mean, *([Line2D([], [], label="the loss alone", **dotted)] if compared else [])]
 
 
 def rows_of(result: Comparison) -> NDArray[np.float64]:

@@ -31,7 +31,8 @@ _FLAT = 0.002
 _LEAST = 0.04  # of MAP@5, so that noise is not magnified
 _MOST = 4000
 _LETTER = 0.066  # inches, of the legend's type
-_NUMBERS = 26  # letters of handle, score and threshold
+_NUMBERS = 26  # letters of handle, score and thresholds
+_HALVES = 9  # letters more where there are two
 
 
 def plot(
@@ -72,7 +73,7 @@ def plot(
     axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax
     told = choice or choose(result)
     thresholds = ", ".join(f"{value:.3f}" for value in told.thresholds)
-    text = f"{told.map_at_5:.3f} at {thresholds}"
+    text = f"{told.map_at_5:.3f} {'at' if len(told.thresholds) == 1 else 'in halves at'} {thresholds}"
     x, steps = _thinned(result)
     axes.plot(
         x, result.map_at_5[steps], drawstyle="steps-pre", color=color, linestyle=linestyle, zorder=3,
@@ -127,7 +128,8 @@ def compare(
     figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
     axes = figure.add_subplot()
     looks = looks_of(curves)
-    room = max(8, int(inches / _LETTER) - _NUMBERS)
+    halves = any(len(choice.thresholds) > 1 for choice in (choices or {}).values())
+    room = max(8, int(inches / _LETTER) - _NUMBERS - _HALVES * halves)
     for name, result in curves.items():
         plot(
             result, axes, choice=(choices or {}).get(name), parts=parts, scores=scores,

@@ -135,8 +135,9 @@ def plot(
     colors
         Label -> colour; the other classes are grey. By default `class_colors`.
     thumbnails
-        Pictures of all items, uint8 [N, h, w] or [N, h, w, 3], drawn instead of dots with borders in a colour
-        for each class, as many as there is room for without overlap.
+        Pictures of all items, uint8 [N, h, w] or [N, h, w, 3], drawn over the dots with borders in a colour
+        for each class, as many as there is room for without overlap. Dots are paler then, and grey unless
+        every class has a colour.
     thumbnail_size
         Side of a picture, inches; smaller ones hide fewer others.
     limits
@@ -158,18 +159,17 @@ def plot(
     count = f"n = {result.item.size:,}"
     if labels is not None and result.item.size < labels.size:
         count += f" of {labels.size:,}"
+    known = {} if shown is None else (class_colors(shown) if colors is None else colors)
     if thumbnails is None:
-        known = {} if shown is None else (class_colors(shown) if colors is None else colors)
         _dots(axes, result, shown, known, area=area)
     else:
-        n = result.item.size
-        axes.scatter(
-            result.coordinates[:, 0], result.coordinates[:, 1], s=_dot_size(axes, n), c=GREY, linewidths=0,
-            rasterized=n > RASTERISE_ABOVE, gid="others", zorder=2,
-        )  # fmt: skip
+        known = known if shown is not None and _has_all(known, shown) else {}
+        beneath = np.zeros(result.item.size, np.int64) if shown is None else shown
+        _dots(axes, result, beneath, synthesis.paler(known), area=area)
         drawn = draw_pictures(
-            axes, result.coordinates, thumbnails, item=result.item, labels=shown, side=thumbnail_size
-        )
+            axes, result.coordinates, thumbnails, item=result.item, labels=shown, colors=known,
+            side=thumbnail_size,
+        )  # fmt: skip
         count += f", {drawn:,} pictured"
     axes.text(
         0.02, 0.02, ", ".join(part for part in (count, note) if part), transform=axes.transAxes, ha="left",
@@ -214,7 +214,8 @@ def compare(
     across = min(len(maps), columns)
     down = -(-len(maps) // across)
     inches = width_of(venue, width)
-    handles = [] if maps[0].thumbnails is not None else _handles(colors, shown, names or {})
+    named = maps[0].thumbnails is None or _has_all(colors, shown)
+    handles = _handles(colors, shown, names or {}) if named else []
     if maps[0].synthesised is not None:
         handles += synthesis.handles(maps[0].synthesised)
     per_row = _columns(handles, inches)
@@ -252,6 +253,11 @@ def compare(
             handles=handles, loc="outside lower center", ncols=per_row, handletextpad=0.1, columnspacing=0.8
         )
     return figure
+
+
+def _has_all(colors: Mapping[int, str], labels: NDArray[np.int64]) -> bool:
+    """Say whether every class has a colour."""
+    return bool(np.isin(labels, list(colors)).all())
 
 
 def _columns(handles: Sequence[Line2D], inches: float) -> int:

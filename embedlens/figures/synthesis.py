@@ -23,6 +23,7 @@ _INK = "0"
 _AREA = 10.0  # points squared
 _RING = 0.6  # points
 _CROSS = 4.0  # points
+_ITEM = 3.0  # points
 
 
 def plot(result: SynthesisedMap, ax: Axes | None = None, *, colors: Mapping[int, str] | None = None) -> Axes:
@@ -70,10 +71,12 @@ def paler(colors: Mapping[int, str]) -> dict[int, str]:
 
 
 def handles(result: SynthesisedMap) -> list[Line2D]:
-    """Return the entries of a legend: rings and crosses."""
+    """Return the entries of a legend: items, rings and crosses."""
     look: dict[str, Any] = {"linestyle": "none", "color": _INK}
     per_class = result.drawn.label.size // result.drawn.classes.size
+    pale = paler({0: _UNKNOWN})[0]
     return [
+        Line2D([], [], marker="o", markersize=_ITEM, linestyle="none", color=pale, label="item"),
         Line2D(
             [], [], marker="o", markerfacecolor="none", markersize=_AREA**0.5, markeredgewidth=_RING,
             label=f"synthesised, {per_class:,} a class", **look,

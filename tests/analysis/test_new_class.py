@@ -55,7 +55,7 @@ def test_map_at_5_is_plain_loops(threshold, between):
     known, new = plain(z, y, threshold, 4, gallery)
     found = map_at_5(z, y, threshold, new_label=4, gallery=gallery)
     assert found["map_at_5"] == pytest.approx(np.mean(known + new), abs=1e-12)
-    assert (found["n"], found["n_singletons"]) == (len(known), len(new))
+    assert (found["n"], found["n_new"]) == (len(known) + len(new), len(new))
     # items of label 8 stand in no gallery, so they are new, too
     assert len(new) == np.sum((y == 4) | ((y == 8) & between))
 
@@ -109,9 +109,9 @@ def test_score_takes_a_new_label():
     z, y = blobs(n=90, dim=6, classes=9, spread=1.5)
     told = Settings(new_label=2, new_threshold=0.5)
     alone = score(z, y, ["map_at_5"], settings=told)
-    assert alone == {"n": 80, "n_singletons": 10, "map_at_5": map_at_5(z, y, 0.5, new_label=2)["map_at_5"]}
+    assert alone == {"n": 90, "n_new": 10, "map_at_5": map_at_5(z, y, 0.5, new_label=2)["map_at_5"]}
     both = score(z, y, ["recall_at_1", "map_at_5"], settings=told)
-    assert both["n"] == 90  # recall knows no new label
+    assert (both["n"], both["n_singletons"], both["n_new"]) == (90, 0, 10)  # recall knows no new label
     assert both["map_at_5"] == alone["map_at_5"]
     assert both["recall_at_1"] == score(z, y, ["recall_at_1"])["recall_at_1"]
     assert score(z, y, ["recall_at_1"], settings=told) == score(z, y, ["recall_at_1"])

@@ -65,7 +65,7 @@ def test_a_comparison_through_the_real_entry_point(program, folder):
     assert {file: file.stat().st_mtime_ns for file in Path("runs").rglob("*.npy")} == stamps
 
     told = program(*SMALL, "--format", "png").out
-    assert "mean and standard deviation of 2 seeds" in told
+    assert "epoch 1, 4 dims (hdc: 6), mean and standard deviation of 2 seeds" in told
     assert f"triplet + divide-conquer: R@1 {gain:+.4f} ± " in told
 
 

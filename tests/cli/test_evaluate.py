@@ -153,6 +153,15 @@ def test_kmeans_seeds_and_options_reach_the_scores(folder, cli):
     assert all(found[name] != plain[name] for name in ("nmi", "map_at_5", "rho"))
 
 
+def test_losses_of_different_trainings_share_no_column(folder, cli):
+    for name, loss in (("a", "triplet"), ("b", "triplet"), ("c", "margin")):
+        z, y = blobs()
+        run = embedlens.Recorder(folder / "runs" / name, labels={"test": y}, method={"loss": loss, "n": name})
+        run.record(0, {"test": z}, metrics={"loss": 0.5})
+    heading = [cli("evaluate", *names, "--metrics", "R@1").out.splitlines()[0] for names in ("ab", "abc")]
+    assert ["loss" in line.split() for line in heading] == [True, False]
+
+
 def test_a_new_label_leaves_the_gallery(folder, cli):
     names = {label: f"whale {label}" for label in range(5)} | {5: "nobody"}
     run = write_run(folder / "runs/mine", epochs=1, class_names=names)
@@ -166,7 +175,7 @@ def test_a_new_label_leaves_the_gallery(folder, cli):
         assert found.json["summary"]["mine"]["test"]["0"] == expected
         sidecar = json.loads(Path(found.json["data"][0]).with_suffix(".json").read_text())
         assert sidecar["new_label"] == word
-    assert expected["n_singletons"] == 10
+    assert (expected["n"], expected["n_new"]) == (60, 10)
     without = cli("evaluate", "--metrics", "map_at_5", "--new-label", "5", "--json").json["summary"]["mine"]
     assert without["test"]["0"]["map_at_5"] <= 50 / 60  # `new` is nowhere, and right for ten of sixty
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,20 @@ def test_slices_are_scored(cli, divided):
     assert [float(value) for value in table[1].values() if value.startswith("0.")] == [wanted], table
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("evaluate", "--metrics", "R@1"), ("spectrum", "--format", "png"), ("pca-prune", "--format", "png")],
+)
+def test_chunks_of_learners_without_items_are_told(cli, divided, folder, command):
+    shutil.copytree(divided.path, folder / "runs/alone")
+    file = next((folder / "runs/alone").glob("**/*cluster*0002.npy"))
+    np.save(file, np.zeros_like(np.load(file)))
+    told = "epoch 2: no items of train were left to the learner of chunk 2"
+    assert told in cli(*command, "alone", "--slices", "recorded", "--out", "figures").err
+    assert told not in cli(*command, "alone", "--slices", "4", "--out", "figures").err
+    assert "no items" not in cli(*command, divided.path, "--slices", "2", "--out", "figures").err
+
+
 def test_a_map_is_coloured_by_cluster(cli, divided):
     done = cli(
         "tsne",
@@ -106,7 +121,8 @@ def test_colours_that_are_not_there(cli, divided):
         cli("tsne", divided.path, "--color", "cluster", "--epoch", "0", *where), "choose one of: 1, 2"
     )
     assert_refused(
-        cli("tsne", divided.path, "--color", "cluster", "--split", "test", *where), "extra of split 'test'"
+        cli("tsne", divided.path, "--color", "cluster", "--split", "test", *where),
+        "recorded of train, not of test",
     )
 
 
@@ -157,7 +173,7 @@ def test_methods_of_pieces_through_the_real_entry_point(program, folder, words, 
             "method 'dreml' trains with the loss softmax, not epshn; leave it out",
         ),
         (["dreml", "--temperature", "1"], "loss 'softmax' has no option 'temperature'"),
-        (["dreml", "--meta-classes", "6"], "6 meta-classes of 5 classes; choose fewer"),
+        (["dreml", "--meta-classes", "6"], "method 'dreml' deals 5 training classes out to 6 meta_classes"),
         (
             ["dreml", "--meta-classes", "3", "--dim", "64"],
             "8 learners of 3 meta-classes make 24 dims, not 64",
@@ -166,7 +182,7 @@ def test_methods_of_pieces_through_the_real_entry_point(program, folder, words, 
             ["hdc", "--dim", "64"],
             "3 heads do not divide 64 dims into equal slices; choose one of: 1, 2, 4, 8",
         ),
-        (["hdc"], "3 heads need features of as many depths; backbone 'small' shows 2"),
+        (["hdc"], "as many depths as heads, 3; backbone 'small' shows 2 here"),
         (["hdc", "--heads", "2", "--hard-shares", "1"], "hard_shares are '1'; 2 heads need as many numbers"),
         (
             ["hdc", "--learners", "2"],

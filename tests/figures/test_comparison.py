@@ -72,9 +72,18 @@ def test_panels_share_the_names_and_nothing_is_cut(result):
     assert [ax.get_xlabel() for ax in figure.axes] == ["R@1", "NMI"]
     assert first.get_shared_y_axes().joined(first, second)
     assert figure.get_figwidth() == pytest.approx(6.875)
+    (legend,) = figure.legends
+    told = [text.get_text() for text in legend.get_texts()]
+    assert told == ["a seed", "mean ± standard deviation", "the loss alone"]
     box = figure.get_tightbbox()
     assert box.x0 >= 0
     assert box.x1 <= figure.get_figwidth()
+
+
+def test_the_legend_has_what_is_drawn():
+    alone = compare([Entry("a", "a", 0, {"nmi": 0.5}, True), Entry("m", "own", 0, {"nmi": 0.4}, False)])
+    (legend,) = comparison.plot_panels(alone, ["nmi"]).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["score"]
 
 
 def test_metrics_that_are_not_there(result):

@@ -48,7 +48,10 @@ def test_two_thresholds_are_marked_and_told():
     assert tuple(mark.get_xdata()) == choice.thresholds
     assert mark.get_ydata().tolist() == [one.map_at_5(value) for value in choice.thresholds]
     first, second = choice.thresholds
-    assert lines(axes, "map_at_5")[0].get_label() == f"{choice.map_at_5:.3f} at {first:.3f}, {second:.3f}"
+    assert (
+        lines(axes, "map_at_5")[0].get_label()
+        == f"{choice.map_at_5:.3f} in halves at {first:.3f}, {second:.3f}"
+    )
     assert "probability" in axes.get_xlabel()
 
 

@@ -82,7 +82,20 @@ def test_thumbnails_do_not_overlap_and_wear_their_class(shape):
     assert (inside == 7).all()
     note = next(text for text in axes.texts if text.get_gid() == "n").get_text()
     assert note == f"n = 200, {len(drawn)} pictured"
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts == ["0", "1", "2", "3"]
+    tints = {to_hex(color) for color in collection(axes, "dots").get_facecolors()}
+    assert len(tints) == 4
+    assert not tints & {to_hex(np.array(border) / 255) for border in borders}
+
+
+def test_thumbnails_of_many_classes_have_grey_dots_and_no_legend():
+    result, labels = a_map(200), np.arange(200) % 40
+    figure = compare([Map("", result, labels, np.full((200, 8, 8), 7, np.uint8))], width="full")
+    (axes,) = figure.axes
     assert not figure.legends
+    assert len(np.unique(collection(axes, "others").get_facecolors(), axis=0)) == 1
+    assert collection(axes, "others").get_offsets().shape == (200, 2)
 
 
 def test_smaller_thumbnails_hide_fewer():

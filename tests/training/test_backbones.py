@@ -217,7 +217,7 @@ def test_a_network_of_timm_trains_under_methods_of_pieces(birds, root, tmp_path,
     assert run.info.slices == ([[0, 2], [2, 4], [4, 6]] if method == "hdc" else [[0, 2], [2, 4]])
     options = {"heads": 9, "hard_shares": "1" + ",1" * 8}
     deep = replace(config, method="hdc", loss="contrastive", dim=9, method_options=options)
-    with pytest.raises(InputError, match="9 heads need features of as many depths; backbone 'timm:.*shows 5"):
+    with pytest.raises(InputError, match="as many depths as heads, 9; backbone 'timm:.*shows 5"):
         Trainer(deep, tmp_path / "deep")
 
 

@@ -242,7 +242,7 @@ def test_dims_and_losses_where_none_are_chosen():
     [
         ("dreml", {"learners": 0}, {}, 8, "learners is 0; a whole number from 1 is needed"),
         ("dreml", {"learners": 2, "meta_classes": 1}, {}, None, "meta_classes is 1; a whole number from 2"),
-        ("dreml", {"learners": 2, "meta_classes": 7}, {}, None, "7 meta-classes of 6 classes; choose fewer"),
+        ("dreml", {"learners": 2, "meta_classes": 7}, {}, None, "method 'dreml' deals 6 training"),
         ("dreml", {"learners": 2, "meta_classes": 2}, {}, 8, "2 learners of 2 meta-classes make 4"),
         ("dreml", {"trunk": "tree"}, {}, None, "unknown trunk 'tree'; choose one of: own, shared"),
         ("dreml", {}, {"loss": "triplet"}, None, "method 'dreml' trains with the loss softmax, not triplet"),
@@ -254,7 +254,7 @@ def test_dims_and_losses_where_none_are_chosen():
         ("hdc", {"hard_shares": "1,x,1"}, {}, None, "hard_shares are '1,x,1'; 3 heads need as many numbers"),
         (
             "hdc", {"heads": 4, "hard_shares": "1,1,1,1"}, {}, None,
-            "4 heads need features of as many depths; backbone 'small' shows 3",
+            "method 'hdc' needs features of as many depths as heads, 4; backbone 'small' shows 3 here",
         ),
         ("hdc", {}, {"mining": "hard"}, None, "method 'hdc' chooses the pairs itself; leave the"),
     ],
@@ -267,7 +267,8 @@ def test_what_cannot_be(method, options, config, dim, message):
 
 def test_a_backbone_without_depths_serves_no_hdc():
     with pytest.raises(
-        InputError, match=r"^3 heads need features of as many depths; backbone 'small' shows none"
+        InputError,
+        match="as many depths as heads, 3; backbone 'small' shows none",
     ):
         made("hdc", staged=False)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import hsv_to_rgb, to_rgb
 
-from embedlens.figures.style import OKABE_ITO
-
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
@@ -28,6 +27,7 @@ def draw_pictures(
     *,
     item: NDArray[np.int64],
     labels: NDArray[np.int64] | None,
+    colors: Mapping[int, str] | None = None,
     side: float = SIDE,
 ) -> int:
     """Draw pictures where they do not overlap; return how many.
@@ -44,6 +44,8 @@ def draw_pictures(
         int64 [n]: which picture each item has.
     labels
         int64 [n]; None: all borders are grey.
+    colors
+        Label -> colour; borders of other labels have hues that are far apart for neighbouring labels.
     side
         Of a picture, inches.
     """
@@ -55,7 +57,7 @@ def draw_pictures(
     kept = _apart(points, 2.1 * half)
     known = np.zeros(0, np.int64) if labels is None else np.unique(labels)
     for place in kept.tolist():
-        tint = (0.3, 0.3, 0.3) if labels is None else _tint(int(labels[place]), known)
+        tint = (0.3, 0.3, 0.3) if labels is None else _tint(int(labels[place]), known, colors or {})
         across, up = points[place]
         axes.imshow(
             _bordered(pictures[item[place]], tint, _BORDER / side), zorder=4, gid="picture", aspect="auto",
@@ -75,12 +77,11 @@ def _apart(points: NDArray[np.float64], distance: float) -> NDArray[np.int64]:
     return np.array(kept, np.int64)
 
 
-def _tint(label: int, known: NDArray[np.int64]) -> tuple[float, float, float]:
-    """Return a colour for a class: of few those of dots, of many hues far apart for neighbouring labels."""
+def _tint(label: int, known: NDArray[np.int64], colors: Mapping[int, str]) -> tuple[float, float, float]:
+    """Return a colour for a class: its own, or a hue far from those of the labels beside it."""
+    if label in colors:
+        return to_rgb(colors[label])
     place = int(np.searchsorted(known, label))
-    for few in (OKABE_ITO, mpl.color_sequences["petroff10"]):
-        if known.size <= len(few):
-            return to_rgb(few[place])
     red, green, blue = hsv_to_rgb((place * _GOLDEN % 1.0, 0.85, 0.85)).tolist()
     return red, green, blue
 

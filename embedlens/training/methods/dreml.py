@@ -102,7 +102,10 @@ class DREML(Method):
             )
             raise InputError(message)
         if meta_classes > classes.size:
-            message = f"{meta_classes} meta-classes of {classes.size} classes; choose fewer"
+            message = (
+                f"method 'dreml' deals {classes.size} training classes out to {meta_classes} meta_classes; "
+                f"choose at most {classes.size}"
+            )
             raise InputError(message)
         self._m = meta_classes
         trunks = copies(given.backbone, learners if trunk == "own" else 1)

@@ -103,7 +103,8 @@ class HDC(Method):
         if stages is None or len(stages.widths) < heads:
             shown = "none" if stages is None else str(len(stages.widths))
             message = (
-                f"{heads} heads need features of as many depths; backbone {config.backbone!r} shows {shown}"
+                f"method 'hdc' needs features of as many depths as heads, {heads}; "
+                f"backbone {config.backbone!r} shows {shown} here; choose fewer heads"
             )
             raise InputError(message)
         n, self._width = len(stages.widths), config.dim // heads
