@@ -38,7 +38,8 @@ def compare(
     dim: Annotated[
         int | None,
         typer.Option(
-            help="Dimensions of the embedding.", show_default="64; hdc: 66, dreml: learners x meta-classes"
+            help="Dimensions of the embedding.",
+            show_default="64; hdc: 66 of 3 heads, dreml: learners x meta-classes",
         ),
     ] = None,
     lr: Annotated[
@@ -64,8 +65,8 @@ def compare(
     """Train each loss alone and under each method, over seeds, and compare their scores.
 
     The table has means and standard deviations over the seeds, as text and as LaTeX. Stopped at any moment,
-    the same command goes on; finished runs are not trained again. A run that fails is told, and the others go
-    on.
+    the same command goes on; finished runs are not trained again. What the data do not allow is refused
+    before the first run; a run that fails later is told, and the others go on.
     """
     from embedlens import selection
     from embedlens.analysis.scores import check_metrics

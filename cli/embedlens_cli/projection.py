@@ -46,7 +46,7 @@ def tsne(
         ),
     ] = "",
     color: Annotated[
-        str, typer.Option(help="class, or what the method recorded of the items, e.g. cluster.")
+        str, typer.Option(help="class, or what the method recorded of the items, e.g. cluster, of train.")
     ] = "class",
     synthesised: Annotated[
         int | None,
