@@ -11,6 +11,8 @@ import pytest
 import torch
 from PIL import Image
 from support import entry_point
+from torch import nn
+from torch.nn import functional
 
 import embedlens
 from embedlens import InputError
@@ -387,6 +389,26 @@ def test_augmentation_is_light_and_repeatable():
 def test_the_small_network_takes_any_size(size):
     network = SmallFeatures(channels=3, size=size)
     assert network(torch.rand(2, 3, *size)).shape == (2, network.width)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_small_network_is_plain_blocks_in_the_layout_in_which_convolutions_are_fast(channels):
+    torch.manual_seed(0)
+    network = SmallFeatures(channels=channels, size=(16, 20))
+    images = torch.rand(5, channels, 16, 20)
+    plain = images
+    for block in network.children():
+        if isinstance(block, nn.Conv2d):
+            plain = functional.conv2d(plain, block.weight.contiguous(), padding=1)
+        elif isinstance(block, nn.BatchNorm2d):
+            mean = plain.mean(dim=(0, 2, 3), keepdim=True)
+            variance = plain.var(dim=(0, 2, 3), keepdim=True, unbiased=False)
+            plain = (plain - mean) / torch.sqrt(variance + block.eps)
+            plain = functional.max_pool2d(plain.relu(), 2)
+    maps = network.maps(images)
+    assert [block.shape[2:] for block in maps] == [(8, 10), (4, 5)]
+    assert all(block.stride(1) == 1 for block in maps)
+    torch.testing.assert_close(maps[-1], plain, rtol=1e-4, atol=1e-5)
 
 
 def test_no_checkpoint_is_the_state_before_all(tmp_path):

@@ -25,7 +25,7 @@ _SMALLEST = 4  # pixels a side after the last pooling, at least
 
 
 class SmallFeatures(nn.Sequential):
-    """A few blocks of convolution, batch norm, ReLU and pooling.
+    """A few blocks of convolution, batch norm, pooling and ReLU.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ class SmallFeatures(nn.Sequential):
         blocks: list[nn.Module] = []
         height, width = size
         for out in _WIDTHS:
-            blocks += [nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]
+            blocks += [nn.Conv2d(channels, out, 3, padding=1, bias=False), nn.BatchNorm2d(out)]
             channels = out
-            if min(height, width) < 2 * _SMALLEST:
-                break
-            blocks.append(nn.MaxPool2d(2))
-            height, width = height // 2, width // 2
+            if min(height, width) >= 2 * _SMALLEST:
+                blocks.append(nn.MaxPool2d(2))
+                height, width = height // 2, width // 2
+            blocks.append(nn.ReLU())  # after the pooling: the same numbers from a quarter of them
             if min(height, width) < 2 * _SMALLEST:
                 break
         super().__init__(*blocks)
@@ -69,12 +69,22 @@ class SmallFeatures(nn.Sequential):
     def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Return the map [B, channels, h, w] that each block ends with, pooled where it is."""
         found: list[torch.Tensor] = []
-        features = images.contiguous(memory_format=torch.channels_last)
+        features = _channels_last(images)
         for block in self:
             if isinstance(block, nn.Conv2d) and block is not self[0]:
                 found.append(features)
             features = block(features)
         return [*found, features]
+
+
+def _channels_last(images: torch.Tensor) -> torch.Tensor:
+    """Return images [B, C, H, W] in the layout in which convolutions are fastest.
+
+    Of one channel both layouts are the same in memory; torch takes it for the slower unless the strides say.
+    """
+    _, channels, height, width = images.shape
+    strides = (channels * height * width, 1, channels * width, channels)
+    return images.contiguous(memory_format=torch.channels_last).as_strided(images.shape, strides)
 
 
 class SmallStages(Stages):
