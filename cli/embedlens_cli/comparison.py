@@ -46,7 +46,7 @@ def compare(
         float | None, typer.Option(help="Learning rate.", show_default="the usual one of each loss")
     ] = None,
     seed: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = _SEEDS,
-    epochs: Annotated[int, typer.Option(help="Epochs of each run; the last is compared.", min=1)] = 5,
+    epochs: Annotated[int, typer.Option(help="Epochs of each run; the last is compared.", min=1)] = 4,
     metrics: Annotated[str, typer.Option(help="Scores, comma-separated, as in `evaluate`.")] = _METRICS,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the runs.", show_default="./runs")
