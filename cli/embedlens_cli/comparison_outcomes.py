@@ -52,7 +52,7 @@ def answer(
     ]
     stem = ["compare", config.data, "+".join(filter(None, names)), *words, epochs_text([config.epochs])]
     seeds = f"mean and standard deviation of {output.count_text(result.seeds.size, 'seed')}"
-    heading = f"{config.data}, {split}, epoch {config.epochs}, {_dims(planned)}, {seeds}"
+    heading = f"{config.data}, {split}, epoch {config.epochs}, {dims_of(planned)}, {seeds}"
     drawn = [name for name in _DRAWN if name in result.metrics] or result.metrics.tolist()[:3]
     with paper(look.venue):
         figure = plot_panels(result, drawn, **look.size(len(drawn)), heading=heading)
@@ -73,7 +73,7 @@ def answer(
     _tell_gains(result)
 
 
-def _dims(planned: Sequence[Entry]) -> str:
+def dims_of(planned: Sequence[Entry]) -> str:
     """Return the dims of the embeddings; those that few have are named with the methods that have them."""
     dims = Counter(one.run.config.dim for one in planned)
     usual = dims.most_common(1)[0][0]

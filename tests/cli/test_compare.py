@@ -65,7 +65,7 @@ def test_a_comparison_through_the_real_entry_point(program, folder):
     assert {file: file.stat().st_mtime_ns for file in Path("runs").rglob("*.npy")} == stamps
 
     told = program(*SMALL, "--format", "png").out
-    assert "epoch 1, 4 dims (hdc: 6), mean and standard deviation of 2 seeds" in told
+    assert "epoch 1, 4 dims, mean and standard deviation of 2 seeds" in told
     assert f"triplet + divide-conquer: R@1 {gain:+.4f} ± " in told
 
 
@@ -112,3 +112,18 @@ def test_a_run_trained_otherwise_is_in_the_way(cli, folder):
     with Recorder(path, labels={"train": labels, "test": labels}, method=config.as_method()) as recorder:
         recorder.record(0, {split: np.eye(100, 4) + 1 for split in ("train", "test")})
     assert_refused(cli(*SMALL), "was trained with lr_step 3, not 0; choose another folder with --out")
+
+
+def test_dims_that_few_have_are_named_with_their_methods():
+    from types import SimpleNamespace
+
+    from embedlens_cli.comparison import Way
+    from embedlens_cli.comparison_outcomes import dims_of
+
+    given = [("plain", 64), ("dvml", 64), ("hdc", 66), ("plain", 64), ("dvml", 64), ("hdc", 66)]
+    planned = [
+        SimpleNamespace(way=Way(method, "triplet"), run=SimpleNamespace(config=SimpleNamespace(dim=dim)))
+        for method, dim in given
+    ]
+    assert dims_of(planned[:2]) == "64 dims"
+    assert dims_of(planned) == "64 dims (hdc: 66)"
