@@ -22,13 +22,8 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.comparison import Comparison
 
-_ROW, _GAP, _AROUND, _HEADING, _LEGEND = (
-    0.17,
-    0.45,
-    0.42,
-    0.2,
-    0.2,
-)  # inches, but the gap: rows between groups
+_ROW, _AROUND, _HEADING, _LEGEND = 0.17, 0.42, 0.2, 0.2  # inches
+_GAP = 0.45  # rows, between groups
 _SEED: dict[str, Any] = {
     "marker": "o",
     "markersize": 2.6,
