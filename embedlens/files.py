@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import errno
+import io
 import os
+import stat
+from collections import Counter
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError
+from embedlens.npy import read_array_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TEMPORARY_SUFFIX = ".partial"
+_ARCHIVE = b"PK\x03\x04"
 
 
 @contextmanager
@@ -69,36 +76,121 @@ def remove_partial(folder: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def read_npy(path: Path) -> NDArray[np.generic]:
-    """Open a ``.npy`` file memory-mapped and read-only; anything else in it raises `InputError`."""
+def check_regular(path: Path) -> os.stat_result:
+    """Return the facts of a file that can be read; a pipe, for one, would wait for ever.
+
+    Raises
+    ------
+    InputError
+        No such file, a folder, or a pipe, socket or device.
+    """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
+        facts = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
         message = f"{path}: no such file"
         raise InputError(message) from None
-    except OSError as error:
-        message = f"{path}: cannot be read ({error.strerror or error})"
+    except (OSError, ValueError) as error:
+        message = f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})"
         raise InputError(message) from error
-    except Exception as error:  # a damaged header fails anywhere in numpy's parser, with any exception
-        message = f"{path}: {_why_unreadable(path, str(error))}"
-        raise InputError(message) from error
-    if not isinstance(array, np.ndarray):
-        array.close()
-        message = f"{path}: an .npz archive, not a plain .npy array; `embedlens import` reads archives"
+    if not stat.S_ISREG(facts.st_mode):
+        kind = "a folder" if stat.S_ISDIR(facts.st_mode) else "a pipe, socket or device"
+        message = f"{path} is {kind}; a regular file is needed"
         raise InputError(message)
-    return array
+    return facts
 
 
-def _why_unreadable(path: Path, error: str) -> str:
-    """Put numpy's reason for not reading a file into the reader's words."""
-    start = b""
-    if path.is_file():
+def read_bytes(path: Path, *, limit: int) -> bytes:
+    """Return the contents of a regular file of at most `limit` bytes; `InputError` for any other."""
+    check_regular(path)
+    try:
         with path.open("rb") as handle:
-            start = handle.read(6)
-    if start != np.lib.format.MAGIC_PREFIX:
-        return "no .npy array (a pickle, an empty or another kind of file); write it with numpy.save"
-    if "Object arrays" in error or "Python objects" in error:
-        return "an array of Python objects; only numeric arrays are read"
-    if "mmap length" in error or "greater than file size" in error or "EOF" in error:
-        return "truncated: the file is shorter than its header says; write it again"
-    return f"a corrupt .npy array ({' '.join(error.split())}); write it again"
+            content = handle.read(limit + 1)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if len(content) > limit:
+        message = f"{path} has more than {limit:,} bytes, the most that is read of such a file"
+        raise InputError(message)
+    return content
+
+
+def read_text(path: Path, *, limit: int) -> str:
+    """Return the text of a UTF-8 file of at most `limit` bytes; `InputError` for any other."""
+    content = read_bytes(path, limit=limit)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        message = f"{path}, line {line}: not UTF-8 text ({error.reason}); save the file as UTF-8"
+        raise InputError(message) from error
+
+
+def read_table(path: Path, *, limit: int) -> list[tuple[int, list[str]]]:
+    """Return the rows of a CSV file of at most `limit` bytes, each with the number of its last line.
+
+    The first row names the columns. Blank lines are left out.
+
+    Raises
+    ------
+    InputError
+        A file that is too large or not UTF-8, a field of more than 131,072 letters, a column without a
+        name or with the name of another, a row of another width.
+    """
+    reader = csv.reader(io.StringIO(read_text(path, limit=limit), newline=""))
+    rows: list[tuple[int, list[str]]] = []
+    try:
+        for cells in reader:
+            if cells:
+                rows.append((reader.line_num, cells))
+    except csv.Error as error:
+        message = f"{path}, line {reader.line_num}: not readable as CSV ({error})"
+        raise InputError(message) from error
+    header = rows[0][1] if rows else []
+    counts = Counter(header)
+    twice = next((name for name in header if counts[name] > 1 or not name), None)
+    if twice is not None:
+        what = f"two columns are named {twice[:60]!r}" if twice else "a column has no name"
+        message = f"{path}, line {rows[0][0]}: {what}; every column needs a name of its own"
+        raise InputError(message)
+    for line, cells in rows:
+        if len(cells) != len(header):
+            message = (
+                f"{path}, line {line}: rows have different numbers of cells ({len(cells)} here, "
+                f"{len(header)} in the first)"
+            )
+            raise InputError(message)
+    return rows
+
+
+def read_npy(path: Path) -> NDArray[np.generic]:
+    """Open a ``.npy`` file memory-mapped and read-only; anything else in it raises `InputError`."""
+    size = check_regular(path).st_size
+    try:
+        with path.open("rb") as handle:
+            if handle.read(4) == _ARCHIVE:
+                message = (
+                    f"{path}: an .npz archive, not a plain .npy array; `embedlens import` reads archives"
+                )
+                raise InputError(message)
+            handle.seek(0)
+            header = read_array_header(handle, path)
+        if size < header.size + header.nbytes:
+            message = f"{path}: truncated: the file is shorter than its header says; write it again"
+            raise InputError(message)
+        order: Any = "F" if header.fortran_order else "C"
+        if not header.nbytes:  # nothing can be mapped
+            return np.empty(header.shape, header.dtype, order=order)
+        return np.memmap(path, header.dtype, "r", header.size, header.shape, order)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def native(array: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers in this machine's byte order; those that are in it already stay mapped."""
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _unreadable(path: Path, error: OSError) -> InputError:
+    """Return the error for a file that the system does not let us read; a lack of handles stays its own."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        raise error
+    return InputError(f"{path}: cannot be read ({error.strerror or error})")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+MOST_EPOCH = 10**9 - 1
+"""The largest epoch: names of snapshots have at most nine digits."""
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -67,12 +69,16 @@ def check_mapping(given: object, what: str, example: str) -> None:
 
 
 def check_epoch_number(epoch: object) -> int:
-    """Return an epoch as int; anything but a whole number raises `InputError`."""
+    """Return an epoch as int; anything but a whole number of at most nine digits raises `InputError`."""
     try:
-        return operator.index(epoch)  # type: ignore[arg-type]
+        number = operator.index(epoch)  # type: ignore[arg-type]
     except TypeError as error:
         message = f"epoch is {epoch!r}; a whole number is needed"
         raise InputError(message) from error
+    if number > MOST_EPOCH:
+        message = f"epoch is {number:.3g}; {MOST_EPOCH:,} is the largest"
+        raise InputError(message)
+    return number
 
 
 def check_metric(name: str, value: Any) -> float:

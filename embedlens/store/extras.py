@@ -9,8 +9,8 @@ import numpy as np
 
 from embedlens.arrays import to_numpy
 from embedlens.errors import InputError, unknown
-from embedlens.files import read_npy, write_npy
-from embedlens.store.format import split_folder
+from embedlens.files import native, read_npy, write_npy
+from embedlens.store.format import numbered_epoch, split_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_EPOCH_FILE = re.compile(r"([a-z][a-z0-9_]*)-(\d{4,})\.npy")
+_EPOCH_FILE = re.compile(r"([a-z][a-z0-9_]*)-(\d{4,9})\.npy", re.ASCII)
 
 Extras = dict[str, dict[str, "NDArray[Any]"]]
 
@@ -100,8 +100,8 @@ def _files(run: Path, split: str) -> dict[tuple[str, int], Path]:
     folder = _folder(run, split)
     found = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if match := _EPOCH_FILE.fullmatch(path.name):
-            found[match[1], int(match[2])] = path
+        if (epoch := numbered_epoch(_EPOCH_FILE, path.name)) is not None:
+            found[path.name.rpartition("-")[0], epoch] = path
     return found
 
 
@@ -125,7 +125,18 @@ def read_extra(run: Path, split: str, name: str, *, epoch: int, rows: int) -> ND
     if array.ndim == 0 or len(array) != rows:
         message = f"{file} has shape {list(array.shape)}, but the split has {rows} items"
         raise InputError(message)
-    return array
+    return _numbers(file, array)
+
+
+def _numbers(file: Path, array: NDArray[Any]) -> NDArray[Any]:
+    """Return what was read, if it is what can be recorded: finite numbers."""
+    if array.dtype.kind not in "iuf":
+        message = f"{file} holds {array.dtype}; numbers are needed"
+        raise InputError(message)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        message = f"{file} holds NaN or infinity; write it again"
+        raise InputError(message)
+    return native(array)
 
 
 def check_run_extras(arrays: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
@@ -151,4 +162,5 @@ def read_run_extra(run: Path, name: str) -> NDArray[Any]:
     known = run_extra_names(run)
     if name not in known:
         raise unknown(name, "extra of the run", known)
-    return read_npy(run / "extra" / f"{name}.npy")
+    file = run / "extra" / f"{name}.npy"
+    return _numbers(file, read_npy(file))

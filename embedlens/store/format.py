@@ -7,17 +7,14 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from embedlens.arrays import DTYPES
 from embedlens.errors import InputError
 from embedlens.files import write_text
-from embedlens.store.checks import check_split_name
+from embedlens.store import schema
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FORMAT = "embedlens-run"
-VERSION = 1
-_EPOCH_FILE = re.compile(r"epoch-(\d{4,})\.npy")
+_EPOCH_FILE = re.compile(r"epoch-(\d{4,9})\.npy", re.ASCII)
 _UNBEGUN = re.compile(
     r"(splits/[^/]+/((labels|thumbnails|pretrained)\.npy|items\.csv|\.[^/]+\.partial)"
     r"|extra/([a-z][a-z0-9_]*\.npy|\.[^/]+\.partial)|\.run\.json\.\d+\.partial)"
@@ -71,7 +68,18 @@ def snapshot_epochs(run: Path, split: str) -> set[int]:
     """Return the epochs of which `split` has a snapshot."""
     folder = split_folder(run, split)
     names = (path.name for path in folder.iterdir()) if folder.is_dir() else iter(())
-    return {int(match[1]) for name in names if (match := _EPOCH_FILE.fullmatch(name))}
+    return {epoch for name in names if (epoch := numbered_epoch(_EPOCH_FILE, name)) is not None}
+
+
+def numbered_epoch(pattern: re.Pattern[str], name: str) -> int | None:
+    """Return the epoch in a file's name, the last group of the pattern; None where no writer made the name.
+
+    Writers pad to four digits and no more, and no epoch has more than nine.
+    """
+    match = pattern.fullmatch(name)
+    if match is None or (digits := match[match.re.groups]) != f"{int(digits):04d}":
+        return None
+    return int(digits)
 
 
 def is_unbegun(run: Path) -> bool:
@@ -90,14 +98,15 @@ def complete_epochs(run: Path, info: RunInfo) -> list[int]:
 
 
 def write_info(run: Path, info: RunInfo) -> None:
-    """Write run.json."""
-    document = {"format": FORMAT, "version": VERSION, **asdict(info)}
+    """Write run.json; what could not be read back is refused."""
+    document = {"format": schema.FORMAT, "version": schema.VERSION, **asdict(info)}
     try:
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
-    except (TypeError, ValueError) as error:
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
+    except (TypeError, ValueError, RecursionError) as error:
         message = f"method cannot be written to run.json: {error}; use text, numbers, lists and dicts"
         raise InputError(message) from error
-    write_text(info_file(run), text + "\n")
+    schema.check_text(text, items=sum(split.items for split in info.splits.values()))
+    write_text(info_file(run), text)
 
 
 def _plain(value: object) -> object:
@@ -120,49 +129,28 @@ def read_info(run: Path) -> RunInfo:
     if not file.is_file():
         message = f"{run} is not a run: it has no run.json; `embedlens import` makes a run of other files"
         raise InputError(message)
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        message = f"{file} is not valid JSON ({error})"
-        raise InputError(message) from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        found = document.get("format") if isinstance(document, dict) else None
-        message = f"{run} is not a run: {file} has format {found!r}, not {FORMAT!r}"
-        raise InputError(message)
-    if document.get("version") != VERSION:
-        message = (
-            f"{file} has version {document.get('version')!r} of the run format; this program reads {VERSION}"
-        )
-        raise InputError(message)
-    try:
-        return _parse(document)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        message = f"{file} does not follow the format: {type(error).__name__}: {error}"
-        raise InputError(message) from error
+    return _parse(schema.read_document(file, items=_items_on_disk(run)))
+
+
+def _items_on_disk(run: Path) -> int:
+    """Return how many items the files of labels can hold; run.json is not read yet."""
+    return sum(file.stat().st_size // 8 for file in run.glob("splits/*/labels.npy") if file.is_file())
 
 
 def _parse(document: dict[str, Any]) -> RunInfo:
-    """Turn a checked document into a `RunInfo`; what is missing or of another type raises."""
+    """Turn a checked document into a `RunInfo`."""
     splits = {
-        str(name): SplitInfo(int(entry["items"]), str(entry["fingerprint"]))
-        for name, entry in document["splits"].items()
+        name: SplitInfo(entry["items"], entry["fingerprint"]) for name, entry in document["splits"].items()
     }
-    if not splits:
-        message = "no split"
-        raise ValueError(message)
-    for name in splits:
-        check_split_name(name)
-    if document["dtype"] not in DTYPES:
-        message = f"dtype {document['dtype']!r}"
-        raise ValueError(message)
     return RunInfo(
-        name=str(document["name"]),
-        created=str(document["created"]),
+        name=document["name"],
+        created=document["created"],
         dtype=document["dtype"],
         splits=splits,
-        method=dict(document.get("method", {})),
-        dim=None if document.get("dim") is None else int(document["dim"]),
-        class_names={str(key): str(value) for key, value in document.get("class_names", {}).items()},
-        slices=[[int(edge) for edge in pair] for pair in document.get("slices", [])],
-        query_gallery=[[str(name) for name in pair] for pair in document.get("query_gallery", [])],
+        method=document.get("method", {}),
+        dim=document.get("dim"),
+        class_names=document.get("class_names", {}),
+        slices=document.get("slices", []),
+        # A split is never its own gallery: each item would find itself.
+        query_gallery=[pair for pair in document.get("query_gallery", []) if pair[0] != pair[1]],
     )

@@ -6,34 +6,53 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from embedlens.errors import InputError
-from embedlens.files import write_text
-from embedlens.store.checks import check_metric
+from embedlens.errors import InputError, first_sentence
+from embedlens.files import read_table, write_text
+from embedlens.store.checks import MOST_EPOCH, check_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 LogRow = dict[str, float | None]
+_MOST_BYTES = 1 << 26  # 64 MiB: a million epochs of four columns
+_WHOLE = {"epoch": MOST_EPOCH, "step": 10**15}  # what is no measurement but a count, and the most it may be
 
 
 def read_log(file: Path) -> list[LogRow]:
-    """Return the rows of a log by ascending epoch; an empty cell is None, a run without a log has no rows."""
+    """Return the rows of a log by ascending epoch; an empty cell is None, a run without a log has no rows.
+
+    Raises
+    ------
+    InputError
+        A log that `embedlens.files.read_table` refuses, a cell that is no number, an epoch (or step) that
+        is no whole number from 0, or an epoch of more than nine digits.
+    """
     if not file.is_file():
         return []
+    lines = read_table(file, limit=_MOST_BYTES)
+    header = lines[0][1] if lines else []
     rows: list[LogRow] = []
-    with file.open(encoding="utf-8", newline="") as handle:
-        for number, cells in enumerate(csv.DictReader(handle), start=2):
-            try:
-                row = {name: float(cell) if cell else None for name, cell in cells.items()}
-                if row.get("epoch") is None:
-                    message = "no epoch"
-                    raise ValueError(message)
-            except (TypeError, ValueError) as error:
-                message = f"{file}, line {number}: {error}; every cell is a number or empty"
-                raise InputError(message) from error
-            rows.append(row)
+    for number, cells in lines[1:]:
+        try:
+            row = {name: float(cell) if cell else None for name, cell in zip(header, cells, strict=True)}
+        except ValueError as error:
+            message = f"{file}, line {number}: {first_sentence(error)[:100]}; every cell is a number or empty"
+            raise InputError(message) from error
+        for name, most in _WHOLE.items():
+            value = row.get(name)
+            if not _is_whole(value, most) and (name == "epoch" or value is not None):
+                found = "missing" if value is None else f"{value:g}"
+                message = (
+                    f"{file}, line {number}: {name} is {found}; a whole number from 0 to {most} is needed"
+                )
+                raise InputError(message)
+        rows.append(row)
     return sorted(rows, key=epoch_of)
+
+
+def _is_whole(value: float | None, most: int) -> bool:
+    return value is not None and 0 <= value <= most and value == int(value)
 
 
 def epoch_of(row: Mapping[str, float | None]) -> int:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedlens.arrays import check_embeddings, check_labels
+from embedlens.arrays import DTYPES, check_embeddings, check_labels
 from embedlens.errors import InputError, unknown
-from embedlens.files import read_npy
+from embedlens.files import native, read_npy, read_table
 from embedlens.store import format as layout
 from embedlens.store.checks import check_thumbnails, fingerprint
 from embedlens.store.extras import extra_epochs, read_extra, read_run_extra, run_extra_names
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.store.log import LogRow
+
+_BYTES_PER_ITEM = 1 << 16  # of items.csv
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,13 +178,9 @@ class Run:
         file = layout.split_folder(self.path, split) / "items.csv"
         if not file.is_file():
             return {}
-        with file.open(encoding="utf-8", newline="") as handle:
-            rows = list(csv.reader(handle))
-        width = len(rows[0]) if rows else 0
-        if any(len(row) != width for row in rows):
-            message = f"{file}: rows have different numbers of cells"
-            raise InputError(message)
-        return {name: [row[at] for row in rows[1:]] for at, name in enumerate(rows[0] if rows else ())}
+        rows = read_table(file, limit=_BYTES_PER_ITEM * (self.info.splits[split].items + 1))
+        header, *cells = [row for _, row in rows] or [[]]
+        return {name: [row[at] for row in cells] for at, name in enumerate(header)}
 
     def thumbnails(self, split: str) -> NDArray[np.uint8] | None:
         """Return the items' pictures, uint8 [N, h, w] or [N, h, w, 3], or None where none were recorded."""
@@ -210,8 +207,11 @@ class Run:
     def _array(self, file: Path, rows: int, dim: int | None) -> NDArray[np.floating[Any]]:
         """Open one file of embeddings and check it."""
         array = read_npy(file)
+        if array.dtype.kind == "f" and array.dtype.name not in DTYPES:
+            message = f"{file}: embeddings are {array.dtype}; {' or '.join(DTYPES)} is needed"
+            raise InputError(message)
         try:
-            return check_embeddings(array, rows=rows, dim=dim)
+            return check_embeddings(native(array), rows=rows, dim=dim)
         except InputError as error:
             raise error.within(str(file)) from error
 

@@ -59,7 +59,7 @@ def test_what_is_no_run(tmp_path, path):
         ({"splits": {}}, "does not follow the format"),
         ({"splits": {"../x": {"items": 1, "fingerprint": ""}}}, "cannot be a folder"),
         ({"splits": ["test"]}, "does not follow the format"),
-        ({"dtype": "int8"}, "dtype 'int8'"),
+        ({"dtype": "int8"}, "dtype is 'int8'"),
         ({"dim": "many"}, "does not follow the format"),
     ],
 )
