@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 DTYPES = ("float32", "float16")
+OUT_OF_RANGE = (
+    "embeddings have rows so long or so short that their squares do not fit float64; normalise them"
+)
 _BLOCK_VALUES = 1 << 24
 
 
@@ -82,10 +85,51 @@ def check_embeddings(
     if dtype is not None:
         if dtype not in DTYPES:
             raise unknown(dtype, "dtype", DTYPES)
-        with np.errstate(over="ignore", under="ignore"):
-            array = np.ascontiguousarray(array, dtype=dtype)
+        array = _cast(array, dtype)
     _check_values(array)
     return array
+
+
+def _cast(array: NDArray[Any], dtype: str) -> NDArray[np.floating[Any]]:
+    """Return values in another type; a row that becomes zero or infinite by it is refused with the reason."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        cast: NDArray[np.floating[Any]] = np.ascontiguousarray(array, dtype=dtype)
+        if np.dtype(dtype).itemsize >= array.dtype.itemsize:
+            return cast
+        largest = np.abs(array).max(axis=1, initial=0)
+    lost = (largest > 0) & np.isfinite(largest) & ((largest > np.finfo(dtype).max) | ~cast.any(axis=1))
+    if lost.any():
+        row = int(np.flatnonzero(lost)[0])
+        message = (
+            f"row {row} has values of at most {float(largest[row]):.3g}, which do not fit {dtype}; "
+            "normalise the embeddings, or scale them"
+        )
+        raise InputError(message)
+    return cast
+
+
+def in_range(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Return rows [N, D], each scaled by a power of two where its squares would leave the range of its type.
+
+    Cosines do not change by it, to the last bit, since such a scale only shifts the exponent. Rows that need
+    no scale are as they were; without any such row the array itself is returned.
+    """
+    limit = np.finfo(rows.dtype).maxexp // 4
+    largest = np.abs(rows).max(axis=1, initial=0)
+    exponent = np.frexp(largest)[1]
+    far = (largest > 0) & (np.abs(exponent) > limit)
+    if not far.any():
+        return rows
+    scaled = rows.copy()
+    scaled[far] = np.ldexp(rows[far], -exponent[far, None])
+    return scaled
+
+
+def unit_rows(rows: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Return rows [N, D] divided by their lengths, in float64; no row may be zero."""
+    block = in_range(np.asarray(rows, np.float64))
+    unit: NDArray[np.float64] = block / np.linalg.norm(block, axis=1, keepdims=True)
+    return unit
 
 
 def _check_values(array: NDArray[np.floating[Any]]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.analysis.spectrum import spectrum
-from embedlens.arrays import check_embeddings, check_labels
+from embedlens.arrays import check_embeddings, check_labels, unit_rows
 from embedlens.errors import InputError
 from embedlens.similarity.workers import spans
 
@@ -159,8 +159,6 @@ def _coordinates(
     """Return (z - mean) V, some rows at a time."""
     values = np.empty((len(array), len(directions)))
     for part in spans(len(array), _ROWS):
-        block = np.asarray(array[part], np.float64)
-        if basis.normalized:
-            block = block / np.linalg.norm(block, axis=1, keepdims=True)
+        block = unit_rows(array[part]) if basis.normalized else np.asarray(array[part], np.float64)
         values[part] = (block - basis.mean) @ directions.T
     return values

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from embedlens.arrays import check_labels
+from embedlens.arrays import check_labels, in_range
 from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens.objectives import Loss, build_loss
@@ -336,7 +336,9 @@ def monitor(
             torch.manual_seed(
                 batches.seed * len(batches.rows) + number
             )  # for losses that draw their triplets
-            batch = torch.from_numpy(np.asarray(z[rows], dtype=np.float32)).to(place)
+            values = np.asarray(z[rows])
+            values = in_range(values) if normalize else values
+            batch = torch.from_numpy(values.astype(np.float32)).to(place)
             if normalize:
                 batch = torch.nn.functional.normalize(batch, dim=1)
             _, logs = loss(batch, torch.from_numpy(labels[rows]).to(place))

@@ -94,7 +94,7 @@ def decompose(factor: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
 
 
 def _block(rows: Rows, part: slice, normalize: bool) -> NDArray[np.float64]:
-    return rows.unit(part) if normalize else np.asarray(rows.raw[part], np.float64)
+    return rows.unit(part) if normalize else rows.as_given(part)
 
 
 def _qr(block: NDArray[np.float64]) -> NDArray[np.float64]:

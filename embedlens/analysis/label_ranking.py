@@ -38,7 +38,7 @@ def label_precision(
     is_new: NDArray[np.bool_],
     *,
     new_threshold: float | None,
-    complete: bool,
+    complete: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
     """Return 1 / position of the true label among the ranked labels if that is within 5, else 0.
 
@@ -54,7 +54,7 @@ def label_precision(
     new_threshold
         The label `new` stands before the first label whose best neighbour is less similar; None: nowhere.
     complete
-        Whether these are all neighbours there are.
+        bool [n]: whether these are all neighbours that the query has.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def label_precision(
     place = np.where(found, rank[np.arange(len(rank)), right.argmax(axis=1)] - 1, n_labels)
     place = place + np.where(found, (place >= before_new) & (new_threshold is not None), passed)
     place = np.where(is_new, before_new, place)
-    seen = np.where(is_new, passed, found) | complete | ~exists.all(axis=1)
+    seen = np.where(is_new, passed, found) | complete
     score = np.where(place < CUT, 1.0 / (place + 1), 0.0)
     return np.where(seen | (place >= CUT), score, np.nan)
 

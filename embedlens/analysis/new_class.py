@@ -292,8 +292,8 @@ def _fill(
             at = rows[part.rows]
             nearer = ranking.score[at]  # of those seen before, which are settled
             ranking.score[at], ranking.place[at] = np.where(np.isnan(nearer), score, nearer), place
-            open_ = ~enough & ~np.isnan(part.similarity).any(axis=1)
-            pending.append(part.rows[open_ & (part.index.shape[1] < found.n_neighbours)])
+            more = np.sum(part.index >= 0, axis=1) < found.n_neighbours
+            pending.append(part.rows[~enough & more])
         left = np.concatenate(pending)
         if not left.size:
             return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from embedlens.arrays import check_embeddings, check_labels, shape_text, to_numpy
+from embedlens.arrays import check_embeddings, check_labels, shape_text, to_numpy, unit_rows
 from embedlens.errors import InputError
 from embedlens.similarity import survey
 
@@ -205,6 +205,4 @@ def _unit(z: ArrayLike, rows: int) -> NDArray[np.float64]:
     if array.ndim != 2:
         message = f"embeddings have shape {shape_text(array)}; one row an item is needed: shape (N, D)"
         raise InputError(message)
-    checked = check_embeddings(array, rows=rows, dim=None).astype(np.float64)
-    unit: NDArray[np.float64] = checked / np.linalg.norm(checked, axis=1, keepdims=True)
-    return unit
+    return unit_rows(check_embeddings(array, rows=rows, dim=None))

@@ -267,7 +267,8 @@ class _Tally:
             self._labels[part.rows],
             is_new,
             new_threshold=new_threshold,
-            complete=part.index.shape[1] >= self._found.n_neighbours,
+            # Rows of a block differ in depth, so that an empty place alone does not say that none is left.
+            complete=np.sum(part.index >= 0, axis=1) >= self._found.n_neighbours,
         )
         self._at_5[part.rows] = scores
         undecided = np.isnan(scores)
@@ -320,7 +321,9 @@ def at_r(
     relevant = positive & (position <= r[:, None])
     hits = np.cumsum(relevant, axis=1)
     count = np.where(r > 0, r, 1)
-    precision = np.sum(relevant * hits / position, axis=1) / count
+    # Added one after the other: numpy's sum groups its terms by the width of the block, which depends on
+    # what other scores need, and the last bit with it.
+    precision = np.cumsum(relevant * hits / position, axis=1)[:, -1] / count
     none = np.where(r > 0, 0.0, np.nan)
     return relevant.sum(axis=1) / count + none, precision + none
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.analysis.sampling_theory import FURTHEST
-from embedlens.arrays import check_embeddings, check_labels
+from embedlens.arrays import check_embeddings, check_labels, unit_rows
 from embedlens.errors import InputError
 from embedlens.similarity import pair_similarity
 
@@ -172,8 +172,7 @@ def _effective_dim(z: NDArray[Any]) -> float:
     moments = np.zeros((dim, dim))
     step = max(1, _BLOCK_VALUES // dim)
     for start in range(0, n, step):
-        block = np.asarray(z[start : start + step], np.float64)
-        block /= np.linalg.norm(block, axis=1, keepdims=True)
+        block = unit_rows(z[start : start + step])
         moments += block.T @ block
     # The sum of all S^2 is that of the squared moments; an item with itself is not a pair.
     mean = (np.square(moments).sum() - n) / (n * (n - 1))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.arrays import check_embeddings, check_labels, to_numpy
+from embedlens.arrays import OUT_OF_RANGE, check_embeddings, check_labels, in_range, to_numpy, unit_rows
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -150,9 +150,9 @@ def class_spectra(
         raise InputError(message)
     rows = np.flatnonzero(several[group])
     rows = rows[np.argsort(group[rows], kind="stable")]
-    x = array[rows].astype(np.float64)
-    if normalize:
-        x /= np.linalg.norm(x, axis=1, keepdims=True)
+    x = unit_rows(array[rows]) if normalize else array[rows].astype(np.float64)
+    if in_range(x) is not x:
+        raise InputError(OUT_OF_RANGE)
     classes = _Classes(count[several], _CONSTANT * float(np.mean(np.sum(x**2, axis=1))))
     x = classes.centred(x)
     variances = np.zeros((classes.counts.size, x.shape[1]))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.arrays import check_embeddings, to_numpy
+from embedlens.arrays import OUT_OF_RANGE, check_embeddings, in_range, to_numpy
 from embedlens.errors import InputError
 from embedlens.similarity import kernels
 from embedlens.similarity.workers import in_parallel, spans
@@ -38,7 +38,8 @@ class Rows:
     Attributes
     ----------
     raw
-        float32 or float64 [N, D], contiguous.
+        float32 or float64 [N, D], contiguous; rows whose squares would not fit float64 are scaled by a power
+        of two.
     norm
         float64 [N].
     """
@@ -48,6 +49,10 @@ class Rows:
         rows = order.size if order is not None else array.shape[0] if array.ndim else 0
         checked = check_embeddings(array, rows=rows, dim=None)
         self.raw = _plain(checked if order is None else checked[order])
+        given = self.raw
+        if self.raw.dtype == np.float64:  # squares of float32 always fit the float64 in which they are summed
+            self.raw = in_range(self.raw)
+        self._scaled = self.raw is not given
         self.norm = np.empty(len(self.raw))
         in_parallel(lambda part: kernels.squares(self.raw[part], self.norm[part]), spans(len(self), 4096))
         # numpy's root is correctly rounded; equal rows have equal norms.
@@ -67,6 +72,12 @@ class Rows:
         seen: dict[bytes, int] = {}
         digests = (blake2b(row, digest_size=16).digest() for row in self.raw)
         return np.array([seen.setdefault(digest, row) for row, digest in enumerate(digests)], np.int64)
+
+    def as_given(self, part: slice) -> NDArray[np.float64]:
+        """Return rows [n, D] in float64, not normalised; `InputError` where their squares do not fit."""
+        if self._scaled:
+            raise InputError(OUT_OF_RANGE)
+        return self.raw[part].astype(np.float64)
 
     def unit(self, part: slice) -> NDArray[np.float64]:
         """Return normalised rows [n, D] in float64."""

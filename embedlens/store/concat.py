@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedlens.arrays import in_range
 from embedlens.errors import InputError, unknown
 from embedlens.store.recorder import Recorder
 from embedlens.store.run import Run, open_run
@@ -224,7 +225,7 @@ def join(parts: Sequence[NDArray[np.floating[Any]]], shares: Sequence[float]) ->
     for start in range(0, len(joined), step):
         rows = slice(start, start + step)
         for part, share, (left, right) in zip(parts, shares, pairwise(edges), strict=True):
-            block = np.asarray(part[rows], np.float64)
+            block = in_range(np.asarray(part[rows], np.float64))
             norms = np.linalg.norm(block, axis=1, keepdims=True)
             joined[rows, left:right] = block * (math.sqrt(share) / norms)
     return joined
