@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import errno
+import hashlib
 import io
 import os
+import re
 import stat
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ import numpy as np
 
 from embedlens.errors import InputError
 from embedlens.npy import read_array_header
+from embedlens.processes import is_alive, place_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,15 +28,41 @@ if TYPE_CHECKING:
 
 TEMPORARY_SUFFIX = ".partial"
 _ARCHIVE = b"PK\x03\x04"
+_TEMPORARY = re.compile(r"\.(?P<target>.+)\.(?P<pid>\d{1,18})(-(?P<place>[0-9a-f]{8}))?\.partial", re.DOTALL)
+_LONGEST_NAME = 255  # bytes
+
+
+def temporary_path(target: Path) -> Path:
+    """Return the path at which this process writes what will be `target`."""
+    ending = f".{os.getpid()}-{place_digest()}{TEMPORARY_SUFFIX}"
+    name = f".{target.name}{ending}"
+    if len(os.fsencode(name)) > _LONGEST_NAME >= len(os.fsencode(target.name)):
+        name = f".{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:16]}{ending}"
+    return target.with_name(name)
+
+
+def temporary_target(name: str) -> str | None:
+    """Return the name of the file that a temporary file would have become; None where it is none of ours."""
+    match = _TEMPORARY.fullmatch(name)
+    return match["target"] if match else None
 
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """Hand out a temporary path beside `target`; on success it is synced and takes the target's place.
 
-    On any failure the temporary file is removed and `target` stays as it was.
+    On any failure the temporary file is removed and `target` stays as it was. What a process that has ended
+    left beside the target is removed first.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
+    remove_leftovers(target.parent)
+    with temporary_file(target) as temporary:
+        yield temporary
+
+
+@contextmanager
+def temporary_file(target: Path) -> Iterator[Path]:
+    """Do what `atomic_path` does, but look at no other file of the folder."""
+    temporary = temporary_path(target)
     try:
         yield temporary
         with temporary.open("rb") as handle:
@@ -43,6 +72,19 @@ def atomic_path(target: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(target.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files in a folder whose process, of this host, has ended."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        match = _TEMPORARY.fullmatch(entry.name)
+        if match and match["place"] == place_digest() and not is_alive(int(match["pid"])):
+            with suppress(OSError):
+                os.unlink(entry.path)
 
 
 def sync_folder(folder: Path) -> None:
@@ -64,16 +106,29 @@ def write_text(target: Path, text: str) -> None:
 
 def write_npy(target: Path, array: NDArray[np.generic]) -> None:
     """Write `array` as plain ``.npy``, whole or not at all."""
-    with atomic_path(target) as temporary, temporary.open("wb") as handle:
+    with atomic_path(target) as temporary:
+        dump_npy(temporary, array)
+
+
+def dump_npy(path: Path, array: NDArray[np.generic]) -> str:
+    """Write `array` as plain ``.npy`` to a path; return the SHA-256 of the file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("wb") as handle:
+
+        def write(chunk: bytes) -> None:
+            digest.update(chunk)
+            handle.write(chunk)
+
         # Given the file itself, numpy writes past Python, and a full disk is an error without a number.
-        stream: Any = SimpleNamespace(write=handle.write)
+        stream: Any = SimpleNamespace(write=write)
         np.lib.format.write_array(stream, array, allow_pickle=False)
+    return digest.hexdigest()
 
 
-def remove_partial(folder: Path) -> None:
-    """Remove temporary files that a killed writer left anywhere below `folder`."""
-    for leftover in folder.rglob(f".*{TEMPORARY_SUFFIX}"):
-        leftover.unlink(missing_ok=True)
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def check_regular(path: Path) -> os.stat_result:

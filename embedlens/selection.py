@@ -28,9 +28,12 @@ def runs_folder() -> Path:
 
 
 def choose_runs(names: Sequence[str]) -> list[Run]:
-    """Return the runs named, each once; a name is a path or a run in `runs_folder`. No name: the newest."""
+    """Return the runs named, each once; a name is a path or a run in `runs_folder`. No name: the newest.
+
+    Their epochs are those that are finished now, whatever a trainer adds meanwhile.
+    """
     paths = {path.resolve(): path for path in map(_find, reversed(names))}
-    return [open_run(path) for path in reversed(paths.values())] if names else [newest_run()]
+    return [open_run(path).pinned() for path in reversed(paths.values())] if names else [newest_run()]
 
 
 def _find(name: str) -> Path:
@@ -45,8 +48,10 @@ def newest_run() -> Run:
     folder = runs_folder()
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name.startswith("."):  # a run that is still being made, or was left so
+            continue
         try:
-            run = open_run(path)
+            run = open_run(path).pinned()
         except InputError:
             continue
         if run.epochs():

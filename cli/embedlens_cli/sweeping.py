@@ -198,9 +198,13 @@ def train(
     planned: Sequence[Planned], device: str, *, workers: int | None = None, every: bool = False
 ) -> dict[Path, str]:
     """Train what is not finished; return why runs failed, by path. One failure does not stop the others."""
+    from embedlens.store.lock import RunInUse, check_free, release_when_terminated
     from embedlens_cli import output
 
     waiting, failed = check(planned, every=every)
+    for run in waiting:
+        check_free(run.path)
+    release_when_terminated()
     output.remark(cost(planned))
     started = time.perf_counter()
     for number, run in enumerate(waiting, start=1):
@@ -209,6 +213,8 @@ def train(
             row, collapsed = _train_one(run, place, device=device, workers=workers)
         except KeyboardInterrupt:
             output.remark("go on with the same command; finished epochs are kept")
+            raise
+        except RunInUse:
             raise
         except InputError as error:
             failed[run.path] = str(error)

@@ -66,7 +66,8 @@ def train(
 
     workers = context.params["workers"]
     stop_metric = None if stop_metric == "none" else stop_metric
-    if resume is not None:
+    unbegun = None if resume is None else _unbegun(resume)
+    if resume is not None and unbegun is None:
         _refuse_beside_resume(context)
         given = context.get_parameter_source("epochs")
         path = choose_runs([str(resume)])[0].path
@@ -83,8 +84,25 @@ def train(
     chosen = recipe.usual_loss if loss is None else loss
     dims = recipe.usual_dim if dim is None else dim
     config = recipe.config(chosen, recipe.loss_options, dim=dims, lr=lr, seed=seed)
-    path = out or runs_folder() / f"{config.data}-{config.recipe_name}"
+    path = unbegun or out or runs_folder() / f"{config.data}-{config.recipe_name}"
     train_one(config, path, device=device, workers=workers, resume=False, as_json=as_json)
+
+
+def _unbegun(resume: Path) -> Path | None:
+    """Return the path of a run that was stopped before its options were recorded; None where it is none."""
+    from embedlens.selection import runs_folder
+    from embedlens.store.ownership import building_folder, is_unbegun
+    from embedlens_cli import output
+
+    for path in (resume, runs_folder() / resume):
+        if is_unbegun(path) or (not path.exists() and building_folder(path).is_dir()):
+            output.remark(
+                f"{path} was stopped before its options were recorded; it begins anew with those given now"
+            )
+            return path
+        if path.exists():
+            break
+    return None
 
 
 def _typed(source: Any) -> bool:
@@ -110,6 +128,7 @@ def train_one(
 
     Started by torchrun, the processes train it together, and the first one speaks.
     """
+    from embedlens.store.lock import release_when_terminated
     from embedlens.training.distributed import Team
     from embedlens.training.trainer import Trainer, available_threads
     from embedlens_cli import output
@@ -118,6 +137,7 @@ def train_one(
 
     if not resume:
         check_stop_metric(config.stop_metric)
+    release_when_terminated()
     with Team.of_torchrun(device) as team:
         readers = available_threads() if workers is None else workers
         if not resume:

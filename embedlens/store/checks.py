@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_EPOCH = 10**9 - 1
 """The largest epoch: names of snapshots have at most nine digits."""
+MOST_STEP = 10**15
+"""The largest number of optimiser steps in a log."""
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -88,6 +90,55 @@ def check_metric(name: str, value: Any) -> float:
     except (TypeError, ValueError, RuntimeError) as error:
         message = f"metric {name!r} is {value!r}; a number is needed"
         raise InputError(message) from error
+
+
+def check_row(epoch: int, metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Return an epoch's metrics as numbers by name, without `epoch`, which the row has itself.
+
+    Raises
+    ------
+    InputError
+        A name that is no text or empty; a value that is no number; `epoch` other than the row's; `step` that
+        is no whole number.
+    """
+    for name in metrics:
+        if not isinstance(name, str) or not name.strip():
+            message = f"metric name {name!r}; a text such as 'loss' is needed"
+            raise InputError(message)
+    row = {name: check_metric(name, value) for name, value in metrics.items()}
+    if row.pop("epoch", epoch) != epoch:
+        message = (
+            f"metric 'epoch' is {float(metrics['epoch']):g}, but epoch {epoch} is recorded; 'epoch' is the "
+            "log's own column, leave it out or choose another name"
+        )
+        raise InputError(message)
+    step = row.get("step", 0.0)
+    if not step.is_integer() or not 0 <= step <= MOST_STEP:
+        message = f"metric 'step' is {step:g}; it counts optimiser steps, choose another name"
+        raise InputError(message)
+    return row
+
+
+def join_metrics(*parts: Mapping[str, float]) -> dict[str, float]:
+    """Return metrics of several sources as one row; one name with two values is refused."""
+    row: dict[str, float] = {}
+    for part in parts:
+        for name, value in part.items():
+            if name in row and row[name] != value:
+                message = f"metric {name!r} stands for two values, {row[name]:g} and {value:g}; rename one"
+                raise InputError(message)
+            row[name] = value
+    return row
+
+
+def check_step(recorded: float | None, given: float | None) -> None:
+    """Refuse a number of steps other than the one that stands in the row."""
+    if recorded is not None and given is not None and recorded != given:
+        message = (
+            f"metric 'step' is {given:g}, but {recorded:g} steps are recorded; 'step' is the log's own "
+            "column, leave it out or choose another name"
+        )
+        raise InputError(message)
 
 
 def check_slices(slices: Sequence[Sequence[int]] | None) -> list[list[int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from embedlens.arrays import in_range
 from embedlens.errors import InputError, unknown
+from embedlens.store.ownership import building
 from embedlens.store.recorder import Recorder
 from embedlens.store.run import Run, open_run
 
@@ -70,19 +70,18 @@ def concatenate(
     shares = [weight / math.fsum(given) for weight in given]
     names = _choose_splits(runs, splits or ())
     joined = dict(epochs) if epochs else {epoch: [epoch] * len(runs) for epoch in shared_epochs(runs)}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = out.with_name(f".{out.name}.joining")
-    shutil.rmtree(building, ignore_errors=True)
-    try:
-        method: dict[str, Any] = {
-            "method": "concat",
-            "parts": [run.name for run in runs],
-            "paths": [run.path.as_posix() for run in runs],
-            "weights": given,
-        }
-        if any(set(parts) != {epoch} for epoch, parts in joined.items()):
-            method["part_epochs"] = {str(epoch): list(parts) for epoch, parts in joined.items()}
-        recorder = _recorder(runs, names, shares, path=building, name=out.name, method=method)
+    method: dict[str, Any] = {
+        "method": "concat",
+        "parts": [run.name for run in runs],
+        "paths": [run.path.as_posix() for run in runs],
+        "weights": given,
+    }
+    if any(set(parts) != {epoch} for epoch, parts in joined.items()):
+        method["part_epochs"] = {str(epoch): list(parts) for epoch, parts in joined.items()}
+    with (
+        building(out) as folder,
+        _recorder(runs, names, shares, path=folder, name=out.name, method=method) as recorder,
+    ):
         for epoch, parts in joined.items():
             recorder.record(
                 epoch,
@@ -94,10 +93,6 @@ def concatenate(
                     for split in names
                 },
             )
-        building.rename(out)
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        raise
     return open_run(out)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from embedlens.arrays import to_numpy
 from embedlens.errors import InputError, unknown
-from embedlens.files import native, read_npy, write_npy
+from embedlens.files import native, read_npy
 from embedlens.store.format import numbered_epoch, split_folder
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.store.checksums import Placement
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _EPOCH_FILE = re.compile(r"([a-z][a-z0-9_]*)-(\d{4,9})\.npy", re.ASCII)
@@ -75,24 +77,19 @@ def _file(run: Path, split: str, name: str, epoch: int) -> Path:
     return _folder(run, split) / f"{name}-{epoch:04d}.npy"
 
 
-def write_extras(run: Path, epoch: int, extras: Extras) -> None:
-    """Write checked extras of an epoch; all that stood there go, so that none is ever of another record."""
-    for path in split_folder(run, "").iterdir():
-        for (_, recorded), file in _files(run, path.name).items():
-            if recorded == epoch:
-                file.unlink()
+def place_extras(files: Placement, run: Path, epoch: int, *, extras: Extras) -> None:
+    """Place checked extras of an epoch; all that stood there go, so that none is ever of another record."""
+    files.remove(file for (_, recorded), file in recorded_extras(run) if recorded == epoch)
     for split, arrays in extras.items():
         for name, array in arrays.items():
-            file = _file(run, split, name, epoch)
-            file.parent.mkdir(exist_ok=True)
-            write_npy(file, array)
+            files.npy(_file(run, split, name, epoch), array)
 
 
-def discard_extras_after(run: Path, split: str, epoch: int) -> None:
-    """Remove the extras of all epochs after `epoch`."""
-    for (_, later), file in _files(run, split).items():
-        if later > epoch:
-            file.unlink()
+def recorded_extras(run: Path) -> list[tuple[tuple[str, int], Path]]:
+    """Return the files of the extras of all splits with their names and epochs."""
+    splits = split_folder(run, "")
+    found = [_files(run, path.name) for path in splits.iterdir()] if splits.is_dir() else []
+    return [entry for files in found for entry in files.items()]
 
 
 def _files(run: Path, split: str) -> dict[tuple[str, int], Path]:
@@ -144,12 +141,9 @@ def check_run_extras(arrays: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]
     return {name: _checked(name, values, None, None) for name, values in arrays.items()}
 
 
-def write_run_extras(run: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write what belongs to the whole run, not to items or epochs: ``extra/NAME.npy``."""
-    for name, array in arrays.items():
-        file = run / "extra" / f"{name}.npy"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_npy(file, array)
+def run_extra_file(run: Path, name: str) -> Path:
+    """Return the path of what belongs to the whole run under a name."""
+    return run / "extra" / f"{name}.npy"
 
 
 def run_extra_names(run: Path) -> list[str]:
@@ -162,5 +156,5 @@ def read_run_extra(run: Path, name: str) -> NDArray[Any]:
     known = run_extra_names(run)
     if name not in known:
         raise unknown(name, "extra of the run", known)
-    file = run / "extra" / f"{name}.npy"
+    file = run_extra_file(run, name)
     return _numbers(file, read_npy(file))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import glob
 import re
-import shutil
+import tempfile
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,12 @@ import numpy as np
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError, first_sentence
 from embedlens.files import read_npy
+from embedlens.store.ownership import building
 from embedlens.store.recorder import Recorder
 from embedlens.store.run import Run, open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -70,7 +72,8 @@ def import_run(
     source
         Where the arrays and the labels are.
     out
-        Directory of the run, which must not exist.
+        Directory of the run, which must not exist; where the run of this very import stands already, it is
+        returned.
     dtype
         "float32" or "float16": how snapshots are stored.
     link
@@ -84,9 +87,6 @@ def import_run(
         A pattern that matches nothing or two files for one epoch; a split that lacks an epoch or labels;
         anything that `Recorder` refuses.
     """
-    if out.exists():
-        message = f"{out} already exists; choose another --out"
-        raise InputError(message)
     found = find_files(source.pattern, source.split)
     labels, class_names = _read_labels(source, list(found))
     epochs = sorted({epoch for files in found.values() for epoch in files})
@@ -95,21 +95,40 @@ def import_run(
         if missing:
             message = f"split {split!r} has no file for epoch {missing[0]}, which another split has"
             raise InputError(message)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = out.with_name(f".{out.name}.importing")
-    shutil.rmtree(building, ignore_errors=True)
-    try:
-        recorder = Recorder(
-            building, labels=labels, class_names=class_names, dtype=dtype, method=method, name=out.name
-        )
+    begin = partial(
+        Recorder, labels=labels, class_names=class_names, dtype=dtype, method=method, name=out.name
+    )
+    if out.exists():
+        return _imported(out, begin, found, source.key)
+    with building(out) as folder, begin(folder) as recorder:
         for epoch in epochs:
             sources = {split: found[split][epoch] for split in found}
             _import_epoch(recorder, epoch, sources, source.key, link=link)
-        building.rename(out)
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        raise
     return open_run(out)
+
+
+def _imported(out: Path, begin: Callable[[Path], Recorder], found: Found, key: str | None) -> Run:
+    """Return the run at `out` if it is the one that the import would make; refuse it else.
+
+    An import that was stopped after its run took its place can so be repeated.
+    """
+    message = f"{out} already exists; choose another --out"
+    try:
+        run = open_run(out)
+    except InputError as error:
+        raise InputError(message) from error
+    with tempfile.TemporaryDirectory() as scratch, begin(Path(scratch) / "run") as recorder:
+        wanted = recorder.run.info
+    same = replace(wanted, created=run.info.created, dim=run.info.dim) == run.info
+    same = same and run.epochs() == sorted({epoch for files in found.values() for epoch in files})
+    for split, files in found.items() if same else ():
+        for epoch, file in files.items():
+            stored = run.snapshot(split, epoch).embeddings
+            given = np.asarray(read_array(file, key))
+            same = same and given.shape == stored.shape and np.array_equal(given.astype(stored.dtype), stored)
+    if not same:
+        raise InputError(message)
+    return run
 
 
 def _import_epoch(

@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _EPOCH_FILE = re.compile(r"epoch-(\d{4,9})\.npy", re.ASCII)
-_UNBEGUN = re.compile(
-    r"(splits/[^/]+/((labels|thumbnails|pretrained)\.npy|items\.csv|\.[^/]+\.partial)"
-    r"|extra/([a-z][a-z0-9_]*\.npy|\.[^/]+\.partial)|\.run\.json\.\d+\.partial)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +78,6 @@ def numbered_epoch(pattern: re.Pattern[str], name: str) -> int | None:
     return int(digits)
 
 
-def is_unbegun(run: Path) -> bool:
-    """Tell whether a folder without run.json holds what a recorder left that was killed before it wrote it.
-
-    That is nothing but what stands before the first epoch, and halves of such files.
-    """
-    files = [path.relative_to(run).as_posix() for path in run.rglob("*") if not path.is_dir()]
-    folders = [path.name for path in run.iterdir() if path.is_dir()]
-    return set(folders) <= {"splits", "extra"} and all(_UNBEGUN.fullmatch(file) for file in files)
-
-
 def complete_epochs(run: Path, info: RunInfo) -> list[int]:
     """Return the epochs of which every split has its snapshot, ascending."""
     return sorted(set.intersection(*(snapshot_epochs(run, split) for split in info.splits)))
@@ -99,6 +85,11 @@ def complete_epochs(run: Path, info: RunInfo) -> list[int]:
 
 def write_info(run: Path, info: RunInfo) -> None:
     """Write run.json; what could not be read back is refused."""
+    write_text(info_file(run), info_text(info))
+
+
+def info_text(info: RunInfo) -> str:
+    """Return what run.json says; what is no plain data, or could not be read back, raises `InputError`."""
     document = {"format": schema.FORMAT, "version": schema.VERSION, **asdict(info)}
     try:
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
@@ -106,7 +97,7 @@ def write_info(run: Path, info: RunInfo) -> None:
         message = f"method cannot be written to run.json: {error}; use text, numbers, lists and dicts"
         raise InputError(message) from error
     schema.check_text(text, items=sum(split.items for split in info.splits.values()))
-    write_text(info_file(run), text)
+    return text
 
 
 def _plain(value: object) -> object:

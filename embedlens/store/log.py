@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError, first_sentence
 from embedlens.files import read_table, write_text
-from embedlens.store.checks import MOST_EPOCH, check_metric
+from embedlens.store.checks import MOST_EPOCH, MOST_STEP, check_row, check_step
+from embedlens.store.format import log_file
+from embedlens.store.lock import log_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from embedlens.store.run import Run
+
 LogRow = dict[str, float | None]
 _MOST_BYTES = 1 << 26  # 64 MiB: a million epochs of four columns
-_WHOLE = {"epoch": MOST_EPOCH, "step": 10**15}  # what is no measurement but a count, and the most it may be
+_WHOLE = {
+    "epoch": MOST_EPOCH,
+    "step": MOST_STEP,
+}  # what is no measurement but a count, and the most it may be
 
 
 def read_log(file: Path) -> list[LogRow]:
@@ -60,12 +67,47 @@ def epoch_of(row: Mapping[str, float | None]) -> int:
     return int(row["epoch"] or 0)
 
 
-def merge_log(file: Path, epoch: int, metrics: Mapping[str, float]) -> None:
-    """Write metrics into an epoch's row of a log; those that stand there already are replaced by name."""
-    rows = {epoch_of(row): row for row in read_log(file)}
-    checked = {name: check_metric(name, value) for name, value in metrics.items()}
-    rows[epoch] = {**rows.get(epoch, {}), "epoch": epoch, **checked}
-    write_log(file, rows.values())
+def merge_log(file: Path, epoch: int, metrics: Mapping[str, float], *, another_step: bool = False) -> None:
+    """Write metrics into an epoch's row of a log; those that stand there already are replaced by name.
+
+    The log is locked meanwhile, so that what others write at the same time is kept. The epoch's own columns,
+    `epoch` and `step`, are refused where they would change (`check_row`); `another_step`: the epoch is
+    recorded anew and may have another number of steps.
+    """
+    checked = check_row(epoch, metrics)
+    with log_lock(file.parent):
+        rows = {epoch_of(row): row for row in read_log(file)}
+        before = rows.get(epoch, {})
+        if not another_step:
+            check_step(before.get("step"), checked.get("step"))
+        rows[epoch] = {**before, "epoch": epoch, **checked}
+        write_log(file, rows.values())
+
+
+def log_metrics(run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
+    """Write metrics of a recorded epoch into the log of a run; those that stand there are replaced by name.
+
+    Parameters
+    ----------
+    run
+        An opened run.
+    epoch
+        A finished epoch of it; another one raises `InputError`.
+    metrics
+        Name -> number.
+    """
+    merge_log(log_file(run.path), run.resolve_epoch(epoch), metrics)
+
+
+def drop_after(file: Path, epoch: int) -> None:
+    """Remove the rows of all epochs after `epoch`."""
+    if not file.is_file():
+        return
+    with log_lock(file.parent):
+        rows = read_log(file)
+        kept = [row for row in rows if epoch_of(row) <= epoch]
+        if len(kept) < len(rows):
+            write_log(file, kept)
 
 
 def write_log(file: Path, rows: Iterable[Mapping[str, float | None]]) -> None:

@@ -2,45 +2,51 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-import shutil
+import weakref
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from embedlens.arrays import DTYPES, check_embeddings
 from embedlens.errors import InputError, unknown
-from embedlens.files import atomic_path, read_npy, remove_partial, write_npy, write_text
+from embedlens.files import read_npy
 from embedlens.store import format as layout
 from embedlens.store.checks import (
     check_contents,
     check_epoch_number,
     check_mapping,
-    check_metric,
+    check_row,
     check_slices,
+    check_step,
     fingerprint,
 )
-from embedlens.store.extras import (
-    check_extras,
-    check_run_extras,
-    discard_extras_after,
-    write_extras,
-    write_run_extras,
+from embedlens.store.checksums import Placement, placement
+from embedlens.store.contents import begin, check_recordable
+from embedlens.store.extras import check_extras, check_run_extras, place_extras, recorded_extras
+from embedlens.store.lock import Lock
+from embedlens.store.log import drop_after, epoch_of, merge_log, read_log
+from embedlens.store.ownership import (
+    building,
+    check_untaken,
+    remove_temporary,
 )
-from embedlens.store.log import epoch_of, merge_log, read_log, write_log
 from embedlens.store.run import Run
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
+T = TypeVar("T")
+
 
 class Recorder:
     """Writes a run directory; every epoch appears whole or not at all.
+
+    From its beginning until `close`, the end of its ``with`` block or of the process, no other process can
+    write the run. Several recorders of one process can.
 
     Parameters
     ----------
@@ -75,7 +81,8 @@ class Recorder:
     Raises
     ------
     InputError
-        Something stands at `path` already, or the labels, items, thumbnails or slices do not fit each other.
+        Something stands at `path` already, another process writes it, or the labels, items, thumbnails or
+        slices do not fit each other.
 
     Examples
     --------
@@ -115,12 +122,12 @@ class Recorder:
             if split not in splits:
                 raise unknown(split, "split of query_gallery", splits)
         pieces = check_slices(slices)
+        self._lock: Lock | None = None
         if resume and layout.info_file(self.path).is_file():
-            self._info = self._reopen(splits, method)
+            self._hold()
+            self._info = self._kept(lambda: self._reopen(splits, method))
             return
-        if self._holds_something():
-            message = f"{self.path} already exists; pass resume=True to continue it, or choose another name"
-            raise InputError(message)
+        check_untaken(self.path)
         self._info = layout.RunInfo(
             name=name or self.path.resolve().name,
             created=datetime.now(UTC).isoformat(),
@@ -131,13 +138,20 @@ class Recorder:
             slices=pieces,
             query_gallery=[list(pair) for pair in (query_gallery or {}).items()],
         )
-        self._write_contents(contents, check_run_extras(extras or {}))
+        layout.info_text(self._info)
+        self._kept(lambda: self._begin(contents, check_run_extras(extras or {})))
 
     def __enter__(self) -> Recorder:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        """Nothing is held open: what was recorded is on the disk already."""
+        """Let others write; what was recorded is on the disk already."""
+        self.close()
+
+    def close(self) -> None:
+        """Let other processes write the run; recording again takes it back."""
+        if self._lock is not None:
+            self._lock.release()
 
     @property
     def run(self) -> Run:
@@ -177,7 +191,7 @@ class Recorder:
         epoch = check_epoch_number(epoch)
         check_mapping(embeddings, "embeddings", "z")
         self._check_epoch(epoch, set(embeddings), overwrite=overwrite)
-        row = {name: check_metric(name, value) for name, value in (metrics or {}).items()}
+        row = check_row(epoch, metrics or {})
         besides = check_extras(extras or {}, {split: one.items for split, one in self._info.splits.items()})
         dim, arrays = self._info.dim, {}
         for split in self._info.splits:
@@ -189,9 +203,16 @@ class Recorder:
                 place = f"split {split!r}, epoch {epoch}"
                 raise error.within(place) from error
             dim, arrays[split] = array.shape[1], array
-        write_extras(self.path, epoch, besides)
-        self._place(epoch, int(dim or 0), lambda split, target: write_npy(target, arrays[split]))
-        self.log(epoch, row)
+        self._hold()
+        if not overwrite:
+            rows = read_log(layout.log_file(self.path))
+            stood = next((one for one in rows if epoch_of(one) == epoch), {})
+            check_step(stood.get("step"), row.get("step"))
+        self._know_dim(int(dim or 0))
+        with placement(self.path) as files:
+            self._place(files, epoch, lambda split, target: files.npy(target, arrays[split]))
+            place_extras(files, self.path, epoch, extras=besides)
+        merge_log(layout.log_file(self.path), epoch, row, another_step=overwrite)
 
     def link(self, epoch: int, files: Mapping[str, Path]) -> None:
         """Take ``.npy`` files as the snapshots of one epoch by hard links, without copying.
@@ -216,39 +237,60 @@ class Recorder:
             except InputError as error:
                 raise error.within(str(file)) from error
             dim = array.shape[1]
-        self._place(epoch, int(dim or 0), lambda split, target: _hard_link(files[split], target))
+        self._hold()
+        self._know_dim(int(dim or 0))
+        with placement(self.path) as placed:
+            self._place(placed, epoch, lambda split, target: placed.link(target, files[split]))
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Write the epoch's row of log.csv; metrics that stand there already are replaced by name."""
+        self._hold()
         merge_log(layout.log_file(self.path), epoch, metrics)
 
     def discard_after(self, epoch: int) -> None:
         """Remove the snapshots and log rows of all epochs after `epoch` (-1 removes all)."""
-        for split in self._info.splits:
-            for later in sorted(layout.snapshot_epochs(self.path, split)):
-                if later > epoch:
-                    layout.snapshot_file(self.path, split, later).unlink()
-            discard_extras_after(self.path, split, epoch)
-        rows = read_log(layout.log_file(self.path))
-        kept = [row for row in rows if epoch_of(row) <= epoch]
-        if len(kept) < len(rows):
-            write_log(layout.log_file(self.path), kept)
+        self._hold()
+        later = [
+            layout.snapshot_file(self.path, split, number)
+            for split in self._info.splits
+            for number in sorted(layout.snapshot_epochs(self.path, split))
+            if number > epoch
+        ]
+        check_recordable(self.path, self._info, later)
+        extras = [file for (_, number), file in recorded_extras(self.path) if number > epoch]
+        if later or extras:
+            with placement(self.path) as files:
+                files.remove([*later, *extras])
+        drop_after(layout.log_file(self.path), epoch)
 
-    def _holds_something(self) -> bool:
-        """Tell whether `path` is taken; a run without a single snapshot is not, it is begun anew."""
-        if not self.path.is_dir():
-            return self.path.exists()
-        if not layout.info_file(self.path).is_file():
-            taken = not layout.is_unbegun(self.path)
-        else:
-            taken = any(self.path.rglob("epoch-*.npy")) or any(self.path.glob("*.pt"))
-        if taken:
-            return True
-        remove_partial(self.path)
-        for folder in ("splits", "extra"):
-            shutil.rmtree(self.path / folder, ignore_errors=True)
-        layout.log_file(self.path).unlink(missing_ok=True)
-        return False
+    def _hold(self) -> None:
+        """Take the run's lock, or see that it still is this process's."""
+        if self._lock is None or not self._lock.is_held:
+            self._take(Lock(self.path))
+
+    def _take(self, lock: Lock) -> None:
+        self.close()
+        self._lock = lock
+        weakref.finalize(self, lock.release)
+
+    def _kept(self, action: Callable[[], T]) -> T:
+        """Do something under the lock, and give it back where that fails."""
+        try:
+            return action()
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, contents: Mapping[str, dict[str, Any]], extras: Mapping[str, NDArray[Any]]) -> None:
+        """Begin the run: in place where the folder stands, else hidden until it is whole."""
+        if self.path.exists():
+            self._hold()
+            check_untaken(self.path)  # by now another process may have begun
+            begin(self.path, self._info, contents=contents, extras=extras)
+            return
+        with building(self.path) as folder:
+            self._take(Lock(folder, run=self.path))
+            begin(folder, self._info, contents=contents, extras=extras)
 
     def _check_epoch(self, epoch: int, given: set[str], *, overwrite: bool) -> None:
         """Refuse an epoch that cannot be recorded, before anything is written."""
@@ -264,19 +306,22 @@ class Recorder:
             message = f"epoch {epoch} is recorded already in {self.path}; pass overwrite=True to replace it"
             raise InputError(message)
 
-    def _place(self, epoch: int, dim: int, write: Callable[[str, Path], None]) -> None:
-        """Put one checked epoch in place; an epoch that stood there vanishes first, so none is ever mixed."""
+    def _know_dim(self, dim: int) -> None:
+        """Note the number of dimensions in run.json, if this is the first epoch."""
         if self._info.dim is None:
             if self._info.slices and self._info.slices[-1][1] != dim:
                 message = f"slices end at {self._info.slices[-1][1]}, but the embeddings have {dim} dims"
                 raise InputError(message)
             self._info = replace(self._info, dim=dim)
             layout.write_info(self.path, self._info)
+
+    def _place(self, files: Placement, epoch: int, write: Callable[[str, Path], None]) -> None:
+        """Put one checked epoch in place; an epoch that stood there vanishes first, so none is ever mixed."""
         targets = {split: layout.snapshot_file(self.path, split, epoch) for split in self._info.splits}
-        for target in targets.values():
-            target.unlink(missing_ok=True)
+        check_recordable(self.path, self._info, list(targets.values()))
         for split, target in targets.items():
             write(split, target)
+        files.remove(targets.values())
 
     def _reopen(
         self, splits: dict[str, layout.SplitInfo], method: Mapping[str, Any] | None
@@ -286,63 +331,8 @@ class Recorder:
         if info.splits != splits:
             message = f"{self.path} was recorded for other items or labels; choose another name"
             raise InputError(message)
-        remove_partial(self.path)
+        remove_temporary(self.path)
         if method is not None and dict(method) != info.method:
             info = replace(info, method=dict(method))
             layout.write_info(self.path, info)
         return info
-
-    def _write_contents(
-        self, contents: Mapping[str, dict[str, Any]], extras: Mapping[str, NDArray[Any]]
-    ) -> None:
-        """Write all that stands before the first epoch; run.json comes last and makes the folder a run.
-
-        When that fails (no space left, say), nothing stays behind.
-        """
-        try:
-            for split, given in contents.items():
-                folder = layout.split_folder(self.path, split)
-                folder.mkdir(parents=True, exist_ok=True)
-                write_npy(folder / "labels.npy", given["labels"])
-                if given["items"]:
-                    write_text(folder / "items.csv", _items_csv(given["items"]))
-                for part in ("thumbnails", "pretrained"):
-                    if part in given:
-                        write_npy(folder / f"{part}.npy", given[part])
-            write_run_extras(self.path, extras)
-            layout.write_info(self.path, self._info)
-        except BaseException:
-            shutil.rmtree(self.path, ignore_errors=True)
-            raise
-
-
-def log_metrics(run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
-    """Write metrics of a recorded epoch into the log of a run; those that stand there are replaced by name.
-
-    Parameters
-    ----------
-    run
-        An opened run.
-    epoch
-        A finished epoch of it; another one raises `InputError`.
-    metrics
-        Name -> number.
-    """
-    merge_log(layout.log_file(run.path), run.resolve_epoch(epoch), metrics)
-
-
-def _items_csv(columns: Mapping[str, Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return text.getvalue()
-
-
-def _hard_link(source: Path, target: Path) -> None:
-    try:
-        with atomic_path(target) as temporary:
-            os.link(source.resolve(), temporary)
-    except OSError as error:
-        message = f"{source} cannot be hard-linked to {target} ({error.strerror}); leave out --link to copy"
-        raise InputError(message) from error

@@ -16,6 +16,7 @@ from embedlens.store.log import read_log
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
 
     import numpy as np
     from numpy.typing import NDArray
@@ -58,12 +59,14 @@ class Snapshot:
 class Run:
     """A run directory opened for reading; `open_run` makes one.
 
-    What a writer adds later is seen at the next question: nothing but run.json is kept in memory.
+    What a writer adds later is seen at the next question: nothing but run.json is kept in memory, and the
+    epochs of a run that is `pinned`.
     """
 
-    def __init__(self, path: Path, info: layout.RunInfo) -> None:
+    def __init__(self, path: Path, info: layout.RunInfo, *, epochs: Iterable[int] | None = None) -> None:
         self.path = path
         self.info = info
+        self._epochs = None if epochs is None else sorted(epochs)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -92,7 +95,14 @@ class Run:
         """Return the finished epochs, ascending; an epoch counts when every split has its snapshot."""
         if split is not None:
             self._check_split(split)
-        return layout.complete_epochs(self.path, self.info)
+        return layout.complete_epochs(self.path, self.info) if self._epochs is None else list(self._epochs)
+
+    def pinned(self) -> Run:
+        """Return the same run with the epochs that are finished now; later ones do not exist for it.
+
+        So all that a command reads is of the same epochs, while a trainer adds others.
+        """
+        return Run(self.path, self.info, epochs=self.epochs())
 
     def resolve_epoch(self, epoch: int) -> int:
         """Return the epoch meant by a number; negative numbers count from the end (-1 is the last)."""
@@ -137,7 +147,11 @@ class Run:
     def extra_epochs(self, split: str) -> dict[str, list[int]]:
         """Return what the method recorded besides: name -> epochs, ascending."""
         self._check_split(split)
-        return extra_epochs(self.path, split)
+        found = extra_epochs(self.path, split)
+        if self._epochs is None:
+            return found
+        kept = {name: [epoch for epoch in epochs if epoch in self._epochs] for name, epochs in found.items()}
+        return {name: epochs for name, epochs in kept.items() if epochs}
 
     def extra(self, split: str, name: str, epoch: int) -> NDArray[Any]:
         """Return what the method recorded under a name at an epoch, [N, ...], a row an item, memory-mapped.
@@ -225,6 +239,12 @@ def _ranges(epochs: list[int]) -> list[str]:
         else:
             runs.append([epoch, epoch])
     return [str(low) if low == high else f"{low}-{high}" for low, high in runs]
+
+
+def listed_epochs(epochs: list[int]) -> str:
+    """Return epochs in ascending order as text, at most ten entries: 0-2, 5."""
+    spans = _ranges(epochs)
+    return ", ".join(spans[:10]) + (f", ... ({len(epochs)} in all)" if len(spans) > 10 else "")
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

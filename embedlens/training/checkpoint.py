@@ -10,25 +10,25 @@ from embedlens.errors import InputError, first_sentence
 from embedlens.files import atomic_path
 from embedlens.store import open_run
 from embedlens.store.format import info_file
+from embedlens.store.ownership import CHECKPOINT_NAME
+from embedlens.store.verification import check_archive
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from embedlens.training.optimisation import Stepper
 
-_NAME = "checkpoint.pt"
-
 
 def save_checkpoint(run: Path, epoch: int, network: torch.nn.Module, *, stepper: Stepper) -> None:
     """Write the checkpoint, whole or not at all."""
     state = {"epoch": epoch, "network": network.state_dict(), **stepper.state()}
-    with atomic_path(run / _NAME) as temporary:
+    with atomic_path(run / CHECKPOINT_NAME) as temporary:
         torch.save(state, temporary)
 
 
 def load_checkpoint(run: Path, network: torch.nn.Module, *, stepper: Stepper, device: torch.device) -> int:
     """Restore weights and optimiser; return the epoch they stand after, -1 where there is no checkpoint."""
-    file = run / _NAME
+    file = run / CHECKPOINT_NAME
     if not file.is_file():
         later = [epoch for epoch in open_run(run).epochs() if epoch > 0] if info_file(run).is_file() else []
         if later:
@@ -39,10 +39,14 @@ def load_checkpoint(run: Path, network: torch.nn.Module, *, stepper: Stepper, de
             raise InputError(message)
         return -1
     try:
+        check_archive(file)
         state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
         network.load_state_dict(state["network"])
         stepper.load(state)
         return int(state["epoch"])
     except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
-        message = f"{file} cannot be read ({first_sentence(error)}); train again under another name"
+        message = (
+            f"{file} cannot be read ({first_sentence(error)}); put back a copy of it, or train again under "
+            "another name; the recorded epochs stay readable"
+        )
         raise InputError(message) from error

@@ -11,7 +11,9 @@ from embedlens.errors import InputError
 from embedlens.objectives.losses import loss_class, loss_options
 from embedlens.objectives.miners import mining_options
 from embedlens.store import open_run
-from embedlens.store.format import info_file, is_unbegun
+from embedlens.store.format import info_file
+from embedlens.store.log import epoch_of
+from embedlens.store.ownership import is_unbegun
 from embedlens.training.backbones import Backbone, build_backbone
 from embedlens.training.config import TrainConfig
 from embedlens.training.methods import Given, build_method
@@ -34,7 +36,7 @@ class Planned:
     config
         What it is trained with.
     recorded
-        Its last recorded epoch; -1 where there is none yet.
+        Its last epoch with snapshots and a row in the log; -1 where there is none yet.
     """
 
     path: Path
@@ -114,8 +116,18 @@ def _look(config: TrainConfig, path: Path, *, any_threads: bool) -> Planned:
         raise error.within(str(path)) from error
     wanted = replace(config, threads=found.threads) if any_threads else config
     _check_same(wanted, found, run)
-    epochs = run.epochs()
-    return Planned(path, wanted, epochs[-1] if epochs else -1)
+    return Planned(path, wanted, _last_logged(run))
+
+
+def _last_logged(run: Run) -> int:
+    """Return the last epoch that has its snapshots and the trainer's row in the log; -1 where none has.
+
+    A run that was stopped between the two is not finished.
+    """
+    rows = run.log
+    stepped = any(row.get("step") is not None for row in rows)  # the trainer's rows, unless they are old
+    logged = {epoch_of(row) for row in rows if row.get("step") is not None or not stepped}
+    return max(logged & set(run.epochs()), default=-1)
 
 
 def _check_same(wanted: TrainConfig, found: TrainConfig, run: Run) -> None:

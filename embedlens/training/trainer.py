@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,7 +14,10 @@ import torch
 from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens.store import Recorder, Run, open_run
+from embedlens.store.checks import join_metrics
 from embedlens.store.format import info_file
+from embedlens.store.ownership import is_unbegun
+from embedlens.store.run import listed_epochs
 from embedlens.training.backbones import build_backbone, check_backbone
 from embedlens.training.checkpoint import load_checkpoint, save_checkpoint
 from embedlens.training.config import TrainConfig
@@ -140,11 +144,9 @@ class Trainer:
         report
             Is told of every step.
         """
-        with self._settings():
-            done = -1
-            if self._begun:
-                done = load_checkpoint(self.path, self.method, stepper=self.stepper, device=self.team.device)
-            self.team.led(lambda: self.recorder.discard_after(done))
+        with self._settings(), self._recorder or nullcontext():
+            done = load_checkpoint(self.path, self.method, stepper=self.stepper, device=self.team.device)
+            self.team.led(lambda: self._discard_after(done, report))
             for epoch in range(done + 1, self.config.epochs + 1):
                 self.stopped = self.team.told(self.team.led(self._reason_to_stop))
                 if self.stopped:
@@ -161,6 +163,16 @@ class Trainer:
         """Writes the run; only the leading process of a team has one."""
         assert self._recorder is not None
         return self._recorder
+
+    def _discard_after(self, done: int, report: Callable[[Progress], None]) -> None:
+        """Discard what is newer than the checkpoint; say which snapshots before it are missing."""
+        self.recorder.discard_after(done)
+        missing = sorted(set(range(done + 1)) - set(self.recorder.run.epochs()))
+        if missing:
+            text = (
+                f"no snapshot in every split: epochs {listed_epochs(missing)}; training resumes without them"
+            )
+            report(Progress(done, self.config.epochs, 0, self.method.steps, remark=text))
 
     def _reason_to_stop(self) -> str | None:
         return stop_reason(self.recorder.run.log, self.config.stop_metric, self.config.patience)
@@ -230,7 +242,7 @@ class Trainer:
         extras = self.method.extras(self._embedder.splits, labels)
 
         def commit() -> dict[str, float]:
-            row = {**logs, **metrics(embeddings, labels), **self._accuracies(embeddings, labels)}
+            row = join_metrics(logs, metrics(embeddings, labels), self._accuracies(embeddings, labels))
             self.recorder.record(epoch, embeddings, metrics=row, extras=extras, overwrite=True)
             save_checkpoint(self.path, epoch, self.method, stepper=self.stepper)
             return row
@@ -308,8 +320,8 @@ def resumed_config(path: Path, epochs: int | None) -> TrainConfig:
 
 
 def _check_path(path: Path, *, resume: bool) -> None:
-    """Refuse to train over something."""
-    if not resume and path.exists():
+    """Refuse to train over something; what a run left that was stopped before it began is nothing."""
+    if not resume and path.exists() and not is_unbegun(path):
         message = (
             f"{path} already exists; continue it with `embedlens train --resume {path}` "
             "(and --epochs M to extend it), or choose another --out"

@@ -234,6 +234,9 @@ def test_a_recorder_killed_over_the_extras_of_a_run_is_begun_anew(tmp_path):
     folder.mkdir(parents=True)
     (folder / ".meta.npy.7.partial").write_bytes(b"x")
     np.save(folder / "level.npy", np.ones(2))
+    with pytest.raises(InputError, match="already exists"):  # level.npy may be anyone's
+        run_with(tmp_path / "run", {"meta": np.arange(3)})
+    (tmp_path / "run/checksums.sha256").write_text(f"{'0' * 64}  extra/level.npy\n")
     run = run_with(tmp_path / "run", {"meta": np.arange(3)}).run
     np.testing.assert_array_equal(run.run_extra("meta"), np.arange(3))
     assert [path.name for path in folder.iterdir()] == ["meta.npy"]

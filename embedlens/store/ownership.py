@@ -1,0 +1,154 @@
+"""Which files in a run's directory this program wrote; nothing else is ever removed."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from embedlens.errors import InputError
+from embedlens.files import remove_leftovers, sync_folder, temporary_target
+from embedlens.store.checksums import checksums_file, read_checksums
+from embedlens.store.format import info_file, log_file, snapshot_epochs
+from embedlens.store.lock import LOCK_NAME, LOG_LOCK_NAME, Lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHECKPOINT_NAME = "checkpoint.pt"
+_CONTENTS = re.compile(r"splits/[^/]+/((labels|thumbnails|pretrained)\.npy|items\.csv)")
+_LATER = re.compile(r"splits/[^/]+/(epoch-\d{4,}\.npy|extra/[a-z][a-z0-9_]*-\d{4,}\.npy)")
+_RUN_EXTRA = re.compile(r"extra/[a-z][a-z0-9_]*\.npy")
+_LONGEST_NAME = 240  # bytes
+
+
+def _files(run: Path) -> Iterator[tuple[str, Path]]:
+    """Give the files, not folders, in the folders that a run has: path below the run, and path."""
+    splits = [folder for folder in _entries(run / "splits") if folder.is_dir()]
+    for folder in (run, run / "splits", run / "extra", *splits, *(split / "extra" for split in splits)):
+        for path in _entries(folder):
+            if path.is_symlink() or not path.is_dir():
+                yield path.relative_to(run).as_posix(), path
+
+
+def _entries(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _is_temporary(name: str, run: Path) -> bool:
+    """Tell whether a path below the run is that of a temporary file of one of ours."""
+    folder, _, last = name.rpartition("/")
+    target = temporary_target(last)
+    if target is None:
+        return False
+    place = f"{folder}/{target}" if folder else target
+    root = (info_file(run).name, log_file(run).name, checksums_file(run).name, CHECKPOINT_NAME)
+    locks = (LOCK_NAME, LOG_LOCK_NAME)
+    return place in (*root, *locks) or any(
+        known.fullmatch(place) for known in (_CONTENTS, _LATER, _RUN_EXTRA)
+    )
+
+
+def remove_temporary(run: Path) -> None:
+    """Remove what killed writers left beside the files of a run whose lock this process holds.
+
+    A temporary log, which others may write, goes only where its process has ended.
+    """
+    remove_leftovers(run)
+    log = f".{log_file(run).name}."
+    for name, path in _files(run):
+        if _is_temporary(name, run) and not path.name.startswith((log, f".{LOG_LOCK_NAME}.")):
+            path.unlink(missing_ok=True)
+
+
+def is_unbegun(run: Path) -> bool:
+    """Tell whether a folder without run.json holds nothing but what a killed recorder left, or is empty.
+
+    The list of checksums, written before anything else, tells it; without one, every file must have a name
+    that this program writes before run.json.
+    """
+    if not run.is_dir() or info_file(run).exists():
+        return False
+    if checksums_file(run).is_file():
+        return True
+    if {path.name for path in _entries(run) if path.is_dir()} - {"splits", "extra"}:
+        return False
+    inside = [path.relative_to(run).as_posix() for path in run.rglob("*") if not path.is_dir()]
+    return all(name == LOCK_NAME or _is_temporary(name, run) or _CONTENTS.fullmatch(name) for name in inside)
+
+
+def check_untaken(run: Path) -> None:
+    """Refuse a path where something stands; a run without a single snapshot may be begun anew."""
+    if info_file(run).is_file():
+        splits = [folder.name for folder in _entries(run / "splits")]
+        taken = any(snapshot_epochs(run, split) for split in splits) or (run / CHECKPOINT_NAME).exists()
+    else:
+        taken = (run.exists() or run.is_symlink()) and not is_unbegun(run)
+    if taken:
+        message = f"{run} already exists; pass resume=True to continue it, or choose another name"
+        raise InputError(message)
+
+
+def clear(run: Path) -> None:
+    """Remove what this program wrote in a run's directory, and the folders that are empty then.
+
+    run.json goes before what it describes, and the list of checksums last, so that a folder that is cleared
+    by half is known as one. The lock stays, and so does a checkpoint.
+    """
+    remove_temporary(run)
+    listed = set(read_checksums(run))
+    for file in (log_file(run), info_file(run)):
+        file.unlink(missing_ok=True)
+    folders = set()
+    for name, path in _files(run):
+        if name in listed or _CONTENTS.fullmatch(name):
+            path.unlink(missing_ok=True)
+            folders |= {parent for parent in path.parents if run in parent.parents}
+    for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
+        with suppress(OSError):  # something else stands in it
+            folder.rmdir()
+    checksums_file(run).unlink(missing_ok=True)
+
+
+def building_folder(out: Path) -> Path:
+    """Return the hidden folder in which a run is made that will be `out`."""
+    name = f".{out.name}.building"
+    if len(name.encode(errors="surrogateescape")) > _LONGEST_NAME:
+        name = f".{sha256(out.name.encode(errors='surrogateescape')).hexdigest()[:16]}.building"
+    return out.with_name(name)
+
+
+@contextmanager
+def building(out: Path) -> Iterator[Path]:
+    """Hand out a locked, hidden folder beside `out`; on success it becomes `out`.
+
+    On a failure what this program wrote there is removed. What a process that was killed left is removed
+    first.
+
+    Raises
+    ------
+    InputError
+        `out` stands there, or another process makes it.
+    """
+    folder = building_folder(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
+    with Lock(folder, run=out) as lock:
+        try:
+            clear(folder)
+            yield folder
+            if out.exists() or out.is_symlink():
+                message = f"{out} already exists; choose another name"
+                raise InputError(message)
+            folder.rename(out)
+            lock.moved(out)
+        except BaseException:
+            if folder.is_dir():
+                clear(folder)
+            lock.release()
+            with suppress(OSError):
+                folder.rmdir()
+            raise
+        sync_folder(out.parent)

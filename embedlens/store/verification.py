@@ -1,0 +1,144 @@
+"""Whether the files of a run are as they were written."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from embedlens.errors import InputError, first_sentence
+from embedlens.files import file_digest
+from embedlens.store import format as layout
+from embedlens.store.checksums import read_checksums
+from embedlens.store.extras import recorded_extras
+from embedlens.store.ownership import CHECKPOINT_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from embedlens.store.run import Run
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verification:
+    """What was found in the files of a run.
+
+    Attributes
+    ----------
+    damaged
+        Path below the run -> what is wrong with the file.
+    n_verified
+        Number of files that have the checksum listed for them, or recorded inside them.
+    unlisted
+        Paths of arrays without a checksum, recorded by an earlier version; they were opened and checked.
+    """
+
+    damaged: dict[str, str]
+    n_verified: int
+    unlisted: list[str]
+
+
+def verify(run: Run) -> Verification:
+    """Compare every file of a run with its checksum, and open all that a reader would.
+
+    Parameters
+    ----------
+    run
+        The run; one that is being written may be verified, too.
+    """
+    listed = read_checksums(run.path)
+    damaged: dict[str, str] = {}
+    n_verified = 0
+    last = max(run.epochs(), default=-1)
+    for name, expected in listed.items():
+        file = run.path / name
+        if not file.is_file():
+            if _epoch(name) <= last:  # a later one was being recorded when its process ended
+                damaged[name] = "missing"
+        elif _digest(file) != expected:
+            if read_checksums(run.path).get(name) == expected:  # else it was recorded anew meanwhile
+                damaged[name] = "other bytes than were recorded"
+        else:
+            n_verified += 1
+    for name, look in _readings(run):
+        try:
+            look()
+        except InputError as error:
+            damaged.setdefault(name, str(error))
+    checkpoint = run.path / CHECKPOINT_NAME
+    n_verified += checkpoint.is_file() and CHECKPOINT_NAME not in damaged
+    arrays = [file.relative_to(run.path).as_posix() for file in _arrays(run)]
+    unlisted = [name for name in arrays if name not in listed and name not in damaged]
+    return Verification(damaged, n_verified, unlisted)
+
+
+def check_archive(file: Path) -> None:
+    """Compare the records of a file that torch saved, a zip archive, with the checksums beside them.
+
+    Raises
+    ------
+    InputError
+        No archive, or a record that is not as it was written. `torch.load` does not look.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            broken = archive.testzip()
+    except FileNotFoundError:
+        message = f"{file}: no such file"
+        raise InputError(message) from None
+    except Exception as error:  # a damaged archive fails anywhere in the reader, with any exception
+        message = f"damaged: {first_sentence(error)}"
+        raise InputError(message) from error
+    if broken is not None:
+        message = f"damaged: the checksum of {broken} is another one"
+        raise InputError(message)
+
+
+def _epoch(name: str) -> int:
+    """Return the epoch in the name of an array; -1 where it has none."""
+    digits = name.removesuffix(".npy").rpartition("-")[2]
+    return int(digits) if digits.isdecimal() and len(digits) >= 4 else -1
+
+
+def _digest(file: Path) -> str:
+    try:
+        return file_digest(file)
+    except OSError as error:
+        return str(error)
+
+
+def _readings(run: Run) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Give what a reader opens: path below the run, and how."""
+    yield "log.csv", lambda: run.log
+    yield CHECKPOINT_NAME, partial(_check_checkpoint, run)
+    for split in run.splits:
+        folder = f"splits/{split}"
+        yield f"{folder}/labels.npy", partial(run.labels, split)
+        yield f"{folder}/thumbnails.npy", partial(run.thumbnails, split)
+        yield f"{folder}/pretrained.npy", partial(run.pretrained, split)
+        for epoch in run.epochs():
+            yield f"{folder}/epoch-{epoch:04d}.npy", partial(run.snapshot, split, epoch)
+        for name, epochs in run.extra_epochs(split).items():
+            for epoch in epochs:
+                yield f"{folder}/extra/{name}-{epoch:04d}.npy", partial(run.extra, split, name, epoch)
+    for name in run.run_extra_names():
+        yield f"extra/{name}.npy", partial(run.run_extra, name)
+
+
+def _check_checkpoint(run: Run) -> None:
+    file = run.path / CHECKPOINT_NAME
+    if file.is_file():
+        check_archive(file)
+
+
+def _arrays(run: Run) -> list[Path]:
+    """Return the files of all snapshots, of what describes the items, and of the extras."""
+    found = [file for _, file in recorded_extras(run.path)]
+    for split in run.splits:
+        folder = layout.split_folder(run.path, split)
+        found += [layout.snapshot_file(run.path, split, epoch) for epoch in run.epochs()]
+        contents = ("labels.npy", "items.csv", "thumbnails.npy", "pretrained.npy")
+        found += [folder / name for name in contents if (folder / name).is_file()]
+    return found
