@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import platform
 import re
+import warnings
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens import __version__
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError, InputWarning, unknown
 from embedlens.files import atomic_path, write_text
 
 if TYPE_CHECKING:
@@ -40,14 +42,14 @@ class Artifacts:
     Attributes
     ----------
     folder
-        Where files are written; made with the first of them.
+        Where files are written; made with the first of them. None: nothing is written.
     command
         The command as it was typed, word by word.
     facts
         What every sidecar of the command says: runs, split, engine path, seed, ...
     """
 
-    folder: Path
+    folder: Path | None
     command: Sequence[str]
     facts: Mapping[str, Any]
     figures: list[Path] = field(default_factory=list)
@@ -80,14 +82,17 @@ class Artifacts:
         list of Path
             The figure's files.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        folder = self.folder
+        if folder is None:
+            return []
+        folder.mkdir(parents=True, exist_ok=True)
         written = []
         for ending, write in writers.items():
-            target = self.folder / f"{stem}.{ending}"
+            target = folder / f"{stem}.{ending}"
             with atomic_path(target) as temporary:
                 write(temporary)
             written.append(target)
-        data = self.folder / f"{stem}.csv"
+        data = folder / f"{stem}.csv"
         with atomic_path(data) as temporary:
             _write_csv(temporary, table)
         sidecar = {
@@ -98,7 +103,7 @@ class Artifacts:
             **facts,
             "versions": _versions(),
         }
-        write_text(self.folder / f"{stem}.json", json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n")
+        write_text(folder / f"{stem}.json", json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n")
         self.figures += written
         self.data.append(data)
         return written
@@ -139,9 +144,24 @@ def run_facts(runs: Iterable[Run]) -> list[dict[str, Any]]:
     return [{"name": run.name, "path": run.path.as_posix(), "seed": run.method.get("seed")} for run in runs]
 
 
-def figures_folder(runs: Sequence[Run], out: Path | None) -> Path:
-    """Return where figures go: as told, inside the run, or in ``figures`` for several runs."""
-    return out or (runs[0].path / "figures" if len(runs) == 1 else Path("figures"))
+def figures_folder(runs: Sequence[Run], out: Path | None) -> Path | None:
+    """Return where figures go: as told, inside the run, or in ``figures`` for several runs.
+
+    None, with an `InputWarning`, where that place was not named and cannot be written to: what a command
+    prints does not need it.
+    """
+    folder = out or (runs[0].path / "figures" if len(runs) == 1 else Path("figures"))
+    if out is None and not _can_hold(folder):
+        message = f"{folder} cannot be written to; nothing is saved. Name another folder with --out"
+        warnings.warn(message, InputWarning, stacklevel=2)
+        return None
+    return folder
+
+
+def _can_hold(folder: Path) -> bool:
+    """Tell whether files can be put into a folder, or into the first of its parents that exists."""
+    place = next((one for one in (folder, *folder.absolute().parents) if one.exists()), Path())
+    return not place.is_dir() or os.access(place, os.W_OK | os.X_OK)
 
 
 def stem_of(parts: Iterable[str]) -> str:

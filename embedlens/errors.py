@@ -20,6 +20,10 @@ class ToldElsewhere(InputError):
     """Bad input that another process of the same run tells of; this one is silent, and exits with 2."""
 
 
+class InputWarning(UserWarning):
+    """What the user should know of the input or of the result; the command line prints it as one line."""
+
+
 def first_sentence(error: BaseException) -> str:
     """Return the first sentence of another library's error, on one line."""
     text = " ".join(str(error).split())

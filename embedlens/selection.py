@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError, InputWarning, unknown
 from embedlens.store import Run, open_run
 
 if TYPE_CHECKING:
@@ -27,13 +28,40 @@ def runs_folder() -> Path:
     return Path(os.environ.get("EMBEDLENS_RUNS") or "runs")
 
 
-def choose_runs(names: Sequence[str]) -> list[Run]:
+def choose_runs(names: Sequence[str], *, empty: bool = False) -> list[Run]:
     """Return the runs named, each once; a name is a path or a run in `runs_folder`. No name: the newest.
 
     Their epochs are those that are finished now, whatever a trainer adds meanwhile.
+
+    Parameters
+    ----------
+    names
+        The names, in order.
+    empty
+        Whether runs without a snapshot are meant, too. Otherwise they are left out with an `InputWarning`.
+
+    Raises
+    ------
+    InputError
+        A name that is no run's, or no run with a snapshot.
     """
+    if not names:
+        return [newest_run()]
     paths = {path.resolve(): path for path in map(_find, reversed(names))}
-    return [open_run(path).pinned() for path in reversed(paths.values())] if names else [newest_run()]
+    runs = [open_run(path).pinned() for path in reversed(paths.values())]
+    if empty:
+        return runs
+    recorded = [run for run in runs if run.epochs()]
+    if not recorded:
+        message = f"run {runs[0].name!r} has no snapshot yet"
+        if len(runs) > 1:
+            message = f"none of the {len(runs)} runs has a snapshot yet, the first: {runs[0].path}"
+        raise InputError(message)
+    missing = [str(run.path) for run in runs if run not in recorded]
+    if missing:
+        listed = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
+        warnings.warn(f"runs without a snapshot are left out: {listed}", InputWarning, stacklevel=2)
+    return recorded
 
 
 def _find(name: str) -> Path:

@@ -63,7 +63,7 @@ def concat(
     from embedlens.store.concat import concatenate, shared_splits
     from embedlens_cli import output
 
-    chosen = choose_runs(runs) if runs else []
+    chosen = choose_runs(runs, empty=True) if runs else []
     if len(chosen) < 2:
         message = f"concat joins two different runs or more; got {len(chosen)} (one named twice counts once)"
         raise InputError(message)

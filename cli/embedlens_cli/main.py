@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from typing import Annotated
 
 import typer
 
 from embedlens import __version__
-from embedlens.errors import InputError, ToldElsewhere
 from embedlens_cli import (
     comparison,
     components,
@@ -17,6 +15,7 @@ from embedlens_cli import (
     curves,
     demo,
     distances,
+    ending,
     identify,
     projection,
     pruning,
@@ -29,6 +28,7 @@ from embedlens_cli import (
     trajectory,
     triplets,
     verification,
+    warned,
 )
 
 app = typer.Typer(
@@ -82,52 +82,23 @@ app.command("curves")(curves.curves)
 app.command("sampling")(sampling.sampling)
 
 
-_WRONG_PLACE = (
-    errno.ENOENT,
-    errno.EACCES,
-    errno.EROFS,
-    errno.EPERM,
-    errno.EEXIST,
-    errno.ENOTDIR,
-    errno.EISDIR,
-)
-_INTERRUPTED = 130
-
-
 def main() -> None:
     """Run the command line and exit: 0 done, 2 wrong usage or bad input, 1 our fault."""
     debug = "--debug" in sys.argv
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
-    try:
-        code = app(args=arguments or ["--help"], standalone_mode=False)
-    except (Exception, KeyboardInterrupt) as error:
-        if debug:
-            raise
-        code = _explain(error)
-    if code == _INTERRUPTED:
+    ending.prepare_streams()
+    with warned.collected():
+        try:
+            code = app(args=arguments or ["--help"], standalone_mode=False)
+            ending.flush()
+        except SystemExit as error:  # typer ends with 1 by itself where the reader of a pipe leaves
+            if not isinstance(error.__context__, BrokenPipeError):
+                raise
+            code = ending.explain(error.__context__)
+        except (Exception, KeyboardInterrupt) as error:
+            if debug:
+                raise
+            code = ending.explain(error)
+    if code == ending.INTERRUPTED:
         typer.echo("embedlens: stopped", err=True)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _explain(error: BaseException) -> int:
-    """Print an error as one line; return the exit status."""
-    if isinstance(error, typer.TyperException):
-        message, code = error.format_message(), error.exit_code
-        if "unexpected extra argument" in message and "import" in sys.argv[1:2]:
-            message += "; quote the pattern, or the shell fills in its wildcards"
-    elif isinstance(error, ToldElsewhere):
-        message, code = "", 2
-    elif isinstance(error, InputError):
-        message, code = str(error), 2
-    elif isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        message, code = f"no space left: {error.filename or 'writing'} ({error.strerror})", 2
-    elif isinstance(error, OSError) and error.errno in _WRONG_PLACE:
-        message, code = f"{error.filename}: {error.strerror}; choose another place", 2
-    elif isinstance(error, KeyboardInterrupt | typer.Abort):
-        message, code = "", _INTERRUPTED
-    else:
-        message, code = f"{type(error).__name__}: {error} (our fault; --debug shows where)", 1
-    line = " ".join(message.split())
-    if line:
-        typer.echo(f"embedlens: {line}", err=True)
-    return code

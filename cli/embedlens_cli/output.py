@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class PipedConsole(Console):
+    """rich's console, whose reader may leave: that is reported as the pipe that it is, not as status 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass on what happened."""
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 def command() -> list[str]:
     """Return the command as it was typed."""
     return ["embedlens", *sys.argv[1:]]
@@ -27,12 +37,12 @@ def command() -> list[str]:
 
 def remark(text: str) -> None:
     """Say something beside the result."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    PipedConsole(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
 
 
 def say(text: str) -> None:
     """Say a line of the result."""
-    Console(highlight=False, soft_wrap=True).print(text, markup=False)
+    PipedConsole(highlight=False, soft_wrap=True).print(text, markup=False)
 
 
 def name_implied(given: Sequence[str] | None, runs: Sequence[Run]) -> None:
@@ -48,7 +58,7 @@ def print_table(columns: Iterable[str], rows: Iterable[Sequence[str]], *, title:
         table.add_column(column, justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    console = Console(highlight=False)
+    console = PipedConsole(highlight=False)
     console.width = max(
         console.width, console.measure(table, options=console.options.update(width=10_000)).maximum
     )
@@ -57,7 +67,7 @@ def print_table(columns: Iterable[str], rows: Iterable[Sequence[str]], *, title:
 
 def terminal_width() -> int | None:
     """Return the width of the terminal that shows the result; None where it goes to a file or a program."""
-    console = Console()
+    console = PipedConsole()
     return console.width if console.is_terminal else None
 
 
@@ -80,11 +90,20 @@ def print_files(artifacts: Artifacts) -> None:
         say(f"wrote {shlex.quote(str(path))}")
 
 
+def bar(length: int) -> str:
+    """Return a bar of so many blocks, or of plain signs where standard output cannot show blocks."""
+    try:
+        "\u2588".encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return "#" * length
+    return "\u2588" * length
+
+
 def track(steps: Sequence[T], what: str) -> Iterable[T]:
     """Show a progress bar with the time left on standard error while `steps` are gone through."""
     from rich.progress import track as rich_track
 
-    console = Console(stderr=True)
+    console = PipedConsole(stderr=True)
     return rich_track(steps, what, console=console, transient=True, disable=not console.is_terminal)
 
 

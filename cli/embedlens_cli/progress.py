@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from embedlens_cli import output
@@ -29,7 +28,7 @@ class TrainingProgress:
     """
 
     def __init__(self, name: str, *, quiet: bool) -> None:
-        console = Console(stderr=True)
+        console = output.PipedConsole(stderr=True)
         self._bar = Progress(
             TextColumn(name),
             BarColumn(),

@@ -25,7 +25,7 @@ def info(runs: options.Runs = None, device: options.Device = "cpu", as_json: opt
     from embedlens.selection import choose_runs, run_labels
     from embedlens_cli import output
 
-    chosen = choose_runs(runs or [])
+    chosen = choose_runs(runs or [], empty=True)
     labels = run_labels(chosen)
     summary = {label: _describe(run, device) for label, run in zip(labels, chosen, strict=True)}
     if as_json:
@@ -154,7 +154,7 @@ def _print_sizes(split: str, part: dict[str, Any]) -> None:
     wide, counted = max(map(len, names)), len(f"{most:,}")
     for name, bar in zip(names, bars, strict=True):
         length = max(bar["classes"] > 0, round(_LONGEST * bar["classes"] / most))
-        output.say(f"    {name:>{wide}}  {bar['classes']:>{counted},}  {'█' * length}".rstrip())
+        output.say(f"    {name:>{wide}}  {bar['classes']:>{counted},}  {output.bar(length)}".rstrip())
 
 
 def _print(facts: dict[str, Any]) -> None:

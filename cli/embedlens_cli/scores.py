@@ -118,7 +118,7 @@ def evaluate(
         return
     output.name_implied(runs, chosen)
     _print(rows, means, latex=latex, as_csv=as_csv)
-    if not latex and not as_csv:
+    if artifacts.data and not latex and not as_csv:
         output.say(f"wrote {artifacts.data[0]}")
     if log:
         output.remark(f"logged in {', '.join(str(run.path / 'log.csv') for run in chosen)}")

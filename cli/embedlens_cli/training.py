@@ -70,7 +70,7 @@ def train(
     if resume is not None and unbegun is None:
         _refuse_beside_resume(context)
         given = context.get_parameter_source("epochs")
-        path = choose_runs([str(resume)])[0].path
+        path = choose_runs([str(resume)], empty=True)[0].path
         config = resumed_config(path, epochs if _typed(given) else None)
         if _typed(context.get_parameter_source("stop_metric")):
             config = replace(config, stop_metric=stop_metric)
