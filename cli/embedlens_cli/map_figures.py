@@ -26,7 +26,7 @@ def save_stills(artifacts: Artifacts, found: Sequence[Mapped], wish: Wish, look:
             *(runs if len(runs) > 1 else []),
             group[0].split,
             drawing.epochs_text(epochs),
-            "series" if any(one.step.start != "cold" for one in group) else "",
+            "series" if any(one.series for one in group) else "",
             *wish.words,
         ]
         figure = _draw(group, look)
@@ -162,8 +162,14 @@ def print_table(found: Sequence[Mapped]) -> None:
             (
                 f"{one.run}, {one.split}", str(one.epoch), f"{numbers['n']:,} of {numbers['of']:,}",
                 f"{numbers['kl_divergence']:.3f}", str(numbers["iterations"]), one.step.start,
-                *((f"{one.step.kept:.1%}", f"{one.step.residual:.3f}") if led else ("-", "-")),
+                *(
+                    (f"{one.step.kept:.1%}", f"{one.step.residual:.3f}", f"{one.step.moved:.1%}")
+                    if led
+                    else ("-", "-", "-")
+                ),
             )
         )  # fmt: skip
-    columns = ("run, split", "epoch", "n", "KL", "iterations", "start", "neighbours kept", "residual")
+    columns = (
+        "run, split", "epoch", "n", "KL", "iterations", "start", "neighbours kept", "residual", "moved",
+    )  # fmt: skip
     output.print_table(columns, rows)

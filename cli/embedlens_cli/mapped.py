@@ -77,6 +77,7 @@ class Mapped:
     central: bool
     thumbnail_size: float
     synthesised: SynthesisedMap | None
+    series: bool
 
     @property
     def numbers(self) -> dict[str, int | float | str]:
@@ -92,6 +93,9 @@ class Mapped:
             "start": self.step.start,
             "neighbours_kept": self.step.kept,
             "residual": self.step.residual,
+            "moved": self.step.moved,
+            "gradient": projection.gradient,
+            "at_rest": self.step.at_rest,
         }
 
     def drawn(self, title: str) -> Map:
@@ -134,11 +138,13 @@ def measure(
     for label, run, split in output.track(work, "mapping"):
         numbers = epochs[label]
         for part in [numbers] if series else [[number] for number in numbers]:
-            found += _map(label, run, split, part, wish)
+            found += _map(label, run, split, part, wish, series=series)
     return found
 
 
-def _map(label: str, run: Run, split: str, epochs: Sequence[int], wish: Wish) -> list[Mapped]:
+def _map(
+    label: str, run: Run, split: str, epochs: Sequence[int], wish: Wish, *, series: bool
+) -> list[Mapped]:
     """Map epochs of a split, each from the one before; what cannot be mapped is told with its place."""
     import numpy as np
 
@@ -164,7 +170,7 @@ def _map(label: str, run: Run, split: str, epochs: Sequence[int], wish: Wish) ->
         rows = None
         if wish.sample is not None:
             rows = sample(labels, wish.sample, whole_classes=wish.whole_classes, seed=wish.told.seed)
-        for step in _steps(run, split, epochs, wish=wish, rows=rows, highlight=highlight):
+        for step in _steps(run, split, epochs, wish=wish, rows=rows, highlight=highlight, series=series):
             steps.append(step)
     except InputError as error:
         where = f"{place}, epoch {epochs[min(len(steps), len(epochs) - 1)]}"
@@ -172,7 +178,7 @@ def _map(label: str, run: Run, split: str, epochs: Sequence[int], wish: Wish) ->
     return [
         Mapped(
             label, split, epoch, step, colors[epoch], pictures, highlight, names, wish.central,
-            wish.thumbnail_size, synthesised,
+            wish.thumbnail_size, synthesised, series,
         )
         for epoch, (step, synthesised) in zip(epochs, steps, strict=True)
     ]  # fmt: skip
@@ -186,15 +192,20 @@ def _steps(
     wish: Wish,
     rows: NDArray[np.int64] | None,
     highlight: Sequence[int],
+    series: bool,
 ) -> Iterator[tuple[Step, SynthesisedMap | None]]:
     """Yield the maps of epochs, and what was synthesised in each."""
-    from embedlens.analysis.projection import Step, tsne_series
+    from embedlens.analysis.projection import Step, tsne, tsne_series
     from embedlens_cli.synthesising import synthesised_map
 
     if wish.synthesised is None:
         snapshots = (run.snapshot(split, epoch).embeddings for epoch in epochs)
         told = {"central": wish.central, "rows": rows, "device": wish.device, **asdict(wish.told)}
-        yield from ((step, None) for step in tsne_series(snapshots, run.labels(split), **told))
+        if series:
+            yield from ((step, None) for step in tsne_series(snapshots, run.labels(split), **told))
+        else:
+            maps = (tsne(snapshot, run.labels(split), **told) for snapshot in snapshots)
+            yield from ((Step(one, "cold", 0.0, 0.0), None) for one in maps)
         return
     for epoch in epochs:
         found = synthesised_map(
@@ -221,6 +232,21 @@ def facts(runs: Sequence[Run], wish: Wish) -> dict[str, Any]:
         "openTSNE": metadata.version("openTSNE"),
         "engine": engine_facts(wish.device),
     }
+
+
+def restless(found: Sequence[Mapped], told: Parameters) -> list[str]:
+    """Say which first maps of a series ended before they were at rest."""
+    from embedlens.analysis.projection import rest_of
+
+    return [
+        f"run {one.run!r}, split {one.split!r}, epoch {one.epoch}: the map is not at rest after "
+        f"{first.iterations:,} iterations (gradient {first.gradient:.1e}, at rest from "
+        f"{rest_of(told, first.item.size):.0e}), so later maps may move for that alone; raise "
+        f"--settle-iter {told.settle_iter}"
+        for one in found
+        for first in [one.step.projection]
+        if one.series and one.step.start == "cold" and not one.step.at_rest
+    ]
 
 
 def summary(found: Sequence[Mapped]) -> dict[str, Any]:

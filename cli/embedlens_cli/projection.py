@@ -79,7 +79,13 @@ def tsne(
         str, typer.Option(help="auto, exact (all pairs), bh (Barnes-Hut) or fft (interpolation).")
     ] = "auto",
     theta: Annotated[float, typer.Option(help="With bh: greater is faster, 0 exact.")] = 0.5,
-    warm_iter: Annotated[int, typer.Option(help="With --animate: iterations of each later epoch.")] = 200,
+    settle_iter: Annotated[
+        int,
+        typer.Option(help="With --animate: most further iterations until the first map is at rest."),
+    ] = 2000,
+    warm_iter: Annotated[
+        int, typer.Option(help="With --animate: most iterations of each later epoch.")
+    ] = 200,
     threads: Annotated[int | None, typer.Option(help="Threads.", show_default="every core")] = None,
     seed: Annotated[int, typer.Option(help="Of the initial map and of the sample.", min=0)] = 0,
     out: options.Out = None,
@@ -92,7 +98,8 @@ def tsne(
 ) -> None:
     """Map the embeddings by t-SNE: openTSNE by cosine distance, with the exact neighbours.
 
-    With --animate every epoch goes on from the map of the one before, and is turned so as to lie upon it.
+    With --animate the first map is optimised until it is at rest, every later one starts from the map before
+    and is aligned to it: an unchanged epoch has an unchanged map.
     """
     from embedlens import selection
     from embedlens.analysis.projection import Parameters
@@ -114,7 +121,7 @@ def tsne(
         early_exaggeration=early_exaggeration, early_exaggeration_iter=early_exaggeration_iter, n_iter=n_iter,
         exaggeration=exaggeration, learning_rate=learning_rate, initial_momentum=initial_momentum,
         final_momentum=final_momentum, dof=dof, gradient=gradient, theta=theta, n_jobs=threads, seed=seed,
-        warm_iter=warm_iter,
+        settle_iter=settle_iter, warm_iter=warm_iter,
     )  # fmt: skip
     wish: Wish = mapped.Wish(
         told=told, sample=sample, whole_classes=whole_classes, central=central, thumbnails=thumbnails,
@@ -146,6 +153,8 @@ def tsne(
             map_figures.save_stills(artifacts, stills, wish, look)
             if animate:
                 map_figures.save_animation(artifacts, part, wish, look, fps=fps)
+    for line in mapped.restless(found, told):
+        output.remark(line)
     drawing.answer(artifacts, chosen, lambda: map_figures.print_table(found), given=runs, as_json=as_json)
 
 

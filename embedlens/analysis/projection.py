@@ -6,32 +6,23 @@ gradient of all pairs where that is faster than an approximation (`projection_gr
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import openTSNE
-import torch
-from openTSNE import initialization as initial_maps
-from openTSNE.affinity import PerplexityBasedNN
-from openTSNE.nearest_neighbors import PrecomputedNeighbors
-from scipy.sparse.linalg import ArpackError
 
-from embedlens.analysis.projection_gradient import ExactGradient
 from embedlens.analysis.projection_items import Graph, Points, graph_of, points_of, sample
+from embedlens.analysis.projection_optimisation import Phase, optimised, rest_of
 from embedlens.analysis.projection_parameters import Parameters
 from embedlens.arrays import to_numpy
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Parameters", "Projection", "Step", "align", "sample", "tsne", "tsne_series"]
-EXACT_BELOW = 30_000
-"""Items up to which all pairs are computed by default; beyond, Barnes-Hut is faster."""
+__all__ = ["Parameters", "Projection", "Step", "align", "rest_of", "sample", "tsne", "tsne_series"]
 STEADY = 0.85
 """Share of neighbours kept from which on a map of a series goes on from where the one before stands."""
 _SPREAD = 1.0  # standard deviation to which a map is drawn together before it grows anew
@@ -40,6 +31,8 @@ _EXAGGERATION = 4.0  # 12, as for a map from scratch, leaves more of the cluster
 _HASTE = (2.0, 6.0)  # learning rates of the two phases, in those of openTSNE's rule
 _MOMENTUM = (0.85, 0.9)  # of the second phase: of small maps, and of large ones, which have longer to grow
 _LARGE = 5_000  # items
+FAR = 0.1
+"""Distance from which an item counts as moved, in root mean square distances of the items from the centre."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +51,9 @@ class Projection:
         Items left out of the central latent space because their class has one item only.
     iterations
         Iterations that led to it.
+    gradient
+        Root mean square step of the items in one iteration of plain gradient descent at openTSNE's learning
+        rate, in units of the root mean square distance of the items from the centre.
     """
 
     item: NDArray[np.int64]
@@ -65,6 +61,7 @@ class Projection:
     kl_divergence: float
     n_singletons: int
     iterations: int
+    gradient: float = float("nan")
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
         """Return the data that a figure of the map shows, by column."""
@@ -85,14 +82,21 @@ class Step:
     kept
         Share of the nearest neighbours that were neighbours in the epoch before; 0 for the first.
     residual
-        Root mean square way of the items from the map before, after alignment, in units of the root mean
-        square distance of the items from the centre of that map; 0 for the first.
+        Root mean square displacement of the items from the map before, after Procrustes alignment, in units
+        of the root mean square distance of the items from the centre of that map; 0 for the first.
+    moved
+        Fraction of the items whose displacement is more than `FAR` in these units; 0 for the first.
+    at_rest
+        Whether the optimisation ended because the gradient was small enough: `rest_of`, or that of the map
+        before. False: it ended at its largest number of iterations.
     """
 
     projection: Projection
     start: str
     kept: float
     residual: float
+    moved: float = 0.0
+    at_rest: bool = False
 
 
 def tsne(
@@ -132,8 +136,9 @@ def tsne(
     -----
     Source: van der Maaten and Hinton, JMLR 2008; central latent space: Lin et al., ECCV 2018.
     """
-    (step,) = tsne_series([z], y, central=central, rows=rows, device=device, **parameters)
-    return step.projection
+    told = Parameters.of(parameters)
+    points, graph = _items(z, y, told, central=central, rows=rows, device=device)
+    return _first(points, graph, told, settle=False).projection
 
 
 def tsne_series(
@@ -145,11 +150,14 @@ def tsne_series(
     device: str = "cpu",
     **parameters: Any,
 ) -> Iterator[Step]:
-    """Yield the maps of the same items, epoch after epoch, each led on from and aligned to the one before.
+    """Yield the maps of the same items, epoch after epoch, each starting from and aligned to the one before.
 
-    Where nearly all neighbours stay what they were, a map goes on from the coordinates of the one before, as
-    they stand, without exaggeration. Else clusters would have to form through one another, which that leaves
-    undone: the map before is drawn together, and grows anew.
+    The first map is optimised until it is at rest: its gradient is at most `rest_of`, or `settle_iter` more
+    iterations are done. Where nearly all neighbours stay what they were, the next map starts from the
+    coordinates of the one before, without exaggeration, and ends when its gradient is at most this or that
+    of the map before, or after `warm_iter` iterations. So an unchanged epoch has an unchanged map, without an
+    iteration. Where neighbours change, clusters would have to form through one another: the map before is
+    contracted and re-optimised.
 
     Parameters
     ----------
@@ -164,7 +172,7 @@ def tsne_series(
         As for `tsne`; another number of items than in the first epoch.
     """
     told = Parameters.of(parameters)
-    before: tuple[NDArray[np.float64], Graph] | None = None
+    before: tuple[Projection, Graph] | None = None
     size = 0
     for z in embeddings:
         n = len(to_numpy(z)) if np.ndim(z) else 0
@@ -172,11 +180,11 @@ def tsne_series(
             message = f"an epoch has {n} items, the first has {size}; a series follows the same items"
             raise InputError(message)
         size = n
-        points = points_of(z, y, central=central, rows=rows)
-        _check_perplexity(told.perplexity, len(points.item))
-        graph = graph_of(points, int(3 * told.perplexity), metric=told.metric, device=device)
-        step = _first(points, graph, told) if before is None else _next(points, graph, told, before)
-        before = step.projection.coordinates, graph
+        points, graph = _items(z, y, told, central=central, rows=rows, device=device)
+        step = (
+            _first(points, graph, told, settle=True) if before is None else _next(points, graph, told, before)
+        )
+        before = step.projection, graph
         yield step
 
 
@@ -202,6 +210,21 @@ def align(coordinates: NDArray[np.float64], to: NDArray[np.float64]) -> tuple[ND
     return turned + centre, float(residual)
 
 
+def _items(
+    z: ArrayLike,
+    y: ArrayLike | None,
+    told: Parameters,
+    *,
+    central: bool,
+    rows: NDArray[np.int64] | None,
+    device: str,
+) -> tuple[Points, Graph]:
+    """Return the items of a map and their neighbours."""
+    points = points_of(z, y, central=central, rows=rows)
+    _check_perplexity(told.perplexity, len(points.item))
+    return points, graph_of(points, int(3 * told.perplexity), metric=told.metric, device=device)
+
+
 def _check_perplexity(perplexity: float, n: int) -> None:
     """Refuse a perplexity whose neighbours, three times as many, are not there."""
     if n <= 3 * perplexity:
@@ -210,102 +233,64 @@ def _check_perplexity(perplexity: float, n: int) -> None:
         raise InputError(message)
 
 
-def _first(points: Points, graph: Graph, told: Parameters) -> Step:
-    """Map from scratch."""
+def _first(points: Points, graph: Graph, told: Parameters, *, settle: bool) -> Step:
+    """Map from scratch; with `settle`, until the map is at rest."""
     early = told.early_exaggeration or max(12.0, told.exaggeration)
-    phases = (
-        _Phase(told.early_exaggeration_iter, early, told.initial_momentum, 1.0),
-        _Phase(told.n_iter, told.exaggeration, told.final_momentum, 1.0),
-    )
-    found = _optimised(points, graph, told, None, phases)
-    return Step(found, "cold", 0.0, 0.0)
+    rest = rest_of(told, len(points.item))
+    phases = [
+        Phase(told.early_exaggeration_iter, early, told.initial_momentum, 1.0),
+        Phase(told.n_iter, told.exaggeration, told.final_momentum, 1.0),
+    ]
+    if settle:
+        phases.append(_settling(told, told.settle_iter, rest))
+    found = _optimised(points, graph, told, start=None, phases=phases)
+    return Step(found, "cold", 0.0, 0.0, at_rest=found.gradient <= rest)
 
 
-def _next(points: Points, graph: Graph, told: Parameters, before: tuple[NDArray[np.float64], Graph]) -> Step:
+def _next(points: Points, graph: Graph, told: Parameters, before: tuple[Projection, Graph]) -> Step:
     """Map from where the map before left the items."""
-    stood, graph_before = before
+    last, graph_before = before
     kept = graph.kept_of(graph_before)
-    how = "continued" if kept >= STEADY else "contracted"
-    phases = (
-        _Phase(0 if how == "continued" else _REGROWTH, max(_EXAGGERATION, told.exaggeration), 0.8, _HASTE[0]),
-        _Phase(told.warm_iter, told.exaggeration, _MOMENTUM[len(points.item) > _LARGE], _HASTE[1]),
-    )
-    start = stood / np.std(stood, axis=0).max() * _SPREAD if how == "contracted" else stood
-    found = _optimised(points, graph, told, start, phases)
+    rest, stood = max(rest_of(told, len(points.item)), last.gradient), last.coordinates
+    if kept >= STEADY:
+        how, start = "continued", stood
+        phases = [_settling(told, told.warm_iter, rest)]
+    else:
+        how, start = "contracted", stood / np.std(stood, axis=0).max() * _SPREAD
+        fast = (_MOMENTUM[len(points.item) > _LARGE], _HASTE[1])
+        momentum, haste = fast if told.exaggeration == 1.0 else (told.final_momentum, 1.0)
+        phases = [
+            Phase(_REGROWTH, max(_EXAGGERATION, told.exaggeration), 0.8, _HASTE[0]),
+            Phase(told.warm_iter, told.exaggeration, momentum, haste),
+            _settling(told, told.warm_iter // 2, rest),
+        ]
+    found = _optimised(points, graph, told, start=start, phases=phases)
+    at_rest = found.gradient <= rest * (1 + 1e-9)
+    if not found.iterations:  # aligning would only round
+        return Step(found, how, kept, 0.0, at_rest=at_rest)
     aligned, residual = align(found.coordinates, stood)
-    return Step(replace(found, coordinates=aligned), how, kept, residual)
+    radius = np.sqrt(((stood - stood.mean(axis=0)) ** 2).sum(axis=1).mean())
+    moved = float(np.mean(np.hypot(*(aligned - stood).T) > FAR * radius))
+    return Step(replace(found, coordinates=aligned), how, kept, residual, moved, at_rest)
 
 
-@dataclass(frozen=True, slots=True)
-class _Phase:
-    """Iterations of one kind; the learning rate is that of openTSNE's rule, times `haste`."""
-
-    iterations: int
-    exaggeration: float
-    momentum: float
-    haste: float
+def _settling(told: Parameters, iterations: int, rest: float) -> Phase:
+    """Return the phase in which a map comes to rest; faster steps do not converge where exaggerated."""
+    momentum, haste = (0.9, 3.0) if told.exaggeration == 1.0 else (told.final_momentum, 1.0)
+    return Phase(iterations, told.exaggeration, momentum, haste, rest=rest)
 
 
 def _optimised(
     points: Points,
     graph: Graph,
     told: Parameters,
+    *,
     start: NDArray[np.float64] | None,
-    phases: Iterable[_Phase],
+    phases: Iterable[Phase],
 ) -> Projection:
     """Return the map at the end of the phases."""
-    threads = told.n_jobs or torch.get_num_threads()
-    index = PrecomputedNeighbors(graph.index, graph.distance)
-    affinities = PerplexityBasedNN(perplexity=told.perplexity, knn_index=index, n_jobs=threads)
-    n, iterations = len(points.item), 0
-    with ExitStack() as stack:
-        exact: Callable[..., Any] = stack.enter_context(ExactGradient(threads))
-        embedding = openTSNE.TSNEEmbedding(
-            _initial(points, affinities, told) if start is None else start,
-            affinities,
-            random_state=told.seed,
-            dof=told.dof,
-            theta=told.theta,
-            n_jobs=threads,
-            negative_gradient_method=exact if _gradient(told, n) == "exact" else _gradient(told, n),
-        )
-        for phase in phases:
-            rate = told.learning_rate or phase.haste * n / phase.exaggeration
-            embedding.optimize(
-                phase.iterations,
-                exaggeration=phase.exaggeration,
-                learning_rate=rate,
-                momentum=phase.momentum,
-                inplace=True,
-            )
-            iterations += phase.iterations
-        coordinates = np.array(embedding, np.float64)
-        divergence = embedding.kl_divergence
-        if not np.isfinite(coordinates).all():
-            message = "the map flew apart; choose a smaller learning rate, or auto"
-            raise InputError(message)
-        if told.dof == 1.0:
-            divergence, _ = exact(coordinates, affinities.P, should_eval_error=True)
-    return Projection(points.item, coordinates, float(divergence), points.n_singletons, iterations)
-
-
-def _gradient(told: Parameters, n: int) -> str:
-    """Return the gradient method for n items."""
-    if told.gradient != "auto":
-        return told.gradient
-    return "exact" if n <= EXACT_BELOW and told.dof == 1.0 else "bh"
-
-
-def _initial(points: Points, affinities: PerplexityBasedNN, told: Parameters) -> NDArray[np.float64]:
-    """Return the map to begin with, float64 [n, 2], small."""
-    if told.initialization == "pca":
-        found = initial_maps.pca(points.values, random_state=told.seed)
-    elif told.initialization == "random":
-        found = initial_maps.random(len(points.item), random_state=told.seed)
-    else:
-        try:
-            found = initial_maps.spectral(affinities.P, random_state=told.seed)
-        except ArpackError as error:
-            message = "the spectral initialisation did not converge; choose initialization pca"
-            raise InputError(message) from error
-    return np.ascontiguousarray(found, np.float64)
+    found = optimised(points, graph, told, start=start, phases=phases)
+    return Projection(
+        points.item, found.coordinates, found.kl_divergence, points.n_singletons, found.iterations,
+        found.gradient,
+    )  # fmt: skip

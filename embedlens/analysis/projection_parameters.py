@@ -50,8 +50,11 @@ class Parameters:
         Threads; None: as many as torch uses.
     seed
         Of the initial map.
+    settle_iter
+        Most iterations after those of `n_iter` until the first map of a series is at rest (`tsne_series`).
     warm_iter
-        Iterations of each later map of a series (`tsne_series`).
+        Most iterations of each later map of a series. One that is contracted first takes 60 before these and
+        up to half as many after them.
     """
 
     perplexity: float = 30.0
@@ -69,6 +72,7 @@ class Parameters:
     theta: float = 0.5
     n_jobs: int | None = None
     seed: int = 0
+    settle_iter: int = 2000
     warm_iter: int = 200
 
     def __post_init__(self) -> None:
@@ -114,6 +118,7 @@ _RANGES: tuple[tuple[str, float, float, str], ...] = (
     ("exaggeration", 1, 1e6, "a number from 1"),
     ("early_exaggeration_iter", 0, _ANY, "a number from 0"),
     ("n_iter", 0, _ANY, "a number from 0"),
+    ("settle_iter", 0, _ANY, "a number from 0"),
     ("warm_iter", 1, _ANY, "a number from 1"),
     ("learning_rate", 1e-9, 1e12, "a positive number"),
     ("initial_momentum", 0, 0.999, "a number from 0 to 0.999"),

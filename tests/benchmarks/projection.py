@@ -115,6 +115,7 @@ def series(options):
         ratios.append(ours_ / theirs_)
         print(
             f"  epoch {number:2}: {step.start:<10} kept {step.kept:.2f}, residual {step.residual:.2f},"
+            f" {step.projection.iterations} iterations, gradient {step.projection.gradient:.1e},"
             f" divergence: openTSNE {theirs_:.3f}, embedlens {ours_:.3f}, ratio {ratios[-1]:.4f}"
         )
     print(f"  ratio of divergences: median {np.median(ratios):.4f}, worst {max(ratios):.4f}")

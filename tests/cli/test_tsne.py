@@ -53,6 +53,28 @@ def test_all_epochs_lead_on_from_each_other(cli):
     assert {row["epoch"] for row in csv.DictReader(Path(strip).read_text().splitlines())} == {"0", "1", "2"}
 
 
+def test_equal_epochs_have_equal_maps(cli):
+    z, y = blobs(n=80)
+    with embedlens.Recorder("runs/same", labels={"test": y}, method={}) as recorder:
+        for epoch in range(3):
+            recorder.record(epoch, {"test": z})
+    done = cli("tsne", *QUICK, "--animate", "--json", "--format", "png")
+    assert done.code == 0, done.err
+    assert "not at rest" not in done.err
+    numbers = done.json["summary"]["same"]["test"]
+    for epoch in ("1", "2"):
+        assert numbers[epoch]["iterations"] == numbers[epoch]["residual"] == numbers[epoch]["moved"] == 0
+    assert numbers["0"]["at_rest"]
+    assert numbers["2"]["gradient"] == pytest.approx(numbers["0"]["gradient"])
+    data = next(path for path in done.json["data"] if "animation" in path)
+    rows = list(csv.DictReader(Path(data).read_text().splitlines()))
+    places = {epoch: [(r["x"], r["y"]) for r in rows if r["epoch"] == epoch] for epoch in "012"}
+    assert places["0"] == places["1"] == places["2"]
+    hasty = cli("tsne", *QUICK, "--animate", "--settle-iter", "0", "--json", "--format", "png")
+    assert "epoch 0: the map is not at rest after 50 iterations" in hasty.err
+    assert "raise --settle-iter 0" in hasty.err
+
+
 def test_a_sample_is_drawn_by_class_and_printed(cli):
     write_run("runs/one", n=120)
     done = cli("tsne", *QUICK, "--sample", "60", "--json")
