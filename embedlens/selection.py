@@ -173,7 +173,12 @@ def initial_state(run: Run, split: str) -> Initial:
 
 def gallery_of(run: Run, split: str) -> str | None:
     """Return the split that the items of `split` search, where the run names one."""
-    return next((gallery for query, gallery in run.info.query_gallery if query == split), None)
+    return galleries(run).get(split)
+
+
+def galleries(run: Run) -> dict[str, str]:
+    """Return query split -> gallery split; a split that is named as its own gallery has none."""
+    return {query: gallery for query, gallery in run.info.query_gallery if query != gallery}
 
 
 def class_of(run: Run, word: str, splits: Sequence[str]) -> int:

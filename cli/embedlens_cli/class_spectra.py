@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.spectrum_classes import ClassSpectra
     from embedlens.artifacts import Artifacts
     from embedlens.store import Run
+    from embedlens_cli.reading import Reader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +58,7 @@ def answer(
     look: drawing.Look,
     *,
     normalize: bool,
+    reader: Reader,
     out: Path | None,
     given: Sequence[str] | None,
     as_json: bool,
@@ -66,30 +68,32 @@ def answer(
     from embedlens.figures.style import paper
     from embedlens_cli import output
 
-    found = [_measure(*job, normalize=normalize) for job in output.track(jobs, "decomposing")]
+    found = [_measure(*job, reader, normalize=normalize) for job in output.track(jobs, "decomposing")]
+    reader.warnings.tell()
     artifacts = Artifacts(
         figures_folder(chosen, out),
         output.command(),
-        _facts(chosen, normalize=normalize),
+        _facts(chosen, normalize=normalize) | reader.facts,
         summary=_summary(found),
     )
     with paper(look.venue):
         for split in dict.fromkeys(one.split for one in found):
-            _save(artifacts, [one for one in found if one.split == split], look, drawing.several(chosen))
+            group, words = [one for one in found if one.split == split], reader.leave_out.words
+            _save(artifacts, group, look, drawing.several(chosen), words)
     for line in _remarks(found):
         output.remark(line)
     drawing.answer(artifacts, chosen, lambda: _print_table(found), given=given, as_json=as_json)
 
 
-def _measure(label: str, run: Run, split: str, epoch: int, *, normalize: bool) -> Found:
+def _measure(label: str, run: Run, split: str, epoch: int, reader: Reader, *, normalize: bool) -> Found:
     """Decompose the classes of one snapshot; what cannot be decomposed is told with its place."""
     from embedlens.analysis.spectrum_classes import class_spectra
 
-    snapshot = run.snapshot(split, epoch)
+    search = reader.search(run, split, epoch, gallery=split, label=label)
     try:
-        spectra = class_spectra(snapshot.embeddings, snapshot.labels, normalize=normalize)
+        spectra = class_spectra(search.z, search.y, normalize=normalize)
     except InputError as error:
-        raise error.within(snapshot.place) from error
+        raise error.within(search.place) from error
     names = {int(number): name for number, name in run.info.class_names.items()}
     return Found(label, split, epoch, spectra, names)
 
@@ -102,7 +106,13 @@ def _summary(found: Sequence[Found]) -> dict[str, Any]:
     return answer
 
 
-def _save(artifacts: Artifacts, group: Sequence[Found], look: drawing.Look, names: Sequence[str]) -> None:
+def _save(
+    artifacts: Artifacts,
+    group: Sequence[Found],
+    look: drawing.Look,
+    names: Sequence[str],
+    words: Sequence[str],
+) -> None:
     """Write the figure of one split."""
     from embedlens.figures.spectrum_classes import compare
 
@@ -113,6 +123,7 @@ def _save(artifacts: Artifacts, group: Sequence[Found], look: drawing.Look, name
     figure = compare(panels, names=group[0].names, title=", ".join(shared), **look.size(len(group)))
     given = [] if group[0].spectra.normalized else ["as-given"]
     stem = ["spectrum", *names, group[0].split, drawing.epochs_text(epochs), "intra-class", *given]
+    stem += words
     facts = {
         "split": group[0].split,
         "epochs": epochs,

@@ -200,27 +200,22 @@ def _score(
     planned: Sequence[Entry], failed: Mapping[Path, str], metrics: Sequence[str], device: str
 ) -> list[Row]:
     """Return the scores of each run at the last epoch that is compared; failed ones have none."""
-    from embedlens.analysis.scores import score
-    from embedlens.selection import evaluated_splits, gallery_of
+    from embedlens.selection import evaluated_splits
     from embedlens.store import open_run
     from embedlens_cli import output, score_table
+    from embedlens_cli.reading import Reader
 
+    reader = Reader()
     rows, split = [], ""
     for one in output.track(planned, "scoring"):
         values: dict[str, float] = {}
         if one.run.path not in failed:
             run, epoch = open_run(one.run.path), one.run.config.epochs
             split = evaluated_splits([run], ())[0]
-            snapshot, other = run.snapshot(split, epoch), gallery_of(run, split)
-            gallery = None if other is None else run.snapshot(other, epoch)
-            searched = None if gallery is None else (gallery.embeddings, gallery.labels)
-            z, y = snapshot.embeddings, snapshot.labels
-            try:
-                found = score(z, y, list(metrics), gallery=searched, device=device)
-            except InputError as error:
-                raise error.within(snapshot.place) from error
+            found = reader.search(run, split, epoch).score(metrics, device=device)
             values = {name: value for name, value in found.items() if name not in score_table.COUNTS}
         rows.append(score_table.Row(one.run.path.name, split, one.run.config.epochs, values))
+    reader.warnings.tell()
     if not any(row.values for row in rows):
         message = f"every run failed; the first, {rows[0].run}: {next(iter(failed.values()))}"
         raise InputError(message)

@@ -60,6 +60,9 @@ def curves(
             "--normalize/--no-normalize", help="With --monitor: scale embeddings to length 1 first."
         ),
     ] = False,
+    ignore_label: options.IgnoreLabel = None,
+    distractor_label: options.DistractorLabel = None,
+    exclude_duplicates: options.ExcludeDuplicates = False,
     out: options.Out = None,
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
@@ -79,11 +82,13 @@ def curves(
     from embedlens.figures.curves import plot_panels
     from embedlens.figures.style import VENUES, paper, width_of
     from embedlens_cli import output
+    from embedlens_cli.reading import Reader
 
     known_formats = check_formats(options.words(formats))
     width_of(venue, width or "full")
     check_device(device)
     _check_words(x, seeds)
+    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
     given = dict(
         zip(series.BATCHES, (batches, classes_per_batch, items_per_class, batch_seed, normalize), strict=True)
     )
@@ -93,11 +98,12 @@ def curves(
     sources = [series.Source.of(label, run) for label, run in zip(labels, chosen, strict=True)]
     words, splits = options.words(metrics), options.words(split)
     wanted = _choose(words, meter, sources, splits)
-    series.compute(sources, wanted, meter.measure)
+    series.compute(sources, wanted, meter.measure, reader)
+    reader.warnings.tell()
     lines = _lines(sources, wanted, x)
     groups = selection.repeats(chosen) if seeds == "band" else {}
     panels = _panels(lines, groups, sources)
-    facts = _facts(sources, groups, meter, x=x)
+    facts = _facts(sources, groups, meter, x=x) | reader.facts
     artifacts = Artifacts(
         figures_folder(chosen, out), output.command(), facts, summary=_summary(lines, panels)
     )
@@ -105,7 +111,8 @@ def curves(
         [
             "curves", _short(labels if len(labels) > 1 else [], "runs"),
             _short([*words, *meter.losses], "metrics"), _short(splits, "splits"), x if x != "epoch" else "",
-            "" if seeds == "band" else seeds, meter.stem, "" if venue == "cvpr" else venue, width or "",
+            "" if seeds == "band" else seeds, meter.stem, *reader.leave_out.words,
+            "" if venue == "cvpr" else venue, width or "",
         ]
     )  # fmt: skip
     with paper(venue):

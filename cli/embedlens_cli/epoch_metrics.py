@@ -7,14 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError
+from embedlens.searches import ID, Side, search_in, search_of
+from embedlens.selection import galleries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from embedlens.store import Run
+    from embedlens.training.datasets.base import ImageDataset
     from embedlens.training.trainer import Metrics
     from embedlens.training.trainer import Progress as Step
 
@@ -31,38 +34,39 @@ def check_stop_metric(name: str | None) -> None:
         raise InputError(message)
 
 
-def metrics_of(query_gallery: Mapping[str, str]) -> Metrics:
-    """Return what the trainer is handed: `epoch_metrics` with the queries of the data set."""
-    return partial(epoch_metrics, query_gallery=query_gallery)
+def metrics_of(data: ImageDataset) -> Metrics:
+    """Return what the trainer is handed: `epoch_metrics` with the queries and the ids of the data set."""
+    ids = {split: part.items[ID] for split, part in data.splits.items() if ID in part.items}
+    return partial(epoch_metrics, query_gallery=data.query_gallery, ids=ids)
 
 
 def epoch_metrics(
     embeddings: Mapping[str, NDArray[np.float32]],
     labels: Mapping[str, NDArray[np.int64]],
     query_gallery: Mapping[str, str] | None = None,
+    ids: Mapping[str, Sequence[str]] | None = None,
 ) -> dict[str, float]:
     """Return R@1, effective rank and mean similarity of every split.
 
     A query split is searched for in its gallery; R@1 of a gallery alone is not asked for.
     """
-    from embedlens.analysis.retrieval import recall_at_k
-    from embedlens.analysis.scores import score
-    from embedlens.analysis.triplets import nearest_triplets, summarise
-
     pairs = query_gallery or {}
     recalls: dict[str, float] = {}
     spaces: dict[str, float] = {}
-    for split, z in embeddings.items():
+
+    def side(name: str) -> Side:
+        return Side.of(name, embeddings[name], labels[name], ids=(ids or {}).get(name))
+
+    for split in embeddings:
+        searched = split not in pairs.values() or split in pairs
         try:
-            if split in pairs:
-                gallery = embeddings[pairs[split]], labels[pairs[split]]
-                recalls[f"{split}_recall_at_1"] = recall_at_k(z, labels[split], (1,), gallery=gallery)[1]
-            elif split not in pairs.values():
-                recalls[f"{split}_recall_at_1"] = summarise(nearest_triplets(z, labels[split])).below_diagonal
-            found = score(z, labels[split], _SPACE)
+            search = search_in(side, (split, pairs.get(split)), place=f"split {split!r}")
+            found = search.score(["recall_at_1", *_SPACE] if searched else _SPACE)
         except InputError as error:  # training went astray: NaN, infinity or zero vectors
             message = f"the embeddings of split {split!r} cannot be compared ({error}); try a lower --lr"
             raise InputError(message) from error
+        if searched:
+            recalls[f"{split}_recall_at_1"] = found["recall_at_1"]
         spaces |= {f"{split}_{name}": found[name] for name in _SPACE}
     return recalls | spaces
 
@@ -89,16 +93,8 @@ class Space:
         found = cls.of_row(row, split)
         if found is not None:
             return found
-        from embedlens.selection import gallery_of
-
-        gallery = gallery_of(run, split)
-        snapshots = {name: run.snapshot(name, epoch) for name in (split, gallery) if name is not None}
-        values = epoch_metrics(
-            {name: snapshot.embeddings for name, snapshot in snapshots.items()},
-            {name: snapshot.labels for name, snapshot in snapshots.items()},
-            {} if gallery is None else {split: gallery},
-        )
-        return cls(*(values[f"{split}_{name}"] for name in cls.__slots__))
+        values = search_of(run, split, epoch).score(cls.__slots__)
+        return cls(*(values[name] for name in cls.__slots__))
 
 
 def has_collapsed(now: Space, before: Space) -> bool:
@@ -198,5 +194,5 @@ def run_collapsed(run: Run, epoch: int) -> bool:
 
 def _watched(run: Run) -> list[str]:
     """Return the splits that have an R@1: all but the galleries of others."""
-    galleries = {gallery for _, gallery in run.info.query_gallery}
-    return [split for split in run.splits if split not in galleries]
+    searched = galleries(run).values()
+    return [split for split in run.splits if split not in searched]

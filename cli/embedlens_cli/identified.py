@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 from embedlens.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.classifier import Classifier
     from embedlens.analysis.new_choice import Choice
     from embedlens.analysis.new_class import NewSweep, Ranking
+    from embedlens.searches import Search, Side
     from embedlens.store import Run
+    from embedlens_cli.reading import Reader
 
 HALVES = "halves"
 JOINED = "joined"
@@ -35,6 +34,7 @@ class Asked:
     choose_on: str | None
     seed: int
     device: str
+    reader: Reader
 
     @property
     def words(self) -> list[str]:
@@ -46,6 +46,7 @@ class Asked:
             f"c-{self.c:g}" if self.classifier and self.c != 10 else "",
             f"chosen-on-{self.choose_on}" if self.choose_on else "",
             f"seed-{self.seed}" if self.choose_on == HALVES and self.seed else "",
+            *self.reader.leave_out.words,
         ]
 
 
@@ -67,14 +68,28 @@ class Source:
         named = "runs " + ", ".join(repr(run.name) for run in self.runs) + " joined"
         return f"{named if len(self.runs) > 1 else f'run {self.runs[0].name!r}'}, split {split!r}"
 
-    def read(self, split: str) -> tuple[NDArray[np.floating[Any]], NDArray[np.int64]]:
-        """Return embeddings [N, D] and labels [N] of a split."""
+    def read(self, split: str) -> Side:
+        """Return the items of a split."""
+        from embedlens.searches import ID, Side
         from embedlens.store.concat import join
 
         found = [run.snapshot(split, epoch) for run, epoch in zip(self.runs, self.epochs, strict=True)]
-        if len(found) == 1:
-            return found[0].embeddings, found[0].labels
-        return join([one.embeddings for one in found], [1 / len(found)] * len(found)), found[0].labels
+        z = found[0].embeddings
+        if len(found) > 1:
+            z = join([one.embeddings for one in found], [1 / len(found)] * len(found))
+        return Side.of(split, z, found[0].labels, ids=self.runs[0].items(split).get(ID))
+
+    def search(self, split: str, gallery: str | None, reader: Reader) -> Search:
+        """Return the items of a split with the gallery that they search, less what is left out."""
+        from embedlens.searches import search_in
+
+        out = reader.leave_out
+        found = search_in(
+            self.read, (split, gallery), place=self.place(split), labels=out.labels_of(self.runs[0]),
+            duplicates=out.duplicates,
+        )  # fmt: skip
+        reader.warnings.look(self.label, found)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +104,7 @@ class Found:
     choice: Choice
     never: float
     classifier: Classifier | None
+    counts: Mapping[str, int]
 
     @property
     def place(self) -> dict[str, Any]:
@@ -103,6 +119,7 @@ class Found:
             "new_label": self.new_label,
             "n_known": self.sweep.n_known,
             "n_new": self.sweep.n_new,
+            **self.counts,
             **self.choice.columns(),
             "best_threshold": best,
             "best_map_at_5": float(self.sweep.map_at_5[self.sweep.at(best)]),
@@ -152,8 +169,10 @@ def find(source: Source, split: str, asked: Asked) -> Found:
     try:
         classifier = None
         if asked.classifier and gallery is not None:
-            classifier = fit_classifier(*source.read(gallery), new_label=new_label, c=asked.c)
-        ranking = _rank(source, split, gallery, new_label, classifier, asked)
+            fitted = source.search(gallery, None, asked.reader)
+            classifier = fit_classifier(fitted.z, fitted.y, new_label=new_label, c=asked.c)
+        search = source.search(split, gallery if classifier is None else None, asked.reader)
+        ranking = _rank(search, new_label, classifier, asked)
         sweep = ranking.sweep()
         if asked.choose_on == HALVES:
             choice = choose_halves(ranking, seed=asked.seed)
@@ -161,38 +180,33 @@ def find(source: Source, split: str, asked: Asked) -> Found:
             other = None
             if chosen_on is not None:
                 searched = None if chosen_on == gallery else gallery
-                other = _rank(source, chosen_on, searched, new_label, classifier, asked).sweep()
+                chosen = source.search(chosen_on, searched if classifier is None else None, asked.reader)
+                other = _rank(chosen, new_label, classifier, asked).sweep()
             choice = choose(sweep, other)
     except InputError as error:
-        raise error.within(source.place(split)) from error
-    return Found(source, split, gallery, new_label, sweep, choice, ranking.map_at_5(None), classifier)
+        place = source.place(split)
+        raise (error if place in str(error) else error.within(place)) from error
+    never = ranking.map_at_5(None)
+    return Found(source, split, gallery, new_label, sweep, choice, never, classifier, search.counts)
 
 
-def _rank(
-    source: Source,
-    split: str,
-    gallery: str | None,
-    new_label: int | None,
-    classifier: Classifier | None,
-    asked: Asked,
-) -> Ranking:
-    """Rank the labels for the items of a split, by neighbours or by the classifier."""
+def _rank(search: Search, new_label: int | None, classifier: Classifier | None, asked: Asked) -> Ranking:
+    """Rank the labels for the queries of a split, by neighbours or by the classifier."""
     from embedlens.analysis.classifier import rank_by_classifier
     from embedlens.analysis.new_class import rank_labels
 
-    z, y = source.read(split)
+    z, y = search.z, search.y
     if classifier is not None:
         ranking = rank_by_classifier(classifier, z, y, new_label=new_label)
     else:
-        searched = None if gallery is None else source.read(gallery)
-        there = new_label in y or (searched is not None and new_label in searched[1])
+        there = new_label in y or (search.other is not None and new_label in search.other.y)
         ranking = rank_labels(
-            z, y, new_label=new_label if there else None, gallery=searched, device=asked.device
+            z, y, new_label=new_label if there else None, gallery=search.gallery, device=asked.device
         )
     if not ranking.is_new.any():
         message = (
-            f"no item of split {split!r} is new, so any threshold does harm; name the class that is to count "
-            "as nobody known by --new-label, one that has items there"
+            f"no item of split {search.query.split!r} is new, so any threshold does harm; name "
+            "the class that is to count as nobody known by --new-label, one that has items there"
         )
         raise InputError(message)
     return ranking

@@ -60,6 +60,9 @@ def identify(
     c: Annotated[
         float, typer.Option("--c", help="How closely --classifier fits: C of logistic regression.", min=1e-9)
     ] = 10.0,
+    ignore_label: options.IgnoreLabel = None,
+    distractor_label: options.DistractorLabel = None,
+    exclude_duplicates: options.ExcludeDuplicates = False,
     seed: Annotated[int, typer.Option(help="Of the halves.", min=0)] = 0,
     epoch: Annotated[str, typer.Option(help="last or a number.")] = "last",
     out: options.Out = None,
@@ -78,14 +81,17 @@ def identify(
     from embedlens.devices import check_device
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output
+    from embedlens_cli.reading import Reader
 
     look = drawing.Look.of(formats, venue, width)
-    asked = Asked(new_label, gallery, classifier, c, choose_on, seed, check_device(device))
+    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
+    asked = Asked(new_label, gallery, classifier, c, choose_on, seed, check_device(device), reader)
     chosen = selection.choose_runs(runs or [])
     splits = selection.evaluated_splits(chosen, options.words(split))
     sources = _sources(chosen, splits, epoch, joined)
     jobs = [(source, name) for name in splits for source in sources]
     found = [find(*job, asked) for job in output.track(jobs, "identifying")]
+    reader.warnings.tell()
     artifacts = Artifacts(
         figures_folder(chosen, out), output.command(), _facts(chosen, asked), summary=_summary(found)
     )
@@ -133,6 +139,7 @@ def _facts(runs: Sequence[Run], asked: Asked) -> dict[str, Any]:
     return {
         "runs": run_facts(runs),
         "new_label": asked.new_label,
+        **asked.reader.facts,
         "chosen_on": asked.choose_on or "the same items",
         "seed": asked.seed if asked.choose_on == HALVES else None,
         "threshold": "middle of the best step; of equal ones the middle, the lower of two",

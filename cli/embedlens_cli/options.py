@@ -45,6 +45,31 @@ NewLabel = Annotated[
         show_default="none",
     ),
 ]
+IgnoreLabel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ID[,ID]",
+        help="Classes, by number or name, whose items are left out altogether (Market-1501: -1).",
+        show_default="none",
+    ),
+]
+DistractorLabel = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ID[,ID]",
+        help="Classes whose items are in the gallery alone: never a query, never a positive "
+        "(Market-1501: 0).",
+        show_default="none",
+    ),
+]
+ExcludeDuplicates = Annotated[
+    bool,
+    typer.Option(
+        "--exclude-duplicates",
+        help="Keep the first of equal rows of one label in a split (and of rows with one id in items.csv), "
+        "and leave a query's copies out of its gallery.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from embedlens.artifacts import Artifacts, Table
     from embedlens.store import Run
     from embedlens_cli.drawing import Look
+    from embedlens_cli.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class _Asked:
     center: bool
     slices: str | None
     device: str
+    reader: Reader
 
     @property
     def words(self) -> list[str]:
@@ -43,6 +45,7 @@ class _Asked:
             "" if self.similarity == "cosine" else self.similarity,
             "centred" if self.center else "",
             "" if self.slices is None else f"slices-{self.slices}",
+            *self.reader.leave_out.words,
         ]
 
 
@@ -88,6 +91,9 @@ def pca_prune(
         typer.Option("--center", help="Take off the mean of the fit before the rotation, not rotate only."),
     ] = False,
     slices: options.Slices = None,
+    ignore_label: options.IgnoreLabel = None,
+    distractor_label: options.DistractorLabel = None,
+    exclude_duplicates: options.ExcludeDuplicates = False,
     split: Annotated[
         str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
     ] = "",
@@ -109,12 +115,14 @@ def pca_prune(
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output
+    from embedlens_cli.reading import Reader
     from embedlens_cli.sliced import check_slices, chunks_alone, tell_idle
 
     if similarity not in SIMILARITIES:
         raise unknown(similarity, "similarity", SIMILARITIES)
     look = drawing.Look.of(formats, venue, width)
-    asked = _Asked(_parse(dims), "svd" if svd else "pca", fit, similarity, center, slices, device)
+    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
+    asked = _Asked(_parse(dims), "svd" if svd else "pca", fit, similarity, center, slices, device, reader)
     chosen = selection.choose_runs(runs or [])
     splits = selection.evaluated_splits(chosen, options.words(split))
     work = [
@@ -132,6 +140,7 @@ def pca_prune(
         if kept[place[1].path] != ()
         for part in [None, *chunks_alone(place[1], slices)]
     ]
+    reader.warnings.tell()
     artifacts = Artifacts(
         figures_folder(chosen, out), output.command(), _facts(chosen, asked), summary=_summary(found)
     )
@@ -189,32 +198,32 @@ def _prune(
     """Prune one snapshot, or a chunk of it; what cannot be pruned is told with its place."""
     from embedlens.analysis.pruning import pruned_recall
     from embedlens.analysis.spectrum import spectrum
-    from embedlens.selection import gallery_of
-    from embedlens_cli.sliced import take_part
+    from embedlens.searches import items_of
 
-    snapshot = run.snapshot(split, epoch)
+    search = asked.reader.search(run, split, epoch, label=label).part(chunk)
     fit = asked.fit or ("train" if "train" in run.splits else split)
     if fit not in run.splits:
         place = f"run {run.name!r}"
         raise unknown(fit, "split to fit", run.splits).within(place)
-    searched = gallery_of(run, split)
-    other = None if searched in (None, split) else run.snapshot(str(searched), epoch)
-    z = take_part(snapshot, chunk)
+    basis = (
+        None if fit == split else items_of(run, fit, epoch, leave_out=asked.reader.leave_out).part(chunk).z
+    )
+    z = search.z
     dims = None if kept is None else [number for number in kept if number <= z.shape[1]]
     try:
         curve = pruned_recall(
             z,
-            snapshot.labels,
+            search.y,
             dims,
-            fit=None if fit == split else take_part(run.snapshot(fit, epoch), chunk),
-            gallery=None if other is None else (take_part(other, chunk), other.labels),
+            fit=basis,
+            gallery=search.gallery,
             basis=asked.basis,
             similarity=asked.similarity,
             center=asked.center,
             device=asked.device,
         )
     except InputError as error:
-        raise error.within(snapshot.place) from error
+        raise error.within(search.place) from error
     part = None if chunk is None else spectrum(z, center=asked.basis == "pca")
     return _Pruned(label, split, epoch, fit, curve, chunk, part)
 
@@ -231,6 +240,7 @@ def _facts(runs: Sequence[Run], asked: _Asked) -> dict[str, Any]:
         "centered": asked.center,
         "engine": engine_facts(asked.device)
         | {"screen": "float32, one pass for all dims", "settle": "float64, fixed order"},
+        **asked.reader.facts,
     }
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.store import Run
+    from embedlens_cli.reading import Reader
 
 _BARS = 8  # of a histogram, where the sizes do not call for more
 _LONGEST = 32  # letters of its longest bar
@@ -24,10 +25,13 @@ def info(runs: options.Runs = None, device: options.Device = "cpu", as_json: opt
     """Say what stands in a run: method, epochs, dims, disk, splits, class sizes, R@1 of the last epoch."""
     from embedlens.selection import choose_runs, run_labels
     from embedlens_cli import output
+    from embedlens_cli.reading import Reader
 
     chosen = choose_runs(runs or [], empty=True)
     labels = run_labels(chosen)
-    summary = {label: _describe(run, device) for label, run in zip(labels, chosen, strict=True)}
+    reader = Reader()
+    summary = {label: _describe(run, reader, device) for label, run in zip(labels, chosen, strict=True)}
+    reader.warnings.tell()
     if as_json:
         output.print_json({"figures": [], "data": [], "summary": summary})
         return
@@ -36,7 +40,7 @@ def info(runs: options.Runs = None, device: options.Device = "cpu", as_json: opt
         _print(facts)
 
 
-def _describe(run: Run, device: str) -> dict[str, Any]:
+def _describe(run: Run, reader: Reader, device: str) -> dict[str, Any]:
     """Gather what `info` tells of a run."""
     epochs, features = run.epochs(), run.pretrained(run.splits[0])
     return {
@@ -48,7 +52,7 @@ def _describe(run: Run, device: str) -> dict[str, Any]:
         "dtype": run.info.dtype,
         "pretrained_dim": None if features is None else features.shape[1],
         "epochs": epochs,
-        "splits": {split: _describe_split(run, split, device) for split in run.splits},
+        "splits": {split: _describe_split(run, split, reader, device) for split in run.splits},
         "disk_bytes": run.disk_bytes(),
         "clusters": _clusters(run),
         "slices": run.info.slices,
@@ -78,12 +82,9 @@ def _clusters(run: Run) -> dict[str, Any]:
     return told
 
 
-def _describe_split(run: Run, split: str, device: str) -> dict[str, Any]:
+def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[str, Any]:
     """Gather what `info` tells of a split; R@1 is None, with the reason, where it is not defined."""
     import numpy as np
-
-    from embedlens.analysis.scores import score
-    from embedlens.selection import gallery_of
 
     labels = run.labels(split)
     sizes = np.unique(labels, return_counts=True)[1]
@@ -91,11 +92,9 @@ def _describe_split(run: Run, split: str, device: str) -> dict[str, Any]:
     facts |= {"n_singletons": int((sizes == 1).sum()), "class_sizes": class_sizes(sizes)}
     if not run.epochs():
         return {**facts, "recall_at_1": None, "why": "no snapshot yet"}
-    snapshot, other = run.snapshot(split), gallery_of(run, split)
-    gallery = None if other is None else run.snapshot(other)
-    searched = None if gallery is None else (gallery.embeddings, gallery.labels)
+    search = reader.search(run, split)
     try:
-        found = score(snapshot.embeddings, snapshot.labels, ["R@1"], gallery=searched, device=device)
+        found = search.score(["R@1"], device=device)
     except InputError as error:
         return {**facts, "recall_at_1": None, "why": str(error)}
     return {**facts, "n_singletons": int(found["n_singletons"]), "recall_at_1": found["recall_at_1"]}

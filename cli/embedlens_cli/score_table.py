@@ -20,7 +20,7 @@ _LATEX_TITLES = {
 }  # fmt: skip
 _SHARES = re.compile(r"recall_at_\d+|r_precision|map_at_r|map_at_5|knn_accuracy|nmi|f1|ami")
 _TURNED = 6
-COUNTS = ("n", "n_singletons", "n_new")
+COUNTS = ("n", "n_singletons", "n_new", "n_ignored", "n_distractors", "n_duplicates")
 _SPECIAL = str.maketrans(
     {char: f"\\{char}" for char in "_&%#${}"} | {"~": r"\textasciitilde{}", "\\": r"\textbackslash{}"}
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.scores import Settings
     from embedlens.analysis.slices import Chunk
     from embedlens.store import Run
+    from embedlens_cli.reading import Reader
     from embedlens_cli.score_table import Row
 
 
@@ -57,6 +58,9 @@ def evaluate(
     ] = "1234",
     rho_k: Annotated[int, typer.Option(help="k of rho: leaves out the k - 1 largest values.", min=1)] = 1,
     slices: options.Slices = None,
+    ignore_label: options.IgnoreLabel = None,
+    distractor_label: options.DistractorLabel = None,
+    exclude_duplicates: options.ExcludeDuplicates = False,
     log: Annotated[bool, typer.Option("--log", help="Write the scores into log.csv, too.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the table for a paper (booktabs).")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV, in full precision.")] = False,
@@ -72,14 +76,17 @@ def evaluate(
     from embedlens.analysis.scores import check_metrics
     from embedlens.artifacts import Artifacts, figures_folder, stem_of
     from embedlens_cli import output, score_table
+    from embedlens_cli.reading import Reader
     from embedlens_cli.sliced import check_slices, parts_of, tell_idle
 
     _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
     unusual = _unusual(
         gallery=gallery, knn=knn, weighted=weighted, macro=macro, new_threshold=new_threshold,
-        new_label=new_label, kmeans_seeds=kmeans_seeds, rho_k=rho_k, slices=slices,
+        new_label=new_label, kmeans_seeds=kmeans_seeds, rho_k=rho_k, slices=slices, ignore_label=ignore_label,
+        distractor_label=distractor_label, exclude_duplicates=exclude_duplicates,
     )  # fmt: skip
     _check_log(log, unusual)
+    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
     settings = _settings(
         ks=ks, knn=knn, weighted=weighted, macro=macro, new=new_threshold, seeds=kmeans_seeds, rho_k=rho_k
     )
@@ -88,7 +95,7 @@ def evaluate(
     splits = selection.evaluated_splits(chosen, options.words(split))
     labels = selection.run_labels(chosen)
     work = [
-        (label, run, name, number, selection.searched_split(run, name, gallery))
+        (label, run, name, number, gallery)
         for label, run in zip(labels, chosen, strict=True)
         for name in splits
         for number in selection.choose_epochs(run, epoch)
@@ -97,11 +104,12 @@ def evaluate(
     tell_idle(((run, number) for _, run, _, number, _ in work), slices)
     settled = {run.path: _with_new(settings, run, new_label, wanted) for run in chosen}
     jobs = [(*place, part) for place in work for part in parts_of(place[1], slices)]
-    rows = _score_all(jobs, wanted, settled, device)
+    rows = _score_all(jobs, wanted, settled, reader, device)
+    reader.warnings.tell()
     means = score_table.grouped(rows, selection.repeats(chosen))
     if log:
         _write_log(dict(zip(labels, chosen, strict=True)), rows)
-    facts = _facts(chosen, work, settings, device) | {"new_label": new_label}
+    facts = _facts(chosen, work, settings, device) | {"new_label": new_label} | reader.facts
     artifacts = Artifacts(
         figures_folder(chosen, out), output.command(), facts, summary=score_table.summary(rows)
     )
@@ -124,6 +132,7 @@ def evaluate(
         output.remark(f"logged in {', '.join(str(run.path / 'log.csv') for run in chosen)}")
 
 
+LEFT_OUT = ("n_ignored", "n_distractors", "n_duplicates")
 _USUAL = {"knn": 10, "kmeans_seeds": "1234", "rho_k": 1}
 
 
@@ -197,13 +206,16 @@ def _score_all(
     jobs: Sequence[tuple[str, Run, str, int, str | None, Chunk | None]],
     wanted: Sequence[str],
     settled: Mapping[Path, Settings],
+    reader: Reader,
     device: str,
 ) -> list[Row]:
     """Score all snapshots; runs trained with different losses have none beside their scores."""
     from embedlens_cli import output
     from embedlens_cli.series import training_loss
 
-    rows = [_score(*job, wanted, settled[job[1].path], device) for job in output.track(jobs, "scoring")]
+    rows = [
+        _score(*job, wanted, settled[job[1].path], reader, device) for job in output.track(jobs, "scoring")
+    ]
     same = len({training_loss(run.method) for _, run, *_ in jobs}) == 1
     return rows if same else [row.without("loss") for row in rows]
 
@@ -217,25 +229,16 @@ def _score(
     part: Chunk | None,
     wanted: Sequence[str],
     settings: Settings,
+    reader: Reader,
     device: str,
 ) -> Row:
     """Score one snapshot, or some chunks of it; what cannot be scored is told with its place."""
-    from embedlens.analysis.scores import score
     from embedlens_cli.score_table import Row
-    from embedlens_cli.sliced import take_part, whole
+    from embedlens_cli.sliced import whole
 
-    snapshot = run.snapshot(split, epoch)
-    searched = None
-    if gallery is not None:
-        other = run.snapshot(gallery, epoch)
-        searched = take_part(other, part), other.labels
-    embeddings = take_part(snapshot, part)
-    try:
-        values = score(
-            embeddings, snapshot.labels, wanted, settings=settings, gallery=searched, device=device
-        )
-    except InputError as error:
-        raise error.within(snapshot.place) from error
+    search = reader.search(run, split, epoch, gallery=gallery, label=label)
+    values = search.part(part).score(wanted, settings=settings, device=device)
+    values |= {name: search.counts[name] for name in LEFT_OUT if name in search.counts}
     loss = next((row.get("loss") for row in run.log if row["epoch"] == epoch), None)
     logged = {} if loss is None or not whole(part) else {"loss": loss}
     return Row(label, split, epoch, logged | values, part=part.name if part else "")
@@ -260,13 +263,14 @@ def _facts(
     from dataclasses import asdict
 
     from embedlens.artifacts import run_facts
+    from embedlens.selection import searched_split
     from embedlens.similarity import engine_facts
 
     return {
         "runs": run_facts(runs),
         "scored": [
-            {"run": label, "split": split, "epoch": epoch, "gallery": gallery}
-            for label, _, split, epoch, gallery in work
+            {"run": label, "split": split, "epoch": epoch, "gallery": searched_split(run, split, gallery)}
+            for label, run, split, epoch, gallery in work
         ],
         "settings": {name: value for name, value in asdict(settings).items() if name != "new_label"},
         "engine": engine_facts(device),

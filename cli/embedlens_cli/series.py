@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from embedlens.objectives import Loss
-    from embedlens.store import Run, Snapshot
+    from embedlens.searches import Search
+    from embedlens.store import Run
+    from embedlens_cli.reading import Reader
 
 _RECALL = re.compile(r"(.+_)?recall_at_\d+")
 MONITOR = "monitor_"
@@ -86,30 +88,27 @@ class Meter:
     given: dict[str, Any]
     device: str
 
-    def measure(self, snapshot: Snapshot, gallery: Snapshot | None, names: list[str]) -> dict[str, float]:
-        """Return scores, by search of the gallery where there is one, and monitored losses of a snapshot."""
+    def measure(self, search: Search, names: list[str]) -> dict[str, float]:
+        """Return scores of a snapshot with its gallery, and monitored losses of its queries."""
         from embedlens.analysis.curves import fixed_batches, monitor
 
         watched = [name for name in names if name.startswith(MONITOR)]
         scores = [name for name in names if name not in watched]
         found = {}
         if scores:
-            from embedlens.analysis.scores import score
-
-            searched = None if gallery is None else (gallery.embeddings, gallery.labels)
-            found = score(snapshot.embeddings, snapshot.labels, scores, gallery=searched, device=self.device)
+            found = search.score(scores, device=self.device)
         for name in watched:
             loss = self.losses[name.removeprefix(MONITOR)]
             batches = fixed_batches(
-                snapshot.labels,
+                search.y,
                 count=self.given["batches"],
                 classes=self.given["classes_per_batch"],
                 items=loss.items_per_class or self.given["items_per_class"],
                 seed=self.given["seed"],
             )
             measured = monitor(
-                snapshot.embeddings,
-                snapshot.labels,
+                search.z,
+                search.y,
                 loss,
                 batches=batches,
                 normalize=self.given["normalize"],
@@ -211,20 +210,23 @@ def _scores(name: str) -> list[str] | None:
 def compute(
     sources: Sequence[Source],
     metrics: Sequence[str],
-    measure: Callable[[Snapshot, Snapshot | None, list[str]], dict[str, float]],
+    measure: Callable[[Search, list[str]], dict[str, float]],
+    reader: Reader,
 ) -> None:
     """Compute what the logs lack, reading each snapshot once.
 
-    `measure` is given a snapshot, that of its gallery and the scores wanted; what cannot be measured is
-    told with its place.
+    `measure` is given a snapshot with its gallery and the scores wanted; what cannot be measured is told
+    with its place. Where items are left out, no score of a log counts: those are of all items.
     """
-    from embedlens.selection import gallery_of
     from embedlens_cli import output
 
     jobs = []
     for source in sources:
         parts = {metric: part(metric, source.run.splits) for metric in metrics}
         known = {metric for metric, (split, score) in parts.items() if split and _is_computed(score)}
+        if reader.leave_out:
+            for metric in known:
+                source.log.pop(metric, None)
         for epoch in source.run.epochs():
             wanted: dict[str, dict[str, str]] = {}
             for metric in metrics:
@@ -232,12 +234,11 @@ def compute(
                     wanted.setdefault(parts[metric][0], {})[parts[metric][1]] = metric
             jobs += [(source, split, epoch, names) for split, names in wanted.items()]
     for source, split, epoch, names in output.track(jobs, "computing") if jobs else ():
-        snapshot, other = source.run.snapshot(split, epoch), gallery_of(source.run, split)
+        search = reader.search(source.run, split, epoch, label=source.label)
         try:
-            gallery = None if other is None else source.run.snapshot(other, epoch)
-            found = measure(snapshot, gallery, list(names))
+            found = measure(search, list(names))
         except InputError as error:
-            raise error.within(snapshot.place) from error
+            raise (error if search.place in str(error) else error.within(search.place)) from error
         for score, metric in names.items():
             source.computed.setdefault(metric, {})[epoch] = found[score]
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from embedlens.artifacts import Artifacts
     from embedlens.store import Run
     from embedlens_cli.drawing import Look
+    from embedlens_cli.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class _Asked:
     every_epoch: bool
     slices: str | None
     device: str
+    reader: Reader
 
     @property
     def kind(self) -> str:
@@ -44,7 +46,7 @@ class _Asked:
             "svd": self.svd, "log": self.log, "cumulative": self.cumulative, "heatmap": self.heatmap,
             "as-given": not self.normalize,
         }  # fmt: skip
-        return [*sliced, *(name for name, given in flags.items() if given)]
+        return [*sliced, *(name for name, given in flags.items() if given), *self.reader.leave_out.words]
 
 
 def spectrum(
@@ -65,6 +67,9 @@ def spectrum(
             help="The variance within each class, and whether it is the same for all classes.",
         ),
     ] = False,
+    ignore_label: options.IgnoreLabel = None,
+    distractor_label: options.DistractorLabel = None,
+    exclude_duplicates: options.ExcludeDuplicates = False,
     split: Annotated[
         str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
     ] = "",
@@ -94,12 +99,14 @@ def spectrum(
     from embedlens.devices import check_device
     from embedlens.figures.style import paper
     from embedlens_cli import class_spectra, drawing, output
+    from embedlens_cli.reading import Reader
     from embedlens_cli.sliced import tell_idle
 
     look = drawing.Look.of(formats, venue, width)
+    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
     asked = _Asked(
         svd=svd, log=log, cumulative=cumulative, heatmap=heatmap, normalize=normalize, slices=slices,
-        every_epoch=epoch == "all", device=check_device(device),
+        every_epoch=epoch == "all", device=check_device(device), reader=reader,
     )  # fmt: skip
     chosen = selection.choose_runs(runs or [])
     splits = selection.evaluated_splits(chosen, options.words(split))
@@ -116,10 +123,13 @@ def spectrum(
         for number in selection.choose_epochs(run, epoch)
     ]
     if intra_class:
-        class_spectra.answer(jobs, chosen, look, normalize=normalize, out=out, given=runs, as_json=as_json)
+        class_spectra.answer(
+            jobs, chosen, look, reader=reader, normalize=normalize, out=out, given=runs, as_json=as_json
+        )
         return
     tell_idle(((run, number) for _, run, _, number in jobs), slices)
     found = [_measure(*job, asked) for job in output.track(jobs, "decomposing")]
+    reader.warnings.tell()
     artifacts = Artifacts(
         figures_folder(chosen, out),
         output.command(),
@@ -164,16 +174,17 @@ def _measure(label: str, run: Run, split: str, epoch: int, asked: _Asked) -> dec
     from embedlens.analysis.slices import slice_recalls, take
     from embedlens_cli.sliced import chunks_alone
 
-    snapshot = run.snapshot(split, epoch)
-    z, chunks, recalls = snapshot.embeddings, [], None
+    alone = split if asked.slices is None else None  # only Recall@1 needs the gallery
+    search = asked.reader.search(run, split, epoch, gallery=alone, label=label)
+    z, chunks, recalls = search.z, [], None
     try:
         if asked.slices is not None:
-            alone = chunks_alone(run, asked.slices)
-            recalls = slice_recalls(z, snapshot.labels, len(alone), device=asked.device)
-            chunks = [_decompose(take(z, chunk), asked) for chunk in alone]
+            parts = chunks_alone(run, asked.slices)
+            recalls = slice_recalls(z, search.y, len(parts), gallery=search.gallery, device=asked.device)
+            chunks = [_decompose(take(z, chunk), asked) for chunk in parts]
         whole, numbers = _decompose(z, asked)
     except InputError as error:
-        raise error.within(snapshot.place) from error
+        raise error.within(search.place) from error
     return decomposed.Found(label, split, epoch, whole, numbers, chunks, recalls)
 
 
@@ -197,6 +208,7 @@ def _facts(runs: Sequence[Run], asked: _Asked) -> dict[str, Any]:
         "normalized": asked.normalize,
         "drawn": "cumulative share of sigma^2" if asked.cumulative else "sigma / sqrt(N - 1)",
         "seed": None,
+        **asked.reader.facts,
     }
     if asked.slices is not None:
         facts |= {

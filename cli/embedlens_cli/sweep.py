@@ -39,7 +39,10 @@ def sweep(
     metric: Annotated[
         str, typer.Option(help="What is compared: recall_at_K, nmi or any score of evaluate.")
     ] = "recall_at_1",
-    split: Annotated[str, typer.Option(help="train or test.")] = "test",
+    split: Annotated[
+        str | None,
+        typer.Option(help="Split that is compared.", show_default="the query split, or test"),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the runs.", show_default="./runs")
     ] = None,
@@ -61,13 +64,16 @@ def sweep(
     """
     from embedlens import selection
     from embedlens_cli.drawing import Look
+    from embedlens_cli.reading import Reader
+    from embedlens_cli.sweep_outcomes import Score
 
     look = Look.of(formats, venue, width)
-    score = sweep_outcomes.check_score(metric, split, device)
+    wanted = sweep_outcomes.check_score(metric, device)
     recipe = training_options.Recipe.of(context.params, epochs=epochs)
     grid = sweeping.Grid.of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})
     folder = out or selection.runs_folder()
     planned = sweeping.plan(grid, recipe, folder)
+    score = Score(wanted[0], sweep_outcomes.compared_split(planned, split), wanted[1], Reader())
     if dry_run:
         sweeping.check(planned, every=grid.every)
         _list(planned, as_json=as_json)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from embedlens.analysis.sweep import Record
     from embedlens.store import Run
     from embedlens.training.grid import Planned
+    from embedlens_cli.reading import Reader
 
-_SPLITS = ("train", "test")
 _RISING = ("recall_at", "r_precision", "map_at", "knn_accuracy", "nmi", "f1", "ami")
 _NAMED = 4  # runs at most in the command that is told next
 
@@ -31,6 +31,7 @@ class Score:
     metric: str
     split: str
     device: str
+    reader: Reader
     known: dict[bytes, float] = field(default_factory=dict)
 
     @property
@@ -43,31 +44,27 @@ class Score:
         """How papers spell it."""
         from embedlens.figures.curves import metric_label
 
-        return metric_label(self.column, _SPLITS)
+        return metric_label(self.column, (self.split,))
 
     def of(self, run: Run, epoch: int) -> tuple[float, str]:
         """Return the score of one epoch, from the log where it has it, and where it came from.
 
         The runs of a seed begin with the same embeddings, which are scored once.
         """
-        from embedlens.analysis.scores import score as compute
-
         logged = next((row.get(self.column) for row in run.log if row["epoch"] == epoch), None)
         if logged is not None and math.isfinite(logged):
             return logged, "log"
-        snapshot = run.snapshot(self.split, epoch)
-        content = hashlib.blake2b(snapshot.embeddings.tobytes() + snapshot.labels.tobytes()).digest()
+        search = self.reader.search(run, self.split, epoch)
+        sides = [search.query, *([] if search.other is None else [search.other])]
+        parts = [part.tobytes() for side in sides for part in (side.z, side.y)]
+        content = hashlib.blake2b(b"".join(parts)).digest()
         if content not in self.known:
-            try:
-                found = compute(snapshot.embeddings, snapshot.labels, [self.metric], device=self.device)
-            except InputError as error:
-                raise error.within(snapshot.place) from error
-            self.known[content] = found[self.metric]
+            self.known[content] = search.score([self.metric], device=self.device)[self.metric]
         return self.known[content], "computed"
 
 
-def check_score(metric: str, split: str, device: str) -> Score:
-    """Return the score that was asked for; one unknown, or several, are refused."""
+def check_score(metric: str, device: str) -> tuple[str, str]:
+    """Return the score that was asked for, and the device; one unknown, or several, are refused."""
     from embedlens.analysis.scores import check_metrics
     from embedlens.devices import check_device
 
@@ -75,9 +72,28 @@ def check_score(metric: str, split: str, device: str) -> Score:
     if len(found) > 1:
         message = f"--metric {metric!r} is {len(found)} scores ({', '.join(found)}); choose one of them"
         raise InputError(message)
-    if split not in _SPLITS:
-        raise unknown(split, "split", _SPLITS)
-    return Score(found[0], split, check_device(device))
+    return found[0], check_device(device)
+
+
+def compared_split(planned: Sequence[Planned], split: str | None) -> str:
+    """Return the split that the runs of a grid are compared on; one that the data lack is refused.
+
+    None asked for: that with queries, or test. It is known before the first run is trained.
+    """
+    from embedlens.selection import galleries
+    from embedlens.store import open_run
+    from embedlens.store.format import info_file
+
+    recorded = next((one.path for one in planned if info_file(one.path).is_file()), None)
+    if recorded is not None:
+        run = open_run(recorded)
+        known, queries = list(run.splits), list(galleries(run))
+    else:
+        data = planned[0].config.load_data()
+        known, queries = list(data.splits), list(data.query_gallery)
+    if split is not None and split not in known:
+        raise unknown(split, "split", known)
+    return split or next(iter([*queries, *(name for name in known if name != "train"), *known]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +170,7 @@ def measure(planned: Sequence[Planned], failed: Mapping[Path, str], score: Score
         rank = Space.of_run(run, score.split, epoch).effective_rank
         numbers = value, score.of(run, 0)[0], rank, run_collapsed(run, epoch)
         outcomes.append(Outcome(one, *numbers, source, run.info.splits[score.split].items))
+    score.reader.warnings.tell()
     return outcomes
 
 

@@ -250,7 +250,7 @@ def _train_one(run: Planned, place: str, *, device: str, workers: int | None) ->
         for remark in trainer.remarks:
             tell(remark)
         watch = CollapseWatch(trainer.recorder.run, run.config.dim)
-        metrics = metrics_of(trainer.data.query_gallery)
+        metrics = metrics_of(trainer.data)
         row = trainer.run(metrics, watch.watch(progress.report, tell)).log[-1]
     return row, watch.collapsed
 

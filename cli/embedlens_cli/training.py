@@ -143,7 +143,7 @@ def train_one(
         if not resume:
             config = replace(config, processes=team.size)
         trainer = Trainer(config, path, device=device, resume=resume, workers=readers, team=team)
-        metrics = metrics_of(trainer.data.query_gallery)
+        metrics = metrics_of(trainer.data)
         if not team.leads:
             return trainer.run(metrics, lambda step: None)
         for remark in trainer.remarks:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from embedlens.analysis.identification import ClosedSet
     from embedlens.artifacts import Artifacts, Table
     from embedlens.pairs import Pairs
-    from embedlens.store import Run, Snapshot
+    from embedlens.searches import Search
+    from embedlens.store import Run
+    from embedlens_cli.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class _Asked:
     fars: list[float]
     draws: int
     device: str
+    reader: Reader
 
 
 def verify(
@@ -64,6 +67,9 @@ def verify(
         str, typer.Option(help="Numbers of negative classes for VRF, comma-separated.")
     ] = "1,10,100",
     far: Annotated[str, typer.Option(help="False accept rates for DIR, comma-separated.")] = "0.01",
+    ignore_label: options.IgnoreLabel = None,
+    distractor_label: options.DistractorLabel = None,
+    exclude_duplicates: options.ExcludeDuplicates = False,
     draws: Annotated[
         int, typer.Option(help="Draws of negatives (VRF) and of galleries (rank-1, DIR).", min=1)
     ] = 10,
@@ -83,11 +89,13 @@ def verify(
     from embedlens.devices import check_device
     from embedlens.figures.style import paper, width_of
     from embedlens_cli import output
+    from embedlens_cli.reading import Reader
 
     known_formats = check_formats(options.words(formats))
     width_of(venue, width or "full")
     counts, rates = _numbers(negatives, "negatives", int), _numbers(far, "far", float)
-    asked = _Asked(pairs, folds, per_fold, seed, counts, rates, draws, check_device(device))
+    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
+    asked = _Asked(pairs, folds, per_fold, seed, counts, rates, draws, check_device(device), reader)
     chosen = selection.choose_runs(runs or [])
     splits = selection.evaluated_splits(chosen, options.words(split))
     jobs = [
@@ -97,6 +105,7 @@ def verify(
         for name in splits
     ]
     found = [_measure(*job, asked) for job in output.track(jobs, "verifying")]
+    reader.warnings.tell()
     artifacts = Artifacts(
         figures_folder(chosen, out),
         output.command(),
@@ -135,49 +144,52 @@ def _measure(label: str, run: Run, split: str, epoch: int, asked: _Asked) -> ver
     from embedlens.analysis.identification import open_set
     from embedlens.analysis.verification import many_negatives, roc, verify_pairs
 
-    snapshot = run.snapshot(split, epoch)
-    z, y = snapshot.embeddings, snapshot.labels
+    search = asked.reader.search(run, split, epoch, label=label)
+    z, y = search.z, search.y
     keyed: dict[str, Any] = {"draws": asked.draws, "seed": asked.seed, "device": asked.device}
     try:
-        pairs = _pairs(run, split, snapshot, asked)
+        pairs = _pairs(run, search, asked)
         accuracy = verify_pairs(z, pairs, device=asked.device)
         curve = roc(accuracy.similarity, accuracy.same)
         n_classes = len(set(y.tolist()))
         possible = [m for m in asked.negatives if m < n_classes]
         many = many_negatives(z, y, possible or asked.negatives, **keyed)
-        closed = _closed(run, split, snapshot, keyed)
+        closed = _closed(search, asked, keyed)
         identified = open_set(z, y, asked.fars, **keyed)
     except InputError as error:
-        known = str(asked.file) if asked.file else snapshot.place
-        raise (error if known in str(error) else error.within(snapshot.place)) from error
+        known = str(asked.file) if asked.file else search.place
+        raise (error if known in str(error) else error.within(search.place)) from error
     return verified.Answers(label, split, epoch, pairs, accuracy, curve, many, closed, identified)
 
 
-def _pairs(run: Run, split: str, snapshot: Snapshot, asked: _Asked) -> Pairs:
+def _pairs(run: Run, search: Search, asked: _Asked) -> Pairs:
     """Return the pairs of a split: those of the file, or drawn by seed."""
     from embedlens.pairs import ItemNames, draw_pairs, read_pairs
 
     if asked.file is None:
         count: dict[str, int] = {} if asked.folds is None else {"folds": asked.folds}
-        return draw_pairs(snapshot.labels, per_fold=asked.per_fold, seed=asked.seed, **count)
-    items = run.items(split)
+        return draw_pairs(search.y, per_fold=asked.per_fold, seed=asked.seed, **count)
+    rows = search.query.rows.tolist()
+    items = {name: [cells[row] for row in rows] for name, cells in run.items(search.query.split).items()}
     names = items.get("class") or [
-        run.info.class_names.get(str(label), str(label)) for label in snapshot.labels.tolist()
+        run.info.class_names.get(str(label), str(label)) for label in search.y.tolist()
     ]
-    return read_pairs(asked.file, ItemNames(snapshot.labels, names, items.get("path")), folds=asked.folds)
+    return read_pairs(asked.file, ItemNames(search.y, names, items.get("path")), folds=asked.folds)
 
 
-def _closed(run: Run, split: str, snapshot: Snapshot, keyed: dict[str, Any]) -> ClosedSet:
+def _closed(search: Search, asked: _Asked, keyed: dict[str, Any]) -> ClosedSet:
     """Return closed-set rank-1: over the gallery split where the run names one, else over drawn galleries."""
     from embedlens.analysis.identification import closed_set, closed_set_between
-    from embedlens.selection import gallery_of
 
-    query = snapshot.embeddings, snapshot.labels
-    other = gallery_of(run, split)
-    if other is not None:
-        gallery = run.snapshot(other, snapshot.epoch)
-        return closed_set_between(query, (gallery.embeddings, gallery.labels), device=keyed["device"])
-    return closed_set(*query, **keyed)
+    if search.gallery_split is not None and search.gallery is not None:
+        return closed_set_between((search.z, search.y), search.gallery, device=keyed["device"])
+    if asked.reader.leave_out.distractors:
+        message = (
+            f"split {search.query.split!r} searches no gallery, and galleries that are drawn hold one item "
+            "of each class; --distractor-label needs a query split, --ignore-label leaves the items out"
+        )
+        raise InputError(message)
+    return closed_set(search.z, search.y, **keyed)
 
 
 def _facts(runs: Sequence[Run], splits: Sequence[str], asked: _Asked) -> dict[str, Any]:
@@ -195,6 +207,7 @@ def _facts(runs: Sequence[Run], splits: Sequence[str], asked: _Asked) -> dict[st
         "draws": asked.draws,
         "known_share": KNOWN_SHARE,
         "engine": engine_facts(asked.device),
+        **asked.reader.facts,
     }
 
 
@@ -260,4 +273,4 @@ def _unusual(asked: _Asked, kind: str) -> list[str]:
             f"draws-{asked.draws}" if asked.draws != 10 else "",
             f"far-{asked.fars[0]:g}" if asked.fars[0] != 0.01 else "",
         ]
-    return [*parts, f"seed-{asked.seed}" if asked.seed else ""]
+    return [*parts, f"seed-{asked.seed}" if asked.seed else "", *asked.reader.leave_out.words]

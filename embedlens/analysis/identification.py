@@ -17,12 +17,14 @@ from embedlens.analysis.verification import DRAWS, standard_error
 from embedlens.arrays import check_labels, to_numpy
 from embedlens.errors import InputError
 from embedlens.pairs import class_numbers
-from embedlens.similarity import nearest
+from embedlens.similarity import Gallery, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.similarity import GalleryLike
 
 FARS = (0.01,)
 KNOWN_SHARE = 0.5
@@ -139,7 +141,7 @@ def closed_set(
     for draw in range(draws):
         gallery = _one_of_each(numbers, np.random.default_rng([seed, 2, draw]))
         probes = np.setdiff1d(np.arange(numbers.size), gallery)
-        right, _ = _identify(
+        right, _, _ = _identify(
             array, numbers, probes, gallery=(array[gallery], numbers[gallery]), device=device
         )
         shares[draw] = right.mean()
@@ -147,14 +149,15 @@ def closed_set(
 
 
 def closed_set_between(
-    query: tuple[ArrayLike, ArrayLike], gallery: tuple[ArrayLike, ArrayLike], *, device: str = "cpu"
+    query: tuple[ArrayLike, ArrayLike], gallery: GalleryLike, *, device: str = "cpu"
 ) -> ClosedSet:
     """Return rank-1 of the items of one set over all items of another.
 
     Parameters
     ----------
     query, gallery
-        Embeddings [N, D] and integer labels [N] of each set.
+        Embeddings [N, D] and integer labels [N] of each set; the gallery may be a
+        `embedlens.similarity.Gallery`.
     device
         Torch device that computes; the answer does not depend on it.
 
@@ -164,8 +167,8 @@ def closed_set_between(
         No query whose class is in the gallery, one class only in the gallery, or embeddings that cannot be
         normalised.
     """
-    (z, y), (z_gallery, y_gallery) = query, gallery
-    labels, gallery_labels = check_labels(y), check_labels(y_gallery)
+    (z, y), searched = query, Gallery.of(gallery)
+    labels, gallery_labels = check_labels(y), check_labels(searched.labels)
     probes = np.flatnonzero(np.isin(labels, gallery_labels))
     if probes.size == 0:
         message = "no query has a label that stands in the gallery, so none can be found"
@@ -173,10 +176,14 @@ def closed_set_between(
     if np.unique(gallery_labels).size == 1:
         message = "all items of the gallery have one label; identification needs two classes or more"
         raise InputError(message)
-    found = (to_numpy(z_gallery), gallery_labels)
-    right, _ = _identify(to_numpy(z), labels, probes, gallery=found, device=device)
-    n_without_mate = labels.size - probes.size
-    return ClosedSet(np.array([right.mean()]), probes.size, gallery_labels.size, n_without_mate)
+    there = np.isin(np.arange(labels.size), probes)
+    found = searched.take(np.ones(gallery_labels.size, np.bool_), there)
+    right, _, mated = _identify(to_numpy(z), labels, probes, gallery=found, device=device)
+    if not mated.any():
+        message = "no query has a mate in the gallery but itself, so none can be found"
+        raise InputError(message)
+    n_probes = int(mated.sum())
+    return ClosedSet(np.array([right[mated].mean()]), n_probes, gallery_labels.size, labels.size - n_probes)
 
 
 def open_set(
@@ -231,7 +238,7 @@ def open_set(
         known = np.isin(numbers, random.choice(eligible, n_known, replace=False))
         gallery = np.intersect1d(_one_of_each(numbers, random), np.flatnonzero(known))
         probes = np.setdiff1d(np.arange(numbers.size), gallery)
-        right, best = _identify(
+        right, best, _ = _identify(
             array, numbers, probes, gallery=(array[gallery], numbers[gallery]), device=device
         )
         # A genuine probe that is not identified is never counted, however low the threshold.
@@ -288,14 +295,14 @@ def _identify(
     labels: NDArray[np.int64],
     probes: NDArray[np.int64],
     *,
-    gallery: tuple[NDArray[np.generic], NDArray[np.int64]],
+    gallery: GalleryLike,
     device: str,
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Return which probes are right at rank 1, bool [n], and their greatest similarity, float64 [n]."""
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return which probes are right at rank 1, their greatest similarity, and which have a mate, [n] each."""
     mate, other = nearest(array[probes], labels[probes], gallery=gallery, device=device)
     found = np.where(mate.index >= 0, mate.similarity, -np.inf)
     rival = np.where(other.index >= 0, other.similarity, -np.inf)
-    return found > rival, np.maximum(found, rival)
+    return found > rival, np.maximum(found, rival), mate.index >= 0
 
 
 def _dir(

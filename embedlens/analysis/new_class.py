@@ -14,10 +14,12 @@ import numpy as np
 from embedlens.analysis.label_ranking import CUT, SIXTIETHS, first_labels
 from embedlens.arrays import check_labels, to_numpy
 from embedlens.errors import InputError, unknown
-from embedlens.similarity import survey
+from embedlens.similarity import Gallery, survey
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.similarity import GalleryLike
 
 _LABELS_SEEN = 16
 _LISTED = 20
@@ -168,7 +170,7 @@ def rank_labels(
     y: ArrayLike,
     *,
     new_label: int | None = None,
-    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    gallery: GalleryLike | None = None,
     device: str = "cpu",
 ) -> Ranking:
     """Rank the labels of the gallery for every query, by first appearance among its neighbours.
@@ -206,13 +208,14 @@ def rank_labels(
     keep = np.ones(others.size, np.bool_) if new_label is None else others != new_label
     _check(labels, others, new_label)
     ranking = Ranking(np.full((labels.size, CUT), np.nan), np.full(labels.size, CUT), new.copy())
-    searched = (array if gallery is None else to_numpy(gallery[0]), others)
+    searched = Gallery(array, others) if gallery is None else Gallery.of(gallery)
     if not keep.all():
-        searched = searched[0][keep], others[keep]
+        searched = searched.take(keep)
     if gallery is not None:
         _fill(ranking, np.arange(labels.size), (array, labels), searched, device=device)
     else:
-        _fill(ranking, np.flatnonzero(~new), searched, None, device=device)
+        known = to_numpy(searched.embeddings), others[keep]
+        _fill(ranking, np.flatnonzero(~new), known, None, device=device)
         if new.any():
             _fill(ranking, np.flatnonzero(new), (array[new], labels[new]), searched, device=device)
     if ranking.is_new.all():
@@ -227,7 +230,7 @@ def map_at_5(
     threshold: float | None,
     *,
     new_label: int,
-    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    gallery: GalleryLike | None = None,
     device: str = "cpu",
 ) -> dict[str, float]:
     """Return MAP@5 with a label whose items are new, and how many queries there are, and new ones.
@@ -275,13 +278,13 @@ def _fill(
     ranking: Ranking,
     rows: NDArray[np.int64],
     queries: tuple[NDArray[np.generic], NDArray[np.int64]],
-    gallery: tuple[NDArray[np.generic], NDArray[np.int64]] | None,
+    gallery: Gallery | None,
     *,
     device: str,
 ) -> None:
     """Search for some queries, and write what they find into their rows of the ranking."""
     z, labels = queries
-    names = labels if gallery is None else gallery[1]
+    names = labels if gallery is None else check_labels(gallery.labels)
     found = survey(z, labels, gallery=gallery, depth=_LABELS_SEEN, device=device)
     depth, parts = _LABELS_SEEN, found.neighbours()
     ranking.is_new[rows] |= found.n_positives == 0

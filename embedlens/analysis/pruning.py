@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from embedlens.similarity.pairing import GalleryLike
     from embedlens.similarity.rows import Rows
 
 BASES = ("pca", "svd")
@@ -68,7 +69,7 @@ def pruned_recall(
     dims: Sequence[int] | None = None,
     *,
     fit: ArrayLike | None = None,
-    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    gallery: GalleryLike | None = None,
     basis: str = "pca",
     similarity: str = "cosine",
     center: bool = False,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from embedlens.similarity import Neighbours, Survey
+    from embedlens.similarity import GalleryLike, Neighbours, Survey
 
 HUBNESS_K = 10
 _LABELS_SEEN = 16
@@ -106,7 +106,7 @@ def retrieve(
     y: ArrayLike,
     demands: Demands,
     *,
-    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    gallery: GalleryLike | None = None,
     device: str = "cpu",
 ) -> Retrieval:
     """Compute retrieval scores in one pass over the similarities.
@@ -159,7 +159,7 @@ def recall_at_k(
     y: ArrayLike,
     ks: Sequence[int],
     *,
-    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    gallery: GalleryLike | None = None,
     device: str = "cpu",
 ) -> dict[int, float]:
     """Return Recall@K for several K.

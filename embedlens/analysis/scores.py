@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from embedlens.similarity import GalleryLike
+
 AT_R = ("r_precision", "map_at_r")
 CLUSTERING = ("nmi", "f1", "ami")
 DISTANCES = ("alignment", "pi_intra", "pi_inter", "pi_ratio")
@@ -128,7 +130,7 @@ def score(
     metrics: Sequence[str],
     *,
     settings: Settings | None = None,
-    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    gallery: GalleryLike | None = None,
     device: str = "cpu",
 ) -> dict[str, float]:
     """Compute scores by name.

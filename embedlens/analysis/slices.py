@@ -10,9 +10,13 @@ import numpy as np
 from embedlens.analysis.retrieval import Demands, retrieve
 from embedlens.arrays import check_embeddings, to_numpy
 from embedlens.errors import InputError
+from embedlens.similarity import Gallery
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.analysis.retrieval import Retrieval
+    from embedlens.similarity import GalleryLike
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,9 @@ def take(z: ArrayLike, chunk: Chunk) -> NDArray[np.floating[Any]]:
         raise error.within(place) from error
 
 
-def slice_recalls(z: ArrayLike, y: ArrayLike, n_slices: int, *, device: str = "cpu") -> SliceRecalls:
+def slice_recalls(
+    z: ArrayLike, y: ArrayLike, n_slices: int, *, gallery: GalleryLike | None = None, device: str = "cpu"
+) -> SliceRecalls:
     """Return Recall@1 of each of K equal chunks of an embedding, and of the first 1, 2, ..., K of them.
 
     A chunk is taken as it stands in the embedding; items are compared by the cosine of the chunk, or of the
@@ -139,6 +145,8 @@ def slice_recalls(z: ArrayLike, y: ArrayLike, n_slices: int, *, device: str = "c
         Integer labels [N].
     n_slices
         K, the number of chunks; it must divide D.
+    gallery
+        Embeddings [M, D] and labels [M] to search; without it every item searches all others.
     device
         Torch device that screens; the answer does not depend on it.
 
@@ -150,8 +158,13 @@ def slice_recalls(z: ArrayLike, y: ArrayLike, n_slices: int, *, device: str = "c
     array = check_embeddings(z, rows=len(to_numpy(z)), dim=None)
     alone, joined = chunks_of(array.shape[1], n_slices)
     demands = Demands(ks=(1,))
-    single = [retrieve(take(array, chunk), y, demands, device=device) for chunk in alone]
-    several = [retrieve(take(array, chunk), y, demands, device=device) for chunk in joined[1:]]
+    searched = None if gallery is None else Gallery.of(gallery)
+
+    def recall(chunk: Chunk) -> Retrieval:
+        part = None if searched is None else searched._replace(embeddings=take(searched.embeddings, chunk))
+        return retrieve(take(array, chunk), y, demands, gallery=part, device=device)
+
+    single, several = [recall(chunk) for chunk in alone], [recall(chunk) for chunk in joined[1:]]
     return SliceRecalls(
         np.array([found.recall[1] for found in single]),
         np.array([found.recall[1] for found in [single[0], *several]]),

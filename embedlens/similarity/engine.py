@@ -18,7 +18,7 @@ from embedlens.similarity import selection
 from embedlens.similarity.exact import SETTLED, Neighbours, empty_neighbours, exact_neighbours
 from embedlens.similarity.machine import cpu_name, screen_dtype
 from embedlens.similarity.negatives import GroupMaxima, Top
-from embedlens.similarity.pairing import Pairing
+from embedlens.similarity.pairing import GalleryLike, Pairing
 from embedlens.similarity.positives import most_similar_positives
 from embedlens.similarity.ranks import RankCounts, certified_ranks
 from embedlens.similarity.screen import Screen
@@ -92,12 +92,15 @@ class Survey:
         """Yield the neighbours of some queries to another depth than that of the survey, in float64."""
         at = np.empty_like(self._pairing.query_order)
         at[self._pairing.query_order] = np.arange(at.size)
-        yield from self._exact(at[queries], np.full(queries.size, min(depth, self.n_neighbours)))
+        rows, width = at[queries], min(depth, self.n_neighbours)
+        there = len(self._pairing.gallery) - self._pairing.n_own[rows]
+        for found in self._exact(rows, np.minimum(width, there)):
+            yield found.widened(width)
 
     @property
     def n_neighbours(self) -> int:
-        """How many gallery rows a query is compared with."""
-        return len(self._pairing.gallery) - int(self._pairing.one_set)
+        """How many gallery rows a query is compared with; the most, where that differs."""
+        return len(self._pairing.gallery) - int(self._pairing.n_own.min())
 
     def _exact(self, rows: NDArray[np.int64], depth: NDArray[np.int64]) -> Iterator[Neighbours]:
         for found in exact_neighbours(self._pairing, rows, depth, kind="all"):
@@ -132,7 +135,7 @@ def survey(
     z: ArrayLike,
     y: ArrayLike,
     *,
-    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    gallery: GalleryLike | None = None,
     depth: int | NDArray[np.int64] = 1,
     cutoffs: Sequence[int] = (),
     device: str = "cpu",
@@ -147,7 +150,7 @@ def survey(
     y
         Integer labels [N].
     gallery
-        Embeddings [M, D] and labels [M]; without it every row is compared with all others.
+        Embeddings [M, D] and labels [M], or a `Gallery`; without it every row is compared with all others.
     depth
         How many neighbours of each query are wanted, a number or int64 [N]; at least 1.
     cutoffs
@@ -187,7 +190,7 @@ def nearest(
     z: ArrayLike,
     y: ArrayLike,
     *,
-    gallery: tuple[ArrayLike, ArrayLike] | None = None,
+    gallery: GalleryLike | None = None,
     device: str = "cpu",
 ) -> tuple[Nearest, Nearest]:
     """Return every query's nearest positive and nearest negative by cosine similarity.
@@ -202,7 +205,8 @@ def nearest(
     y
         Integer labels [N].
     gallery
-        Embeddings [M, D] and labels [M] to search; without it every row is compared with all others.
+        Embeddings [M, D] and labels [M] to search, or a `Gallery`; without it every row is compared with all
+        others.
     device
         Torch device that screens; the answer does not depend on it.
 

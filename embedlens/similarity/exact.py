@@ -50,6 +50,16 @@ class Neighbours:
     similarity: NDArray[np.float64]
     positive: NDArray[np.bool_]
 
+    def widened(self, k: int) -> Neighbours:
+        """Return the same with k columns at least."""
+        added = ((0, 0), (0, max(0, k - self.index.shape[1])))
+        return Neighbours(
+            self.rows,
+            np.pad(self.index, added, constant_values=-1),
+            np.pad(self.similarity, added, constant_values=np.nan),
+            np.pad(self.positive, added),
+        )
+
 
 def empty_neighbours(rows: NDArray[np.int64], k: int) -> Neighbours:
     """Return neighbours to be filled in."""
@@ -114,8 +124,7 @@ def _choose(
         values[first:last] = -np.inf
     elif asked[1] == "positive":
         values[:first] = values[last:] = -np.inf
-    if pairing.one_set:
-        values[row] = -np.inf
+    values[pairing.own_first[row] : pairing.own_last[row]] = -np.inf
     if k == 0:
         return
     slack = slack64(pairing.queries.dim)

@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from embedlens.arrays import check_labels
+from embedlens.arrays import check_labels, to_numpy
 from embedlens.errors import InputError
 from embedlens.similarity.rows import Rows
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-NOBODY = -1
+
+class Gallery(NamedTuple):
+    """What queries are compared with, where rows of it may be the queries' own items.
+
+    A plain pair (embeddings, labels) is a gallery none of whose rows is a query's item.
+
+    Attributes
+    ----------
+    embeddings
+        Floating-point numbers [M, D].
+    labels
+        Integers [M].
+    items
+        int64 [N] and [M]: the item of each query and of each gallery row. A gallery row with the item and the
+        label of a query is that query itself, and is never its neighbour. None: no row is.
+    """
+
+    embeddings: ArrayLike
+    labels: ArrayLike
+    items: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+
+    @classmethod
+    def of(cls, gallery: GalleryLike) -> Gallery:
+        """Return a gallery given as such, or as a pair (embeddings, labels)."""
+        return cls(*gallery)
+
+    def take(self, keep: NDArray[np.bool_], queries: NDArray[np.bool_] | None = None) -> Gallery:
+        """Return some of its rows, as a gallery of some of the queries (bool [M] and [N])."""
+        items = self.items
+        if items is not None:
+            items = items[0] if queries is None else items[0][queries], items[1][keep]
+        return Gallery(to_numpy(self.embeddings)[keep], check_labels(self.labels)[keep], items)
+
+
+GalleryLike: TypeAlias = "tuple[ArrayLike, ArrayLike] | Gallery"
 
 
 class Pairing:
@@ -29,20 +63,28 @@ class Pairing:
         int64: their labels, ascending.
     first, last
         int64 [N]: the range of gallery rows that have the class of query i, itself included.
+    items
+        The items of queries and gallery rows in these orders, where the gallery tells them.
+    own_first, own_last
+        int64 [N]: the range, within the former, of gallery rows that are query i itself; where there is none,
+        it is empty and begins at `last`.
     """
 
-    def __init__(
-        self, z: ArrayLike, y: ArrayLike, gallery: tuple[ArrayLike, ArrayLike] | None = None
-    ) -> None:
+    def __init__(self, z: ArrayLike, y: ArrayLike, gallery: GalleryLike | None = None) -> None:
         labels = check_labels(y)
         self.query_order = np.argsort(labels, kind="stable")
         self.queries = Rows(z, self.query_order)
         self.gallery, self.gallery_order = self.queries, self.query_order
-        gallery_labels = labels
+        gallery_labels, self.items = labels, None
         if gallery is not None:
-            gallery_labels = check_labels(gallery[1])
+            searched = Gallery.of(gallery)
+            gallery_labels = check_labels(searched.labels)
             self.gallery_order = np.argsort(gallery_labels, kind="stable")
-            self.gallery = Rows(gallery[0], self.gallery_order)
+            if searched.items is not None:
+                _check_items(searched.items, labels.size, gallery_labels.size)
+                self.gallery_order = np.lexsort((searched.items[1], gallery_labels))
+                self.items = searched.items[0][self.query_order], searched.items[1][self.gallery_order]
+            self.gallery = Rows(searched.embeddings, self.gallery_order)
             if self.gallery.dim != self.queries.dim:
                 message = (
                     f"queries have {self.queries.dim} dims, the gallery {self.gallery.dim}; they must agree"
@@ -52,6 +94,23 @@ class Pairing:
         self.query_labels = labels[self.query_order]
         self.first = np.searchsorted(self.gallery_labels, self.query_labels, side="left")
         self.last = np.searchsorted(self.gallery_labels, self.query_labels, side="right")
+        self.own_first, self.own_last = self._own()
+
+    def _own(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the range of gallery rows that are each query itself."""
+        if self.one_set:
+            return np.arange(len(self.queries)), np.arange(1, len(self.queries) + 1)
+        if self.items is None:
+            return self.last, self.last
+        of_queries, of_gallery = self.items
+        # Numbers that ascend by (label, item) over both sets, so that two searches find the ranges.
+        pairs = np.stack([np.r_[self.gallery_labels, self.query_labels], np.r_[of_gallery, of_queries]])
+        _, code = np.unique(pairs, axis=1, return_inverse=True)
+        code = code.ravel()
+        in_gallery, in_queries = code[: of_gallery.size], code[of_gallery.size :]
+        first, last = (np.searchsorted(in_gallery, in_queries, side=side) for side in ("left", "right"))
+        none = first == last
+        return np.where(none, self.last, first), np.where(none, self.last, last)
 
     @property
     def one_set(self) -> bool:
@@ -59,18 +118,24 @@ class Pairing:
         return self.queries is self.gallery
 
     @property
-    def itself(self) -> NDArray[np.int64]:
-        """int64 [N]: the gallery row that is query i itself; -1 where the gallery is another set."""
-        if self.one_set:
-            return np.arange(len(self.queries))
-        return np.full(len(self.queries), NOBODY)
+    def n_own(self) -> NDArray[np.int64]:
+        """int64 [N]: how many gallery rows are query i itself."""
+        return self.own_last - self.own_first
 
     @property
     def positives(self) -> NDArray[np.int64]:
         """int64 [N]: how many gallery rows have the class of query i, without itself."""
-        return self.last - self.first - int(self.one_set)
+        return self.last - self.first - self.n_own
 
     @property
     def negatives(self) -> NDArray[np.int64]:
         """int64 [N]: how many gallery rows have another class than query i."""
         return len(self.gallery) - (self.last - self.first)
+
+
+def _check_items(items: tuple[NDArray[np.int64], NDArray[np.int64]], n: int, m: int) -> None:
+    """Refuse numbers of items that are not one for each row."""
+    sizes = tuple(part.size for part in items)
+    if sizes != (n, m):
+        message = f"items of {sizes[0]} queries and {sizes[1]} gallery rows; got {n} queries and {m} rows"
+        raise InputError(message)

@@ -28,14 +28,13 @@ def most_similar_positives(screen: Screen, depth: NDArray[np.int64]) -> Top:
     top = Top(np.full((n, k), -1), np.full((n, k), np.nan), np.zeros(n, np.bool_))
     sides = sides_of(pairing)
     slack = 2 * float32_error(pairing.queries.dim)
-    itself = pairing.itself
+    ranges = pairing.first, pairing.last, pairing.own_first, pairing.own_last
     units = screen.queries.unit, screen.gallery.unit
     out = top.index, top.similarity, top.open
 
     def compare(rows: slice) -> None:
         """Rows of small classes, product by product."""
         block = np.empty((0, 0), np.float32)
-        ranges = pairing.first, pairing.last, itself
         selection.best_of_class(sides, units, block, (rows.start, rows.stop), ranges, wanted, slack, out)
 
     def multiply(rows: slice) -> None:
@@ -43,7 +42,6 @@ def most_similar_positives(screen: Screen, depth: NDArray[np.int64]) -> Top:
         columns = slice(int(pairing.first[rows.start]), int(pairing.last[rows.start]))
         left, right = torch.from_numpy(units[0][rows]), torch.from_numpy(units[1][columns])
         block = torch.mm(left, right.T).numpy()
-        ranges = pairing.first, pairing.last, itself
         selection.best_of_class(sides, units, block, (rows.start, rows.stop), ranges, wanted, slack, out)
 
     size = pairing.last - pairing.first

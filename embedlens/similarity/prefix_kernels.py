@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Float = NDArray[np.float32]
-    Same = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+    Same = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
     Side = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 TINY = 1e-15
@@ -53,11 +53,11 @@ def prefix_maxima(
     acc
         [n, W]: products by the first ``ends[0] - 1`` columns; by ``ends[-1]`` afterwards.
     same
-        Of each row the columns of its class, from and to, and its own column (-1 where that is elsewhere).
+        Of each row the columns of its class, from and to, and those of itself within them, from and to.
     best, near
         [n, T]: maxima over other classes and over the row's own, itself left out.
     """
-    low, high, itself = same
+    low, high, own_low, own_high = same
     n, width = acc.shape
     for start in range(0, n, _ROWS):
         stop = min(start + _ROWS, n)
@@ -75,12 +75,11 @@ def prefix_maxima(
                     top = larger(acc[i, j] * scale[t, j], top)
                 best[i, t] = top
                 if a < b:
-                    own = itself[i] if itself[i] >= 0 else b
                     top = near[i, t]
-                    for j in range(a, own):
+                    for j in range(a, own_low[i]):
                         acc[i, j] += value * y[k, j]
                         top = larger(acc[i, j] * scale[t, j], top)
-                    for j in range(own + 1, b):
+                    for j in range(own_high[i], b):
                         acc[i, j] += value * y[k, j]
                         top = larger(acc[i, j] * scale[t, j], top)
                     near[i, t] = top
@@ -152,7 +151,7 @@ def decide(
     settled
         What counts: query rows [M, d] and what they are divided by [M], gallery rows [N, d] and the same.
     same
-        Of every query the range of gallery rows of its class, from and to, and its own number; -1: none.
+        Of every query the range of gallery rows of its class, and that of itself within it, from and to.
     bound
         How far a float32 product may be from the exact one, as a share of both norms; the largest of the
         gallery's norms, 1 where products are scaled to cosines; and whether they are.
@@ -161,7 +160,7 @@ def decide(
     """
     x, size_x, y, scale, size_y = screened
     raw, divisor, other, other_divisor = settled
-    low, high, itself = same
+    low, high, own_low, own_high = same
     error, widest, cosine = bound
     limit = 1.0 if cosine else np.inf
     products, block = np.empty(raw.shape[1]), np.empty(PANEL, np.float32)
@@ -169,7 +168,7 @@ def decide(
         i = rows[m]
         level = -np.inf
         for j in range(low[i], high[i]):
-            if j != itself[i]:
+            if j < own_low[i] or j >= own_high[i]:
                 level = max(level, _settled(raw[i], divisor[i], other[j], other_divisor[j], products, limit))
         hits[m] = True
         blind = size_x[i] < TINY

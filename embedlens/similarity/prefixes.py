@@ -18,6 +18,7 @@ from embedlens.devices import check_device
 from embedlens.similarity.engine import nearest
 from embedlens.similarity.kernels import squares
 from embedlens.similarity.machine import screen_dtype
+from embedlens.similarity.pairing import Gallery
 from embedlens.similarity.prefix_kernels import PANEL, TINY, decide, prefix_maxima, prefix_norms
 from embedlens.similarity.rows import SETTLED_ERROR, UNIT_ROUNDOFF
 from embedlens.similarity.workers import full_precision, in_parallel, spans
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.similarity.pairing import Pairing
+    from embedlens.similarity.prefix_kernels import Same
 
 _STRIP = 256
 _FEW = 4  # numbers of columns for which as many surveys in bfloat16 take less time than a pass in float32
@@ -117,7 +119,7 @@ def _survey(
     queries, gallery = (np.ascontiguousarray(side[:, :end]) for side in coordinates)
     if end == whole:
         queries, gallery = pairing.queries.raw, pairing.gallery.raw
-    others = None if pairing.one_set else (gallery, pairing.gallery_labels)
+    others = None if pairing.one_set else Gallery(gallery, pairing.gallery_labels, pairing.items)
     positive, negative = nearest(queries, pairing.query_labels, gallery=others, device=device)
     return (positive.index >= 0) & ~(negative.similarity >= positive.similarity)
 
@@ -178,9 +180,9 @@ class _Work:
             self.widest = np.maximum(self.widest, size.max(axis=1))
 
     @cached_property
-    def same(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Range of gallery rows of each query's class, and the query's own number."""
-        return self.pairing.first, self.pairing.last, self.pairing.itself
+    def same(self) -> Same:
+        """Range of gallery rows of each query's class, and of those that are the query itself."""
+        return self.pairing.first, self.pairing.last, self.pairing.own_first, self.pairing.own_last
 
     def screen(self, rows: slice, hits: NDArray[np.bool_], undecided: NDArray[np.bool_]) -> None:
         """Decide what float32 can decide of a strip of rows."""
@@ -212,11 +214,13 @@ class _Work:
         raw = self.queries[rows]
         x = torch.from_numpy(raw.astype(np.float32)).to(device)
         y, scale = (torch.from_numpy(part).to(device) for part in (self.y, self.scale))
-        low, high, itself = (torch.from_numpy(part[rows]).to(device)[:, None] for part in self.same)
+        low, high, own_low, own_high = (
+            torch.from_numpy(part[rows]).to(device)[:, None] for part in self.same
+        )
         column = torch.arange(len(self.gallery), device=device)
         y, scale = (part.transpose(0, 1).flatten(1)[:, : column.numel()] for part in (y, scale))
         own = (column >= low) & (column < high)
-        others = own & (column != itself)
+        others = own & ((column < own_low) | (column >= own_high))
         acc = torch.zeros(len(raw), column.numel(), device=device)
         best, near, done = [], [], 0
         for t, end in enumerate(self.ends.tolist()):
@@ -229,19 +233,14 @@ class _Work:
             raw, torch.stack(best, dim=1).numpy(), torch.stack(near, dim=1).numpy(), hits, undecided
         )
 
-    def _within(
-        self, rows: slice, columns: slice
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def _within(self, rows: slice, columns: slice) -> Same:
         """Return the class ranges of a strip as columns of one tile; where they do not meet it, its end."""
         width = columns.stop - columns.start
-        low, high, itself = (part[rows] - columns.start for part in self.same)
+        low, high, own_low, own_high = (part[rows] - columns.start for part in self.same)
         meets = (low < width) & (high > 0)
-        inside = (itself >= 0) & (itself < width) & (self.same[2][rows] >= 0)
-        return (
-            np.where(meets, np.maximum(low, 0), width),
-            np.where(meets, np.minimum(high, width), width),
-            np.where(inside, itself, -1),
-        )
+        low = np.where(meets, np.maximum(low, 0), width)
+        high = np.where(meets, np.minimum(high, width), width)
+        return low, high, np.clip(own_low, low, high), np.clip(own_high, low, high)
 
     def _compare(
         self,

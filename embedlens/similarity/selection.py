@@ -181,7 +181,7 @@ def best_of_class(
     units: tuple[NDArray[np.float32], NDArray[np.float32]],
     block: NDArray[np.float32],
     rows: tuple[int, int],
-    ranges: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+    ranges: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
     depth: NDArray[np.int64],
     slack: float,
     top: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]],
@@ -189,12 +189,13 @@ def best_of_class(
     """Write the depth[i] best of its class for the rows start to stop; mark crowded ones.
 
     `block` has their float32 similarities to the class, all rows being of one class; without rows, they are
-    computed here. `ranges` is (first, last, itself) for every row.
+    computed here. `ranges` is, for every row, (first, last) of its class and, within, of the row itself.
     """
     raw_q, norm_q, raw_g, norm_g, order = sides
     products = np.empty(raw_q.shape[1])
     for i in range(rows[0], rows[1]):
-        first, last, itself = ranges[0][i], ranges[1][i], ranges[2][i]
+        first, last = ranges[0][i], ranges[1][i]
+        own_first, own_last = ranges[2][i], ranges[3][i]
         k = depth[i]
         if k == 0:
             continue
@@ -202,12 +203,12 @@ def best_of_class(
         if block.shape[0] > 0:
             for p in range(values.size):
                 values[p] = block[i - rows[0], p]
-        elif k < last - first - 1:
+        elif k < last - first - (own_last - own_first):
             for j in range(first, last):
                 values[j - first] = dot(units[0][i], units[1][j])
         # else all are wanted, whatever their similarity
-        if itself >= 0:
-            values[itself - first] = -np.inf
+        for j in range(own_first, own_last):
+            values[j - first] = -np.inf
         kth = kth_of(values, k)
         least = np.float64(kth) - slack
         undecided = 0

@@ -16,7 +16,7 @@ from embedlens.arrays import check_embeddings, check_labels, shape_text, to_nump
 from embedlens.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -185,3 +185,19 @@ def check_contents(
             place = f"split {split!r}"
             raise error.within(place) from error
     return contents
+
+
+def check_query_gallery(pairs: Mapping[str, str], splits: Iterable[str]) -> list[list[str]]:
+    """Return the pairs of query and gallery splits; ones that are not recorded, or are one, are refused."""
+    known = list(splits)
+    for query, gallery in pairs.items():
+        for split in (query, gallery):
+            if split not in known:
+                raise unknown(split, "split of query_gallery", known)
+        if query == gallery:
+            message = (
+                f"query_gallery names split {query!r} as its own gallery; leave it out, for without a gallery "
+                "the items of a split search each other"
+            )
+            raise InputError(message)
+    return [list(pair) for pair in pairs.items()]

@@ -166,7 +166,8 @@ def _recorder(
     pairs: dict[str, str] = {}
     for run in reversed(runs):
         labels |= run.info.class_names
-        pairs |= {query: other for query, other in run.info.query_gallery if {query, other} <= set(splits)}
+        named = ((query, other) for query, other in run.info.query_gallery if query != other)
+        pairs |= {query: other for query, other in named if {query, other} <= set(splits)}
     return Recorder(
         path,
         labels={split: runs[0].labels(split) for split in splits},

@@ -16,6 +16,7 @@ from embedlens.store.checks import (
     check_contents,
     check_epoch_number,
     check_mapping,
+    check_query_gallery,
     check_row,
     check_slices,
     check_step,
@@ -118,9 +119,7 @@ class Recorder:
         }
         if dtype not in DTYPES:
             raise unknown(dtype, "dtype", DTYPES)
-        for split in [name for pair in (query_gallery or {}).items() for name in pair]:
-            if split not in splits:
-                raise unknown(split, "split of query_gallery", splits)
+        pairs = check_query_gallery(query_gallery or {}, splits)
         pieces = check_slices(slices)
         self._lock: Lock | None = None
         if resume and layout.info_file(self.path).is_file():
@@ -136,7 +135,7 @@ class Recorder:
             method=dict(method or {}),
             class_names={str(label): str(text) for label, text in (class_names or {}).items()},
             slices=pieces,
-            query_gallery=[list(pair) for pair in (query_gallery or {}).items()],
+            query_gallery=pairs,
         )
         layout.info_text(self._info)
         self._kept(lambda: self._begin(contents, check_run_extras(extras or {})))

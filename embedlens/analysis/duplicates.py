@@ -1,0 +1,110 @@
+"""Exact duplicates: rows of embeddings that hold the same numbers, in a set and across two sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.arrays import to_numpy
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_COLUMNS = 8  # at each end of a row; what differs there is compared no further
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicates:
+    """Number of rows that another row equals, number by number.
+
+    Attributes
+    ----------
+    queries
+        Rows that equal an earlier row of the same set.
+    gallery
+        The same of the gallery; 0 without one.
+    across
+        Queries that equal a gallery row; 0 without a gallery.
+    across_other_label
+        Those of them that equal gallery rows of other labels alone.
+    """
+
+    queries: int
+    gallery: int
+    across: int
+    across_other_label: int
+
+
+def first_equal(*sets: ArrayLike) -> list[NDArray[np.int64]]:
+    """Return, for every row, the number of the first row that holds the same numbers.
+
+    Rows are compared by a sum over their first and last columns, and those whose sums agree as a whole.
+
+    Parameters
+    ----------
+    sets
+        Embeddings [N, D] of one type; rows are numbered through all sets.
+
+    Returns
+    -------
+    list
+        int64 [N] for each set.
+    """
+    arrays = [to_numpy(one) for one in sets]
+    keys = np.concatenate([_keys(array) for array in arrays])
+    starts = np.cumsum([0, *map(len, arrays)])
+    first = np.arange(keys.size)
+    order = np.argsort(keys, kind="stable")
+    alike = keys[order][1:] == keys[order][:-1]
+    near = np.sort(order[np.r_[False, alike] | np.r_[alike, False]])
+    seen: dict[bytes, int] = {}
+    for at, array in enumerate(arrays):
+        for row in near[(near >= starts[at]) & (near < starts[at + 1])].tolist():
+            content = (array[row - starts[at]] + 0.0).tobytes()  # -0 equals 0
+            first[row] = seen.setdefault(content, row)
+    return np.split(first, starts[1:-1])
+
+
+def count_duplicates(
+    z: ArrayLike, y: ArrayLike, gallery: tuple[ArrayLike, ArrayLike] | None = None
+) -> Duplicates:
+    """Count rows that equal another row.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D].
+    y
+        Integer labels [N].
+    gallery
+        Embeddings [M, D] and labels [M]; None: there is no other set.
+    """
+    labels = np.asarray(to_numpy(y))
+    if gallery is None:
+        (first,) = first_equal(z)
+        return Duplicates(int(np.sum(first != np.arange(first.size))), 0, 0, 0)
+    in_queries, in_gallery = first_equal(z, gallery[0])
+    gallery_labels = np.asarray(to_numpy(gallery[1]))
+    found = np.isin(in_queries, in_gallery)
+    kinds = {*zip(in_gallery.tolist(), gallery_labels.tolist(), strict=True)} if found.any() else set()
+    same = [
+        (number, label) in kinds
+        for number, label in zip(in_queries[found].tolist(), labels[found].tolist(), strict=True)
+    ]
+    return Duplicates(
+        queries=in_queries.size - np.unique(in_queries).size,
+        gallery=in_gallery.size - np.unique(in_gallery).size,
+        across=int(found.sum()),
+        across_other_label=len(same) - sum(same),
+    )
+
+
+def _keys(array: NDArray[Any]) -> NDArray[np.uint64]:
+    """Return a number for each row that equal rows share: a weighted sum of the bits of some columns."""
+    ends = np.concatenate([array[:, :_COLUMNS], array[:, -_COLUMNS:]], axis=1) + 0.0
+    bits = ends.view(f"u{ends.dtype.itemsize}").astype(np.uint64)
+    weights = np.random.default_rng(0).integers(1 << 62, size=bits.shape[1], dtype=np.uint64) | np.uint64(1)
+    keys: NDArray[np.uint64] = (bits * weights).sum(axis=1, dtype=np.uint64)
+    return keys

@@ -1,0 +1,345 @@
+"""A snapshot with the gallery that its items search, less the items that are left out of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.errors import InputError
+from embedlens.selection import class_of, searched_split
+from embedlens.similarity.pairing import Gallery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from embedlens.analysis.scores import Settings
+    from embedlens.analysis.slices import Chunk
+    from embedlens.store import Run
+
+ID = "id"
+"""The column of items.csv that says which rows are the same item."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOut:
+    """Which items are left out, as the options say.
+
+    Attributes
+    ----------
+    ignored
+        Classes, by number or name, whose items are left out altogether.
+    distractors
+        Classes whose items are in the gallery alone: never a query, never a positive.
+    duplicates
+        Whether of equal rows of one label, and of rows with one id, the first of a split is kept, and a
+        query's own copies leave its gallery.
+    """
+
+    ignored: tuple[str, ...] = ()
+    distractors: tuple[str, ...] = ()
+    duplicates: bool = False
+
+    def __bool__(self) -> bool:
+        """Say whether anything is left out."""
+        return bool(self.ignored or self.distractors or self.duplicates)
+
+    @property
+    def words(self) -> list[str]:
+        """What file names say of it."""
+        return [
+            f"ignore-{'+'.join(self.ignored)}" if self.ignored else "",
+            f"distractor-{'+'.join(self.distractors)}" if self.distractors else "",
+            "no-duplicates" if self.duplicates else "",
+        ]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a sidecar says of it; nothing where nothing is left out."""
+        if not self:
+            return {}
+        return {
+            "left_out": {
+                "ignored_labels": list(self.ignored),
+                "distractor_labels": list(self.distractors),
+                "duplicates_excluded": self.duplicates,
+            }
+        }
+
+    def labels_of(self, run: Run) -> Labels:
+        """Return the labels that a run gives these classes; one that it does not have is refused."""
+        ignored, distractors = (
+            np.array(sorted({class_of(run, word, run.splits) for word in words}), np.int64)
+            for words in (self.ignored, self.distractors)
+        )
+        both = np.intersect1d(ignored, distractors)
+        if both.size:
+            message = f"label {both[0]} is given to --ignore-label and to --distractor-label; choose one"
+            raise InputError(message)
+        return Labels(ignored, distractors)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """Labels of items that are ignored, and of distractors, int64 each."""
+
+    ignored: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    distractors: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """Items of a split.
+
+    Attributes
+    ----------
+    split
+        Its name.
+    z, y
+        Embeddings [N, D] and int64 labels [N].
+    rows
+        int64 [N]: their rows in the split as recorded.
+    ids
+        Texts [N]: which item each is; None where that is not told.
+    """
+
+    split: str
+    z: NDArray[np.floating[Any]]
+    y: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    ids: NDArray[np.str_] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        split: str,
+        z: NDArray[np.floating[Any]],
+        y: NDArray[np.int64],
+        *,
+        ids: Sequence[str] | None = None,
+    ) -> Side:
+        """Return all items of a split."""
+        return cls(split, z, y, np.arange(y.size), None if ids is None else np.asarray(ids))
+
+    def take(self, keep: NDArray[np.bool_]) -> Side:
+        """Return some of the items; all of them stay as they are, unread."""
+        if keep.all():
+            return self
+        ids = None if self.ids is None else self.ids[keep]
+        return Side(self.split, self.z[keep], self.y[keep], self.rows[keep], ids)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """Queries, and the gallery that they search; what every retrieval score is computed of.
+
+    Attributes
+    ----------
+    place
+        Where the snapshot stands, for messages.
+    query
+        The queries.
+    other
+        The items of the gallery; None where the queries search each other.
+    gallery
+        The same for the engine, with what it needs to know of queries that stand in it.
+    counts
+        How many items were left out, by reason; only of what was asked for, or found.
+    """
+
+    place: str
+    query: Side
+    other: Side | None = None
+    gallery: Gallery | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def z(self) -> NDArray[np.floating[Any]]:
+        """Embeddings of the queries [N, D]."""
+        return self.query.z
+
+    @property
+    def y(self) -> NDArray[np.int64]:
+        """Labels of the queries [N]."""
+        return self.query.y
+
+    @property
+    def gallery_split(self) -> str | None:
+        """The split that is searched; None: the queries' own."""
+        return None if self.other is None or self.other.split == self.query.split else self.other.split
+
+    @property
+    def gallery_rows(self) -> NDArray[np.int64]:
+        """int64 [M]: rows of the gallery's items in their split as recorded."""
+        return self.query.rows if self.other is None else self.other.rows
+
+    def part(self, chunk: Chunk | None) -> Search:
+        """Return the same of some chunks of the embedding; where a row is zero there, it is named."""
+        from embedlens.analysis.slices import take
+
+        if chunk is None:
+            return self
+        try:
+            query = replace(self.query, z=take(self.query.z, chunk))
+            other = None if self.other is None else replace(self.other, z=take(self.other.z, chunk))
+        except InputError as error:
+            raise error.within(self.place) from error
+        gallery = None if self.gallery is None or other is None else self.gallery._replace(embeddings=other.z)
+        return replace(self, query=query, other=other, gallery=gallery)
+
+    def score(
+        self, metrics: Sequence[str], *, settings: Settings | None = None, device: str = "cpu"
+    ) -> dict[str, float]:
+        """Return scores of the snapshot by name, as `analysis.scores.score` does; errors say the place."""
+        from embedlens.analysis.scores import score
+
+        try:
+            return score(self.z, self.y, metrics, settings=settings, gallery=self.gallery, device=device)
+        except InputError as error:
+            raise error.within(self.place) from error
+
+
+def search_of(
+    run: Run,
+    split: str,
+    epoch: int = -1,
+    *,
+    gallery: str | None = None,
+    leave_out: LeaveOut | None = None,
+) -> Search:
+    """Return a snapshot with its gallery.
+
+    Parameters
+    ----------
+    run, split, epoch
+        The snapshot; negative epochs count from the end.
+    gallery
+        Split to search, "none" for the split itself; None: what the run names.
+    leave_out
+        Which items are left out.
+
+    Raises
+    ------
+    InputError
+        A split, epoch or class that the run does not have, or nothing that is left.
+    """
+    out = leave_out or LeaveOut()
+    searched = searched_split(run, split, gallery)
+    epoch = run.resolve_epoch(epoch)
+    place = f"run {run.name!r}, split {split!r}, epoch {epoch}"
+
+    def read(name: str) -> Side:
+        snapshot = run.snapshot(name, epoch)
+        return Side.of(name, snapshot.embeddings, snapshot.labels, ids=run.items(name).get(ID))
+
+    return search_in(
+        read, (split, searched), place=place, labels=out.labels_of(run), duplicates=out.duplicates
+    )
+
+
+def items_of(run: Run, split: str, epoch: int = -1, *, leave_out: LeaveOut | None = None) -> Search:
+    """Return the items of a snapshot alone, of which nothing is searched: `search_of` without a gallery."""
+    return search_of(run, split, epoch, gallery=split, leave_out=leave_out)
+
+
+def search_in(
+    read: Callable[[str], Side],
+    splits: tuple[str, str | None],
+    *,
+    place: str,
+    labels: Labels | None = None,
+    duplicates: bool = False,
+) -> Search:
+    """Return the search of one split in another (None: in itself) of what `read` returns for a split."""
+    labels = labels or Labels()
+    sides = [read(name) for name in splits if name is not None]
+    counts: dict[str, int] = {}
+    kept = [side.take(~np.isin(side.y, labels.ignored)) for side in sides]
+    if labels.ignored.size:
+        _count(counts, "n_ignored", sides, kept)
+    codes = _items(kept, contents=duplicates)
+    if duplicates:
+        firsts = [_is_first(code) for code in codes]
+        sides, kept = kept, [side.take(keep) for side, keep in zip(kept, firsts, strict=True)]
+        codes = [code[keep] for code, keep in zip(codes, firsts, strict=True)]
+        _count(counts, "n_duplicates", sides, kept)
+    query, other = kept[0], kept[-1]
+    asks = ~np.isin(query.y, labels.distractors)
+    if labels.distractors.size:
+        counts["n_distractors"] = int(np.isin(other.y, labels.distractors).sum())
+    found = query.take(asks)
+    if not len(found.y) or not len(other.y):
+        message = f"no item of split {(found if not len(found.y) else other).split!r} is left to score"
+        raise InputError(message).within(place)
+    if len(kept) == 1 and asks.all():
+        return Search(place, found, counts=counts)
+    if len(kept) == 1:
+        itself = np.arange(asks.size)
+        items: tuple[NDArray[np.int64], NDArray[np.int64]] | None = itself[asks], itself
+    else:
+        items = codes[0][asks], codes[-1]
+        own = np.isin(items[0], items[1])
+        counts |= {"n_own_in_gallery": int(own.sum())} if own.any() else {}
+        items = items if own.any() else None
+    return Search(place, found, other, Gallery(other.z, other.y, items), counts)
+
+
+def _count(counts: dict[str, int], name: str, before: Sequence[Side], after: Sequence[Side]) -> None:
+    """Note how many items were left out, of the queries' split and of the gallery."""
+    for ending, one, other in zip(("", "_in_gallery"), before, after, strict=False):
+        counts[name + ending] = one.y.size - other.y.size
+
+
+def _items(sides: Sequence[Side], *, contents: bool) -> list[NDArray[np.int64]]:
+    """Return a number for each row, equal for rows that are the same item: those of one label and id.
+
+    With `contents`, rows of one label that hold the same numbers are the same item, too.
+    """
+    from embedlens.analysis.duplicates import first_equal
+
+    sizes = np.cumsum([side.y.size for side in sides])[:-1]
+    labels = np.concatenate([side.y for side in sides])
+    links = []
+    if any(side.ids is not None for side in sides):
+        texts = np.concatenate([np.full(side.y.size, "") if side.ids is None else side.ids for side in sides])
+        numbers = np.unique(texts, return_inverse=True)[1].ravel()
+        # Rows without an id are items of their own: their numbers lie beyond those of the ids.
+        links.append(np.where(texts == "", np.arange(texts.size) + texts.size, numbers))
+    if contents:
+        links.append(np.concatenate(first_equal(*(side.z for side in sides))))
+    codes = np.arange(labels.size)
+    groups = [_pairs(labels, numbers) for numbers in links]
+    if groups:
+        codes = groups[0] if len(groups) == 1 else _joined(groups)
+    return np.split(codes, sizes)
+
+
+def _pairs(labels: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a number for each pair."""
+    return np.unique(np.stack([labels, numbers]), axis=1, return_inverse=True)[1].ravel()
+
+
+def _joined(groups: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return the groups of rows that are linked by any of some groups."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = groups[0].size
+    ends, start = [], n
+    for group in groups:
+        ends.append(group + start)
+        start += int(group.max()) + 1
+    rows = np.tile(np.arange(n), len(groups))
+    graph = coo_array((np.ones(rows.size, np.int8), (rows, np.concatenate(ends))), shape=(start, start))
+    found: NDArray[np.int64] = connected_components(graph, directed=False)[1][:n].astype(np.int64)
+    return found
+
+
+def _is_first(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which rows are the first with their number."""
+    keep = np.zeros(codes.size, np.bool_)
+    keep[np.unique(codes, return_index=True)[1]] = True
+    return keep
