@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError
-from embedlens.selection import class_of, searched_split
+from embedlens.leave_out import Labels, LeaveOut
+from embedlens.selection import searched_split
 from embedlens.similarity.pairing import Gallery
 
 if TYPE_CHECKING:
@@ -22,72 +23,6 @@ if TYPE_CHECKING:
 
 ID = "id"
 """The column of items.csv that says which rows are the same item."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeaveOut:
-    """Which items are left out, as the options say.
-
-    Attributes
-    ----------
-    ignored
-        Classes, by number or name, whose items are left out altogether.
-    distractors
-        Classes whose items are in the gallery alone: never a query, never a positive.
-    duplicates
-        Whether of equal rows of one label, and of rows with one id, the first of a split is kept, and a
-        query's own copies leave its gallery.
-    """
-
-    ignored: tuple[str, ...] = ()
-    distractors: tuple[str, ...] = ()
-    duplicates: bool = False
-
-    def __bool__(self) -> bool:
-        """Say whether anything is left out."""
-        return bool(self.ignored or self.distractors or self.duplicates)
-
-    @property
-    def words(self) -> list[str]:
-        """What file names say of it."""
-        return [
-            f"ignore-{'+'.join(self.ignored)}" if self.ignored else "",
-            f"distractor-{'+'.join(self.distractors)}" if self.distractors else "",
-            "no-duplicates" if self.duplicates else "",
-        ]
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What a sidecar says of it; nothing where nothing is left out."""
-        if not self:
-            return {}
-        return {
-            "left_out": {
-                "ignored_labels": list(self.ignored),
-                "distractor_labels": list(self.distractors),
-                "duplicates_excluded": self.duplicates,
-            }
-        }
-
-    def labels_of(self, run: Run) -> Labels:
-        """Return the labels that a run gives these classes; one that it does not have is refused."""
-        ignored, distractors = (
-            np.array(sorted({class_of(run, word, run.splits) for word in words}), np.int64)
-            for words in (self.ignored, self.distractors)
-        )
-        both = np.intersect1d(ignored, distractors)
-        if both.size:
-            message = f"label {both[0]} is given to --ignore-label and to --distractor-label; choose one"
-            raise InputError(message)
-        return Labels(ignored, distractors)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Labels:
-    """Labels of items that are ignored, and of distractors, int64 each."""
-
-    ignored: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    distractors: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

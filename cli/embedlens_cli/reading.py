@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from embedlens.searches import LeaveOut, Search, search_of
+from embedlens.leave_out import LeaveOut
+from embedlens.searches import Search, search_of
 from embedlens_cli import options
 from embedlens_cli.data_warnings import DataWarnings
 

@@ -80,13 +80,13 @@ def evaluate(
     from embedlens_cli.sliced import check_slices, parts_of, tell_idle
 
     _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
+    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
     unusual = _unusual(
         gallery=gallery, knn=knn, weighted=weighted, macro=macro, new_threshold=new_threshold,
-        new_label=new_label, kmeans_seeds=kmeans_seeds, rho_k=rho_k, slices=slices, ignore_label=ignore_label,
-        distractor_label=distractor_label, exclude_duplicates=exclude_duplicates,
+        new_label=new_label, kmeans_seeds=kmeans_seeds, rho_k=rho_k, slices=slices,
+        **reader.leave_out.options,
     )  # fmt: skip
     _check_log(log, unusual)
-    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
     settings = _settings(
         ks=ks, knn=knn, weighted=weighted, macro=macro, new=new_threshold, seeds=kmeans_seeds, rho_k=rho_k
     )
@@ -114,11 +114,9 @@ def evaluate(
         figures_folder(chosen, out), output.command(), facts, summary=score_table.summary(rows)
     )
     epochs = "+".join(sorted({f"{number:04d}" for _, _, _, number, _ in work})) if epoch != "all" else "all"
-    asked = "" if metrics == "default" else "+".join(options.words(metrics))[:60]
     names = [run.name for run in chosen] if len(chosen) > 1 else []
-    said = [name if value is True else f"{name}-{value}" for name, value in unusual.items()]
     places = [*names, "+".join(splits), f"epoch-{epochs}"]
-    stem = stem_of(["scores", *places, f"ks-{ks}" if ks != "cub" else "", asked, *said])
+    stem = stem_of(["scores", *places, *_said(metrics, ks, unusual)])
     artifacts.save(stem, {}, score_table.records([*rows, *means]), facts={"slices": slices})
     if as_json:
         groups = {"groups": score_table.groups(means)} if means else {}
@@ -133,6 +131,15 @@ def evaluate(
 
 
 LEFT_OUT = ("n_ignored", "n_distractors", "n_duplicates")
+
+
+def _said(metrics: str, ks: str, unusual: Mapping[str, object]) -> list[str]:
+    """Return what a file name says of the options."""
+    asked = "" if metrics == "default" else "+".join(options.words(metrics))[:60]
+    told = [name if value is True else f"{name}-{value}" for name, value in unusual.items()]
+    return [f"ks-{ks}" if ks != "cub" else "", asked, *told]
+
+
 _USUAL = {"knn": 10, "kmeans_seeds": "1234", "rho_k": 1}
 
 
@@ -141,7 +148,7 @@ def _unusual(**given: object) -> dict[str, object]:
     return {
         name.replace("_", "-"): value
         for name, value in given.items()
-        if value is not None and value is not False and value != _USUAL.get(name)
+        if value is not None and value is not False and value != "" and value != _USUAL.get(name)
     }
 
 

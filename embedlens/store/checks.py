@@ -196,8 +196,8 @@ def check_query_gallery(pairs: Mapping[str, str], splits: Iterable[str]) -> list
                 raise unknown(split, "split of query_gallery", known)
         if query == gallery:
             message = (
-                f"query_gallery names split {query!r} as its own gallery; leave it out, for without a gallery "
-                "the items of a split search each other"
+                f"query_gallery names split {query!r} as its own gallery; leave it out, for without a "
+                "gallery the items of a split search each other"
             )
             raise InputError(message)
     return [list(pair) for pair in pairs.items()]

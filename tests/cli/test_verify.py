@@ -13,6 +13,8 @@ import embedlens
 from embedlens.analysis.identification import closed_set_between
 from embedlens.analysis.verification import many_negatives, verify_pairs
 from embedlens.pairs import draw_pairs
+from embedlens.searches import search_of
+from embedlens_cli.reading import Reader
 from embedlens_cli.verification import _Asked, _pairs
 
 KEYS = {
@@ -191,9 +193,8 @@ def test_where_the_names_of_classes_come_from(folder, options, names):
     named_run(folder, **options)
     run = embedlens.open_run(folder / "runs/named")
     (folder / "pairs.txt").write_text(PAIRS.translate(str.maketrans("abc", names)))
-    pairs = _pairs(
-        run, "test", run.snapshot("test"), _Asked(folder / "pairs.txt", None, 300, 0, [1], [0.01], 10, "cpu")
-    )
+    asked = _Asked(folder / "pairs.txt", None, 300, 0, [1], [0.01], 10, "cpu", Reader())
+    pairs = _pairs(run, search_of(run, "test"), asked)
     assert pairs.a.tolist() == [0, 1, 0, 6, 3, 2, 1, 7]
     assert pairs.b.tolist() == [3, 7, 4, 2, 6, 5, 5, 3]
 

@@ -1,0 +1,88 @@
+"""Which items are left out of what is scored: ignored labels, distractors and duplicates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.errors import InputError
+from embedlens.selection import class_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embedlens.store import Run
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOut:
+    """Which items are left out, as the options say.
+
+    Attributes
+    ----------
+    ignored
+        Classes, by number or name, whose items are left out altogether.
+    distractors
+        Classes whose items are in the gallery alone: never a query, never a positive.
+    duplicates
+        Whether of equal rows of one label, and of rows with one id, the first of a split is kept, and a
+        query's own copies leave its gallery.
+    """
+
+    ignored: tuple[str, ...] = ()
+    distractors: tuple[str, ...] = ()
+    duplicates: bool = False
+
+    def __bool__(self) -> bool:
+        """Say whether anything is left out."""
+        return bool(self.ignored or self.distractors or self.duplicates)
+
+    @property
+    def options(self) -> dict[str, str | bool]:
+        """The options of the command line that ask for it, by name."""
+        told = {"ignore_label": "+".join(self.ignored), "distractor_label": "+".join(self.distractors)}
+        return {**told, "exclude_duplicates": self.duplicates}
+
+    @property
+    def words(self) -> list[str]:
+        """What file names say of it."""
+        return [
+            name.replace("_", "-") + ("" if value is True else f"-{value}")
+            for name, value in self.options.items()
+            if value
+        ]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a sidecar says of it; nothing where nothing is left out."""
+        if not self:
+            return {}
+        return {
+            "left_out": {
+                "ignored_labels": list(self.ignored),
+                "distractor_labels": list(self.distractors),
+                "duplicates_excluded": self.duplicates,
+            }
+        }
+
+    def labels_of(self, run: Run) -> Labels:
+        """Return the labels that a run gives these classes; one that it does not have is refused."""
+        ignored, distractors = (
+            np.array(sorted({class_of(run, word, run.splits) for word in words}), np.int64)
+            for words in (self.ignored, self.distractors)
+        )
+        both = np.intersect1d(ignored, distractors)
+        if both.size:
+            message = f"label {both[0]} is given to --ignore-label and to --distractor-label; choose one"
+            raise InputError(message)
+        return Labels(ignored, distractors)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """Labels of items that are ignored, and of distractors, int64 each."""
+
+    ignored: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    distractors: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
