@@ -105,7 +105,6 @@ def evaluate(
     settled = {run.path: _with_new(settings, run, new_label, wanted) for run in chosen}
     jobs = [(*place, part) for place in work for part in parts_of(place[1], slices)]
     rows = _score_all(jobs, wanted, settled, reader, device)
-    reader.warnings.tell()
     means = score_table.grouped(rows, selection.repeats(chosen))
     if log:
         _write_log(dict(zip(labels, chosen, strict=True)), rows)
@@ -223,6 +222,7 @@ def _score_all(
     rows = [
         _score(*job, wanted, settled[job[1].path], reader, device) for job in output.track(jobs, "scoring")
     ]
+    reader.warnings.tell()
     same = len({training_loss(run.method) for _, run, *_ in jobs}) == 1
     return rows if same else [row.without("loss") for row in rows]
 

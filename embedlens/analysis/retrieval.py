@@ -147,6 +147,9 @@ def retrieve(
     for wanted, k in ((demands.hubness, HUBNESS_K), (demands.map_at_5, _LABELS_SEEN), (True, demands.knn)):
         depth = np.maximum(depth, k if wanted else 0)
     found = survey(z, labels, gallery=gallery, depth=depth, cutoffs=demands.ks, device=device)
+    if positives.any() and not found.n_positives.any():
+        message = "no query has a positive but itself; retrieval scores need another item of its label"
+        raise InputError(message)
     tally = _Tally(demands, labels, gallery_labels, found)
     if demands.at_r or demands.hubness or demands.map_at_5 or demands.knn:
         for part in found.neighbours():
