@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import os
 import platform
@@ -134,7 +135,13 @@ def figure_writers(figure: Figure, formats: Iterable[str]) -> dict[str, Callable
     undated = {"pdf": {"CreationDate": None}, "png": {}, "svg": {"Date": None}}
 
     def writer(name: str) -> Callable[[Path], None]:
-        return lambda path: figure.savefig(path, format=name, metadata=undated[name])
+        def write(path: Path) -> None:
+            # Drawn into memory: on a full disk matplotlib leaves the file open, and hides the reason.
+            drawn = io.BytesIO()
+            figure.savefig(drawn, format=name, metadata=undated[name])
+            path.write_bytes(drawn.getbuffer())
+
+        return write
 
     return {name: writer(name) for name in formats}
 

@@ -30,6 +30,7 @@ TEMPORARY_SUFFIX = ".partial"
 _ARCHIVE = b"PK\x03\x04"
 _TEMPORARY = re.compile(r"\.(?P<target>.+)\.(?P<pid>\d{1,18})(-(?P<place>[0-9a-f]{8}))?\.partial", re.DOTALL)
 _LONGEST_NAME = 255  # bytes
+_PROBE = 1 << 20  # bytes that a disk which is not full can take
 
 
 def temporary_path(target: Path) -> Path:
@@ -68,10 +69,33 @@ def temporary_file(target: Path) -> Iterator[Path]:
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
         temporary.replace(target)
-    except BaseException:
+    except BaseException as error:
+        fault = _fault_of_disk(error, temporary)
         temporary.unlink(missing_ok=True)
-        raise
+        if fault is None:
+            raise
+        raise OSError(fault.errno, fault.strerror, str(target)) from error
     sync_folder(target.parent)
+
+
+def _fault_of_disk(error: BaseException, temporary: Path) -> OSError | None:
+    """Return the system's reason why a file could not be written; None where the error is another.
+
+    Libraries hide it: on a full disk torch raises a RuntimeError, matplotlib an AttributeError. So a little
+    more is written to what they left.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error if error.filename in (None, str(temporary)) else None
+    if not isinstance(error, Exception) or isinstance(error, InputError):
+        return None
+    try:
+        with temporary.open("ab") as handle:
+            handle.write(bytes(_PROBE))
+            handle.flush()
+            os.fsync(handle.fileno())
+    except OSError as found:
+        return found
+    return None
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, InputWarning
 from embedlens_cli import options
 
 if TYPE_CHECKING:
@@ -73,7 +74,12 @@ def _clusters(run: Run) -> dict[str, Any]:
         n_clusters = len(run.info.slices) or 1 + max((int(part.max()) for part in parts.values()), default=0)
         before = None
         for epoch, part in parts.items():
-            found = describe_clusters(part, run.labels(split), n_clusters=n_clusters, before=before)
+            try:
+                found = describe_clusters(part, run.labels(split), n_clusters=n_clusters, before=before)
+            except InputError as error:
+                message = f"split {split!r}, epoch {epoch}: what is recorded as cluster is left out: {error}"
+                warnings.warn(message, InputWarning, stacklevel=2)
+                continue
             before = part
             told.setdefault(split, {})[str(epoch)] = {
                 "sizes": found.sizes.tolist(), "purity": found.mean_purity, "alone": found.alone,

@@ -13,6 +13,8 @@ from embedlens.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+MOST_CLUSTERS = 1 << 16
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clusters:
@@ -64,7 +66,7 @@ def describe_clusters(
     Raises
     ------
     InputError
-        No integers, unequal numbers of items, or clusters outside 0 to K - 1.
+        No integers, unequal numbers of items, clusters outside 0 to K - 1, or more than `MOST_CLUSTERS`.
     """
     found, classes = check_labels(clusters), check_labels(labels)
     earlier = None if before is None else check_labels(before)
@@ -74,10 +76,15 @@ def describe_clusters(
     if not 0 <= found.min() <= found.max() < n_clusters:
         message = f"clusters go from {found.min()} to {found.max()}; 0 to {n_clusters - 1} is needed"
         raise InputError(message)
+    if n_clusters > MOST_CLUSTERS:
+        message = f"{n_clusters:,} clusters; {MOST_CLUSTERS:,} are the most. Number them 0, 1, 2, ..."
+        raise InputError(message)
     numbers = np.unique(classes, return_inverse=True)[1]
-    table = np.zeros((n_clusters, int(numbers.max()) + 1), dtype=np.int64)
-    np.add.at(table, (found, numbers), 1)
-    sizes, largest = table.sum(axis=1), table.max(axis=1)
+    n_classes = int(numbers.max()) + 1
+    pairs, counts = np.unique(found * n_classes + numbers, return_counts=True)  # K x classes may not fit
+    sizes = np.bincount(found, minlength=n_clusters).astype(np.int64)
+    largest = np.zeros(n_clusters, dtype=np.int64)
+    np.maximum.at(largest, pairs // n_classes, counts)
     purity = np.divide(largest, sizes, out=np.full(n_clusters, np.nan), where=sizes > 0)
     changed = None if earlier is None else float((earlier != found).mean())
-    return Clusters(sizes, purity, float(largest.sum() / found.size), int((table == 1).sum()), changed)
+    return Clusters(sizes, purity, float(largest.sum() / found.size), int((counts == 1).sum()), changed)

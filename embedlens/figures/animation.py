@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import imageio_ffmpeg
@@ -68,22 +72,36 @@ def write_gif(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
 
 
 def write_mp4(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> None:
-    """Write frames, each uint8 [h, w, 3] with even h and w, as MP4 (H.264) of exactly their size."""
+    """Write frames, each uint8 [h, w, 3] with even h and w, as MP4 (H.264) of exactly their size.
+
+    Raises
+    ------
+    OSError
+        The encoder failed: a full disk, as a rule. What it says of it stands in the message.
+    """
     height, width, _ = frames[0].shape
-    stream = imageio_ffmpeg.write_frames(
-        str(path),
-        (width, height),
-        fps=fps,
-        codec="libx264",
-        pix_fmt_out="yuv420p",
-        macro_block_size=2,
-        quality=8,
-        ffmpeg_log_level="error",
-        output_params=["-f", "mp4"],
-    )
-    stream.send(None)
-    try:
-        for frame in frames:
-            stream.send(frame.tobytes())
-    finally:
-        stream.close()
+    command = [
+        imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-f", "rawvideo", "-vcodec", "rawvideo",
+        "-s", f"{width}x{height}", "-pix_fmt", "rgb24", "-r", str(Fraction(fps).limit_denominator()),
+        "-i", "-", "-an", "-vcodec", "libx264", "-pix_fmt", "yuv420p", "-crf", "10",
+        "-v", "error", "-f", "mp4", str(path),
+    ]  # fmt: skip
+    # What the encoder says goes to a file: a pipe that nobody reads would fill up.
+    with tempfile.TemporaryFile() as said:
+        encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+        assert encoder.stdin is not None
+        try:
+            with suppress(BrokenPipeError):  # it has ended already; its status says so
+                with encoder.stdin as stream:
+                    for frame in frames:
+                        stream.write(frame.tobytes())
+            status = encoder.wait()
+        finally:
+            if encoder.poll() is None:
+                encoder.kill()
+                encoder.wait()
+        if status:
+            said.seek(0)
+            lines = said.read(1 << 16).decode(errors="replace").split("\n")
+            message = f"the MP4 encoder failed ({next((line for line in lines if line), f'status {status}')})"
+            raise OSError(message)

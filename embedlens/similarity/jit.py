@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numba
+from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
+
+from embedlens.errors import InputWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,8 +54,49 @@ def cache_folder() -> Path:
     return (Path(named) if named else Path("~/.cache").expanduser()) / "embedlens"
 
 
+class _SafeCache(FunctionCache):
+    """numba's cache of one function, without which everything works, only slower.
+
+    A file that is cut, damaged or cannot be read counts as not there, and is written anew; one that cannot
+    be written (a full disk, a folder of another user) leaves the machine code in memory. The first fault of
+    a process is reported.
+    """
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return the machine code for a signature, or None where the cache has none that can be used."""
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception as error:  # unpickling a damaged file fails with any exception
+            _warn_once(f"the cache of compiled loops in {self.cache_path} is damaged", error)
+            with suppress(Exception):
+                self.flush()  # type: ignore[no-untyped-call]
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep the machine code for a signature, where that is possible."""
+        try:
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        except Exception as error:
+            _warn_once(f"compiled loops cannot be kept in {self.cache_path}", error)
+
+
+_warned: list[str] = []
+
+
+def _warn_once(what: str, error: Exception) -> None:
+    """Report the first fault of the cache; the ones after it have the same cause as a rule."""
+    if _warned:
+        return
+    _warned.append(what)
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    message = f"{what} ({reason}); loops are compiled anew, which takes some seconds"
+    warnings.warn(message, InputWarning, stacklevel=2)
+
+
 def _compile(function: F, *, fastmath: bool | set[str]) -> F:
     """Compile, with a cache outside the package: an uninstaller would leave files that it does not know."""
+    made: Any = numba.njit(nogil=True, fastmath=fastmath)(function)
+    cache: Any = _SafeCache
     config: Any = numba.config
     kept = config.CACHE_DIR
     try:
@@ -59,8 +105,9 @@ def _compile(function: F, *, fastmath: bool | set[str]) -> F:
         if not os.access(folder, os.W_OK):
             raise PermissionError
         config.CACHE_DIR = kept or str(folder)
-        return cast("F", numba.njit(nogil=True, cache=True, fastmath=fastmath)(function))
+        made._cache = cache(function)
     except (OSError, RuntimeError):  # no folder that may be written to: compiled anew in every process
-        return cast("F", numba.njit(nogil=True, fastmath=fastmath)(function))
+        pass
     finally:
         config.CACHE_DIR = kept
+    return cast("F", made)

@@ -8,6 +8,7 @@ refused with the name of its holder and of the file.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -195,7 +196,9 @@ def _make(file: Path, text: str) -> bool:
         os.link(draft, file)
     except FileExistsError:
         return False
-    except OSError:
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(error.errno, error.strerror, str(file)) from error
         if not draft.exists():
             raise
     else:

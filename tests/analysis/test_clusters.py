@@ -48,3 +48,10 @@ def test_the_first_clusters_have_changed_from_nothing():
 def test_clusters_that_cannot_be(clusters, labels, before, message):
     with pytest.raises(InputError, match=message):
         describe_clusters(clusters, labels, n_clusters=2, before=before)
+
+
+def test_a_cluster_of_a_huge_number_takes_no_memory():
+    with pytest.raises(InputError, match="300,000,001 clusters; 65,536 are the most"):
+        describe_clusters([0, 300_000_000], [0, 1], n_clusters=300_000_001)
+    found = describe_clusters(np.full(60_000, 65_535), np.arange(60_000), n_clusters=65_536)
+    assert (found.sizes.sum(), found.alone) == (60_000, 60_000)

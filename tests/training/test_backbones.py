@@ -721,3 +721,40 @@ def test_features_train_where_images_are_missing(tmp_path):
     run = Trainer(config, tmp_path / "run").run(no_metrics, nothing)
     assert run.epochs() == [0, 1]
     assert run.thumbnails("train") is None
+
+
+class _Malicious:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, folder):
+        self.folder = str(folder)
+
+    def __reduce__(self):
+        import os
+
+        return os.mkdir, (self.folder,)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_weights_never_run_code(birds, tmp_path, zipped):
+    mark = tmp_path / "done"
+    file = tmp_path / "weights.pth"
+    torch.save({"state_dict": _Malicious(mark)}, file, _use_new_zipfile_serialization=zipped)
+    assert "cannot be read as weights" in refused_weights(birds, file)
+    assert not mark.exists()
+
+
+def test_the_oldest_timm_is_told_to_read_tensors_only(birds, saved, monkeypatch):
+    """timm 1.0.20, the oldest that pyproject allows, unpickles by default."""
+    import timm.models
+
+    file, _ = saved
+    load, told = timm.models.load_state_dict, []
+
+    def old(path, use_ema=True, device="cpu", weights_only=False):
+        told.append(weights_only)
+        return load(path, use_ema, device, weights_only=weights_only)
+
+    monkeypatch.setattr(timm.models, "load_state_dict", old)
+    build_backbone(replace(RANDOM, weights=str(file)), birds)
+    assert told == [True]

@@ -137,7 +137,8 @@ def _load(timm: Any, module: nn.Module, file: Path) -> tuple[str, ...]:
         message = f"no such file of weights: {file}"
         raise InputError(message)
     try:
-        loaded: dict[str, Any] = timm.models.load_state_dict(str(file))
+        # Said by ourselves: older versions of timm unpickle whatever the file holds unless they are told.
+        loaded: dict[str, Any] = timm.models.load_state_dict(str(file), weights_only=True)
     except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
         message = f"{file} cannot be read as weights: {first_sentence(error)}"
         raise InputError(message) from error

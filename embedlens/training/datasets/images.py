@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import threading
+import warnings
 from abc import ABC, abstractmethod
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, ClassVar
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, first_sentence
+from embedlens.files import check_regular
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+
+MOST_PIXELS = 1 << 26
+"""Pixels of an image, 8,192 x 8,192: decoded as RGB that is 200 MB, twice while it is turned upright."""
+_silencing = threading.Lock()
 
 
 class Images(ABC):
@@ -100,20 +110,19 @@ class ImageFiles(Images):
         InputError
             The file is missing, broken or no image, or its box lies outside.
         """
-        import PIL.Image
-        from PIL import ImageOps, UnidentifiedImageError
-
         file = self.paths[row]
-        try:
-            with PIL.Image.open(file) as image:
-                if at_least is not None and self.boxes is None:
-                    image.draft("RGB", (at_least, at_least))
-                upright = ImageOps.exif_transpose(image).convert("RGB")
-        except FileNotFoundError as error:
+        if not file.exists():
             message = f"image {file} is missing"
-            raise InputError(message) from error
-        except (UnidentifiedImageError, OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
-            message = f"{file} cannot be read as an image ({error}); mend or remove it"
+            raise InputError(message)
+        check_regular(file)
+        try:
+            with warnings.catch_warnings():  # what Pillow warns of is refused or decoded all the same
+                warnings.simplefilter("ignore")
+                upright = _decoded(file, at_least if self.boxes is None else None)
+        except InputError:
+            raise
+        except Exception as error:  # a damaged file fails anywhere in Pillow's decoders, with any exception
+            message = f"{file} cannot be read as an image ({first_sentence(error)[:200]}); mend or remove it"
             raise InputError(message) from error
         return upright if self.boxes is None else self._cut(upright, row)
 
@@ -129,3 +138,40 @@ class ImageFiles(Images):
             )
             raise InputError(message)
         return image.crop(box)
+
+
+def _decoded(file: Path, at_least: int | None) -> Image:
+    """Decode one image to RGB, upright; one of too many pixels raises `InputError` before it takes memory."""
+    import PIL.Image
+    from PIL import ImageOps
+
+    with PIL.Image.open(file) as image:
+        if at_least is not None:
+            image.draft("RGB", (at_least, at_least))
+        if image.width * image.height > MOST_PIXELS:
+            message = (
+                f"{file} has {image.width:,} x {image.height:,} pixels; {MOST_PIXELS:,} in all are the most. "
+                "Scale it down or remove it"
+            )
+            raise InputError(message)
+        with _silent_descriptor() if image.format == "TIFF" else nullcontext():
+            return ImageOps.exif_transpose(image).convert("RGB")
+
+
+@contextmanager
+def _silent_descriptor() -> Iterator[None]:
+    """Discard what is written to the descriptor of standard error: libtiff prints there past Python."""
+    with _silencing:
+        try:
+            kept = os.dup(2)
+        except OSError:  # closed: nothing can be printed
+            yield
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)

@@ -1,0 +1,92 @@
+"""A disk without room: one line with the path, exit 2, and nothing of what was there is lost."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import suppress
+
+import numpy as np
+import pytest
+from support import assert_refused, tree, write_run
+
+from embedlens import files
+from embedlens.figures.animation import write_mp4
+
+
+@pytest.fixture
+def small(folder):
+    """A file system of 3 MB at ./small."""
+    (folder / "small").mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", "small"], check=False, capture_output=True
+    )
+    if done.returncode:
+        pytest.skip("nothing can be mounted here")
+    yield folder / "small"
+    subprocess.run(["umount", "small"], check=True)
+
+
+def _fill(folder, *, leave):
+    """Take all room but some bytes."""
+    file = folder / "ballast"
+    with file.open("wb", buffering=0) as handle, suppress(OSError):
+        while True:
+            handle.write(bytes(4096))
+    with file.open("r+b") as handle:
+        handle.truncate(file.stat().st_size - leave)
+
+
+@pytest.mark.parametrize("leave", [0, 4096, 20_480])
+def test_figures(cli, small, leave):
+    write_run(small / "a", epochs=2, splits=("test",))
+    _fill(small, leave=leave)
+    before = tree(small)
+    for words in (["--format", "pdf"], ["--format", "svg"], ["--animate"], ["--animate", "--format", "png"]):
+        done = cli("scatter", small / "a", *words, "--epoch", "all")
+        if done.code:
+            assert_refused(done, "no space left", "small/a/figures")
+        assert not [name for name in tree(small) if "partial" in name]
+        assert {name: raw for name, raw in tree(small).items() if name in before} == before
+        assert not list(small.rglob("*.mp4")) or done.code == 0
+
+
+def test_an_mp4_that_does_not_fit_leaves_no_file(small, capfd):
+    frames = np.random.default_rng(0).integers(0, 255, (40, 200, 300, 3), dtype=np.uint8)
+    _fill(small, leave=50_000)
+    with (
+        pytest.raises(OSError, match="No space left on device") as caught,
+        files.atomic_path(small / "a.mp4") as temporary,
+    ):
+        write_mp4(temporary, frames, 10)
+    assert caught.value.filename == str(small / "a.mp4")
+    assert [path.name for path in small.iterdir()] == ["ballast"]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("leave", [0, 8192, 200_000, 500_000])
+def test_training(program, small, leave):
+    train = ["train", "--data", "digits", "--epochs", "1", "--out", small / "a"]
+    _fill(small, leave=leave)
+    done = program(*train)
+    if done.code:
+        assert done.code == 2
+        assert "no space left" in done.err.splitlines()[-1]
+        assert str(small) in done.err.splitlines()[-1]
+        assert "Traceback" not in done.err
+    (small / "ballast").unlink()
+    again = program("train", "--resume", small / "a") if (small / "a").exists() else program(*train)
+    assert again.code == 0, again.err
+
+
+@pytest.mark.parametrize("error", [RuntimeError("PytorchStreamWriter failed"), AttributeError("no offset")])
+def test_what_a_library_says_of_a_full_disk_is_replaced(tmp_path, monkeypatch, error):
+    """The probe finds the fault that the library hid; without a fault its own error stays."""
+    target = tmp_path / "a.bin"
+    target.write_bytes(b"old")
+    with pytest.raises(type(error)), files.atomic_path(target):
+        raise error
+    monkeypatch.setattr(files, "_PROBE", 1 << 62)  # more than any disk, and any memory, has
+    with pytest.raises((OSError, MemoryError, OverflowError)), files.atomic_path(target):
+        raise error
+    assert target.read_bytes() == b"old"
