@@ -30,6 +30,29 @@ def first_sentence(error: BaseException) -> str:
     return text.split(". ")[0].rstrip(".") or type(error).__name__
 
 
+_MOST_LISTED = 10
+_MOST_LETTERS = 60
+
+
+def listed(names: Iterable[object]) -> str:
+    """Return names as a message lists them: at most ten, each of at most 60 letters, and how many more.
+
+    Parameters
+    ----------
+    names
+        The names, in the order that they are listed in; none gives ``"(none)"``.
+    """
+    texts = [shortened(name) for name in names]
+    more = len(texts) - _MOST_LISTED
+    return ", ".join(texts[:_MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "") or "(none)"
+
+
+def shortened(name: object) -> str:
+    """Return a text of any length as a message quotes it: at most 60 letters, on one line."""
+    text = " ".join(str(name).split()) if isinstance(name, str) else str(name)
+    return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
+
+
 def unknown(got: object, kind: str, choices: Iterable[object]) -> InputError:
     """Return the error for a name that is not among the choices.
 
