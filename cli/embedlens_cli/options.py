@@ -41,7 +41,7 @@ NewLabel = Annotated[
     typer.Option(
         metavar="ID",
         help="Class, by number or name, that MAP@5 takes for nobody known: its items leave the gallery, and "
-        "as queries they are right where `new` stands.",
+        "as queries they are right where `new` stands. All other scores leave its items out.",
         show_default="none",
     ),
 ]

@@ -195,7 +195,10 @@ def _with_new(settings: Settings, run: Run, new_label: str | None, wanted: Seque
     if new_label is None:
         return settings
     if "map_at_5" not in wanted:
-        message = "--new-label changes map_at_5 alone, which is not asked for; add --metrics map_at_5"
+        message = (
+            "--new-label is for map_at_5, which is not requested; add --metrics map_at_5, or leave the class "
+            "out by --ignore-label"
+        )
         raise InputError(message)
     return replace(settings, new_label=class_of(run, new_label, run.splits))
 

@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from embedlens.analysis import clustering, geometry, new_class, retrieval, spectrum
-from embedlens.arrays import to_numpy
+from embedlens.arrays import check_labels, to_numpy
 from embedlens.errors import InputError, unknown
+from embedlens.similarity import Gallery
 from embedlens.similarity.lloyd import FAISS_SEED as DEFAULT_SEED
 
 if TYPE_CHECKING:
@@ -61,8 +64,8 @@ class Settings:
     new_threshold
         Similarity below which MAP@5 inserts the label `new`; None: not at all.
     new_label
-        Label whose items MAP@5 leaves out of the gallery and takes for `new` where they are queries; None:
-        there is no such label.
+        Label whose items leave queries and gallery; MAP@5 takes them, as queries, for `new`. None: there is
+        no such label.
     seeds
         Seeds of k-means, one clustering each; the scores are their means.
     rho_k
@@ -154,9 +157,12 @@ def score(
     Returns
     -------
     dict
-        ``n`` (queries counted) and ``n_singletons`` where retrieval was asked for, every metric, and
-        ``NAME_std`` of clustering scores over several seeds. With a new label, ``n_new`` queries are new to
-        MAP@5, which is over all queries; other scores know no new label.
+        ``n`` (queries with a positive) and ``n_singletons`` (without one) where retrieval was asked for,
+        every metric, and ``NAME_std`` of clustering scores over several seeds.
+
+        Items of a new label are in no gallery, and all scores but MAP@5 are of the other items: those of
+        retrieval of the ``n`` queries. MAP@5 is over ``n + n_new`` queries, for ``n_new`` of which `new` is
+        right: those of the new label, and those without a positive.
 
     Raises
     ------
@@ -174,14 +180,20 @@ def score(
     wanted = check_metrics(metrics, settings)
     found: dict[str, float] = {}
     apart = settings.new_label is not None and "map_at_5" in wanted
-    demands = _demands([name for name in wanted if not apart or name != "map_at_5"], settings)
-    if demands is not None:
-        found |= retrieval.retrieve(z, y, demands, gallery=gallery, device=device).columns()
     if apart and settings.new_label is not None:
         at_5 = new_class.map_at_5(
             z, y, settings.new_threshold, new_label=settings.new_label, gallery=gallery, device=device
         )
-        found = at_5 | found | {"map_at_5": at_5["map_at_5"]}
+        n = at_5["n"] - at_5["n_new"]
+        alone = at_5["n_new"] - int(np.sum(check_labels(y) == settings.new_label))
+        found = {"n": n, "n_singletons": alone, "n_new": at_5["n_new"]}
+    if settings.new_label is not None:
+        z, y, gallery = _known(z, y, gallery, settings.new_label)
+    demands = _demands([name for name in wanted if not apart or name != "map_at_5"], settings)
+    if demands is not None:
+        found |= retrieval.retrieve(z, y, demands, gallery=gallery, device=device).columns()
+    if apart:
+        found["map_at_5"] = at_5["map_at_5"]
     if any(name in CLUSTERING for name in wanted):
         ami = "ami" in wanted
         scores = clustering.kmeans_scores(z, y, seeds=settings.seeds, ami=ami, device=device)
@@ -199,6 +211,18 @@ def score(
     counts = [name for name in ("n", "n_singletons", "n_new") if name in found]
     spread = [name for base in wanted for name in (base, f"{base}_std") if name in found]
     return {name: found[name] for name in (*counts, *spread)}
+
+
+def _known(
+    z: ArrayLike, y: ArrayLike, gallery: GalleryLike | None, new_label: int
+) -> tuple[ArrayLike, ArrayLike, GalleryLike | None]:
+    """Return queries and gallery without the items of the new label."""
+    labels = check_labels(y)
+    known = labels != new_label
+    if gallery is not None:
+        searched = Gallery.of(gallery)
+        gallery = searched.take(check_labels(searched.labels) != new_label, known)
+    return to_numpy(z)[known], labels[known], gallery
 
 
 def _demands(wanted: Sequence[str], settings: Settings) -> retrieval.Demands | None:
