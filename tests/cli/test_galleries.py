@@ -281,7 +281,7 @@ def test_every_score_of_a_row_is_of_the_same_items(folder, cli):
         (("--ignore-label", "9"), ("unknown class '9'",)),
         (
             ("--ignore-label", "1", "--distractor-label", "1,2"),
-            ("label 1", "--distractor-label", "choose one"),
+            ("label 1", "choose one"),
         ),
         (("--ignore-label", "0,1,2,3,4,5"), ("no item of split 'test' is left",)),
         (("--distractor-label", "0,1,2,3,4,5"), ("no item of split 'test' is left",)),
