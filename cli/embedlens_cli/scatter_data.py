@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError, unknown
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from embedlens.artifacts import Table
     from embedlens.figures.panels import Panel
     from embedlens.store import Run
+    from embedlens_cli.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ def choose_fixed(
     splits: Sequence[str],
     *,
     reference: tuple[str | None, str | None],
+    reader: Reader,
     device: str,
 ) -> Fixed | None:
     """Choose the triplets that are followed in every epoch and run; None where each has its own nearest."""
@@ -57,28 +59,53 @@ def choose_fixed(
         raise unknown(epoch, "reference epoch", ("last", "a number"))
     (number,) = selection.choose_epochs(run, epoch or "last")
     for split in splits:
-        selection.check_same_items(runs, split)
-    panels = measure(run.name, run, number, splits, None, device)
+        if len({selection.gallery_of(one, split) for one in runs}) > 1:
+            message = (
+                f"the runs search split {split!r} in different galleries, so no triplet is in all of them"
+            )
+            raise InputError(message)
+        for name in {split, selection.gallery_of(run, split) or split}:
+            selection.check_same_items(runs, name)
+    panels = measure(run.name, run, number, splits, reader=reader, device=device)
     return Fixed(run.name, number, {panel.split: panel.triplets for panel in panels})
 
 
 def measure(
-    label: str, run: Run, epoch: int, splits: Sequence[str], fixed: Fixed | None, device: str
+    label: str,
+    run: Run,
+    epoch: int,
+    splits: Sequence[str],
+    *,
+    fixed: Fixed | None = None,
+    reader: Reader,
+    device: str,
 ) -> list[Panel]:
-    """Return the triplets of one epoch, by split; what cannot be measured is told with its place."""
+    """Return the triplets of one epoch, by split; what cannot be measured is told with its place.
+
+    Their items are numbered as in the split, and in the gallery, as recorded.
+    """
     from embedlens.analysis.triplets import follow_triplets, nearest_triplets
     from embedlens.figures.panels import Panel
 
     panels = []
     for split in splits:
-        snapshot = run.snapshot(split, epoch)
+        search = reader.search(run, split, epoch, label=label)
         try:
             if fixed is not None:
-                found = follow_triplets(snapshot.embeddings, fixed.triplets[split], device=device)
+                z = run.snapshot(split, epoch).embeddings
+                other = search.gallery_split
+                searched = None if other is None else run.snapshot(other, epoch).embeddings
+                found = follow_triplets(z, fixed.triplets[split], gallery=searched, device=device)
             else:
-                found = nearest_triplets(snapshot.embeddings, snapshot.labels, device=device)
+                near = nearest_triplets(search.z, search.y, gallery=search.gallery, device=device)
+                found = replace(
+                    near,
+                    anchor=search.query.rows[near.anchor],
+                    positive=search.gallery_rows[near.positive],
+                    negative=search.gallery_rows[near.negative],
+                )
         except InputError as error:
-            raise error.within(snapshot.place) from error
+            raise error.within(search.place) from error
         panels.append(Panel(label, split, epoch, found))
     return panels
 
@@ -90,11 +117,13 @@ def command_facts(
     from embedlens.analysis.triplets import RIGHT_BOUNDARY, TOP_RIGHT
     from embedlens.artifacts import run_facts
     from embedlens.figures.triplets import DRAW_SEED, ENCLOSED
+    from embedlens.selection import gallery_of
     from embedlens.similarity import engine_facts
 
     return {
         "runs": run_facts(runs),
         "splits": list(splits),
+        "galleries": {run.name: {split: gallery_of(run, split) for split in splits} for run in runs},
         "triplets": "nearest" if fixed is None else "fixed",
         "reference": None if fixed is None else {"run": fixed.run, "epoch": fixed.epoch},
         "regions": {

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from embedlens.artifacts import Artifacts
     from embedlens.figures.panels import Panel
     from embedlens.store import Run
+    from embedlens_cli.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,14 @@ class Drawing:
         What file names begin with.
     fixed
         The triplets that are followed, if they are.
+    reader
+        What is left out.
     """
 
     look: Look
     names: Sequence[str]
     fixed: Fixed | None
+    reader: Reader
 
     @property
     def note(self) -> str:
@@ -48,7 +52,13 @@ class Drawing:
     def parts(self, panels: Sequence[Panel], *what: str) -> list[str]:
         """Return what tells a figure from others, for its name."""
         splits = "+".join(dict.fromkeys(panel.split for panel in panels))
-        return [*self.names, splits, *what, self.fixed.stem if self.fixed else ""]
+        return [
+            *self.names,
+            splits,
+            *what,
+            self.fixed.stem if self.fixed else "",
+            *self.reader.leave_out.words,
+        ]
 
 
 @dataclass(frozen=True, slots=True)

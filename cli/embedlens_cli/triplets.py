@@ -65,6 +65,9 @@ def scatter(
     reference_epoch: Annotated[
         str | None, typer.Option(help="With fixed: last, or a number.", show_default="last")
     ] = None,
+    ignore_label: options.IgnoreLabel = None,
+    distractor_label: options.DistractorLabel = None,
+    exclude_duplicates: options.ExcludeDuplicates = False,
     out: options.Out = None,
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
@@ -75,40 +78,44 @@ def scatter(
 ) -> None:
     """Draw each triplet as a dot: similarity to the nearest positive, similarity to the nearest negative.
 
-    Below the diagonal the nearest neighbour is right (their share is R@1); the ideal point is (1, 0).
+    Below the diagonal the nearest neighbour is right (their share is R@1); the ideal point is (1, 0). Items
+    of a query split have their positives and negatives in its gallery.
     """
     from embedlens import selection
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output, scatter_data, scatter_figures
+    from embedlens_cli.reading import Reader
 
     _check_flow(flow, ends=(flow_from, flow_to), epoch=epoch, field=field, animate=animate)
     look = drawing.Look.of(formats, venue, width)
     wish = scatter_figures.choose_field(field, order, angle)
     chosen = selection.choose_runs(runs or [])
     splits = selection.choose_splits(chosen, options.words(split))
-    for query in [name for name in splits if any(selection.gallery_of(run, name) for run in chosen)]:
-        output.remark(f"{query}: items are compared with one another; evaluate searches their gallery")
+    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
     still = field is not None or not flow
     asked = {run.path: selection.choose_epochs(run, epoch) if still else [] for run in chosen}
     spans = {run.path: scatter_figures.choose_span(run, flow_from, flow_to) for run in chosen if flow}
     fixed = scatter_data.choose_fixed(
-        triplets, chosen, splits, reference=(reference_run, reference_epoch), device=device
+        triplets, chosen, splits, reference=(reference_run, reference_epoch), reader=reader, device=device
     )
     panels, statics = [], []
     ends: tuple[list[Panel], list[Panel]] = ([], [])
     for label, run in zip(selection.run_labels(chosen), chosen, strict=True):
         span = spans.get(run.path, ())
         for number in run.epochs() if animate else sorted({*asked[run.path], *span}):
-            measured = scatter_data.measure(label, run, number, splits, fixed, device)
+            measured = scatter_data.measure(
+                label, run, number, splits, fixed=fixed, reader=reader, device=device
+            )
             panels += measured
             statics += measured if number in asked[run.path] else []
             for at, end in enumerate(span):
                 ends[at].extend(measured if number == end else [])
-    facts = scatter_data.command_facts(chosen, splits, fixed, device)
+    reader.warnings.tell()
+    facts = scatter_data.command_facts(chosen, splits, fixed, device) | reader.facts
     summary = scatter_data.summary_of(panels)
     artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=summary)
-    draw = scatter_figures.Drawing(look, ["scatter", *drawing.several(chosen)], fixed)
+    draw = scatter_figures.Drawing(look, ["scatter", *drawing.several(chosen)], fixed, reader)
     with paper(venue):
         if still:
             scatter_figures.save_stills(artifacts, statics, draw, one_an_epoch=epoch == "all", wish=wish)

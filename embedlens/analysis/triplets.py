@@ -18,6 +18,8 @@ from embedlens.similarity import nearest, pair_similarity
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from embedlens.similarity import GalleryLike
+
 TOP_RIGHT = 0.8
 RIGHT_BOUNDARY = 0.95
 
@@ -29,7 +31,8 @@ class Triplets:
     Attributes
     ----------
     anchor, positive, negative
-        int64 [n]: row numbers in the embeddings; anchors ascend.
+        int64 [n]: row numbers in the embeddings, of positives and negatives in the gallery where there is
+        one; anchors ascend.
     s_ap, s_an
         float64 [n], cosine similarity of the anchor to its positive and to its negative, in [-1, 1].
     n_singletons
@@ -102,7 +105,9 @@ class TripletSummary:
         }
 
 
-def nearest_triplets(z: ArrayLike, y: ArrayLike, *, device: str = "cpu") -> Triplets:
+def nearest_triplets(
+    z: ArrayLike, y: ArrayLike, *, gallery: GalleryLike | None = None, device: str = "cpu"
+) -> Triplets:
     """Return every anchor's nearest (easiest) positive and nearest (hardest) negative.
 
     S_ap(i) = max S_ij over j != i with y_j = y_i; S_an(i) = max S_ij over y_j != y_i; S is the cosine
@@ -114,6 +119,9 @@ def nearest_triplets(z: ArrayLike, y: ArrayLike, *, device: str = "cpu") -> Trip
         Embeddings [N, D], not necessarily normalised.
     y
         Integer labels [N].
+    gallery
+        Embeddings [M, D] and labels [M] that hold the positives and negatives; by default `z` itself, each
+        item without itself.
     device
         Torch device that computes; the answer does not depend on it.
 
@@ -126,14 +134,16 @@ def nearest_triplets(z: ArrayLike, y: ArrayLike, *, device: str = "cpu") -> Trip
     -----
     Definition: Xuan et al., ECCV 2020, section 3. Values are exact to float64.
     """
-    positive, negative = nearest(z, y, device=device)
-    if (negative.index < 0).all():
+    positive, negative = nearest(z, y, gallery=gallery, device=device)
+    if (negative.index[positive.index >= 0] < 0).any() or (negative.index < 0).all():
         message = "all items have one label, so there is no negative; triplets need two classes or more"
         raise InputError(message)
     anchor = np.flatnonzero(positive.index >= 0)
     if anchor.size == 0:
         message = (
             "no label has two items, so there is no positive; triplets need a class of two items or more"
+            if gallery is None
+            else "no query has a gallery item of its label; do queries and gallery number classes alike?"
         )
         raise InputError(message)
     return Triplets(
@@ -146,7 +156,9 @@ def nearest_triplets(z: ArrayLike, y: ArrayLike, *, device: str = "cpu") -> Trip
     )
 
 
-def follow_triplets(z: ArrayLike, chosen: Triplets, *, device: str = "cpu") -> Triplets:
+def follow_triplets(
+    z: ArrayLike, chosen: Triplets, *, gallery: ArrayLike | None = None, device: str = "cpu"
+) -> Triplets:
     """Return the same three items of every triplet as they stand in other embeddings.
 
     Parameters
@@ -155,6 +167,8 @@ def follow_triplets(z: ArrayLike, chosen: Triplets, *, device: str = "cpu") -> T
         Embeddings [N, D] of the same items in the same order.
     chosen
         Triplets of a reference epoch.
+    gallery
+        Embeddings [M, D] of the items that hold the positives and negatives; by default `z`.
     device
         Torch device that computes; the answer does not depend on it.
 
@@ -163,15 +177,16 @@ def follow_triplets(z: ArrayLike, chosen: Triplets, *, device: str = "cpu") -> T
     InputError
         Fewer rows than the triplets name, or embeddings that cannot be normalised.
     """
-    last = int(max(chosen.anchor.max(), chosen.positive.max(), chosen.negative.max()))
-    rows = len(to_numpy(z))
-    if last >= rows:
-        message = f"the triplets name item {last}, but the embeddings have {rows} rows"
-        raise InputError(message)
+    others = z if gallery is None else gallery
+    for named, items in ((chosen.anchor, z), (np.r_[chosen.positive, chosen.negative], others)):
+        last, rows = int(named.max()), len(to_numpy(items))
+        if last >= rows:
+            message = f"the triplets name item {last}, but the embeddings have {rows} rows"
+            raise InputError(message)
     return replace(
         chosen,
-        s_ap=pair_similarity(z, chosen.anchor, chosen.positive, device=device),
-        s_an=pair_similarity(z, chosen.anchor, chosen.negative, device=device),
+        s_ap=pair_similarity(z, chosen.anchor, chosen.positive, other=gallery, device=device),
+        s_an=pair_similarity(z, chosen.anchor, chosen.negative, other=gallery, device=device),
         choice="fixed",
     )
 

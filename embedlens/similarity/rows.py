@@ -104,7 +104,12 @@ def settle(a: tuple[Rows, NDArray[np.int64]], b: tuple[Rows, NDArray[np.int64]])
 
 
 def pair_similarity(
-    z: ArrayLike, a: NDArray[np.int64], b: NDArray[np.int64], *, device: str = "cpu"
+    z: ArrayLike,
+    a: NDArray[np.int64],
+    b: NDArray[np.int64],
+    *,
+    other: ArrayLike | None = None,
+    device: str = "cpu",
 ) -> NDArray[np.float64]:
     """Return the cosine similarity of given pairs of rows.
 
@@ -114,6 +119,8 @@ def pair_similarity(
         Embeddings [N, D], not necessarily normalised.
     a, b
         Row numbers [n].
+    other
+        Embeddings [M, D] of which `b` are rows; by default `z`.
     device
         Accepted for symmetry; pairs are settled on the processor.
 
@@ -128,11 +135,15 @@ def pair_similarity(
         Embeddings that cannot be normalised, or row numbers that are not there.
     """
     rows = Rows(z)
+    others = rows if other is None else Rows(other)
+    if others.dim != rows.dim:
+        message = f"the two sets have {rows.dim} and {others.dim} dims; they must agree"
+        raise InputError(message)
     numbers = np.asarray(a, np.int64), np.asarray(b, np.int64)
-    for part in numbers:
-        if part.size and not 0 <= part.min() <= part.max() < len(rows):
+    for part, side in zip(numbers, (rows, others), strict=True):
+        if part.size and not 0 <= part.min() <= part.max() < len(side):
             message = (
-                f"pairs name rows {part.min()} to {part.max()}, but the embeddings have {len(rows)} rows"
+                f"pairs name rows {part.min()} to {part.max()}, but the embeddings have {len(side)} rows"
             )
             raise InputError(message)
-    return settle((rows, numbers[0]), (rows, numbers[1]))
+    return settle((rows, numbers[0]), (others, numbers[1]))

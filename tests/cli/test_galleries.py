@@ -60,6 +60,10 @@ RECALLS = {
         ("spectrum", "shop", "--slices", "2", "--split", "query", "--json"),
         ("shop", "query", "0", "slices", "recall_at_1_joined", 1),
     ),
+    "scatter": (
+        ("scatter", "shop", "--split", "query", "--format", "png", "--json"),
+        ("shop", "query", "0", "recall_at_1"),
+    ),
     "verify": (("verify", "shop", "--draws", "2", "--json"), ("shop", "query", "0", "rank_1")),
 }
 
@@ -194,15 +198,13 @@ def test_one_id_is_one_item(folder, cli, pair):
     shop("runs/shop", (z, y), gallery, items=items)
     plain = shop("runs/plain", (z, y), gallery)
     expected, _ = recall_at_1((z, y), gallery, itself=lambda i, j: j == 70 + i)
-    for name in ("info", "evaluate", "pca-prune", "spectrum", "curves", "verify"):
+    for name in ("info", "evaluate", "pca-prune", "spectrum", "curves", "verify", "scatter"):
         words, place = RECALLS[name]
         done = cli(*words)
         assert number(done.json["summary"], *place) == expected, name
         assert "20 of 32 queries are items of gallery 'gallery', too" in done.err, name
-    assert (
-        cli("evaluate", plain.name, "--json").json["summary"]["plain"]["query"]["0"]["recall_at_1"]
-        != expected
-    )
+    found = cli("evaluate", plain.name, "--json").json["summary"]["plain"]["query"]["0"]
+    assert found["recall_at_1"] != expected
 
 
 # Ignored and distractor labels
@@ -225,7 +227,7 @@ def test_junk_is_ignored_and_distractors_stay_in_the_gallery(folder, cli, option
     keep = gallery[1] != -1
     expected, n = recall_at_1(query, (gallery[0][keep], gallery[1][keep]))
     assert expected != recall_at_1(query, gallery)[0]
-    for name in ("evaluate", "pca-prune", "spectrum", "curves", "verify"):
+    for name in ("evaluate", "pca-prune", "spectrum", "curves", "verify", "scatter"):
         words, place = RECALLS[name]
         done = cli(*words, *option, "--distractor-label", "0")
         assert done.code == 0, done.err
@@ -279,10 +281,7 @@ def test_every_score_of_a_row_is_of_the_same_items(folder, cli):
     ("words", "parts"),
     [
         (("--ignore-label", "9"), ("unknown class '9'",)),
-        (
-            ("--ignore-label", "1", "--distractor-label", "1,2"),
-            ("label 1", "choose one"),
-        ),
+        (("--ignore-label", "1", "--distractor-label", "1,2"), ("label 1", "choose one")),
         (("--ignore-label", "0,1,2,3,4,5"), ("no item of split 'test' is left",)),
         (("--distractor-label", "0,1,2,3,4,5"), ("no item of split 'test' is left",)),
     ],
@@ -299,3 +298,22 @@ def test_verify_without_a_gallery_takes_no_distractors(folder, cli):
     assert_refused(cli("verify", "one", "--distractor-label", "1"), "searches no gallery", "--ignore-label")
     done = cli("verify", "one", "--ignore-label", "1", "--draws", "2", "--json")
     assert done.json["summary"]["one"]["test"]["0"]["n_gallery"] == 5
+
+
+def test_scattered_queries_have_their_triplets_in_the_gallery(folder, cli, pair):
+    (z, y), (z_g, y_g) = pair
+    shop("runs/shop", *pair, epochs=2)
+    words = ("scatter", "shop", "--split", "query", "--format", "png")
+    done = cli(*words, "--ignore-label", "3", "--json")
+    similarity = z @ z_g.T / np.linalg.norm(z, axis=1)[:, None] / np.linalg.norm(z_g, axis=1)
+    for row in rows(folder / done.json["data"][0]):
+        i, p, n = int(row["anchor"]), int(row["positive"]), int(row["negative"])
+        assert y[i] != 3
+        assert p == np.where(y_g == y[i], similarity[i], -2).argmax()
+        assert n == np.where((y_g != y[i]) & (y_g != 3), similarity[i], -2).argmax()
+        assert float(row["s_ap"]) == pytest.approx(similarity[i, p])
+        assert float(row["s_an"]) == pytest.approx(similarity[i, n])
+    near = cli(*words, "--json").json["data"][0]
+    fixed = cli(*words, "--triplets", "fixed", "--json").json["data"][0]  # one state, so the same dots
+    assert near != fixed
+    assert rows(folder / near) == rows(folder / fixed)
