@@ -113,7 +113,7 @@ import logging, sys, warnings
 from embedlens_cli import main, runs
 from embedlens.errors import InputWarning
 
-def noisy(run, device):
+def noisy(*_arguments):
     for number in range(3):
         warnings.warn_explicit(f"odd {number}", UserWarning, "/x/site-packages/PIL/Tiff.py", number)
         logging.getLogger("matplotlib.font_manager").warning("findfont: %s", "none")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.errors import InputError
+from embedlens.files import check_regular
 from embedlens.store.checks import check_split_name
 from embedlens.training.datasets.base import DATASETS, Catalogue
 from embedlens.training.datasets.images import ImageFiles
@@ -67,6 +68,7 @@ class _Table:
         self.file = file
         rows = []
         self._lines = []
+        check_regular(file)
         try:
             with file.open(encoding="utf-8-sig", newline="") as source:
                 reader = csv.reader(source, strict=True)
