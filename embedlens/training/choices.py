@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from embedlens.errors import InputError, unknown
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MOST_EPOCHS = 10**9 - 1
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop")
 SCHEDULES = ("step", "cosine")
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -124,6 +129,39 @@ class OptimisationChoice(NetworkChoice):
         return rising * self.lr_at(epoch, (step - 1) / steps)
 
 
+def check_types(kind: type, values: Mapping[str, Any]) -> None:
+    """Refuse values that do not have the types of a configuration's fields; they were read from a file.
+
+    Parameters
+    ----------
+    kind
+        The configuration, a dataclass.
+    values
+        Field -> value; every name is a field's.
+
+    Raises
+    ------
+    InputError
+        A value of another type, or a whole number that does not fit 64 bits; the field is named.
+    """
+    hints = get_type_hints(kind)
+    for name, value in values.items():
+        allowed = [get_origin(one) or one for one in get_args(hints[name]) or (hints[name],)]
+        if get_origin(hints[name]) is dict:
+            allowed = [dict]
+        fits = type(value) in allowed or (type(value) is int and float in allowed)
+        if not fits or (type(value) is int and not -(1 << 63) <= value < 1 << 63):
+            needed = " or ".join(_TYPE_NAMES[one] for one in allowed)
+            message = f"{name} is {str(value)[:60]!r}; {needed} is needed"
+            raise InputError(message)
+
+
+_TYPE_NAMES = {
+    str: "text", int: "a whole number", float: "a number", bool: "true or false", dict: "an object",
+    type(None): "null",
+}  # fmt: skip
+
+
 def check_choices(chosen: OptimisationChoice) -> None:
     """Refuse values that cannot be.
 
@@ -148,6 +186,11 @@ def check_choices(chosen: OptimisationChoice) -> None:
         value = getattr(chosen, name)
         if value is not None and not low <= value < math.inf:
             message = f"{name} is {value}; {low} is the least"
+            raise InputError(message)
+    for name, high in {"dim": 1 << 20, "image_size": 1 << 13, "epochs": _MOST_EPOCHS}.items():
+        value = getattr(chosen, name)
+        if value is not None and value > high:
+            message = f"{name} is {value:,}; {high:,} is the most"
             raise InputError(message)
     for name in ("lr", "lr_gamma", "clip"):
         value = getattr(chosen, name)

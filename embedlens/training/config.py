@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
 from embedlens.objectives.losses import Loss, Setting, build_loss, loss_class
-from embedlens.training.choices import OptimisationChoice, check_choices
+from embedlens.training.choices import OptimisationChoice, check_choices, check_types
 from embedlens.training.datasets import load_dataset
 from embedlens.training.samplers import SAMPLERS, Sampler, build_sampler
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from embedlens.training.datasets import ImageDataset
 
 _ROWS = 128
+_MOST_THREADS = 1 << 16
 _FIRST = ("data", "loss", "loss_options", "dim", "epochs", "optimizer", "lr", "seed", "threads")
 
 
@@ -66,6 +67,10 @@ class TrainConfig(OptimisationChoice):
         for name, low in {"seed": 0, "threads": 1, "processes": 1}.items():
             if getattr(self, name) < low:
                 message = f"{name} is {getattr(self, name)}; {low} is the least"
+                raise InputError(message)
+        for name in ("threads", "processes"):
+            if getattr(self, name) > _MOST_THREADS:
+                message = f"{name} is {getattr(self, name):,}; {_MOST_THREADS:,} is the most"
                 raise InputError(message)
 
     @property
@@ -154,4 +159,5 @@ class TrainConfig(OptimisationChoice):
                 "its run.json holds no training configuration; only runs made by `embedlens train` resume"
             )
             raise InputError(message)
+        check_types(cls, method)
         return cls(**method)

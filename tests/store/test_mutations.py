@@ -20,9 +20,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 _SECONDS = 30
 _READING = [
     "info a", "info a --json", "info", "scatter a", "scatter a --epoch all", "evaluate a", "evaluate a b",
-    "evaluate a --metrics all", "evaluate a --epoch all --json", "curves a", "curves a b --json", "distances a",
-    "trajectory a", "spectrum a --slices 2", "components a", "pca-prune a --dims 2,1", "verify a", "identify a",
-    "sampling a", "tsne a --thumbnails 5", "tsne a", "concat a b --out joined", "evaluate a --log",
+    "evaluate a --metrics all", "evaluate a --epoch all --json", "curves a", "curves a b --json",
+    "distances a", "trajectory a", "spectrum a --slices 2", "components a", "pca-prune a --dims 2,1",
+    "verify a", "identify a", "sampling a", "tsne a --thumbnails 5", "tsne a", "concat a b --out joined",
+    "evaluate a --log",
 ]  # fmt: skip
 
 
@@ -140,6 +141,9 @@ def test_import_of_damaged_files(timed, folder):
         labels = ["y.npy", "y.csv", "y.txt"][random.integers(3)]
         chosen = [folder / pattern.format(epoch=0), folder / labels][random.integers(2)]
         what = damage(chosen, random)
+        if chosen.is_fifo():
+            restore(chosen, contents[chosen])
+            continue
         shutil.rmtree(folder / "new", ignore_errors=True)
         _try(timed, ["import", pattern, "--labels", labels, "--out", "new"], what, faults)
         restore(chosen, contents[chosen])
