@@ -61,8 +61,10 @@ def concat(
     from embedlens.artifacts import stem_of
     from embedlens.selection import choose_runs, runs_folder
     from embedlens.store.concat import concatenate, shared_splits
+    from embedlens.store.lock import release_when_terminated
     from embedlens_cli import output
 
+    release_when_terminated()
     chosen = choose_runs(runs, empty=True) if runs else []
     if len(chosen) < 2:
         message = f"concat joins two different runs or more; got {len(chosen)} (one named twice counts once)"

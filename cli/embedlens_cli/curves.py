@@ -93,7 +93,7 @@ def curves(
         zip(series.BATCHES, (batches, classes_per_batch, items_per_class, batch_seed, normalize), strict=True)
     )
     meter = series.Meter(check_monitors(options.words(monitor)), given, device)
-    chosen = selection.choose_runs(runs or [])
+    chosen = selection.choose_runs(runs or [], empty=True)
     labels = selection.run_labels(chosen)
     sources = [series.Source.of(label, run) for label, run in zip(labels, chosen, strict=True)]
     words, splits = options.words(metrics), options.words(split)

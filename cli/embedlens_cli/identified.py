@@ -88,7 +88,8 @@ class Source:
             self.read, (split, gallery), place=self.place(split), labels=out.labels_of(self.runs[0]),
             duplicates=out.duplicates,
         )  # fmt: skip
-        return reader.note(self.label, found)
+        reader.warnings.look(self.label, found)
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

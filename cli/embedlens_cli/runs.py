@@ -12,6 +12,8 @@ from embedlens.errors import InputError, InputWarning
 from embedlens_cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -22,23 +24,36 @@ _BARS = 8  # of a histogram, where the sizes do not call for more
 _LONGEST = 32  # letters of its longest bar
 
 
-def info(runs: options.Runs = None, device: options.Device = "cpu", as_json: options.Json = False) -> None:
+def info(
+    runs: options.Runs = None,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Compare every file with its checksum; exit 2 if one is damaged."),
+    ] = False,
+    device: options.Device = "cpu",
+    as_json: options.Json = False,
+) -> None:
     """Say what stands in a run: method, epochs, dims, disk, splits, class sizes, R@1 of the last epoch."""
     from embedlens.selection import choose_runs, run_labels
-    from embedlens_cli import output
+    from embedlens_cli import output, run_verification
     from embedlens_cli.reading import Reader
 
     chosen = choose_runs(runs or [], empty=True)
     labels = run_labels(chosen)
+    verified = run_verification.verify_runs(dict(zip(labels, chosen, strict=True))) if verify else {}
     reader = Reader()
     summary = {label: _describe(run, reader, device) for label, run in zip(labels, chosen, strict=True)}
     reader.warnings.tell()
+    for label, files in verified.items():
+        summary[label]["files"] = files
     if as_json:
         output.print_json({"figures": [], "data": [], "summary": summary})
         return
     output.name_implied(runs, chosen)
     for facts in summary.values():
         _print(facts)
+        if verify:
+            run_verification.report(facts["files"])
 
 
 def _describe(run: Run, reader: Reader, device: str) -> dict[str, Any]:
@@ -270,9 +285,11 @@ def import_(
     Example: embedlens import 'dump/{split}_{epoch}.npy' --labels 'dump/{split}_labels.npy' --out runs/mine
     """
     from embedlens.store.foreign import Source, import_run
+    from embedlens.store.lock import release_when_terminated
     from embedlens_cli import output
 
-    notes = dict(_note(text) for text in method or [])
+    release_when_terminated()
+    notes = _notes(method or [])
     source = Source(pattern, labels, key, labels_key, split)
     run = import_run(source, out, dtype=dtype, link=link, method=notes)
     sizes = {name: part.items for name, part in run.info.splits.items()}
@@ -289,9 +306,15 @@ def import_(
     output.say(f"next: embedlens scatter {run.path}" + (" --animate" if len(epochs) > 1 else ""))
 
 
-def _note(text: str) -> tuple[str, str]:
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        message = f"--method {text!r} is not KEY=VALUE"
-        raise InputError(message)
-    return key, value
+def _notes(texts: Sequence[str]) -> dict[str, str]:
+    """Return what is noted of the method by key; a key that is given two values is refused."""
+    notes: dict[str, str] = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            message = f"--method {text!r} is not KEY=VALUE"
+            raise InputError(message)
+        if notes.setdefault(key, value) != value:
+            message = f"--method gives {key!r} two values, {notes[key]!r} and {value!r}; leave out one"
+            raise InputError(message)
+    return notes

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
 from embedlens.store import format as layout
-from embedlens.store.checksums import checksums_file, placement, read_checksums
+from embedlens.store.checksums import placement, read_checksums
 from embedlens.store.extras import run_extra_file
-from embedlens.store.ownership import clear
+from embedlens.store.ownership import clear, withdraw
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -41,56 +40,57 @@ def begin(
         A file of another program stands where one of the run belongs.
     """
     layout.info_text(info)  # what cannot be written is refused before anything is removed
-    clear(run)
+    clear(run, mark=True)  # an empty list says that the folder is one of a run to be
     try:
         with placement(run) as files:
             _place(files, run, contents)
             for name, array in extras.items():
-                target = run_extra_file(run, name)
-                _refuse_foreign(target)
-                files.npy(target, array)
+                files.npy(_free(run_extra_file(run, name)), array)
         layout.write_info(run, info)
     except BaseException:
-        clear(run)
-        if any(path.name != ".lock" for path in run.iterdir()):
-            with suppress(OSError):  # an empty list says that the folder is one of a run to be
-                checksums_file(run).touch()
+        withdraw(run)
         raise
 
 
 def _place(files: Placement, run: Path, contents: Mapping[str, dict[str, Any]]) -> None:
     for split, given in contents.items():
         folder = layout.split_folder(run, split)
-        files.npy(folder / "labels.npy", given["labels"])
+        files.npy(_free(folder / "labels.npy"), given["labels"])
         if given["items"]:
-            files.text(folder / "items.csv", _items_csv(given["items"]))
+            files.text(_free(folder / "items.csv"), _items_csv(given["items"]))
         for part in ("thumbnails", "pretrained"):
             if part in given:
-                files.npy(folder / f"{part}.npy", given[part])
+                files.npy(_free(folder / f"{part}.npy"), given[part])
 
 
-def _refuse_foreign(target: Path) -> None:
-    """Refuse to write over a file that was not cleared, since this program did not write it."""
+def _free(target: Path) -> Path:
+    """Return a path where nothing stands; what was not cleared is another program's, and is refused."""
     if target.exists() or target.is_symlink():
         message = f"{target} is not a file of this run; move it, or choose another name for the run"
         raise InputError(message)
+    return target
 
 
-def check_recordable(run: Path, info: layout.RunInfo, files: Sequence[Path]) -> None:
-    """Refuse to write over, or remove, files that bear the name of a snapshot but were not recorded.
+def recorded_only(run: Path, info: layout.RunInfo, files: Iterable[Path]) -> list[Path]:
+    """Return the files that were recorded in this run.
 
-    Only runs that list what they write can tell.
+    Runs of earlier versions do not list them; there, the names tell.
     """
+    listed = read_checksums(run)
+    labels = [layout.split_folder(run, split) / "labels.npy" for split in info.splits]
+    if not all(file.relative_to(run).as_posix() in listed for file in labels):
+        return list(files)
+    return [file for file in files if file.relative_to(run).as_posix() in listed]
+
+
+def check_recorded(run: Path, info: layout.RunInfo, files: Sequence[Path]) -> None:
+    """Refuse to write over, or remove, files that bear the name of a snapshot but were not recorded."""
     standing = [file for file in files if file.exists() or file.is_symlink()]
-    listed = read_checksums(run) if standing else {}
-    if standing and all(
-        (layout.split_folder(run, split) / "labels.npy").relative_to(run).as_posix() in listed
-        for split in info.splits
-    ):
-        for file in standing:
-            if file.relative_to(run).as_posix() not in listed:
-                message = f"{file} was not recorded in this run; move it to another folder"
-                raise InputError(message)
+    recorded = recorded_only(run, info, standing) if standing else []
+    for file in standing:
+        if file not in recorded:
+            message = f"{file} was not recorded in this run; move it to another folder"
+            raise InputError(message)
 
 
 def _items_csv(columns: Mapping[str, Sequence[str]]) -> str:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from embedlens.store.checksums import Placement
-
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _EPOCH_FILE = re.compile(r"([a-z][a-z0-9_]*)-(\d{4,9})\.npy", re.ASCII)
 
@@ -77,12 +75,13 @@ def _file(run: Path, split: str, name: str, epoch: int) -> Path:
     return _folder(run, split) / f"{name}-{epoch:04d}.npy"
 
 
-def place_extras(files: Placement, run: Path, epoch: int, *, extras: Extras) -> None:
-    """Place checked extras of an epoch; all that stood there go, so that none is ever of another record."""
-    files.remove(file for (_, recorded), file in recorded_extras(run) if recorded == epoch)
-    for split, arrays in extras.items():
-        for name, array in arrays.items():
-            files.npy(_file(run, split, name, epoch), array)
+def extra_files(run: Path, epoch: int, extras: Extras) -> dict[Path, NDArray[Any]]:
+    """Return where checked extras of an epoch belong, and what belongs there."""
+    return {
+        _file(run, split, name, epoch): array
+        for split, arrays in extras.items()
+        for name, array in arrays.items()
+    }
 
 
 def recorded_extras(run: Path) -> list[tuple[tuple[str, int], Path]]:

@@ -53,6 +53,7 @@ class _Held:
 
 _HELD: dict[str, _Held] = {}
 _GUARD = threading.RLock()
+_LOG_GUARD = threading.Lock()  # between threads, which share the lock file
 
 
 class Lock:
@@ -123,7 +124,7 @@ class Lock:
 @contextlib.contextmanager
 def log_lock(run: Path) -> Iterator[None]:
     """Hold the log of a run for the moment in which its rows are read, merged and written."""
-    with Lock(run, name=LOG_LOCK_NAME, wait=_LOG_WAIT_S):
+    with _LOG_GUARD, Lock(run, name=LOG_LOCK_NAME, wait=_LOG_WAIT_S):
         yield
 
 

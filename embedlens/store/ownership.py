@@ -9,19 +9,25 @@ from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError
 from embedlens.files import remove_leftovers, sync_folder, temporary_target
-from embedlens.store.checksums import checksums_file, read_checksums
-from embedlens.store.format import info_file, log_file, snapshot_epochs
+from embedlens.store.checksums import checksums_file, read_checksums, write_checksums
+from embedlens.store.format import info_file, log_file, read_info, snapshot_epochs
 from embedlens.store.lock import LOCK_NAME, LOG_LOCK_NAME, Lock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 CHECKPOINT_NAME = "checkpoint.pt"
-_CONTENTS = re.compile(r"splits/[^/]+/((labels|thumbnails|pretrained)\.npy|items\.csv)")
-_LATER = re.compile(r"splits/[^/]+/(epoch-\d{4,}\.npy|extra/[a-z][a-z0-9_]*-\d{4,}\.npy)")
+_SPLIT = r"splits/[A-Za-z0-9][A-Za-z0-9_.-]*"
+_CONTENTS = re.compile(rf"{_SPLIT}/((labels|thumbnails|pretrained)\.npy|items\.csv)")
+_LATER = re.compile(rf"{_SPLIT}/(epoch-\d{{4,9}}\.npy|extra/[a-z][a-z0-9_]*-\d{{4,9}}\.npy)")
 _RUN_EXTRA = re.compile(r"extra/[a-z][a-z0-9_]*\.npy")
 _LONGEST_NAME = 240  # bytes
+
+
+def _is_array(name: str) -> bool:
+    """Tell whether a path below a run is one that this program gives to an array or to items.csv."""
+    return any(known.fullmatch(name) for known in (_CONTENTS, _LATER, _RUN_EXTRA))
 
 
 def _files(run: Path) -> Iterator[tuple[str, Path]]:
@@ -46,9 +52,7 @@ def _is_temporary(name: str, run: Path) -> bool:
     place = f"{folder}/{target}" if folder else target
     root = (info_file(run).name, log_file(run).name, checksums_file(run).name, CHECKPOINT_NAME)
     locks = (LOCK_NAME, LOG_LOCK_NAME)
-    return place in (*root, *locks) or any(
-        known.fullmatch(place) for known in (_CONTENTS, _LATER, _RUN_EXTRA)
-    )
+    return place in (*root, *locks) or _is_array(place)
 
 
 def remove_temporary(run: Path) -> None:
@@ -82,7 +86,10 @@ def is_unbegun(run: Path) -> bool:
 def check_untaken(run: Path) -> None:
     """Refuse a path where something stands; a run without a single snapshot may be begun anew."""
     if info_file(run).is_file():
-        splits = [folder.name for folder in _entries(run / "splits")]
+        try:
+            splits = list(read_info(run).splits)
+        except InputError:  # of another version, or damaged
+            splits = [folder.name for folder in _entries(run / "splits")]
         taken = any(snapshot_epochs(run, split) for split in splits) or (run / CHECKPOINT_NAME).exists()
     else:
         taken = (run.exists() or run.is_symlink()) and not is_unbegun(run)
@@ -91,25 +98,55 @@ def check_untaken(run: Path) -> None:
         raise InputError(message)
 
 
-def clear(run: Path) -> None:
+def clear(run: Path, *, mark: bool = False) -> None:
     """Remove what this program wrote in a run's directory, and the folders that are empty then.
 
     run.json goes before what it describes, and the list of checksums last, so that a folder that is cleared
-    by half is known as one. The lock stays, and so does a checkpoint.
+    by half is known as one; `mark` leaves an empty list. The lock stays, and so does a checkpoint.
     """
     remove_temporary(run)
-    listed = set(read_checksums(run))
+    owned = _owned(run)
     for file in (log_file(run), info_file(run)):
         file.unlink(missing_ok=True)
     folders = set()
-    for name, path in _files(run):
-        if name in listed or _CONTENTS.fullmatch(name):
-            path.unlink(missing_ok=True)
-            folders |= {parent for parent in path.parents if run in parent.parents}
+    for path in owned:
+        path.unlink(missing_ok=True)
+        folders |= {parent for parent in path.parents if run in parent.parents}
     for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
         with suppress(OSError):  # something else stands in it
             folder.rmdir()
-    checksums_file(run).unlink(missing_ok=True)
+    if mark:
+        write_checksums(run, {})
+    else:
+        checksums_file(run).unlink(missing_ok=True)
+
+
+def withdraw(run: Path) -> None:
+    """Remove what was written for a run that could not be begun.
+
+    Where something else stands in the folder, an empty list goes on saying that the folder is one of a run.
+    """
+    clear(run, mark=True)
+    if {path.name for path in run.iterdir()} <= {LOCK_NAME, checksums_file(run).name}:
+        checksums_file(run).unlink()
+
+
+def _owned(run: Path) -> list[Path]:
+    """Return the arrays of a run, and what describes its items: all that is listed.
+
+    Runs of earlier versions have no list; there, the names tell what stood before the first epoch.
+    """
+    if checksums_file(run).is_file():
+        return [run / name for name in read_checksums(run) if _is_array(name)]
+    try:
+        splits: Collection[str] | None = read_info(run).splits
+    except InputError:
+        splits = None
+    return [
+        path
+        for name, path in _files(run)
+        if _CONTENTS.fullmatch(name) and (splits is None or name.split("/")[1] in splits)
+    ]
 
 
 def building_folder(out: Path) -> Path:
@@ -137,7 +174,9 @@ def building(out: Path) -> Iterator[Path]:
     folder.mkdir(exist_ok=True)
     with Lock(folder, run=out) as lock:
         try:
-            clear(folder)
+            if not checksums_file(folder).is_file():
+                write_checksums(folder, {})
+            clear(folder, mark=True)
             yield folder
             if out.exists() or out.is_symlink():
                 message = f"{out} already exists; choose another name"
@@ -146,7 +185,7 @@ def building(out: Path) -> Iterator[Path]:
             lock.moved(out)
         except BaseException:
             if folder.is_dir():
-                clear(folder)
+                withdraw(folder)
             lock.release()
             with suppress(OSError):
                 folder.rmdir()

@@ -23,8 +23,8 @@ from embedlens.store.checks import (
     fingerprint,
 )
 from embedlens.store.checksums import Placement, placement
-from embedlens.store.contents import begin, check_recordable
-from embedlens.store.extras import check_extras, check_run_extras, place_extras, recorded_extras
+from embedlens.store.contents import begin, check_recorded, recorded_only
+from embedlens.store.extras import check_extras, check_run_extras, extra_files, recorded_extras
 from embedlens.store.lock import Lock
 from embedlens.store.log import drop_after, epoch_of, merge_log, read_log
 from embedlens.store.ownership import (
@@ -210,7 +210,11 @@ class Recorder:
         self._know_dim(int(dim or 0))
         with placement(self.path) as files:
             self._place(files, epoch, lambda split, target: files.npy(target, arrays[split]))
-            place_extras(files, self.path, epoch, extras=besides)
+            added = extra_files(self.path, epoch, besides)
+            check_recorded(self.path, self._info, list(added))
+            for target, array in added.items():
+                files.npy(target, array)
+            files.remove(self._extras_of(lambda number: number == epoch))
         merge_log(layout.log_file(self.path), epoch, row, another_step=overwrite)
 
     def link(self, epoch: int, files: Mapping[str, Path]) -> None:
@@ -255,8 +259,8 @@ class Recorder:
             for number in sorted(layout.snapshot_epochs(self.path, split))
             if number > epoch
         ]
-        check_recordable(self.path, self._info, later)
-        extras = [file for (_, number), file in recorded_extras(self.path) if number > epoch]
+        check_recorded(self.path, self._info, later)
+        extras = self._extras_of(lambda number: number > epoch)
         if later or extras:
             with placement(self.path) as files:
                 files.remove([*later, *extras])
@@ -289,7 +293,7 @@ class Recorder:
             return
         with building(self.path) as folder:
             self._take(Lock(folder, run=self.path))
-            begin(folder, self._info, contents=contents, extras=extras)
+            self._kept(lambda: begin(folder, self._info, contents=contents, extras=extras))
 
     def _check_epoch(self, epoch: int, given: set[str], *, overwrite: bool) -> None:
         """Refuse an epoch that cannot be recorded, before anything is written."""
@@ -305,6 +309,11 @@ class Recorder:
             message = f"epoch {epoch} is recorded already in {self.path}; pass overwrite=True to replace it"
             raise InputError(message)
 
+    def _extras_of(self, belongs: Callable[[int], bool]) -> list[Path]:
+        """Return the files of the extras that were recorded at some epochs."""
+        found = [file for (_, epoch), file in recorded_extras(self.path) if belongs(epoch)]
+        return recorded_only(self.path, self._info, found)
+
     def _know_dim(self, dim: int) -> None:
         """Note the number of dimensions in run.json, if this is the first epoch."""
         if self._info.dim is None:
@@ -317,7 +326,7 @@ class Recorder:
     def _place(self, files: Placement, epoch: int, write: Callable[[str, Path], None]) -> None:
         """Put one checked epoch in place; an epoch that stood there vanishes first, so none is ever mixed."""
         targets = {split: layout.snapshot_file(self.path, split, epoch) for split in self._info.splits}
-        check_recordable(self.path, self._info, list(targets.values()))
+        check_recorded(self.path, self._info, list(targets.values()))
         for split, target in targets.items():
             write(split, target)
         files.remove(targets.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -211,7 +212,11 @@ class Run:
 
     def disk_bytes(self) -> int:
         """Return the size of all files of the run, in bytes."""
-        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+        total = 0
+        for path in self.path.rglob("*"):
+            with suppress(FileNotFoundError):  # a writer has just put another one in its place
+                total += path.stat().st_size if path.is_file() else 0
+        return total
 
     def _check_split(self, split: str) -> None:
         if split not in self.info.splits:

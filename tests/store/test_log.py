@@ -1,58 +1,70 @@
+"""log.csv keeps its own columns, whatever metrics are called."""
+
 from __future__ import annotations
 
+import numpy as np
 import pytest
-from support import assert_refused, write_run
+from support import blobs, tree
 
-from embedlens import InputError
-from embedlens.store.log import read_log
+from embedlens import InputError, Recorder
+from embedlens.store import log_metrics
+from embedlens.store.checks import join_metrics
 
-
-@pytest.mark.parametrize(
-    ("text", "part"),
-    [
-        ("epoch,loss\nnan,1\n", "line 2: epoch is nan; a whole number from 0 to 999999999"),
-        ("epoch,loss\n0,1\ninf,1\n", "line 3: epoch is inf"),
-        ("epoch,loss\n1e30,1\n", "line 2: epoch is 1e+30"),
-        ("epoch,loss\n-1,1\n", "line 2: epoch is -1"),
-        ("epoch,loss\n0.5,1\n", "line 2: epoch is 0.5"),
-        ("epoch,loss\n,1\n", "line 2: epoch is missing"),
-        ("loss\n1\n", "line 2: epoch is missing"),
-        ("epoch,step\n0,nan\n", "line 2: step is nan"),
-        (
-            "epoch,loss\n0," + "9" * 131_073 + "\n",
-            "line 2: not readable as CSV (field larger than",
-        ),
-        ("epoch,loss\n0,low\n", "line 2: could not convert string to float: 'low'"),
-        ("epoch,loss,loss\n0,1,2\n", "line 1: two columns are named 'loss'"),
-        ("epoch,\n0,1\n", "line 1: a column has no name"),
-        ("epoch,loss\n0,1,2\n", "line 2: rows have different numbers of cells (3 here, 2 in the first)"),
-        ("epoch,loss\n0\n", "line 2: rows have different numbers of cells (1 here, 2 in the first)"),
-    ],
-)
-def test_a_broken_log_names_file_and_line(tmp_path, text, part):
-    (tmp_path / "log.csv").write_text(text)
-    with pytest.raises(InputError) as caught:
-        read_log(tmp_path / "log.csv")
-    assert part in str(caught.value)
-    assert "log.csv" in str(caught.value)
-    assert len(str(caught.value)) < 400
+Z, Y = blobs()
 
 
-def test_a_log_that_is_not_utf_8(tmp_path):
-    (tmp_path / "log.csv").write_bytes(b"epoch,loss\n0,1\n1,\xff\n")
-    with pytest.raises(InputError, match=r"log.csv, line 3: not UTF-8 text"):
-        read_log(tmp_path / "log.csv")
+@pytest.fixture
+def recorder(tmp_path):
+    return Recorder(tmp_path / "run", labels={"test": Y})
 
 
-def test_what_a_log_may_hold(tmp_path):
-    (tmp_path / "log.csv").write_text("epoch,loss,step\n2,nan,7\n\n0,,\n1,inf,1e3\n")
-    rows = read_log(tmp_path / "log.csv")
-    assert [row["epoch"] for row in rows] == [0, 1, 2]
-    assert rows[0] == {"epoch": 0, "loss": None, "step": None}
-    assert rows[1] == {"epoch": 1, "loss": float("inf"), "step": 1000}
+def test_an_epoch_of_another_number_is_refused_and_nothing_written(recorder):
+    before = tree(recorder.path)
+    with pytest.raises(InputError, match="metric 'epoch' is 1, but epoch 0 is recorded; .* leave it out or"):
+        recorder.record(0, {"test": Z}, metrics={"epoch": 1, "loss": 0.5})
+    assert tree(recorder.path) == before
+    for epoch in range(3):
+        recorder.record(epoch, {"test": Z}, metrics={"epoch": np.int64(epoch), "loss": 0.5})
+    assert recorder.run.log == [{"epoch": float(epoch), "loss": 0.5} for epoch in range(3)]
+    for log in (lambda row: recorder.log(1, row), lambda row: log_metrics(recorder.run, 1, row)):
+        for value in (2, 1.5, float("nan")):
+            with pytest.raises(InputError, match="metric 'epoch' is"):
+                log({"epoch": value})
+        log({"epoch": 1, "more": 2})
+    assert [row["epoch"] for row in recorder.run.log] == [0, 1, 2]
 
 
-def test_curves_of_a_broken_log(cli, folder):
-    write_run(folder / "runs/a")
-    (folder / "runs/a/log.csv").write_text("epoch,loss\nnan,1\n")
-    assert_refused(cli("curves", "a"), "log.csv, line 2: epoch is nan")
+def test_steps_are_counted_once(recorder):
+    for value in (1.5, -1, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="metric 'step' is .*; it counts optimiser steps"):
+            recorder.record(0, {"test": Z}, metrics={"step": value})
+    assert recorder.run.epochs() == []
+    recorder.record(0, {"test": Z}, metrics={"step": 10})
+    recorder.log(0, {"step": 10, "loss": 1})
+    with pytest.raises(InputError, match="metric 'step' is 20, but 10 steps are recorded"):
+        recorder.log(0, {"step": 20})
+    with pytest.raises(InputError, match="metric 'step' is 20, but 10 steps are recorded"):
+        log_metrics(recorder.run, 0, {"step": 20})
+    recorder.record(0, {"test": Z}, metrics={"step": 20}, overwrite=True)
+    assert recorder.run.log == [{"epoch": 0.0, "step": 20.0, "loss": 1.0}]
+
+
+def test_a_step_that_was_logged_before_is_checked_before_anything_is_written(recorder):
+    recorder.log(0, {"step": 10})
+    before = tree(recorder.path)
+    with pytest.raises(InputError, match="10 steps are recorded"):
+        recorder.record(0, {"test": Z}, metrics={"step": 20})
+    assert tree(recorder.path) == before
+
+
+@pytest.mark.parametrize("name", ["", " ", 3, None])
+def test_names_that_are_no_text(recorder, name):
+    with pytest.raises(InputError, match="metric name .*; a text such as 'loss' is needed"):
+        recorder.record(0, {"test": Z}, metrics={name: 1.0})
+
+
+def test_a_name_that_stands_for_two_values():
+    assert join_metrics({"loss": 1, "lr": 2}, {"loss": 1}, {"more": 3}) == {"loss": 1, "lr": 2, "more": 3}
+    for name in ("loss", "seconds", "step"):
+        with pytest.raises(InputError, match=f"metric '{name}' stands for two values, 1 and 2; rename one"):
+            join_metrics({name: 1}, {name: 2})
