@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_MOST_BYTES = 1 << 27  # a million files
 _LINE = re.compile(r"([0-9a-f]{64}) [ *](.+)")
 
 
@@ -30,10 +31,11 @@ def checksums_file(run: Path) -> Path:
 
 def read_checksums(run: Path) -> dict[str, str]:
     """Return path below the run -> SHA-256; lines that do not follow the form are left out."""
-    try:
-        text = checksums_file(run).read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
+    file = checksums_file(run)
+    if not file.is_file():  # a pipe would wait for ever
         return {}
+    with file.open("rb") as handle:
+        text = handle.read(_MOST_BYTES).decode("utf-8", errors="replace")
     matches = (_LINE.fullmatch(line) for line in text.splitlines())
     return {match[2]: match[1] for match in matches if match}
 

@@ -7,10 +7,12 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
+import torch
 from support import assert_refused, tree, write_run
 
 from embedlens import files
 from embedlens.figures.animation import write_mp4
+from embedlens.training.checkpoint import save_checkpoint
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def small(folder):
     if done.returncode:
         pytest.skip("nothing can be mounted here")
     yield folder / "small"
-    subprocess.run(["umount", "small"], check=True)
+    subprocess.run(["umount", "-l", "small"], check=True)  # torch keeps the half file open
 
 
 def _fill(folder, *, leave):
@@ -61,6 +63,22 @@ def test_an_mp4_that_does_not_fit_leaves_no_file(small, capfd):
     assert caught.value.filename == str(small / "a.mp4")
     assert [path.name for path in small.iterdir()] == ["ballast"]
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("leave", [0, 10_000, 100_000])
+def test_a_checkpoint_that_does_not_fit_leaves_the_one_before(small, leave):
+    class Stepper:
+        def state(self):
+            return {"optimizer": {}}
+
+    save_checkpoint(small, 1, torch.nn.Linear(4, 4), stepper=Stepper())
+    before = (small / "checkpoint.pt").read_bytes()
+    _fill(small, leave=leave)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        save_checkpoint(small, 2, torch.nn.Linear(400, 400), stepper=Stepper())
+    assert caught.value.filename == str(small / "checkpoint.pt")
+    assert (small / "checkpoint.pt").read_bytes() == before
+    assert sorted(path.name for path in small.iterdir()) == ["ballast", "checkpoint.pt"]
 
 
 @pytest.mark.slow

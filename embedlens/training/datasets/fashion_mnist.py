@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PARTS = ("train", "t10k")
+_MOST_BYTES = 1 << 28  # the largest of the four files has 47 MB
 _NAMES = (
     "T-shirt/top",
     "Trouser",
@@ -69,7 +70,8 @@ def _read(folder: Path, name: str, dimensions: int) -> NDArray[np.uint8]:
         )
         raise InputError(message)
     try:
-        raw = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+        with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as source:
+            raw = source.read(_MOST_BYTES)  # what is longer is refused by its length below
     except (OSError, EOFError, zlib.error) as error:
         message = f"{file} cannot be decompressed: {error}"
         raise InputError(message) from error
