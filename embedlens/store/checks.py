@@ -38,7 +38,7 @@ def check_thumbnails(values: ArrayLike, rows: int) -> NDArray[np.uint8]:
     """Return thumbnails as uint8 [rows, h, w] or [rows, h, w, 3]."""
     images = to_numpy(values)
     fits = images.ndim == 3 or (images.ndim == 4 and images.shape[3] == 3)
-    if images.dtype != np.uint8 or not fits or images.shape[0] != rows:
+    if images.dtype != np.uint8 or not fits or images.shape[0] != rows or 0 in images.shape:
         message = (
             f"thumbnails are {images.dtype} of shape {shape_text(images)}; "
             f"uint8 of shape ({rows}, h, w) or ({rows}, h, w, 3) is needed"

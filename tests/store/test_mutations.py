@@ -23,7 +23,7 @@ _READING = [
     "evaluate a --metrics all", "evaluate a --epoch all --json", "curves a", "curves a b --json",
     "distances a", "trajectory a", "spectrum a --slices 2", "components a", "pca-prune a --dims 2,1",
     "verify a", "identify a", "sampling a", "tsne a --thumbnails 5", "tsne a", "concat a b --out joined",
-    "evaluate a --log",
+    "evaluate a --log", "info a --verify",
 ]  # fmt: skip
 
 

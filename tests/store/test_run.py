@@ -165,3 +165,10 @@ def test_a_broken_log_is_told(path):
     (path / "log.csv").write_text("epoch,loss\n0,low\n")
     with pytest.raises(InputError, match=r"log.csv, line 2"):
         _ = embedlens.open_run(path).log
+
+
+@pytest.mark.parametrize("shape", [(60, 0, 0), (60, 4, 0, 3), (60, 0, 4)])
+def test_thumbnails_without_a_pixel_are_refused(path, shape):
+    np.save(path / "splits/test/thumbnails.npy", np.zeros(shape, np.uint8))
+    with pytest.raises(InputError, match=r"thumbnails.npy: thumbnails are uint8 of shape"):
+        embedlens.open_run(path).thumbnails("test")
