@@ -259,7 +259,8 @@ def import_(
     labels: Annotated[
         str,
         typer.Option(
-            help="Path of the labels (.npy, .npz, .pt, .csv, or text with one label a line), with {split}."
+            help="Path of the labels (.npy, .npz, .pt, .csv, .tsv, a list of paths and labels, or text with "
+            "one label per line), with {split}."
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="RUN", help="Directory of the new run.")],
@@ -267,9 +268,20 @@ def import_(
         str | None, typer.Option(help="Name of the array in an .npz, or in a dictionary in a .pt.")
     ] = None,
     labels_key: Annotated[
-        str | None, typer.Option(help="The same for the labels; for .csv the column (default: label).")
+        str | None,
+        typer.Option(
+            help="The same for the labels; for a table the column (default: label), "
+            "or its number from 1 where no line names the columns."
+        ),
     ] = None,
     split: Annotated[str, typer.Option(help="Name of the split where the pattern has no {split}.")] = "test",
+    missing_label: Annotated[
+        str,
+        typer.Option(
+            help="What becomes of items whose label is empty, nan or NA: refuse, drop (also their "
+            "embeddings), or keep them as a class."
+        ),
+    ] = "refuse",
     dtype: Annotated[str, typer.Option(help="How snapshots are stored: float32 or float16.")] = "float32",
     link: Annotated[
         bool,
@@ -290,7 +302,7 @@ def import_(
 
     release_when_terminated()
     notes = _notes(method or [])
-    source = Source(pattern, labels, key, labels_key, split)
+    source = Source(pattern, labels, key, labels_key, split, missing_label)
     run = import_run(source, out, dtype=dtype, link=link, method=notes)
     sizes = {name: part.items for name, part in run.info.splits.items()}
     epochs = run.epochs()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.arrays import check_embeddings, check_labels, shape_text, to_numpy
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError, shortened, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,13 +24,24 @@ MOST_EPOCH = 10**9 - 1
 """The largest epoch: names of snapshots have at most nine digits."""
 MOST_STEP = 10**15
 """The largest number of optimiser steps in a log."""
+MOST_SPLIT_NAME = 200
+"""The most letters of a split's name; a folder may have 255."""
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-def check_split_name(name: str) -> None:
+def check_split_name(name: object) -> None:
     """Refuse a split name that could not be a folder's name."""
-    if not _SPLIT_NAME.fullmatch(name):
-        message = f"split name {name!r} cannot be a folder; use letters, digits, '_', '-' and '.'"
+    if not isinstance(name, str) or not _SPLIT_NAME.fullmatch(name):
+        message = (
+            f"split name {shortened(name)!r} cannot be a folder; use letters, digits, '_', '-' and '.', e.g. "
+            "'test'"
+        )
+        raise InputError(message)
+    if len(name) > MOST_SPLIT_NAME:
+        message = (
+            f"split name {shortened(name)!r} has {len(name):,} letters; {MOST_SPLIT_NAME} is the most, so "
+            "that files can carry it"
+        )
         raise InputError(message)
 
 
@@ -47,9 +58,22 @@ def check_thumbnails(values: ArrayLike, rows: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(images, dtype=np.uint8)
 
 
-def check_items(columns: Mapping[str, Sequence[object]], rows: int) -> dict[str, list[str]]:
-    """Return the columns that describe the items, one text an item."""
+def check_items(given: Mapping[str, Sequence[object]], rows: int) -> dict[str, list[str]]:
+    """Return the columns that describe the items, one text an item; also of a table with `keys`."""
+    if not hasattr(given, "keys"):
+        message = (
+            f"items are {type(given).__name__}; a dict of columns is needed for each split, e.g. "
+            '{"test": {"path": [...]}}'
+        )
+        raise InputError(message)
+    columns = {name: given[name] for name in given.keys()}  # noqa: SIM118 - a data frame iterates so too
     for name, column in columns.items():
+        if not isinstance(name, str) or isinstance(column, str | bytes) or not hasattr(column, "__len__"):
+            message = (
+                f"items column {shortened(name)!r} is {type(column).__name__}; a list of one text an item, "
+                "under a name that is text, is needed"
+            )
+            raise InputError(message)
         if len(column) != rows:
             message = f"items column {name!r} has {len(column)} rows, but the split has {rows} items"
             raise InputError(message)
@@ -166,7 +190,9 @@ def check_contents(
     if not labels:
         message = 'labels name no split; pass e.g. labels={"test": y}'
         raise InputError(message)
-    for given in (items, thumbnails, pretrained):
+    described = {"items": items, "thumbnails": thumbnails, "pretrained": pretrained}
+    for what, given in described.items():
+        check_mapping(given, what, '{"path": [...]}' if what == "items" else "array")
         for split in set(given) - set(labels):
             raise unknown(split, "split", labels)
     contents: dict[str, dict[str, Any]] = {}

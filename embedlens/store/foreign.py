@@ -1,8 +1,7 @@
-"""Making a run of what other programs left: arrays in .npy, .npz, .pt or .pth, labels also as text."""
+"""Making a run of files of other programs, found by a pattern of their paths."""
 
 from __future__ import annotations
 
-import csv
 import glob
 import re
 import tempfile
@@ -14,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.arrays import check_labels
-from embedlens.errors import InputError, first_sentence
-from embedlens.files import read_npy
+from embedlens.errors import InputError, InputWarning, listed, shortened, unknown
+from embedlens.store.array_files import check_rows, read_array
+from embedlens.store.label_files import MISSING_LABEL, gather_labels
 from embedlens.store.ownership import building
 from embedlens.store.recorder import Recorder
 from embedlens.store.run import Run, open_run
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 _FIELDS = {"epoch": r"(?P<epoch>\d+)", "split": r"(?P<split>[^/]+?)"}
 _TOKEN = re.compile(r"\{([^{}]*)\}|(\*)|(\?)")
-_ARRAY_ENDINGS = (".npy", ".npz", ".pt", ".pth")
+_NUMBER = re.compile(r"\d")
 
 Found = dict[str, dict[int, Path]]
 
@@ -48,6 +47,9 @@ class Source:
         where there is only one.
     split
         Name of the split where the pattern has no ``{split}``.
+    missing_label
+        What becomes of items whose label is empty or a word such as ``nan``: "refuse" the import, "drop"
+        them, also from the embeddings, or "keep" them as a class of that name.
     """
 
     pattern: str
@@ -55,6 +57,7 @@ class Source:
     key: str | None = None
     labels_key: str | None = None
     split: str = "test"
+    missing_label: str = "refuse"
 
 
 def import_run(
@@ -87,8 +90,12 @@ def import_run(
         A pattern that matches nothing or two files for one epoch; a split that lacks an epoch or labels;
         anything that `Recorder` refuses.
     """
+    if source.missing_label not in MISSING_LABEL:
+        raise unknown(source.missing_label, "way with missing labels", MISSING_LABEL)
     found = find_files(source.pattern, source.split)
-    labels, class_names = _read_labels(source, list(found))
+    with_labels = find_files(source.labels, source.split)
+    _warn_of_names(source, found, with_labels)
+    labels = gather_labels(_of_splits(source, found, with_labels), source.labels_key, source.missing_label)
     epochs = sorted({epoch for files in found.values() for epoch in files})
     for split, files in found.items():
         missing = [epoch for epoch in epochs if epoch not in files]
@@ -96,18 +103,36 @@ def import_run(
             message = f"split {split!r} has no file for epoch {missing[0]}, which another split has"
             raise InputError(message)
     begin = partial(
-        Recorder, labels=labels, class_names=class_names, dtype=dtype, method=method, name=out.name
+        Recorder, labels=labels.values, class_names=labels.names, dtype=dtype, method=method, name=out.name
     )
+    read = partial(_read_kept, key=source.key, kept=labels.kept)
     if out.exists():
-        return _imported(out, begin, found, source.key)
+        return _imported(out, begin, found, read)
+    dropped = [split for split, kept in labels.kept.items() if not kept.all()]
+    if link and dropped:
+        message = (
+            f"split {dropped[0]!r} has items without a label, so its files cannot be linked; leave out --link"
+        )
+        raise InputError(message)
     with building(out) as folder, begin(folder) as recorder:
         for epoch in epochs:
             sources = {split: found[split][epoch] for split in found}
-            _import_epoch(recorder, epoch, sources, source.key, link=link)
+            _import_epoch(recorder, epoch, sources, None if link else read)
     return open_run(out)
 
 
-def _imported(out: Path, begin: Callable[[Path], Recorder], found: Found, key: str | None) -> Run:
+def _read_kept(
+    split: str, file: Path, *, key: str | None, kept: Mapping[str, NDArray[np.bool_]]
+) -> NDArray[Any]:
+    """Return the embeddings of a file, without the rows of items that have no label."""
+    array = read_array(file, key, rows=kept[split].size)
+    check_rows(file, array.shape, kept[split].size)
+    return array if kept[split].all() or not array.ndim else array[kept[split]]
+
+
+def _imported(
+    out: Path, begin: Callable[[Path], Recorder], found: Found, read: Callable[[str, Path], NDArray[Any]]
+) -> Run:
     """Return the run at `out` if it is the one that the import would make; refuse it else.
 
     An import that was stopped after its run took its place can so be repeated.
@@ -124,7 +149,7 @@ def _imported(out: Path, begin: Callable[[Path], Recorder], found: Found, key: s
     for split, files in found.items() if same else ():
         for epoch, file in files.items():
             stored = run.snapshot(split, epoch).embeddings
-            given = np.asarray(read_array(file, key))
+            given = np.asarray(read(split, file))
             same = same and given.shape == stored.shape and np.array_equal(given.astype(stored.dtype), stored)
     if not same:
         raise InputError(message)
@@ -132,13 +157,16 @@ def _imported(out: Path, begin: Callable[[Path], Recorder], found: Found, key: s
 
 
 def _import_epoch(
-    recorder: Recorder, epoch: int, files: Mapping[str, Path], key: str | None, *, link: bool
+    recorder: Recorder,
+    epoch: int,
+    files: Mapping[str, Path],
+    read: Callable[[str, Path], NDArray[Any]] | None,
 ) -> None:
-    """Record one epoch; what is wrong with an array is told with its file."""
-    if link:
+    """Record one epoch, or link its files without a reader; an array's fault is reported with its file."""
+    if read is None:
         recorder.link(epoch, files)
         return
-    arrays = {split: read_array(file, key) for split, file in files.items()}
+    arrays = {split: read(split, file) for split, file in files.items()}
     try:
         recorder.record(epoch, arrays)
     except InputError as error:
@@ -160,13 +188,57 @@ def find_files(pattern: str, split: str) -> Found:
         groups = match.groupdict()
         epoch, files = int(groups.get("epoch") or 0), found.setdefault(groups.get("split") or split, {})
         if epoch in files:
-            message = f"two files for epoch {epoch}: {files[epoch]} and {name}; make the pattern narrower"
-            raise InputError(message)
+            raise _two_files(pattern, epoch, files[epoch], Path(name))
         files[epoch] = Path(name)
     if not found:
         message = f"pattern {pattern!r} matches no file; {{epoch}} stands for digits, {{split}} for a name"
         raise InputError(message)
     return found
+
+
+def _two_files(pattern: str, epoch: int, first: Path, second: Path) -> InputError:
+    """Return the error for two files of one epoch, with what to do about it."""
+    advice = "make the pattern narrower"
+    if "{epoch}" not in pattern and _NUMBER.search(second.stem):
+        advice = "write {epoch} where the number of the epoch stands in the pattern"
+    message = (
+        f"two files for epoch {epoch}: {first} and {second}; {advice}. Several files (shards) of one epoch "
+        "are not supported yet: join them first, with numpy.concatenate"
+    )
+    return InputError(message)
+
+
+def _warn_of_names(source: Source, found: Found, with_labels: Found) -> None:
+    """Warn of files that the pattern leaves out or takes for epoch 0, although their names hold a number."""
+    taken = {file for files in (*found.values(), *with_labels.values()) for file in files.values()}
+    numbered = [file.name for files in found.values() for file in files.values() if _NUMBER.search(file.stem)]
+    if numbered and "{epoch}" not in source.pattern:
+        message = (
+            f"pattern {shortened(source.pattern)!r} has no {{epoch}}, so {listed(numbered)} is imported as "
+            "epoch 0; write {epoch} in the pattern where the name holds the epoch's number"
+        )
+        warnings.warn(message, InputWarning, stacklevel=3)
+    _, wildcard = _compile(source.pattern)
+    left = [name for name in sorted(glob.glob(wildcard)) if Path(name) not in taken]
+    if left:
+        negative = any(re.search(r"(?<![0-9A-Za-z])-\d", name) for name in left)
+        message = f"left out, since no number stands where the pattern has {{epoch}}: {listed(left)}" + (
+            "; epochs begin at 0, the state before training" if negative else ""
+        )
+        warnings.warn(message, InputWarning, stacklevel=3)
+
+
+def _of_splits(source: Source, found: Found, with_labels: Found) -> Found:
+    """Return the files of the labels of every split; a file of labels without a split serves them all."""
+    chosen: Found = {}
+    for split in found:
+        shared = with_labels.get(source.split) if "{split}" not in source.labels else None
+        by_epoch = with_labels.get(split) or shared
+        if not by_epoch:
+            message = f"no labels for split {split!r}: {source.labels!r} gives {listed(with_labels)}"
+            raise InputError(message)
+        chosen[split] = by_epoch
+    return chosen
 
 
 def _compile(pattern: str) -> tuple[str, str]:
@@ -193,121 +265,3 @@ def _compile(pattern: str) -> tuple[str, str]:
             wildcard += "*"
             seen.add(field)
     return expression + re.escape(text[at:]), wildcard + glob.escape(text[at:])
-
-
-def read_array(file: Path, key: str | None) -> NDArray[Any]:
-    """Return the array in a .npy, .npz, .pt or .pth file; pickled objects are refused, never run."""
-    if file.suffix == ".npy":
-        return read_npy(file)
-    if file.suffix == ".npz":
-        return _read_npz(file, key)
-    if file.suffix in (".pt", ".pth"):
-        return _read_torch(file, key)
-    message = f"{file} ends in {file.suffix!r}; arrays are read from {', '.join(_ARRAY_ENDINGS)}"
-    raise InputError(message)
-
-
-def _read_npz(file: Path, key: str | None) -> NDArray[Any]:
-    try:
-        with file.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-            array: NDArray[Any] = archive[_only(file, key, list(archive.files))]
-            return array
-    except InputError:
-        raise
-    except Exception as error:  # a damaged archive fails anywhere in numpy's reader, with any exception
-        message = f"{file} is no readable .npz of plain arrays ({first_sentence(error)})"
-        raise InputError(message) from error
-
-
-def _read_torch(file: Path, key: str | None) -> NDArray[Any]:
-    import torch
-
-    try:
-        with warnings.catch_warnings():  # torch warns of odd files before it refuses them
-            warnings.simplefilter("ignore")
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
-        message = (
-            f"{file} is no readable file of tensors only ({first_sentence(error)}); save the tensor itself"
-        )
-        raise InputError(message) from error
-    if isinstance(content, dict):
-        content = content[_only(file, key, [str(name) for name in content])]
-    if not isinstance(content, torch.Tensor):
-        message = f"{file} holds a {type(content).__name__}; a tensor, or a dict of tensors, is needed"
-        raise InputError(message)
-    tensor = content.detach()
-    return np.asarray((tensor.float() if tensor.is_floating_point() else tensor).numpy())
-
-
-def _only(file: Path, key: str | None, names: list[str]) -> str:
-    """Return the name of the array meant: the key, or the only one there is."""
-    if key is not None and key in names:
-        return key
-    listed = ", ".join(names) or "(none)"
-    if key is not None:
-        message = f"{file} has no array {key!r}; it holds: {listed}"
-        raise InputError(message)
-    if len(names) != 1:
-        message = f"{file} holds several arrays; choose one by its key: {listed}"
-        raise InputError(message)
-    return names[0]
-
-
-def _read_labels(source: Source, splits: list[str]) -> tuple[dict[str, NDArray[np.int64]], dict[int, str]]:
-    """Return the labels of every split and the class names; names become numbers in their sorted order."""
-    files = find_files(source.labels, source.split)
-    raw = {}
-    for split in splits:
-        by_epoch = files.get(split) or (files.get(source.split) if "{split}" not in source.labels else None)
-        if not by_epoch:
-            message = f"no labels for split {split!r}: {source.labels!r} gives {', '.join(files)}"
-            raise InputError(message)
-        columns = {file: _read_label_column(file, source.labels_key) for file in by_epoch.values()}
-        first, *others = columns.items()
-        for file, column in others:
-            if not np.array_equal(column, first[1]):
-                message = f"labels in {file} differ from those in {first[0]}; items keep their rows in a run"
-                raise InputError(message)
-        raw[split] = first[1]
-    names = sorted({str(name) for column in raw.values() if column.dtype.kind == "U" for name in column})
-    if not names:
-        return {split: _checked(column, split) for split, column in raw.items()}, {}
-    numbers = {name: number for number, name in enumerate(names)}
-    labels = {
-        split: np.array([numbers[str(value)] for value in column], dtype=np.int64)
-        for split, column in raw.items()
-    }
-    return labels, dict(enumerate(names))
-
-
-def _checked(column: NDArray[Any], split: str) -> NDArray[np.int64]:
-    try:
-        return check_labels(column)
-    except InputError as error:
-        place = f"split {split!r}"
-        raise error.within(place) from error
-
-
-def _read_label_column(file: Path, key: str | None) -> NDArray[Any]:
-    """Return labels as integers, or as text where they are names."""
-    if file.suffix in _ARRAY_ENDINGS:
-        return read_array(file, key)
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        message = f"{file} is no UTF-8 text; labels are read from {', '.join(_ARRAY_ENDINGS)}, .csv and text"
-        raise InputError(message) from error
-    if file.suffix == ".csv":
-        header, *rows = list(csv.reader(lines)) or [[]]
-        column = header.index(_only(file, key or ("label" if "label" in header else None), header))
-        short = next((number for number, row in enumerate(rows, 2) if len(row) <= column), None)
-        if short is not None:
-            message = f"{file}, line {short}: no column {header[column]!r}"
-            raise InputError(message)
-        values = [row[column] for row in rows]
-    else:
-        values = [line.strip() for line in lines if line.strip()]
-    if all(re.fullmatch(r"[+-]?\d{1,18}", value) for value in values):
-        return np.array([int(value) for value in values], dtype=np.int64)
-    return np.array(values, dtype=str)

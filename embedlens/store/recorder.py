@@ -25,13 +25,10 @@ from embedlens.store.checks import (
 from embedlens.store.checksums import Placement, placement
 from embedlens.store.contents import begin, check_recorded, recorded_only
 from embedlens.store.extras import check_extras, check_run_extras, extra_files, recorded_extras
+from embedlens.store.given import given_labels, plain_method
 from embedlens.store.lock import Lock
 from embedlens.store.log import drop_after, epoch_of, merge_log, read_log
-from embedlens.store.ownership import (
-    building,
-    check_untaken,
-    remove_temporary,
-)
+from embedlens.store.ownership import building, check_untaken, remove_temporary
 from embedlens.store.run import Run
 
 if TYPE_CHECKING:
@@ -54,9 +51,11 @@ class Recorder:
     path
         The run's directory. It must not hold a run yet, unless `resume` is true.
     labels
-        Split name -> integer labels [N]. Row i of a split is the same item in every epoch.
+        Split name -> labels [N]: integers, or class names, which are numbered alike in all splits. Row i of a
+        split is the same item in every epoch.
     method
-        How the embeddings came about (loss, learning rate, seed, ...): plain data, shown by `info`.
+        How the embeddings came about (loss, learning rate, seed, ...): plain data as a dict, an
+        ``argparse.Namespace`` or a dataclass, shown by `info`.
     items
         Split name -> columns that describe the items: column name -> one text an item.
     thumbnails
@@ -64,7 +63,7 @@ class Recorder:
     pretrained
         Split name -> the backbone's features before any training, [N, D0].
     class_names
-        Label -> name.
+        Names in the order of their labels, label -> name, or name -> label (``class_to_idx``).
     query_gallery
         Query split -> the split that its items search (In-Shop, for example); scores follow it.
     slices
@@ -97,11 +96,11 @@ class Recorder:
         path: str | os.PathLike[str],
         *,
         labels: Mapping[str, ArrayLike],
-        method: Mapping[str, Any] | None = None,
+        method: Mapping[str, Any] | object | None = None,
         items: Mapping[str, Mapping[str, Sequence[object]]] | None = None,
         thumbnails: Mapping[str, ArrayLike] | None = None,
         pretrained: Mapping[str, ArrayLike] | None = None,
-        class_names: Mapping[int, str] | None = None,
+        class_names: Mapping[int, str] | Mapping[str, int] | Sequence[str] | None = None,
         query_gallery: Mapping[str, str] | None = None,
         slices: Sequence[Sequence[int]] | None = None,
         extras: Mapping[str, ArrayLike] | None = None,
@@ -110,8 +109,10 @@ class Recorder:
         resume: bool = False,
     ) -> None:
         self.path = Path(path)
+        numbered, names = given_labels(labels, class_names)
+        plain = plain_method(method)
         contents = check_contents(
-            labels, items=items or {}, thumbnails=thumbnails or {}, pretrained=pretrained or {}
+            numbered, items=items or {}, thumbnails=thumbnails or {}, pretrained=pretrained or {}
         )
         splits = {
             split: layout.SplitInfo(given["labels"].size, fingerprint(given["labels"], given["items"]))
@@ -124,7 +125,7 @@ class Recorder:
         self._lock: Lock | None = None
         if resume and layout.info_file(self.path).is_file():
             self._hold()
-            self._info = self._kept(lambda: self._reopen(splits, method))
+            self._info = self._kept(lambda: self._reopen(splits, None if method is None else plain))
             return
         check_untaken(self.path)
         self._info = layout.RunInfo(
@@ -132,8 +133,8 @@ class Recorder:
             created=datetime.now(UTC).isoformat(),
             dtype=dtype,
             splits=splits,
-            method=dict(method or {}),
-            class_names={str(label): str(text) for label, text in (class_names or {}).items()},
+            method=plain,
+            class_names={str(label): text for label, text in names.items()},
             slices=pieces,
             query_gallery=pairs,
         )
@@ -340,7 +341,7 @@ class Recorder:
             message = f"{self.path} was recorded for other items or labels; choose another name"
             raise InputError(message)
         remove_temporary(self.path)
-        if method is not None and dict(method) != info.method:
+        if method is not None and method != info.method:
             info = replace(info, method=dict(method))
             layout.write_info(self.path, info)
         return info

@@ -218,7 +218,7 @@ def _spoil(dump, kind):
         ("text torch", "holds a str; a tensor"),
         ("ending", "ends in '.txt'; arrays are read from"),
         ("column", "choose one by its key: a, b"),
-        ("short row", "line 3: no column 'label'"),
+        ("short row", "y.csv:3: got 1 fields, expected 2: a, label"),
         ("binary text", "is no UTF-8 text"),
         ("differing labels", "l_1.npy differ from those in dump/l_0.npy"),
     ],

@@ -158,7 +158,7 @@ def test_float16_overflow_is_named(tmp_path, data):
         (np.zeros(60), "labels are float64"),
         (np.zeros((60, 1), int), r"shape \(60, 1\)"),
         (np.zeros(0, int), "empty"),
-        (np.array(["a"] * 60), "labels are text"),
+        (np.array(["a", ""] * 30), "the label of row 1 is empty"),
         (np.array([2**63] * 60, dtype=np.uint64), "does not fit int64"),
     ],
 )

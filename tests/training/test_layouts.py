@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import hypothesis.strategies as st
 import layouts
 import numpy as np
@@ -509,3 +511,37 @@ def test_items_of_each_class_are_halved(labels):
     for label in np.unique(labels):
         inside = mask[labels == label]
         assert inside.sum() == (inside.size + 1) // 2
+
+
+def test_a_csv_between_semicolons_in_utf_16_is_the_same(tmp_path):
+    root = layouts.csv_list(tmp_path)
+    before = load_dataset("csv", root)
+    text = (root / "birds.csv").read_text()
+    (root / "birds.csv").write_bytes(text.replace(",", ";").encode("utf-16"))
+    after = load_dataset("csv", root)
+    assert labels_of(after) == labels_of(before)
+    assert after.splits["train"].items == before.splits["train"].items
+
+
+def test_csv_labels_that_are_missing_or_numbers_with_a_point(tmp_path):
+    layouts.write(tmp_path / "a.csv", "label", *(f"{n // 2}.0" for n in range(24)))
+    data = load_dataset("csv", tmp_path / "a.csv")
+    assert data.class_names == {n: f"{n}.0" for n in range(12)}
+    edit(tmp_path / "a.csv", 3, "nan")
+    refused("csv", tmp_path / "a.csv", "a.csv:3: the label is 'nan', a missing value")
+
+
+@pytest.mark.parametrize("kind", ["dangling", "loop", "pipe"])
+def test_images_of_a_folder_that_cannot_be_read_are_refused(tmp_path, kind):
+    for name in ("a", "b", "c", "d"):
+        for number in range(2):
+            layouts.picture(tmp_path / name / f"{number}.png", 0, number)
+    assert load_dataset("folder", tmp_path).size == 8
+    file = tmp_path / "b" / "2.png"
+    if kind == "dangling":
+        file.symlink_to(tmp_path / "nothing.png")
+    elif kind == "loop":
+        file.symlink_to(file)
+    else:
+        os.mkfifo(file)
+    refused("folder", tmp_path, "1 of 9 images", f"{file}; mend or remove them")

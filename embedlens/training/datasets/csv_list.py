@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.errors import InputError
-from embedlens.files import check_regular
+from embedlens.labels import label_numbers
 from embedlens.store.checks import check_split_name
+from embedlens.tables import is_missing, read_table
 from embedlens.training.datasets.base import DATASETS, Catalogue
 from embedlens.training.datasets.images import ImageFiles
 
@@ -19,18 +19,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+_NAMED = ("label", "class")
 _LAYOUT = "columns path, label and, where the split is given, split"
 
 
 @DATASETS.register("csv")
 def csv_list(root: Path | None = None) -> Catalogue:
-    """Return the items that a .csv file lists.
+    """Return the items that a .csv file lists, between commas, semicolons or tabs.
 
     The first line names the columns: ``label``, ``path`` (relative to the file's folder, or absolute) and
     ``split``, of which ``label`` alone is needed. Labels that are all whole numbers stand as they are; others
-    are names, numbered in sorted order. A column ``class`` names the labels; columns beyond these are kept
-    with the items. With splits ``query`` and ``gallery``, the one is looked up in the other. Where training
-    sees all classes, the split is one by items.
+    are names, numbered in sorted order, numbers among them first and in their order. A column ``class`` names
+    the labels; columns beyond these are kept with the items. With splits ``query`` and ``gallery``, the one
+    is looked up in the other. Where training sees all classes, the split is one by items.
 
     Parameters
     ----------
@@ -62,39 +63,24 @@ def csv_list(root: Path | None = None) -> Catalogue:
 
 
 class _Table:
-    """The columns of a .csv file, and the lines that their rows end in."""
+    """The columns of a table of items, and the lines that their rows end in."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        rows = []
-        self._lines = []
-        check_regular(file)
-        try:
-            with file.open(encoding="utf-8-sig", newline="") as source:
-                reader = csv.reader(source, strict=True)
-                for row in reader:
-                    if len(row) > 1 or any(field.strip() for field in row):
-                        rows.append([field.strip() for field in row])
-                        self._lines.append(reader.line_num)
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            message = f"{file} cannot be read as a .csv file ({getattr(error, 'strerror', None) or error})"
-            raise InputError(message) from error
-        header = rows[0] if rows else []
+        table = read_table(file, header=True)
+        header = table.header or []
         if "label" not in header or "" in header or len(set(header)) != len(header):
             found = ",".join(header)[:60]
             message = (
-                f"{file}:1: the first line is {found!r}; it must name {_LAYOUT}, each once, between commas"
+                f"{file}:1: the first line is {found!r}; it must name {_LAYOUT}, each once, between commas, "
+                "semicolons or tabs"
             )
             raise InputError(message)
-        del rows[0], self._lines[0]
-        for number, row in enumerate(rows):
-            if len(row) != len(header):
-                message = f"got {len(row)} fields, expected {len(header)}: {', '.join(header)}"
-                raise self.error(number, message)
-        if not rows:
+        if not table.rows:
             message = f"{file} has no rows below its first line"
             raise InputError(message)
-        self.columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
+        self._lines = table.lines
+        self.columns = dict(zip(header, map(list, zip(*table.rows, strict=True)), strict=True))
 
     def error(self, row: int, message: str) -> InputError:
         """Return an error that names the file and the line of a row."""
@@ -102,9 +88,10 @@ class _Table:
 
     def refuse_empty(self, column: str) -> None:
         """Raise `InputError` where a column has no value."""
-        if "" in self.columns[column]:
-            message = f"the {column} is empty"
-            raise self.error(self.columns[column].index(""), message)
+        for row, value in enumerate(self.columns[column]):
+            if not value or (column in _NAMED and is_missing(value)):
+                message = f"the {column} is {f'{value!r}, a missing value' if value else 'empty'}"
+                raise self.error(row, message)
 
     def refuse_twice(self, column: str) -> None:
         """Raise `InputError` where a value stands twice in a column."""
@@ -137,12 +124,16 @@ def _labels(table: _Table) -> tuple[NDArray[np.int64], dict[int, str]]:
     """Return the labels, and the name of each."""
     table.refuse_empty("label")
     texts = table.columns["label"]
+    try:
+        numbers = label_numbers(texts)
+    except InputError as error:
+        raise error.within(str(table.file)) from error
     if all(_WHOLE.fullmatch(text) for text in texts):
-        numbers = {text: int(text) for text in set(texts)}
         names = {number: str(number) for number in sorted(numbers.values())}
     else:
-        numbers = {text: number for number, text in enumerate(sorted(set(texts)))}
-        names = {number: text for text, number in numbers.items()}
+        names = {}
+        for text, number in sorted(numbers.items(), key=lambda pair: (pair[1], pair[0])):
+            names.setdefault(number, text)
     labels = [numbers[text] for text in texts]
     if "class" in table.columns:
         table.refuse_empty("class")

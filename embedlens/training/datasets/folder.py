@@ -49,13 +49,27 @@ def folder(root: Path | None = None) -> Catalogue:
 def _files(base: Path) -> list[Path]:
     """Return the images in the class folders below `base`, class by class."""
     folders = sorted(path for path in base.iterdir() if path.is_dir() and not path.name.startswith("."))
-    files = [
-        file
-        for folder_ in folders
-        for file in sorted(folder_.rglob("*"))
-        if file.suffix.lower() in _ENDINGS and file.is_file()
+    named = [
+        file for folder_ in folders for file in sorted(folder_.rglob("*")) if file.suffix.lower() in _ENDINGS
     ]
+    files = [file for file in named if not file.is_dir()]
+    # `Path.is_file` follows links, and says False where one leads nowhere or in a circle.
+    missing = [file for file in files if not _is_file(file)]
+    if missing:
+        message = (
+            f"{len(missing):,} of {len(files):,} images below {base} are no files that can be read (links "
+            f"that lead nowhere, pipes), the first: {missing[0]}; mend or remove them"
+        )
+        raise InputError(message)
     if not files:
         message = f"{base} holds no images in class folders ({', '.join(sorted(_ENDINGS))})"
         raise InputError(message)
     return files
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a path leads to a regular file; links in a circle do not."""
+    try:
+        return path.is_file()
+    except (OSError, RuntimeError):
+        return False

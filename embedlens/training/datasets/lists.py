@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.errors import InputError
-from embedlens.files import check_regular
+from embedlens.tables import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,12 +150,7 @@ def read_list(file: Path, columns: Sequence[str], *, headed: bool = False, count
 
 def read_lines(file: Path) -> list[str]:
     """Return the lines of a text file, without blanks at their ends and blank lines at the end."""
-    check_regular(file)
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{file} cannot be read as text ({getattr(error, 'strerror', None) or error})"
-        raise InputError(message) from error
+    text = read_text(file)
     return [line.rstrip() for line in text.rstrip().split("\n")] if text.strip() else []
 
 
