@@ -223,9 +223,11 @@ def search_in(
 
 
 def _count(counts: dict[str, int], name: str, before: Sequence[Side], after: Sequence[Side]) -> None:
-    """Note how many items were left out, of the queries' split and of the gallery."""
-    for ending, one, other in zip(("", "_in_gallery"), before, after, strict=False):
-        counts[name + ending] = one.y.size - other.y.size
+    """Note how many items were left out in all, and how many of them of a gallery."""
+    left = [one.y.size - other.y.size for one, other in zip(before, after, strict=True)]
+    counts[name] = sum(left)
+    if len(left) > 1:
+        counts[f"{name}_in_gallery"] = left[1]
 
 
 def _items(sides: Sequence[Side], *, contents: bool) -> list[NDArray[np.int64]]:
