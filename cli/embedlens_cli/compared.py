@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
 from embedlens_cli import reference
+from embedlens_cli.data_warnings import DataWarnings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ class Asked:
     resamples: int
     seed: int
     device: str
+    warnings: DataWarnings = field(default_factory=DataWarnings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +88,7 @@ def measure(runs: Sequence[Run], split: str, chooser: reference.Reference, asked
     for label, run in zip(labels, runs, strict=True):
         (number,) = selection.choose_epochs(run, asked.epoch)
         embeddings = run.snapshot(split, number).embeddings
-        triplets = reference.nearest_of(run, split, number, device=asked.device)
+        triplets = reference.nearest_of(run, split, number, warnings=asked.warnings, device=asked.device)
         finals.append(State((label,), f"epoch {number}", False, embeddings, triplets))
     initials = _initials(runs, split, finals, asked.device)
     if len(runs) > 1:
@@ -96,7 +98,9 @@ def measure(runs: Sequence[Run], split: str, chooser: reference.Reference, asked
     # A reference that is one of the states shown has been asked for its nearest triplets already.
     known = {state.name: state.triplets for state in finals}
     if pairs and chooser.name not in known:
-        known[chooser.name] = reference.nearest_of(chooser.run, split, chooser.epoch, device=asked.device)
+        known[chooser.name] = reference.nearest_of(
+            chooser.run, split, chooser.epoch, warnings=asked.warnings, device=asked.device
+        )
     paired = {}
     for first, second in pairs:
         references = {chooser.name: known[chooser.name]}

@@ -65,7 +65,9 @@ def distances(
     chooser = reference.choose_reference(chosen, reference_run, reference_epoch)
     for name in splits:
         selection.check_same_items(chosen, name, _WHY)
+    reference.tell_galleries(chosen, splits)
     found = {name: compared.measure(chosen, name, chooser, asked) for name in splits}
+    asked.warnings.tell()
     artifacts = Artifacts(
         figures_folder(chosen, out),
         output.command(),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.triplets import Triplets
     from embedlens.store import Run
+    from embedlens_cli.data_warnings import DataWarnings
 
 RunOption = Annotated[
     str | None, typer.Option(help="Name of the run that chooses the triplets.", show_default="the first")
@@ -69,15 +70,32 @@ def choose_reference(runs: Sequence[Run], name: str | None, epoch: str) -> Refer
     return Reference(runs[at], labels[at], number, is_default)
 
 
-def nearest_of(run: Run, split: str, epoch: int, *, device: str) -> Triplets:
-    """Return the nearest triplets of a snapshot; what cannot be compared is told with its place."""
-    from embedlens.analysis.triplets import nearest_triplets
+def nearest_of(run: Run, split: str, epoch: int, *, warnings: DataWarnings, device: str) -> Triplets:
+    """Return the nearest triplets of a snapshot within its split, and note what there is to say of its data.
 
-    snapshot = run.snapshot(split, epoch)
+    What cannot be compared is told with its place.
+    """
+    from embedlens.analysis.triplets import nearest_triplets
+    from embedlens.searches import items_of
+
+    search = items_of(run, split, epoch)
+    warnings.look(run.name, search)
     try:
-        return nearest_triplets(snapshot.embeddings, snapshot.labels, device=device)
+        return nearest_triplets(search.z, search.y, device=device)
     except InputError as error:
-        raise error.within(snapshot.place) from error
+        raise error.within(search.place) from error
+
+
+def tell_galleries(runs: Sequence[Run], splits: Sequence[str]) -> None:
+    """Say which splits are compared within themselves, although they have a gallery."""
+    from embedlens import selection
+    from embedlens_cli import output
+
+    for split in splits:
+        if any(selection.gallery_of(run, split) for run in runs):
+            output.remark(
+                f"{split}: its items are compared with one another; evaluate and scatter search their gallery"
+            )
 
 
 def states_of(run: Run, split: str) -> Iterator[tuple[int, NDArray[np.floating[Any]]]]:

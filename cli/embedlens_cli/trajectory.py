@@ -163,8 +163,12 @@ def _follow(
     """Follow every anchor asked for through all states of all runs."""
     from embedlens import selection
     from embedlens.analysis.trajectory import follow, take
+    from embedlens_cli.data_warnings import DataWarnings
 
-    every = reference.nearest_of(chooser.run, split, chooser.epoch, device=device)
+    warnings = DataWarnings()
+    every = reference.nearest_of(chooser.run, split, chooser.epoch, warnings=warnings, device=device)
+    warnings.tell()
+    reference.tell_galleries(runs, [split])
     try:
         chosen = take(every, _rows(every, split, chooser, asked, device=device))
     except InputError as error:

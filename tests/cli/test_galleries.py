@@ -187,6 +187,18 @@ def test_copies_within_a_split_are_counted_and_left_out(folder, cli):
     assert {name: found[name] for name in other} == other  # clusters, distances and spectra, too
 
 
+def test_commands_of_triplets_warn_of_duplicates(folder, cli):
+    z, y = blobs(spread=3.0)
+    recorder = embedlens.Recorder("runs/padded", labels={"test": np.r_[y, y[:12]]})
+    for epoch in range(3):
+        recorder.record(epoch, {"test": np.concatenate([z, z[:12]])})
+    told = "12 of 72 rows of 'test' equal an earlier row of it"
+    for words in (("scatter",), ("distances",), ("trajectory",), ("curves",), ("verify", "--draws", "2")):
+        done = cli(*words, "--format", "png", "--json")
+        assert done.err.count(told) == 1, words
+    assert "(and at 2 other epochs)" in cli("curves", "--format", "png").err
+
+
 def test_one_id_is_one_item(folder, cli, pair):
     (z, y), (z_g, y_g) = pair
     moved = z[:20] + 0.01  # other crops of the queries: not equal, but the same items
