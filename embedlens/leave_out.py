@@ -56,15 +56,11 @@ class LeaveOut:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a sidecar says of it; nothing where nothing is left out."""
-        if not self:
-            return {}
+        """What a sidecar says of it."""
         return {
-            "left_out": {
-                "ignored_labels": list(self.ignored),
-                "distractor_labels": list(self.distractors),
-                "duplicates_excluded": self.duplicates,
-            }
+            "ignored_labels": list(self.ignored),
+            "distractor_labels": list(self.distractors),
+            "duplicates_excluded": self.duplicates,
         }
 
     def labels_of(self, run: Run) -> Labels:

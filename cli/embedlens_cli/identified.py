@@ -88,8 +88,7 @@ class Source:
             self.read, (split, gallery), place=self.place(split), labels=out.labels_of(self.runs[0]),
             duplicates=out.duplicates,
         )  # fmt: skip
-        reader.warnings.look(self.label, found)
-        return found
+        return reader.note(self.label, found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

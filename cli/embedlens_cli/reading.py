@@ -28,6 +28,7 @@ class Reader:
 
     leave_out: LeaveOut = field(default_factory=LeaveOut)
     warnings: DataWarnings = field(default_factory=DataWarnings)
+    _left_out: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -45,13 +46,22 @@ class Reader:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a sidecar says of what is left out."""
-        return self.leave_out.facts
+        """What a sidecar says of what is left out of the snapshots read so far, and how many items."""
+        if not self.leave_out:
+            return {}
+        return {"left_out": {**self.leave_out.facts, "items": self._left_out}}
 
     def search(
         self, run: Run, split: str, epoch: int = -1, *, gallery: str | None = None, label: str = ""
     ) -> Search:
         """Return a snapshot with its gallery, and note what there is to say of it; `search_of` says more."""
         found = search_of(run, split, epoch, gallery=gallery, leave_out=self.leave_out)
-        self.warnings.look(label or run.name, found)
-        return found
+        return self.note(label or run.name, found)
+
+    def note(self, label: str, search: Search) -> Search:
+        """Note what there is to say of the data of a run with that label; return the search."""
+        self.warnings.look(label, search)
+        counts = {"snapshot": search.place, **search.counts}
+        if counts not in self._left_out:
+            self._left_out.append(counts)
+        return search

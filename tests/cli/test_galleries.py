@@ -248,6 +248,10 @@ def test_junk_is_ignored_and_distractors_stay_in_the_gallery(folder, cli, option
         sidecar = json.loads((folder / answer["data"][0]).with_suffix(".json").read_text())
         assert sidecar["left_out"]["ignored_labels"] == ["-1"]
         assert sidecar["left_out"]["distractor_labels"] == ["0"]
+        (items,) = sidecar["left_out"]["items"]
+        assert {key: items[key] for key in items if key != "snapshot"} in (
+            {"n_ignored": 0, "n_ignored_in_gallery": 15, "n_distractors": 5},
+        )
         assert "ignore-label--1-distractor-label-0" in answer["data"][0]
     row = cli("evaluate", "shop", *option, "--distractor-label", "0", "--json").json["summary"]["shop"]
     assert {k: row["query"]["0"][k] for k in ("n", "n_ignored", "n_distractors")} == {
