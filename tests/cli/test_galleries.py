@@ -250,7 +250,7 @@ def test_junk_is_ignored_and_distractors_stay_in_the_gallery(folder, cli, option
         assert sidecar["left_out"]["distractor_labels"] == ["0"]
         (items,) = sidecar["left_out"]["items"]
         assert {key: items[key] for key in items if key != "snapshot"} in (
-            {"n_ignored": 0, "n_ignored_in_gallery": 15, "n_distractors": 5},
+            {"n_ignored": 15, "n_ignored_in_gallery": 15, "n_distractors": 5},
         )
         assert "ignore-label--1-distractor-label-0" in answer["data"][0]
     row = cli("evaluate", "shop", *option, "--distractor-label", "0", "--json").json["summary"]["shop"]
