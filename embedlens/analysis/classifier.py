@@ -14,6 +14,7 @@ import numpy as np
 
 from embedlens.analysis.label_ranking import CUT
 from embedlens.analysis.new_class import Ranking
+from embedlens.analysis.results import Result
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError
 from embedlens.similarity.rows import Rows
@@ -28,8 +29,8 @@ _TOLERANCE = 1e-6
 _BLOCK_VALUES = 1 << 23
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Classifier:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Classifier(Result):
     """A fitted classifier: the probabilities are softmax(W z / |z| + b).
 
     Attributes

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.arrays import check_embeddings, check_labels
 from embedlens.errors import InputError
 from embedlens.similarity.kmeans import kmeans
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClusteringScores:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ClusteringScores(Result):
     """How well clusters match classes.
 
     Attributes
@@ -136,8 +137,8 @@ def _expected_information(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
     return total
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SeededScores:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SeededScores(Result):
     """Scores of k-means with as many clusters as classes, for several seeds.
 
     Attributes

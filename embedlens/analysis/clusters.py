@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 MOST_CLUSTERS = 1 << 16
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Clusters:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Clusters(Result):
     """Clusters of N items at one epoch.
 
     Attributes

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.analysis.spectrum import spectrum
 from embedlens.arrays import check_embeddings, check_labels, unit_rows
 from embedlens.errors import InputError
@@ -23,8 +24,8 @@ LARGEST_AND_SMALLEST = (1, -1)
 _ROWS = 1 << 13
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClassScatter:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ClassScatter(Result):
     """Every item's value in some components.
 
     Attributes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from embedlens.analysis.results import Result
 from embedlens.arrays import check_labels, in_range
 from embedlens.devices import check_device
 from embedlens.errors import InputError
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 _BLOCK_TRIPLETS = 1 << 22
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Curve(Result):
     """One metric of one run.
 
     Attributes
@@ -80,8 +81,8 @@ class Curve:
         return {"epoch": self.epoch[there], "x": self.x[there], "value": self.value[there]}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Band:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Band(Result):
     """One metric of several runs that repeat one method: mean and standard deviation.
 
     Attributes
@@ -164,8 +165,8 @@ def _with_gaps(epoch: NDArray[np.int64], value: NDArray[np.float64]) -> NDArray[
     return kept
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FixedBatches:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class FixedBatches(Result):
     """Batches on which losses are compared over epochs and runs.
 
     Attributes
@@ -333,11 +334,9 @@ def monitor(
     losses = np.empty(len(batches.rows))
     with torch.no_grad(), torch.random.fork_rng():
         for number, rows in enumerate(batches.rows):
-            torch.manual_seed(
-                batches.seed * len(batches.rows) + number
-            )  # for losses that draw their triplets
-            values = np.asarray(z[rows])
-            values = in_range(values) if normalize else values
+            # for losses that draw their triplets
+            torch.manual_seed(batches.seed * len(batches.rows) + number)
+            values = in_range(np.asarray(z[rows])) if normalize else np.asarray(z[rows])
             batch = torch.from_numpy(values.astype(np.float32)).to(place)
             if normalize:
                 batch = torch.nn.functional.normalize(batch, dim=1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.analysis.triplets import ideal_distance
 from embedlens.errors import InputError
 
@@ -21,8 +22,8 @@ BINS = 50
 _STEP = 0.1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Distances:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Distances(Result):
     """Distance of every dot to the ideal point.
 
     Attributes
@@ -54,8 +55,8 @@ class Distances:
         return {"anchor": self.anchor, "distance": self.distance}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Histogram:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Histogram(Result):
     """How many dots lie at which distance.
 
     Attributes
@@ -77,8 +78,8 @@ class Histogram:
         return {"low": self.edges[:-1], "high": self.edges[1:], "count": self.count}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ecdf:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Ecdf(Result):
     """The empirical cumulative distribution: which share of the dots is at most so far from the ideal point.
 
     Attributes

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from embedlens.analysis.results import Result
 from embedlens.errors import InputError, unknown
 from embedlens.objectives.easy_positive import pair_loss
 
@@ -25,8 +26,8 @@ ANGLE = 90.0
 TEMPERATURE = 0.1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Field:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Field(Result):
     """How fast the dots of triplets move, and where to, while a loss descends.
 
     Attributes

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ _SMALL = 0.1  # side of a square
 _FEWEST, _DOTS_A_BIN = 4, 15
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Flow:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Flow(Result):
     """Where the dots of each place on the triplet scatter went, in the mean; an entry for each bin kept.
 
     Attributes

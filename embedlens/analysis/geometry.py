@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError
 from embedlens.similarity.rows import Rows
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 _ROWS = 1 << 14
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClassDistances:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ClassDistances(Result):
     """Mean distances of normalised embeddings.
 
     Attributes

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.analysis.verification import DRAWS, standard_error
 from embedlens.arrays import check_labels, to_numpy
 from embedlens.errors import InputError
@@ -31,8 +32,8 @@ KNOWN_SHARE = 0.5
 _CURVE_POINTS = 200
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClosedSet:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ClosedSet(Result):
     """How often the most similar item of a gallery is of the probe's class.
 
     Attributes
@@ -65,8 +66,8 @@ class ClosedSet:
         return {"rank_1": self.rank_1_of_draws, "n_probes": self.n_probes, "n_gallery": self.n_gallery}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OpenSet:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OpenSet(Result):
     """DIR against FAR: genuine probes found at rank 1 above a threshold that a share FAR of impostors exceed.
 
     Attributes

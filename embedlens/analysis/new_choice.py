@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.analysis.label_ranking import SIXTIETHS
+from embedlens.analysis.results import Result
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from embedlens.analysis.new_class import NewSweep, Ranking
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Choice:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Choice(Result):
     """A threshold, or one for each half of the queries, and MAP@5 with it.
 
     Attributes

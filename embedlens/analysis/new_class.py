@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.analysis.label_ranking import CUT, SIXTIETHS, first_labels
+from embedlens.analysis.results import Result
 from embedlens.arrays import check_labels, to_numpy
 from embedlens.errors import InputError, unknown
 from embedlens.similarity import Gallery, survey
@@ -27,8 +28,8 @@ _WHOLE = np.array([SIXTIETHS // (place + 1) for place in range(CUT)] + [0])
 """1 / (place + 1) in sixtieths, by place; 0 from place 5 on."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ranking:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Ranking(Result):
     """The first five labels of every query, before `new` is inserted.
 
     Attributes
@@ -99,8 +100,8 @@ def _sums(
     return np.cumsum(changes)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NewSweep:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NewSweep(Result):
     """MAP@5 as a function of the threshold below which `new` is inserted: a function of steps.
 
     Attributes

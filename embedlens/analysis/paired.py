@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ WILCOXON = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Paired:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Paired(Result):
     """The distances of the same triplets in two states, compared.
 
     Attributes

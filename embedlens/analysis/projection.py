@@ -14,6 +14,7 @@ import numpy as np
 from embedlens.analysis.projection_items import Graph, Points, graph_of, points_of, sample
 from embedlens.analysis.projection_optimisation import Phase, optimised, rest_of
 from embedlens.analysis.projection_parameters import Parameters
+from embedlens.analysis.results import Result
 from embedlens.arrays import to_numpy
 from embedlens.errors import InputError
 
@@ -35,8 +36,8 @@ FAR = 0.1
 """Distance from which an item counts as moved, in root mean square distances of the items from the centre."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Projection:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Projection(Result):
     """A map of embeddings in the plane.
 
     Attributes
@@ -68,8 +69,8 @@ class Projection:
         return {"item": self.item, "x": self.coordinates[:, 0], "y": self.coordinates[:, 1]}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Step(Result):
     """A map of a series, and how it follows from the one before.
 
     Attributes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
+from embedlens.analysis.results import Result
 from embedlens.arrays import check_embeddings, check_labels, shape_text, to_numpy, unit_rows
 from embedlens.errors import InputError
 from embedlens.similarity import survey
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Points:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Points(Result):
     """The items of a map.
 
     Attributes
@@ -38,8 +39,8 @@ class Points:
     n_singletons: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Graph:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Graph(Result):
     """The exact nearest neighbours of every item: int64 and float64 [n, k], nearest first."""
 
     index: NDArray[np.int64]

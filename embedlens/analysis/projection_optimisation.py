@@ -16,6 +16,7 @@ from openTSNE.tsne import kl_divergence_bh, kl_divergence_fft
 from scipy.sparse.linalg import ArpackError
 
 from embedlens.analysis.projection_gradient import ExactGradient
+from embedlens.analysis.results import Result
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ class Phase:
     rest: float | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Optimised:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Optimised(Result):
     """A map at the end of its phases.
 
     Attributes

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.analysis.spectrum import spectrum
 from embedlens.errors import InputError, unknown
 from embedlens.similarity.pairing import Pairing
@@ -30,8 +31,8 @@ SIMILARITIES = ("cosine", "inner")
 _ROWS = 1 << 13
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PruningCurve:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PruningCurve(Result):
     """Recall@1 by the leading components of a basis.
 
     Attributes

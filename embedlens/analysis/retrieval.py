@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.analysis.label_ranking import label_precision, mean_precision, winning_labels
+from embedlens.analysis.results import Result
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError
 from embedlens.similarity import survey
@@ -28,8 +29,8 @@ HUBNESS_K = 10
 _LABELS_SEEN = 16
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Retrieval:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Retrieval(Result):
     """Retrieval scores, each in [0, 1] but for the hubness.
 
     Attributes

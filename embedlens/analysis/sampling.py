@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.analysis.sampling_theory import FURTHEST
 from embedlens.arrays import check_embeddings, check_labels, unit_rows
 from embedlens.errors import InputError
@@ -24,8 +25,8 @@ _BINS = 1_000
 _BLOCK_VALUES = 1 << 22
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class DistanceHistogram:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class DistanceHistogram(Result):
     """How many pairs of unit vectors have which Euclidean distance.
 
     Attributes
@@ -80,8 +81,8 @@ class DistanceHistogram:
         }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PairDistances:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PairDistances(Result):
     """The distances of a snapshot.
 
     Attributes

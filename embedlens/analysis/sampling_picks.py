@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from embedlens.analysis.results import Result
 from embedlens.analysis.sampling import DistanceHistogram, histogram
 from embedlens.analysis.sampling_theory import MARGIN, check_margin
 from embedlens.arrays import check_embeddings, check_labels
@@ -29,8 +30,8 @@ STRATEGIES = ("random", "hard", "semi-hard", "semi-hard-range", "distance-weight
 """The mining strategies that choose; "all" takes every triplet and is left out by default."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Picks:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Picks(Result):
     """What one strategy picks in fixed batches.
 
     Attributes
@@ -56,8 +57,8 @@ class Picks:
         return self.distances.n
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NonzeroShare:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NonzeroShare(Result):
     """Over training, the share of the triplets a strategy picks that have a loss above 0.
 
     Attributes

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import betaln, gammaln, hyp1f1, xlog1py, xlogy
 
+from embedlens.analysis.results import Result
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ FURTHEST = 2.0
 """Greatest distance of two unit vectors."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LossCurve:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LossCurve(Result):
     """The loss of one pair against its distance.
 
     Attributes
@@ -50,8 +51,8 @@ class LossCurve:
         return {"distance": self.distance, "positive": self.positive, "negative": self.negative}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SphereDensity:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SphereDensity(Result):
     """The density q(d) of the distance of two independent uniform points on the unit sphere.
 
     Attributes
@@ -73,8 +74,8 @@ class SphereDensity:
         return {"distance": self.distance, "density": self.density}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GradientNoise:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class GradientNoise(Result):
     """How far noise turns the gradient that a negative gets.
 
     Attributes

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.analysis.retrieval import Demands, retrieve
 from embedlens.arrays import check_embeddings, to_numpy
 from embedlens.errors import InputError
@@ -44,8 +45,8 @@ class Chunk:
         return f"{self.first}/{self.of}" if self.first == self.last else f"{self.first}-{self.last}/{self.of}"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SliceRecalls:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SliceRecalls(Result):
     """Recall@1 of K chunks.
 
     Attributes

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.analysis.factors import decompose, mean_row, triangle
+from embedlens.analysis.results import Result
 from embedlens.arrays import to_numpy
 from embedlens.errors import InputError, unknown
 from embedlens.similarity.rows import Rows
@@ -23,8 +24,8 @@ KINDS = {"pca": "PCA", "svd": "SVD"}
 """What a spectrum may be of, and how figures say it: "pca" of centred, "svd" of uncentred embeddings."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Spectrum:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Spectrum(Result):
     """Singular values and directions of embeddings [N, D].
 
     Attributes

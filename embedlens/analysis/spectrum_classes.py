@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.arrays import OUT_OF_RANGE, check_embeddings, check_labels, in_range, to_numpy, unit_rows
 from embedlens.errors import InputError
 
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 _CONSTANT = 2.0**-80  # of the mean squared norm: a variance that is the rounding of equal rows
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClassSpectra:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ClassSpectra(Result):
     """Spectra of the covariances of C classes.
 
     Attributes
@@ -167,8 +168,8 @@ def class_spectra(
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Classes:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class _Classes(Result):
     """Which rows [n, D], sorted by class, are of which class; sums of squares up to `least` count as 0."""
 
     counts: NDArray[np.int64]

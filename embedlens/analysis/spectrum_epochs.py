@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from embedlens.analysis.spectrum import Spectrum
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SpectrumEpochs:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SpectrumEpochs(Result):
     """The spectra of one space over epochs.
 
     Attributes

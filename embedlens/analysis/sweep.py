@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ class Record:
     collapsed: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sweep:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Sweep(Result):
     """The scores of a grid, one row a combination of loss, dim and learning rate.
 
     Rows are ordered by loss (in the order of the records), dim and learning rate.

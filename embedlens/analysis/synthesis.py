@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.analysis.projection import Projection, tsne
+from embedlens.analysis.results import Result
 from embedlens.arrays import check_embeddings, check_labels, shape_text, to_numpy
 from embedlens.errors import InputError, unknown
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 _ITEM, _SYNTHESISED, _CENTRE = "item", "synthesised", "class mean"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Synthesised:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Synthesised(Result):
     """Points drawn around the means of C classes, M in all.
 
     Attributes
@@ -47,8 +48,8 @@ class Synthesised:
     centres: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SynthesisedMap:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SynthesisedMap(Result):
     """Items, synthesised points and class means in one map.
 
     Attributes

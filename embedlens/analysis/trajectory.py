@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.analysis.triplets import Triplets, follow_triplets, ideal_distance
 from embedlens.errors import InputError
 
@@ -23,8 +24,8 @@ PRETRAINED = -1
 """Stands for the epoch of the state before epoch 0: the backbone's features before any training."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Path:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Path(Result):
     """One triplet through the states of one run, the initial state first.
 
     Attributes

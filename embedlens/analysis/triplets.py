@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.arrays import to_numpy
 from embedlens.errors import InputError
 from embedlens.similarity import nearest, pair_similarity
@@ -24,8 +25,8 @@ TOP_RIGHT = 0.8
 RIGHT_BOUNDARY = 0.95
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Triplets:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Triplets(Result):
     """One triplet for every anchor that has a positive.
 
     Attributes
@@ -56,8 +57,8 @@ class Triplets:
         return {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TripletSummary:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TripletSummary(Result):
     """Shares of the anchors by region of the triplet scatter, each in [0, 1].
 
     Attributes

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.results import Result
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError
 from embedlens.pairs import Queries, class_numbers
@@ -30,8 +31,8 @@ DRAWS = 10
 _PAIRS_AT_ONCE = 1 << 22
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PairVerification:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PairVerification(Result):
     """Accuracy of telling pairs of one class from pairs of two, fold by fold.
 
     Attributes
@@ -70,8 +71,8 @@ class PairVerification:
         return {"fold": folds, "threshold": self.threshold, "accuracy": self.fold_accuracy}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Roc:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Roc(Result):
     """The ROC: shares of pairs whose similarity is at least a threshold, for every threshold there is.
 
     Attributes
@@ -116,8 +117,8 @@ class Roc:
         return {"far": self.far, "tar": self.tar, "threshold": self.threshold}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ManyNegatives:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ManyNegatives(Result):
     """How often an item of the same class is more similar than items of m other classes.
 
     Attributes

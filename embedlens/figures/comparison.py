@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from embedlens.errors import InputError, unknown
 from embedlens.figures.curves import metric_label
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:

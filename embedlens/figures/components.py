@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from embedlens.analysis.spectrum import KINDS
 from embedlens.errors import InputError
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import max_height_of, width_of
 from embedlens.figures.triplets import DRAW_SEED, RASTERISE_ABOVE
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
@@ -18,6 +17,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from embedlens.analysis.curves import Band
 from embedlens.errors import unknown
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import Look, looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:

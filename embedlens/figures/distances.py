@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from embedlens.analysis.distances import Ecdf, Histogram
 from embedlens.figures.paired import corner_lines
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.placing.text import small_size
 from embedlens.figures.style import INITIAL, Look, looks_of, max_height_of, width_of

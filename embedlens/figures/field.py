@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
-from matplotlib.figure import Figure
 from matplotlib.quiver import Quiver
 
 from embedlens.figures.panels import axes_of, heading_of, plot_grid, shorten_numbers
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.triplets import frame, is_framed, limits_of
 
 if TYPE_CHECKING:

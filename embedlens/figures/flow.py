@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 from matplotlib import patheffects
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from embedlens.analysis.flow import occupied
 from embedlens.analysis.triplets import summarise
 from embedlens.figures.panels import axes_of, plot_grid
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import INITIAL, looks_of
 from embedlens.figures.triplets import (
     HISTOGRAM_ABOVE,

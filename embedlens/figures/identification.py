@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.verification import draw_curves, rate_axes
 
 if TYPE_CHECKING:

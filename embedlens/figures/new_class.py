@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from embedlens.analysis.new_choice import choose
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MultipleLocator
 
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import max_height_of, width_of
 from embedlens.figures.triplets import Scale, draw_colorbar, plot, scale_of, update
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from embedlens.errors import unknown
 from embedlens.figures import synthesis
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.pictures import SIDE, draw_pictures
 from embedlens.figures.style import OKABE_ITO, RASTERISE_ABOVE, max_height_of, width_of
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.slices import plot_spectra
 from embedlens.figures.style import looks_of, max_height_of, width_of
 

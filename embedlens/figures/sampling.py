@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from embedlens.errors import InputError, unknown
 from embedlens.figures import sampling_picks
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.sampling_theory import (
     NEGATIVE,

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from embedlens.analysis.sampling_theory import FURTHEST
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.text import small_size
 
 if TYPE_CHECKING:

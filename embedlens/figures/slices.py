@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from embedlens.errors import InputError
 from embedlens.figures import spectrum as single
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:

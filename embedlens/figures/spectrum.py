@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from embedlens.analysis.spectrum import KINDS
 from embedlens.errors import InputError
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:

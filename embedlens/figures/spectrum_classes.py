@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.placing.text import printable, small_size
 from embedlens.figures.projection import class_colors

@@ -9,10 +9,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from embedlens.figures import spectrum as single
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import max_height_of, width_of
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
@@ -15,6 +14,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from embedlens.errors import unknown
 from embedlens.figures import sweep_losses
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import Look, looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:

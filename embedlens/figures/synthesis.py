@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.colors import to_hex, to_rgb
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import RASTERISE_ABOVE
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 from matplotlib.image import BboxImage
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
@@ -17,6 +16,7 @@ from matplotlib.transforms import Bbox, TransformedBbox
 
 from embedlens.errors import InputError
 from embedlens.figures import triplets
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.placing.numbers import marked_states, number_epochs
 from embedlens.figures.placing.text import printable, shorten, small_size

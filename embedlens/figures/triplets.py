@@ -11,13 +11,13 @@ import numpy as np
 from contourpy import LineType, contour_generator
 from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 from matplotlib.path import Path as MplPath
 from matplotlib.ticker import MultipleLocator
 from scipy.ndimage import gaussian_filter
 
 from embedlens.analysis.density import counts_by_place, enclosing_levels
 from embedlens.analysis.triplets import summarise
+from embedlens.figures.placing.canvas import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

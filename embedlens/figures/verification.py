@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator
 
+from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:

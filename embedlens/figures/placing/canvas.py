@@ -1,0 +1,48 @@
+"""Figures and axes that a notebook shows as pictures, without pyplot and without any global state."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from matplotlib import axes as mpl_axes
+from matplotlib import figure as mpl_figure
+
+from embedlens.figures.placing.fitting import fit_texts
+
+_NOTEBOOK_DPI = 144
+
+
+class Axes(mpl_axes.Axes):
+    """Axes whose representation in a notebook is the picture of their figure."""
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the picture of the whole figure; IPython calls this."""
+        figure = self.get_figure(root=True)
+        return figure._repr_png_() if isinstance(figure, Figure) else None
+
+
+class Figure(mpl_figure.Figure):
+    """A figure that knows its picture, and whose long names fit when it is saved.
+
+    pyplot shows the figures that it made itself; these are made without it, so IPython would print their
+    class and size. Axes made by `add_subplot` and `subplots` are `Axes` above.
+    """
+
+    def add_subplot(self, *args: Any, **kwargs: Any) -> mpl_axes.Axes:
+        """Add axes, of the class above unless another is named (see matplotlib)."""
+        if not {"projection", "polar", "axes_class"} & kwargs.keys():
+            kwargs["axes_class"] = Axes
+        made: mpl_axes.Axes = super().add_subplot(*args, **kwargs)
+        return made
+
+    def savefig(self, fname: Any, **kwargs: Any) -> None:
+        """Save the figure; names that are too long for their place are wrapped or shortened first."""
+        fit_texts(self)
+        super().savefig(fname, **kwargs)
+
+    def _repr_png_(self) -> bytes:
+        """Return the picture as PNG; IPython calls this."""
+        drawn = io.BytesIO()
+        self.savefig(drawn, format="png", dpi=_NOTEBOOK_DPI)
+        return drawn.getvalue()
