@@ -12,6 +12,9 @@ from embedlens_cli import options
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from embedlens.analysis.components import ClassScatter
     from embedlens.artifacts import Artifacts
     from embedlens.store import Run
@@ -82,11 +85,15 @@ def components(
         "svd" if svd else "",
         "" if normalize else "as-given",
     ]
+    class_names = {
+        label: run.class_names for label, run in zip(selection.run_labels(chosen), chosen, strict=True)
+    }
     with paper(venue):
         for name in splits:
             _save_split(
                 artifacts, {place[1:]: result for place, result in found.items() if place[0] == name},
-                name, names=drawing.several(chosen), asked=asked, look=look, one_an_epoch=epoch == "all",
+                name, class_names=class_names, names=drawing.several(chosen), asked=asked,
+                look=look, one_an_epoch=epoch == "all",
             )  # fmt: skip
     for line in _remarks(found):
         output.remark(line)
@@ -139,6 +146,7 @@ def _save_split(
     *,
     names: Sequence[str],
     asked: Sequence[str],
+    class_names: Mapping[str, Mapping[int, str]],
     look: Look,
     one_an_epoch: bool,
 ) -> None:
@@ -158,9 +166,13 @@ def _save_split(
             for (epoch, label), result in group.items()
         }
         most = max(result.components.size for result in group.values())
-        figure = compare(rows, limits=limits, title=", ".join(shared), **look.size(most * len(rows)))
+        of_rows = {row: class_names[label] for row, (_, label) in zip(rows, group, strict=True)}
+        size = look.size(most * len(rows))
+        figure = compare(rows, limits=limits, title=", ".join(shared), class_names=of_rows, **size)
+        named = any(class_names.values())
         table = [
             {"run": label, "split": split, "epoch": epoch, **result.columns()}
+            | (_named(result, class_names[label]) if named else {})
             for (epoch, label), result in group.items()
         ]
         panels = [
@@ -170,6 +182,14 @@ def _save_split(
         facts = {"split": split, "epochs": epochs, "panels": panels, "limits": list(limits)}
         parts = ["components", *names, split, epochs_text(epochs), *asked]
         look.save(artifacts, parts, figure, table, facts)
+
+
+def _named(result: ClassScatter, names: Mapping[int, str]) -> dict[str, NDArray[np.str_]]:
+    """Return a column with the name of every item's class, by default its label."""
+    import numpy as np
+
+    every = np.array([names.get(label, str(label)) for label in result.classes.tolist()])
+    return {"class_name": every[result.rank]}
 
 
 def _summary(found: Mapping[tuple[str, int, str], ClassScatter]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _ALTERNATING = ("#0072B2", "#D55E00")
 _SLOT = 0.7  # of the width of a class: what its items are spread over
+_LETTERS = 16  # of a class name at the axis
+_LEVEL = 3  # letters of class names that fit side by side
 _NAMED_UP_TO = 12  # classes whose labels stand at the axis
 _HEADROOM = 4.5  # margins
 _HEADING = 0.2  # inches
@@ -36,6 +38,7 @@ def plot(
     component: int | None = None,
     limits: tuple[float, float] | None = None,
     size: float | None = None,
+    class_names: Mapping[int, str] | None = None,
 ) -> Axes:
     """Draw every item: its class from left to right, its value in one component upwards.
 
@@ -54,6 +57,8 @@ def plot(
         Of the y axis, the same for panels that are compared (`limits_of`).
     size
         Area of a dot, in points squared; by default what the number of items asks for.
+    class_names
+        Label -> name, which stands at the axis where there are few classes; other labels stand as numbers.
 
     Returns
     -------
@@ -71,7 +76,7 @@ def plot(
         s=float(np.clip(9000 / n, 1.2, 7.0)) if size is None else size, alpha=0.6,
         rasterized=n > RASTERISE_ABOVE, zorder=2, gid="items",
     )  # fmt: skip
-    _name_axes(axes, result, place)
+    _name_axes(axes, result, place, class_names=class_names or {})
     axes.set_ylim(limits or limits_of([result]))
     return axes
 
@@ -98,6 +103,7 @@ def compare(
     venue: str = "cvpr",
     width: str = "full",
     title: str = "",
+    class_names: Mapping[str, Mapping[int, str]] | None = None,
 ) -> Figure:
     """Draw a panel for each component, side by side, and a row for each run; all have the same y limits.
 
@@ -111,6 +117,8 @@ def compare(
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
         What all panels share.
+    class_names
+        Name of a run -> label -> name of the class.
     """
     inches = width_of(venue, width)
     shared = limits or limits_of(runs.values())
@@ -125,7 +133,8 @@ def compare(
         top = sum(lines[:number])
         block = grid[top : top + lines[number]]
         for at, (axes, component) in enumerate(_panels(block, result)):
-            plot(result, axes, component=component, limits=shared)
+            named = (class_names or {}).get(name)
+            plot(result, axes, component=component, limits=shared, class_names=named)
             if at % columns:
                 axes.set_ylabel("")
             elif len(runs) > 1:
@@ -162,7 +171,7 @@ def _spread(rank: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(rank + _SLOT * ((within + 0.5) / counts[rank] - 0.5), np.float64)
 
 
-def _name_axes(axes: Axes, result: ClassScatter, place: int) -> None:
+def _name_axes(axes: Axes, result: ClassScatter, place: int, *, class_names: Mapping[int, str]) -> None:
     """Label the axes, say how large the component is, and how many items are drawn."""
     number, count = int(result.components[place]), result.classes.size
     rows = "" if result.normalized else ", rows as given"
@@ -171,7 +180,11 @@ def _name_axes(axes: Axes, result: ClassScatter, place: int) -> None:
     axes.set_title(f"component {number} of {result.dim}{which}")
     axes.set_xlim(-0.5 - 0.01 * count, count - 0.5 + 0.01 * count)
     if count <= _NAMED_UP_TO:
-        axes.set_xticks(range(count), [str(label) for label in result.classes.tolist()])
+        names = [class_names.get(label, str(label)) for label in result.classes.tolist()]
+        short = [name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…" for name in names]
+        long = max(map(len, short)) > _LEVEL
+        turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if long else {}
+        axes.set_xticks(range(count), short, parse_math=False, **turned)
         axes.set_xlabel("class")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))

@@ -83,6 +83,11 @@ class Run:
         return dict(self.info.method)
 
     @property
+    def class_names(self) -> dict[int, str]:
+        """Names of the classes by label; labels without a name are left out."""
+        return {int(label): name for label, name in self.info.class_names.items()}
+
+    @property
     def splits(self) -> tuple[str, ...]:
         """Names of the splits."""
         return tuple(self.info.splits)

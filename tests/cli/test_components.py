@@ -9,6 +9,7 @@ from support import assert_refused, blobs, tree, write_run
 
 import embedlens
 from embedlens.analysis.components import class_scatter
+from embedlens.figures.components import plot
 
 
 @pytest.fixture
@@ -115,3 +116,20 @@ def test_what_is_refused(cli, run, folder, words, parts):
     before = tree(folder)
     assert_refused(cli("components", *words, "--out", "figures"), *parts)
     assert tree(folder) == before
+
+
+def test_class_names_stand_at_the_axis_and_in_the_table(cli, folder):
+    z, y = blobs()
+    np.save("z.npy", z)
+    (folder / "y.txt").write_text("".join(f"{2 * label}.0\n" for label in y))
+    assert cli("import", "z.npy", "--labels", "y.txt", "--out", "run").code == 0
+    result = cli("components", "run", "--component", "1", "--format", "svg", "--json")
+    with open(result.json["data"][0], newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["label"] for row in rows] == [str(2 * label) for label in y]
+    assert [row["class_name"] for row in rows] == [f"{2 * label}.0" for label in y]
+    names = {2 * label: f"{2 * label}.0" for label in range(6)} | {10: "$a_{$ and more than sixteen letters"}
+    axes = plot(class_scatter(z, 2 * y, [1]), class_names=names)
+    axes.figure.canvas.draw()
+    shown = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert shown == ["0.0", "2.0", "4.0", "6.0", "8.0", "$a_{$ and more …"]
