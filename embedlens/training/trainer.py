@@ -169,9 +169,7 @@ class Trainer:
         self.recorder.discard_after(done)
         missing = sorted(set(range(done + 1)) - set(self.recorder.run.epochs()))
         if missing:
-            text = (
-                f"no snapshot in every split: epochs {listed_epochs(missing)}; training resumes without them"
-            )
+            text = f"snapshots of epochs {listed_epochs(missing)} are missing; training resumes without them"
             report(Progress(done, self.config.epochs, 0, self.method.steps, remark=text))
 
     def _reason_to_stop(self) -> str | None:
