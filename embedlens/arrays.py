@@ -1,4 +1,4 @@
-"""What may be labels and embeddings: one check for recording, reading and analysing."""
+"""Checks of arrays: embeddings and labels here, other numbers in `embedlens.arguments`."""
 
 from __future__ import annotations
 
@@ -6,43 +6,98 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError, first_sentence, unknown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 DTYPES = ("float32", "float16")
+_SHARED_FLOATS = ("float16", "float32", "float64")  # torch and numpy have both
 OUT_OF_RANGE = (
     "embeddings have rows so long or so short that their squares do not fit float64; normalise them"
 )
 _BLOCK_VALUES = 1 << 24
 
 
-def to_numpy(values: Any) -> NDArray[np.generic]:
-    """Return any array-like as numpy; a torch tensor of any float type and device becomes float32."""
+def to_numpy(values: Any) -> NDArray[Any]:
+    """Return any array-like as numpy, of its own type; lists, tensors and lists of tensors are array-likes.
+
+    Raises
+    ------
+    InputError
+        Rows of different lengths, or a masked array that hides values.
+    """
     if hasattr(values, "detach"):
-        tensor = values.detach().cpu()
-        values = (tensor.float() if tensor.is_floating_point() else tensor).numpy()
-    return np.asarray(values)
+        return _of_tensor(values)
+    if isinstance(values, list | tuple) and any(hasattr(value, "detach") for value in values):
+        values = [to_numpy(value) for value in values]
+    if np.ma.is_masked(values):
+        message = "a masked array hides values; leave the masked rows out, or fill them"
+        raise InputError(message)
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        message = f"no array can be made of {type(values).__name__}: {first_sentence(error)}"
+        raise InputError(message) from error
 
 
-def check_labels(values: ArrayLike) -> NDArray[np.int64]:
-    """Return labels as int64 [N]; anything but one integer an item raises `InputError`."""
+def _of_tensor(tensor: Any) -> NDArray[Any]:
+    """Return a torch tensor of any kind and device; numpy has no bfloat16, which becomes float32."""
+    tensor = tensor.detach()
+    tensor = tensor.dequantize() if tensor.is_quantized else tensor
+    tensor = tensor if str(tensor.layout) == "torch.strided" else tensor.to_dense()
+    tensor = tensor.cpu().resolve_conj().resolve_neg()
+    if str(tensor.dtype).removeprefix("torch.") not in _SHARED_FLOATS and tensor.is_floating_point():
+        tensor = tensor.float()
+    array: NDArray[Any] = tensor.numpy()
+    return array
+
+
+def check_labels(values: ArrayLike, name: str = "labels") -> NDArray[np.int64]:
+    """Return labels as int64 [N]; bools count as 0 and 1, anything else but integers raises `InputError`.
+
+    Parameters
+    ----------
+    values
+        One integer for each of the embeddings [N, D].
+    name
+        What a message calls them.
+    """
     labels = to_numpy(values)
     if labels.ndim != 1:
-        message = f"labels have shape {shape_text(labels)}; one integer an item is needed: shape (N,)"
+        message = f"{name} have shape {shape_text(labels)}; one integer an item is needed: shape (N,)"
         raise InputError(message)
     if labels.size == 0:
-        message = "labels are empty; at least one item is needed"
+        message = f"{name} are empty; at least one item is needed"
         raise InputError(message)
-    if labels.dtype.kind not in "iu":
+    if labels.dtype.kind not in "iub":
         kind = "text" if labels.dtype.kind in "US" else labels.dtype
-        message = f"labels are {kind}; integers are needed (number the classes 0, 1, 2, ...)"
+        message = f"{name} are {kind}; integers are needed (number the classes 0, 1, 2, ...)"
         raise InputError(message)
-    if labels.dtype.kind == "u" and int(labels.max()) > np.iinfo(np.int64).max:
-        message = f"label {int(labels.max())} does not fit int64; number the classes 0, 1, 2, ..."
+    return as_int64(labels, name)
+
+
+def as_int64(values: NDArray[Any], name: str) -> NDArray[np.int64]:
+    """Return integers or bools as int64; what does not fit raises `InputError`."""
+    if values.dtype.kind == "u" and values.size and int(values.max()) > np.iinfo(np.int64).max:
+        message = f"{name}: {int(values.max())} does not fit int64; number the classes 0, 1, 2, ..."
         raise InputError(message)
-    return np.ascontiguousarray(labels, dtype=np.int64)
+    return np.ascontiguousarray(values, dtype=np.int64)
+
+
+def check_pair(z: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return embeddings [N, D] as an array and labels int64 [N]; their numbers of rows must agree.
+
+    The values of the embeddings are not looked at, so that a mapped file is not read.
+    """
+    array, labels = to_numpy(z), check_labels(y)
+    if array.ndim != 2:
+        message = f"embeddings have shape {shape_text(array)}; one row an item is needed: shape (N, D)"
+        raise InputError(message)
+    if array.shape[0] != labels.size:
+        message = f"embeddings have {array.shape[0]} rows, but there are {labels.size} labels"
+        raise InputError(message)
+    return array, labels
 
 
 def check_embeddings(

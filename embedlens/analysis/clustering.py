@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.analysis.results import Result
+from embedlens.arguments import check_integers
 from embedlens.arrays import check_embeddings, check_labels
 from embedlens.errors import InputError
 from embedlens.similarity.kmeans import kmeans
@@ -65,7 +66,7 @@ def clustering_scores(labels: ArrayLike, clusters: ArrayLike, *, ami: bool = Fal
     NMI and AMI with arithmetic means, as scikit-learn's defaults; Vinh, Epps, Bailey, JMLR 2010, for the
     AMI. Pair counts are exact integers. Equal partitions score 1, also where there is no pair or no entropy.
     """
-    y, c = check_labels(labels), check_labels(clusters)
+    y, c = check_labels(labels), check_labels(clusters, "cluster numbers")
     if y.size != c.size:
         message = f"there are {c.size} cluster numbers, but {y.size} labels"
         raise InputError(message)
@@ -208,15 +209,16 @@ def kmeans_scores(
         No seed, a seed twice or out of range, or rows that are not as many as labels or cannot be normalised.
     """
     labels = check_labels(y)
-    if not seeds or len(set(seeds)) < len(seeds):
-        message = f"k-means seeds {list(seeds)}; at least one is needed, and each once"
+    starts = check_integers(seeds, "k-means seeds").tolist()
+    if not starts or len(set(starts)) < len(starts):
+        message = f"k-means seeds {starts}; at least one is needed, and each once"
         raise InputError(message)
-    check_embeddings(z, rows=labels.size, dim=None)
+    array = check_embeddings(z, rows=labels.size, dim=None)
     n_clusters = np.unique(labels).size
-    runs = [kmeans(z, n_clusters, seed=seed, iterations=iterations, device=device) for seed in seeds]
+    runs = [kmeans(array, n_clusters, seed=seed, iterations=iterations, device=device) for seed in starts]
     return SeededScores(
         n_clusters=n_clusters,
-        seeds=tuple(seeds),
+        seeds=tuple(starts),
         scores=tuple(clustering_scores(labels, run.labels, ami=ami) for run in runs),
         inertia=np.array([run.inertia for run in runs]),
         screen=runs[0].screen,

@@ -69,8 +69,8 @@ def describe_clusters(
     InputError
         No integers, unequal numbers of items, clusters outside 0 to K - 1, or more than `MOST_CLUSTERS`.
     """
-    found, classes = check_labels(clusters), check_labels(labels)
-    earlier = None if before is None else check_labels(before)
+    found, classes = check_labels(clusters, "clusters"), check_labels(labels)
+    earlier = None if before is None else check_labels(before, "earlier clusters")
     if found.size != classes.size or (earlier is not None and earlier.size != found.size):
         message = f"{found.size} clusters of items, but {classes.size} labels; one of each an item is needed"
         raise InputError(message)

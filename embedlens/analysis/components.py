@@ -9,6 +9,7 @@ import numpy as np
 
 from embedlens.analysis.results import Result
 from embedlens.analysis.spectrum import spectrum
+from embedlens.arguments import check_integers
 from embedlens.arrays import check_embeddings, check_labels, unit_rows
 from embedlens.errors import InputError
 from embedlens.similarity.workers import spans
@@ -88,14 +89,15 @@ def component_numbers(asked: Sequence[int], dim: int) -> list[int]:
     InputError
         None, or a component that is not there.
     """
-    if not asked:
+    numbers = check_integers(asked, "components").tolist()
+    if not numbers:
         message = f"no component given; choose some of: 1 to {dim}, or -1 (the last) to -{dim}"
         raise InputError(message)
-    for number in asked:
+    for number in numbers:
         if not 1 <= abs(number) <= dim:
             message = f"unknown component {number}; choose from 1 to {dim}, or from -1 (the last) to -{dim}"
             raise InputError(message)
-    return list(dict.fromkeys(number if number > 0 else dim + 1 + number for number in asked))
+    return list(dict.fromkeys(number if number > 0 else dim + 1 + number for number in numbers))
 
 
 def class_scatter(

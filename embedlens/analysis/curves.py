@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from embedlens.analysis.results import Result
-from embedlens.arrays import check_labels, in_range
+from embedlens.arguments import check_indices, check_integers, check_numbers, check_same_length
+from embedlens.arrays import check_embeddings, check_labels, check_pair, in_range
 from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens.objectives import Loss, build_loss
@@ -61,8 +62,9 @@ class Curve(Result):
         epoch, x, value
             [n] each; a value that is not finite is missing.
         """
-        epochs, places = np.asarray(epoch, np.int64), np.asarray(x, np.float64)
-        values = np.asarray(value, np.float64)
+        epochs, places = check_integers(epoch, "epochs"), check_numbers(x, "x", finite=False)
+        values = check_numbers(value, "values", finite=False)
+        check_same_length(epoch=epochs, x=places, value=values)
         order = np.argsort(epochs, kind="stable")
         epochs, places = epochs[order], places[order]
         values = np.where(np.isfinite(values), values, np.nan)[order]
@@ -227,15 +229,12 @@ def fixed_batches(
         raise InputError(message)
     random = np.random.default_rng(seed)
     taken = min(classes, len(groups))
-    rows = tuple(
-        np.concatenate(
-            [
-                random.permutation(groups[group])[:items]
-                for group in random.choice(len(groups), taken, replace=False)
-            ]
-        )
-        for _ in range(count)
-    )
+
+    def drawn() -> NDArray[np.int64]:
+        chosen = random.choice(len(groups), taken, replace=False)
+        return np.concatenate([random.permutation(groups[group])[:items] for group in chosen])
+
+    rows = tuple(drawn() for _ in range(count))
     return FixedBatches(rows, taken, items, seed)
 
 
@@ -329,14 +328,16 @@ def monitor(
     InputError
         A loss that is not finite, or an unknown device.
     """
-    place, labels = check_device(device), check_labels(y)
+    place, (array, labels) = check_device(device), check_pair(z, y)
+    batch_rows = [check_indices(rows, "batch", rows=labels.size) for rows in batches.rows]
     torch.ones(8).sqrt()  # a first call raced by several threads may be inexact
-    losses = np.empty(len(batches.rows))
+    losses = np.empty(len(batch_rows))
     with torch.no_grad(), torch.random.fork_rng():
-        for number, rows in enumerate(batches.rows):
+        for number, rows in enumerate(batch_rows):
             # for losses that draw their triplets
-            torch.manual_seed(batches.seed * len(batches.rows) + number)
-            values = in_range(np.asarray(z[rows])) if normalize else np.asarray(z[rows])
+            torch.manual_seed(batches.seed * len(batch_rows) + number)
+            values = check_embeddings(array[rows], rows=rows.size, dim=None)
+            values = in_range(values) if normalize else values
             batch = torch.from_numpy(values.astype(np.float32)).to(place)
             if normalize:
                 batch = torch.nn.functional.normalize(batch, dim=1)

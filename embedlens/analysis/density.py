@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.arguments import check_numbers
+from embedlens.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from embedlens.analysis.triplets import Triplets
 
@@ -39,7 +42,7 @@ def counts_by_place(
     return counts.reshape(bins, bins).astype(np.float64)
 
 
-def enclosing_levels(density: NDArray[np.float64], shares: Sequence[float]) -> list[float]:
+def enclosing_levels(density: ArrayLike, shares: Sequence[float]) -> list[float]:
     """Return the densities above which the given shares of the whole lie, ascending, without repeats.
 
     Parameters
@@ -49,7 +52,12 @@ def enclosing_levels(density: NDArray[np.float64], shares: Sequence[float]) -> l
     shares
         Between 0 and 1.
     """
-    falling = np.sort(density, axis=None)[::-1]
+    numbers = check_numbers(density, "densities", shape=None, least=0)
+    wanted = check_numbers(shares, "shares", least=0)
+    if not numbers.any() or (wanted > 1).any():
+        message = "levels enclose shares from 0 to 1 of densities that are not all 0; got others"
+        raise InputError(message)
+    falling = np.sort(numbers, axis=None)[::-1]
     mass = np.cumsum(falling) / falling.sum()
-    at = np.minimum(np.searchsorted(mass, shares), falling.size - 1)
+    at = np.minimum(np.searchsorted(mass, wanted), falling.size - 1)
     return sorted(set(falling[at].tolist()))

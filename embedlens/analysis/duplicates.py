@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.arrays import to_numpy
+from embedlens.arrays import check_embeddings, check_pair, to_numpy
+from embedlens.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -53,6 +54,14 @@ def first_equal(*sets: ArrayLike) -> list[NDArray[np.int64]]:
         int64 [N] for each set.
     """
     arrays = [to_numpy(one) for one in sets]
+    arrays = [check_embeddings(one, rows=len(one) if one.ndim else 0, dim=None) for one in arrays]
+    if not all(len(one) for one in arrays):
+        message = "a set has no rows; duplicates are counted among one or more"
+        raise InputError(message)
+    if len({one.shape[1] for one in arrays}) > 1:
+        message = f"sets have {' and '.join(str(one.shape[1]) for one in arrays)} dims; they must agree"
+        raise InputError(message)
+    arrays = [one.astype(np.result_type(*arrays), copy=False) for one in arrays]  # numbers, not bits
     keys = np.concatenate([_keys(array) for array in arrays])
     starts = np.cumsum([0, *map(len, arrays)])
     first = np.arange(keys.size)
@@ -81,12 +90,12 @@ def count_duplicates(
     gallery
         Embeddings [M, D] and labels [M]; None: there is no other set.
     """
-    labels = np.asarray(to_numpy(y))
+    array, labels = check_pair(z, y)
     if gallery is None:
-        (first,) = first_equal(z)
+        (first,) = first_equal(array)
         return Duplicates(int(np.sum(first != np.arange(first.size))), 0, 0, 0)
-    in_queries, in_gallery = first_equal(z, gallery[0])
-    gallery_labels = np.asarray(to_numpy(gallery[1]))
+    gallery_array, gallery_labels = check_pair(*gallery[:2])
+    in_queries, in_gallery = first_equal(array, gallery_array)
     found = np.isin(in_queries, in_gallery)
     kinds = {*zip(in_gallery.tolist(), gallery_labels.tolist(), strict=True)} if found.any() else set()
     same = [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from embedlens.arguments import check_numbers
 from embedlens.similarity.workers import in_parallel, spans
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def triangle(rows: Rows, origin: NDArray[np.float64], *, normalize: bool) -> NDA
     -----
     Blocks of rows are reduced side by side, each by one thread, then their triangles together.
     """
+    origin = check_numbers(origin, "origin", shape=(rows.dim,))
     factor: NDArray[np.float64] = np.zeros((0, rows.dim))
     parts = spans(len(rows), _ROWS)
     for at in range(0, len(parts), _BLOCKS):
@@ -84,6 +86,7 @@ def decompose(factor: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
         Values, float64 [D], and directions, float64 [D, D], a row each; the entry of largest magnitude of
         each (the first of equal ones) is positive.
     """
+    factor = check_numbers(factor, "factor", shape=(None, None))
     dim = factor.shape[1]
     _, sigma, directions = np.linalg.svd(factor, full_matrices=True)
     values = np.zeros(dim)

@@ -12,6 +12,8 @@ import torch
 from torch.nn import functional
 
 from embedlens.analysis.results import Result
+from embedlens.arguments import check_numbers, check_same_length
+from embedlens.arrays import to_numpy
 from embedlens.errors import InputError, unknown
 from embedlens.objectives.easy_positive import pair_loss
 
@@ -111,7 +113,11 @@ def field(
         message = f"angle {angle:g} between the planes; choose one of 0 to 180 degrees"
         raise InputError(message)
     s_ap, s_an = _middles(limits, bins) if places is None else places
-    s_ap, s_an = (np.atleast_1d(np.asarray(values, dtype=np.float64)) for values in (s_ap, s_an))
+    s_ap, s_an = (
+        check_numbers(np.atleast_1d(to_numpy(values)), f"{name} of places", finite=False)
+        for name, values in (("s_ap", s_ap), ("s_an", s_an))
+    )
+    check_same_length(s_ap=s_ap, s_an=s_an)
     if not (np.abs(s_ap) <= 1).all() or not (np.abs(s_an) <= 1).all():
         message = "similarities of a field lie in [-1, 1]; got others"
         raise InputError(message)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.analysis.results import Result
-from embedlens.arrays import check_labels
+from embedlens.arrays import check_labels, to_numpy
 from embedlens.errors import InputError
 from embedlens.similarity.rows import Rows
 from embedlens.similarity.sums import mean_gaussian
@@ -136,10 +136,11 @@ def uniformity(z: ArrayLike, *, t: float = 2.0) -> float:
     Wang, Isola, "Understanding contrastive representation learning through alignment and uniformity on the
     hypersphere", ICML 2020. Tolerance about 1e-5: similarities in float32, the sum in float64.
     """
-    if len(np.asarray(z)) < 2:
+    array = to_numpy(z)
+    if array.ndim == 2 and len(array) < 2:
         message = "one item has no pair; uniformity needs two items or more"
         raise InputError(message)
-    return float(np.log(mean_gaussian(z, t)))
+    return float(np.log(mean_gaussian(array, t)))
 
 
 def mean_similarity(z: ArrayLike) -> float:

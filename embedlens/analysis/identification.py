@@ -15,7 +15,8 @@ import numpy as np
 
 from embedlens.analysis.results import Result
 from embedlens.analysis.verification import DRAWS, standard_error
-from embedlens.arrays import check_labels, to_numpy
+from embedlens.arguments import check_numbers
+from embedlens.arrays import check_pair
 from embedlens.errors import InputError
 from embedlens.pairs import class_numbers
 from embedlens.similarity import Gallery, nearest
@@ -136,7 +137,8 @@ def closed_set(
     InputError
         One class only, no class of two items, or embeddings that cannot be normalised.
     """
-    array, numbers = to_numpy(z), class_numbers(check_labels(y))
+    array, labels = check_pair(z, y)
+    numbers = class_numbers(labels)
     counts = _check(numbers, draws, seed)
     shares = np.empty(draws)
     for draw in range(draws):
@@ -168,8 +170,8 @@ def closed_set_between(
         No query whose class is in the gallery, one class only in the gallery, or embeddings that cannot be
         normalised.
     """
-    (z, y), searched = query, Gallery.of(gallery)
-    labels, gallery_labels = check_labels(y), check_labels(searched.labels)
+    searched = Gallery.of(gallery)
+    (array, labels), gallery_labels = check_pair(*query), check_pair(*searched[:2])[1]
     probes = np.flatnonzero(np.isin(labels, gallery_labels))
     if probes.size == 0:
         message = "no query has a label that stands in the gallery, so none can be found"
@@ -179,7 +181,7 @@ def closed_set_between(
         raise InputError(message)
     there = np.isin(np.arange(labels.size), probes)
     found = searched.take(np.ones(gallery_labels.size, np.bool_), there)
-    right, _, mated = _identify(to_numpy(z), labels, probes, gallery=found, device=device)
+    right, _, mated = _identify(array, labels, probes, gallery=found, device=device)
     if not mated.any():
         message = "no query has a mate in the gallery but itself, so none can be found"
         raise InputError(message)
@@ -228,9 +230,11 @@ def open_set(
         One class only, no class of two items, a FAR or share out of range, or embeddings that cannot be
         normalised.
     """
-    array, numbers = to_numpy(z), class_numbers(check_labels(y))
+    array, labels = check_pair(z, y)
+    numbers = class_numbers(labels)
     counts = _check(numbers, draws, seed)
-    _check_rates(fars, known_share)
+    rates = check_numbers(fars, "false accept rates").tolist()
+    _check_rates(rates, known_share)
     eligible = np.flatnonzero(counts > 1)
     n_known = min(max(1, round(known_share * counts.size)), eligible.size, counts.size - 1)
     genuine, impostors = [], []
@@ -248,7 +252,7 @@ def open_set(
     n_impostor = np.array([part.size for part in impostors])
     curve = np.geomspace(1 / n_impostor.min(), 1.0, _CURVE_POINTS)
     curve[[0, -1]] = 1 / n_impostor.min(), 1.0
-    far = np.unique(np.concatenate([curve, [far for far in fars if far >= curve[0] * (1 - 1e-12)]]))
+    far = np.unique(np.concatenate([curve, [far for far in rates if far >= curve[0] * (1 - 1e-12)]]))
     return OpenSet(
         far,
         np.stack([_dir(one, other, far) for one, other in zip(genuine, impostors, strict=True)]),

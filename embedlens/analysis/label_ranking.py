@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.arguments import check_flags, check_integers, check_numbers
+from embedlens.errors import InputError
+
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 CUT = 5
 SIXTIETHS = 60
@@ -24,6 +27,8 @@ def winning_labels(labels: NDArray[np.int64], weights: NDArray[np.float64]) -> N
     weights
         float64 [n, k]: what each neighbour's vote weighs; NaN where there is no neighbour.
     """
+    labels = check_integers(labels, "labels", shape=(None, None))
+    weights = check_numbers(weights, "weights", shape=labels.shape, finite=False)
     group, _ = _equal_in_row(labels)
     none = np.isnan(weights)
     votes = np.bincount(group.ravel(), weights=np.where(none, 0.0, weights).ravel())[group]
@@ -66,7 +71,10 @@ def label_precision(
     Mean average precision at 5 with one relevant label a query, as in the humpback whale identification
     challenge.
     """
-    labels, similarity = neighbours
+    labels, similarity = _neighbours(*neighbours)
+    truth = check_integers(truth, "true labels", shape=labels.shape[:1])
+    is_new = check_flags(is_new, "is_new", shape=labels.shape[:1])
+    complete = check_flags(complete, "complete", shape=labels.shape[:1])
     exists = ~np.isnan(similarity)
     first = _equal_in_row(labels)[1] & exists
     rank = np.cumsum(first, axis=1)
@@ -90,7 +98,8 @@ def mean_precision(scores: NDArray[np.float64]) -> float:
 
     The same to the last digit whatever the order of the queries.
     """
-    counted = scores[~np.isnan(scores)]
+    values = check_numbers(scores, "precisions", finite=False)
+    counted = values[~np.isnan(values)]
     return float(np.rint(counted * SIXTIETHS).sum() / (SIXTIETHS * counted.size)) if counted.size else np.nan
 
 
@@ -114,6 +123,8 @@ def first_labels(
         [n], the place of the truth among them from 0, 5 where it is not there; bool [n], whether the
         neighbours show the truth or five labels.
     """
+    labels, similarity = _neighbours(labels, similarity)
+    truth = check_integers(truth, "true labels", shape=labels.shape[:1])
     exists = ~np.isnan(similarity)
     first = _equal_in_row(labels)[1] & exists
     rank = np.cumsum(first, axis=1)
@@ -124,6 +135,16 @@ def first_labels(
     found = right.any(axis=1)
     place = np.where(found, rank[np.arange(len(rank)), right.argmax(axis=1)] - 1, CUT)
     return score, np.minimum(place, CUT), found | (rank[:, -1] >= CUT)
+
+
+def _neighbours(labels: ArrayLike, similarity: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return labels and similarities of neighbours, [n, k] each, k at least 1."""
+    checked = check_integers(labels, "labels of neighbours", shape=(None, None))
+    values = check_numbers(similarity, "similarities", shape=checked.shape, finite=False)
+    if checked.shape[1] == 0:
+        message = "no neighbours are given; labels are ranked among one or more"
+        raise InputError(message)
+    return checked, values
 
 
 def _equal_in_row(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from embedlens.analysis.label_ranking import CUT, SIXTIETHS, first_labels
 from embedlens.analysis.results import Result
-from embedlens.arrays import check_labels, to_numpy
+from embedlens.arrays import check_labels, check_pair, to_numpy
 from embedlens.errors import InputError, unknown
 from embedlens.similarity import Gallery, survey
 
@@ -203,8 +203,8 @@ def rank_labels(
     The scores are settled similarities; those of labels that first appear beyond the 64th neighbour are
     within 1e-12 of them.
     """
-    array, labels = to_numpy(z), check_labels(y)
-    others = labels if gallery is None else check_labels(gallery[1])
+    array, labels = check_pair(z, y)
+    others = labels if gallery is None else check_pair(*gallery[:2])[1]
     new = np.zeros(labels.size, np.bool_) if new_label is None else labels == new_label
     keep = np.ones(others.size, np.bool_) if new_label is None else others != new_label
     _check(labels, others, new_label)

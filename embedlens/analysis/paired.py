@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.analysis.results import Result
+from embedlens.arguments import check_numbers
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def resampled_medians(values: ArrayLike, *, resamples: int = RESAMPLES, seed: in
     (U_(k), 1) (David and Nagaraja, "Order statistics", 2003, sections 2.3 and 2.5). A resample so costs two
     numbers instead of n, and its median has exactly the distribution of that of a resample drawn plainly.
     """
-    ordered = np.sort(np.asarray(values, dtype=np.float64))
+    ordered = np.sort(check_numbers(values, "values"))
     n = ordered.size
     if n == 0 or resamples < 1:
         message = f"{resamples} resamples of {n} values; at least 1 of each is needed"
@@ -195,7 +196,7 @@ def signed_rank_p(difference: ArrayLike) -> float:
     """
     from scipy.stats import wilcoxon
 
-    values = np.asarray(difference, dtype=np.float64)
+    values = check_numbers(difference, "differences")
     values = values[values != 0]
     if values.size == 0:
         return 1.0

@@ -15,6 +15,7 @@ from embedlens.analysis.projection_items import Graph, Points, graph_of, points_
 from embedlens.analysis.projection_optimisation import Phase, optimised, rest_of
 from embedlens.analysis.projection_parameters import Parameters
 from embedlens.analysis.results import Result
+from embedlens.arguments import check_numbers
 from embedlens.arrays import to_numpy
 from embedlens.errors import InputError
 
@@ -176,12 +177,13 @@ def tsne_series(
     before: tuple[Projection, Graph] | None = None
     size = 0
     for z in embeddings:
-        n = len(to_numpy(z)) if np.ndim(z) else 0
+        array = to_numpy(z)
+        n = len(array) if array.ndim else 0
         if size not in (0, n):
             message = f"an epoch has {n} items, the first has {size}; a series follows the same items"
             raise InputError(message)
         size = n
-        points, graph = _items(z, y, told, central=central, rows=rows, device=device)
+        points, graph = _items(array, y, told, central=central, rows=rows, device=device)
         step = (
             _first(points, graph, told, settle=True) if before is None else _next(points, graph, told, before)
         )
@@ -189,7 +191,7 @@ def tsne_series(
         yield step
 
 
-def align(coordinates: NDArray[np.float64], to: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
+def align(coordinates: ArrayLike, to: ArrayLike) -> tuple[NDArray[np.float64], float]:
     """Turn or reflect a map so that it lies as near as possible to another: orthogonal Procrustes.
 
     Parameters
@@ -202,9 +204,19 @@ def align(coordinates: NDArray[np.float64], to: NDArray[np.float64]) -> tuple[ND
     aligned, residual
         The map, centred where the other is; and the root mean square distance between the two, in units of
         the root mean square distance of `to` from its centre.
+
+    Raises
+    ------
+    InputError
+        No maps of the same items, or values that are not finite.
     """
-    centre = to.mean(axis=0)
-    left, right = coordinates - coordinates.mean(axis=0), to - centre
+    place = check_numbers(coordinates, "coordinates", shape=(None, 2))
+    other = check_numbers(to, "coordinates to align to", shape=(len(place), 2))
+    if len(place) == 0:
+        message = "a map without items cannot be aligned; one item or more is needed"
+        raise InputError(message)
+    centre = other.mean(axis=0)
+    left, right = place - place.mean(axis=0), other - centre
     u, _, v = np.linalg.svd(left.T @ right)
     turned = left @ (u @ v)
     residual = np.sqrt(((turned - right) ** 2).sum() / (right**2).sum())

@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from embedlens.analysis.results import Result
-from embedlens.arrays import check_embeddings, check_labels, shape_text, to_numpy, unit_rows
+from embedlens.arguments import check_indices
+from embedlens.arrays import check_embeddings, check_labels, check_pair, shape_text, to_numpy, unit_rows
 from embedlens.errors import InputError
 from embedlens.similarity import survey
 
@@ -146,12 +147,9 @@ def points_of(z: ArrayLike, y: ArrayLike | None, *, central: bool, rows: NDArray
     InputError
         Embeddings that cannot be normalised, of one dimension, or all alike; no labels where they are needed.
     """
-    array = to_numpy(z)
+    array = to_numpy(z) if y is None else check_pair(z, y)[0]
     n = len(array) if array.ndim else 0
-    item = np.arange(n) if rows is None else np.asarray(rows, np.int64)
-    if item.size and not 0 <= item.min() <= item.max() < n:
-        message = f"rows {item.min()} to {item.max()} are to be mapped, but the embeddings have {n} rows"
-        raise InputError(message)
+    item = np.arange(n) if rows is None else check_indices(rows, "rows to map", rows=n)
     n_singletons = 0
     if not central:
         values = _unit(array[item] if n else array, item.size)

@@ -13,6 +13,7 @@ import numpy as np
 
 from embedlens.analysis.results import Result
 from embedlens.analysis.spectrum import spectrum
+from embedlens.arguments import check_integers
 from embedlens.errors import InputError, unknown
 from embedlens.similarity.pairing import Pairing
 from embedlens.similarity.prefixes import prefix_hits
@@ -117,7 +118,7 @@ def pruned_recall(
             raise unknown(got, kind, known)
     whole = Pairing(z, y, gallery)
     dim = whole.queries.dim
-    kept = np.unique(np.arange(1, dim + 1) if dims is None else np.asarray(dims, np.int64))
+    kept = np.unique(np.arange(1, dim + 1) if dims is None else check_integers(dims, "dims to keep"))
     _check_dims(kept, dim)
     if not (whole.positives > 0).any():
         message = (

@@ -14,7 +14,8 @@ import numpy as np
 
 from embedlens.analysis.label_ranking import label_precision, mean_precision, winning_labels
 from embedlens.analysis.results import Result
-from embedlens.arrays import check_labels
+from embedlens.arguments import check_flags, check_integers
+from embedlens.arrays import check_pair
 from embedlens.errors import InputError
 from embedlens.similarity import survey
 
@@ -139,15 +140,15 @@ def retrieve(
     of labels with equal votes the one that appears first. Hubness: Radovanovic, Nanopoulos, Ivanovic, JMLR
     2010.
     """
-    labels = check_labels(y)
-    gallery_labels = labels if gallery is None else check_labels(gallery[1])
+    array, labels = check_pair(z, y)
+    gallery_labels = labels if gallery is None else check_pair(*gallery[:2])[1]
     positives = _check(labels, gallery_labels, demands, one_set=gallery is None)
     depth = np.ones(labels.size, np.int64)
     if demands.at_r:
         depth = np.maximum(depth, positives)
     for wanted, k in ((demands.hubness, HUBNESS_K), (demands.map_at_5, _LABELS_SEEN), (True, demands.knn)):
         depth = np.maximum(depth, k if wanted else 0)
-    found = survey(z, labels, gallery=gallery, depth=depth, cutoffs=demands.ks, device=device)
+    found = survey(array, labels, gallery=gallery, depth=depth, cutoffs=demands.ks, device=device)
     if positives.any() and not found.n_positives.any():
         message = "no query has a positive but itself; retrieval scores need another item of its label"
         raise InputError(message)
@@ -191,7 +192,8 @@ def recall_at_k(
     Ties count against the query: definition of `retrieve`. Jegou, Douze, Schmid, TPAMI 2011; Oh Song et al.,
     CVPR 2016, for metric learning.
     """
-    return retrieve(z, y, Demands(ks=tuple(ks)), gallery=gallery, device=device).recall
+    demands = Demands(ks=tuple(check_integers(ks, "the K of Recall@K").tolist()))
+    return retrieve(z, y, demands, gallery=gallery, device=device).recall
 
 
 def _check(
@@ -304,9 +306,7 @@ class _Tally:
         return float(np.mean(np.bincount(at, weights=values[counted]) / np.bincount(at)))
 
 
-def at_r(
-    positive: NDArray[np.bool_], r: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def at_r(positive: ArrayLike, r: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return R-precision and average precision at R of ranked neighbours.
 
     Parameters
@@ -321,6 +321,11 @@ def at_r(
     -----
     Musgrave, Belongie, Lim, ECCV 2020, section 3.
     """
+    positive = check_flags(positive, "positives", shape=(None, None))
+    r = check_integers(r, "R", shape=(len(positive),), least=0)
+    if r.size and int(r.max()) > positive.shape[1]:
+        message = f"R goes up to {int(r.max())}, but {positive.shape[1]} neighbours are given; give as many"
+        raise InputError(message)
     position = np.arange(1, positive.shape[1] + 1)
     relevant = positive & (position <= r[:, None])
     hits = np.cumsum(relevant, axis=1)
@@ -332,8 +337,12 @@ def at_r(
     return relevant.sum(axis=1) / count + none, precision + none
 
 
-def skewness(counts: NDArray[np.int64]) -> float:
+def skewness(counts: ArrayLike) -> float:
     """Return the skewness of counts, 0 where they are all equal: third central moment over sigma^3."""
-    centred = counts - counts.mean()
+    values = check_integers(counts, "counts", least=0)
+    if values.size == 0:
+        message = "no counts are given; a skewness needs one or more"
+        raise InputError(message)
+    centred = values - values.mean()
     sigma = np.sqrt(np.mean(centred**2))
     return float(np.mean(centred**3) / sigma**3) if sigma > 0 else 0.0

@@ -13,6 +13,7 @@ import numpy as np
 
 from embedlens.analysis.results import Result
 from embedlens.analysis.sampling_theory import FURTHEST
+from embedlens.arguments import check_numbers
 from embedlens.arrays import check_embeddings, check_labels, unit_rows
 from embedlens.errors import InputError
 from embedlens.similarity import pair_similarity
@@ -160,8 +161,9 @@ def _distances(
     return histogram(np.sqrt(np.maximum(0, 2 - 2 * similarity)))
 
 
-def histogram(distance: NDArray[np.float64]) -> DistanceHistogram:
+def histogram(distance: ArrayLike) -> DistanceHistogram:
     """Count distances [n], of rows of normalised embeddings [N, D]; rounding may have put them beyond 2."""
+    distance = check_numbers(distance, "distances", least=0)
     edges = np.linspace(0, FURTHEST, _BINS + 1)
     count = np.histogram(np.minimum(distance, FURTHEST), edges)[0]
     return DistanceHistogram(edges, count, float(distance.mean()) if distance.size else float("nan"))

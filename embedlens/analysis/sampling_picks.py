@@ -15,7 +15,8 @@ import torch
 from embedlens.analysis.results import Result
 from embedlens.analysis.sampling import DistanceHistogram, histogram
 from embedlens.analysis.sampling_theory import MARGIN, check_margin
-from embedlens.arrays import check_embeddings, check_labels
+from embedlens.arguments import check_indices
+from embedlens.arrays import check_embeddings, check_pair
 from embedlens.objectives import miners
 from embedlens.objectives.mining import cosine_matrix
 
@@ -110,16 +111,18 @@ def picks(z: Any, y: ArrayLike, mining: str, *, batches: FixedBatches, margin: f
     InputError
         An unknown strategy, a margin that is not above 0, or embeddings that cannot be normalised.
     """
-    alpha, labels = check_margin(margin), check_labels(y)
+    alpha = check_margin(margin)
+    array, labels = check_pair(z, y)
+    batch_rows = [check_indices(rows, "batch", rows=labels.size) for rows in batches.rows]
     miner = miners.build_miner(mining, {"margin": alpha} if "margin" in miners.mining_options(mining) else {})
     parts, active, skipped = [], 0, 0
     with torch.no_grad(), torch.random.fork_rng(devices=[]), _one_thread():
-        for number, rows in enumerate(batches.rows):
+        for number, rows in enumerate(batch_rows):
             # The processor's generator alone: `torch.manual_seed` also seeds devices, which takes as long
             # as mining a batch.
             stream = np.random.SeedSequence([batches.seed, number]).generate_state(1)
             torch.default_generator.manual_seed(int(stream[0]))
-            block = check_embeddings(z[rows], rows=rows.size, dim=None)
+            block = check_embeddings(array[rows], rows=rows.size, dim=None)
             batch = torch.from_numpy(block.astype(np.float64))
             mined = miner(batch, torch.from_numpy(labels[rows]))
             d = miners.distances(cosine_matrix(batch))

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.special import betaln, gammaln, hyp1f1, xlog1py, xlogy
 
 from embedlens.analysis.results import Result
+from embedlens.arguments import check_numbers
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -226,8 +227,8 @@ def gradient_noise(distance: ArrayLike, dim: int, scale: float) -> GradientNoise
 
 
 def _check_distances(distance: ArrayLike) -> NDArray[np.float64]:
-    d = np.asarray(distance, np.float64)
-    if d.ndim != 1 or not ((d >= 0) & (d <= FURTHEST)).all():
+    d = check_numbers(distance, "distances", finite=False)
+    if not ((d >= 0) & (d <= FURTHEST)).all():
         message = "distances of unit vectors are a list of numbers from 0 to 2"
         raise InputError(message)
     return d

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.analysis import clustering, geometry, new_class, retrieval, spectrum
-from embedlens.arrays import check_labels, to_numpy
+from embedlens.arrays import check_labels, check_pair, to_numpy
 from embedlens.errors import InputError, unknown
 from embedlens.similarity import Gallery
 from embedlens.similarity.lloyd import FAISS_SEED as DEFAULT_SEED
@@ -178,6 +178,7 @@ def score(
     """
     settings = settings or Settings()
     wanted = check_metrics(metrics, settings)
+    z, y = check_pair(z, y)
     found: dict[str, float] = {}
     apart = settings.new_label is not None and "map_at_5" in wanted
     if apart and settings.new_label is not None:
@@ -205,7 +206,7 @@ def score(
     if "mean_similarity" in wanted:
         found["mean_similarity"] = geometry.mean_similarity(z)
     if any(name in SPECTRUM for name in wanted):
-        sigma, dim = spectrum.singular_values(z), to_numpy(z).shape[1]
+        sigma, dim = spectrum.singular_values(z), z.shape[1]
         found["effective_rank"] = spectrum.effective_rank(sigma)
         found["rho"] = spectrum.spectral_decay(sigma, dim, k=settings.rho_k)
     counts = [name for name in ("n", "n_singletons", "n_new") if name in found]

@@ -9,7 +9,7 @@ import numpy as np
 
 from embedlens.analysis.results import Result
 from embedlens.analysis.retrieval import Demands, retrieve
-from embedlens.arrays import check_embeddings, to_numpy
+from embedlens.arrays import check_embeddings, check_pair, shape_text, to_numpy
 from embedlens.errors import InputError
 from embedlens.similarity import Gallery
 
@@ -121,6 +121,11 @@ def take(z: ArrayLike, chunk: Chunk) -> NDArray[np.floating[Any]]:
     """
     array = to_numpy(z)
     columns = chunk.columns
+    if array.ndim != 2 or array.shape[1] < columns.stop:
+        message = (
+            f"embeddings have shape {shape_text(array)}; chunk {chunk.name} ends with dim {columns.stop}"
+        )
+        raise InputError(message)
     part = np.ascontiguousarray(array[:, columns])
     try:
         return check_embeddings(part, rows=len(array), dim=None)
@@ -156,14 +161,15 @@ def slice_recalls(
     InputError
         A number of chunks that does not divide D, rows that are zero in a chunk, data without Recall@1.
     """
-    array = check_embeddings(z, rows=len(to_numpy(z)), dim=None)
+    array, labels = check_pair(z, y)
+    array = check_embeddings(array, rows=labels.size, dim=None)
     alone, joined = chunks_of(array.shape[1], n_slices)
     demands = Demands(ks=(1,))
     searched = None if gallery is None else Gallery.of(gallery)
 
     def recall(chunk: Chunk) -> Retrieval:
         part = None if searched is None else searched._replace(embeddings=take(searched.embeddings, chunk))
-        return retrieve(take(array, chunk), y, demands, gallery=part, device=device)
+        return retrieve(take(array, chunk), labels, demands, gallery=part, device=device)
 
     single, several = [recall(chunk) for chunk in alone], [recall(chunk) for chunk in joined[1:]]
     return SliceRecalls(

@@ -9,6 +9,7 @@ import numpy as np
 
 from embedlens.analysis.factors import decompose, mean_row, triangle
 from embedlens.analysis.results import Result
+from embedlens.arguments import check_numbers
 from embedlens.arrays import to_numpy
 from embedlens.errors import InputError, unknown
 from embedlens.similarity.rows import Rows
@@ -185,7 +186,7 @@ def singular_values(z: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.linalg.svd(factor, compute_uv=False), np.float64)
 
 
-def participation_ratio(sigma: NDArray[np.float64]) -> float:
+def participation_ratio(sigma: ArrayLike) -> float:
     """Return the participation ratio (sum l)^2 / sum l^2, l = sigma^2, in [1, D]; NaN where all are 0.
 
     Parameters
@@ -198,13 +199,14 @@ def participation_ratio(sigma: NDArray[np.float64]) -> float:
     -----
     Gao et al., "A theory of multineuronal dimensionality, dynamics and measurement", bioRxiv 2017.
     """
+    sigma = check_numbers(sigma, "singular values", least=0)
     if not np.any(sigma > 0):
         return float("nan")
     squares = (sigma / sigma.max()) ** 2
     return float(squares.sum() ** 2 / np.sum(squares**2))
 
 
-def effective_rank(sigma: NDArray[np.float64]) -> float:
+def effective_rank(sigma: ArrayLike) -> float:
     """Return the effective rank: exp of the entropy of the normalised singular values, in [1, D].
 
     Parameters
@@ -216,12 +218,16 @@ def effective_rank(sigma: NDArray[np.float64]) -> float:
     -----
     RankMe: Garrido, Balestriero, Najman, LeCun, ICML 2023; Roy, Vetterli, EUSIPCO 2007.
     """
+    sigma = check_numbers(sigma, "singular values", least=0)
+    if not sigma.any():
+        message = "no singular value is above 0, so there is no rank; one or more is needed"
+        raise InputError(message)
     share = sigma / sigma.sum()
     share = share[share > 0]
     return float(np.exp(-np.sum(share * np.log(share))))
 
 
-def spectral_decay(sigma: NDArray[np.float64], dim: int, *, k: int = 1) -> float:
+def spectral_decay(sigma: ArrayLike, dim: int, *, k: int = 1) -> float:
     """Return the spectral decay rho(k): KL(uniform || singular values normalised to sum 1), at least 0.
 
     Parameters
@@ -246,6 +252,10 @@ def spectral_decay(sigma: NDArray[np.float64], dim: int, *, k: int = 1) -> float
     """
     if not 1 <= k <= dim:
         message = f"rho(k) with k = {k}; k must be in 1 to {dim}, the number of dimensions"
+        raise InputError(message)
+    sigma = np.sort(check_numbers(sigma, "singular values", least=0))[::-1]
+    if sigma.size > dim or not sigma.any():
+        message = f"{sigma.size} singular values; rho needs 1 to {dim} (one for each dim), and not all 0"
         raise InputError(message)
     values = np.zeros(dim)
     values[: sigma.size] = sigma

@@ -12,6 +12,7 @@ import numpy as np
 
 from embedlens.analysis.projection import Projection, tsne
 from embedlens.analysis.results import Result
+from embedlens.arguments import check_indices, check_integers
 from embedlens.arrays import check_embeddings, check_labels, shape_text, to_numpy
 from embedlens.errors import InputError, unknown
 
@@ -145,9 +146,12 @@ def synthesised(
         message = f"{per_class} synthesised points a class; give a number from 1"
         raise InputError(message)
     known = np.unique(labels)
-    wanted = known if classes is None else np.unique(np.asarray(classes, np.int64))
+    wanted = known if classes is None else np.unique(check_integers(classes, "classes"))
     for label in wanted[~np.isin(wanted, known)]:
         raise unknown(int(label), "class", [f"{known[0]} to {known[-1]}, of the items"])
+    if wanted.size == 0:
+        message = "no class is given; choose one or more, or leave them out for all"
+        raise InputError(message)
     points, items, centres = [], [], []
     for label in wanted.tolist():
         rows = np.flatnonzero(labels == label)
@@ -193,7 +197,8 @@ def synthesised_map(
         As for `embedlens.analysis.projection.tsne`.
     """
     array = to_numpy(z)
-    item = np.arange(len(array)) if rows is None else np.asarray(rows, np.int64)
+    array = check_embeddings(array, rows=len(array) if array.ndim else 0, dim=drawn.points.shape[1])
+    item = np.arange(len(array)) if rows is None else check_indices(rows, "rows to map", rows=len(array))
     whole = tsne(
         np.concatenate([array[item], drawn.points, drawn.centres]).astype(np.float64),
         device=device,
@@ -207,6 +212,9 @@ def synthesised_map(
 def _checked(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
     """Return mu or sigma, of the shape of the embeddings and finite."""
     array = to_numpy(values)
+    if array.dtype.kind not in "iuf":
+        message = f"{name} holds {array.dtype}; numbers are needed"
+        raise InputError(message)
     if array.shape != shape:
         message = (
             f"{name} has shape {shape_text(array)}, the embeddings {shape}; a row of both an item is needed"

@@ -13,6 +13,8 @@ import numpy as np
 
 from embedlens.analysis.results import Result
 from embedlens.analysis.triplets import Triplets, follow_triplets, ideal_distance
+from embedlens.arguments import check_integers
+from embedlens.arrays import to_numpy
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -101,9 +103,15 @@ def follow(
     InputError
         Fewer than two states, or embeddings that cannot be followed.
     """
-    epochs, dots = [], []
+    epochs, dots, items = [], [], 0
     for epoch, z in states:
-        dots.append(follow_triplets(z, chosen, device=device))
+        array = to_numpy(z)
+        rows = len(array) if array.ndim else 0
+        if items not in (0, rows):
+            message = f"{state_name(epoch)} has {rows} rows, the first {items}; a path follows the same items"
+            raise InputError(message)
+        items = rows
+        dots.append(follow_triplets(array, chosen, device=device))
         epochs.append(epoch)
     if len(epochs) < 2:
         known = "".join(f" ({state_name(epoch)})" for epoch in epochs)
@@ -112,8 +120,8 @@ def follow(
         raise InputError(message)
     at = np.array(epochs, dtype=np.int64)
     s_ap, s_an = np.array([dot.s_ap for dot in dots]), np.array([dot.s_an for dot in dots])
-    items = zip(chosen.anchor.tolist(), chosen.positive.tolist(), chosen.negative.tolist(), strict=True)
-    return [Path(run, *item, at, s_ap[:, row], s_an[:, row]) for row, item in enumerate(items)]
+    triplets = zip(chosen.anchor.tolist(), chosen.positive.tolist(), chosen.negative.tolist(), strict=True)
+    return [Path(run, *item, at, s_ap[:, row], s_an[:, row]) for row, item in enumerate(triplets)]
 
 
 def take(triplets: Triplets, anchors: ArrayLike) -> Triplets:
@@ -131,7 +139,7 @@ def take(triplets: Triplets, anchors: ArrayLike) -> Triplets:
     InputError
         No anchor, a row that is not there, or an anchor without a positive.
     """
-    rows: Sequence[int] = list(dict.fromkeys(np.asarray(anchors, dtype=np.int64).tolist()))
+    rows: Sequence[int] = list(dict.fromkeys(check_integers(anchors, "anchors").tolist()))
     if not rows:
         message = "no anchor given; one row number or more is needed"
         raise InputError(message)

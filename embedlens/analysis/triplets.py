@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from embedlens.analysis.results import Result
-from embedlens.arrays import to_numpy
+from embedlens.arguments import check_integers, check_numbers, check_same_length
+from embedlens.devices import check_device
 from embedlens.errors import InputError
-from embedlens.similarity import nearest, pair_similarity
+from embedlens.similarity import nearest
+from embedlens.similarity.rows import Rows, settle
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -41,6 +43,12 @@ class Triplets(Result):
     choice
         "nearest": positive and negative are the nearest in these embeddings; "fixed": the items were
         chosen in other embeddings and are followed here.
+
+    Raises
+    ------
+    InputError
+        Arrays of different lengths, row numbers that are no integers or below 0, similarities that are not
+        finite.
     """
 
     anchor: NDArray[np.int64]
@@ -50,6 +58,14 @@ class Triplets(Result):
     s_an: NDArray[np.float64]
     n_singletons: int
     choice: Literal["nearest", "fixed"] = "nearest"
+
+    def __post_init__(self) -> None:
+        names = ("anchor", "positive", "negative", "s_ap", "s_an")
+        for name in names[:3]:
+            object.__setattr__(self, name, check_integers(getattr(self, name), f"{name} rows", least=0))
+        for name in names[3:]:
+            object.__setattr__(self, name, check_numbers(getattr(self, name), name))
+        check_same_length(**{name: getattr(self, name) for name in names})
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
         """Return the data that a figure of the triplets shows, by column."""
@@ -178,16 +194,21 @@ def follow_triplets(
     InputError
         Fewer rows than the triplets name, or embeddings that cannot be normalised.
     """
-    others = z if gallery is None else gallery
-    for named, items in ((chosen.anchor, z), (np.r_[chosen.positive, chosen.negative], others)):
-        last, rows = int(named.max()), len(to_numpy(items))
-        if last >= rows:
-            message = f"the triplets name item {last}, but the embeddings have {rows} rows"
+    check_device(device)
+    rows = Rows(z)
+    others = rows if gallery is None else Rows(gallery)
+    for items, side in ((chosen.anchor, rows), (np.r_[chosen.positive, chosen.negative], others)):
+        last = int(np.max(items, initial=-1))
+        if last >= len(side):
+            message = f"the triplets name item {last}, but the embeddings have {len(side)} rows"
             raise InputError(message)
+    if others.dim != rows.dim:
+        message = f"the two sets have {rows.dim} and {others.dim} dims; they must agree"
+        raise InputError(message)
     return replace(
         chosen,
-        s_ap=pair_similarity(z, chosen.anchor, chosen.positive, other=gallery, device=device),
-        s_an=pair_similarity(z, chosen.anchor, chosen.negative, other=gallery, device=device),
+        s_ap=settle((rows, chosen.anchor), (others, chosen.positive)),
+        s_an=settle((rows, chosen.anchor), (others, chosen.negative)),
         choice="fixed",
     )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.analysis.results import Result
+from embedlens.arguments import check_flags, check_integers, check_numbers, check_same_length
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError
 from embedlens.pairs import Queries, class_numbers
@@ -150,8 +151,9 @@ class ManyNegatives(Result):
         return {"negatives": self.negatives, "vrf": self.mean, "vrf_se": self.se}
 
 
-def standard_error(values: NDArray[np.float64]) -> float:
+def standard_error(values: ArrayLike) -> float:
     """Return the standard error of the mean of independent values [n]; NaN of a single one."""
+    values = check_numbers(values, "values", finite=False)
     return float(np.std(values, ddof=1) / np.sqrt(values.size)) if values.size > 1 else float("nan")
 
 
@@ -203,21 +205,24 @@ def _best_threshold(similarity: NDArray[np.float64], same: NDArray[np.bool_]) ->
     return float(tried[best[(best.size - 1) // 2]])
 
 
-def roc(similarity: NDArray[np.float64], same: NDArray[np.bool_]) -> Roc:
+def roc(similarity: ArrayLike, same: ArrayLike) -> Roc:
     """Return the ROC over all pairs given.
 
     Parameters
     ----------
     similarity
-        float64 [n]: similarities of pairs of rows of some embeddings [N, D].
+        Numbers [n]: similarities of pairs of rows of some embeddings [N, D].
     same
-        bool [n]: whether the pair is of one class.
+        bool [n], or 0 and 1: whether the pair is of one class.
 
     Raises
     ------
     InputError
-        No pair of one class, or none of two.
+        No pair of one class, or none of two; lengths that differ, similarities that are not finite, flags
+        other than 0 and 1.
     """
+    similarity, same = check_numbers(similarity, "similarities"), check_flags(same, "same")
+    check_same_length(similarities=similarity, same=same)
     n_genuine, n_impostor = int(same.sum()), int((~same).sum())
     if not (n_genuine and n_impostor):
         message = f"{n_genuine} pairs of one class and {n_impostor} of two; a ROC needs both"
@@ -275,7 +280,7 @@ def many_negatives(
     Sohn 2016, section 4.1 ("VRF"); how a draw is made is told at `embedlens.pairs.Queries`.
     """
     numbers = class_numbers(check_labels(y))
-    asked = np.unique(np.asarray(negatives, dtype=np.int64))
+    asked = np.unique(check_integers(negatives, "negatives"))
     anchors = _check_queries(numbers, asked, draws, seed)
     hardest = nearest(z, numbers, device=device)[1].similarity
     first = np.empty((draws, anchors.size), dtype=np.int64)

@@ -13,6 +13,8 @@ import imageio_ffmpeg
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from embedlens.arguments import check_pictures
+from embedlens.errors import InputError
 from embedlens.figures.moving.gif import GifStream, palette_of
 
 if TYPE_CHECKING:
@@ -54,14 +56,14 @@ def write_gif(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
     All frames share the colours that suit the first, the middle and the last, so that nothing flickers.
     Frames are taken one by one, and may be drawn when they are taken; meanwhile the one before is encoded.
     """
-    count = len(frames)
-    sample = {place: frames[place] for place in (0, count // 2, count - 1)}
+    count = _count(frames)
+    sample = {place: _frame(frames[place]) for place in (0, count // 2, count - 1)}
     height, width, _ = sample[0].shape
     with path.open("wb") as file, ThreadPoolExecutor(1) as encoder:
         stream = GifStream(file, (width, height), palette_of(list(sample.values())))
         written: Future[None] | None = None
         for number in range(count):
-            frame = sample[number] if number in sample else frames[number]
+            frame = sample[number] if number in sample else _frame(frames[number], (height, width, 3))
             if written is not None:
                 written.result()
             seconds = (_HOLD if number == count - 1 else 1.0) / fps
@@ -69,6 +71,19 @@ def write_gif(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
         if written is not None:
             written.result()
         stream.close()
+
+
+def _count(frames: Sequence[NDArray[np.uint8]]) -> int:
+    """Return how many frames there are, at least one."""
+    if not hasattr(frames, "__getitem__") or len(frames) == 0:
+        message = f"frames are {type(frames).__name__}; a list of one picture or more is needed"
+        raise InputError(message)
+    return len(frames)
+
+
+def _frame(values: NDArray[np.uint8], shape: tuple[int | None, ...] = (None, None, 3)) -> NDArray[np.uint8]:
+    """Return a frame, uint8 [h, w, 3]."""
+    return check_pictures(values, "frames", shape=shape)
 
 
 def write_mp4(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> None:
@@ -79,7 +94,8 @@ def write_mp4(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
     OSError
         The encoder failed: a full disk, as a rule. What it says of it stands in the message.
     """
-    height, width, _ = frames[0].shape
+    _count(frames)
+    height, width, _ = _frame(frames[0]).shape
     command = [
         imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-f", "rawvideo", "-vcodec", "rawvideo",
         "-s", f"{width}x{height}", "-pix_fmt", "rgb24", "-r", str(Fraction(fps).limit_denominator()),
@@ -94,7 +110,7 @@ def write_mp4(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
             with suppress(BrokenPipeError):  # it has ended already; its status says so
                 with encoder.stdin as stream:
                     for frame in frames:
-                        stream.write(frame.tobytes())
+                        stream.write(_frame(frame, (height, width, 3)).tobytes())
             status = encoder.wait()
         finally:
             if encoder.poll() is None:

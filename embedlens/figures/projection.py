@@ -9,6 +9,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.lines import Line2D
 
+from embedlens.arguments import check_indices, check_integers, check_pictures, check_same_length
+from embedlens.arrays import check_labels
 from embedlens.errors import unknown
 from embedlens.figures import synthesis
 from embedlens.figures.placing.canvas import Figure
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from embedlens.analysis.projection import Projection
     from embedlens.analysis.synthesis import SynthesisedMap
@@ -72,7 +74,7 @@ class Map:
         return limits_of([self.projection if self.synthesised is None else self.synthesised])
 
 
-def class_colors(labels: NDArray[np.int64], highlight: Sequence[int] = ()) -> dict[int, str]:
+def class_colors(labels: ArrayLike, highlight: Sequence[int] = ()) -> dict[int, str]:
     """Return the colour of each class that has one; the others are grey.
 
     Up to eight classes: Okabe-Ito; up to ten: petroff10; of more, those to highlight, or else the eight
@@ -85,7 +87,8 @@ def class_colors(labels: NDArray[np.int64], highlight: Sequence[int] = ()) -> di
     highlight
         Labels of classes to colour; all others are grey then.
     """
-    known, counts = np.unique(labels, return_counts=True)
+    known, counts = np.unique(check_labels(labels), return_counts=True)
+    highlight = check_integers(highlight, "classes to highlight").tolist()
     for label in highlight:
         if label not in known:
             raise unknown(label, "class to highlight", [f"{known[0]} to {known[-1]}, of the items drawn"])
@@ -114,9 +117,9 @@ def plot(
     result: Projection,
     ax: Axes | None = None,
     *,
-    labels: NDArray[np.int64] | None = None,
+    labels: ArrayLike | None = None,
     colors: Mapping[int, str] | None = None,
-    thumbnails: NDArray[np.uint8] | None = None,
+    thumbnails: ArrayLike | None = None,
     thumbnail_size: float = SIDE,
     limits: tuple[tuple[float, float], tuple[float, float]] | None = None,
     note: str = "",
@@ -151,7 +154,13 @@ def plot(
     -------
     Axes
         The axes, with equal scales.
+
+    Raises
+    ------
+    InputError
+        Labels or pictures of another kind, or too few for the items of the map.
     """
+    labels, thumbnails = _of_items(result, labels, thumbnails)
     axes = Figure(figsize=(3.25, 3.25), layout="constrained").add_subplot() if ax is None else ax
     x, y = limits or limits_of([result])
     axes.set(xlim=x, ylim=y, aspect="equal", xticks=[], yticks=[])
@@ -177,6 +186,19 @@ def plot(
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.8},
     )  # fmt: skip
     return axes
+
+
+def _of_items(
+    result: Projection, labels: ArrayLike | None, thumbnails: ArrayLike | None
+) -> tuple[NDArray[np.int64] | None, NDArray[np.uint8] | None]:
+    """Return labels and pictures of all items, checked."""
+    known = None if labels is None else check_labels(labels)
+    pictures = None if thumbnails is None else check_pictures(thumbnails, "thumbnails")
+    there = {name: part for name, part in (("labels", known), ("thumbnails", pictures)) if part is not None}
+    check_same_length(**there)
+    for part in there.values():
+        check_indices(result.item, "items of the map", rows=len(part))
+    return known, pictures
 
 
 def compare(

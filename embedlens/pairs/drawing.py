@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.arguments import check_flags, check_integers, check_same_length
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError
 
@@ -40,6 +41,12 @@ class Pairs:
         Whether no class stands in two folds.
     source
         Where the pairs come from, in words.
+
+    Raises
+    ------
+    InputError
+        Arrays of different lengths, numbers below 0, flags other than True and False (0 and 1 count as
+        these).
     """
 
     a: NDArray[np.int64]
@@ -49,15 +56,21 @@ class Pairs:
     disjoint: bool
     source: str
 
+    def __post_init__(self) -> None:
+        for name in ("a", "b", "fold"):
+            object.__setattr__(self, name, check_integers(getattr(self, name), f"{name} of pairs", least=0))
+        object.__setattr__(self, "same", check_flags(self.same, "same of pairs"))
+        check_same_length(a=self.a, b=self.b, same=self.same, fold=self.fold)
+
     @property
     def n_folds(self) -> int:
         """Number of folds."""
         return int(self.fold.max()) + 1 if self.fold.size else 0
 
 
-def class_numbers(labels: NDArray[np.int64]) -> NDArray[np.int64]:
+def class_numbers(labels: ArrayLike) -> NDArray[np.int64]:
     """Return the class of each item, int64 [N], numbered by first appearance: other labels, same numbers."""
-    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    _, first, inverse = np.unique(check_labels(labels), return_index=True, return_inverse=True)
     rank = np.empty(first.size, dtype=np.int64)
     rank[np.argsort(first)] = np.arange(first.size)
     return rank[inverse]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.arrays import check_labels
 from embedlens.errors import InputError
 from embedlens.pairs.drawing import FOLDS, Pairs
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike
 
 _SHOWN_NAMES = 5
 
@@ -40,10 +41,14 @@ class ItemNames:
         Path of each item, where there are paths.
     """
 
-    def __init__(
-        self, labels: NDArray[np.int64], classes: Sequence[str], paths: Sequence[str] | None = None
-    ) -> None:
-        self.labels = labels
+    def __init__(self, labels: ArrayLike, classes: Sequence[str], paths: Sequence[str] | None = None) -> None:
+        self.labels = check_labels(labels)
+        for name, values in (("classes", classes), ("paths", paths)):
+            if values is not None and len(values) != self.labels.size:
+                message = (
+                    f"{len(values)} {name}, but {self.labels.size} labels; one of each an item is needed"
+                )
+                raise InputError(message)
         members: dict[str, list[int]] = {}
         for row, name in enumerate(classes):
             members.setdefault(name, []).append(row)

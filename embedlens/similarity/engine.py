@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from embedlens.arguments import check_integers
+from embedlens.arrays import to_numpy
 from embedlens.devices import check_device
 from embedlens.similarity import selection
 from embedlens.similarity.exact import SETTLED, Neighbours, empty_neighbours, exact_neighbours
@@ -167,7 +169,11 @@ def survey(
     """
     check_device(device)
     pairing = Pairing(z, y, gallery)
-    wanted = np.broadcast_to(np.maximum(depth, 1), len(pairing.queries)).astype(np.int64)
+    n = len(pairing.queries)
+    deep = to_numpy(depth)
+    wanted = check_integers(deep if deep.ndim else np.full(n, deep), "depth", shape=(n,), least=0)
+    wanted = np.maximum(wanted, 1)
+    cutoffs = check_integers(cutoffs, "cutoffs", least=1).tolist()
     wanted = np.minimum(wanted[pairing.query_order], pairing.positives + pairing.negatives)
     shallow = np.where(wanted <= _SHALLOW, wanted, 1)
     with full_precision():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedlens.arguments import check_indices, check_same_length
 from embedlens.arrays import OUT_OF_RANGE, check_embeddings, in_range, to_numpy
 from embedlens.errors import InputError
 from embedlens.similarity import kernels
@@ -104,12 +105,7 @@ def settle(a: tuple[Rows, NDArray[np.int64]], b: tuple[Rows, NDArray[np.int64]])
 
 
 def pair_similarity(
-    z: ArrayLike,
-    a: NDArray[np.int64],
-    b: NDArray[np.int64],
-    *,
-    other: ArrayLike | None = None,
-    device: str = "cpu",
+    z: ArrayLike, a: ArrayLike, b: ArrayLike, *, other: ArrayLike | None = None, device: str = "cpu"
 ) -> NDArray[np.float64]:
     """Return the cosine similarity of given pairs of rows.
 
@@ -132,18 +128,14 @@ def pair_similarity(
     Raises
     ------
     InputError
-        Embeddings that cannot be normalised, or row numbers that are not there.
+        Embeddings that cannot be normalised, row numbers that are not there, or unequal numbers of them.
     """
     rows = Rows(z)
     others = rows if other is None else Rows(other)
     if others.dim != rows.dim:
         message = f"the two sets have {rows.dim} and {others.dim} dims; they must agree"
         raise InputError(message)
-    numbers = np.asarray(a, np.int64), np.asarray(b, np.int64)
-    for part, side in zip(numbers, (rows, others), strict=True):
-        if part.size and not 0 <= part.min() <= part.max() < len(side):
-            message = (
-                f"pairs name rows {part.min()} to {part.max()}, but the embeddings have {len(side)} rows"
-            )
-            raise InputError(message)
-    return settle((rows, numbers[0]), (others, numbers[1]))
+    left = check_indices(a, "pairs", rows=len(rows))
+    right = check_indices(b, "pairs", rows=len(others))
+    check_same_length(a=left, b=right)
+    return settle((rows, left), (others, right))

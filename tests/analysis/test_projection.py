@@ -342,7 +342,7 @@ def test_a_sample_of_whole_classes():
         ({"n_iter": -1}, "n iter is -1; a number from 0"),
         ({"theta": 2.0}, "theta is 2; a number from 0 to 1"),
         ({"central": True}, "central latent space needs labels"),
-        ({"rows": np.array([3, 60])}, "rows 3 to 60 are to be mapped, but the embeddings have 60 rows"),
+        ({"rows": np.array([3, 60])}, "rows to map name rows 3 to 60, but there are 60 rows"),
     ],
 )
 def test_what_cannot_be_told(told, message):
