@@ -106,11 +106,12 @@ CALLS = {
         any_rank=("density",),
     ),
     "analysis.duplicates.first_equal": Call(
-        {"z": np.concatenate([Z, Z[:5]])}, call=lambda function, a: function(a["z"]), free=("z",)
+        {"z": np.concatenate([Z, Z[:5]])}, call=lambda function, a: function(a["z"]), free=("z",), nan=("z",)
     ),
     "analysis.duplicates.count_duplicates": Call(
         {**ZY, "z2": np.concatenate([Z2[:30], Z[:10]]), "y2": Y},
         call=lambda function, a: function(a["z"], a["y"], (a["z2"], a["y2"])),
+        nan=("z", "z2"),
     ),
     "analysis.factors.triangle": Call({"origin": np.arange(6.0)}, {"rows": Rows(Z), "normalize": True}),
     "analysis.factors.decompose": Call({"factor": np.triu(Z[:6])}, free=("factor",)),
@@ -260,7 +261,9 @@ CALLS = {
     "pairs.drawing.draw_pairs": Call({"y": Y}, {"folds": 2, "per_fold": 5}),
     "pairs.reading.ItemNames": Call(
         {"labels": Y},
-        call=lambda function, a: function(a["labels"], [str(label) for label in Y.tolist()]).row("2", "3"),
+        call=lambda function, a: function(
+            a["labels"], [str(label) for label in Y.tolist()], by_order=True
+        ).row("2", "3"),
     ),
     "similarity.engine.survey": Call(
         {**ZY, "depth": np.full(40, 3), "cutoffs": np.array([1, 2])},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.arrays import check_embeddings, check_pair, to_numpy
+from embedlens.arrays import check_pair, shape_text, to_numpy
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ def first_equal(*sets: ArrayLike) -> list[NDArray[np.int64]]:
         int64 [N] for each set.
     """
     arrays = [to_numpy(one) for one in sets]
-    arrays = [check_embeddings(one, rows=len(one) if one.ndim else 0, dim=None) for one in arrays]
-    if not all(len(one) for one in arrays):
-        message = "a set has no rows; duplicates are counted among one or more"
+    if not all(one.ndim == 2 and one.dtype.kind == "f" and one.size for one in arrays):
+        found = ", ".join(f"{one.dtype} {shape_text(one)}" for one in arrays)
+        message = f"sets are {found}; floating-point numbers of shape (N, D) are needed"
         raise InputError(message)
     if len({one.shape[1] for one in arrays}) > 1:
         message = f"sets have {' and '.join(str(one.shape[1]) for one in arrays)} dims; they must agree"

@@ -178,7 +178,8 @@ def score(
     """
     settings = settings or Settings()
     wanted = check_metrics(metrics, settings)
-    z, y = check_pair(z, y)
+    array, labels = check_pair(z, y)
+    z, y = array, labels
     found: dict[str, float] = {}
     apart = settings.new_label is not None and "map_at_5" in wanted
     if apart and settings.new_label is not None:
@@ -206,7 +207,7 @@ def score(
     if "mean_similarity" in wanted:
         found["mean_similarity"] = geometry.mean_similarity(z)
     if any(name in SPECTRUM for name in wanted):
-        sigma, dim = spectrum.singular_values(z), z.shape[1]
+        sigma, dim = spectrum.singular_values(z), array.shape[1]
         found["effective_rank"] = spectrum.effective_rank(sigma)
         found["rho"] = spectrum.spectral_decay(sigma, dim, k=settings.rho_k)
     counts = [name for name in ("n", "n_singletons", "n_new") if name in found]
