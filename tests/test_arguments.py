@@ -259,7 +259,7 @@ CALLS = {
     ),
     "pairs.drawing.class_numbers": Call({"labels": Y}),
     "pairs.drawing.draw_pairs": Call({"y": Y}, {"folds": 2, "per_fold": 5}),
-    "pairs.reading.ItemNames": Call(
+    "pairs.names.ItemNames": Call(
         {"labels": Y},
         call=lambda function, a: function(
             a["labels"], [str(label) for label in Y.tolist()], by_order=True

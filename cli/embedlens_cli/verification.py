@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, unknown
 from embedlens_cli import options, verified
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from embedlens.searches import Search
     from embedlens.store import Run
     from embedlens_cli.reading import Reader
+
+
+_PAIRS_BY = ("name", "order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,8 @@ class _Asked:
     draws: int
     device: str
     reader: Reader
+    by_order: bool = False
+    skip_missing: bool = False
 
 
 def verify(
@@ -49,13 +54,23 @@ def verify(
         typer.Option(
             metavar="FILE",
             help="Pairs in LFW's format (pairs.txt): a first line '10 300' (folds, pairs) or '300' (one set, "
-            "cut into --folds), lines 'name i j' and 'name1 i name2 j'. name is the class as in items.csv's "
-            "column class, else in run.json's class_names, else the label. i is the number ending the file "
-            "name in items.csv's column path, if all files of the class are called name_NUMBER; else the "
-            "place in its class, from 1, in the order of rows.",
+            "cut into --folds), lines 'name i j' and 'name1 i name2 j'. Or a list without that first line, "
+            "also of 'path path 1' (one class) and 'path path 0'. name is the class as in items.csv's "
+            "column class, else in run.json's class_names, else the label. i is the number in the file "
+            "name in items.csv's column path: name_NUMBER or NUMBER, and a suffix; see --pairs-by.",
             show_default="drawn by --seed",
         ),
     ] = None,
+    pairs_by: Annotated[
+        str,
+        typer.Option(
+            help="What i in --pairs stands for: name, the number in the file name; order, the place among "
+            "the rows of the class, from 1."
+        ),
+    ] = "name",
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Leave out pairs of items that are not there; count them.")
+    ] = False,
     folds: Annotated[
         int | None, typer.Option(help="Number of folds.", min=2, show_default="10, or those of --pairs")
     ] = None,
@@ -94,8 +109,22 @@ def verify(
     known_formats = check_formats(options.words(formats))
     width_of(venue, width or "full")
     counts, rates = _numbers(negatives, "negatives", int), _numbers(far, "far", float)
+    if pairs_by not in _PAIRS_BY:
+        raise unknown(pairs_by, "--pairs-by", _PAIRS_BY)
     reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
-    asked = _Asked(pairs, folds, per_fold, seed, counts, rates, draws, check_device(device), reader)
+    asked = _Asked(
+        pairs,
+        folds,
+        per_fold,
+        seed,
+        counts,
+        rates,
+        draws,
+        check_device(device),
+        reader,
+        pairs_by == "order",
+        skip_missing,
+    )
     chosen = selection.choose_runs(runs or [])
     splits = selection.evaluated_splits(chosen, options.words(split))
     jobs = [
@@ -174,7 +203,8 @@ def _pairs(run: Run, search: Search, asked: _Asked) -> Pairs:
     names = items.get("class") or [
         run.info.class_names.get(str(label), str(label)) for label in search.y.tolist()
     ]
-    return read_pairs(asked.file, ItemNames(search.y, names, items.get("path")), folds=asked.folds)
+    known = ItemNames(search.y, names, items.get("path"), by_order=asked.by_order)
+    return read_pairs(asked.file, known, folds=asked.folds, skip_missing=asked.skip_missing)
 
 
 def _closed(search: Search, asked: _Asked, keyed: dict[str, Any]) -> ClosedSet:
@@ -266,6 +296,7 @@ def _unusual(asked: _Asked, kind: str) -> list[str]:
     """Return, for the name of a figure, what is not the default among the options that change it."""
     drawn = [f"per-fold-{asked.per_fold}" if asked.per_fold != 300 else ""]
     parts = [f"pairs-{asked.file.stem}"] if asked.file else drawn
+    parts += ["by-order"] if asked.file and asked.by_order else []
     if asked.folds:
         parts.append(f"folds-{asked.folds}")
     if kind == "dir":

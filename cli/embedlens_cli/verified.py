@@ -67,6 +67,7 @@ class Answers:
                 "n": self.pairs.a.size,
                 "folds": self.pairs.n_folds,
                 "classes_disjoint": self.pairs.disjoint,
+                **({"skipped": self.pairs.n_skipped} if self.pairs.n_skipped else {}),
             },
             "folds": {name: column.tolist() for name, column in self.accuracy.columns().items()},
             "many_negatives": {name: column.tolist() for name, column in self.many.columns().items()},
@@ -100,6 +101,11 @@ def remarks(found: Sequence[Answers], negatives: Sequence[int]) -> list[str]:
     lines = []
     for one in found:
         place = f"run {one.run!r}, split {one.split!r}"
+        if one.pairs.n_skipped:
+            lines.append(
+                f"{place}: {one.pairs.n_skipped:,} of {one.pairs.n_skipped + one.pairs.a.size:,} pairs of "
+                f"{one.pairs.source} name an item that is not there; skipped"
+            )
         skipped = [str(m) for m in negatives if m not in one.many.negatives]
         if skipped:
             lines.append(f"{place}: too few classes for {' and '.join(skipped)} negatives; skipped")

@@ -41,6 +41,8 @@ class Pairs:
         Whether no class stands in two folds.
     source
         Where the pairs come from, in words.
+    n_skipped
+        Pairs of the source that are left out, as they name items that are not there.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Pairs:
     fold: NDArray[np.int64]
     disjoint: bool
     source: str
+    n_skipped: int = 0
 
     def __post_init__(self) -> None:
         for name in ("a", "b", "fold"):

@@ -1,112 +1,128 @@
-"""Pairs read from a file of LFW's format.
+"""Pairs read from a file: LFW's format, and lists of two names and whether they are of one class.
 
 Source: README of Labeled Faces in the Wild, on its files pairs.txt, pairsDevTrain.txt and pairsDevTest.txt.
 """
 
 from __future__ import annotations
 
-import re
-from pathlib import PurePosixPath
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedlens.arrays import check_labels
 from embedlens.errors import InputError
 from embedlens.pairs.drawing import FOLDS, Pairs
+from embedlens.pairs.names import ItemNames, MissingItem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from numpy.typing import ArrayLike
+    from numpy.typing import NDArray
 
-_SHOWN_NAMES = 5
-
-
-class ItemNames:
-    """Finds items by the name of their class and their number in it, as a pairs file names them.
-
-    The number of an item is the one at the end of its file name, if every item of the class has a path whose
-    name is that of the class, ``_`` and digits (LFW: ``Ann_Lee/Ann_Lee_0003.jpg`` is item 3); otherwise its
-    place among the items of its class, counted from 1 in the order of rows.
-
-    Parameters
-    ----------
-    labels
-        int64 [N].
-    classes
-        Name of the class of each item.
-    paths
-        Path of each item, where there are paths.
-    """
-
-    def __init__(self, labels: ArrayLike, classes: Sequence[str], paths: Sequence[str] | None = None) -> None:
-        self.labels = check_labels(labels)
-        for name, values in (("classes", classes), ("paths", paths)):
-            if values is not None and len(values) != self.labels.size:
-                message = (
-                    f"{len(values)} {name}, but {self.labels.size} labels; one of each an item is needed"
-                )
-                raise InputError(message)
-        members: dict[str, list[int]] = {}
-        for row, name in enumerate(classes):
-            members.setdefault(name, []).append(row)
-        self._rows = {name: _numbered(name, rows, paths) for name, rows in members.items()}
-
-    def row(self, name: str, number: str) -> int:
-        """Return the row of an item; a name or number that is not there raises `InputError`."""
-        if name not in self._rows:
-            some = ", ".join(list(self._rows)[:_SHOWN_NAMES])
-            more = ", ..." if len(self._rows) > _SHOWN_NAMES else ""
-            message = f"no item is of class {name!r}; the classes are {some}{more}"
-            raise InputError(message)
-        rows = self._rows[name]
-        if not number.isdecimal() or int(number) not in rows:
-            message = f"class {name!r} has no item {number}; its numbers go from {min(rows)} to {max(rows)}"
-            raise InputError(message)
-        return rows[int(number)]
+_FLAGS = {"1": True, "0": False}
 
 
-def _numbered(name: str, rows: list[int], paths: Sequence[str] | None) -> dict[int, int]:
-    """Return number -> row of the items of a class."""
-    if paths is not None:
-        pattern = re.compile(re.escape(name) + r"_(\d+)")
-        found = [pattern.fullmatch(PurePosixPath(paths[row]).stem) for row in rows]
-        numbered = {int(match[1]): row for match, row in zip(found, rows, strict=True) if match}
-        if len(numbered) == len(rows):
-            return numbered
-    return dict(enumerate(rows, start=1))
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line that names a pair: two items, each (class, number) or (file,), and whether of one class."""
+
+    place: str
+    text: str
+    items: tuple[tuple[str, ...], tuple[str, ...]]
+    same: bool
 
 
-def read_pairs(path: Path, names: ItemNames, *, folds: int | None = None) -> Pairs:
-    """Read a pairs file of LFW's format.
+def read_pairs(
+    path: Path, names: ItemNames, *, folds: int | None = None, skip_missing: bool = False
+) -> Pairs:
+    """Read a pairs file of LFW's format, or a list of pairs.
 
-    The first line holds the number of folds and of pairs, ``10<TAB>300``; each fold follows with 300 lines
-    ``name i j`` (two items of one class) and 300 lines ``name1 i name2 j``. A first line with the number of
-    pairs alone (LFW's development files) makes one set, whose pairs are cut into folds in their order.
+    LFW: the first line holds the number of folds and of pairs, ``10<TAB>300``; each fold follows with 300
+    lines ``name i j`` (two items of one class) and 300 lines ``name1 i name2 j``. A first line with the
+    number of pairs alone (LFW's development files) makes one set, whose pairs are cut into folds in their
+    order. A list has no such first line: its lines are like these, or ``path path 1`` (one class) and
+    ``path path 0``, or with the number first. Tabs, commas or blanks separate; empty lines and a line of
+    column titles are passed over.
 
     Parameters
     ----------
     path
-        The file.
+        The file, UTF-8.
     names
         What its names stand for.
     folds
         Number of folds to cut a file of one set into (10 by default); otherwise that of the file.
+    skip_missing
+        Whether pairs that name an item that is not there are left out, and counted in `Pairs.n_skipped`.
 
     Raises
     ------
     InputError
         No such file, or a line that is not as said or names an item that is not there; file and line are
-        named.
+        named. No pair left in a fold.
     """
+    lines = _lines(path)
+    header = _header(lines[0][1]) if lines else None
+    if header is None:
+        named, fold = _listed(path, lines, names), None
+    else:
+        named, fold = _of_lfw(path, lines, header, folds=folds)
+    rows, kept = np.zeros((len(named), 2), np.int64), np.ones(len(named), np.bool_)
+    for at, line in enumerate(named):
+        try:
+            rows[at] = _rows(line, names)
+        except MissingItem as error:
+            if not skip_missing:
+                message = f"{line.place}: {error}; --skip-missing leaves such pairs out"
+                raise InputError(message) from error
+            kept[at] = False
+        except InputError as error:
+            raise error.within(line.place) from error
+    if fold is not None and len(lines) - 1 != fold.size:
+        message = f"{path}: the first line promises {fold.size} pairs, but {len(lines) - 1} lines follow"
+        raise InputError(message)
+    same, skipped = np.array([line.same for line in named], np.bool_)[kept], int((~kept).sum())
+    fold = _cut(path, same, folds or FOLDS) if fold is None else _left(path, fold, kept)
+    rows = rows[kept]
+    labels = np.concatenate([names.labels[rows[:, 0]], names.labels[rows[:, 1]]])
+    places = np.unique(np.stack([labels, np.tile(fold, 2)]), axis=1)
+    disjoint = places.shape[1] == np.unique(labels).size
+    return Pairs(rows[:, 0], rows[:, 1], same, fold, disjoint, str(path), n_skipped=skipped)
+
+
+def _left(path: Path, fold: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return the folds of the pairs that are kept; one without any is refused."""
+    left = np.bincount(fold[kept], minlength=int(fold.max()) + 1)
+    if not left.all():
+        skipped = int((~kept).sum())
+        message = f"{path}: fold {int(np.argmin(left)) + 1} has no pair left, as {skipped} are skipped"
+        raise InputError(message)
+    return fold[kept]
+
+
+def _lines(path: Path) -> list[tuple[str, str]]:
+    """Return the place and text of every line that is not empty."""
     try:
-        lines = path.read_text(encoding="utf-8").rstrip().splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         message = f"{path} cannot be read as a pairs file: {getattr(error, 'strerror', None) or error}"
         raise InputError(message) from error
-    sets, n = _header(path, lines)
+    return [(f"{path}:{at}", line) for at, line in enumerate(text.splitlines(), start=1) if line.strip()]
+
+
+def _header(line: str) -> tuple[int, int] | None:
+    """Return the number of sets and of pairs of a kind in each, or None where a line is no header."""
+    words = line.split()
+    if len(words) not in (1, 2) or not all(word.isdecimal() and int(word) > 0 for word in words):
+        return None
+    return (1 if len(words) == 1 else int(words[0])), int(words[-1])
+
+
+def _of_lfw(
+    path: Path, lines: list[tuple[str, str]], header: tuple[int, int], *, folds: int | None
+) -> tuple[list[_Line], NDArray[np.int64]]:
+    """Return the pairs of a file with a header, which says which line is of which kind, and their folds."""
+    sets, n = header
     if sets > 1 and folds not in (None, sets):
         message = f"{path} has {sets} folds, so {folds} cannot be had; leave out the number of folds"
         raise InputError(message)
@@ -114,49 +130,95 @@ def read_pairs(path: Path, names: ItemNames, *, folds: int | None = None) -> Pai
     if sets == 1 and not 2 <= parts <= n:
         message = f"{path} has one set of {n} and {n} pairs; it can be cut into 2 to {n} folds, not {parts}"
         raise InputError(message)
-    same = np.tile(np.repeat([True, False], n), sets)
-    rows = np.empty((same.size, 2), dtype=np.int64)
-    for at, line in enumerate(lines[1 : same.size + 1]):
-        try:
-            rows[at] = _pair(line, names, same=bool(same[at]))
-        except InputError as error:
-            place = f"{path}:{at + 2}"
-            raise error.within(place) from error
-    if len(lines) != same.size + 1:
-        message = f"{path}: the first line promises {same.size} pairs, but {len(lines) - 1} lines follow"
-        raise InputError(message)
+    named = []
+    for at, (place, text) in enumerate(lines[1 : 2 * n * sets + 1]):
+        due = at % (2 * n) < n
+        line = next((one for one in _readings(place, text) if len(one.items[0]) == 2), None)
+        if line is None or line.same != due:
+            form = "'name i j' (one class)" if due else "'name1 i name2 j' (two classes)"
+            message = f"{place}: {text[:60]!r} stands where {form} is due"
+            raise InputError(message)
+        named.append(line)
     fold = np.repeat(np.arange(sets), 2 * n) if sets > 1 else np.tile(np.arange(n) * parts // n, 2)
-    labels = np.concatenate([names.labels[rows[:, 0]], names.labels[rows[:, 1]]])
-    places = np.unique(np.stack([labels, np.tile(fold, 2)]), axis=1)
-    disjoint = places.shape[1] == np.unique(labels).size
-    return Pairs(rows[:, 0], rows[:, 1], same, fold, disjoint, str(path))
+    return named, fold
 
 
-def _header(path: Path, lines: list[str]) -> tuple[int, int]:
-    """Return the number of sets and of pairs of a kind in each, as the first line says."""
-    words = lines[0].split() if lines else []
-    if len(words) not in (1, 2) or not all(word.isdecimal() and int(word) > 0 for word in words):
-        found = lines[0][:40] if lines else ""
+def _listed(path: Path, lines: list[tuple[str, str]], names: ItemNames) -> list[_Line]:
+    """Return the pairs of a file without a header."""
+    named = []
+    for at, (place, text) in enumerate(lines):
+        readings = _readings(place, text)
+        if not readings:
+            if at == 0 and len(lines) > 1 and not any(part.isdecimal() for part in _split(text, None)):
+                continue  # titles of columns
+            message = (
+                f"{place}: the {'first ' if at == 0 else ''}line is {text[:60]!r}; 'name i j', "
+                "'name1 i name2 j', 'path path 1' or 'path path 0' is needed, "
+                "or folds and pairs in the first line, as in '10 300'"
+            )
+            raise InputError(message)
+        # 'x 1 1' may be two items of class x, or the files x and 1.
+        by_class = [one for one in readings if all(names.is_class(item[0]) for item in one.items)]
+        by_file = [one for one in readings if len(one.items[0]) == 1]
+        named.append((by_class or by_file or readings)[0])
+    if not named:
+        message = f"{path} holds no pairs: 'name i j' or 'path path 1' is needed in each line"
+        raise InputError(message)
+    return named
+
+
+def _cut(path: Path, same: NDArray[np.bool_], parts: int) -> NDArray[np.int64]:
+    """Return the fold of each pair: those of each kind are cut evenly, in their order."""
+    counts = int(same.sum()), int((~same).sum())
+    if not 2 <= parts <= min(counts):
         message = (
-            f"{path}:1: the first line is {found!r}; it must hold folds and pairs, as in '10 300', or pairs"
+            f"{path} has one set of {counts[0]} and {counts[1]} pairs; "
+            f"it can be cut into 2 to {min(counts)} folds, not {parts}"
         )
+        if min(counts) < 2:
+            message = (
+                f"{path} has {counts[0]} pairs of one class and {counts[1]} of two; two of each are needed"
+            )
         raise InputError(message)
-    return (1 if len(words) == 1 else int(words[0])), int(words[-1])
+    fold = np.empty(same.size, np.int64)
+    for kind, n in ((same, counts[0]), (~same, counts[1])):
+        fold[kind] = np.arange(n) * parts // n
+    return fold
 
 
-def _pair(line: str, names: ItemNames, *, same: bool) -> tuple[int, int]:
+def _readings(place: str, text: str) -> list[_Line]:
+    """Return what a line may say, by what separates its words and by which of them are numbers."""
+    readings = []
+    for separator in ("\t", ",", None):
+        words = _split(text, separator)
+        if len(words) == 4 and words[1].isdecimal() and words[3].isdecimal():
+            readings.append(_Line(place, text, ((words[0], words[1]), (words[2], words[3])), same=False))
+        if len(words) == 3:
+            if words[1].isdecimal() and words[2].isdecimal():
+                readings.append(_Line(place, text, ((words[0], words[1]), (words[0], words[2])), same=True))
+            if words[2] in _FLAGS:
+                readings.append(_Line(place, text, ((words[0],), (words[1],)), same=_FLAGS[words[2]]))
+            if words[0] in _FLAGS:
+                readings.append(_Line(place, text, ((words[1],), (words[2],)), same=_FLAGS[words[0]]))
+    return readings
+
+
+def _split(text: str, separator: str | None) -> list[str]:
+    """Return the words of a line, without quotes; empty ones at its end are left out."""
+    words = [word.strip().strip('"') for word in text.split(separator)]
+    while words and not words[-1]:
+        words.pop()
+    return words
+
+
+def _rows(line: _Line, names: ItemNames) -> tuple[int, int]:
     """Return the two rows that a line names."""
-    words = [word.strip() for word in line.split("\t")] if "\t" in line else line.split()
-    if len(words) != (3 if same else 4):
-        form = "'name i j' (one class)" if same else "'name1 i name2 j' (two classes)"
-        message = f"{line[:60]!r} stands where {form} is due"
-        raise InputError(message)
-    a, b = names.row(words[0], words[1]), names.row(words[-2] if not same else words[0], words[-1])
+    a, b = (names.file(item[0]) if len(item) == 1 else names.row(*item) for item in line.items)
     if a == b:
-        message = f"{line[:60]!r} pairs an item with itself"
+        message = f"{line.text[:60]!r} pairs an item with itself"
         raise InputError(message)
-    if (names.labels[a] == names.labels[b]) != same:
-        kind = "of two classes" if same else "of one class"
-        message = f"{line[:60]!r} names items {kind}: labels {names.labels[a]} and {names.labels[b]}"
+    if (names.labels[a] == names.labels[b]) != line.same:
+        kind = "of two classes" if line.same else "of one class"
+        message = f"{line.text[:60]!r} names items {kind}: labels {names.labels[a]} and {names.labels[b]}"
         raise InputError(message)
     return a, b

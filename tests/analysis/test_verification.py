@@ -142,7 +142,7 @@ def test_what_cannot_be_drawn(y, options, message):
 @pytest.fixture
 def names():
     labels = np.array([4, 4, 4, 9, 9, 2])
-    return ItemNames(labels, ["Ann Lee", "Ann Lee", "Ann Lee", "Bo", "Bo", "Cy"])
+    return ItemNames(labels, ["Ann Lee", "Ann Lee", "Ann Lee", "Bo", "Bo", "Cy"], by_order=True)
 
 
 def write(tmp_path, text):
@@ -166,7 +166,7 @@ def test_a_file_of_folds(tmp_path, names):
 
 
 def test_one_set_is_cut_into_folds(tmp_path):
-    names = ItemNames(np.repeat([0, 1], 4), ["a"] * 4 + ["b"] * 4)
+    names = ItemNames(np.repeat([0, 1], 4), ["a"] * 4 + ["b"] * 4, by_order=True)
     same = ["a 1 2", "a 1 3", "a 2 3", "b 1 2", "b 1 3"]
     other = [f"a {i} b {i}" for i in (1, 2, 3, 4)] + ["a 1 b 2"]
     file = write(tmp_path, "\n".join(["5", *same, *other]))
@@ -176,40 +176,123 @@ def test_one_set_is_cut_into_folds(tmp_path):
         read_pairs(file, names)
 
 
-def test_numbers_are_those_of_the_files_where_all_are_named_so():
+def test_numbers_are_those_of_the_files():
     paths = [
-        "x/Bo/Bo_0007.jpg",
-        "x/Bo/Bo_0002.jpg",
-        "x/Cy/Cy_0004.jpg",
-        "x/Cy/cy.jpg",
-        "x/Di/Di_3.png",
+        "x/Bo/Bo_0007.jpg", "x/Bo/Bo_0002.jpg", "x/Cy/Cy_0004.jpg", "x/Cy/cy.jpg", "x/Di/Di_3.png",
         "x/Di/Di_03.png",
-    ]
-    labels = np.array([0, 0, 1, 1, 2, 2])
-    names = ItemNames(labels, ["Bo", "Bo", "Cy", "Cy", "Di", "Di"], paths)
-    assert (names.row("Bo", "7"), names.row("Bo", "2")) == (0, 1)
-    assert (names.row("Cy", "1"), names.row("Cy", "2")) == (2, 3)  # one is named otherwise
-    assert (names.row("Di", "1"), names.row("Di", "2")) == (4, 5)  # a number twice
-    with pytest.raises(InputError, match="class 'Bo' has no item 1; its numbers go from 2 to 7"):
-        names.row("Bo", "1")
+    ]  # fmt: skip
+    classes = ["Bo", "Bo", "Cy", "Cy", "Di", "Di"]
+    names = ItemNames(np.array([0, 0, 1, 1, 2, 2]), classes, paths)
+    assert (names.row("Bo", "7"), names.row("Bo", "2"), names.row("Cy", "4")) == (0, 1, 2)
+    for name, number in (("Bo", "1"), ("Cy", "2")):
+        with pytest.raises(InputError, match=f"class '{name}' has no item {number}"):
+            names.row(name, number)
+    with pytest.raises(
+        InputError, match=r"item 3 of class 'Di' may be 2 items: x/Di/Di_3.png and x/Di/Di_03"
+    ):
+        names.row("Di", "3")
+    ordered = ItemNames(np.array([0, 0, 1, 1, 2, 2]), classes, paths, by_order=True)
+    assert [ordered.row(name, "2") for name in ("Bo", "Cy", "Di")] == [1, 3, 5]
+
+
+VARIANTS = {
+    "LFW": "d/{name}/{name}_{i:04d}.jpg",
+    "Windows": "C:\\d\\{name}\\{name}_{i:04d}.jpg",
+    "suffix": "{name}_{i:04d}_crop.jpg",
+    "suffix with a size": "{name}/{name}_{i:04d}_crop160.aligned.png",
+    "number alone": "d/{name}/{i}.jpg",
+    "jp2": "{name}_{i}.jp2",
+}
+
+
+def verified_by(tmp_path, text, paths, **options):
+    """AUC of pairs whose items, `Ann Lee` 1 to 3 and `Bo` 1 to 3, stand in a mixed order; 1 is right."""
+    items = [("Bo", 3), ("Ann Lee", 2), ("Ann Lee", 3), ("Bo", 1), ("Bo", 2), ("Ann Lee", 1)]
+    places = {  # items 1 and 2 of a class agree, and item 3 with item 3 of the other class does not
+        ("Ann Lee", 1): (1, 0.1), ("Ann Lee", 2): (1, 0.2), ("Ann Lee", 3): (-1, 0.1),
+        ("Bo", 1): (0.1, 1), ("Bo", 2): (0.2, 1), ("Bo", 3): (0.1, -1),
+    }  # fmt: skip
+    labels = np.array([int(name == "Bo") for name, _ in items])
+    files = None if paths is None else [paths.format(name=name, i=i) for name, i in items]
+    names = ItemNames(labels, [name for name, _ in items], files)
+    file = tmp_path / "pairs.txt"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    pairs = read_pairs(file, names, folds=2, **options)
+    result = verify_pairs(np.array([places[item] for item in items]), pairs)
+    return pairs, roc(result.similarity, pairs.same).auc
+
+
+LFW = "2\t1\nAnn Lee\t1\t2\nAnn Lee\t1\tBo\t3\nBo\t1\t2\nAnn Lee\t3\tBo\t2\n"
+
+
+@pytest.mark.parametrize("paths", VARIANTS.values(), ids=VARIANTS)
+def test_the_pairs_named_are_verified_however_files_are_named(tmp_path, paths):
+    assert verified_by(tmp_path, LFW, paths)[1] == 1
+
+
+def test_pairs_by_path_and_lists_without_a_header(tmp_path):
+    first, *lines = LFW.splitlines()
+    paths = [
+        "Ann Lee/Ann Lee_0001.jpg", "Ann Lee/Ann Lee_0002.jpg", "Bo/Bo_0003.jpg", "Bo/Bo_0001.jpg",
+        "Bo/Bo_0002.jpg", "Ann Lee/Ann Lee_0003.jpg",
+    ]  # fmt: skip
+    a1, a2, b3, b1, b2, a3 = paths
+    wanted = [(a1, a2, 1), (a1, b3, 0), (b1, b2, 1), (a3, b2, 0)]
+    texts = {
+        "no header": "\n".join(lines),
+        "BOM": b"\xef\xbb\xbf" + LFW.encode(),
+        "blank lines": LFW.replace("\n", "\n\n") + "\n \n",
+        "line ends of Windows": LFW.replace("\n", "\r\n"),
+        "paths, tabs": "\n".join(f"{a}\t{b}\t{flag}" for a, b, flag in wanted),
+        "paths, commas": "\n".join(f"{a},{b},{flag}" for a, b, flag in wanted),
+        "titles": "\n".join(["file1,file2,same", *(f'"{a}","{b}",{flag}' for a, b, flag in wanted)]),
+        "number first": "\n".join(f"{flag}\t{a}\t{b}" for a, b, flag in wanted),
+        "longer paths": "\n".join(f"/data/d/{a}\td/{b}\t{flag}" for a, b, flag in wanted),
+        "backslashes": "\n".join(f"{a}\t{b}\t{flag}".replace("/", "\\") for a, b, flag in wanted),
+        "file names": "\n".join(f"{a[a.index('/') + 1 :]}\t{b}\t{flag}" for a, b, flag in wanted),
+    }
+    for kind, text in texts.items():
+        pairs, auc = verified_by(tmp_path, text, VARIANTS["LFW"])
+        assert (auc, pairs.same.sum(), pairs.n_folds) == (1, 2, 2), kind
+    assert first == "2\t1"
+
+
+def test_items_without_a_plain_number_are_numbered_by_order_only_where_that_is_said(tmp_path):
+    for paths in (None, "{name}_{i} (1).jpg", "{name}_2020_{i}.jpg", "img-{name}.{i}.jpg"):
+        with pytest.raises(InputError, match="items of class 'Ann Lee' have no numbers.*--pairs-by order"):
+            verified_by(tmp_path, LFW, paths, skip_missing=True)
+    with pytest.raises(InputError, match="is to be found by its file name, but the items have no paths"):
+        verified_by(tmp_path, "a.jpg b.jpg 1\na.jpg b.jpg 1\na.jpg c.jpg 0\na.jpg c.jpg 0\n", None)
+    with pytest.raises(InputError, match="names items of two classes"):
+        verified_by(tmp_path, "Bo_0001.jpg\tAnn Lee_0001.jpg\t1\n" + LFW[4:], VARIANTS["LFW"])
+
+
+def test_missing_items_are_skipped_and_counted_where_that_is_said(tmp_path):
+    text = LFW.replace("2\t1\n", "") + "Ann Lee\t1\t9\nNobody\t1\tBo\t1\nx.jpg\ty.jpg\t0\n"
+    with pytest.raises(InputError, match=r":5: class 'Ann Lee' has no item 9.*--skip-missing"):
+        verified_by(tmp_path, text, VARIANTS["LFW"])
+    pairs, auc = verified_by(tmp_path, text, VARIANTS["LFW"], skip_missing=True)
+    assert (auc, pairs.n_skipped, pairs.a.size, pairs.n_folds) == (1, 3, 4, 2)
+    with pytest.raises(InputError, match="fold 1 has no pair left"):
+        verified_by(tmp_path, LFW.replace("Ann Lee", "Nobody", 3), VARIANTS["LFW"], skip_missing=True)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", ":1: the first line is ''"),
+        ("", "holds no pairs: 'name i j'"),
         ("ten 300\n", ":1: the first line is 'ten 300'"),
-        ("1 2 3\n", ":1: the first line is '1 2 3'"),
+        ("1 2 3 4 5\n", ":1: the first line is '1 2 3 4 5'"),
         ("0 300\n", ":1: the first line"),
         ("2 1\nBo 1 2\n", "promises 4 pairs, but 1 lines follow"),
         ("2 1\nBo 1 2\nBo 1 Cy 1\nBo 1 2\nBo 1 Cy 1\nBo 1 2\n", "promises 4 pairs, but 5 lines follow"),
         ("2 1\nBo 1 Cy 1\n", r":2: 'Bo 1 Cy 1' stands where 'name i j'"),
         ("2 1\nBo 1 2\nBo 1 2\n", r":3: 'Bo 1 2' stands where 'name1 i name2 j'"),
-        ("2 1\nBo 1 2\n\nBo 1 2\nBo 1 Cy 1\n", r":3: '' stands where"),
-        ("2 1\nBob 1 2\n", r":2: no item is of class 'Bob'; the classes are Ann Lee, Bo, Cy$"),
+        ("2 1\nBo 1 2\n\nBo 1 2\nBo 1 Cy 1\n", r":4: 'Bo 1 2' stands where"),
+        ("2 1\nBob 1 2\n", r":2: no item is of class 'Bob'; the classes are Ann Lee, Bo, Cy; --skip"),
         ("2 1\nBo 1 3\n", r":2: class 'Bo' has no item 3; its numbers go from 1 to 2"),
         ("2 1\nBo 1 0\n", r":2: class 'Bo' has no item 0"),
-        ("2 1\nBo 1 x\n", r":2: class 'Bo' has no item x"),
+        ("2 1\nBo 1 x\n", r":2: 'Bo 1 x' stands where"),
         ("2 1\nBo 1 1\n", r":2: 'Bo 1 1' pairs an item with itself"),
     ],
 )
@@ -230,7 +313,7 @@ def test_files_that_cannot_be_read(tmp_path, names):
 
 
 def test_two_names_of_one_class_and_one_name_of_two(tmp_path):
-    names = ItemNames(np.array([0, 0, 1, 2]), ["a", "a", "b", "b"])
+    names = ItemNames(np.array([0, 0, 1, 2]), ["a", "a", "b", "b"], by_order=True)
     with pytest.raises(InputError, match=r":2: 'b 1 2' names items of two classes: labels 1 and 2"):
         read_pairs(write(tmp_path, "2 1\nb 1 2\n"), names)
 

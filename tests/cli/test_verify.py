@@ -180,6 +180,23 @@ def test_pairs_of_a_file(cli, folder):
     assert sidecar["pairs"] == "lfw.txt"
 
 
+def test_missing_items_and_paths_with_suffixes(program, folder):
+    paths = [f"C:\\f\\{name}\\{name}_000{3 - row // 3}_crop.png" for row, name in enumerate("abcabcabc")]
+    z, y = named_run(folder, items={"test": {"class": ["a", "b", "c"] * 3, "path": paths}})
+    (folder / "lfw.txt").write_text("\ufeff" + PAIRS.split("\n", 1)[1] + "a\t1\t8\n", encoding="utf-8")
+    words = ["verify", "named", "--pairs", "lfw.txt", "--folds", "2", "--format", "svg", "--json"]
+    assert_refused(program(*words), "lfw.txt:9: class 'a' has no item 8", "--skip-missing")
+    done = program(*words, "--skip-missing")
+    assert "1 of 9 pairs of lfw.txt name an item that is not there; skipped" in done.err
+    numbers = done.json["summary"]["named"]["test"]["0"]
+    rows = {f"{name}{i}": 3 * (3 - i) + "abc".index(name) for name in "abc" for i in (1, 2, 3)}
+    unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+    named = ["a1a2", "b1b3", "a1b2", "a3c1", "a2a3", "c1c2", "b1c2", "b3a2"]
+    similarity = [float(unit[rows[pair[:2]]] @ unit[rows[pair[2:]]]) for pair in named]
+    assert numbers["auc"] == pytest.approx(roc_auc_score([1, 1, 0, 0] * 2, similarity))
+    assert numbers["n_pairs"] == 8
+
+
 @pytest.mark.parametrize(
     ("options", "names"),
     [
@@ -193,7 +210,7 @@ def test_where_the_names_of_classes_come_from(folder, options, names):
     named_run(folder, **options)
     run = embedlens.open_run(folder / "runs/named")
     (folder / "pairs.txt").write_text(PAIRS.translate(str.maketrans("abc", names)))
-    asked = _Asked(folder / "pairs.txt", None, 300, 0, [1], [0.01], 10, "cpu", Reader())
+    asked = _Asked(folder / "pairs.txt", None, 300, 0, [1], [0.01], 10, "cpu", Reader(), by_order=True)
     pairs = _pairs(run, search_of(run, "test"), asked)
     assert pairs.a.tolist() == [0, 1, 0, 6, 3, 2, 1, 7]
     assert pairs.b.tolist() == [3, 7, 4, 2, 6, 5, 5, 3]
@@ -202,12 +219,17 @@ def test_where_the_names_of_classes_come_from(folder, options, names):
 def test_a_file_of_one_set_is_cut_into_folds(cli, folder):
     named_run(folder)
     (folder / "dev.txt").write_text("2\n0 1 2\n1 2 3\n0 1 1 1\n2 3 1 2\n")
-    assert_refused(cli("verify", "named", "--pairs", "dev.txt"), "dev.txt has one set of 2 and 2 pairs")
+    assert_refused(
+        cli("verify", "named", "--pairs", "dev.txt", "--pairs-by", "order"),
+        "dev.txt has one set of 2 and 2 pairs",
+    )
     numbers = cli(
         "verify",
         "named",
         "--pairs",
         "dev.txt",
+        "--pairs-by",
+        "order",
         "--folds",
         "2",
         "--negatives",
@@ -266,10 +288,12 @@ def test_the_newest_run_is_meant_when_none_is_named(cli, run):
         (["mine", "--pairs", "none.txt"], ["none.txt cannot be read as a pairs file"]),
         (["mine", "--pairs", "header.txt"], ["header.txt:1: the first line is 'pairs'"]),
         (
-            ["mine", "--pairs", "unknown.txt"],
-            ["unknown.txt:3: no item is of class 'Bob'", "0, 1, 2, 3, 4, ..."],
+            ["mine", "--pairs", "unknown.txt", "--pairs-by", "order"],
+            ["unknown.txt:3: no item is of class 'Bob'", "0, 1, 2, 3, 4"],
         ),
         (["mine", "--pairs", "unknown.txt", "--folds", "4"], ["has 2 folds"]),
+        (["mine", "--pairs", "unknown.txt"], ["class '0' have no numbers", "--pairs-by order"]),
+        (["mine", "--pairs-by", "rows"], ["unknown --pairs-by 'rows'; choose one of: name, order"]),
     ],
 )
 def test_what_is_refused(cli, run, folder, words, parts):
