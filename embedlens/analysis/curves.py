@@ -334,11 +334,10 @@ def monitor(
     losses = np.empty(len(batch_rows))
     with torch.no_grad(), torch.random.fork_rng():
         for number, rows in enumerate(batch_rows):
-            # for losses that draw their triplets
-            torch.manual_seed(batches.seed * len(batch_rows) + number)
+            torch.manual_seed(batches.seed * len(batch_rows) + number)  # some losses draw their triplets
             values = check_embeddings(array[rows], rows=rows.size, dim=None)
-            values = in_range(values) if normalize else values
-            batch = torch.from_numpy(values.astype(np.float32)).to(place)
+            values = (in_range(values) if normalize else values).astype(np.float32)
+            batch = torch.from_numpy(values).to(place)
             if normalize:
                 batch = torch.nn.functional.normalize(batch, dim=1)
             _, logs = loss(batch, torch.from_numpy(labels[rows]).to(place))
