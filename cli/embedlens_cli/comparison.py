@@ -58,6 +58,8 @@ def compare(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    title: options.Title = True,
+    text: options.Text = True,
     device: options.Device = "cpu",
     latex: Annotated[bool, typer.Option("--latex", help="Print the table for a paper (booktabs).")] = False,
     as_json: options.Json = False,
@@ -77,7 +79,7 @@ def compare(
     if latex and as_json:
         message = "--latex and --json exclude each other; choose one"
         raise InputError(message)
-    look = Look.of(formats, venue, width)
+    look = Look.of(formats, venue, width, title=title, text=text)
     wanted = check_metrics(options.words(metrics))
     grid = sweeping.Grid.of({"loss": loss, "lr": "usual", "dim": None, "seed": seed})
     ways = ways_of(options.words(method), grid.losses)

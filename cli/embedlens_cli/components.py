@@ -46,6 +46,9 @@ def components(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    names: options.Names = None,
+    title: options.Title = True,
+    text: options.Text = True,
     as_json: options.Json = False,
 ) -> None:
     """Draw each item's value, (z - mean) V, in the largest and the smallest component, by class.
@@ -57,9 +60,9 @@ def components(
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output
 
-    look = drawing.Look.of(formats, venue, width)
+    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     numbers = _numbers(component)
-    chosen = selection.choose_runs(runs or [])
+    chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))
     jobs = [
         (name, number, label, run)

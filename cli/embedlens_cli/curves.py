@@ -67,6 +67,9 @@ def curves(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    names: options.Names = None,
+    title: options.Title = True,
+    text: options.Text = True,
     device: options.Device = "cpu",
     as_json: options.Json = False,
 ) -> None:
@@ -77,15 +80,14 @@ def curves(
     """
     from embedlens import selection
     from embedlens.analysis.curves import check_monitors
-    from embedlens.artifacts import Artifacts, check_formats, figure_writers, figures_folder, stem_of
+    from embedlens.artifacts import Artifacts, figure_writers, figures_folder, stem_of
     from embedlens.devices import check_device
     from embedlens.figures.curves import plot_panels
-    from embedlens.figures.style import VENUES, paper, width_of
-    from embedlens_cli import output
+    from embedlens.figures.style import VENUES, paper
+    from embedlens_cli import drawing, output
     from embedlens_cli.reading import Reader
 
-    known_formats = check_formats(options.words(formats))
-    width_of(venue, width or "full")
+    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     check_device(device)
     _check_words(x, seeds)
     reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
@@ -93,7 +95,7 @@ def curves(
         zip(series.BATCHES, (batches, classes_per_batch, items_per_class, batch_seed, normalize), strict=True)
     )
     meter = series.Meter(check_monitors(options.words(monitor)), given, device)
-    chosen = selection.choose_runs(runs or [], empty=True)
+    chosen = look.rename(selection.choose_runs(runs or [], empty=True))
     labels = selection.run_labels(chosen)
     sources = [series.Source.of(label, run) for label, run in zip(labels, chosen, strict=True)]
     words, splits = options.words(metrics), options.words(split)
@@ -119,7 +121,8 @@ def curves(
         size = width or ("column" if len(panels) == 1 and VENUES[venue].column else "full")
         heading = labels[0] if len(labels) == 1 else ""
         figure = plot_panels(panels, x=x, venue=venue, width=size, heading=heading)
-        artifacts.save(stem, figure_writers(figure, known_formats), _table(lines, panels, sources), facts={})
+        look.finish(figure)
+        artifacts.save(stem, figure_writers(figure, look.formats), _table(lines, panels, sources), facts={})
     if as_json:
         output.print_json(artifacts.answer())
         return

@@ -39,6 +39,9 @@ def distances(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    names: options.Names = None,
+    title: options.Title = True,
+    text: options.Text = True,
     device: options.Device = "cpu",
     as_json: options.Json = False,
 ) -> None:
@@ -56,11 +59,11 @@ def distances(
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output
 
-    look = drawing.Look.of(formats, venue, width)
+    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     if epoch != "last" and not epoch.isdecimal():
         raise unknown(epoch, "epoch", ("last", "a number"))
     asked = compared.Asked(epoch, ecdf, bins, resamples, seed, check_device(device))
-    chosen = selection.choose_runs(runs or [])
+    chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))
     chooser = reference.choose_reference(chosen, reference_run, reference_epoch)
     for name in splits:

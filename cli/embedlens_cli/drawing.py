@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from embedlens.errors import InputError
 from embedlens_cli import options
 
 if TYPE_CHECKING:
@@ -27,21 +28,56 @@ class Look:
         Endings of the figure's files.
     venue, width
         Where they are printed; a width of None is a column for a figure of one panel, else full.
+    names
+        What runs are called, in their order; none: by their own names.
+    title, text
+        Whether titles and the statistics in corners are drawn.
     """
 
     formats: Sequence[str]
     venue: str
     width: str | None
+    names: Sequence[str] = ()
+    title: bool = True
+    text: bool = True
 
     @classmethod
-    def of(cls, formats: str, venue: str, width: str | None) -> Look:
+    def of(
+        cls,
+        formats: str,
+        venue: str,
+        width: str | None,
+        *,
+        names: str | None = None,
+        title: bool = True,
+        text: bool = True,
+    ) -> Look:
         """Check the options; wrong ones raise `InputError`."""
         from embedlens.artifacts import check_formats
         from embedlens.figures.style import width_of
 
         known = check_formats(options.words(formats))
         width_of(venue, width or "full")
-        return cls(known, venue, width)
+        called = [] if names is None else [name.strip() for name in names.split(",")]
+        if not all(called) or len(set(called)) < len(called):
+            message = f"--names {names!r} has an empty or a repeated name; give each run a name of its own"
+            raise InputError(message)
+        return cls(known, venue, width, called, title, text)
+
+    def rename(self, runs: Sequence[Run]) -> list[Run]:
+        """Return the runs under the names that --names gives them; `InputError` where there are others."""
+        if not self.names:
+            return list(runs)
+        if len(self.names) != len(runs):
+            message = f"--names gives {len(self.names)} for {len(runs)} runs; give one name for each run"
+            raise InputError(message)
+        return [run.renamed(name) for run, name in zip(runs, self.names, strict=True)]
+
+    def finish(self, figure: Figure) -> None:
+        """Leave out of a figure what the options leave out."""
+        from embedlens.figures.placing.fitting import hide
+
+        hide(figure, title=not self.title, text=not self.text)
 
     def size(self, panels: int = 1) -> dict[str, str]:
         """Return the venue and the width of a figure of so many panels, as figures take them."""
@@ -67,6 +103,7 @@ class Look:
         """Write a figure in every format, its data and its sidecar."""
         from embedlens.artifacts import figure_writers
 
+        self.finish(figure)
         return artifacts.save(self.stem(parts), figure_writers(figure, self.formats), table, facts=facts)
 
 

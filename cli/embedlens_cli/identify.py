@@ -69,6 +69,9 @@ def identify(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    names: options.Names = None,
+    title: options.Title = True,
+    text: options.Text = True,
     device: options.Device = "cpu",
     as_json: options.Json = False,
 ) -> None:
@@ -83,10 +86,10 @@ def identify(
     from embedlens_cli import drawing, output
     from embedlens_cli.reading import Reader
 
-    look = drawing.Look.of(formats, venue, width)
+    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
     asked = Asked(new_label, gallery, classifier, c, choose_on, seed, check_device(device), reader)
-    chosen = selection.choose_runs(runs or [])
+    chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))
     sources = _sources(chosen, splits, epoch, joined)
     jobs = [(source, name) for name in splits for source in sources]

@@ -35,6 +35,16 @@ Venue = Annotated[
 Width = Annotated[
     str | None, typer.Option(help="column or full.", show_default="column for one panel, else full")
 ]
+Names = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[,NAME]",
+        help="What runs are called in the figure, its data and its answer, in the order of the runs.",
+        show_default="names of the runs",
+    ),
+]
+Title = Annotated[bool, typer.Option("--title/--no-title", help="The title of the figure.")]
+Text = Annotated[bool, typer.Option("--text/--no-text", help="The statistics in the corner of a panel.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 NewLabel = Annotated[
     str | None,

@@ -92,6 +92,9 @@ def tsne(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    names: options.Names = None,
+    title: options.Title = True,
+    text: options.Text = True,
     fps: Annotated[float, typer.Option(help="With --animate: epochs a second.", min=0.1, max=60)] = 2.0,
     device: options.Device = "cpu",
     as_json: options.Json = False,
@@ -107,7 +110,7 @@ def tsne(
     from embedlens.figures.style import paper
     from embedlens_cli import colored, drawing, map_figures, output, synthesising
 
-    look = drawing.Look.of(formats, venue, width)
+    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     _check(
         {
             "--animate": animate, "--central": central, "--thumbnails": thumbnails,
@@ -128,7 +131,7 @@ def tsne(
         thumbnail_size=thumbnail_size, highlight=tuple(options.words(highlight)), color=color,
         synthesised=synthesised, device=device,
     )  # fmt: skip
-    chosen = selection.choose_runs(runs or [])
+    chosen = look.rename(selection.choose_runs(runs or []))
     asked = options.words(split)
     if color != colored.CLASS:
         asked = colored.colored_splits(chosen, color, asked)

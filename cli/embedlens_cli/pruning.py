@@ -102,6 +102,9 @@ def pca_prune(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    names: options.Names = None,
+    title: options.Title = True,
+    text: options.Text = True,
     device: options.Device = "cpu",
     as_json: options.Json = False,
 ) -> None:
@@ -120,10 +123,10 @@ def pca_prune(
 
     if similarity not in SIMILARITIES:
         raise unknown(similarity, "similarity", SIMILARITIES)
-    look = drawing.Look.of(formats, venue, width)
+    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
     asked = _Asked(_parse(dims), "svd" if svd else "pca", fit, similarity, center, slices, device, reader)
-    chosen = selection.choose_runs(runs or [])
+    chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))
     work = [
         (label, run, name, number)

@@ -57,6 +57,9 @@ def sampling(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    names: options.Names = None,
+    title: options.Title = True,
+    text: options.Text = True,
     as_json: options.Json = False,
 ) -> None:
     """Draw what sampling does: losses, distances, what each mining strategy picks, and gradient noise.
@@ -70,7 +73,7 @@ def sampling(
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output
 
-    look = drawing.Look.of(formats, venue, width)
+    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     panels = check_panels(options.words(show) or PANELS)
     grid_of(panels, **look.size(len(panels)))
     asked = sampled.Asked(
@@ -78,7 +81,7 @@ def sampling(
         pairs=pairs, batches=(batches, classes_per_batch, items_per_class), seed=seed,
     )  # fmt: skip
     asked.check()
-    chosen = selection.choose_runs(runs or [])
+    chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))
     _check_epochs(panels, chosen)
     jobs = [

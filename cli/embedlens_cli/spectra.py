@@ -55,7 +55,10 @@ def spectrum(
         bool,
         typer.Option("--svd", help="Of the uncentred embeddings (SVD) instead of the centred ones (PCA)."),
     ] = False,
-    log: Annotated[bool, typer.Option("--log", help="Logarithmic values.")] = False,
+    log: Annotated[
+        bool | None,
+        typer.Option("--log/--linear", help="Logarithmic values.", show_default="log for --heatmap only"),
+    ] = None,
     cumulative: Annotated[
         bool, typer.Option("--cumulative", help="Share of the leading components in the variance.")
     ] = False,
@@ -86,6 +89,9 @@ def spectrum(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    names: options.Names = None,
+    title: options.Title = True,
+    text: options.Text = True,
     device: options.Device = "cpu",
     as_json: options.Json = False,
 ) -> None:
@@ -102,17 +108,18 @@ def spectrum(
     from embedlens_cli.reading import Reader
     from embedlens_cli.sliced import tell_idle
 
-    look = drawing.Look.of(formats, venue, width)
+    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
     asked = _Asked(
-        svd=svd, log=log, cumulative=cumulative, heatmap=heatmap, normalize=normalize, slices=slices,
+        svd=svd, log=_is_log(log, heatmap=heatmap, cumulative=cumulative),
+        cumulative=cumulative, heatmap=heatmap, normalize=normalize, slices=slices,
         every_epoch=epoch == "all", device=check_device(device), reader=reader,
     )  # fmt: skip
-    chosen = selection.choose_runs(runs or [])
+    chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))
     if intra_class:
         class_spectra.check(
-            {"--svd": svd, "--log": log, "--cumulative": cumulative, "--heatmap": heatmap,
+            {"--svd": svd, "--log": bool(log), "--cumulative": cumulative, "--heatmap": heatmap,
              "--slices": slices is not None, "--epoch all": asked.every_epoch}
         )  # fmt: skip
     _check(asked, chosen)
@@ -145,6 +152,11 @@ def spectrum(
     drawing.answer(
         artifacts, chosen, lambda: decomposed.print_tables(found, asked.kind), given=runs, as_json=as_json
     )
+
+
+def _is_log(given: bool | None, *, heatmap: bool, cumulative: bool) -> bool:
+    """Return whether values are logarithmic: a heat map's are, whose first components outshine the others."""
+    return heatmap and not cumulative if given is None else given
 
 
 def _check(asked: _Asked, runs: Sequence[Run]) -> None:

@@ -51,6 +51,8 @@ def sweep(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    title: options.Title = True,
+    text: options.Text = True,
     device: options.Device = "cpu",
     as_json: options.Json = False,
 ) -> None:
@@ -67,7 +69,7 @@ def sweep(
     from embedlens_cli.reading import Reader
     from embedlens_cli.sweep_outcomes import Score
 
-    look = Look.of(formats, venue, width)
+    look = Look.of(formats, venue, width, title=title, text=text)
     wanted = sweep_outcomes.check_score(metric, device)
     recipe = training_options.Recipe.of(context.params, epochs=epochs)
     grid = sweeping.Grid.of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})

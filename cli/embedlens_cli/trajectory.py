@@ -89,6 +89,9 @@ def trajectory(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    names: options.Names = None,
+    title: options.Title = True,
+    text: options.Text = True,
     device: options.Device = "cpu",
     as_json: options.Json = False,
 ) -> None:
@@ -104,11 +107,11 @@ def trajectory(
     from embedlens.figures.trajectory import check_count, plot_panels
     from embedlens_cli import drawing, output
 
-    look = drawing.Look.of(formats, venue, width)
+    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     check_device(device)
     asked = _anchors(anchor, {"worst": worst, "random": random, "moved": moved}, seed)
     check_count(asked.size, **look.size(asked.size))
-    chosen = selection.choose_runs(runs or [])
+    chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))
     chooser = reference.choose_reference(chosen, reference_run, reference_epoch)
     for name in splits:

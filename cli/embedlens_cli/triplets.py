@@ -72,6 +72,9 @@ def scatter(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    names: options.Names = None,
+    title: options.Title = True,
+    text: options.Text = True,
     fps: Annotated[float, typer.Option(help="With --animate: epochs a second.", min=0.1, max=60)] = 2.0,
     device: options.Device = "cpu",
     as_json: options.Json = False,
@@ -88,9 +91,9 @@ def scatter(
     from embedlens_cli.reading import Reader
 
     _check_flow(flow, ends=(flow_from, flow_to), epoch=epoch, field=field, animate=animate)
-    look = drawing.Look.of(formats, venue, width)
+    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     wish = scatter_figures.choose_field(field, order, angle)
-    chosen = selection.choose_runs(runs or [])
+    chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.choose_splits(chosen, options.words(split))
     reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
     still = field is not None or not flow

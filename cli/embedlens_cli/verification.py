@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from embedlens.pairs import Pairs
     from embedlens.searches import Search
     from embedlens.store import Run
+    from embedlens_cli.drawing import Look
     from embedlens_cli.reading import Reader
 
 
@@ -92,6 +93,9 @@ def verify(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    names: options.Names = None,
+    title: options.Title = True,
+    text: options.Text = True,
     device: options.Device = "cpu",
     as_json: options.Json = False,
 ) -> None:
@@ -100,14 +104,13 @@ def verify(
     Draws the ROC, and DIR against FAR; several runs are compared in one figure.
     """
     from embedlens import selection
-    from embedlens.artifacts import Artifacts, check_formats, figures_folder
+    from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.devices import check_device
-    from embedlens.figures.style import paper, width_of
-    from embedlens_cli import output
+    from embedlens.figures.style import paper
+    from embedlens_cli import drawing, output
     from embedlens_cli.reading import Reader
 
-    known_formats = check_formats(options.words(formats))
-    width_of(venue, width or "full")
+    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     counts, rates = _numbers(negatives, "negatives", int), _numbers(far, "far", float)
     if pairs_by not in _PAIRS_BY:
         raise unknown(pairs_by, "--pairs-by", _PAIRS_BY)
@@ -125,7 +128,7 @@ def verify(
         pairs_by == "order",
         skip_missing,
     )
-    chosen = selection.choose_runs(runs or [])
+    chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))
     jobs = [
         (label, run, name, number)
@@ -143,7 +146,7 @@ def verify(
     )
     with paper(venue):
         for group in _figures(found, one_an_epoch=epoch == "all"):
-            _save(artifacts, group, asked, formats=known_formats, venue=venue, width=width)
+            _save(artifacts, group, asked, look)
     for line in verified.remarks(found, asked.negatives):
         output.remark(line)
     if as_json:
@@ -249,47 +252,33 @@ def _figures(found: Sequence[verified.Answers], *, one_an_epoch: bool) -> list[l
     return list(groups.values())
 
 
-def _save(
-    artifacts: Artifacts,
-    group: Sequence[verified.Answers],
-    asked: _Asked,
-    *,
-    formats: Sequence[str],
-    venue: str,
-    width: str | None,
-) -> None:
+def _save(artifacts: Artifacts, group: Sequence[verified.Answers], asked: _Asked, look: Look) -> None:
     """Write the ROC and DIR against FAR of one split."""
-    from embedlens.artifacts import figure_writers, stem_of
     from embedlens.figures import identification, verification
-    from embedlens.figures.style import VENUES
 
     epochs = sorted({one.epoch for one in group})
     names = [one.run + (f", epoch {one.epoch}" if len(epochs) > 1 else "") for one in group]
     shared = [group[0].run] if len(group) == 1 else []
     title = ", ".join([*shared, group[0].split, *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)])
-    size = width or ("column" if VENUES[venue].column else "full")
     rocs = verification.compare(
-        dict(zip(names, (one.roc for one in group), strict=True)), venue=venue, width=size, title=title
+        dict(zip(names, (one.roc for one in group), strict=True)), title=title, **look.size()
     )
     dirs = identification.compare(
         dict(zip(names, (one.open for one in group), strict=True)),
-        far=asked.fars[0], venue=venue, width=size, title=title,
+        far=asked.fars[0], title=title, **look.size(),
     )  # fmt: skip
     for kind, figure in (("roc", rocs), ("dir", dirs)):
-        stem = stem_of(
-            [
-                f"verify-{kind}", *([one.run for one in group] if len(group) > 1 else []), group[0].split,
-                "epoch-" + "+".join(f"{epoch:04d}" for epoch in epochs), *_unusual(asked, kind),
-                "" if venue == "cvpr" else venue, width or "",
-            ]
-        )  # fmt: skip
+        parts = [
+            f"verify-{kind}", *([one.run for one in group] if len(group) > 1 else []), group[0].split,
+            "epoch-" + "+".join(f"{epoch:04d}" for epoch in epochs), *_unusual(asked, kind),
+        ]  # fmt: skip
         table: Table = [{**one.place, **(one.roc if kind == "roc" else one.open).columns()} for one in group]
         facts = {
             "epochs": epochs,
             "panels": [one.counts() for one in group],
             "scores": verified.summary(group, asked.fars),
         }
-        artifacts.save(stem, figure_writers(figure, formats), table, facts=facts)
+        look.save(artifacts, parts, figure, table, facts)
 
 
 def _unusual(asked: _Asked, kind: str) -> list[str]:

@@ -144,7 +144,7 @@ def plot_together(
 def _looks(shown: Sequence[Shown]) -> dict[str, Look]:
     """Return the look of each state: blue ones differ in their dashes."""
     initial = [one.name for one in shown if one.initial]
-    looks = looks_of((one.name for one in shown if not one.initial), beside_initial=True)
+    looks = looks_of(one.name for one in shown if not one.initial)
     blue = {name: Look(INITIAL, _BLUES[number % len(_BLUES)]) for number, name in enumerate(initial)}
     return looks | blue
 

@@ -164,7 +164,7 @@ def plot_flows(
     """
     window = window_of(panel.triplets for panel in (*starts, *ends))
     scale = Scale(window, scale_of((panel.triplets for panel in starts), limits=window).max_count)
-    looks = looks_of((panel.run for panel in starts), beside_initial=True)
+    looks = looks_of(panel.run for panel in starts)
     spans = {f"epoch {start.epoch} to {end.epoch}" for start, end in zip(starts, ends, strict=True)}
     runs = {panel.run for panel in starts}
     shared = [*(runs if len(runs) == 1 else ()), *(spans if len(spans) == 1 else ())]

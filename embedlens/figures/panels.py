@@ -12,7 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MultipleLocator
 
 from embedlens.figures.placing.canvas import Figure
-from embedlens.figures.style import max_height_of, width_of
+from embedlens.figures.style import looks_of, max_height_of, width_of
 from embedlens.figures.triplets import Scale, draw_colorbar, plot, scale_of, update
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def shorten_numbers(axes: Axes, *, with_n: bool) -> None:
 
 
 def _color(runs: Sequence[str], panel: Panel) -> str:
-    return f"C{runs.index(panel.run)}"
+    return looks_of(runs)[panel.run].color
 
 
 def _title(panel: Panel, panels: Sequence[Panel]) -> str:

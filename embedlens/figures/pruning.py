@@ -103,7 +103,7 @@ def compare(
     height = min(0.72 * inches, 2.8) + (_LEGEND_ROW * len(curves) if several else 0.0)
     figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
     axes = figure.add_subplot()
-    looks = looks_of(curves, beside_initial=True)
+    looks = looks_of(curves)
     for name, curve in curves.items():
         plot(curve, axes, color=looks[name].color, linestyle=looks[name].dashes, label=name, fit=fit)
     axes.set_title(title)

@@ -25,8 +25,8 @@ OKABE_ITO = (
     INITIAL, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000",
 )  # fmt: skip
 """The colours of up to eight classes of dots."""
-# Okabe-Ito without its yellow, which is too faint for a line on white.
-_FEW = (INITIAL, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# Okabe-Ito without its yellow, which is too faint for a line on white, and its blues: INITIAL is one of them.
+_FEW = ("#009E73", "#D55E00", "#CC79A7", "#E69F00", "#000000")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 
 
@@ -38,23 +38,19 @@ class Look:
     dashes: Any = "-"
 
 
-def looks_of(names: Iterable[str], *, beside_initial: bool = False) -> dict[str, Look]:
-    """Return how each run or group is drawn.
+def looks_of(names: Iterable[str]) -> dict[str, Look]:
+    """Return how each run or group is drawn: by its place in the order alone, the same in all figures.
 
-    Up to seven: Okabe-Ito without its yellow; up to ten: petroff10; beyond that the same ten, dashed.
+    Up to five: Okabe-Ito without its yellow and its blues; beyond that petroff10 without its blue, then the
+    same nine, dashed. The blue is left to the initial state (`INITIAL`), which many figures draw beside runs.
 
     Parameters
     ----------
     names
         Names of the runs or groups; repeated ones count once.
-    beside_initial
-        Whether the initial state is drawn, too: its blue is left to it (one colour fewer then).
     """
     known = list(dict.fromkeys(names))
-    few, many = list(_FEW), list(mpl.color_sequences["petroff10"])
-    if beside_initial:
-        few, many = ["#009E73", "#D55E00", "#CC79A7", "#E69F00", "#000000"], many[1:]
-    colors = few if len(known) <= len(few) else many
+    colors = list(_FEW) if len(known) <= len(_FEW) else list(mpl.color_sequences["petroff10"])[1:]
     return {
         name: Look(
             mpl.colors.to_hex(colors[number % len(colors)]), _DASHES[number // len(colors) % len(_DASHES)]

@@ -30,6 +30,7 @@ X_LABELS = {"lr": "learning rate", "dim": "dimensions of the embedding"}
 """What may stand on the x axis, and how it is called there."""
 
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1.5, 1, 1.5)))
+_INITIAL: dict[str, Any] = {"color": "0.5", "linestyle": (0, (2, 1)), "linewidth": 0.9}
 _PANEL, _TALLEST = 1.6, 2.3  # inches: least width of a panel, greatest height
 _LEGEND_ROW, _X_LABEL = 0.17, 0.3  # inches
 _APART, _APART_ALL = 2.0, 8.0  # points: between two lines with bars, and between the first and the last
@@ -98,6 +99,7 @@ def plot(
             _draw(axes, result, rows, x=places[rows], look=look, name=name, moved=moved)
             for x in places[rows][result.n[rows] == 0].tolist():
                 missing.setdefault(x, []).append(look.color)
+    _draw_initial(axes, result, places, shown)
     _crosses(axes, missing)
     if ax is None:
         _legend(axes.figure, result, styles, dims=shown, columns=3, loc="outside lower center")
@@ -210,6 +212,22 @@ def _draw(
         )  # fmt: skip
 
 
+def _draw_initial(
+    axes: Axes, result: Sweep, places: NDArray[np.float64], shown: Sequence[int | None]
+) -> None:
+    """Draw the mean score at epoch 0 behind the lines: what training begins with at each place."""
+    drawn = (
+        np.isin(result.dim, [dim for dim in shown if dim])
+        if result.axis == "lr"
+        else np.ones(result.dim.size, bool)
+    )
+    drawn &= ~np.isnan(result.initial)
+    x = np.unique(places[drawn])
+    if x.size:
+        before = [float(result.initial[drawn & (places == place)].mean()) for place in x]
+        axes.plot(x, before, **_INITIAL, zorder=1.5, gid="epoch 0")
+
+
 def _set_axes(axes: Axes, result: Sweep, label: str) -> None:
     """Put a tick at each value of the grid, and few, round ones upwards."""
     ticks = np.unique(_places(result))
@@ -261,7 +279,8 @@ def _set_limits(axes: Axes, result: Sweep, *, stacked: bool) -> None:
     if not result.n.any():
         axes.set_ylim(0, 1)
         return
-    low, high = float(np.nanmin(result.mean - spread)), float(np.nanmax(result.mean + spread))
+    drawn = np.concatenate([result.mean - spread, result.mean + spread, result.initial])
+    low, high = float(np.nanmin(drawn)), float(np.nanmax(drawn))
     span = (high - low) or max(abs(high), 0.01) / 10
     taken = _LOWEST + _STEP * max(counts.values()) if counts else _MARGIN
     height = span / (1 - _MARGIN - taken)
@@ -291,6 +310,9 @@ def _legend(
     for number, dim in enumerate(dims if len(dims) > 1 else ()):
         handles.append(Line2D([], [], color="0.3", linestyle=_DASHES[number % len(_DASHES)], linewidth=1.2))
         labels.append(f"{dim} dims")
+    if not np.isnan(result.initial).all():
+        handles.append(Line2D([], [], **_INITIAL))
+        labels.append("epoch 0")
     if not np.isnan(result.deviation).all():
         seeds = np.unique(result.n + result.n_failed)
         handles.append(Line2D([], [], marker="|", markersize=7, markeredgewidth=0.8, **grey))

@@ -94,7 +94,7 @@ def plot(
         The axes, with equal scales.
     """
     axes = Figure(figsize=(3.25, 3.25), layout="constrained").add_subplot() if ax is None else ax
-    styles = looks or looks_of((path.run for path in result), beside_initial=True)
+    styles = looks or looks_of(path.run for path in result)
     triplets.frame(axes, limits or limits_of(result))
     for path in result:
         look, marked = styles[path.run], marked_states(path)
@@ -141,7 +141,7 @@ def plot_panels(
     beside = columns == 1
     side = (inches - _MARGIN) / (1.05 + _BESIDE) if beside else _side(inches, columns)
     paths = [path for panel in panels for path in panel.paths]
-    looks = looks_of((path.run for path in paths), beside_initial=True)
+    looks = looks_of(path.run for path in paths)
     tallest = max_height_of(venue)
     figure = Figure(figsize=(inches, tallest))
     grid = figure.subplots(rows, columns, squeeze=False)

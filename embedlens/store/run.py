@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +102,10 @@ class Run:
         if split is not None:
             self._check_split(split)
         return layout.complete_epochs(self.path, self.info) if self._epochs is None else list(self._epochs)
+
+    def renamed(self, name: str) -> Run:
+        """Return the same run under another name, for figures and tables; nothing is written."""
+        return Run(self.path, replace(self.info, name=name), epochs=self._epochs)
 
     def pinned(self) -> Run:
         """Return the same run with the epochs that are finished now; later ones do not exist for it.

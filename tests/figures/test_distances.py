@@ -76,7 +76,7 @@ def test_states_share_axes_and_the_initial_is_blue(kind):
         figure = plot_together(shown, n_text="n = 500", title="test")
     axes = figure.axes[0]
     curves = of(axes, kind)
-    looks = looks_of(["run1", "run2"], beside_initial=True)
+    looks = looks_of(["run1", "run2"])
     colors = [INITIAL, looks["run1"].color, looks["run2"].color]
     for curve, color in zip(curves, colors, strict=True):
         assert mpl.colors.same_color(

@@ -53,9 +53,9 @@ def test_several_on_one_axes(result):
         figure = compare({"a": result, "b": result}, far=0.02, title="test")
         (axes,) = figure.axes
         lines = artists(axes, "dir")
-        assert [to_hex(line.get_color()) for line in lines] == ["#0072b2", "#d55e00"]
+        assert [to_hex(line.get_color()) for line in lines] == ["#009e73", "#d55e00"]
         bands = artists(axes, "standard error")
-        assert [to_hex(band.get_facecolor()[0]) for band in bands] == ["#0072b2", "#d55e00"]
+        assert [to_hex(band.get_facecolor()[0]) for band in bands] == ["#009e73", "#d55e00"]
         texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert [text[:3] for text in texts] == ["a, ", "b, "]
     assert figure.get_figwidth() == 3.25

@@ -40,7 +40,7 @@ def thumbnails(shape=(8, 8)):
 def test_the_path_goes_through_every_state_from_blue_to_the_run_s_colour():
     paths = [path("a"), path("b", seed=1)]
     axes = plot(paths)
-    looks = looks_of(["a", "b"], beside_initial=True)
+    looks = looks_of(["a", "b"])
     for one in paths:
         dots = np.stack([one.s_ap, one.s_an], axis=1)
         np.testing.assert_array_equal(line(axes, f"path {one.run}"), dots)
@@ -86,7 +86,7 @@ def test_epochs_are_numbered_where_nothing_is_touched():
             steps = start + (end - start) * np.linspace(0, 1, 200)[:, None]
             assert not any(box.contains(*point) for point in steps)
     colors = {text.get_gid(): text.get_color() for text in texts}
-    assert colors["epoch a"] == looks_of("abc", beside_initial=True)["a"].color
+    assert colors["epoch a"] == looks_of("abc")["a"].color
     assert not any((child.get_gid() or "").startswith("epoch ") for child in plot(paths, numbers=False).texts)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from matplotlib.text import Text
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _FEWEST = 8  # letters that are left of a name
 _LINES = 2  # of a title
+_TIGHT = 0.95  # of the room beside axes, which move a little when their title has another line
+_IN_AXES = 0.7  # of the width of axes, for a legend inside
+_STATISTICS = ("numbers", "corner", "n")  # gids of texts in corners
+_PLACES: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
 _BREAKS = re.compile(r"(?<=[ ,;/_+.-])")  # a name may be broken after these
 
 
@@ -34,21 +38,58 @@ def fit_texts(figure: Figure) -> None:
     """
     if not any(_too_long(figure)):
         return
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.execute(figure)
-    for legend in [*figure.legends, *(ax.get_legend() for ax in figure.axes if ax.get_legend())]:
-        if legend is not None:
-            _fit_legend(legend, figure.bbox.width)
+    for legend in figure.legends:
+        _fit_legend(legend, figure.bbox.width)
+    for axes in figure.axes:  # before the layout, which would squeeze the axes instead
+        inside = axes.get_legend()
+        if inside is not None:
+            _fit_legend(inside, _IN_AXES * axes.get_window_extent().width)
     for text in figure.texts:
         if text.get_gid() == "heading" or text is getattr(figure, "_suptitle", None):
             _fit(text, figure.bbox.width, lines=_LINES)
-    # Shorter labels change the place of the axes, and the other way round; twice is enough to settle.
-    for _ in range(2):
-        if engine is not None:
+    engine = figure.get_layout_engine()
+    whole = [(text, text.get_text()) for axes in figure.axes for text in _names(axes)]
+    # Fitted before the layout, which makes room for the middle of a title wherever it lies, and after it;
+    # what is shorter changes the place of the axes: twice is enough to settle.
+    for number in range(3):
+        if number and engine is not None:
             engine.execute(figure)
+        for text, written in whole:
+            text.set_text(written)
         for axes in figure.axes:
             _fit_axes(axes)
+
+
+def _names(axes: Axes) -> list[Text]:
+    """Return the titles and the labels of axes."""
+    return [axes.title, axes._left_title, axes._right_title, axes.xaxis.label, axes.yaxis.label]  # type: ignore[attr-defined]
+
+
+def hide(figure: Figure, *, title: bool, text: bool) -> None:
+    """Take the title or the corner statistics out of a figure; titles that tell panels apart stay.
+
+    Parameters
+    ----------
+    figure
+        The figure, before it is saved.
+    title
+        Whether its heading goes, and the title of its only panel.
+    text
+        Whether the statistics in the corners of panels go.
+    """
+    suptitle = getattr(figure, "_suptitle", None)
+    for one in figure.texts if title else ():
+        if one is suptitle or one.get_gid() == "heading":
+            one.set_visible(False)
+    named = [axes for axes in figure.axes if any(axes.get_title(loc=place) for place in _PLACES)]
+    if title and len(named) == 1:
+        for place in _PLACES:
+            named[0].set_title("", loc=place)
+    for axes in figure.axes if text else ():
+        for one in axes.texts:
+            if one.get_gid() in _STATISTICS:
+                one.set_visible(False)
+                one.set_in_layout(False)
 
 
 def _too_long(figure: Figure) -> Iterator[bool]:
@@ -62,6 +103,7 @@ def _too_long(figure: Figure) -> Iterator[bool]:
 
 def _fit_axes(axes: Axes) -> None:
     """Fit the titles and labels of axes to their width and height, and to what is left to the neighbour."""
+    axes.apply_aspect()
     box = axes.get_window_extent()
     figure = axes.get_figure(root=True)
     assert figure is not None
@@ -73,9 +115,9 @@ def _fit_axes(axes: Axes) -> None:
         ),
         default=figure.bbox.x1,
     )
-    for title in (axes.title, axes._left_title, axes._right_title):  # type: ignore[attr-defined]
+    for title in _names(axes)[:3]:
         free = right - box.x0 - 4 if title is axes._left_title else box.width  # type: ignore[attr-defined]
-        _fit(title, max(free, box.width), lines=_LINES)
+        _fit(title, max(_TIGHT * free, box.width), lines=_LINES)
     _fit(axes.xaxis.label, figure.bbox.width if right == figure.bbox.x1 else box.width * 1.1, lines=1)
     _fit(axes.yaxis.label, min(figure.bbox.height, 1.25 * box.height), lines=1, upright=True)
 

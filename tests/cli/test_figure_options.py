@@ -1,0 +1,78 @@
+"""Options that all figure commands share: --names, --no-title, --no-text, and one colour for each run."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from support import assert_refused, write_run
+
+from embedlens.figures.style import looks_of
+
+COMMANDS = ("scatter", "distances", "spectrum", "components", "pca-prune", "curves", "trajectory", "verify")
+
+
+@pytest.fixture
+def runs(folder):
+    write_run(folder / "runs/a", epochs=3)
+    write_run(folder / "runs/b", epochs=3, seed=1)
+
+
+def _words(command):
+    split = () if command == "curves" else ("--split", "test")
+    return [command, "runs/a", "runs/b", *split, "--out", "o", "--format", "svg"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_figure_takes_names(cli, folder, runs, command):
+    done = cli(
+        *_words(command), "--names", "our method,baseline of 2019", "--no-title", "--no-text", "--json"
+    )
+    assert done.code == 0, done.err
+    for path in done.json["figures"]:
+        text = (folder / path).read_text()
+        assert "our method" in text
+        assert "baseline of 2019" in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("names", ["one", "a,b,c", "a,", "a,a"])
+def test_as_many_names_as_runs(cli, runs, command, names):
+    assert_refused(cli(*_words(command), "--names", names), "--names", "name")
+
+
+def test_no_text_and_no_title(cli, folder, runs):
+    plain = cli("scatter", "runs/a", "--split", "test", "--format", "svg", "--out", "o", "--json")
+    bare = cli(
+        "scatter", "runs/a", "--split", "test", "--format", "svg", "--out", "o2", "--no-title", "--no-text",
+        "--json",
+    )  # fmt: skip
+    before, after = ((folder / done.json["figures"][0]).read_text() for done in (plain, bare))
+    for told in ("n = 60", "a, epoch 2"):
+        assert told in before
+        assert told not in after
+
+
+def test_a_run_has_one_colour_in_all_figures(cli, folder, runs):
+    colors = [look.color.lower() for look in looks_of(["a", "b"]).values()]
+    for command in ("scatter", "distances", "spectrum", "pca-prune", "curves", "trajectory", "verify"):
+        lines = ("--seeds", "lines") if command == "curves" else ()
+        done = cli(*_words(command), *lines, "--json")
+        for path in done.json["figures"]:
+            text = (folder / path).read_text()
+            assert all(color in text for color in colors), (command, path)
+
+
+def test_names_stand_in_the_data_through_the_real_entry_point(program, folder, runs):
+    done = program(
+        "components", "runs/a", "runs/b", "--names", "A,B", "--out", "o", "--format", "svg", "--json"
+    )
+    assert done.code == 0, done.err
+    with (folder / done.json["data"][0]).open() as file:
+        assert {row["run"] for row in csv.DictReader(file)} == {"A", "B"}
+
+
+def test_a_heat_map_is_logarithmic_unless_told_otherwise(cli, runs):
+    words = ("spectrum", "runs/a", "--epoch", "all", "--heatmap", "--format", "png", "--json")
+    assert cli(*words).json["figures"][0].endswith("epoch-all-log-heatmap.png")
+    assert cli(*words, "--linear").json["figures"][0].endswith("epoch-all-heatmap.png")
