@@ -43,6 +43,13 @@ Names = Annotated[
         show_default="names of the runs",
     ),
 ]
+Limits = Annotated[
+    str,
+    typer.Option(
+        metavar="data|full|LO,HI",
+        help="Limits of both axes: the square around all dots, the full range, or two numbers.",
+    ),
+]
 Title = Annotated[bool, typer.Option("--title/--no-title", help="The title of the figure.")]
 Text = Annotated[bool, typer.Option("--text/--no-text", help="The statistics in the corner of a panel.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]

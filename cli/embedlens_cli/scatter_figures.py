@@ -33,12 +33,23 @@ class Drawing:
         The triplets that are followed, if they are.
     reader
         What is left out.
+    limits
+        Limits of stills as the option says: data, full, or two numbers.
     """
 
     look: Look
     names: Sequence[str]
     fixed: Fixed | None
     reader: Reader
+    limits: str = "full"
+
+    def within(self, panels: Sequence[Panel]) -> tuple[float, float] | None:
+        """Return the limits of these panels; None for the full range."""
+        from embedlens.figures.placing.limits import choose_limits
+
+        return choose_limits(
+            self.limits, [one for panel in panels for one in (panel.triplets.s_ap, panel.triplets.s_an)]
+        )
 
     @property
     def note(self) -> str:
@@ -57,6 +68,7 @@ class Drawing:
             splits,
             *what,
             self.fixed.stem if self.fixed else "",
+            "" if self.limits == "full" else f"limits-{self.limits.replace(',', '-to-')}",
             *self.reader.leave_out.words,
         ]
 
@@ -80,6 +92,18 @@ class FieldWish:
         from embedlens.analysis.field import field
 
         return field(self.loss, order=self.order, angle=self.angle, limits=limits)
+
+
+def check_limits(limits: str, *, moving: bool) -> None:
+    """Refuse limits that are none, before anything is computed; flows and animations have their own."""
+    import numpy as np
+
+    from embedlens.figures.placing.limits import choose_limits
+
+    choose_limits(limits, [np.zeros(1)])
+    if moving and limits != "full":
+        message = "--limits is for stills; leave it out, or --flow and --animate"
+        raise InputError(message)
 
 
 def choose_field(loss: str | None, order: int | None, angle: float | None) -> FieldWish | None:
@@ -143,10 +167,23 @@ def save_stills(
 
 def _save_scatter(artifacts: Artifacts, panels: Sequence[Panel], drawing: Drawing) -> None:
     from embedlens.figures.panels import plot_grid
+    from embedlens.figures.triplets import scale_of
 
-    figure = plot_grid(panels, **drawing.size(panels), note=drawing.note)
+    scale = scale_of((panel.triplets for panel in panels), limits=drawing.within(panels))
+    figure = plot_grid(
+        panels, **drawing.size(panels), note=drawing.note, scale=scale, inset=drawing.limits == "full"
+    )
     parts = drawing.parts(panels, epochs_text(panel.epoch for panel in panels))
-    drawing.look.save(artifacts, parts, figure, table_of(panels), panel_facts(panels))
+    facts = {**panel_facts(panels), "axes": list(scale.limits)}
+    facts["dots_out_of_sight"] = sum(_outside(panel, scale.limits) for panel in panels)
+    drawing.look.save(artifacts, parts, figure, table_of(panels), facts)
+
+
+def _outside(panel: Panel, limits: tuple[float, float]) -> int:
+    """Return how many dots of a panel lie beyond its axes."""
+    low, high = limits
+    x, y = panel.triplets.s_ap, panel.triplets.s_an
+    return int(((x < low) | (x > high + 1e-9) | (y < low) | (y > high + 1e-9)).sum())
 
 
 def _save_field(artifacts: Artifacts, panels: Sequence[Panel], drawing: Drawing, wish: FieldWish) -> None:
@@ -154,7 +191,7 @@ def _save_field(artifacts: Artifacts, panels: Sequence[Panel], drawing: Drawing,
     from embedlens.figures.field import plot_field
     from embedlens.figures.triplets import scale_of
 
-    scale = scale_of(panel.triplets for panel in panels)
+    scale = scale_of((panel.triplets for panel in panels), limits=drawing.within(panels))
     field = wish.within(scale.limits)
     figure = plot_field(panels, field, **drawing.size(panels), scale=scale, note=drawing.note)
     facts = {

@@ -89,6 +89,7 @@ def trajectory(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    limits: options.Limits = "full",
     names: options.Names = None,
     title: options.Title = True,
     text: options.Text = True,
@@ -100,15 +101,19 @@ def trajectory(
     Positive and negative are the nearest at the reference epoch. Blue is the initial state; the ideal point
     is (1, 0).
     """
+    import numpy as np
+
     from embedlens import selection
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.devices import check_device
+    from embedlens.figures.placing.limits import choose_limits
     from embedlens.figures.style import paper
     from embedlens.figures.trajectory import check_count, plot_panels
     from embedlens_cli import drawing, output
 
     look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     check_device(device)
+    choose_limits(limits, [np.zeros(1)])
     asked = _anchors(anchor, {"worst": worst, "random": random, "moved": moved}, seed)
     check_count(asked.size, **look.size(asked.size))
     chosen = look.rename(selection.choose_runs(runs or []))
@@ -129,9 +134,15 @@ def trajectory(
             parts = [
                 "trajectory", *drawing.several(chosen), name, _epochs(anchors), asked.stem, chooser.stem,
                 "" if thumbnails else "no-thumbnails",
+                "" if limits == "full" else f"limits-{limits.replace(',', '-to-')}",
             ]  # fmt: skip
             figure = plot_panels(
-                panels, **look.size(len(panels)), heading=f"{name}, triplets of {chooser.name}"
+                panels,
+                **look.size(len(panels)),
+                heading=f"{name}, triplets of {chooser.name}",
+                limits=choose_limits(
+                    limits, [one for p in panels for path in p.paths for one in (path.s_ap, path.s_an)]
+                ),
             )
             facts = _figure_facts(anchors, name, chosen[0])
             look.save(artifacts, parts, figure, followed.table(anchors, name), facts)

@@ -72,6 +72,7 @@ def scatter(
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
     width: options.Width = None,
+    limits: options.Limits = "full",
     names: options.Names = None,
     title: options.Title = True,
     text: options.Text = True,
@@ -93,6 +94,7 @@ def scatter(
     _check_flow(flow, ends=(flow_from, flow_to), epoch=epoch, field=field, animate=animate)
     look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     wish = scatter_figures.choose_field(field, order, angle)
+    scatter_figures.check_limits(limits, moving=flow or animate)
     chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.choose_splits(chosen, options.words(split))
     reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
@@ -118,7 +120,7 @@ def scatter(
     facts = scatter_data.command_facts(chosen, splits, fixed, device) | reader.facts
     summary = scatter_data.summary_of(panels)
     artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=summary)
-    draw = scatter_figures.Drawing(look, ["scatter", *drawing.several(chosen)], fixed, reader)
+    draw = scatter_figures.Drawing(look, ["scatter", *drawing.several(chosen)], fixed, reader, limits)
     with paper(venue):
         if still:
             scatter_figures.save_stills(artifacts, statics, draw, one_an_epoch=epoch == "all", wish=wish)

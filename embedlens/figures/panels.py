@@ -12,6 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MultipleLocator
 
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.limits import draw_inset
 from embedlens.figures.style import looks_of, max_height_of, width_of
 from embedlens.figures.triplets import Scale, draw_colorbar, plot, scale_of, update
 
@@ -65,6 +66,7 @@ def plot_grid(
     color: str | None = None,
     faint: bool = False,
     bar: float = 0.0,
+    inset: bool = False,
 ) -> Figure:
     """Draw several scatters with the same axes: splits side by side, or runs side by side, a row a split.
 
@@ -86,6 +88,8 @@ def plot_grid(
         Whether the dots stand behind something else that the caller draws.
     bar
         Inches to leave for a scale of colours that the caller draws.
+    inset
+        Whether the dots are enlarged in a panel of which they leave most empty.
     """
     runs, splits, ordered = _in_order(panels)
     by_run = len(runs) > 1
@@ -101,6 +105,8 @@ def plot_grid(
     for place, panel in zip(places, ordered, strict=True):
         own = color or _color(runs, panel)
         plot(panel.triplets, axes[place], scale=shared, color=own, colorbar=False, faint=faint)
+        if inset:
+            draw_inset(axes[place], np.column_stack([panel.triplets.s_ap, panel.triplets.s_an]), color=own)
     _tidy(axes, places)
     draw_colorbar(figure, figure.axes)
     _title_all(figure, panels)

@@ -116,7 +116,12 @@ def plot(
 
 
 def plot_panels(
-    panels: Sequence[Panel], *, venue: str = "cvpr", width: str = "full", heading: str = ""
+    panels: Sequence[Panel],
+    *,
+    venue: str = "cvpr",
+    width: str = "full",
+    heading: str = "",
+    limits: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw one anchor a panel, with the same axes: up to four side by side, then further rows.
 
@@ -128,6 +133,8 @@ def plot_panels(
         Where the figure is to be printed, see `embedlens.figures.style`.
     heading
         What all panels share.
+    limits
+        Of both axes of all panels, see `plot`.
 
     Raises
     ------
@@ -145,13 +152,15 @@ def plot_panels(
     tallest = max_height_of(venue)
     figure = Figure(figsize=(inches, tallest))
     grid = figure.subplots(rows, columns, squeeze=False)
-    limits = limits_of(paths)
+    shared = limits or limits_of(paths)
     for number, axes in enumerate(grid.flat):
         if number >= len(panels):
             axes.remove()
             continue
-        plot(panels[number].paths, axes, looks=looks, limits=limits, numbers=False)
-        if columns > 1:
+        plot(panels[number].paths, axes, looks=looks, limits=shared, numbers=False)
+        for line in axes.lines if limits else ():  # what lies beyond limits by option stays out of sight
+            line.set_clip_on(True)
+        if columns > 1 and limits is None:
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_locator(MultipleLocator(0.5))
         top = _draw_thumbnails(axes, panels[number].thumbnails, side=side, beside=beside)

@@ -178,7 +178,7 @@ def is_framed(axes: Axes) -> bool:
 def draw_guides(axes: Axes, low: float, high: float) -> None:
     """Draw the diagonal from `low` to `high`, and the ideal point where it is in sight."""
     axes.plot([low, high], [low, high], color="0.35", linewidth=0.6, zorder=3, gid="diagonal")
-    if low > 0:
+    if low > 0 or high < 1:
         return
     axes.plot(
         [1.0],

@@ -76,3 +76,24 @@ def test_a_heat_map_is_logarithmic_unless_told_otherwise(cli, runs):
     words = ("spectrum", "runs/a", "--epoch", "all", "--heatmap", "--format", "png", "--json")
     assert cli(*words).json["figures"][0].endswith("epoch-all-log-heatmap.png")
     assert cli(*words, "--linear").json["figures"][0].endswith("epoch-all-heatmap.png")
+
+
+def test_limits_of_scatter_and_trajectory(cli, folder, runs):
+    import json
+
+    words = ("--split", "test", "--format", "svg", "--out", "o", "--json")
+    for limits, expected in (("0.2,0.9", [0.2, 0.9]), ("data", None)):
+        done = cli("scatter", "runs/a", *words, "--limits", limits)
+        assert done.code == 0, done.err
+        told = json.loads((folder / done.json["figures"][0]).with_suffix(".json").read_text())
+        low, high = told["axes"]
+        assert expected is None or [low, high] == expected
+        with (folder / done.json["data"][0]).open() as file:
+            dots = [(float(row["s_ap"]), float(row["s_an"])) for row in csv.DictReader(file)]
+        beyond = sum(not all(low <= value <= high for value in dot) for dot in dots)
+        assert told["dots_out_of_sight"] == beyond
+        assert (beyond == 0) == (limits == "data")
+        assert cli("trajectory", "runs/a", *words, "--limits", limits).code == 0
+    for command in ("scatter", "trajectory"):
+        assert_refused(cli(command, "runs/a", *words, "--limits", "2,1"), "--limits '2,1'")
+    assert_refused(cli("scatter", "runs/a", *words, "--limits", "data", "--flow"), "--flow")
