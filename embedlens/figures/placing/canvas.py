@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
 
+from embedlens.figures.placing.corners import free_corners
 from embedlens.figures.placing.fitting import fit_texts
 
 _NOTEBOOK_DPI = 144
@@ -38,6 +39,7 @@ class Figure(mpl_figure.Figure):
 
     def savefig(self, fname: Any, **kwargs: Any) -> None:
         """Save the figure; names that are too long for their place are wrapped or shortened first."""
+        free_corners(self)
         fit_texts(self)
         super().savefig(fname, **kwargs)
 
