@@ -246,7 +246,7 @@ CALLS = {
     "figures.animation.write_mp4": Call(
         {"frames": FRAMES}, call=lambda function, a: written(function, a["frames"]), free=("frames",)
     ),
-    "figures.projection.class_colors": Call(
+    "figures.style.class_colors": Call(
         {"labels": Y, "highlight": np.array([1, 2])}, free=("labels", "highlight"), numbered=("highlight",)
     ),
     "figures.projection.plot": Call(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from embedlens_cli.drawing import Look
 
 _ENDS = {"first": 1, "last": -1}
+_SIGNS = (
+    "arbitrary at the first epoch of a run; at every later one the scores correlate positively with those of "
+    "the same component at the epoch before"
+)
 
 
 def components(
@@ -53,7 +58,8 @@ def components(
 ) -> None:
     """Draw each item's value, (z - mean) V, in the largest and the smallest component, by class.
 
-    Classes stand in the order of their labels; panels have the same y limits, a row a run.
+    Classes stand in the order of their labels; panels have the same y limits, a row a run. Of several epochs
+    each component keeps its sign from one to the next.
     """
     from embedlens import selection
     from embedlens.artifacts import Artifacts, figures_folder, run_facts
@@ -71,15 +77,18 @@ def components(
         for number in selection.choose_epochs(run, epoch)
     ]
     _check(chosen, numbers)
-    found = {
-        (name, number, label): _measure(run, name, number, numbers, svd=svd, normalize=normalize)
-        for name, number, label, run in output.track(jobs, "decomposing")
-    }
+    found = _aligned(
+        {
+            (name, number, label): _measure(run, name, number, numbers, svd=svd, normalize=normalize)
+            for name, number, label, run in output.track(jobs, "decomposing")
+        }
+    )
     facts = {
         "runs": run_facts(chosen),
         "decomposition": "SVD of uncentred embeddings" if svd else "PCA of centred embeddings",
         "normalized": normalize,
         "drawn": "(z - mean) V",
+        "signs": _SIGNS,
         "seed": None,
     }
     artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=_summary(found))
@@ -142,6 +151,35 @@ def _measure(
         raise error.within(snapshot.place) from error
 
 
+def _aligned(found: Mapping[tuple[str, int, str], ClassScatter]) -> dict[tuple[str, int, str], ClassScatter]:
+    """Return the values with the signs of components kept from epoch to epoch of a run and split."""
+    from embedlens.analysis.components import align_signs
+
+    aligned = dict(found)
+    for split, label in dict.fromkeys((split, label) for split, _, label in found):
+        places = sorted(place for place in found if (place[0], place[2]) == (split, label))
+        aligned.update(zip(places, align_signs([found[place] for place in places]), strict=True))
+    return aligned
+
+
+def _correlations(
+    found: Mapping[tuple[int, str], ClassScatter], epoch: int, label: str
+) -> dict[str, dict[str, float | None]]:
+    """Return what a sidecar says of the sign of each component, where there is an epoch before."""
+    from embedlens.analysis.components import score_correlations
+
+    before = [number for number, name in found if name == label and number < epoch]
+    if not before:
+        return {}
+    result = found[epoch, label]
+    values = score_correlations(found[max(before), label], result).tolist()
+    said = {
+        str(number): value if math.isfinite(value) else None
+        for number, value in zip(result.components.tolist(), values, strict=True)
+    }
+    return {"correlation_with_epoch_before": said}
+
+
 def _save_split(
     artifacts: Artifacts,
     found: Mapping[tuple[int, str], ClassScatter],
@@ -180,6 +218,7 @@ def _save_split(
         ]
         panels = [
             {"run": label, "epoch": epoch, "shown": result.rank.size, "of": result.rank.size}
+            | _correlations(found, epoch, label)
             for (epoch, label), result in group.items()
         ]
         facts = {"split": split, "epochs": epochs, "panels": panels, "limits": list(limits)}

@@ -149,6 +149,7 @@ def _map(
     import numpy as np
 
     from embedlens.analysis.projection import sample
+    from embedlens.figures.style import class_colors
 
     labels = run.labels(split)
     pictures = run.thumbnails(split) if wish.thumbnails else None
@@ -167,6 +168,7 @@ def _map(
     highlight = tuple(class_of(word, colors[epochs[0]], names) for word in wish.highlight)
     steps: list[tuple[Step, SynthesisedMap | None]] = []
     try:
+        class_colors(colors[epochs[0]], highlight)  # refuses too many before anything is computed
         rows = None
         if wish.sample is not None:
             rows = sample(labels, wish.sample, whole_classes=wish.whole_classes, seed=wish.told.seed)

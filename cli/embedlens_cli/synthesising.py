@@ -50,7 +50,7 @@ def synthesised_map(
 ) -> SynthesisedMap:
     """Map the items of a snapshot with points synthesised of the classes that are coloured."""
     from embedlens.analysis import synthesis
-    from embedlens.figures.projection import class_colors
+    from embedlens.figures.style import class_colors
 
     snapshot = run.snapshot(split, epoch)
     labels = snapshot.labels

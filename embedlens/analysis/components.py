@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -154,6 +154,75 @@ def class_scatter(
         kind=found.kind,
         normalized=found.normalized,
     )
+
+
+def score_correlations(one: ClassScatter, other: ClassScatter) -> NDArray[np.float64]:
+    """Return how far each component gives the same items the same scores in two results, float64 [M].
+
+    Pearson's correlation of the values of components of the same number; nan where all values of one are the
+    same.
+
+    Parameters
+    ----------
+    one, other
+        Values of the same items in the same M components, of two epochs say: of embeddings [N, D].
+
+    Raises
+    ------
+    InputError
+        Other items, or other components.
+    """
+    _check_alike(one, other)
+    first, second = (part.values - part.values.mean(axis=0) for part in (one, other))
+    # Scaled by the greatest value first: squares of very small ones would be zero.
+    scales = [np.abs(part).max(axis=0) for part in (first, second)]
+    with np.errstate(invalid="ignore"):
+        first, second = (part / scale for part, scale in zip((first, second), scales, strict=True))
+    norms = np.linalg.norm(first, axis=0) * np.linalg.norm(second, axis=0)
+    return np.asarray(np.clip((first * second).sum(axis=0) / norms, -1.0, 1.0), np.float64)
+
+
+def align_signs(results: Sequence[ClassScatter]) -> list[ClassScatter]:
+    """Return results in which every component has the sign that it has in the result before.
+
+    A component has no sign of its own: a decomposition gives v or -v. The basis turns from epoch to epoch, so
+    not the directions are compared but the scores of the same items: where those of a component correlate
+    negatively with those of the component of the same number in the result before, they are negated.
+
+    Parameters
+    ----------
+    results
+        Values [N, M] of the same items in the same components, in the order of epochs; the first stays as it
+        is.
+
+    Raises
+    ------
+    InputError
+        Other items, or other components, in one than in the one before.
+    """
+    aligned: list[ClassScatter] = []
+    for result in results:
+        if aligned:
+            turned = score_correlations(aligned[-1], result) < 0
+            aligned.append(replace(result, values=np.where(turned, -result.values, result.values)))
+        else:
+            aligned.append(result)
+    return aligned
+
+
+def _check_alike(one: ClassScatter, other: ClassScatter) -> None:
+    """Refuse results of other items or other components."""
+    if not np.array_equal(one.components, other.components):
+        first, second = (", ".join(map(str, part.components[:10].tolist())) for part in (one, other))
+        message = f"one result has components {first}, the other {second}; they must have the same"
+        raise InputError(message)
+    first_labels, second_labels = (part.classes[part.rank] for part in (one, other))
+    if not np.array_equal(first_labels, second_labels):
+        message = (
+            f"one result has {len(first_labels):,} items, the other {len(second_labels):,}, or other labels; "
+            "give results of the same items"
+        )
+        raise InputError(message)
 
 
 def _coordinates(

@@ -9,13 +9,12 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.lines import Line2D
 
-from embedlens.arguments import check_indices, check_integers, check_pictures, check_same_length
+from embedlens.arguments import check_indices, check_pictures, check_same_length
 from embedlens.arrays import check_labels
-from embedlens.errors import unknown
 from embedlens.figures import synthesis
 from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.pictures import SIDE, draw_pictures
-from embedlens.figures.style import OKABE_ITO, RASTERISE_ABOVE, max_height_of, width_of
+from embedlens.figures.style import RASTERISE_ABOVE, class_colors, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from embedlens.analysis.synthesis import SynthesisedMap
 
 DRAW_SEED = 0
-HIGHLIGHTED = 8
-"""How many classes are coloured where there are more than ten, unless they are named."""
 GREY = "0.78"
 _MARGIN, _FOOT = (
     0.04,
@@ -74,33 +71,6 @@ class Map:
         return limits_of([self.projection if self.synthesised is None else self.synthesised])
 
 
-def class_colors(labels: ArrayLike, highlight: Sequence[int] = ()) -> dict[int, str]:
-    """Return the colour of each class that has one; the others are grey.
-
-    Up to eight classes: Okabe-Ito; up to ten: petroff10; of more, those to highlight, or else the eight
-    largest (of equal ones those with the lowest labels).
-
-    Parameters
-    ----------
-    labels
-        Labels of the items that are drawn, int64 [n].
-    highlight
-        Labels of classes to colour; all others are grey then.
-    """
-    known, counts = np.unique(check_labels(labels), return_counts=True)
-    highlight = check_integers(highlight, "classes to highlight").tolist()
-    for label in highlight:
-        if label not in known:
-            raise unknown(label, "class to highlight", [f"{known[0]} to {known[-1]}, of the items drawn"])
-    chosen = list(dict.fromkeys(highlight)) or known.tolist()
-    if not highlight and len(chosen) > len(mpl.color_sequences["petroff10"]):
-        chosen = sorted(known[np.argsort(-counts, kind="stable")[:HIGHLIGHTED]].tolist())
-    colors = OKABE_ITO if len(chosen) <= len(OKABE_ITO) else tuple(mpl.color_sequences["petroff10"])
-    return {
-        int(label): mpl.colors.to_hex(colors[number % len(colors)]) for number, label in enumerate(chosen)
-    }
-
-
 def limits_of(
     maps: Iterable[Projection | SynthesisedMap],
 ) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -136,7 +106,7 @@ def plot(
     labels
         Labels of all items of the split, int64 [N]; without them dots have one colour.
     colors
-        Label -> colour; the other classes are grey. By default `class_colors`.
+        Label -> colour; the other classes are grey. By default `style.class_colors`.
     thumbnails
         Pictures of all items, uint8 [N, h, w] or [N, h, w, 3], drawn over the dots with borders in a colour
         for each class, as many as there is room for without overlap. Dots are paler then, and grey unless
@@ -223,7 +193,7 @@ def compare(
     title
         What all maps share.
     highlight
-        Labels of classes to colour; by default see `class_colors`.
+        Labels of classes to colour; by default see `style.class_colors`.
     names
         Label -> name, for the legend.
     limits

@@ -8,12 +8,18 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib import style
+from matplotlib.colors import to_hex
 
+from embedlens.arguments import check_integers
+from embedlens.arrays import check_labels
 from embedlens.errors import InputError, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import ArrayLike
 
 _MM = 1 / 25.4
 RASTERISE_ABOVE = 5_000
@@ -21,10 +27,17 @@ RASTERISE_ABOVE = 5_000
 INITIAL = "#0072B2"
 """The colour of the initial state of a run, where it is drawn beside what training made of it."""
 
-OKABE_ITO = (
-    INITIAL, "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000",
+CLASS_COLORS = (
+    INITIAL, "#D55E00", "#009E73", "#CC79A7", "#E69F00",
+    "#56B4E9", "#F0E442", "#882255", "#332288", "#7F3C00",
 )  # fmt: skip
-"""The colours of up to eight classes of dots."""
+"""The colours of up to ten classes of dots: Okabe-Ito without its black, Tol's wine and indigo, a brown.
+
+No two are nearer than 26 in CIELAB, nor than 17 as people see them who lack red or green cones (the least of
+Okabe-Ito's own), and none is near a grey, which is the colour of all other classes.
+"""
+HIGHLIGHTED = 8
+"""How many classes are coloured where there are more than ten, unless they are named."""
 # Okabe-Ito without its yellow, which is too faint for a line on white, and its blues: INITIAL is one of them.
 _FEW = ("#009E73", "#D55E00", "#CC79A7", "#E69F00", "#000000")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
@@ -57,6 +70,49 @@ def looks_of(names: Iterable[str]) -> dict[str, Look]:
         )
         for number, name in enumerate(known)
     }
+
+
+def class_colors(labels: ArrayLike, highlight: Sequence[int] = ()) -> dict[int, str]:
+    """Return the colour of each class that has one; the others are grey.
+
+    Up to ten classes: all; of more, the eight largest (of equal ones those with the lowest labels), or those
+    to highlight. A class to highlight keeps the colour that it has without `highlight`; one that has none
+    takes one that no other has.
+
+    Parameters
+    ----------
+    labels
+        Labels of the items that are drawn, int64 [n].
+    highlight
+        Labels of classes to colour, up to ten; all others are grey then.
+
+    Raises
+    ------
+    InputError
+        A class to highlight that is not there, or more of them than there are colours.
+    """
+    known, counts = np.unique(check_labels(labels), return_counts=True)
+    chosen = list(dict.fromkeys(check_integers(highlight, "classes to highlight").tolist()))
+    for label in chosen:
+        if label not in known:
+            raise unknown(label, "class to highlight", [f"{known[0]} to {known[-1]}, of the items drawn"])
+    most = len(CLASS_COLORS)
+    if len(chosen) > most:
+        message = f"{len(chosen):,} classes to highlight; colours tell {most} apart at most; leave out some"
+        raise InputError(message)
+    usual = known.tolist()
+    if known.size > most:
+        usual = sorted(known[np.argsort(-counts, kind="stable")[:HIGHLIGHTED]].tolist())
+    palette = [to_hex(color) for color in CLASS_COLORS]
+    colors: dict[int, str] = dict(zip(usual, palette, strict=False))
+    if not chosen:
+        return colors
+    kept = {label: colors[label] for label in chosen if label in colors}
+    # Colours that no class has without `highlight` come first, so that none stands for two classes in turn.
+    spare = [*palette[len(usual) :], *palette[: len(usual)]]
+    free = [color for color in spare if color not in kept.values()]
+    added = dict(zip(sorted(set(chosen) - set(kept)), free, strict=False))
+    return {label: (kept | added)[label] for label in chosen}
 
 
 @dataclass(frozen=True, slots=True)

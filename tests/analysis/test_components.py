@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support import blobs
 
 from embedlens import InputError
-from embedlens.analysis.components import class_scatter, component_numbers
+from embedlens.analysis.components import align_signs, class_scatter, component_numbers, score_correlations
 from embedlens.analysis.spectrum import spectrum
 
 
@@ -96,3 +98,55 @@ def test_numbers_of_components():
             component_numbers([wrong], 4)
     with pytest.raises(InputError, match="no component given"):
         component_numbers([], 4)
+
+
+def test_signs_follow_the_scores_of_the_epoch_before():
+    z, y = blobs()
+    random = np.random.default_rng(1)
+    epochs = [
+        z,
+        -z,
+        z + 0.01 * random.normal(size=z.shape),
+        -z,
+        z @ np.linalg.qr(random.normal(size=(8, 8)))[0],
+    ]
+    found = [class_scatter(part, y, [1, 2, 3], normalize=False) for part in epochs]
+    # A decomposition may give v or -v: here every second one gives the other.
+    found = [
+        replace(one, values=one.values * ([1, -1, 1] if at % 2 else [1, 1, -1]))
+        for at, one in enumerate(found)
+    ]
+    aligned = align_signs(found)
+    assert aligned[0] is found[0]
+    for before, one, raw in zip(aligned, aligned[1:], found[1:], strict=False):
+        for place in range(3):
+            told = float(np.corrcoef(before.values[:, place], raw.values[:, place])[0, 1])
+            expected = raw.values[:, place] * (-1 if told < 0 else 1)
+            np.testing.assert_array_equal(one.values[:, place], expected)
+            found_there = score_correlations(before, raw)[place]
+            assert found_there == pytest.approx(told, abs=1e-12)
+            assert abs(told) > 0.9
+    # -z has the scores of z, negated, so it is what it was.
+    np.testing.assert_allclose(aligned[1].values, aligned[0].values, atol=1e-6)
+    assert align_signs([]) == []
+
+
+def test_scores_that_are_all_the_same_or_tiny_keep_their_sign():
+    z, y = blobs()
+    one = class_scatter(z, y, [1, 2])
+    flat = replace(one, values=one.values * [0, -1e-200])
+    told = score_correlations(one, flat)
+    assert np.isnan(told[0])
+    assert told[1] == pytest.approx(-1)
+    np.testing.assert_array_equal(align_signs([one, flat])[1].values[:, 1], -flat.values[:, 1])
+
+
+def test_signs_of_other_items_or_components_are_refused():
+    z, y = blobs()
+    one = class_scatter(z, y, [1, 2])
+    with pytest.raises(InputError, match="components 1, 2, the other 1, 3"):
+        align_signs([one, class_scatter(z, y, [1, 3])])
+    with pytest.raises(InputError, match="60 items, the other 59"):
+        align_signs([one, class_scatter(z[1:], y[1:], [1, 2])])
+    with pytest.raises(InputError, match="the same items"):
+        score_correlations(one, class_scatter(z, y + 1, [1, 2]))

@@ -80,6 +80,31 @@ def test_every_epoch_is_a_figure_with_the_same_limits(cli, run, folder):
     assert len(limits) == 1
 
 
+def test_signs_are_kept_from_epoch_to_epoch(cli, folder):
+    z, y = blobs()
+    noise = np.random.default_rng(0).normal(size=z.shape)
+    with embedlens.Recorder("runs/turned", labels={"test": y}) as recorder:
+        for epoch, rows in enumerate((z, -z, z + 0.001 * noise, -z, -z + 0.001 * noise)):
+            recorder.record(epoch, {"test": rows.astype(np.float32)})
+    answer = cli(
+        "components", "turned", "--epoch", "all", "--component", "1,2", "--format", "png", "--json"
+    ).json
+    values = []
+    for path in answer["data"]:
+        with open(path, newline="") as handle:
+            values.append([float(row["component_1"]) for row in csv.DictReader(handle)])
+    for one in values[1:]:
+        np.testing.assert_allclose(one, values[0], atol=0.02)
+    first, second = (
+        json.loads((folder / path).with_suffix(".json").read_text()) for path in answer["figures"][:2]
+    )
+    assert "positively" in second["signs"]
+    assert first["panels"] == [{"run": "turned", "epoch": 0, "shown": 60, "of": 60}]
+    assert second["panels"][0]["correlation_with_epoch_before"] == pytest.approx({"1": 1.0, "2": 1.0})
+    least = [answer["summary"]["turned"]["test"][str(at)]["components"]["1"]["least"] for at in range(5)]
+    assert least == [min(one) for one in values]
+
+
 def test_a_dead_component_is_told(cli, folder):
     z, y = blobs()
     z[:, 3] = 0

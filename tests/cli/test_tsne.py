@@ -108,6 +108,17 @@ def test_central_thumbnails_and_highlights(cli):
     assert_refused(cli("tsne", "--highlight", "cat", "--thumbnails"), "leave out --highlight")
 
 
+def test_more_classes_to_highlight_than_colours_are_refused_before_anything_is_mapped(cli, monkeypatch):
+    z, y = blobs(n=60, classes=12)
+    with embedlens.Recorder("runs/twelve", labels={"test": y}) as recorder:
+        recorder.record(0, {"test": z})
+    monkeypatch.setattr("embedlens.analysis.projection.tsne", None)
+    every = ",".join(map(str, range(12)))
+    assert_refused(
+        cli("tsne", "twelve", *QUICK, "--highlight", every), "12 classes to highlight", "10 apart at most"
+    )
+
+
 def test_two_runs_side_by_side(cli):
     for name in ("one", "two"):
         write_run(f"runs/{name}", n=60, seed=len(name))

@@ -8,8 +8,8 @@ from matplotlib.colors import to_hex
 
 from embedlens.analysis.projection import Projection
 from embedlens.errors import InputError
-from embedlens.figures.projection import GREY, Map, class_colors, compare, limits_of, plot
-from embedlens.figures.style import paper
+from embedlens.figures.projection import GREY, Map, compare, limits_of, plot
+from embedlens.figures.style import CLASS_COLORS, class_colors, paper
 
 
 def a_map(n=60, of=None, seed=0):
@@ -55,6 +55,37 @@ def test_of_many_classes_the_largest_are_coloured_and_the_rest_grey():
         class_colors(labels, [99])
 
 
+def rgb(color):
+    return np.array([int(to_hex(color)[at : at + 2], 16) for at in (1, 3, 5)])
+
+
+@pytest.mark.parametrize("classes", [2, 8, 9, 10, 30])
+def test_no_class_is_grey_or_black_nor_has_the_colour_of_another(classes):
+    colors = class_colors(np.arange(classes))
+    assert len(set(colors.values())) == len(colors) == (classes if classes <= 10 else 8)
+    tints = np.array([rgb(color) for color in colors.values()])
+    assert (np.ptp(tints, axis=1) > 80).all()
+    gaps = np.linalg.norm(tints[:, None] - tints[None], axis=2)
+    assert gaps[~np.eye(len(tints), dtype=bool)].min() > 60
+
+
+def test_a_class_keeps_its_colour_when_it_is_highlighted():
+    for classes in (6, 10):
+        usual = class_colors(np.arange(classes))
+        for chosen in ([classes - 1], [4, 1], list(range(classes))):
+            assert class_colors(np.arange(classes), chosen) == {label: usual[label] for label in chosen}
+    labels = np.arange(20)
+    usual = class_colors(labels)
+    assert class_colors(labels, [11, 3]) == {11: to_hex(CLASS_COLORS[8]), 3: usual[3]}
+    ten = class_colors(labels, [12, 0, 1, 11, 13, 14, 15, 16, 17, 18])
+    assert len(set(ten.values())) == 10
+    assert [ten[label] for label in (0, 1)] == [usual[label] for label in (0, 1)]
+    assert [ten[label] for label in (11, 12)] == [to_hex(color) for color in CLASS_COLORS[8:]]
+    assert len(class_colors(labels, [*range(10), 0])) == 10
+    with pytest.raises(InputError, match="11 classes to highlight; colours tell 10 apart at most"):
+        class_colors(labels, range(11))
+
+
 def test_a_sample_says_of_how_many():
     result = a_map(30, of=90)
     axes = plot(result, labels=np.arange(90) % 3)
@@ -96,6 +127,45 @@ def test_thumbnails_of_many_classes_have_grey_dots_and_no_legend():
     assert not figure.legends
     assert len(np.unique(collection(axes, "others").get_facecolors(), axis=0)) == 1
     assert collection(axes, "others").get_offsets().shape == (200, 2)
+
+
+@pytest.mark.parametrize("shape", [(16, 40), (40, 16, 3), (16, 16)])
+def test_thumbnails_keep_their_aspect_and_none_is_cut(shape):
+    result, labels = a_map(200), np.arange(200) % 4
+    with paper():
+        tight = [(float(part.min()), float(part.max())) for part in result.coordinates.T]
+        maps = [Map("", result, labels, np.zeros((200, *shape), np.uint8), 0.4)]
+        figure = compare(maps, width="full", limits=tuple(tight))
+        figure.draw_without_rendering()
+    (axes,) = figure.axes
+    (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
+    frame = axes.get_window_extent()
+    scale = frame.width / (x1 - x0)
+    assert scale == pytest.approx(frame.height / (y1 - y0))
+    moved = 0
+    for image in axes.images:
+        left, right, low, high = image.get_extent()
+        assert x0 <= left < right <= x1
+        assert y0 <= low < high <= y1
+        height, width = image.get_array().shape[:2]
+        edge = height - shape[0]
+        assert edge == width - shape[1] > 0
+        assert (high - low) / (right - left) == pytest.approx(height / width)
+        assert max(high - low, right - left) * scale / figure.dpi == pytest.approx(0.4, rel=0.05)
+        middle = np.array([(left + right) / 2, (low + high) / 2])
+        moved += np.abs(result.coordinates - middle).max(axis=1).min() > 1e-9
+    assert 0 < moved < len(axes.images) / 2
+    boxes = np.array([image.get_extent() for image in axes.images])
+    apart = (boxes[:, None, 0] > boxes[None, :, 1]) | (boxes[:, None, 2] > boxes[None, :, 3])
+    assert (apart | apart.T | np.eye(len(boxes), dtype=bool)).all()
+
+
+def test_thumbnails_outside_the_frame_or_larger_than_it_are_left_out():
+    result = Projection(np.arange(3), np.array([[0.5, 0.5], [0.01, 0.2], [3.0, 0.5]]), 0.1, 0, 1)
+    pictures = np.zeros((3, 8, 8), np.uint8)
+    axes = plot(result, thumbnails=pictures, limits=((0, 1), (0, 1)))
+    assert len(axes.images) == 2
+    assert not plot(result, thumbnails=pictures, limits=((0, 1), (0, 1)), thumbnail_size=9.0).images
 
 
 def test_smaller_thumbnails_hide_fewer():

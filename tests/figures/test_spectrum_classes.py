@@ -6,9 +6,8 @@ from matplotlib.colors import to_hex
 from support import blobs
 
 from embedlens.analysis.spectrum_classes import class_spectra
-from embedlens.figures.projection import class_colors
 from embedlens.figures.spectrum_classes import compare, plot
-from embedlens.figures.style import paper
+from embedlens.figures.style import class_colors, paper
 
 
 def artist(axes, gid):

@@ -188,6 +188,26 @@ def test_pictures_are_named_and_bordered(count, shape):
             assert box.height / box.width == pytest.approx(shape[0] / shape[1], rel=1e-6)
 
 
+@pytest.mark.parametrize("count", [1, 4, 5])
+@pytest.mark.parametrize("shape", [(20, 60), (60, 20)])
+def test_pictures_are_within_the_figure_and_do_not_overlap(count, shape):
+    with style.paper():
+        figure = plot_panels([Panel((path(),), "anchor 5", thumbnails(shape))] * count)
+        figure.draw_without_rendering()
+    boxes = [
+        child.get_window_extent()
+        for axes in figure.axes
+        for child in axes.get_children()
+        if str(child.get_gid()).startswith("border ")
+    ]
+    assert len(boxes) == 3 * count
+    for at, box in enumerate(boxes):
+        assert box.height / box.width == pytest.approx(shape[0] / shape[1], rel=1e-6)
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+        assert 0 <= box.y0 < box.y1 <= figure.bbox.height
+        assert not any(box.overlaps(other) for other in boxes[:at])
+
+
 def test_the_legend_tells_the_initial_state_and_the_ends():
     def texts(paths):
         (legend,) = plot_panels([Panel(tuple(paths))], width="full").legends

@@ -30,7 +30,9 @@ def draw_pictures(
     colors: Mapping[int, str] | None = None,
     side: float = SIDE,
 ) -> int:
-    """Draw pictures where they do not overlap; return how many.
+    """Draw pictures where they do not overlap, none stretched nor cut by the frame; return how many.
+
+    A picture stands on its item, moved inwards where the frame would cut it.
 
     Parameters
     ----------
@@ -47,32 +49,60 @@ def draw_pictures(
     colors
         Label -> colour; borders of other labels have hues that are far apart for neighbouring labels.
     side
-        Of a picture, inches.
+        The longer one of a picture with its border, inches.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()
-    x, y = axes.get_xlim(), axes.get_ylim()
-    half = side / (axes.get_window_extent().width / figure.dpi) * (x[1] - x[0]) / 2
-    kept = _apart(points, 2.1 * half)
+    limits = np.array([axes.get_xlim(), axes.get_ylim()])
+    scale = float(np.ptp(limits[0])) / (axes.get_window_extent().width / figure.dpi)  # of data, an inch
+    half = side * scale / 2 * _shares(pictures.shape[1:3], _BORDER / side)
+    at, kept = _placed(points, half, limits)
     known = np.zeros(0, np.int64) if labels is None else np.unique(labels)
     for place in kept.tolist():
         tint = (0.3, 0.3, 0.3) if labels is None else _tint(int(labels[place]), known, colors or {})
-        across, up = points[place]
+        (left, low), (right, high) = at[place] - half, at[place] + half
         axes.imshow(
             _bordered(pictures[item[place]], tint, _BORDER / side), zorder=4, gid="picture", aspect="auto",
-            interpolation="nearest", extent=(across - half, across + half, up - half, up + half),
+            interpolation="nearest", extent=(left, right, low, high),
         )  # fmt: skip
-    axes.set(xlim=x, ylim=y, aspect="equal")
+    axes.set(xlim=limits[0], ylim=limits[1], aspect="equal")
     return int(kept.size)
 
 
-def _apart(points: NDArray[np.float64], distance: float) -> NDArray[np.int64]:
-    """Return items, in random order, none nearer than `distance` to another in both x and y."""
+def _edge(height: int, width: int, share: float) -> int:
+    """Return the pixels that a border takes at each edge of a picture, a share of its longer side."""
+    return max(1, round(share * max(height, width)))
+
+
+def _shares(shape: tuple[int, ...], share: float) -> NDArray[np.float64]:
+    """Return width and height of pictures with their borders, of the longer of the two, float64 [2]."""
+    height, width = shape
+    size = np.array([width, height], np.float64) + 2 * _edge(height, width, share)
+    return np.asarray(size / size.max(), np.float64)
+
+
+def _placed(
+    points: NDArray[np.float64], half: NDArray[np.float64], limits: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the middles of pictures, none of them cut by the frame, and which items are drawn.
+
+    A picture whose item lies near the frame is moved inwards; an item outside the frame has none.
+    """
+    low, high = limits.min(axis=1), limits.max(axis=1)
+    inside = np.flatnonzero(((points >= low) & (points <= high)).all(axis=1))
+    if (high - low < 2 * half).any():
+        return points, inside[:0]
+    at = np.clip(points, low + half, high - half)
+    return at, inside[_apart(at[inside], 2.1 * half)]
+
+
+def _apart(points: NDArray[np.float64], distance: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return items, in random order, none nearer than `distance` [2] to another in both x and y."""
     kept: list[int] = []
     for place in np.random.default_rng(DRAW_SEED).permutation(len(points)).tolist():
-        gaps = np.abs(points[kept] - points[place]).max(axis=1) if kept else np.zeros(0)
-        if (gaps >= distance).all():
+        gaps = np.abs(points[kept] - points[place])
+        if (gaps >= distance).any(axis=1).all():
             kept.append(place)
     return np.array(kept, np.int64)
 
@@ -91,8 +121,8 @@ def _bordered(
 ) -> NDArray[np.uint8]:
     """Return a picture [h, w, 3] with a border in the colour of its class, a share of its side wide."""
     coloured = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
-    edge = max(1, round(share * max(coloured.shape[:2])))
     height, width, _ = coloured.shape
+    edge = _edge(height, width, share)
     framed = np.empty((height + 2 * edge, width + 2 * edge, 3), np.uint8)
     framed[:] = np.round(255 * np.asarray(tint)).astype(np.uint8)
     framed[edge:-edge, edge:-edge] = coloured
