@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from embedlens.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from embedlens.searches import Search
+
+COLLAPSED = 0.999
+"""Mean similarity from which on a space is called collapsed, however its items are ordered within."""
 
 
 @dataclass(slots=True)
@@ -78,7 +84,28 @@ def own_items(search: Search) -> str | None:
     )
 
 
-CHECKS: dict[str, Callable[[Search], str | None]] = {"duplicates": duplicates, "own items": own_items}
+def collapse(search: Search) -> str | None:
+    """Return the mean similarity of all pairs of queries, or of the gallery, where it is 0.999 or more."""
+    from embedlens.analysis.geometry import mean_similarity
+
+    apart = search.other if search.gallery_split is not None else None
+    told = []
+    for side, name in ((search.query, ""), (apart, f" of gallery {search.gallery_split!r}")):
+        with suppress(InputError):  # one item alone; what cannot be normalised is told where it is scored
+            if side is not None and (found := mean_similarity(side.z)) >= COLLAPSED:
+                told.append(f"mean similarity of all pairs{name} {found:.6f}")
+    if not told:
+        return None
+    return (
+        f"the space has collapsed ({', '.join(told)}; {COLLAPSED} or more), and scores and triplets rest on "
+        "the last digits; look at an earlier epoch, train with a lower --lr or less hard negatives, or "
+        "subtract the mean of features that were imported"
+    )
+
+
+CHECKS: dict[str, Callable[[Search], str | None]] = {
+    "duplicates": duplicates, "own items": own_items, "collapse": collapse
+}  # fmt: skip
 """What is looked for in every snapshot: a kind -> what is to be said of a search, or None."""
 
 ADVICE = {"duplicates": "; --exclude-duplicates leaves out copies of one label"}

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from embedlens.errors import InputError
 from embedlens.searches import ID, Side, search_in, search_of
 from embedlens.selection import galleries
+from embedlens_cli.collapse_advice import advice
+from embedlens_cli.data_warnings import COLLAPSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.store import Run
+    from embedlens.training.config import TrainConfig
     from embedlens.training.datasets.base import ImageDataset
     from embedlens.training.trainer import Metrics
     from embedlens.training.trainer import Progress as Step
@@ -100,12 +103,13 @@ class Space:
 def has_collapsed(now: Space, before: Space) -> bool:
     """Say whether training has drawn the space together, to a point or to a line.
 
-    To a point: the mean similarity is 0.95 or more, and its distance from 1 is at most half of that at
-    epoch 0. The similarity alone does not tell: an untrained network has all items at 0.90 (glyphs, 64
-    dims) to 0.97 (digits, 2 dims), and an epoch of EPSHN takes them to 0.07. Hard positives with hard
-    negatives at too large a rate take them from 0.907 to 0.9998, and the effective rank from 22.7 to 1.5
-    (digits). R@1 does not tell either: it is 0.988 there, since the order of the similarities survives in
-    their last digits. So a space that has drawn together while R@1 rises counts, too; it may open again.
+    To a point: the mean similarity is 0.95 or more, its distance from 1 is at most half of that at epoch 0,
+    and R@1 is not above epoch 0's, or the mean similarity is 0.999 or more whatever R@1 is. The similarity
+    alone does not tell: an untrained network has all items at 0.90 (glyphs, 64 dims) to 0.97 (digits, 2
+    dims), and an epoch of EPSHN takes them to 0.07; of few classes a space that is learnt well may stay
+    narrow. Hard positives with hard negatives at too large a rate take them from 0.907 to 0.9998, and the
+    effective rank from 22.7 to 1.5 (digits). R@1 does not tell either: it is 0.988 there, since the order of
+    the similarities survives in their last digits.
 
     To a line: the effective rank is below 2 and below half of that at epoch 0, and R@1 below epoch 0's. The
     rank alone does not tell: two classes at opposite ends are a line, and all that can be learnt of them.
@@ -117,8 +121,10 @@ def has_collapsed(now: Space, before: Space) -> bool:
     before
         The same split at epoch 0.
     """
-    to_a_point = now.mean_similarity >= _NARROW and 1 - now.mean_similarity <= _LOST * (
-        1 - before.mean_similarity
+    to_a_point = (
+        now.mean_similarity >= _NARROW
+        and 1 - now.mean_similarity <= _LOST * (1 - before.mean_similarity)
+        and (now.recall_at_1 <= before.recall_at_1 or now.mean_similarity >= COLLAPSED)
     )
     to_a_line = (
         now.effective_rank < min(_LINE, before.effective_rank * _LOST)
@@ -128,24 +134,32 @@ def has_collapsed(now: Space, before: Space) -> bool:
 
 
 class CollapseWatch:
-    """Follows a run epoch by epoch; speaks when its space collapses, and again only after it recovered.
+    """Follows a run epoch by epoch; speaks when its space is collapsed for a second epoch in a row.
+
+    It speaks again only after the space recovered.
 
     Parameters
     ----------
     run
         The run, with the epochs that it has when it goes on.
-    dim
-        Dimensions of its embedding.
+    config
+        What it trains with.
     """
 
-    def __init__(self, run: Run, dim: int) -> None:
-        self._dim = dim
+    def __init__(self, run: Run, config: TrainConfig) -> None:
+        self._config = config
         self._first: dict[str, Space] = {}
-        self.collapsed = False
+        self._fallen: set[str] = set()
+        self._told = False
         if run.epochs()[:1] == [0]:
             self._first = {split: Space.of_run(run, split, 0) for split in _watched(run)}
             for row in run.log:
                 self.see(int(row["epoch"] or 0), row)
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the space is collapsed in the last epoch seen."""
+        return bool(self._fallen)
 
     def see(self, epoch: int, row: Mapping[str, float | None]) -> str | None:
         """Take in an epoch's row of the log; return what is to be told, if anything is."""
@@ -158,17 +172,19 @@ class CollapseWatch:
             name for name, space in spaces.items()
             if name in self._first and has_collapsed(space, self._first[name])
         ]  # fmt: skip
-        begun, self.collapsed = bool(fallen) and not self.collapsed, bool(fallen)
-        return self._text(epoch, spaces, fallen[0]) if begun else None
+        again = [name for name in fallen if name in self._fallen]
+        begun = bool(again) and not self._told
+        self._fallen, self._told = set(fallen), bool(fallen) and (self._told or bool(again))
+        return self._text(epoch, spaces, again[0]) if begun else None
 
     def _text(self, epoch: int, spaces: Mapping[str, Space], split: str) -> str:
         now, before = spaces[split], self._first[split]
         return (
-            f"epoch {epoch}: the space has collapsed ({split}; at epoch 0 in brackets): mean similarity "
+            f"epoch {epoch}: the space has collapsed, for the second epoch in a row ({split}; at epoch 0 in "
+            f"brackets): mean similarity "
             f"{now.mean_similarity:.4f} ({before.mean_similarity:.4f}), effective rank "
-            f"{now.effective_rank:.1f} ({before.effective_rank:.1f}) of {self._dim} dims, R@1 "
-            f"{now.recall_at_1:.4f} ({before.recall_at_1:.4f}); try semi-hard negatives, as epshn has, or a "
-            "lower --lr"
+            f"{now.effective_rank:.1f} ({before.effective_rank:.1f}) of {self._config.dim} dims, R@1 "
+            f"{now.recall_at_1:.4f} ({before.recall_at_1:.4f}); {advice(self._config)}"
         )
 
     def watch(self, report: Callable[[Step], None], tell: Callable[[str], None]) -> Callable[[Step], None]:

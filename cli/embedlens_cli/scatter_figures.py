@@ -91,7 +91,8 @@ class FieldWish:
         """Return the field in the limits of a diagram; a wrong wish raises `InputError`."""
         from embedlens.analysis.field import field
 
-        return field(self.loss, order=self.order, angle=self.angle, limits=limits)
+        low, high = limits[0], min(limits[1], 1.0)  # there may be room above the largest similarity
+        return field(self.loss, order=self.order, angle=self.angle, limits=(low, high))
 
 
 def check_limits(limits: str, *, moving: bool) -> None:

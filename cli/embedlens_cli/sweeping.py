@@ -249,7 +249,7 @@ def _train_one(run: Planned, place: str, *, device: str, workers: int | None) ->
         trainer = Trainer(run.config, run.path, device=device, resume=run.path.exists(), workers=readers)
         for remark in trainer.remarks:
             tell(remark)
-        watch = CollapseWatch(trainer.recorder.run, run.config.dim)
+        watch = CollapseWatch(trainer.recorder.run, run.config)
         metrics = metrics_of(trainer.data)
         row = trainer.run(metrics, watch.watch(progress.report, tell)).log[-1]
     return row, watch.collapsed

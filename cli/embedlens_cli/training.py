@@ -148,7 +148,7 @@ def train_one(
             return trainer.run(metrics, lambda step: None)
         for remark in trainer.remarks:
             output.remark(remark)
-        watch = CollapseWatch(trainer.recorder.run, config.dim)
+        watch = CollapseWatch(trainer.recorder.run, trainer.config)
         with TrainingProgress(path.name, quiet=as_json) as progress:
             try:
                 run = trainer.run(metrics, watch.watch(progress.report, output.remark))

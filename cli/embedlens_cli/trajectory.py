@@ -177,10 +177,13 @@ def _follow(
     """Follow every anchor asked for through all states of all runs."""
     from embedlens import selection
     from embedlens.analysis.trajectory import follow, take
+    from embedlens.searches import items_of
     from embedlens_cli.data_warnings import DataWarnings
 
     warnings = DataWarnings()
     every = reference.nearest_of(chooser.run, split, chooser.epoch, warnings=warnings, device=device)
+    for run in runs:
+        warnings.look(run.name, items_of(run, split))  # what is followed there
     warnings.tell()
     reference.tell_galleries(runs, [split])
     try:

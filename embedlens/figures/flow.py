@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from embedlens.analysis.flow import occupied
 from embedlens.analysis.triplets import summarise
 from embedlens.figures.panels import axes_of, plot_grid
+from embedlens.figures.placing.border import upper_limit
 from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.style import INITIAL, looks_of
 from embedlens.figures.triplets import (
@@ -132,9 +133,13 @@ def stretch_of(flows: Iterable[Flow], limits: tuple[float, float]) -> float:
 
 
 def window_of(triplets: Iterable[Triplets]) -> tuple[float, float]:
-    """Return limits that hold the triplets but for the lowest 0.5 %: up to 1, from a multiple of 0.2."""
-    low, _ = occupied(triplets)
-    return max(-1.0, min(0.8, round(float(np.floor(low * 5 + 1e-9)) / 5, 1))), 1.0
+    """Return limits that hold the triplets but for the lowest 0.5 %: up to 1, from a multiple of 0.2.
+
+    Where the dots of a collapsed space lie at (1, 1), the upper one is 1.04.
+    """
+    states = list(triplets)
+    low, _ = occupied(states)
+    return max(-1.0, min(0.8, round(float(np.floor(low * 5 + 1e-9)) / 5, 1))), upper_limit(states)
 
 
 def plot_flows(

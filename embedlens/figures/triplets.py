@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter
 
 from embedlens.analysis.density import counts_by_place, enclosing_levels
 from embedlens.analysis.triplets import summarise
+from embedlens.figures.placing.border import draw_whole, upper_limit
 from embedlens.figures.placing.canvas import Figure
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ DRAW_SEED = 0
 DOTS_ZORDER = 2
 """What is drawn beneath the dots has a lower one, what is drawn over them a higher one."""
 
-_LOWEST, _HIGHEST, _STEP = -0.2, 1.0, 0.2
+_LOWEST, _STEP = -0.2, 0.2
 _BINS = 150
 _STAR = "#E69F00"
 _FAINT = 0.35  # of the usual opacity
@@ -80,11 +81,14 @@ class _Places(Protocol):
 
 
 def limits_of(triplets: Iterable[_Places]) -> tuple[float, float]:
-    """Return limits for all of the given triplets: [-0.2, 1], the lower one moved down in steps of 0.2."""
+    """Return limits for all of the given triplets: [-0.2, 1], the lower one moved down in steps of 0.2.
+
+    Where the dots of a collapsed space lie at (1, 1), the upper one is 1.04.
+    """
     found = [part for part in triplets if part.s_ap.size]
     smallest = min((min(part.s_ap.min(), part.s_an.min()) for part in found), default=_LOWEST)
     steps = max(0, int(np.ceil((_LOWEST - smallest) / _STEP - 1e-9)))
-    return round(max(-1.0, _LOWEST - steps * _STEP), 1), _HIGHEST
+    return round(max(-1.0, _LOWEST - steps * _STEP), 1), upper_limit(found)
 
 
 def plot(
@@ -213,11 +217,11 @@ def _in_draw_order(result: Triplets) -> NDArray[np.float64]:
 
 
 def draw_dots(axes: Axes, result: Triplets, *, color: str, faint: bool = False) -> PathCollection:
-    """Draw every dot."""
+    """Draw every dot, those on the border whole."""
     n = result.s_ap.size
     many = n > RASTERISE_ABOVE
     dots = _in_draw_order(result)
-    return axes.scatter(
+    drawn = axes.scatter(
         dots[:, 0],
         dots[:, 1],
         s=1.2 if many else float(np.clip(4000 / n, 2.0, 12.0)),
@@ -228,6 +232,8 @@ def draw_dots(axes: Axes, result: Triplets, *, color: str, faint: bool = False) 
         zorder=DOTS_ZORDER,
         gid="dots",
     )
+    draw_whole(axes, drawn)
+    return drawn
 
 
 def _draw_contours(axes: Axes, result: Triplets, limits: tuple[float, float]) -> None:

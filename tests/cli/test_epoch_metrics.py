@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
 
 import numpy as np
 import pytest
@@ -11,9 +13,11 @@ import embedlens
 from embedlens import InputError
 from embedlens.analysis.spectrum import effective_rank, singular_values
 from embedlens.objectives import LOSSES, Loss
+from embedlens.training.config import TrainConfig
+from embedlens_cli.collapse_advice import advice
 from embedlens_cli.epoch_metrics import CollapseWatch, Space, epoch_metrics, has_collapsed, run_collapsed
 
-SMALL = ["--data", "digits", "--epochs", "1", "--dim", "4", "--threads", "1"]
+SMALL = ["--data", "digits", "--epochs", "2", "--dim", "4", "--threads", "1"]
 START = Space(0.5, 27.8, 0.90)
 
 
@@ -41,7 +45,8 @@ def row(recall, rank, similarity, split="train"):
 
 def watch_of(path, *rows):
     """Follow a new run over rows; return what is told, epoch by epoch."""
-    watch = CollapseWatch(embedlens.Recorder(path, labels={"train": np.arange(4)}).run, 64)
+    run = embedlens.Recorder(path, labels={"train": np.arange(4)}).run
+    watch = CollapseWatch(run, TrainConfig(loss="ephn", dim=64, lr=0.01))
     return [watch.see(epoch, one) for epoch, one in enumerate(rows)]
 
 
@@ -72,7 +77,9 @@ def test_embeddings_that_cannot_be_compared_are_named():
     ("now", "before", "collapsed"),
     [
         (START, START, False),
-        (Space(0.7, 4.0, 0.97), START, True),  # to a point, although R@1 rises
+        (Space(0.7, 4.0, 0.97), START, False),  # narrow, as few classes are, but R@1 rises
+        (Space(0.7, 4.0, 0.9991), START, True),  # to a point, although R@1 rises
+        (Space(0.4, 4.0, 0.97), START, True),
         (Space(0.5, 30.0, 0.949), START, False),
         (Space(0.5, 20.0, 0.951), START, True),
         (Space(0.3, 1.4, 0.98), Space(0.3, 1.5, 0.97), False),  # two dims, barely trained
@@ -87,41 +94,90 @@ def test_what_counts_as_collapse(now, before, collapsed):
     assert has_collapsed(now, before) is collapsed
 
 
-def test_it_is_told_when_it_begins_and_again_after_a_recovery(tmp_path):
+def test_it_is_told_after_two_epochs_in_a_row_and_again_after_a_recovery(tmp_path):
     good, bad = row(0.8, 30.0, 0.1), row(0.4501, 1.43, 0.9912)
-    told = watch_of(tmp_path / "run", row(0.5, 27.8, 0.9), good, bad, bad, good, bad)
-    assert [epoch for epoch, text in enumerate(told) if text] == [2, 5]
-    assert told[2] == (
-        "epoch 2: the space has collapsed (train; at epoch 0 in brackets): mean similarity 0.9912 (0.9000), "
-        "effective rank 1.4 (27.8) of 64 dims, R@1 0.4501 (0.5000); try semi-hard negatives, as epshn has, "
-        "or a lower --lr"
+    told = watch_of(tmp_path / "run", row(0.5, 27.8, 0.9), good, bad, good, bad, bad, bad, good, bad, bad)
+    assert [epoch for epoch, text in enumerate(told) if text] == [5, 9]
+    assert told[5] == (
+        "epoch 5: the space has collapsed, for the second epoch in a row (train; at epoch 0 in brackets): "
+        "mean similarity 0.9912 (0.9000), effective rank 1.4 (27.8) of 64 dims, R@1 0.4501 (0.5000); try "
+        "semi-hard negatives (--loss epshn), or a lower --lr (now 0.01)"
     )
+
+
+def test_few_classes_whose_recall_rises_are_told_nothing(tmp_path):
+    narrow = [row(0.6 + 0.1 * epoch, 3.0, 0.97 + 0.005 * epoch) for epoch in range(4)]
+    assert watch_of(tmp_path / "run", row(0.5, 10.0, 0.94), *narrow) == [None] * 5
+
+
+def test_another_split_in_the_epoch_before_is_not_a_row(tmp_path):
+    good, bad = row(0.8, 30.0, 0.1), row(0.45, 1.4, 0.99)
+    start = row(0.5, 27.8, 0.9) | row(0.5, 27.8, 0.9, "test")
+    first, second = bad | row(0.8, 30.0, 0.1, "test"), good | row(0.45, 1.4, 0.99, "test")
+    told = watch_of(tmp_path / "run", start, first, second, first, first)
+    assert [epoch for epoch, text in enumerate(told) if text] == [4]
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"loss": "epshn"}, None),
+        ({"loss": "ephn"}, "--loss epshn"),
+        ({"loss": "hn"}, "--loss shn"),
+        ({"loss": "shn"}, None),
+        ({"loss": "softmax"}, None),
+        ({"loss": "triplet"}, None),  # semi-hard, as it usually is
+        ({"loss": "triplet", "mining": "hard"}, "--mining semi-hard"),
+        ({"loss": "triplet", "mining": "distance-weighted"}, None),
+        ({"loss": "triplet", "mining": "easy-positive"}, None),
+    ],
+)
+def test_advice_is_never_what_runs_already(options, named):
+    told = advice(TrainConfig(**options, lr=0.02))
+    assert told.endswith("a lower --lr (now 0.02)")
+    assert (named in told) if named else ("semi-hard" not in told)
+    if named:  # it can be followed
+        changed = dict(options) | {named.split()[0].removeprefix("--"): named.split()[1]}
+        assert changed != options
+        TrainConfig(**changed).build_loss()
+
+
+def test_easy_positives_with_hard_negatives_are_advised_semi_hard_ones():
+    told = advice(TrainConfig(loss="triplet", mining="easy-positive", mining_options={"negative": "hard"}))
+    (options,) = re.findall("--mining-options '(.*)'\\)", told)
+    assert json.loads(options) == {"negative": "semi-hard"}
+
+
+def test_every_loss_is_advised_something_else():
+    for name in LOSSES.names():
+        assert f"--loss {name})" not in advice(TrainConfig(loss=name))
 
 
 def test_any_split_counts_and_epoch_0_never(tmp_path):
     start = row(0.5, 1.2, 0.999) | row(0.5, 20.0, 0.9, "test")
     later = row(0.5, 1.2, 0.999) | row(0.5, 2.0, 0.99, "test")
-    told = watch_of(tmp_path / "run", start, start, later)
-    assert told[:2] == [None, None]
-    assert "(test;" in told[2]
+    told = watch_of(tmp_path / "run", start, start, later, later)
+    assert told[:3] == [None, None, None]
+    assert "(test;" in told[3]
 
 
 def test_training_tells_and_the_log_has_it(cli, folder, together):
     done = cli("train", *SMALL, "--loss", "together", "--lr", "0.01", "--out", "runs/mine")
     assert done.code == 0
-    assert [line.split(":")[0] for line in done.err.splitlines()] == ["epoch 1"]
+    assert [line.split(":")[0] for line in done.err.splitlines()] == ["epoch 2"]
     assert "the space has collapsed" in done.err
     assert "of 4 dims" in done.err
+    assert done.err.rstrip().endswith("; try a lower --lr (now 0.01)")
     run = embedlens.open_run("runs/mine")
     for split in ("train", "test"):
         z = np.asarray(run.snapshot(split, 1).embeddings)
         assert run.log[1][f"{split}_effective_rank"] == effective_rank(singular_values(z))
         assert run.log[1][f"{split}_mean_similarity"] > 0.95
-    assert run_collapsed(run, 1)
+    assert run_collapsed(run, 2)
     assert not run_collapsed(run, 0)
-    again = cli("train", "--resume", "mine", "--epochs", "2", "--json")
+    again = cli("train", "--resume", "mine", "--epochs", "3", "--json")
     assert again.err == ""  # it was told before
-    assert again.json["summary"]["log"][2]["train_mean_similarity"] > 0.95
+    assert again.json["summary"]["log"][3]["train_mean_similarity"] > 0.95
 
 
 def test_a_log_without_the_columns_is_completed_from_the_snapshots(cli, folder, together):
@@ -132,8 +188,8 @@ def test_a_log_without_the_columns_is_completed_from_the_snapshots(cli, folder, 
     log.write_text("".join(",".join(cells[at] for at in kept) + "\n" for cells in rows))
     run = embedlens.open_run("runs/mine")
     assert "train_effective_rank" not in run.log[0]
-    assert run_collapsed(run, 1)
-    assert "epoch 2: the space has collapsed" in cli("train", "--resume", "mine", "--epochs", "2").err
+    assert run_collapsed(run, 2)
+    assert "epoch 4: the space has collapsed" in cli("train", "--resume", "mine", "--epochs", "4").err
 
 
 def test_a_run_that_learns_is_told_nothing_and_curves_draw_the_columns(cli, folder):

@@ -95,9 +95,10 @@ def test_no_arrow_is_no_key():
 def test_the_window_holds_the_dots_in_steps():
     start, end = states()
     assert window_of([start, end]) == (-0.2, 1.0)
-    assert window_of([replace(start, s_ap=start.s_ap + 0.6, s_an=start.s_an + 0.7)]) == (0.6, 1.0)
+    upper = replace(start, s_ap=0.6 + 0.4 * start.s_ap, s_an=0.62 + 0.4 * start.s_an)
+    assert window_of([upper]) == (0.6, 1.0)
     ones = replace(start, s_ap=np.ones(600), s_an=np.ones(600))
-    assert window_of([ones]) == (0.8, 1.0)
+    assert window_of([ones]) == (0.8, 1.04)
 
 
 def test_panels_of_runs_and_splits_share_axes_arrows_and_colours():

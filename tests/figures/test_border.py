@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+
+from embedlens.analysis.flow import flow
+from embedlens.analysis.trajectory import Path
+from embedlens.analysis.triplets import Triplets
+from embedlens.figures import style, trajectory
+from embedlens.figures.flow import plot_flows
+from embedlens.figures.moving.film import Film
+from embedlens.figures.panels import Panel, frames_of
+from embedlens.figures.placing.border import upper_limit
+from embedlens.figures.triplets import limits_of, plot
+
+
+def at(*places):
+    s_ap, s_an = np.array(places, dtype=float).T
+    index = np.arange(s_ap.size)
+    return Triplets(index, index, index, s_ap, s_an, 0)
+
+
+def corner(n=60, far=1e-6):
+    return at(*(1 - far * np.random.default_rng(0).uniform(size=(n, 2))))
+
+
+def ordinary(n=60):
+    return at(*np.random.default_rng(1).uniform(0, 0.9, (n, 2)))
+
+
+def artists(axes, gid):
+    return [child for child in axes.get_children() if str(child.get_gid()).startswith(gid)]
+
+
+def assert_whole(dots):
+    """Every dot of a scatter lies, to its edge, inside what is drawn of it."""
+    figure = dots.axes.get_figure(root=True)
+    FigureCanvasAgg(figure).draw()
+    places = dots.axes.transData.transform(np.asarray(dots.get_offsets()))
+    radius = np.sqrt(dots.get_sizes()[0]) / 2 * figure.dpi / 72
+    x0, y0, x1, y1 = dots.get_clip_box().extents
+    assert (places - radius >= [x0, y0]).all()
+    assert (places + radius <= [x1, y1]).all()
+
+
+def painted(picture, color):
+    """How many pixels are nearer to a colour than to white or black."""
+    rgb = picture[..., :3].astype(float)
+    distance = [np.abs(rgb - 255 * np.array(to_rgb(one))).sum(axis=-1) for one in (color, "white", "black")]
+    grey = np.ptp(rgb, axis=-1) < 30
+    return int(((distance[0] < distance[1]) & (distance[0] < distance[2]) & ~grey).sum())
+
+
+def drawn(axes):
+    canvas = FigureCanvasAgg(axes.get_figure(root=True))
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())
+
+
+@pytest.mark.parametrize("n", [3, 60, 6_000])
+def test_dots_of_a_collapsed_space_lie_inside_the_frame(n):
+    axes = plot(corner(n), color="#D55E00")
+    assert axes.get_xlim() == axes.get_ylim() == (-0.2, 1.04)
+    (dots,) = artists(axes, "dots")
+    assert_whole(dots)
+    box = axes.get_window_extent()
+    places = axes.transData.transform(np.asarray(dots.get_offsets()))
+    radius = np.sqrt(dots.get_sizes()[0]) / 2 * axes.figure.dpi / 72
+    frame = axes.spines["right"].get_linewidth() / 2 * axes.figure.dpi / 72
+    assert (places + radius + frame < [box.x1, box.y1]).all()
+    picture = drawn(axes)
+    dots.set_visible(False)
+    changed = (picture != drawn(axes)).any(axis=-1).sum()
+    assert changed >= 2 * radius  # something of them is seen
+
+
+def test_a_histogram_of_a_collapsed_space_lies_inside_the_frame():
+    axes = plot(corner(100_001), colorbar=False)
+    (mesh,) = artists(axes, "histogram")
+    counts = np.ma.filled(mesh.get_array(), 0)
+    assert counts.sum() == 100_001
+    assert not counts[-2:].any()
+    assert not counts[:, -2:].any()
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        [(1.0, 0.3), (0.2, 0.1)],
+        [(1.0, 0.9), (0.4, 1.0)],
+        [(-1.0, -1.0), (0.5, 0.2)],
+        [(0.5, -0.2), (0.1, 0.0)],
+    ],
+)
+def test_dots_on_the_border_are_drawn_whole(places):
+    axes = plot(at(*places))
+    assert axes.get_xlim()[1] == 1.0
+    (dots,) = artists(axes, "dots")
+    assert_whole(dots)
+    for dpi in (50, 200):
+        axes.figure.set_dpi(dpi)
+        assert_whole(dots)
+
+
+def test_limits_leave_room_for_a_tenth_of_a_part_and_more():
+    crowd = np.r_[np.ones((10, 2)), np.zeros((90, 2))]
+    assert limits_of([ordinary(), at(*crowd)]) == (-0.2, 1.04)
+    assert limits_of([at(*crowd[1:])]) == (-0.2, 1.0)
+    assert upper_limit([at((1.0, 0.98))]) == 1.0  # near positives alone: at the border, not in the corner
+    assert upper_limit([]) == 1.0
+
+
+def test_dots_that_limits_leave_out_do_not_look_in():
+    from embedlens.figures.triplets import Scale
+
+    axes = plot(at((0.3, 0.1), (0.9, 0.8)), scale=Scale((0.4, 1.0), None))
+    (dots,) = artists(axes, "dots")
+    drawn(axes)
+    box, clip = axes.bbox.extents, dots.get_clip_box().extents
+    np.testing.assert_allclose(clip[:2], box[:2])
+    assert (clip[2:] > box[2:]).all()
+
+
+def test_dots_do_not_move_the_layout():
+    with style.paper():
+        free, full = (plot(one) for one in (at((0.5, 0.2)), at((1.0, 0.2))))
+        for axes in (free, full):
+            drawn(axes)
+    np.testing.assert_allclose(free.get_position().bounds, full.get_position().bounds)
+
+
+def test_films_show_them_as_stills_do():
+    panels = [Panel("mine", "test", epoch, one) for epoch, one in enumerate((ordinary(), corner()))]
+    with style.paper():
+        film = Film(frames_of(panels))
+        (axes,) = film._figure.axes
+        color = artists(axes, "dots")[0].get_facecolor()[0, :3]
+        last = film[1]
+        assert axes.get_xlim() == (-0.2, 1.04)
+        film._canvas.draw()
+        still = np.asarray(film._canvas.buffer_rgba())[..., :3]
+    np.testing.assert_array_equal(last, still)
+    assert painted(last, color) >= 20
+
+
+def test_flows_show_them():
+    start, end = ordinary(), corner()
+    pair = Panel("mine", "test", 0, start), Panel("mine", "test", 3, end)
+    with style.paper():
+        figure = plot_flows([pair[0]], [pair[1]], [flow(start, end)])
+        (axes,) = figure.axes
+        assert axes.get_xlim()[1] == 1.04
+        assert_whole(artists(axes, "dots")[1])
+        figure = plot_flows([pair[1]], [replace(pair[1], epoch=5)], [flow(end, end)])
+    assert figure.axes[0].get_xlim() == (0.8, 1.04)
+
+
+def test_trajectories_show_them():
+    one = Path("mine", 0, 1, 2, np.array([0, 1]), np.ones(2), np.ones(2))
+    axes = trajectory.plot([one])
+    assert axes.get_xlim() == (-0.2, 1.04)
+    for gid in ("states", "end", "initial"):
+        for line in artists(axes, gid):
+            assert not line.get_clip_on()
