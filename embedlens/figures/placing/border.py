@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from matplotlib.transforms import BboxBase
@@ -66,12 +66,12 @@ class _Wider(BboxBase):
     """The box of axes, in pixels, wider by some points on each side; it follows the axes."""
 
     def __init__(self, axes: Axes, points: NDArray[np.float64]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._axes = axes
         self._points_wider = points * [[-1.0], [1.0]]
 
     def get_points(self) -> NDArray[np.float64]:
         """Return the lower left and the upper right corner, [2, 2]."""
-        dpi: float = self._axes.get_figure(root=True).dpi
-        found: NDArray[np.float64] = self._axes.bbox.get_points() + self._points_wider * dpi / 72
+        figure: Any = self._axes.get_figure(root=True)
+        found: NDArray[np.float64] = self._axes.bbox.get_points() + self._points_wider * figure.dpi / 72
         return found
