@@ -15,6 +15,7 @@ from embedlens.figures.flow import plot_flows
 from embedlens.figures.moving.film import Film
 from embedlens.figures.panels import Panel, frames_of
 from embedlens.figures.placing.border import upper_limit
+from embedlens.figures.placing.limits import choose_limits
 from embedlens.figures.triplets import limits_of, plot
 
 
@@ -166,3 +167,12 @@ def test_trajectories_show_them():
     for gid in ("states", "end", "initial"):
         for line in artists(axes, gid):
             assert not line.get_clip_on()
+
+
+def test_limits_of_the_data_leave_room_for_a_collapsed_space():
+    one = corner()
+    low, high = choose_limits("data", [one.s_ap, one.s_an])
+    assert low < one.s_an.min()
+    assert high == 1.01
+    free = ordinary()
+    assert choose_limits("data", [free.s_ap, np.ones(3)])[1] == 1.0

@@ -43,7 +43,9 @@ def choose_limits(word: str, places: Sequence[NDArray[np.float64]]) -> tuple[flo
         low, high = min(float(one.min()) for one in places), max(float(one.max()) for one in places)
         margin = _MARGIN * (high - low) or _ROUND
         low, high = np.floor((low - margin) / _ROUND) * _ROUND, np.ceil((high + margin) / _ROUND) * _ROUND
-        return round(max(-1.0, float(low)), 2), round(min(1.0, float(high)), 2)
+        # dots of a collapsed space would lie under the corner of the frame
+        top = 1.0 + _ROUND if low >= 1.0 - 2 * _ROUND else 1.0
+        return round(max(-1.0, float(low)), 2), round(min(top, float(high)), 2)
     try:
         low, high = (float(part) for part in word.split(","))
     except ValueError:
@@ -93,7 +95,7 @@ def draw_inset(axes: Axes, dots: NDArray[np.float64], *, color: str) -> Axes | N
     inset.plot([low, high], [low, high], color="0.35", linewidth=0.6, scalex=False, scaley=False)
     inset.scatter(
         dots[:, 0], dots[:, 1], s=float(np.clip(2000 / len(dots), 0.8, 6)), c=color, alpha=0.6, linewidths=0,
-        rasterized=len(dots) > 5_000, gid="inset dots",
+        rasterized=len(dots) > 5_000, zorder=3, gid="inset dots",
     )  # fmt: skip
     inset.locator_params(nbins=3)
     inset.tick_params(labelsize=small_size(), pad=1)
