@@ -20,6 +20,7 @@ import numpy as np
 from embedlens import __version__
 from embedlens.errors import InputError, InputWarning, unknown
 from embedlens.files import atomic_path, write_text
+from embedlens.text import for_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -187,12 +188,12 @@ def _versions() -> dict[str, str]:
 def _write_csv(path: Path, table: Table) -> None:
     """Write the blocks under one header; numbers as the shortest text that reads back the same."""
     columns = list(dict.fromkeys(name for block in table for name in block))
-    with path.open("w", encoding="utf-8", newline="") as handle:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(columns)
+        writer.writerow([for_cell(name) for name in columns])
         for block in table:
             rows = max((len(value) for value in block.values() if isinstance(value, np.ndarray)), default=1)
-            cells = [_column(block.get(name, ""), rows) for name in columns]
+            cells = [[for_cell(v) for v in _column(block.get(name, ""), rows)] for name in columns]
             writer.writerows(zip(*cells, strict=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,6 +54,21 @@ def shortened(name: object) -> str:
     return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
 
 
+def nearest(got: object, choices: Iterable[object]) -> list[str]:
+    """Return up to three choices that are spelt almost as a name is, the nearest first."""
+    spelt: dict[str, str] = {}
+    for choice in choices:
+        spelt.setdefault(str(choice).casefold()[:_MOST_LETTERS], str(choice))
+    word = str(got).casefold()[:_MOST_LETTERS]
+    return [spelt[close] for close in difflib.get_close_matches(word, spelt, n=3, cutoff=0.7)]
+
+
+def did_you_mean(got: object, choices: Iterable[object]) -> str:
+    """Return "; did you mean 'x'?" for a name that is almost one of the choices; else nothing."""
+    close = [repr(shortened(name)) for name in nearest(got, choices)]
+    return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
 def unknown(got: object, kind: str, choices: Iterable[object]) -> InputError:
     """Return the error for a name that is not among the choices.
 
@@ -63,7 +79,10 @@ def unknown(got: object, kind: str, choices: Iterable[object]) -> InputError:
     kind
         What the name stands for, e.g. ``"loss"``.
     choices
-        The names that exist; listed in the order given.
+        The names that exist; listed in the order given, of many the first ten.
     """
-    listed = ", ".join(str(choice) for choice in choices)
-    return InputError(f"unknown {kind} {str(got)!r}; choose one of: {listed or '(none)'}")
+    names = list(choices)
+    hint = did_you_mean(got, names)
+    start = "" if hint else ";"
+    told = shortened(str(got))
+    return InputError(f"unknown {kind} {told!r}{hint}{start} choose one of: {listed(names)}")

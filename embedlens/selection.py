@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError, InputWarning, unknown
+from embedlens.errors import InputError, InputWarning, did_you_mean, listed, unknown
 from embedlens.store import Run, open_run
+from embedlens.store.format import info_file
+from embedlens.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,16 +61,35 @@ def choose_runs(names: Sequence[str], *, empty: bool = False) -> list[Run]:
         raise InputError(message)
     missing = [str(run.path) for run in runs if run not in recorded]
     if missing:
-        listed = ", ".join(missing[:10]) + (", ..." if len(missing) > 10 else "")
-        warnings.warn(f"runs without a snapshot are left out: {listed}", InputWarning, stacklevel=2)
+        text = f"runs without a snapshot are left out: {listed(missing)}"
+        warnings.warn(text, InputWarning, stacklevel=2)
     return recorded
 
 
 def _find(name: str) -> Path:
     """Return the path meant by a name: as it stands, or else below the folder of runs."""
-    path = Path(name)
-    inside = runs_folder() / name
-    return inside if not path.exists() and inside.exists() else path
+    path, folder = Path(name), runs_folder()
+    inside = folder / name
+    if info_file(path).is_file():
+        return path
+    if info_file(inside).is_file() or (inside.exists() and not path.exists()):
+        return inside
+    if not path.exists():
+        known = run_names()
+        hint = did_you_mean(name, known)
+        if not hint and known:
+            hint = f"; there {'is' if len(known) == 1 else 'are'}: {listed(known)}"
+        message = f"no such run: no run {name!r} in {folder}{hint}"
+        raise InputError(message)
+    return path
+
+
+def run_names() -> list[str]:
+    """Return the names of the folders below `runs_folder` that hold a run."""
+    folder = runs_folder()
+    if not folder.is_dir():
+        return []
+    return sorted(path.name for path in folder.iterdir() if info_file(path).is_file())
 
 
 def newest_run() -> Run:
@@ -93,7 +114,7 @@ def newest_run() -> Run:
 def run_labels(runs: Sequence[Run]) -> list[str]:
     """Return a label for each run that no other has: its name, or its path where names repeat."""
     names = [run.name for run in runs]
-    return [run.name if names.count(run.name) == 1 else run.path.as_posix() for run in runs]
+    return [run.name if names.count(run.name) == 1 else escaped(run.path.as_posix()) for run in runs]
 
 
 def choose_splits(runs: Sequence[Run], asked: Sequence[str]) -> list[str]:
@@ -113,15 +134,45 @@ def choose_splits(runs: Sequence[Run], asked: Sequence[str]) -> list[str]:
 
 
 def choose_epochs(run: Run, asked: str) -> list[int]:
-    """Return the epochs of a run meant by "last", "all" or a number."""
-    if asked == "last":
-        return [run.resolve_epoch(-1)]
-    if asked == "all":
-        run.resolve_epoch(-1)
-        return run.epochs()
-    if not asked.isdecimal():
-        raise unknown(asked, "epoch", ("last", "all", "a number"))
-    return [run.resolve_epoch(int(asked))]
+    """Return the epochs of a run meant by an option, ascending, each once.
+
+    Parameters
+    ----------
+    run
+        The run.
+    asked
+        "first", "last", "all", a number (negative: from the end), a range ``START:STOP`` or
+        ``START:STOP:STEP`` of epoch numbers, STOP included as far as it is recorded, or several of these
+        separated by commas.
+
+    Raises
+    ------
+    InputError
+        Anything else, or an epoch that the run does not have.
+    """
+    found: set[int] = set()
+    for word in [part.strip() for part in asked.split(",") if part.strip()] or [asked]:
+        found |= _epochs_of(run, word)
+    return sorted(found)
+
+
+def _epochs_of(run: Run, word: str) -> set[int]:
+    """Return the epochs meant by one word."""
+    last, epochs = run.resolve_epoch(-1), run.epochs()
+    if word in ("first", "last", "all"):
+        return {"first": {epochs[0]}, "last": {last}, "all": set(epochs)}[word]
+    if re.fullmatch(r"-?\d{1,18}", word):
+        return {run.resolve_epoch(int(word))}
+    bounds = re.fullmatch(r"(\d{0,18}):(\d{0,18})(?::([1-9]\d{0,17}))?", word)
+    if bounds is None:
+        raise unknown(word, "epoch", ("first", "last", "all", "a number", "0,4,8", "0:20:5"))
+    start, stop, step = (int(text) if text else None for text in bounds.groups())
+    start, stop = epochs[0] if start is None else start, last if stop is None else stop
+    chosen = {epoch for epoch in epochs if start <= epoch <= stop and (epoch - start) % (step or 1) == 0}
+    if not chosen:
+        message = f"run {run.name!r} has no epoch in {word}; it has {epochs[0]} to {last}"
+        raise InputError(message)
+    return chosen
 
 
 def check_same_items(

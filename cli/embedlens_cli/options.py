@@ -16,7 +16,14 @@ Runs = Annotated[
     ),
 ]
 Split = Annotated[str, typer.Option(help="Splits, comma-separated.", show_default="every split")]
-Epoch = Annotated[str, typer.Option(help="last, all, or a number.")]
+Epoch = Annotated[
+    str,
+    typer.Option(
+        metavar="EPOCH",
+        help="first, last, all, a number (-1: the last, -2, ...), several separated by commas, or a range "
+        "START:STOP:STEP, STOP included.",
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from embedlens.text import escaped, for_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,12 +40,17 @@ def command() -> list[str]:
 
 def remark(text: str) -> None:
     """Say something beside the result."""
-    PipedConsole(stderr=True, highlight=False, soft_wrap=True).print(text, markup=False)
+    PipedConsole(stderr=True, highlight=False, soft_wrap=True).print(_shown(text))
 
 
 def say(text: str) -> None:
     """Say a line of the result."""
-    PipedConsole(highlight=False, soft_wrap=True).print(text, markup=False)
+    PipedConsole(highlight=False, soft_wrap=True).print(_shown(text))
+
+
+def _shown(text: str) -> Text:
+    """Return a text for the terminal: no markup, no emoji, and no control characters but line breaks."""
+    return Text(escaped(text, keep="\n"))
 
 
 def name_implied(given: Sequence[str] | None, runs: Sequence[Run]) -> None:
@@ -53,11 +61,12 @@ def name_implied(given: Sequence[str] | None, runs: Sequence[Run]) -> None:
 
 def print_table(columns: Iterable[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
     """Print a table; the first column is text, the others are numbers. No cell is cut."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    heading = None if title is None else Text(escaped(title), style="italic")
+    table = Table(title=heading, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", no_wrap=True)
+        table.add_column(Text(escaped(column)), justify="right" if number else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(escaped(cell)) for cell in row))
     console = PipedConsole(highlight=False)
     console.width = max(
         console.width, console.measure(table, options=console.options.update(width=10_000)).maximum
@@ -73,15 +82,21 @@ def terminal_width() -> int | None:
 
 def print_json(answer: dict[str, Any]) -> None:
     """Print the one JSON object of ``--json``."""
-    sys.stdout.write(json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    text = json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False)
+    if sys.stdout.isatty():  # what a terminal would obey stands as JSON's own escapes
+        text = "".join(json.dumps(c)[1:-1] if c != "\n" and escaped(c) != c else c for c in text)
+    sys.stdout.write(text + "\n")
 
 
 def print_csv(records: Sequence[dict[str, Any]]) -> None:
     """Print records as CSV; the columns are the union of theirs."""
     columns = list(dict.fromkeys(name for record in records for name in record))
-    writer = csv.DictWriter(sys.stdout, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    rows = [columns, *([record.get(name, "") for name in columns] for record in records)]
+    terminal = sys.stdout.isatty()
+    for row in rows:
+        cells = [for_cell(value) for value in row]
+        writer.writerow([escaped(c) if terminal and isinstance(c, str) else c for c in cells])
 
 
 def print_files(artifacts: Artifacts) -> None:

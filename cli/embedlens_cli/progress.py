@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from embedlens.text import escaped
 from embedlens_cli import output
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class TrainingProgress:
     def __init__(self, name: str, *, quiet: bool) -> None:
         console = output.PipedConsole(stderr=True)
         self._bar = Progress(
-            TextColumn(name),
+            TextColumn(escaped(name), markup=False),
             BarColumn(),
             TextColumn("epoch {task.fields[epoch]} of {task.fields[epochs]}"),
             TimeElapsedColumn(),

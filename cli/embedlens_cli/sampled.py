@@ -186,8 +186,8 @@ def contents(group: Sequence[Found], epochs: Sequence[int], asked: Asked) -> Con
         note=_size(group[0]).replace(" of ", "\nof ") if len(group) == 1 else "",
         run_labels={one.run: f"{one.run}, {_size(one)}" for one in group} if len(sizes) > 1 else {},
         titles={
-            "losses": rf", $\alpha$ = {asked.margin:g}, $\beta$ = {asked.beta:g}",
-            "nonzero": rf", $\alpha$ = {asked.margin:g}",
+            "losses": f", α = {asked.margin:g}, β = {asked.beta:g}",
+            "nonzero": f", α = {asked.margin:g}",
             "noise": f", D = {dims[0]}" if len(dims) == 1 else "",
         },
     )

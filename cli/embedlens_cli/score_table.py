@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from embedlens.text import for_latex
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -21,9 +23,6 @@ _LATEX_TITLES = {
 _SHARES = re.compile(r"recall_at_\d+|r_precision|map_at_r|map_at_5|knn_accuracy|nmi|f1|ami")
 _TURNED = 6
 COUNTS = ("n", "n_singletons", "n_new", "n_ignored", "n_distractors", "n_duplicates")
-_SPECIAL = str.maketrans(
-    {char: f"\\{char}" for char in "_&%#${}"} | {"~": r"\textasciitilde{}", "\\": r"\textbackslash{}"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +99,7 @@ def latex(rows: Sequence[Row]) -> str:
     lines.append(" & ".join([*kept, *(_latex_title(metric) for metric in metrics)]) + r" \\")
     lines.append(r"\midrule")
     for row in rows:
-        cells = [_place(row, name).translate(_SPECIAL) for name in kept]
+        cells = [for_latex(_place(row, name)) for name in kept]
         cells += [_latex_number(row, metric, bold=row in best.get(metric, ())) for metric in metrics]
         lines.append(" & ".join(cells) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]

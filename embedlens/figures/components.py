@@ -194,6 +194,7 @@ def _name_axes(axes: Axes, result: ClassScatter, place: int, *, class_names: Map
     axes.text(
         0.985, 0.97, f"{size}, n = {result.rank.size:,}", transform=axes.transAxes, va="top", ha="right",
         fontsize=mpl.rcParams["xtick.labelsize"], zorder=4, gid="numbers",
+        parse_math=True,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.7, "pad": 0.5},
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.placing.text import small_size
 from embedlens.figures.style import INITIAL, Look, looks_of, max_height_of, width_of
+from embedlens.text import for_legend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,7 +92,7 @@ def plot(
         [result.mean] * 2, [0, _height(result, result.mean)], color=style.color, linestyle=(0, (2, 1.2)),
         linewidth=0.9, zorder=4, gid="mean",
     )  # fmt: skip
-    axes.set_xlabel(X_LABEL)
+    axes.set_xlabel(X_LABEL, parse_math=True)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, min_n_ticks=3))
     return axes
 
@@ -127,7 +128,13 @@ def plot_together(
     axes = figure.add_subplot()
     looks = _looks(shown)
     for one in shown:
-        plot(one.result, axes, look=looks[one.name], label=one.name, fill=min(0.15, 0.5 / len(shown)))
+        plot(
+            one.result,
+            axes,
+            look=looks[one.name],
+            label=for_legend(one.name),
+            fill=min(0.15, 0.5 / len(shown)),
+        )
     hidden = _focus(axes, shown)
     axes.set_title(title, loc="left")
     labels = axes.get_legend_handles_labels()[1]

@@ -10,6 +10,7 @@ from matplotlib.quiver import Quiver
 
 from embedlens.figures.panels import axes_of, heading_of, plot_grid, shorten_numbers
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.ticks import LogNumbers
 from embedlens.figures.triplets import frame, is_framed, limits_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ def plot(result: Field, ax: Axes | None = None, *, colorbar: bool = True, zorder
     axes = Figure(figsize=(3.25, 3.25), layout="constrained").add_subplot() if ax is None else ax
     if not is_framed(axes):
         frame(axes, limits_of([result]))
-        axes.set(xlabel=r"$S_{ap}$", ylabel=r"$S_{an}$")
+        axes.set_xlabel(r"$S_{ap}$", parse_math=True)
+        axes.set_ylabel(r"$S_{an}$", parse_math=True)
     speed = result.speed
     if not speed.size or not speed.max() > 0:
         return axes
@@ -97,7 +99,7 @@ def _draw_colorbar(axes: Axes, arrows: Quiver) -> None:
     """Draw the scale of colours beside axes, as high as they are."""
     place = axes.inset_axes((1.05, 0.0, 0.04, 1.0))
     figure: Any = axes.get_figure(root=True)
-    bar = figure.colorbar(arrows, cax=place, extend="min")
+    bar = figure.colorbar(arrows, cax=place, extend="min", format=LogNumbers())
     bar.set_label("speed, per unit of the learning rate")
 
 

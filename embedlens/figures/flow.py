@@ -75,7 +75,8 @@ def plot(
     axes = Figure(figsize=(3.25, 3.25), layout="constrained").add_subplot() if ax is None else ax
     if not is_framed(axes):
         frame(axes, limits_of([result]))
-        axes.set(xlabel=r"$S_{ap}$", ylabel=r"$S_{an}$")
+        axes.set_xlabel(r"$S_{ap}$", parse_math=True)
+        axes.set_ylabel(r"$S_{an}$", parse_math=True)
     if result.count.size == 0:
         return axes
     longer = stretch or stretch_of([result], axes.get_xlim())

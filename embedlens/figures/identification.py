@@ -9,6 +9,7 @@ import numpy as np
 
 from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.verification import draw_curves, rate_axes
+from embedlens.text import for_legend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,7 @@ def plot(
         color=color,
         linestyle=linestyle,
         drawstyle="steps-post",
-        label=f"{label}, {told}" if label else told,
+        label=f"{for_legend(label)}, {told}" if label else told,
         gid="dir",
     )
     axes.fill_between(

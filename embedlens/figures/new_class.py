@@ -89,7 +89,8 @@ def plot(
         told.thresholds, [result.map_at_5[result.at(value)] for value in told.thresholds], "o", color=color,
         markersize=4.8, markeredgecolor="white", markeredgewidth=0.6, zorder=4, gid="chosen",
     )  # fmt: skip
-    axes.set(xlabel=LABELS[scores], ylabel="MAP@5")
+    axes.set_xlabel(LABELS[scores], parse_math=True)
+    axes.set_ylabel("MAP@5")
     axes.grid(visible=True, color="0.9", linewidth=0.5)
     _see(axes, result)
     return axes

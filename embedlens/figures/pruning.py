@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.slices import plot_spectra
 from embedlens.figures.style import looks_of, max_height_of, width_of
+from embedlens.text import for_legend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,7 +66,7 @@ def plot(
         linestyle=linestyle,
         marker="o" if few else None,
         markersize=3.5,
-        label=label,
+        label=for_legend(label),
         zorder=3,
         gid="pruning",
     )

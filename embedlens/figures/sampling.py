@@ -137,7 +137,7 @@ def plot(
             gid=f"sphere {curve.dim:g}",
         )  # fmt: skip
         name = f"D = {curve.dim:g}" if curve.dim == int(curve.dim) else f"effective D = {curve.dim:.1f}"
-        lines.append(_line(f"$q(d)$, {name}", color=_SPHERE, dashes=dashes))
+        lines.append(_line(f"q(d), {name}", color=_SPHERE, dashes=dashes))
         top = max(top, float(curve.density[1:-1].max()))
     distance_axis(axes)
     axes.set(ylabel="density", ylim=(0, 1.03 * top))

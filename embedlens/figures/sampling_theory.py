@@ -91,7 +91,8 @@ def plot_densities(result: Sequence[SphereDensity], ax: Axes | None = None) -> A
         )  # fmt: skip
     distance_axis(axes)
     finite = [curve.density[np.isfinite(curve.density)].max() for curve in result]
-    axes.set(ylabel="density $q(d)$", ylim=(0, 1.05 * float(max(finite))))
+    axes.set(ylim=(0, 1.05 * float(max(finite))))
+    axes.set_ylabel("density $q(d)$", parse_math=True)
     axes.legend(loc="upper left", handlelength=1.2, **TIGHT)
     mark_orthogonal(axes)
     return axes
@@ -141,7 +142,8 @@ def new_axes() -> Axes:
 
 def distance_axis(axes: Axes) -> None:
     """Make x the distance of unit vectors, with the limits that all panels share."""
-    axes.set(xlim=(0, FURTHEST), xlabel="distance $d$")
+    axes.set(xlim=(0, FURTHEST))
+    axes.set_xlabel("distance $d$", parse_math=True)
     axes.xaxis.set_major_locator(MultipleLocator(0.5))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10]))
 

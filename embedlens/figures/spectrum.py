@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from embedlens.analysis.spectrum import KINDS
 from embedlens.errors import InputError
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.ticks import LogNumbers
 from embedlens.figures.style import looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:
@@ -222,7 +223,8 @@ def _set_axes(axes: Axes, result: Spectrum, *, log: bool, cumulative: bool) -> N
     margin = 0.02 * max(dim - 1, 1)
     axes.set_xlim(1 - margin, dim + margin)
     axes.set_xticks(component_ticks(dim))
-    axes.set(xlabel="component", ylabel=value_label(result, cumulative=cumulative))
+    axes.set_xlabel("component")
+    axes.set_ylabel(value_label(result, cumulative=cumulative), parse_math=True)
     axes.grid(axis="y", color="0.9", linewidth=0.5)
     if cumulative:
         axes.set_ylim(0.0, 1.02)
@@ -234,6 +236,7 @@ def _set_axes(axes: Axes, result: Spectrum, *, log: bool, cumulative: bool) -> N
     lowest, highest = (live.min(), live.max()) if live.size else (result.resolution, 1.0)
     if log:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(LogNumbers())
         axes.set_ylim(lowest / 1.3, highest * 1.3)
     else:
         axes.set_ylim(0.0, 1.04 * highest)

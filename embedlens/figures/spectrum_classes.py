@@ -12,6 +12,8 @@ from matplotlib.lines import Line2D
 from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.placing.text import printable, small_size
+from embedlens.figures.placing.ticks import LogNumbers
+from embedlens.figures.projection import class_colors
 from embedlens.figures.spectrum import component_ticks
 from embedlens.figures.style import RASTERISE_ABOVE, class_colors, max_height_of, width_of
 
@@ -70,7 +72,9 @@ def plot(result: ClassSpectra, ax: Axes | None = None, *, colors: Mapping[int, s
     marker = "" if mean.size > 1 else "o"
     axes.plot(number[: mean.size], mean, color="black", linewidth=1.8, marker=marker, zorder=4, gid="mean")
     low, high = _limits(np.concatenate([*(line[:, 1] for line in lines), mean]))
-    axes.set(yscale="log", ylim=(low, high), xlabel="component", ylabel=_label(result))
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(LogNumbers())
+    axes.set(ylim=(low, high), xlabel="component", ylabel=_label(result))
     _number(axes, number.size)
     axes.grid(axis="y", color="0.9", linewidth=0.5)
     axes.text(

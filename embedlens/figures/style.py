@@ -11,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import style
 from matplotlib.colors import to_hex
+from matplotlib import font_manager, style
 
 from embedlens.arguments import check_integers
 from embedlens.arrays import check_labels
@@ -40,6 +41,14 @@ HIGHLIGHTED = 8
 """How many classes are coloured where there are more than ten, unless they are named."""
 # Okabe-Ito without its yellow, which is too faint for a line on white, and its blues: INITIAL is one of them.
 _FEW = ("#009E73", "#D55E00", "#CC79A7", "#E69F00", "#000000")
+_FONT = "DejaVu Sans"
+_FALLBACKS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Source Han Sans SC", "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei", "PingFang SC", "Hiragino Sans", "Microsoft YaHei", "SimHei", "Yu Gothic",
+    "MS Gothic", "Malgun Gothic", "Arial Unicode MS", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari",
+    "Noto Sans Bengali", "Noto Sans Thai", "Noto Sans Symbols2", "FreeSans", "Unifont",
+)  # fmt: skip
+"""Fonts with letters that DejaVu Sans lacks, of the common systems."""
 _DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 
 
@@ -187,9 +196,24 @@ def paper(venue: str = "cvpr") -> Iterator[None]:
         "xtick.labelsize": entry.small,
         "ytick.labelsize": entry.small,
         "legend.fontsize": entry.small,
+        "font.family": _families(),
     }
     with resources.as_file(sheet) as file, style.context([str(file), sizes]):
         yield
+
+
+def _families() -> list[str]:
+    """Return the style's font, and those that have the letters that it lacks, as far as they are installed.
+
+    The user's own fonts (matplotlibrc, rcParams) come before the others.
+    """
+    generic = {"serif", "sans-serif", "cursive", "fantasy", "monospace"}
+    own: list[str] = []
+    settings: Any = mpl.rcParams
+    for family in settings["font.family"]:
+        own += settings[f"font.{family}"] if family in generic else [family]
+    installed = set(font_manager.fontManager.get_font_names())
+    return list(dict.fromkeys([_FONT, *(name for name in (*own, *_FALLBACKS) if name in installed)]))
 
 
 def _venue(name: str) -> Venue:

@@ -109,7 +109,8 @@ def plot(
         axes.plot(path.s_ap[-1:], path.s_an[-1:], **_end(look), zorder=6, gid=f"end {path.run}")
     for place in _initial_places(result):
         axes.plot(*([value] for value in place), **_START, zorder=6.5, gid="initial")
-    axes.set(xlabel=r"$S_{ap}$, same positive", ylabel=r"$S_{an}$, same negative")
+    axes.set_xlabel(r"$S_{ap}$, same positive", parse_math=True)
+    axes.set_ylabel(r"$S_{an}$, same negative", parse_math=True)
     if numbers:
         number_epochs(axes, result, {run: look.color for run, look in styles.items()})
     return axes

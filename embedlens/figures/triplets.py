@@ -19,6 +19,7 @@ from embedlens.analysis.density import counts_by_place, enclosing_levels
 from embedlens.analysis.triplets import summarise
 from embedlens.figures.placing.border import draw_whole, upper_limit
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.ticks import LogNumbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -201,8 +202,8 @@ def draw_guides(axes: Axes, low: float, high: float) -> None:
 
 def _name_axes(axes: Axes, result: Triplets) -> None:
     kind = "nearest" if result.choice == "nearest" else "chosen"
-    axes.set_xlabel(rf"$S_{{ap}}$, {kind} positive")
-    axes.set_ylabel(rf"$S_{{an}}$, {kind} negative")
+    axes.set_xlabel(rf"$S_{{ap}}$, {kind} positive", parse_math=True)
+    axes.set_ylabel(rf"$S_{{an}}$, {kind} negative", parse_math=True)
 
 
 @lru_cache(maxsize=16)
@@ -286,7 +287,9 @@ def draw_colorbar(figure: Any, axes: Sequence[Axes]) -> None:
     """Draw one scale of colours for all histograms among the axes, if there are any; they share theirs."""
     meshes = [child for ax in axes for child in ax.get_children() if child.get_gid() == "histogram"]
     if meshes:
-        figure.colorbar(meshes[0], ax=list(axes), label="dots a bin", fraction=0.03, pad=0.01)
+        figure.colorbar(
+            meshes[0], ax=list(axes), label="dots a bin", fraction=0.03, pad=0.01, format=LogNumbers()
+        )
 
 
 def _shown_counts(result: Triplets, limits: tuple[float, float]) -> Any:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.ticker import LogFormatterSciNotation, LogLocator
+from matplotlib.ticker import LogLocator
 
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.ticks import LogNumbers
 from embedlens.figures.style import looks_of, max_height_of, width_of
+from embedlens.text import for_legend
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -54,7 +56,7 @@ def plot(
         color=color,
         linestyle=linestyle,
         drawstyle="steps-post",
-        label=f"{label + ', ' if label else ''}AUC {result.auc:.3f}, EER {result.eer:.1%}",
+        label=f"{f'{for_legend(label)}, ' if label else ''}AUC {result.auc:.3f}, EER {result.eer:.1%}",
         gid="roc",
     )
     axes.set(xlabel="FAR, pairs of two classes accepted", ylabel="TAR, pairs of one class accepted")
@@ -135,5 +137,5 @@ def rate_axes(axes: Axes, smallest: float) -> None:
     axes.set_xscale("log")
     axes.set(xlim=(low, 1.0), ylim=(0.0, 1.02))
     axes.xaxis.set_major_locator(LogLocator(numticks=12))
-    axes.xaxis.set_major_formatter(LogFormatterSciNotation(labelOnlyBase=True))
+    axes.xaxis.set_major_formatter(LogNumbers(labelOnlyBase=True))
     axes.grid(visible=True, color="0.9", linewidth=0.5)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from embedlens.errors import InputError
 from embedlens.files import write_text
 from embedlens.store import schema
+from embedlens.text import escaped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,13 +135,13 @@ def _parse(document: dict[str, Any]) -> RunInfo:
         name: SplitInfo(entry["items"], entry["fingerprint"]) for name, entry in document["splits"].items()
     }
     return RunInfo(
-        name=document["name"],
+        name=escaped(document["name"]),
         created=document["created"],
         dtype=document["dtype"],
         splits=splits,
         method=document.get("method", {}),
         dim=document.get("dim"),
-        class_names=document.get("class_names", {}),
+        class_names={key: escaped(name) for key, name in document.get("class_names", {}).items()},
         slices=document.get("slices", []),
         # A split is never its own gallery: each item would find itself.
         query_gallery=[pair for pair in document.get("query_gallery", []) if pair[0] != pair[1]],

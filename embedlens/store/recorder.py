@@ -30,6 +30,7 @@ from embedlens.store.lock import Lock
 from embedlens.store.log import drop_after, epoch_of, merge_log, read_log
 from embedlens.store.ownership import building, check_untaken, remove_temporary
 from embedlens.store.run import Run
+from embedlens.text import escaped
 
 if TYPE_CHECKING:
     import os
@@ -129,12 +130,12 @@ class Recorder:
             return
         check_untaken(self.path)
         self._info = layout.RunInfo(
-            name=name or self.path.resolve().name,
+            name=escaped(name or self.path.resolve().name),
             created=datetime.now(UTC).isoformat(),
             dtype=dtype,
             splits=splits,
             method=plain,
-            class_names={str(label): text for label, text in names.items()},
+            class_names={str(label): escaped(text) for label, text in names.items()},
             slices=pieces,
             query_gallery=pairs,
         )

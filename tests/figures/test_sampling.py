@@ -80,7 +80,7 @@ def test_distances_of_one_run_in_two_colours(one):
         np.testing.assert_array_equal(line.get_xydata(), np.stack([curve.distance, curve.density], axis=1))
     assert told(axes.get_legend()) == [
         f"positive, n = {pairs.n_positive:,}", f"negative, n = 500 of {pairs.n_negative / 1000:.3g}k",
-        "$q(d)$, D = 8", "$q(d)$, effective D = 4.2",
+        "q(d), D = 8", "q(d), effective D = 4.2",
     ]  # fmt: skip
     assert axes.get_xlim() == (0, 2)
     top = max(line.get_ydata()[1:-1].max() for line in artists(axes, "sphere"))

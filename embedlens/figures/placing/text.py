@@ -13,11 +13,12 @@ def shorten(name: str, room: int) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text on one line, what the font lacks as its code point."""
-    font = font_manager.get_font(font_manager.findfont(FontProperties()))
-    known = font.get_charmap()
+    """Return a text on one line, what the fonts lack as its code point."""
+    paths = {font_manager.findfont(FontProperties(family=[name])) for name in mpl.rcParams["font.family"]}
+    known = [font_manager.get_font(path).get_charmap() for path in sorted(paths)]
     return "".join(
-        letter if ord(letter) in known else f"U+{ord(letter):04X}" for letter in " ".join(text.split())
+        letter if any(ord(letter) in letters for letters in known) else f"U+{ord(letter):04X}"
+        for letter in " ".join(text.split())
     )
 
 
