@@ -88,6 +88,7 @@ class Artifacts:
         if folder is None:
             return []
         folder.mkdir(parents=True, exist_ok=True)
+        stem = self._free(folder, stem)
         written = []
         for ending, write in writers.items():
             target = folder / f"{stem}.{ending}"
@@ -109,6 +110,31 @@ class Artifacts:
         self.figures += written
         self.data.append(data)
         return written
+
+    def named(self, names: Sequence[str]) -> list[str]:
+        """Return what a file name says of runs: nothing of the one run whose folder the files go to."""
+        runs = self.facts.get("runs", ())
+        if len(names) == len(runs) == 1 and self.folder is not None:
+            own = Path(runs[0]["path"]) / "figures"
+            if own.resolve() == self.folder.resolve():
+                return []
+        return list(dict.fromkeys(names))
+
+    def _free(self, folder: Path, stem: str) -> str:
+        """Return the stem, with a digest where the files of that name show other runs of the same names.
+
+        A command that is repeated replaces its own figure, and never that of a run in another folder.
+        """
+        runs = [run["path"] for run in self.facts.get("runs", ())]
+        try:
+            before = json.loads((folder / f"{stem}.json").read_text(encoding="utf-8"))["runs"]
+            others = [str((Path.cwd() / run["path"]).resolve()) for run in before]
+        except (OSError, ValueError, KeyError, TypeError):
+            return stem
+        own = [str((Path.cwd() / path).resolve()) for path in runs]
+        if not runs or own == others:
+            return stem
+        return f"{stem}-{hashlib.sha256(chr(0).join(own).encode(errors='replace')).hexdigest()[:6]}"
 
     def answer(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""

@@ -79,7 +79,7 @@ def _find(name: str) -> Path:
         hint = did_you_mean(name, known)
         if not hint and known:
             hint = f"; there {'is' if len(known) == 1 else 'are'}: {listed(known)}"
-        message = f"no such run: no run {name!r} in {folder}{hint}"
+        message = f"no such run: {name}; it is neither here nor in {folder}{hint}"
         raise InputError(message)
     return path
 
@@ -154,6 +154,22 @@ def choose_epochs(run: Run, asked: str) -> list[int]:
     for word in [part.strip() for part in asked.split(",") if part.strip()] or [asked]:
         found |= _epochs_of(run, word)
     return sorted(found)
+
+
+def many_epochs(asked: str) -> bool:
+    """Tell whether an option of epochs may mean several."""
+    return asked == "all" or "," in asked or ":" in asked
+
+
+def choose_epoch(run: Run, asked: str, option: str = "--epoch") -> int:
+    """Return the one epoch of a run meant by an option; several raise `InputError`."""
+    try:
+        if many_epochs(asked):
+            message = f"{asked!r} may be several epochs; give one: first, last, or a number"
+            raise InputError(message)
+        return choose_epochs(run, asked)[0]
+    except InputError as error:
+        raise error.within(option) from error
 
 
 def _epochs_of(run: Run, word: str) -> set[int]:

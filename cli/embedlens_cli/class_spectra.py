@@ -79,7 +79,7 @@ def answer(
     with paper(look.venue):
         for split in dict.fromkeys(one.split for one in found):
             group, words = [one for one in found if one.split == split], reader.leave_out.words
-            _save(artifacts, group, look, drawing.several(chosen), words)
+            _save(artifacts, group, look, artifacts.named([run.name for run in chosen]), words)
     for line in _remarks(found):
         output.remark(line)
     drawing.answer(artifacts, chosen, lambda: _print_table(found), given=given, as_json=as_json)

@@ -86,7 +86,7 @@ def measure(runs: Sequence[Run], split: str, chooser: reference.Reference, asked
     labels = selection.run_labels(runs)
     finals = []
     for label, run in zip(labels, runs, strict=True):
-        (number,) = selection.choose_epochs(run, asked.epoch)
+        number = selection.choose_epoch(run, asked.epoch)
         embeddings = run.snapshot(split, number).embeddings
         triplets = reference.nearest_of(run, split, number, warnings=asked.warnings, device=asked.device)
         finals.append(State((label,), f"epoch {number}", False, embeddings, triplets))

@@ -111,7 +111,7 @@ def curves(
     )
     stem = stem_of(
         [
-            "curves", _short(labels if len(labels) > 1 else [], "runs"),
+            "curves", _short(artifacts.named(labels), "runs"),
             _short([*words, *meter.losses], "metrics"), _short(splits, "splits"), x if x != "epoch" else "",
             "" if seeds == "band" else seeds, meter.stem, *reader.leave_out.words,
             "" if venue == "cvpr" else venue, width or "",

@@ -82,7 +82,12 @@ def distances(
             drawn = compared.shown(answers.states, asked)
             pairs = next(iter(answers.paired.values())) if len(answers.paired) == 1 else []
             figure = plot_together(drawn, pairs, n_text=answers.n_text, title=name, **look.size())
-            parts = ["distances", *drawing.several(chosen), *_stem(name, answers, asked), chooser.stem]
+            parts = [
+                "distances",
+                *artifacts.named([run.name for run in chosen]),
+                *_stem(name, answers, asked),
+                chooser.stem,
+            ]
             table = compared.table(answers, drawn, name)
             look.save(artifacts, parts, figure, table, _figure_facts(name, answers, drawn))
     for line in compared.remarks(found):

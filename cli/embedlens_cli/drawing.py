@@ -107,11 +107,6 @@ class Look:
         return artifacts.save(self.stem(parts), figure_writers(figure, self.formats), table, facts=facts)
 
 
-def several(runs: Sequence[Run]) -> list[str]:
-    """Return what a file name says of the runs: their names where there are several, else nothing."""
-    return [run.name for run in runs] if len(runs) > 1 else []
-
-
 def epochs_text(epochs: Iterable[int]) -> str:
     """Return what a file name says of epochs."""
     return "epoch-" + "+".join(f"{epoch:04d}" for epoch in sorted(set(epochs)))

@@ -110,10 +110,7 @@ def _sources(runs: Sequence[Run], splits: Sequence[str], epoch: str, joined: boo
     from embedlens import selection
     from embedlens_cli import output
 
-    if epoch == "all":
-        message = "--epoch all; one epoch a figure is drawn here: last or a number"
-        raise InputError(message)
-    epochs = [selection.choose_epochs(run, epoch)[0] for run in runs]
+    epochs = [selection.choose_epoch(run, epoch) for run in runs]
     labels = selection.run_labels(runs)
     alone = [Source(*one) for one in zip(labels, ((run,) for run in runs), zip(epochs), strict=True)]
     if joined is False or len(runs) == 1:
@@ -177,8 +174,14 @@ def _save(artifacts: Artifacts, group: Sequence[Found], asked: Asked, look: Look
         "epochs": epochs,
         "panels": [one.place | one.summary() for one in group],
     }
-    several = names if len(group) > 1 else []
-    stem = ["identify", *several, first.split, epochs_text(epochs), *asked.words, "parts" if parts else ""]
+    stem = [
+        "identify",
+        *artifacts.named(names),
+        first.split,
+        epochs_text(epochs),
+        *asked.words,
+        "parts" if parts else "",
+    ]
     look.save(artifacts, stem, figure, table, facts)
 
 

@@ -23,7 +23,7 @@ def save_stills(artifacts: Artifacts, found: Sequence[Mapped], wish: Wish, look:
         epochs = sorted({one.epoch for one in group})
         stem = [
             "tsne",
-            *(runs if len(runs) > 1 else []),
+            *artifacts.named(runs),
             group[0].split,
             drawing.epochs_text(epochs),
             "series" if any(one.series for one in group) else "",
@@ -49,7 +49,7 @@ def save_animation(
         "mp4": lambda path: write_mp4(path, pictures, fps),
     }
     several = runs if len(runs) > 1 else []
-    stem = look.stem(["tsne", *several, found[0].split, "animation", *wish.words])
+    stem = look.stem(["tsne", *artifacts.named(runs), found[0].split, "animation", *wish.words])
     told = {**_facts_of(found), "frames": len(frames), "fps": fps}
     artifacts.save(stem, writers, _table(found), facts=told)
     keys = key_epochs(frames)
@@ -62,7 +62,7 @@ def save_animation(
     )  # fmt: skip
     look.save(
         artifacts,
-        ["tsne", *several, found[0].split, "strip", *wish.words],
+        ["tsne", *artifacts.named(runs), found[0].split, "strip", *wish.words],
         figure,
         _table(strip),
         _facts_of(strip),

@@ -148,7 +148,7 @@ def pca_prune(
         figures_folder(chosen, out), output.command(), _facts(chosen, asked), summary=_summary(found)
     )
     with paper(venue):
-        for group in _figures(found, one_an_epoch=epoch == "all"):
+        for group in _figures(found, one_an_epoch=selection.many_epochs(epoch)):
             _save(artifacts, group, asked, look)
     drawing.answer(artifacts, chosen, lambda: _print(found), given=runs, as_json=as_json)
 
@@ -285,8 +285,8 @@ def _save(artifacts: Artifacts, group: Sequence[_Pruned], asked: _Asked, look: L
             for one in group
         ],
     }
-    several = list(dict.fromkeys(one.run for one in wholes)) if len(wholes) > 1 else []
-    stem = ["pca-prune", *several, group[0].split, epochs_text(epochs), *asked.words]
+    runs = artifacts.named([one.run for one in wholes])
+    stem = ["pca-prune", *runs, group[0].split, epochs_text(epochs), *asked.words]
     look.save(artifacts, stem, figure, table, facts)
 
 

@@ -59,13 +59,8 @@ def choose_reference(runs: Sequence[Run], name: str | None, epoch: str) -> Refer
     labels = selection.run_labels(runs)
     if name is not None and name not in labels:
         raise unknown(name, "reference run", labels)
-    if epoch != "last" and not epoch.isdecimal():
-        raise unknown(epoch, "reference epoch", ("last", "a number"))
     at = 0 if name is None else labels.index(name)
-    try:
-        (number,) = selection.choose_epochs(runs[at], epoch)
-    except InputError as error:
-        raise error if epoch == "last" else error.within("--reference-epoch") from error
+    number = selection.choose_epoch(runs[at], epoch, "--reference-epoch")
     is_default = at == 0 and number == runs[0].resolve_epoch(-1)
     return Reference(runs[at], labels[at], number, is_default)
 

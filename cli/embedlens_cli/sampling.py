@@ -96,9 +96,9 @@ def sampling(
         _facts(chosen, asked),
         summary=sampled_table.summary(found),
     )
-    stem = ["sampling", *drawing.several(chosen)]
+    stem = ["sampling", *artifacts.named([run.name for run in chosen])]
     with paper(venue):
-        for group, epochs in sampled.groups(found, one_an_epoch=epoch == "all"):
+        for group, epochs in sampled.groups(found, one_an_epoch=selection.many_epochs(epoch)):
             contents = sampled.contents(group, epochs, asked)
             figure = plot_panels(
                 contents, panels, heading=sampled.heading(group, epochs), **look.size(len(panels))

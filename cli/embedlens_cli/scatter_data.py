@@ -55,9 +55,7 @@ def choose_fixed(
     if run_name is not None and run_name not in labels:
         raise unknown(run_name, "reference run", labels)
     run = runs[0 if run_name is None else labels.index(run_name)]
-    if epoch == "all":
-        raise unknown(epoch, "reference epoch", ("last", "a number"))
-    (number,) = selection.choose_epochs(run, epoch or "last")
+    number = selection.choose_epoch(run, epoch or "last", "--reference-epoch")
     for split in splits:
         if len({selection.gallery_of(one, split) for one in runs}) > 1:
             message = (

@@ -129,16 +129,10 @@ def choose_span(run: Run, first: str | None, last: str | None) -> tuple[int, int
     if len(epochs) < 2:
         message = f"one epoch only ({epochs[0]}); a flow needs two"
         raise InputError(message).within(place)
-    ends = []
-    for asked, option, default in ((first, "--flow-from", "first"), (last, "--flow-to", "last")):
-        word = asked or default
-        if word != "first" and word != "last" and not word.isdecimal():
-            message = f"unknown epoch {word!r}; choose one of: first, last, a number"
-            raise InputError(message).within(option)
-        try:
-            ends.append(epochs[0] if word == "first" else selection.choose_epochs(run, word)[0])
-        except InputError as error:
-            raise error.within(option) from error
+    ends = [
+        selection.choose_epoch(run, asked or default, option)
+        for asked, option, default in ((first, "--flow-from", "first"), (last, "--flow-to", "last"))
+    ]
     if not ends[0] < ends[1]:
         message = (
             f"--flow-from is epoch {ends[0]}, --flow-to epoch {ends[1]}; "

@@ -113,7 +113,7 @@ def evaluate(
         figures_folder(chosen, out), output.command(), facts, summary=score_table.summary(rows)
     )
     epochs = "+".join(sorted({f"{number:04d}" for _, _, _, number, _ in work})) if epoch != "all" else "all"
-    names = [run.name for run in chosen] if len(chosen) > 1 else []
+    names = artifacts.named([run.name for run in chosen])
     places = [*names, "+".join(splits), f"epoch-{epochs}"]
     stem = stem_of(["scores", *places, *_said(metrics, ks, unusual)])
     artifacts.save(stem, {}, score_table.records([*rows, *means]), facts={"slices": slices})

@@ -113,7 +113,7 @@ def spectrum(
     asked = _Asked(
         svd=svd, log=_is_log(log, heatmap=heatmap, cumulative=cumulative),
         cumulative=cumulative, heatmap=heatmap, normalize=normalize, slices=slices,
-        every_epoch=epoch == "all", device=check_device(device), reader=reader,
+        every_epoch=selection.many_epochs(epoch), device=check_device(device), reader=reader,
     )  # fmt: skip
     chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))
@@ -146,7 +146,7 @@ def spectrum(
     with paper(venue):
         for name in splits:
             group = [one for one in found if one.split == name]
-            _save(artifacts, group, asked, look, drawing.several(chosen))
+            _save(artifacts, group, asked, look, artifacts.named([run.name for run in chosen]))
     for line in decomposed.remarks(found):
         output.remark(line)
     drawing.answer(

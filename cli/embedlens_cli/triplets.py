@@ -120,10 +120,13 @@ def scatter(
     facts = scatter_data.command_facts(chosen, splits, fixed, device) | reader.facts
     summary = scatter_data.summary_of(panels)
     artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=summary)
-    draw = scatter_figures.Drawing(look, ["scatter", *drawing.several(chosen)], fixed, reader, limits)
+    names = artifacts.named([run.name for run in chosen])
+    draw = scatter_figures.Drawing(look, ["scatter", *names], fixed, reader, limits)
     with paper(venue):
         if still:
-            scatter_figures.save_stills(artifacts, statics, draw, one_an_epoch=epoch == "all", wish=wish)
+            scatter_figures.save_stills(
+                artifacts, statics, draw, one_an_epoch=selection.many_epochs(epoch), wish=wish
+            )
         if flow:
             scatter_figures.save_flow(artifacts, *ends, draw)
         if animate:

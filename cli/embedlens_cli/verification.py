@@ -145,7 +145,7 @@ def verify(
         summary=verified.summary(found, asked.fars),
     )
     with paper(venue):
-        for group in _figures(found, one_an_epoch=epoch == "all"):
+        for group in _figures(found, one_an_epoch=selection.many_epochs(epoch)):
             _save(artifacts, group, asked, look)
     for line in verified.remarks(found, asked.negatives):
         output.remark(line)
@@ -269,7 +269,7 @@ def _save(artifacts: Artifacts, group: Sequence[verified.Answers], asked: _Asked
     )  # fmt: skip
     for kind, figure in (("roc", rocs), ("dir", dirs)):
         parts = [
-            f"verify-{kind}", *([one.run for one in group] if len(group) > 1 else []), group[0].split,
+            f"verify-{kind}", *artifacts.named([one.run for one in group]), group[0].split,
             "epoch-" + "+".join(f"{epoch:04d}" for epoch in epochs), *_unusual(asked, kind),
         ]  # fmt: skip
         table: Table = [{**one.place, **(one.roc if kind == "roc" else one.open).columns()} for one in group]

@@ -86,7 +86,7 @@ def test_splits_that_are_left_out_are_told(cli, folder):
         (["a", "b", "--weights", "1,-2"], ["weight -2"]),
         (["a", "b", "--weights", "1,x"], ["--weights '1,x'", "e.g. 1,2"]),
         (["a", "b", "--epoch", "2"], ["run 'b': unknown epoch '2'", "0-1, last"]),
-        (["a", "b", "--epoch", "first"], ["unknown epoch 'first'"]),
+        (["a", "b", "--epoch", "frist"], ["unknown epoch 'frist'"]),
         (["a", "b", "--split", "tset"], ["'tset'", "train, test"]),
         (["a", "late"], ["share no epoch", "'late' has 7", "--epoch last"]),
         (["a", "empty"], ["run 'empty' has no snapshot yet"]),

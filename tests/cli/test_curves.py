@@ -339,7 +339,10 @@ def test_same_input_same_bytes(curves, run, folder):
         (["mine", "--metrics", "recal"], ["unknown metric 'recal'", "test_recall_at_1, seconds", "nmi"]),
         (["mine", "--metrics", "test_recal"], ["unknown metric 'test_recal'"]),
         (["mine", "--metrics", "epoch"], ["unknown metric 'epoch'"]),
-        (["mine", "--monitor", "tripet"], ["unknown loss 'tripet'; choose one of: angular, contrastive"]),
+        (
+            ["mine", "--monitor", "tripet"],
+            ["unknown loss 'tripet'; did you mean 'triplet'? choose one of: angular, contrastive"],
+        ),
         (["mine", "--monitor", "tuplet"], ["needs batches of its own (tuplet); monitor triplet"]),
         (["mine", "--monitor", "softmax"], ["learns parameters together with the network"]),
         (["mine", "--x", "hours"], ["unknown x axis 'hours'", "epoch, step, seconds"]),

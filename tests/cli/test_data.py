@@ -440,7 +440,7 @@ def spoil(root, change):
         ("", ["--root", "birds/CUB_200_2011/images"], ["images has no images.txt; expected is CUB_200_2011"]),
         ("", ["--root", "birds/CUB_200_2011/images.txt"], ["images.txt is a file, not a folder"]),
         ("", ["--data", "folder", "--root", "birds"], ["images in one folder alone, CUB_200_2011/"]),
-        ("", ["--split-by", "class"], ["unknown way to split 'class'; choose one of: classes, items"]),
+        ("", ["--split-by", "class"], ["unknown way to split 'class'; did you mean 'classes'? choose one of: classes, items"]),
         ("", ["--backbone", "resnet18"], ["unknown backbone 'resnet18'", "small, timm:NAME, features:"]),
         ("", ["--backbone", "timm:"], ["unknown backbone 'timm:'"]),
         ("", ["--weights", "file.pt"], ["--weights is for timm backbones; 'small' has no use for it"]),
@@ -476,7 +476,9 @@ def test_a_metric_of_a_split_that_is_not_there(cli, folder, birds):
     done = cli("train", *QUICK, "--data", "cub200", "--root", birds, "--stop-metric", "tset_recall_at_1")
     assert done.code == 2
     line = done.err.splitlines()[-1]
-    assert line.startswith("embedlens: unknown column of the log to stop by 'tset_recall_at_1'; choose one")
+    assert line.startswith(
+        "embedlens: unknown column of the log to stop by 'tset_recall_at_1'; did you mean 'te"
+    )
     assert "test_recall_at_1" in line
 
 

@@ -165,7 +165,7 @@ def test_same_input_same_bytes(cli, run):
         (["--flow", "--flow-to", "9"], ["--flow-to", "unknown epoch '9'", "0-3"]),
         (
             ["--flow", "--flow-from", "frist"],
-            ["--flow-from", "unknown epoch 'frist'", "first, last, a number"],
+            ["--flow-from", "unknown epoch 'frist'", "first, last, all, a number"],
         ),
         (["--flow", "--flow-from", "2", "--flow-to", "1"], ["earlier epoch to a later one"]),
         (["--flow", "--flow-from", "last"], ["earlier epoch to a later one"]),

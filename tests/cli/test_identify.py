@@ -160,7 +160,7 @@ def test_items_without_a_mate_in_the_gallery_are_new_without_a_label(cli):
         (("--new-label", "3", "--classifier", "--split", "train"), ("fitted on split 'train'", "--split")),
         (("--new-label", "3", "--c", "0"), ("--c",)),
         (("--new-label", "3", "--joined"), ("--joined needs two runs",)),
-        (("--new-label", "3", "--epoch", "all"), ("last or a number",)),
+        (("--new-label", "3", "--epoch", "all"), ("may be several epochs",)),
         (("--new-label", "3", "--epoch", "7"), ("unknown epoch '7'",)),
         (("--new-label", "3", "--split", "val"), ("unknown split 'val'",)),
         (("--new-label", "3", "--venue", "cvrp"), ("unknown venue 'cvrp'",)),

@@ -90,7 +90,7 @@ def test_a_map_is_coloured_by_cluster(cli, divided):
     )
     assert done.code == 0, done.err
     (name,) = [Path(path) for path in done.json["data"] if path.endswith(".csv")]
-    assert name.name == "tsne-train-epoch-0002-color-cluster-n-iter-50.csv"
+    assert name.name == "tsne-divided-train-epoch-0002-color-cluster-n-iter-50.csv"
     with name.open() as file:
         rows = list(csv.DictReader(file))
     clusters = np.asarray(divided.extra("train", "cluster", 2))

@@ -196,7 +196,7 @@ def test_same_input_same_bytes(cli, run):
         (["mine", "--random", "13"], ["13 anchors asked for; 1 to 12 fit"]),
         (["mine", "--seed", "1"], ["--seed is for anchors drawn at random"]),
         (["mine", "--reference-epoch", "9"], ["--reference-epoch", "unknown epoch '9'", "0-3, last"]),
-        (["mine", "--reference-epoch", "all"], ["unknown reference epoch 'all'", "last, a number"]),
+        (["mine", "--reference-epoch", "all"], ["--reference-epoch", "'all' may be several epochs"]),
         (["mine", "--reference-run", "nime"], ["unknown reference run 'nime'", "choose one of: mine"]),
         (["mine", "other"], ["hold other items in split 'test'"]),
         (["mine", "--venue", "cvrp"], ["unknown venue 'cvrp'"]),

@@ -116,7 +116,7 @@ def test_same_input_same_bytes_and_the_seed_decides(cli, run):
     )
     other = cli("verify", "mine", "--out", "a", "--seed", "1", "--format", "pdf", "--json").json
     assert first["summary"] == second["summary"] != other["summary"]
-    assert other["figures"][0] == "a/verify-roc-test-epoch-0002-seed-1.pdf"
+    assert other["figures"][0] == "a/verify-roc-mine-test-epoch-0002-seed-1.pdf"
     one, two = tree("a"), tree("b")
     for name, content in two.items():
         if not name.endswith(".json"):
@@ -138,7 +138,7 @@ def test_several_runs_in_one_figure_and_every_epoch(cli, run, folder):
     assert [path.split("verify-roc-")[1] for path in every["figures"][::2]] == [
         "mine-other-test-epoch-0000.svg",
         "mine-other-test-epoch-0001.svg",
-        "test-epoch-0002.svg",
+        "mine-test-epoch-0002.svg",
     ]
 
 

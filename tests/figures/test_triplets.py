@@ -184,7 +184,9 @@ def test_text_stays_inside_and_apart():
 
 
 def test_unknown_venue_and_width():
-    with pytest.raises(InputError, match="unknown venue 'cvrp'; did you mean 'cvpr'. choose one of: aaai, cvpr"):
+    with pytest.raises(
+        InputError, match="unknown venue 'cvrp'; did you mean 'cvpr'. choose one of: aaai, cvpr"
+    ):
         style.width_of("cvrp", "full")
     with pytest.raises(InputError, match="unknown width 'half'"):
         style.width_of("cvpr", "half")
