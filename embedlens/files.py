@@ -125,7 +125,7 @@ def sync_folder(folder: Path) -> None:
 def write_text(target: Path, text: str) -> None:
     """Write `text` as UTF-8, whole or not at all."""
     with atomic_path(target) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def write_npy(target: Path, array: NDArray[np.generic]) -> None:

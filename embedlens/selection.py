@@ -30,7 +30,7 @@ def runs_folder() -> Path:
     return Path(os.environ.get("EMBEDLENS_RUNS") or "runs")
 
 
-def choose_runs(names: Sequence[str], *, empty: bool = False) -> list[Run]:
+def choose_runs(names: Sequence[str], *, empty: bool = False, logged: bool = False) -> list[Run]:
     """Return the runs named, each once; a name is a path or a run in `runs_folder`. No name: the newest.
 
     Their epochs are those that are finished now, whatever a trainer adds meanwhile.
@@ -41,6 +41,8 @@ def choose_runs(names: Sequence[str], *, empty: bool = False) -> list[Run]:
         The names, in order.
     empty
         Whether runs without a snapshot are meant, too. Otherwise they are left out with an `InputWarning`.
+    logged
+        Whether a log is as good as a snapshot.
 
     Raises
     ------
@@ -53,9 +55,9 @@ def choose_runs(names: Sequence[str], *, empty: bool = False) -> list[Run]:
     runs = [open_run(path).pinned() for path in reversed(paths.values())]
     if empty:
         return runs
-    recorded = [run for run in runs if run.epochs()]
+    recorded = [run for run in runs if run.epochs() or (logged and run.log)]
     if not recorded:
-        message = f"run {runs[0].name!r} has no snapshot yet"
+        message = f"run {runs[0].name!r} has {'neither a log nor a' if logged else 'no'} snapshot yet"
         if len(runs) > 1:
             message = f"none of the {len(runs)} runs has a snapshot yet, the first: {runs[0].path}"
         raise InputError(message)

@@ -95,7 +95,7 @@ def curves(
         zip(series.BATCHES, (batches, classes_per_batch, items_per_class, batch_seed, normalize), strict=True)
     )
     meter = series.Meter(check_monitors(options.words(monitor)), given, device)
-    chosen = look.rename(selection.choose_runs(runs or [], empty=True))
+    chosen = look.rename(selection.choose_runs(runs or [], logged=True))
     labels = selection.run_labels(chosen)
     sources = [series.Source.of(label, run) for label, run in zip(labels, chosen, strict=True)]
     words, splits = options.words(metrics), options.words(split)

@@ -132,7 +132,8 @@ def trajectory(
         for name, anchors in found.items():
             panels = _panels(anchors, chosen[0].thumbnails(name) if thumbnails else None)
             parts = [
-                "trajectory", *artifacts.named([run.name for run in chosen]), name, _epochs(anchors), asked.stem, chooser.stem,
+                "trajectory", *artifacts.named([run.name for run in chosen]), name, _epochs(anchors),
+                asked.stem, chooser.stem,
                 "" if thumbnails else "no-thumbnails",
                 "" if limits == "full" else f"limits-{limits.replace(',', '-to-')}",
             ]  # fmt: skip

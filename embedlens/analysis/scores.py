@@ -45,6 +45,11 @@ ALL = (
     "hubness",
 )
 _RECALL = re.compile(r"(?:recall_at_|recall@|r@)(\d+)", re.IGNORECASE)
+_PRINTED = {
+    "rp": "r_precision", "r-precision": "r_precision", "map@r": "map_at_r", "map@5": "map_at_5",
+    "knn": "knn_accuracy", "eff._rank": "effective_rank", "rankme": "effective_rank",
+}  # fmt: skip
+"""Names of metrics as tables and papers print them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,9 @@ def check_metrics(names: Iterable[str], settings: Settings | None = None) -> lis
     """
     settings = settings or Settings()
     found: list[str] = []
-    for name in names:
+    for given in names:
+        name = given.strip().lower().replace(" ", "_")
+        name = _PRINTED.get(name, name)
         recall = _RECALL.fullmatch(name)
         if name in ("default", "all"):
             found += check_metrics(DEFAULT if name == "default" else ALL, settings)
@@ -108,10 +115,10 @@ def check_metrics(names: Iterable[str], settings: Settings | None = None) -> lis
             found += _recalls(settings.ks)
         elif recall:
             found += _recalls([int(recall.group(1))])
-        elif name.lower() in METRICS:
-            found.append(name.lower())
+        elif name in METRICS:
+            found.append(name)
         else:
-            raise unknown(name, "metric", ("recall", "recall_at_K", *METRICS, "default", "all"))
+            raise unknown(given, "metric", ("recall", "recall_at_K", *METRICS, "default", "all"))
     if not found:
         message = f"no metric given; choose some of: recall, recall_at_K, {', '.join(METRICS)}, default, all"
         raise InputError(message)

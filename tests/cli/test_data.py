@@ -440,7 +440,7 @@ def spoil(root, change):
         ("", ["--root", "birds/CUB_200_2011/images"], ["images has no images.txt; expected is CUB_200_2011"]),
         ("", ["--root", "birds/CUB_200_2011/images.txt"], ["images.txt is a file, not a folder"]),
         ("", ["--data", "folder", "--root", "birds"], ["images in one folder alone, CUB_200_2011/"]),
-        ("", ["--split-by", "class"], ["unknown way to split 'class'; did you mean 'classes'? choose one of: classes, items"]),
+        ("", ["--split-by", "class"], ["unknown way to split 'class'", "choose one of: classes, items"]),
         ("", ["--backbone", "resnet18"], ["unknown backbone 'resnet18'", "small, timm:NAME, features:"]),
         ("", ["--backbone", "timm:"], ["unknown backbone 'timm:'"]),
         ("", ["--weights", "file.pt"], ["--weights is for timm backbones; 'small' has no use for it"]),

@@ -175,7 +175,7 @@ def test_contents_must_fit(tmp_path, data):
         Recorder(tmp_path / "run", labels=labels, items={"test": {"name": ["x"]}})
     with pytest.raises(InputError, match="thumbnails are float32"):
         Recorder(tmp_path / "run", labels=labels, thumbnails={"test": z})
-    with pytest.raises(InputError, match="unknown split 'tset'; choose one of: test"):
+    with pytest.raises(InputError, match="unknown split 'tset'; did you mean 'test'"):
         Recorder(tmp_path / "run", labels=labels, items={"tset": {}})
     with pytest.raises(InputError, match="unknown dtype 'int8'"):
         Recorder(tmp_path / "run", labels=labels, dtype="int8")
