@@ -100,12 +100,12 @@ def components(
     class_names = {
         label: run.class_names for label, run in zip(selection.run_labels(chosen), chosen, strict=True)
     }
-    names, several = artifacts.named([run.name for run in chosen]), selection.many_epochs(epoch)
+    shown, several = artifacts.named([run.name for run in chosen]), selection.many_epochs(epoch)
     with paper(venue):
         for name in splits:
             _save_split(
                 artifacts, {place[1:]: result for place, result in found.items() if place[0] == name},
-                name, class_names=class_names, names=names, asked=asked, look=look, one_an_epoch=several,
+                name, class_names=class_names, names=shown, asked=asked, look=look, one_an_epoch=several,
             )  # fmt: skip
     for line in _remarks(found):
         output.remark(line)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError, unknown
+from embedlens.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -261,4 +262,4 @@ def training_loss(method: Mapping[str, Any]) -> str:
     )
     way = str(method.get("method") or "plain")
     words = ("" if way == "plain" else way, str(method.get("loss") or ""), named)
-    return ", ".join(word for word in words if word)
+    return escaped(", ".join(word for word in words if word))

@@ -120,8 +120,8 @@ def scatter(
     facts = scatter_data.command_facts(chosen, splits, fixed, device) | reader.facts
     summary = scatter_data.summary_of(panels)
     artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=summary)
-    names = artifacts.named([run.name for run in chosen])
-    draw = scatter_figures.Drawing(look, ["scatter", *names], fixed, reader, limits)
+    shown = artifacts.named([run.name for run in chosen])
+    draw = scatter_figures.Drawing(look, ["scatter", *shown], fixed, reader, limits)
     with paper(venue):
         if still:
             scatter_figures.save_stills(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support import assert_refused, blobs, tree, write_run
 
@@ -55,6 +54,7 @@ def test_tables_json_and_latex_of_hostile_names(cli, folder, kind):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Glyph")  # where no installed font has the letters
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_every_figure_of_hostile_names(cli, folder, kind):
     hostile_run(folder / "runs/a", HOSTILE[kind])
@@ -166,7 +166,7 @@ def test_tables_keep_the_order_of_the_runs(cli, folder):
     for words in (["evaluate", "--metrics", "R@1"], ["distances"], ["spectrum"], ["components"], ["scatter"]):
         done = cli(*words, "b", "a", "c", "--json")
         assert done.code == 0, done.err
-        runs = [name for name in done.json["summary"] if name in ("a", "b", "c")]
+        summary = done.json["summary"]
+        runs = [name for name in summary.get("test", summary) if name in ("a", "b", "c")]
         assert runs == ["b", "a", "c"], words
     assert list(cli("info", "b", "a", "b", "c", "--json").json["summary"]) == ["b", "a", "c"]
-    assert np.array([1]).size
