@@ -51,8 +51,10 @@ def choose_runs(names: Sequence[str], *, empty: bool = False, logged: bool = Fal
     """
     if not names:
         return [newest_run()]
-    paths = {path.resolve(): path for path in map(_find, reversed(names))}
-    runs = [open_run(path).pinned() for path in reversed(paths.values())]
+    paths: dict[Path, Path] = {}
+    for path in map(_find, names):
+        paths.setdefault(path.resolve(), path)
+    runs = [open_run(path).pinned() for path in paths.values()]
     if empty:
         return runs
     recorded = [run for run in runs if run.epochs() or (logged and run.log)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedlens.errors import unknown
+from embedlens.errors import InputError
 from embedlens_cli import compared, options, reference
 
 if TYPE_CHECKING:
@@ -60,8 +60,9 @@ def distances(
     from embedlens_cli import drawing, output
 
     look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
-    if epoch != "last" and not epoch.isdecimal():
-        raise unknown(epoch, "epoch", ("last", "a number"))
+    if selection.many_epochs(epoch):
+        message = f"--epoch: {epoch!r} may be several epochs; give one: first, last, or a number"
+        raise InputError(message)
     asked = compared.Asked(epoch, ecdf, bins, resamples, seed, check_device(device))
     chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))

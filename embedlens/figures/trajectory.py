@@ -36,6 +36,7 @@ _HEAD_AND_LEGEND = 0.5  # inches
 _NARROW = 4.5  # inches; below that two panels stand side by side, else four
 _BESIDE, _ABOVE = 0.2, 0.27  # size of a thumbnail, of the side of its panel
 _CAPTION = 0.28  # inches below a thumbnail, for two lines
+_HEADING_LETTERS, _NAME_LETTERS = 110, 94
 _CLASS_LETTERS = 9
 _START: dict[str, Any] = {
     "color": INITIAL, "marker": "o", "markersize": 4.5, "linestyle": "none", "markeredgecolor": "white",
@@ -165,11 +166,12 @@ def plot_panels(
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_locator(MultipleLocator(0.5))
         top = _draw_thumbnails(axes, panels[number].thumbnails, side=side, beside=beside)
-        axes.set_title(printable(panels[number].title), parse_math=False, y=top)
+        title = shorten(printable(panels[number].title), _HEADING_LETTERS)
+        axes.set_title(title, parse_math=False, y=top)
         axes.set_ylabel("" if number % columns else axes.get_ylabel())
         axes.set_xlabel(axes.get_xlabel() if number + columns >= len(panels) else "")
     if heading:
-        figure.suptitle(heading, parse_math=False)
+        figure.suptitle(shorten(heading, _HEADING_LETTERS), parse_math=False)
     others = legend_below(figure, *_legend(panels, looks)) + (0.2 if heading else 0.0)
     _fit_height(figure, grid, others, tallest)
     for panel, axes in zip(panels, grid.flat, strict=False):
@@ -239,12 +241,16 @@ def _legend(panels: Sequence[Panel], looks: Mapping[str, Look]) -> tuple[list[Li
     first = {path.run: path for path in panels[0].paths}
     starts = {run: path.states[0] for run, path in first.items()}
     kinds = list(dict.fromkeys(starts.values()))
+    starts = {shorten(run, _NAME_LETTERS): state for run, state in starts.items()}
     which = kinds[0] if len(kinds) == 1 else "; ".join(f"{run}: {state}" for run, state in starts.items())
     handles = [Line2D([], [], **_START)]
     for run in first:
         look = looks[run]
         handles.append(Line2D([], [], **{**_end(look), "linestyle": look.dashes, "linewidth": 0.9}))
-    return handles, [f"initial state ({which})", *(f"{run}, {first[run].states[-1]}" for run in first)]
+    return handles, [
+        f"initial state ({which})",
+        *(f"{shorten(run, _NAME_LETTERS)}, {path.states[-1]}" for run, path in first.items()),
+    ]
 
 
 def _draw_thumbnails(axes: Axes, thumbnails: Sequence[Thumbnail], *, side: float, beside: bool) -> float:
