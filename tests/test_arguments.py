@@ -98,8 +98,8 @@ CALLS = {
     "analysis.components.class_scatter": Call(
         {**ZY, "components": np.array([1, -1])}, free=("components",), numbered=("components",)
     ),
-    "analysis.curves.fixed_batches": Call({"y": Y}),
-    "analysis.curves.monitor": Call(ZY, {"loss": curves.AllTriplets(), "batches": BATCHES}),
+    "analysis.monitoring.fixed_batches": Call({"y": Y}),
+    "analysis.monitoring.monitor": Call(ZY, {"loss": curves.AllTriplets(), "batches": BATCHES}),
     "analysis.density.enclosing_levels": Call(
         {"density": np.abs(SCORES), "shares": np.array([0.5, 0.9])},
         free=("density", "shares"),

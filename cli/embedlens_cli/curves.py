@@ -151,12 +151,12 @@ def _choose(
 def _lines(sources: Sequence[series.Source], metrics: Sequence[str], x: str) -> list[Curve]:
     """Return every metric of every run that has it; a metric that none has is refused."""
     from embedlens.analysis.curves import Curve
-    from embedlens_cli import output
+    from embedlens_cli import not_finite, output
 
     positions = {source.label: source.positions(x) for source in sources}
     found = []
     for metric in metrics:
-        having = [source for source in sources if source.values(metric)]
+        having = [source for source in sources if source.values(metric) or source.undefined(metric)]
         if not having:
             message = (
                 f"no run has a value of {metric!r}: no log has it, and there is no snapshot to compute it"
@@ -169,7 +169,12 @@ def _lines(sources: Sequence[series.Source], metrics: Sequence[str], x: str) -> 
                 continue
             epochs, x_values = list(places), list(places.values())
             heights = [values.get(epoch, float("nan")) for epoch in epochs]
-            found.append(Curve.of(source.label, metric, epoch=epochs, x=x_values, value=heights))
+            odd = source.undefined(metric)
+            taken = [epoch in values or epoch in odd for epoch in epochs]
+            line = Curve.of(source.label, metric, epoch=epochs, x=x_values, value=heights, taken=taken)
+            found.append(line)
+            for text in not_finite.in_log(source, metric, drawn=bool(values)):
+                output.remark(text)
     return found
 
 
@@ -243,6 +248,7 @@ def _facts(
                 "items": {split: entry.items for split, entry in source.run.info.splits.items()},
                 "epochs": source.epochs,
                 "computed": {metric: sorted(values) for metric, values in source.computed.items()},
+                "not_finite": source.not_finite,
             }
             for source in sources
         ],
@@ -301,9 +307,12 @@ def _summary(lines: Sequence[Curve], panels: Sequence[Panel]) -> dict[str, Any]:
     summary: dict[str, Any] = {}
     for curve in drawn:
         told = {name: column.tolist() for name, column in curve.columns().items()}
+        told = {name: [None if value != value else value for value in told[name]] for name in told}
         told["values"] = told.pop("mean" if isinstance(curve, Band) else "value")
         if isinstance(curve, Band):
             told["runs"] = list(curve.runs)
+        if curve.not_finite.size:
+            told["not_finite"] = curve.not_finite.tolist()
         summary.setdefault(curve.name, {})[curve.metric] = told
     return summary
 

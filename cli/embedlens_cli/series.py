@@ -27,26 +27,45 @@ BATCHES = {"batches": 32, "classes_per_batch": 16, "items_per_class": 4, "seed":
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A run with its values by metric and epoch, those of its log and those computed from its snapshots."""
+    """A run with its values by metric and epoch, those of its log and those computed from its snapshots.
+
+    Attributes
+    ----------
+    log, computed
+        Metric -> epoch -> finite value.
+    not_finite
+        Metric -> epochs at which the log has NaN or an infinity.
+    """
 
     label: str
     run: Run
     log: dict[str, dict[int, float]]
     computed: dict[str, dict[int, float]] = field(default_factory=dict)
+    not_finite: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, label: str, run: Run) -> Source:
-        """Read the log of a run; empty cells and what is not finite are missing."""
+        """Read the log of a run; empty cells are missing."""
         rows = run.log
         if not rows and not run.epochs():
             message = f"run {run.name!r} has neither a log nor a snapshot yet; there is nothing to draw"
             raise InputError(message)
         log: dict[str, dict[int, float]] = {}
+        not_finite: dict[str, list[int]] = {}
         for row in rows:
             for name, value in row.items():
-                if name != "epoch" and value is not None and math.isfinite(value):
+                if name == "epoch" or value is None:
+                    continue
+                if math.isfinite(value):
                     log.setdefault(name, {})[int(row["epoch"] or 0)] = value
-        return cls(label, run, log)
+                else:
+                    not_finite.setdefault(name, []).append(int(row["epoch"] or 0))
+        return cls(label, run, log, not_finite=not_finite)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the log that have a number, be it finite or not."""
+        return list(dict.fromkeys([*self.log, *self.not_finite]))
 
     @property
     def epochs(self) -> list[int]:
@@ -56,6 +75,11 @@ class Source:
     def values(self, metric: str) -> dict[int, float]:
         """Return the values of a metric by epoch; a logged one comes before a computed one."""
         return self.computed.get(metric, {}) | self.log.get(metric, {})
+
+    def undefined(self, metric: str) -> list[int]:
+        """Return the epochs at which a metric is NaN or infinite, and is not computed instead."""
+        known = self.values(metric)
+        return [epoch for epoch in self.not_finite.get(metric, []) if epoch not in known]
 
     def positions(self, x: str) -> dict[int, float]:
         """Return where each epoch stands on the x axis: its number, steps so far, or seconds so far.
@@ -158,7 +182,7 @@ def choose_metrics(asked: Sequence[str], sources: Sequence[Source], splits: Sequ
 
     None asked: loss and recalls of the logs, and R@1 where there are none, or where a run has no log.
     """
-    columns = list(dict.fromkeys(name for source in sources for name in source.log))
+    columns = list(dict.fromkeys(name for source in sources for name in source.columns))
     if splits:
         choose_splits(sources, splits)
     if not asked:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.legend import Legend
+    from numpy.typing import NDArray
 
     from embedlens.analysis.curves import Curve
 
@@ -105,6 +106,12 @@ def plot(
     axes.grid(axis="y", color="0.9", linewidth=0.5)
     for curve in result:
         _draw(axes, curve, styles[curve.name])
+    if all(np.isnan(_heights(curve)).all() for curve in result):
+        axes.text(
+            0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", va="center", gid="empty",
+            fontsize=mpl.rcParams["xtick.labelsize"], color="0.35",
+        )  # fmt: skip
+        axes.set(ylim=(0, 1), yticks=[])
     axes.set_xlabel(X_LABELS[x])
     axes.set_ylabel(label or metric_label(result[0].metric))
     _ticks(axes, x)
@@ -160,7 +167,7 @@ def plot_panels(
 
 def _draw(axes: Axes, curve: Curve | Band, look: Look) -> None:
     """Draw a line, and around the mean of several runs its band."""
-    heights = curve.mean if isinstance(curve, Band) else curve.value
+    heights = _heights(curve)
     there = ~np.isnan(heights)
     alone = there & ~np.r_[False, there[:-1]] & ~np.r_[there[1:], False]
     marked = np.flatnonzero(there if there.sum() <= _MARKED_UP_TO else alone)
@@ -168,6 +175,8 @@ def _draw(axes: Axes, curve: Curve | Band, look: Look) -> None:
         curve.x, heights, color=look.color, linestyle=look.dashes, linewidth=1.2, marker="o", markersize=2.5,
         markeredgewidth=0, markevery=marked.tolist(), zorder=3, gid=f"line {curve.name}",
     )  # fmt: skip
+    # matplotlib's limits leave out points without a height; a run that diverged keeps its axis.
+    axes.update_datalim(np.column_stack([curve.x, np.zeros(curve.x.size)]), updatey=False)
     if isinstance(curve, Band):
         low, high = curve.mean - curve.deviation, curve.mean + curve.deviation
         axes.fill_between(
@@ -175,12 +184,17 @@ def _draw(axes: Axes, curve: Curve | Band, look: Look) -> None:
         )
 
 
+def _heights(curve: Curve | Band) -> NDArray[np.float64]:
+    return curve.mean if isinstance(curve, Band) else curve.value
+
+
 def _ticks(axes: Axes, x: str) -> None:
     """Put few, round ticks, whole ones for epochs and steps; no offsets."""
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=x != "seconds", steps=[1, 2, 5, 10]))
     if x != "epoch" and axes.get_xlim()[1] >= 10_000:
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=6, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10]))
+    if axes.get_yticks().size:
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=6, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10]))
     axes.ticklabel_format(axis="y", useOffset=False)
 
 

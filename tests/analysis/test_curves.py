@@ -226,3 +226,31 @@ def test_a_loss_that_overflows_is_refused():
         monitor(z * 1e30, y, build_loss("n-pair-mc"), batches=fixed_batches(y, items=2))
     with pytest.raises(InputError, match="unknown device 'tpu'"):
         monitor(z, y, build_loss("n-pair-mc"), batches=fixed_batches(y, items=2), device="tpu")
+
+
+def taken(values):
+    epochs = list(range(len(values)))
+    there = [value is not None for value in values]
+    numbers = [NAN if value is None else value for value in values]
+    return Curve.of("a", "loss", epoch=epochs, x=epochs, value=numbers, taken=there)
+
+
+def test_a_value_that_is_not_finite_breaks_the_line_wherever_it_stands():
+    found = taken([1.0, None, NAN, None, 2.0, None, 3.0, math.inf])
+    assert {2, 7} < set(found.epoch.tolist())
+    assert np.isnan(found.value[np.isin(found.epoch, [2, 7])]).all()
+    assert found.not_finite.tolist() == [2, 7]
+    assert math.isnan(found.final)
+    assert found.columns()["epoch"].tolist() == [0, 2, 4, 6, 7]
+    nothing = taken([NAN, -math.inf])
+    assert nothing.epoch.tolist() == nothing.not_finite.tolist() == [0, 1]
+    assert np.isnan(nothing.value).all()
+
+
+def test_a_band_breaks_where_one_of_its_runs_is_not_finite():
+    band = Band.of("g", [taken([1.0, None, 3.0, None, 5.0, 6.0]), taken([3.0, None, NAN, None, 7.0, NAN])])
+    assert band.not_finite.tolist() == [2, 5]
+    assert band.epoch.tolist() == [0, 2, 4, 5]
+    np.testing.assert_array_equal(band.mean, [2, NAN, 6, NAN])
+    assert all(math.isnan(value) for value in band.final)
+    assert np.isnan(Band.of("g", [taken([NAN, NAN]), taken([NAN, NAN])]).mean).all()

@@ -404,3 +404,63 @@ def test_losses_under_a_method_are_not_drawn_with_the_loss_alone():
     assert training_loss({"loss": "triplet", "method": "dvml", "loss_options": {"margin": 0.1}}) == (
         "dvml, triplet, margin=0.1"
     )
+
+
+def diverged(path, losses):
+    z, y = blobs(n=30)
+    with embedlens.Recorder(path, labels={"test": y}) as recorder:
+        for epoch, loss in enumerate(losses):
+            recorder.record(epoch, {"test": z}, metrics={"loss": loss, "test_recall_at_1": 0.5})
+    return recorder.run
+
+
+def test_nan_in_a_log_is_told_and_breaks_the_line(curves, folder):
+    nan = float("nan")
+    diverged("runs/wild", [3.0, nan, 2.0, nan, 1.0, float("inf")])
+    done = curves("wild", "--metrics", "loss", "--json")
+    assert done.code == 0
+    assert (
+        "run wild: loss is NaN or infinite at 3 of 6 epochs (1, 3, 5); the line is broken there" in done.err
+    )
+    found = done.json["summary"]["wild"]["loss"]
+    assert found["epoch"] == [0, 1, 2, 3, 4, 5]
+    assert found["values"] == [3.0, None, 2.0, None, 1.0, None]
+    assert found["not_finite"] == [1, 3, 5]
+    cells = [row["value"] for row in rows_of(folder / done.json["data"][0])]
+    assert cells == ["3.0", "nan", "2.0", "nan", "1.0", "nan"]
+    assert sidecar_of(done, folder)["runs"][0]["not_finite"] == {"loss": [1, 3, 5]}
+    assert re.search(r"wild +5 +nan", curves("wild", "--metrics", "loss").out)
+
+
+def test_a_column_of_nan_is_drawn_empty(curves, folder):
+    diverged("runs/wild", [float("nan")] * 12)
+    done = curves("wild", "--metrics", "loss", "--json")
+    assert done.code == 0
+    assert "loss is NaN or infinite at 12 of 12 epochs (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ... 11)" in done.err
+    assert "nothing is drawn of it" in done.err
+    assert done.json["summary"]["wild"]["loss"]["values"] == [None] * 12
+    assert list(curves("wild", "--json").json["summary"]["wild"]) == ["loss", "test_recall_at_1"]
+
+
+def test_nan_that_snapshots_can_mend_is_computed_and_told(curves, folder):
+    z, y = blobs(n=30)
+    with embedlens.Recorder("runs/gap", labels={"test": y}) as recorder:
+        for epoch in range(3):
+            recorder.record(epoch, {"test": z}, metrics={"test_recall_at_1": 0.5 if epoch else float("nan")})
+    done = curves("gap", "--json")
+    assert "at 1 of 3 epochs (0); computed from the snapshots instead" in done.err
+    assert done.json["summary"]["gap"]["test_recall_at_1"]["values"][0] == recall(recorder.run, "test", 0)
+
+
+def test_seeds_of_which_one_diverged(curves, folder):
+    for seed, losses in enumerate(([3.0, 2.0, 1.0], [5.0, float("nan"), 3.0])):
+        z, y = blobs(n=30)
+        method = {"loss": "triplet", "seed": seed}
+        with embedlens.Recorder(f"runs/s{seed}", labels={"test": y}, method=method) as recorder:
+            for epoch, loss in enumerate(losses):
+                recorder.record(epoch, {"test": z}, metrics={"loss": loss})
+    done = curves("s0", "s1", "--metrics", "loss", "--json")
+    (band,) = [one["loss"] for one in done.json["summary"].values() if "runs" in one["loss"]]
+    assert band["values"] == [4.0, None, 2.0]
+    assert band["not_finite"] == [1]
+    assert "run s1: loss is NaN or infinite at 1 of 3 epochs (1)" in done.err

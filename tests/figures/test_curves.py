@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 
 import matplotlib as mpl
@@ -190,3 +191,16 @@ def test_given_axes_are_drawn_on():
     axes = Figure().add_subplot()
     assert plot([curve("a"), curve("b")], axes) is axes
     assert axes.get_legend() is None
+
+
+def test_a_line_is_broken_at_nan_and_its_axis_is_kept():
+    told = {"epoch": range(5), "x": range(5), "taken": [True] * 5}
+    nan = math.nan
+    axes = plot([Curve.of("a", "loss", value=[4.0, nan, 3.0, nan, nan], **told)])
+    (line,) = [line for line in axes.get_lines() if line.get_gid() == "line a"]
+    np.testing.assert_array_equal(line.get_ydata(), [4, nan, 3, nan, nan])
+    assert axes.get_xlim()[1] >= 4
+    assert not [text for text in axes.texts if text.get_gid() == "empty"]
+    empty = plot([Curve.of("a", "loss", value=[nan] * 5, **told)])
+    assert [text.get_text() for text in empty.texts] == ["no finite value"]
+    assert empty.get_xlim()[1] >= 4
