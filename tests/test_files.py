@@ -115,6 +115,12 @@ def test_a_pipe_does_not_hang(program, folder, name):
     assert_refused(program("evaluate", "a"), name, "is a pipe, socket or device")
 
 
+def test_pairs_from_a_pipe_do_not_hang(cli, folder):
+    write_run(folder / "runs/a")
+    os.mkfifo(folder / "pairs.txt")
+    assert_refused(cli("verify", "a", "--pairs", "pairs.txt"), "pairs.txt", "is a pipe, socket or device")
+
+
 def test_snapshots_in_the_other_byte_order_are_read(tmp_path):
     run = write_run(tmp_path / "run")
     file = tmp_path / "run/splits/test/epoch-0001.npy"

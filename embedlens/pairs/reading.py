@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.errors import InputError
+from embedlens.files import check_regular
 from embedlens.pairs.drawing import FOLDS, Pairs
 from embedlens.pairs.names import ItemNames, MissingItem
 
@@ -103,6 +104,8 @@ def _left(path: Path, fold: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArr
 def _lines(path: Path) -> list[tuple[str, str]]:
     """Return the place and text of every line that is not empty."""
     try:
+        if path.exists():
+            check_regular(path)
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         message = f"{path} cannot be read as a pairs file: {getattr(error, 'strerror', None) or error}"
