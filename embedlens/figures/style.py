@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib import style
-from matplotlib.colors import to_hex
 from matplotlib import font_manager, style
+from matplotlib.colors import to_hex
 
 from embedlens.arguments import check_integers
 from embedlens.arrays import check_labels
