@@ -13,7 +13,6 @@ from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.placing.text import printable, small_size
 from embedlens.figures.placing.ticks import LogNumbers
-from embedlens.figures.projection import class_colors
 from embedlens.figures.spectrum import component_ticks
 from embedlens.figures.style import RASTERISE_ABOVE, class_colors, max_height_of, width_of
 

@@ -215,7 +215,7 @@ def test_losses_that_cannot_be_monitored(monkeypatch):
     monkeypatch.setitem(LOSSES._entries, "learning", Learning)
     with pytest.raises(InputError, match="loss 'learning' learns parameters together with the network"):
         check_monitors(["learning"])
-    with pytest.raises(InputError, match="unknown loss 'tripet'; choose one of: angular, contrastive"):
+    with pytest.raises(InputError, match="unknown loss 'tripet'.*choose one of: angular, contrastive"):
         check_monitors(["tripet"])
     assert list(check_monitors(["triplet", "contrastive", "triplet"])) == ["triplet", "contrastive"]
 

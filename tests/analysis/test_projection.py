@@ -335,7 +335,7 @@ def test_a_sample_of_whole_classes():
     [
         ({"perplexity": 20}, r"perplexity 20 is too large for 60 items: at most 19\.6 is allowed"),
         ({"perplexity": 1}, "perplexity is 1; a number above 1"),
-        ({"perplexety": 5}, "unknown parameter of t-SNE 'perplexety'; choose one of: perplexity, metric"),
+        ({"perplexety": 5}, "unknown parameter of t-SNE 'perplexety'.*choose one of: perplexity, metric"),
         ({"metric": "l1"}, "unknown metric 'l1'"),
         ({"initialization": "zeros"}, "unknown initialization 'zeros'"),
         ({"gradient": "gpu"}, "unknown gradient 'gpu'"),

@@ -150,7 +150,7 @@ def test_labels_that_are_broken(path):
 
 def test_what_is_not_there_is_told_with_the_choices(path):
     run = embedlens.open_run(path)
-    with pytest.raises(InputError, match="unknown split 'tets'; choose one of: train, test"):
+    with pytest.raises(InputError, match="unknown split 'tets'.*choose one of: train, test"):
         run.snapshot("tets")
     with pytest.raises(InputError, match="unknown epoch '9'; choose one of: 0-2, last"):
         run.snapshot("test", 9)

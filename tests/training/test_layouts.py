@@ -192,7 +192,6 @@ TABLE = [
     ("inshop", PARTITION, 3, "img/a.jpg id_1 val", "is 'val'; expected is one of: train, query"),
     ("inshop", CLOTHES, 3, "img/a.jpg 1 1 1 1 5 5", (f"{PARTITION}:26", "is not in list_bbox_inshop.txt")),
     ("inshop", CLOTHES, 4, "img/a.jpg 1 1 1 1 5 b", "'1 1 5 b' is no box"),
-    ("lfw", "pairs.txt", 1, "ten", "it must hold folds and pairs"),
     ("lfw", "pairs.txt", 3, "Bo_de_Vries\t2", "'name i j'"),
     ("lfw", "pairs.txt", 4, "Bo_de_Vries\t1\tDu_Oh\t4", "no item is of class 'Du_Oh'; the classes are"),
     ("lfw", "pairs.txt", 4, "Bo_de_Vries\t1\tDi_Ng\t9", "class 'Di_Ng' has no item 9"),
@@ -214,6 +213,13 @@ def test_lists_that_are_malformed(tmp_path, name, file, number, line, said):
     edit(root / file, number, line)
     place, message = said if isinstance(said, tuple) else (f"{file}:{number}", said)
     refused(name, root, f"{root}/{place}: ", message)
+
+
+def test_pairs_whose_first_line_is_no_header(tmp_path):
+    root = layouts.BUILDERS["lfw"](tmp_path)
+    edit(root / "pairs.txt", 1, "ten")
+    with pytest.raises(InputError, match="one set of 4 and 4 pairs; it can be cut into 2 to 4"):
+        load_dataset("lfw", root)
 
 
 @pytest.mark.parametrize(("name", "file"), list(dict.fromkeys(entry[:2] for entry in TABLE)))

@@ -285,7 +285,7 @@ def test_recipes_are_named_by_what_is_not_usual():
 def test_batches_that_a_loss_cannot_use_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"loss 'tuplet' cannot learn from .* 'pk'; choose one of: tuplet"):
         train(tmp_path / "run", replace(FREE, loss="tuplet", sampler="pk"))
-    with pytest.raises(InputError, match="unknown sampler 'pairs'; choose one of: hard-class, n-pair, pk"):
+    with pytest.raises(InputError, match="unknown sampler 'pairs'.*choose one of: hard-class, n-pair, pk"):
         train(tmp_path / "run", replace(FREE, sampler="pairs"))
     assert not (tmp_path / "run").exists()
 
@@ -328,7 +328,7 @@ def test_schedule_steps():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"optimizer": "adm"}, "unknown optimizer 'adm'; choose one of: adam, adamw, sgd, rmsprop"),
+        ({"optimizer": "adm"}, "unknown optimizer 'adm'.*choose one of: adam, adamw, sgd, rmsprop"),
         ({"dim": 0}, "dim is 0; 1 is the least"),
         ({"epochs": -1}, "epochs is -1"),
         ({"lr": 0.0}, "lr is 0.0; a number above 0"),
