@@ -35,7 +35,6 @@ app = typer.Typer(
     name="embedlens",
     help="See, measure and print what training did to an embedding space.",
     epilog="Start with: embedlens demo",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

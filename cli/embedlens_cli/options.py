@@ -7,15 +7,38 @@ from typing import Annotated
 
 import typer
 
+
+def _runs_that_begin(incomplete: str) -> list[str]:
+    """Return the names of runs for the shell to complete."""
+    from embedlens.selection import run_names
+
+    return [name for name in run_names() if name.startswith(incomplete)]
+
+
+def _splits_that_begin(incomplete: str) -> list[str]:
+    """Return the names of splits of all runs for the shell to complete, the last after a comma."""
+    from embedlens.selection import runs_folder
+
+    before, comma, word = incomplete.rpartition(",")
+    names = {path.name for path in runs_folder().glob("*/splits/*") if path.is_dir()}
+    return [f"{before}{comma}{name}" for name in sorted(names) if name.startswith(word)]
+
+
 Runs = Annotated[
     list[str] | None,
     typer.Argument(
+        autocompletion=_runs_that_begin,
         metavar="RUN",
         help="Run directories, or names of runs below ./runs ($EMBEDLENS_RUNS). Default: the newest run.",
         show_default=False,
     ),
 ]
-Split = Annotated[str, typer.Option(help="Splits, comma-separated.", show_default="every split")]
+Split = Annotated[
+    str,
+    typer.Option(
+        help="Splits, comma-separated.", show_default="every split", autocompletion=_splits_that_begin
+    ),
+]
 Epoch = Annotated[
     str,
     typer.Option(

@@ -1,0 +1,76 @@
+"""The measured numbers of the README: written from docs/numbers.json, and what the code gives today."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+import embedlens
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+GROUPS = json.loads((ROOT / "docs/numbers.json").read_text())
+
+
+@pytest.fixture
+def scripts(monkeypatch):
+    """The two scripts in docs/, as modules."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    found = []
+    for name in ("readme_numbers", "make_figures"):
+        spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        found.append(module)
+    return found
+
+
+def test_the_readme_s_blocks_are_written_from_the_numbers(scripts):
+    writer, _ = scripts
+    assert set(re.findall(r"<!-- numbers: ([a-z-]+) -->", README)) == set(writer.RENDER)
+    assert writer.fill(README, GROUPS) == README
+
+
+def test_a_changed_number_changes_the_readme(scripts):
+    writer, _ = scripts
+    changed = json.loads(json.dumps(GROUPS))
+    changed["demo"]["values"]["demo-order1"][-1] = 0.123
+    assert "12.3 %" in writer.fill(README, changed)
+
+
+def test_every_group_names_its_command():
+    for group in GROUPS.values():
+        assert group["command"].startswith("embedlens ")
+        assert group["values"]
+
+
+def test_a_run_that_differs_is_reported(scripts, tmp_path):
+    _, maker = scripts
+    y = [0, 0, 1, 1]
+    z = [[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.1, 1.0]]
+    for name, values in GROUPS["demo"]["values"].items():
+        with embedlens.Recorder(tmp_path / name, labels={"test": y}) as recorder:
+            for epoch, value in enumerate(values):
+                recorder.record(epoch, {"test": z}, metrics={"test_recall_at_1": value})
+    maker.check_runs(tmp_path)
+    embedlens.Recorder(tmp_path / name, labels={"test": y}, resume=True).log(4, {"test_recall_at_1": 0.5})
+    with pytest.raises(SystemExit, match="look at what changed"):
+        maker.check_runs(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("order", [1, 2])
+def test_the_demonstration_s_first_epoch_is_that_of_the_readme(folder, program, scripts, order):
+    """The whole demonstration is compared where it runs anyway: in .ci/run."""
+    _, maker = scripts
+    done = program("train", "--loss", "epshn", "--order", order, "--epochs", 1, "--out", "runs/one", "--json")
+    assert done.code == 0, done.err
+    log = embedlens.open_run("runs/one").log
+    wanted = GROUPS["demo"]["values"][f"demo-order{order}"][:2]
+    assert [row["test_recall_at_1"] for row in log] == pytest.approx(wanted, abs=maker.TOLERANCE)
