@@ -13,6 +13,7 @@ from matplotlib.ticker import MultipleLocator
 
 from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.limits import draw_inset
+from embedlens.figures.placing.text import shorten
 from embedlens.figures.style import looks_of, max_height_of, width_of
 from embedlens.figures.triplets import Scale, draw_colorbar, plot, scale_of, update
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.triplets import Triplets
 
 _MAX_COLUMNS = 4
+_NAME_LETTERS = 94  # of a run in a title; longer names lose their middle
 _HEADER, _LINE = 0.2, 0.15  # inches: a heading, and each further line of it
 _LETTER = 0.57  # width of a letter, of the size of type
 _MARGIN, _GAP, _COLORBAR = 0.57, 0.2, 0.5  # inches: labels, between panels, a scale of colours
@@ -163,7 +165,8 @@ def titles_of(panels: Sequence[Panel]) -> list[str]:
 def heading_of(panels: Sequence[Panel], note: str) -> list[str]:
     """Return the parts of the heading: what all panels share of run and epoch, and the note."""
     runs, epochs = {panel.run for panel in panels}, {panel.epoch for panel in panels}
-    shared = [*(runs if len(runs) == 1 else ()), *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)]
+    alone = [shorten(run, _NAME_LETTERS) for run in runs if len(runs) == 1]
+    shared = [*alone, *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)]
     return [*shared, *([note] if note else [])]
 
 
@@ -233,7 +236,7 @@ def _color(runs: Sequence[str], panel: Panel) -> str:
 
 def _title(panel: Panel, panels: Sequence[Panel]) -> str:
     """Return what tells a panel from the others: the run and the epoch where they differ, and the split."""
-    parts = [panel.run] if len({other.run for other in panels}) > 1 else []
+    parts = [shorten(panel.run, _NAME_LETTERS)] if len({other.run for other in panels}) > 1 else []
     parts.append(panel.split)
     if len({other.epoch for other in panels}) > 1:
         parts.append(f"epoch {panel.epoch}")

@@ -36,7 +36,7 @@ _HEAD_AND_LEGEND = 0.5  # inches
 _NARROW = 4.5  # inches; below that two panels stand side by side, else four
 _BESIDE, _ABOVE = 0.2, 0.27  # size of a thumbnail, of the side of its panel
 _CAPTION = 0.28  # inches below a thumbnail, for two lines
-_HEADING_LETTERS, _NAME_LETTERS = 110, 94
+_HEADING_LETTERS, _NAME_LETTERS, _TITLE_LETTERS = 110, 94, 28
 _CLASS_LETTERS = 9
 _START: dict[str, Any] = {
     "color": INITIAL, "marker": "o", "markersize": 4.5, "linestyle": "none", "markeredgecolor": "white",
@@ -166,7 +166,7 @@ def plot_panels(
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_locator(MultipleLocator(0.5))
         top = _draw_thumbnails(axes, panels[number].thumbnails, side=side, beside=beside)
-        title = shorten(printable(panels[number].title), _HEADING_LETTERS)
+        title = shorten(printable(panels[number].title), _TITLE_LETTERS)
         axes.set_title(title, parse_math=False, y=top)
         axes.set_ylabel("" if number % columns else axes.get_ylabel())
         axes.set_xlabel(axes.get_xlabel() if number + columns >= len(panels) else "")

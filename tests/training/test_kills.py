@@ -86,7 +86,7 @@ def test_training_killed_at_every_file_operation(whole, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("at", [25, 130, 150])
+@pytest.mark.parametrize("at", [25, 60, 100])
 def test_a_process_that_ends_at_once_resumes_from_the_command_line(tmp_path, at):
     words = ["--data", "digits", "--epochs", "1", "--dim", "4", "--threads", "1"]
     start = [sys.executable, "-c", EXIT_SCRIPT]
