@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,9 @@ import pytest
 from support import Result, entry_point
 
 from embedlens_cli.main import main
+
+# Threads that spin while they wait slow the processes of a team down until one gives up.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture
