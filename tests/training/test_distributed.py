@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -39,7 +40,13 @@ def torchrun(folder, jobs, processes=2):
     """Start the script in several processes; return what they said."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command += ["--nproc-per-node", str(processes), str(SCRIPT), str(folder), *jobs]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    for _ in range(5):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+        # gloo's threads may end a process by std::terminate, which is no fault of what is tested.
+        if done.returncode == 0 or "terminate called without an active exception" not in done.stderr:
+            break
+        for path in Path(folder).iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert done.returncode == 0, done.stderr
     return done.stderr
 
