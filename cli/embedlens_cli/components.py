@@ -58,8 +58,9 @@ def components(
 ) -> None:
     """Draw each item's value, (z - mean) V, in the largest and the smallest component, by class.
 
-    Classes stand in the order of their labels; panels have the same y limits, a row a run. Of several epochs
-    each component keeps its sign from one to the next.
+    Classes stand in the order of their labels. Panels have the same y limits, one row per run; the smallest
+    component has its own, the same for all runs. Of several epochs each component keeps its sign from one to
+    the next.
     """
     from embedlens import selection
     from embedlens.artifacts import Artifacts, figures_folder, run_facts
@@ -192,10 +193,10 @@ def _save_split(
     one_an_epoch: bool,
 ) -> None:
     """Write the figure of a split, or one of each epoch; all have the same limits."""
-    from embedlens.figures.components import compare, limits_of
+    from embedlens.figures.components import compare, limits_of, limits_of_smallest
     from embedlens_cli.drawing import epochs_text
 
-    limits = limits_of(found.values())
+    limits, own = limits_of(found.values()), limits_of_smallest(found.values())
     every = sorted({epoch for epoch, _ in found})
     for epochs in [[epoch] for epoch in every] if one_an_epoch else [every]:
         group = {place: result for place, result in found.items() if place[0] in epochs}
@@ -209,7 +210,9 @@ def _save_split(
         most = max(result.components.size for result in group.values())
         of_rows = {row: class_names[label] for row, (_, label) in zip(rows, group, strict=True)}
         size = look.size(most * len(rows))
-        figure = compare(rows, limits=limits, title=", ".join(shared), class_names=of_rows, **size)
+        figure = compare(
+            rows, limits=limits, limits_smallest=own, title=", ".join(shared), class_names=of_rows, **size
+        )
         named = any(class_names.values())
         table = [
             {"run": label, "split": split, "epoch": epoch, **result.columns()}
@@ -221,7 +224,10 @@ def _save_split(
             | _correlations(found, epoch, label)
             for (epoch, label), result in group.items()
         ]
-        facts = {"split": split, "epochs": epochs, "panels": panels, "limits": list(limits)}
+        facts = {
+            "split": split, "epochs": epochs, "panels": panels, "limits": list(limits),
+            "limits_smallest": None if own is None else list(own),
+        }  # fmt: skip
         parts = ["components", *names, split, epochs_text(epochs), *asked]
         look.save(artifacts, parts, figure, table, facts)
 

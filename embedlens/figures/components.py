@@ -29,6 +29,7 @@ _LEVEL = 3  # letters of class names that fit side by side
 _NAMED_UP_TO = 12  # classes whose labels stand at the axis
 _HEADROOM = 4.5  # margins
 _HEADING = 0.2  # inches
+_NAME_HEIGHT = 0.04  # inches of height that a letter of a turned class name takes
 
 
 def plot(
@@ -77,12 +78,16 @@ def plot(
         rasterized=n > RASTERISE_ABOVE, zorder=2, gid="items",
     )  # fmt: skip
     _name_axes(axes, result, place, class_names=class_names or {})
-    axes.set_ylim(limits or limits_of([result]))
+    own = limits_of_smallest([result]) if _smallest(result)[place] else None
+    axes.set_ylim(limits or own or limits_of([result]))
     return axes
 
 
 def limits_of(results: Iterable[ClassScatter]) -> tuple[float, float]:
-    """Return limits of the y axis for all values of the given results, with room for numbers above them.
+    """Return the y limits that panels share: of all components but the smallest, which has its own.
+
+    Where nothing but the smallest component is drawn, the limits are its own. There is room for numbers
+    above the values.
 
     Parameters
     ----------
@@ -90,8 +95,37 @@ def limits_of(results: Iterable[ClassScatter]) -> tuple[float, float]:
         What is compared.
     """
     parts = list(results)
-    low = min(float(part.values.min()) for part in parts)
-    high = max(float(part.values.max()) for part in parts)
+    shared = [part.values[:, ~_smallest(part)] for part in parts]
+    if not any(values.size for values in shared):
+        shared = [part.values for part in parts]
+    return _around([values for values in shared if values.size])
+
+
+def limits_of_smallest(results: Iterable[ClassScatter]) -> tuple[float, float] | None:
+    """Return the y limits of the smallest components, None where none is drawn.
+
+    Their values are often a hundredth of the leading components': with limits shared by all panels they
+    would lie on one line.
+
+    Parameters
+    ----------
+    results
+        What is compared.
+    """
+    own = [part.values[:, _smallest(part)] for part in results]
+    drawn = [values for values in own if values.size]
+    return _around(drawn) if drawn else None
+
+
+def _smallest(result: ClassScatter) -> NDArray[np.bool_]:
+    """Return which columns of the values are the smallest of several components, bool [k]."""
+    return np.asarray((result.components == result.dim) & (result.dim > 1))
+
+
+def _around(parts: list[NDArray[np.float64]]) -> tuple[float, float]:
+    """Return limits around all values."""
+    low = min(float(values.min()) for values in parts)
+    high = max(float(values.max()) for values in parts)
     margin = 0.04 * (high - low) or 0.01
     return low - margin, high + _HEADROOM * margin
 
@@ -100,19 +134,24 @@ def compare(
     runs: Mapping[str, ClassScatter],
     *,
     limits: tuple[float, float] | None = None,
+    limits_smallest: tuple[float, float] | None = None,
     venue: str = "cvpr",
     width: str = "full",
     title: str = "",
     class_names: Mapping[str, Mapping[int, str]] | None = None,
 ) -> Figure:
-    """Draw a panel for each component, side by side, and a row for each run; all have the same y limits.
+    """Draw a panel for each component, side by side, and a row for each run.
+
+    All panels have the same y limits, but those of the smallest component, which share their own.
 
     Parameters
     ----------
     runs
         Name -> values.
     limits
-        Of the y axes; by default what all panels need together.
+        Of the y axes; by default what all panels but those of the smallest component need (`limits_of`).
+    limits_smallest
+        Of the y axes of the smallest component; by default `limits_of_smallest`.
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
@@ -122,21 +161,26 @@ def compare(
     """
     inches = width_of(venue, width)
     shared = limits or limits_of(runs.values())
+    own = limits_smallest or limits_of_smallest(runs.values())
     most = max(result.components.size for result in runs.values())
     columns = 1 if inches < 4 or most == 1 else 2 if most in (2, 4) else 3
     lines = [-(-result.components.size // columns) for result in runs.values()]
     side = min(2.2, max(1.3, 0.62 * inches / columns))
-    height = min(sum(lines) * side + (_HEADING if title else 0.0), max_height_of(venue))
-    figure = Figure(figsize=(inches, height), layout="constrained")
-    grid = figure.subplots(sum(lines), columns, sharey=True, squeeze=False)
+    height = sum(lines) * side + (_HEADING if title else 0.0) + _names_height(runs, class_names or {}, lines)
+    figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
+    grid = figure.subplots(sum(lines), columns, squeeze=False)
     for number, (name, result) in enumerate(runs.items()):
         top = sum(lines[:number])
         block = grid[top : top + lines[number]]
         for at, (axes, component) in enumerate(_panels(block, result)):
             named = (class_names or {}).get(name)
-            plot(result, axes, component=component, limits=shared, class_names=named)
+            alone = component == result.dim > 1 and own is not None
+            plot(result, axes, component=component, limits=own if alone else shared, class_names=named)
+            if alone and own != shared:
+                axes.set_title(f"{axes.get_title(loc=mpl.rcParams['axes.titlelocation'])} (own scale)")
             if at % columns:
                 axes.set_ylabel("")
+                axes.tick_params(labelleft=alone and own != shared)
             elif len(runs) > 1:
                 axes.set_ylabel(f"{name}\n{axes.get_ylabel()}")
             if number < len(runs) - 1 or at // columns < lines[number] - 1:
@@ -144,6 +188,27 @@ def compare(
     if title:
         figure.suptitle(title)
     return figure
+
+
+def _names_height(
+    runs: Mapping[str, ClassScatter],
+    class_names: Mapping[str, Mapping[int, str]],
+    lines: list[int],
+) -> float:
+    """Return the inches that class names at the x axes need, which would be taken from the panels."""
+    height = 0.0
+    for (name, result), count in zip(runs.items(), lines, strict=True):
+        names = _short_names(result, class_names.get(name, {}))
+        height += count * _NAME_HEIGHT * max((len(one) for one in names if len(one) > _LEVEL), default=0)
+    return height
+
+
+def _short_names(result: ClassScatter, class_names: Mapping[int, str]) -> list[str]:
+    """Return what stands at the axis for each class; nothing where there are many."""
+    if result.classes.size > _NAMED_UP_TO:
+        return []
+    names = [class_names.get(label, str(label)) for label in result.classes.tolist()]
+    return [name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…" for name in names]
 
 
 def _panels(block: Any, result: ClassScatter) -> list[tuple[Axes, int]]:
@@ -179,9 +244,8 @@ def _name_axes(axes: Axes, result: ClassScatter, place: int, *, class_names: Map
     which = {1: ", largest", result.dim: ", smallest"}.get(number, "") if result.dim > 1 else ""
     axes.set_title(f"component {number} of {result.dim}{which}")
     axes.set_xlim(-0.5 - 0.01 * count, count - 0.5 + 0.01 * count)
-    if count <= _NAMED_UP_TO:
-        names = [class_names.get(label, str(label)) for label in result.classes.tolist()]
-        short = [name if len(name) <= _LETTERS else f"{name[: _LETTERS - 1]}…" for name in names]
+    short = _short_names(result, class_names)
+    if short:
         long = max(map(len, short)) > _LEVEL
         turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if long else {}
         axes.set_xticks(range(count), short, parse_math=False, **turned)

@@ -73,11 +73,15 @@ def test_several_runs_of_other_sizes_and_epochs(cli, run, folder):
 def test_every_epoch_is_a_figure_with_the_same_limits(cli, run, folder):
     answer = cli("components", "mine", "--epoch", "all", "--format", "png", "--json").json
     assert [path[-8:] for path in answer["figures"]] == ["0000.png", "0001.png", "0002.png"]
-    limits = {
-        tuple(json.loads((folder / path).with_suffix(".json").read_text())["limits"])
-        for path in answer["figures"]
-    }
-    assert len(limits) == 1
+    sidecars = [json.loads((folder / path).with_suffix(".json").read_text()) for path in answer["figures"]]
+    for key, place in (("limits", 0), ("limits_smallest", 1)):
+        (low, high), *others = [sidecar[key] for sidecar in sidecars]
+        assert others == [[low, high]] * 2
+        values = np.concatenate(
+            [class_scatter(run.snapshot("test", e).embeddings, run.labels("test")).values for e in range(3)]
+        )[:, place]
+        assert low < values.min() < values.max() < high
+        assert high - low < 1.3 * np.ptp(values)
 
 
 def test_signs_are_kept_from_epoch_to_epoch(cli, folder):

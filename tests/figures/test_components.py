@@ -8,11 +8,11 @@ from support import blobs
 from embedlens import InputError
 from embedlens.analysis.components import class_scatter
 from embedlens.figures import style
-from embedlens.figures.components import compare, limits_of, plot
+from embedlens.figures.components import compare, limits_of, limits_of_smallest, plot
 
 
-def scatter_of(n=60, numbers=(1, -1), classes=6, **options):
-    z, y = blobs(n=n, classes=classes)
+def scatter_of(n=60, numbers=(1, -1), classes=6, seed=0, **options):
+    z, y = blobs(n=n, classes=classes, seed=seed)
     return class_scatter(z, y * 10, numbers, **options)
 
 
@@ -41,7 +41,8 @@ def test_every_item_stands_at_its_class_and_value():
     assert np.abs(offsets[:, 0] - np.rint(offsets[:, 0])).max() < 0.36
     assert len(set(offsets[:, 0].tolist())) == 60
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "10", "20", "30", "40", "50"]
-    assert axes.get_ylim() == limits_of([result])
+    assert axes.get_ylim() == limits_of_smallest([result])
+    assert plot(result, component=1).get_ylim() == limits_of([result])
     assert not dots.get_rasterized()
 
 
@@ -74,19 +75,46 @@ def test_many_items_are_rasterised_alone():
     assert axes.get_xlabel() == "class (40)"
 
 
-def test_a_row_a_run_and_the_same_limits_in_all_panels():
-    runs = {"wide": scatter_of(), "flat": scatter_of(normalize=False)}
+def test_a_row_a_run_and_the_same_limits_in_all_panels_but_the_smallest():
+    runs = {"wide": scatter_of(numbers=(1, 2, -1)), "flat": scatter_of(numbers=(1, 2, -1), seed=3)}
     with style.paper():
         figure = compare(runs, title="test, epoch 3")
         figure.draw_without_rendering()
-    assert len(figure.axes) == 4
-    assert {axes.get_ylim() for axes in figure.axes} == {limits_of(runs.values())}
-    assert [axes.get_ylabel().split("\n")[0] for axes in figure.axes] == ["wide", "", "flat", ""]
-    assert [title_of(axes).split(",")[-1] for axes in figure.axes] == [" largest", " smallest"] * 2
+    panels = figure.axes
+    assert len(panels) == 6
+    assert [axes.get_ylabel().split("\n")[0] for axes in panels] == ["wide", "", "", "flat", "", ""]
+    assert title_of(panels[0]) == "component 1 of 8, largest"
+    assert title_of(panels[2]) == "component 8 of 8, smallest (own scale)"
     assert figure.get_suptitle() == "test, epoch 3"
-    low, high = limits_of(runs.values())
-    values = np.concatenate([result.values.ravel() for result in runs.values()])
-    assert low < values.min() < values.max() < high
+    leading = np.concatenate([result.values[:, :2].ravel() for result in runs.values()])
+    smallest = np.concatenate([result.values[:, 2] for result in runs.values()])
+    for places, values in (((0, 1, 3, 4), leading), ((2, 5), smallest)):
+        limits = {panels[place].get_ylim() for place in places}
+        assert len(limits) == 1
+        low, high = limits.pop()
+        span = values.max() - values.min()
+        np.testing.assert_allclose([low, high], [values.min() - 0.04 * span, values.max() + 0.18 * span])
+    shown = [axes.yaxis.get_tick_params()["labelleft"] for axes in panels]
+    assert shown == [True, False, True] * 2
+    assert np.ptp(panels[0].get_ylim()) > 2 * np.ptp(panels[2].get_ylim())
+
+
+def test_the_smallest_component_alone_has_the_shared_limits():
+    only = scatter_of(numbers=[-1])
+    assert limits_of([only]) == limits_of_smallest([only])
+    assert limits_of_smallest([scatter_of(numbers=[1, 2])]) is None
+    assert title_of(compare({"a": only}).axes[0]) == "component 8 of 8, smallest"
+
+
+def test_class_names_do_not_squeeze_the_panels():
+    names = {"a": {10 * label: f"a class of the {label}" for label in range(6)}}
+    with style.paper():
+        sizes = []
+        for named in (None, names):
+            figure = compare({"a": scatter_of()}, class_names=named)
+            figure.draw_without_rendering()
+            sizes.append(figure.axes[0].get_window_extent().height)
+    assert sizes[1] > 0.9 * sizes[0]
 
 
 def test_numbers_stand_above_all_values():
