@@ -10,7 +10,7 @@ from matplotlib.quiver import Quiver
 
 from embedlens.figures.panels import axes_of, heading_of, plot_grid, shorten_numbers
 from embedlens.figures.placing.canvas import Figure
-from embedlens.figures.placing.ticks import LogNumbers
+from embedlens.figures.placing.ticks import number_log_bar
 from embedlens.figures.triplets import frame, is_framed, limits_of
 
 if TYPE_CHECKING:
@@ -99,7 +99,8 @@ def _draw_colorbar(axes: Axes, arrows: Quiver) -> None:
     """Draw the scale of colours beside axes, as high as they are."""
     place = axes.inset_axes((1.05, 0.0, 0.04, 1.0))
     figure: Any = axes.get_figure(root=True)
-    bar = figure.colorbar(arrows, cax=place, extend="min", format=LogNumbers())
+    bar = figure.colorbar(arrows, cax=place, extend="min")
+    number_log_bar(bar)
     bar.set_label("speed, per unit of the learning rate")
 
 

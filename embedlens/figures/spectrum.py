@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from embedlens.analysis.spectrum import KINDS
 from embedlens.errors import InputError
 from embedlens.figures.placing.canvas import Figure
-from embedlens.figures.placing.ticks import LogNumbers
+from embedlens.figures.placing.ticks import number_log_axis
 from embedlens.figures.style import looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:
@@ -236,7 +236,7 @@ def _set_axes(axes: Axes, result: Spectrum, *, log: bool, cumulative: bool) -> N
     lowest, highest = (live.min(), live.max()) if live.size else (result.resolution, 1.0)
     if log:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(LogNumbers())
+        number_log_axis(axes.yaxis)
         axes.set_ylim(lowest / 1.3, highest * 1.3)
     else:
         axes.set_ylim(0.0, 1.04 * highest)

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.placing.text import printable, small_size
-from embedlens.figures.placing.ticks import LogNumbers
+from embedlens.figures.placing.ticks import number_log_axis
 from embedlens.figures.spectrum import component_ticks
 from embedlens.figures.style import RASTERISE_ABOVE, class_colors, max_height_of, width_of
 
@@ -72,7 +72,7 @@ def plot(result: ClassSpectra, ax: Axes | None = None, *, colors: Mapping[int, s
     axes.plot(number[: mean.size], mean, color="black", linewidth=1.8, marker=marker, zorder=4, gid="mean")
     low, high = _limits(np.concatenate([*(line[:, 1] for line in lines), mean]))
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(LogNumbers())
+    number_log_axis(axes.yaxis)
     axes.set(ylim=(low, high), xlabel="component", ylabel=_label(result))
     _number(axes, number.size)
     axes.grid(axis="y", color="0.9", linewidth=0.5)

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from embedlens.figures import spectrum as single
 from embedlens.figures.placing.canvas import Figure
-from embedlens.figures.placing.ticks import LogNumbers
+from embedlens.figures.placing.ticks import number_log_bar
 from embedlens.figures.style import max_height_of, width_of
 
 if TYPE_CHECKING:
@@ -195,8 +195,9 @@ def _value_norm(runs: Iterable[SpectrumEpochs], *, log: bool, cumulative: bool) 
 def _add_bar(figure: Any, axes: Sequence[Axes], norm: Normalize, label: str) -> None:
     """Draw one scale of colours for all axes."""
     mappable = ScalarMappable(norm, mpl.rcParams["image.cmap"])
-    numbers = LogNumbers() if isinstance(norm, LogNorm) else None
-    bar = figure.colorbar(mappable, ax=list(axes), pad=0.02, aspect=25, format=numbers)
+    bar = figure.colorbar(mappable, ax=list(axes), pad=0.02, aspect=25)
+    if isinstance(norm, LogNorm):
+        number_log_bar(bar)
     bar.set_label(label, parse_math=True)
     if label == "epoch":
         bar.locator = MaxNLocator(nbins=6, integer=True)

@@ -19,7 +19,7 @@ from embedlens.analysis.density import counts_by_place, enclosing_levels
 from embedlens.analysis.triplets import summarise
 from embedlens.figures.placing.border import draw_whole, upper_limit
 from embedlens.figures.placing.canvas import Figure
-from embedlens.figures.placing.ticks import LogNumbers
+from embedlens.figures.placing.ticks import number_log_bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -287,9 +287,7 @@ def draw_colorbar(figure: Any, axes: Sequence[Axes]) -> None:
     """Draw one scale of colours for all histograms among the axes, if there are any; they share theirs."""
     meshes = [child for ax in axes for child in ax.get_children() if child.get_gid() == "histogram"]
     if meshes:
-        figure.colorbar(
-            meshes[0], ax=list(axes), label="dots a bin", fraction=0.03, pad=0.01, format=LogNumbers()
-        )
+        number_log_bar(figure.colorbar(meshes[0], ax=list(axes), label="dots a bin", fraction=0.03, pad=0.01))
 
 
 def _shown_counts(result: Triplets, limits: tuple[float, float]) -> Any:

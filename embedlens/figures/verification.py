@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.ticker import LogLocator
 
 from embedlens.figures.placing.canvas import Figure
-from embedlens.figures.placing.ticks import LogNumbers
+from embedlens.figures.placing.ticks import number_log_axis
 from embedlens.figures.style import looks_of, max_height_of, width_of
 from embedlens.text import for_legend
 
@@ -137,5 +137,5 @@ def rate_axes(axes: Axes, smallest: float) -> None:
     axes.set_xscale("log")
     axes.set(xlim=(low, 1.0), ylim=(0.0, 1.02))
     axes.xaxis.set_major_locator(LogLocator(numticks=12))
-    axes.xaxis.set_major_formatter(LogNumbers(labelOnlyBase=True))
+    number_log_axis(axes.xaxis, powers_only=True)
     axes.grid(visible=True, color="0.9", linewidth=0.5)
