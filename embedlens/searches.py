@@ -140,7 +140,7 @@ class Search:
 def search_of(
     run: Run,
     split: str,
-    epoch: int = -1,
+    epoch: int | None = -1,
     *,
     gallery: str | None = None,
     leave_out: LeaveOut | None = None,
@@ -150,7 +150,7 @@ def search_of(
     Parameters
     ----------
     run, split, epoch
-        The snapshot; negative epochs count from the end.
+        The snapshot; negative epochs count from the end. None: the features before any training.
     gallery
         Split to search, "none" for the split itself; None: what the run names.
     leave_out
@@ -163,16 +163,26 @@ def search_of(
     """
     out = leave_out or LeaveOut()
     searched = searched_split(run, split, gallery)
-    epoch = run.resolve_epoch(epoch)
-    place = f"run {run.name!r}, split {split!r}, epoch {epoch}"
+    at = None if epoch is None else run.resolve_epoch(epoch)
+    place = f"run {run.name!r}, split {split!r}, {'pretrained' if at is None else f'epoch {at}'}"
 
     def read(name: str) -> Side:
-        snapshot = run.snapshot(name, epoch)
-        return Side.of(name, snapshot.embeddings, snapshot.labels, ids=run.items(name).get(ID))
+        return Side.of(name, embeddings_of(run, name, at), run.labels(name), ids=run.items(name).get(ID))
 
     return search_in(
         read, (split, searched), place=place, labels=out.labels_of(run), duplicates=out.duplicates
     )
+
+
+def embeddings_of(run: Run, split: str, epoch: int | None) -> NDArray[np.floating[Any]]:
+    """Return all items of a split at an epoch, [N, D]; None: its features before any training."""
+    if epoch is not None:
+        return run.snapshot(split, epoch).embeddings
+    features = run.pretrained(split)
+    if features is None:
+        message = f"run {run.name!r}, split {split!r}: no features from before training; name an epoch"
+        raise InputError(message)
+    return features
 
 
 def items_of(run: Run, split: str, epoch: int = -1, *, leave_out: LeaveOut | None = None) -> Search:

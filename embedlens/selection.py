@@ -6,9 +6,8 @@ import json
 import os
 import re
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError, InputWarning, did_you_mean, listed, unknown
 from embedlens.store import Run, open_run
@@ -17,9 +16,6 @@ from embedlens.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
 
 
 _LISTED = 20  # classes that a message names
@@ -212,34 +208,6 @@ def evaluated_splits(runs: Sequence[Run], asked: Sequence[str]) -> list[str]:
     shared = choose_splits(runs, ())
     queries = [split for split in shared if any(gallery_of(run, split) for run in runs)]
     return queries or [split for split in shared if split == "test"] or shared
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Initial:
-    """The state of a split before its training.
-
-    Attributes
-    ----------
-    name
-        What legends call it: "pretrained", or "epoch N".
-    epoch
-        Its epoch; None where it is the pretrained snapshot.
-    embeddings
-        Floating-point numbers [N, D0]; D0 need not be the run's D.
-    """
-
-    name: str
-    epoch: int | None
-    embeddings: NDArray[np.floating[Any]]
-
-
-def initial_state(run: Run, split: str) -> Initial:
-    """Return the initial state: the pretrained features where the run has them, else its first epoch."""
-    features = run.pretrained(split)
-    if features is not None:
-        return Initial("pretrained", None, features)
-    epoch = run.resolve_epoch(run.epochs()[0] if run.epochs() else -1)
-    return Initial(f"epoch {epoch}", epoch, run.snapshot(split, epoch).embeddings)
 
 
 def gallery_of(run: Run, split: str) -> str | None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError
-from embedlens_cli import reference
-from embedlens_cli.data_warnings import DataWarnings
+from embedlens_cli.triplet_states import State as Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from embedlens.analysis.distances import Distances
     from embedlens.analysis.paired import Paired
@@ -21,6 +16,8 @@ if TYPE_CHECKING:
     from embedlens.artifacts import Table
     from embedlens.figures.distances import Shown
     from embedlens.store import Run
+    from embedlens_cli import reference
+    from embedlens_cli.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +30,22 @@ class Asked:
     resamples: int
     seed: int
     device: str
-    warnings: DataWarnings = field(default_factory=DataWarnings)
+    reader: Reader
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class State:
-    """One state: the runs that it is of, its name, its embeddings, and its own nearest triplets."""
+    """One state: the runs that it is of, its snapshot, and its own nearest triplets."""
 
     labels: tuple[str, ...]
-    state: str
+    snapshot: Snapshot
     initial: bool
-    embeddings: NDArray[np.floating[Any]]
     triplets: Triplets
+
+    @property
+    def state(self) -> str:
+        """Its name."""
+        return self.snapshot.name
 
     @property
     def key(self) -> str:
@@ -73,10 +74,16 @@ class Found:
 
     @property
     def n_text(self) -> str:
-        """How many anchors every state has; they are the same."""
-        triplets = self.states[0].triplets
-        alone = triplets.n_singletons
-        return f"n = {triplets.anchor.size:,}" + (f" ({alone:,} singletons)" if alone else "")
+        """How many anchors every state has; copies that are left out may differ from state to state."""
+
+        def text(counts: Sequence[int]) -> str:
+            low, high = min(counts), max(counts)
+            return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+        anchors, alone = zip(
+            *((s.triplets.anchor.size, s.triplets.n_singletons) for s in self.states), strict=True
+        )
+        return f"n = {text(anchors)}" + (f" ({text(alone)} singletons)" if max(alone) else "")
 
 
 def measure(runs: Sequence[Run], split: str, chooser: reference.Reference, asked: Asked) -> Found:
@@ -86,11 +93,10 @@ def measure(runs: Sequence[Run], split: str, chooser: reference.Reference, asked
     labels = selection.run_labels(runs)
     finals = []
     for label, run in zip(labels, runs, strict=True):
-        number = selection.choose_epoch(run, asked.epoch)
-        embeddings = run.snapshot(split, number).embeddings
-        triplets = reference.nearest_of(run, split, number, warnings=asked.warnings, device=asked.device)
-        finals.append(State((label,), f"epoch {number}", False, embeddings, triplets))
-    initials = _initials(runs, split, finals, asked.device)
+        snapshot = Snapshot(run, split, selection.choose_epoch(run, asked.epoch))
+        triplets = snapshot.nearest(asked.reader, label=label, device=asked.device)
+        finals.append(State((label,), snapshot, False, triplets))
+    initials = _initials(runs, split, finals, asked)
     if len(runs) > 1:
         pairs = [(finals[0], other) for other in finals[1:]]
     else:
@@ -98,9 +104,8 @@ def measure(runs: Sequence[Run], split: str, chooser: reference.Reference, asked
     # A reference that is one of the states shown has been asked for its nearest triplets already.
     known = {state.name: state.triplets for state in finals}
     if pairs and chooser.name not in known:
-        known[chooser.name] = reference.nearest_of(
-            chooser.run, split, chooser.epoch, warnings=asked.warnings, device=asked.device
-        )
+        chosen = Snapshot(chooser.run, split, chooser.epoch)
+        known[chooser.name] = chosen.nearest(asked.reader, label=chooser.label, device=asked.device)
     paired = {}
     for first, second in pairs:
         references = {chooser.name: known[chooser.name]}
@@ -109,49 +114,35 @@ def measure(runs: Sequence[Run], split: str, chooser: reference.Reference, asked
     return Found([*initials, *finals], paired)
 
 
-def _initials(runs: Sequence[Run], split: str, finals: Sequence[State], device: str) -> list[State]:
+def _initials(runs: Sequence[Run], split: str, finals: Sequence[State], asked: Asked) -> list[State]:
     """Return the initial states; one that several runs share stands for all of them.
 
     A run that is shown in its initial state anyway has no other.
     """
-    import numpy as np
-
-    from embedlens import selection
-    from embedlens.analysis.triplets import nearest_triplets
-
-    groups: list[tuple[list[str], selection.Initial, Run]] = []
+    groups: list[tuple[list[str], Snapshot]] = []
     for run, final in zip(runs, finals, strict=True):
-        initial = selection.initial_state(run, split)
+        initial = Snapshot.initial(run, split)
         if initial.name == final.state:
             continue
-        for labels, other, _ in groups:
-            if other.name == initial.name and np.array_equal(other.embeddings, initial.embeddings):
+        for labels, other in groups:
+            if other.equals(initial):
                 labels.append(final.labels[0])
                 break
         else:
-            groups.append(([final.labels[0]], initial, run))
-    states = []
-    for labels, initial, run in groups:
-        try:
-            triplets = nearest_triplets(initial.embeddings, run.labels(split), device=device)
-        except InputError as error:
-            place = f"run {run.name!r}, split {split!r}, {initial.name}"
-            raise error.within(place) from error
-        states.append(State(tuple(labels), initial.name, True, initial.embeddings, triplets))
-    return states
+            groups.append(([final.labels[0]], initial))
+    return [
+        State(tuple(labels), one, True, one.nearest(asked.reader, label=labels[0], device=asked.device))
+        for labels, one in groups
+    ]
 
 
 def _compare(first: State, second: State, chosen: tuple[str, Triplets], asked: Asked) -> Paired:
     """Compare two states on triplets chosen in one."""
     from embedlens.analysis.distances import distances
     from embedlens.analysis.paired import compare
-    from embedlens.analysis.triplets import follow_triplets
 
     name, triplets = chosen
-    sides = [
-        distances(follow_triplets(state.embeddings, triplets, device=asked.device))
-        for state in (first, second)
-    ]
+    sides = [distances(state.snapshot.follow(triplets, device=asked.device)) for state in (first, second)]
     same = first.labels == second.labels
     names = (first.state, second.state) if same else (first.labels[0], second.labels[0])
     return compare(*sides, names=names, reference=name, resamples=asked.resamples, seed=asked.seed)

@@ -35,6 +35,9 @@ def distances(
         int, typer.Option(help="Of the bootstrap of the median difference.", min=1, max=1_000_000)
     ] = _RESAMPLES,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 0,
+    ignore_label: options.IgnoreLabel = None,
+    distractor_label: options.DistractorLabel = None,
+    exclude_duplicates: options.ExcludeDuplicates = False,
     out: options.Out = None,
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
@@ -50,7 +53,7 @@ def distances(
     The distributions are those of each state's own nearest triplets; blue is the initial state. The
     comparison follows the triplets of the reference epoch: each run against the first, or a single run
     against its initial state. It is also made with triplets chosen in either state: a choice favours the
-    other one.
+    other one. Items of a query split have their positives and negatives in its gallery.
     """
     from embedlens import selection
     from embedlens.artifacts import Artifacts, figures_folder
@@ -58,24 +61,26 @@ def distances(
     from embedlens.figures.distances import plot_together
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output
+    from embedlens_cli.reading import Reader
+    from embedlens_cli.triplet_states import check_same_triplets
 
     look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     if selection.many_epochs(epoch):
         message = f"--epoch: {epoch!r} may be several epochs; give one: first, last, or a number"
         raise InputError(message)
-    asked = compared.Asked(epoch, ecdf, bins, resamples, seed, check_device(device))
+    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
+    asked = compared.Asked(epoch, ecdf, bins, resamples, seed, check_device(device), reader)
     chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))
     chooser = reference.choose_reference(chosen, reference_run, reference_epoch)
     for name in splits:
-        selection.check_same_items(chosen, name, _WHY)
-    reference.tell_galleries(chosen, splits)
+        check_same_triplets(chosen, name, _WHY)
     found = {name: compared.measure(chosen, name, chooser, asked) for name in splits}
-    asked.warnings.tell()
+    reader.warnings.tell()
     artifacts = Artifacts(
         figures_folder(chosen, out),
         output.command(),
-        _facts(chosen, chooser, asked),
+        _facts(chosen, chooser, asked, splits=splits),
         summary=compared.summary(found),
     )
     with paper(venue):
@@ -103,17 +108,22 @@ def _stem(split: str, found: compared.Found, asked: compared.Asked) -> list[str]
     epochs = drawing.epochs_text(int(state.key) for state in found.states if not state.initial)
     drawn = "ecdf" if asked.ecdf else ("" if asked.bins == _BINS else f"{asked.bins}-bins")
     resamples = "" if asked.resamples == _RESAMPLES else f"{asked.resamples}-resamples"
-    return [split, epochs, drawn, resamples, f"seed-{asked.seed}" if asked.seed else ""]
+    seed = f"seed-{asked.seed}" if asked.seed else ""
+    return [split, epochs, drawn, resamples, seed, *asked.reader.leave_out.words]
 
 
-def _facts(runs: Sequence[Run], chooser: reference.Reference, asked: compared.Asked) -> dict[str, Any]:
+def _facts(
+    runs: Sequence[Run], chooser: reference.Reference, asked: compared.Asked, *, splits: Sequence[str]
+) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
     from embedlens.analysis.paired import BOOTSTRAP, CONFIDENCE, WILCOXON
     from embedlens.artifacts import run_facts
     from embedlens.similarity import engine_facts
+    from embedlens_cli.triplet_states import galleries
 
     return {
         "runs": run_facts(runs),
+        "galleries": galleries(runs, splits),
         "distributions": "of each state's own nearest triplets",
         "comparisons": "of triplets chosen in the reference, followed in both states",
         "reference": chooser.facts,
@@ -123,6 +133,7 @@ def _facts(runs: Sequence[Run], chooser: reference.Reference, asked: compared.As
         "seed": asked.seed,
         "wilcoxon": WILCOXON,
         "engine": engine_facts(asked.device),
+        **asked.reader.facts,
     }
 
 

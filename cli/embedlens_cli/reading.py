@@ -52,7 +52,7 @@ class Reader:
         return {"left_out": {**self.leave_out.facts, "items": self._left_out}}
 
     def search(
-        self, run: Run, split: str, epoch: int = -1, *, gallery: str | None = None, label: str = ""
+        self, run: Run, split: str, epoch: int | None = -1, *, gallery: str | None = None, label: str = ""
     ) -> Search:
         """Return a snapshot with its gallery, and note what there is to say of it; `search_of` says more."""
         found = search_of(run, split, epoch, gallery=gallery, leave_out=self.leave_out)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError, unknown
+from embedlens_cli.triplet_states import State, check_same_triplets, galleries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,13 +58,7 @@ def choose_fixed(
     run = runs[0 if run_name is None else labels.index(run_name)]
     number = selection.choose_epoch(run, epoch or "last", "--reference-epoch")
     for split in splits:
-        if len({selection.gallery_of(one, split) for one in runs}) > 1:
-            message = (
-                f"the runs search split {split!r} in different galleries, so no triplet is in all of them"
-            )
-            raise InputError(message)
-        for name in {split, selection.gallery_of(run, split) or split}:
-            selection.check_same_items(runs, name)
+        check_same_triplets(runs, split)
     panels = measure(run.name, run, number, splits, reader=reader, device=device)
     return Fixed(run.name, number, {panel.split: panel.triplets for panel in panels})
 
@@ -82,28 +77,16 @@ def measure(
 
     Their items are numbered as in the split, and in the gallery, as recorded.
     """
-    from embedlens.analysis.triplets import follow_triplets, nearest_triplets
     from embedlens.figures.panels import Panel
 
     panels = []
     for split in splits:
-        search = reader.search(run, split, epoch, label=label)
-        try:
-            if fixed is not None:
-                z = run.snapshot(split, epoch).embeddings
-                other = search.gallery_split
-                searched = None if other is None else run.snapshot(other, epoch).embeddings
-                found = follow_triplets(z, fixed.triplets[split], gallery=searched, device=device)
-            else:
-                near = nearest_triplets(search.z, search.y, gallery=search.gallery, device=device)
-                found = replace(
-                    near,
-                    anchor=search.query.rows[near.anchor],
-                    positive=search.gallery_rows[near.positive],
-                    negative=search.gallery_rows[near.negative],
-                )
-        except InputError as error:
-            raise error.within(search.place) from error
+        state = State(run, split, epoch)
+        if fixed is None:
+            found = state.nearest(reader, label=label, device=device)
+        else:
+            reader.search(run, split, epoch, label=label)  # for what there is to say of its data
+            found = state.follow(fixed.triplets[split], device=device)
         panels.append(Panel(label, split, epoch, found))
     return panels
 
@@ -115,13 +98,12 @@ def command_facts(
     from embedlens.analysis.triplets import RIGHT_BOUNDARY, TOP_RIGHT
     from embedlens.artifacts import run_facts
     from embedlens.figures.triplets import DRAW_SEED, ENCLOSED
-    from embedlens.selection import gallery_of
     from embedlens.similarity import engine_facts
 
     return {
         "runs": run_facts(runs),
         "splits": list(splits),
-        "galleries": {run.name: {split: gallery_of(run, split) for split in splits} for run in runs},
+        "galleries": galleries(runs, splits),
         "triplets": "nearest" if fixed is None else "fixed",
         "reference": None if fixed is None else {"run": fixed.run, "epoch": fixed.epoch},
         "regions": {

@@ -9,6 +9,7 @@ import typer
 
 from embedlens.errors import InputError
 from embedlens_cli import followed, options, reference
+from embedlens_cli.anchors import DEFAULT, Anchors, choose_anchors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,41 +20,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.triplets import Triplets
     from embedlens.figures.trajectory import Panel
     from embedlens.store import Run
-
-_DEFAULT = 4  # anchors, the most moved
-
-
-@dataclass(frozen=True, slots=True)
-class _Anchors:
-    """Which anchors are followed: "rows", or how many of the "worst", "random" or "moved" ones."""
-
-    kind: str
-    rows: tuple[int, ...] = ()
-    count: int = 0
-    seed: int | None = None
-
-    @property
-    def size(self) -> int:
-        """How many they are."""
-        return len(self.rows) or self.count
-
-    @property
-    def stem(self) -> str:
-        """What a file name says of them."""
-        if self.kind == "rows":
-            return "anchor-" + "+".join(str(row) for row in self.rows)
-        return f"{self.kind}-{self.count}" + (f"-seed-{self.seed}" if self.seed else "")
-
-    @property
-    def text(self) -> str:
-        """What the sidecar says of them."""
-        told = {
-            "rows": "named",
-            "worst": "farthest from (1, 0) at the reference epoch",
-            "random": "drawn by seed",
-            "moved": "largest change of the distance to (1, 0), first to last state of the reference run",
-        }
-        return told[self.kind]
+    from embedlens_cli.reading import Reader
 
 
 def trajectory(
@@ -71,7 +38,7 @@ def trajectory(
             help="So many anchors whose distance to (1, 0) changed most from the initial state of the "
             "reference run to its last epoch.",
             min=1,
-            show_default=f"{_DEFAULT}, where no anchors are named otherwise",
+            show_default=f"{DEFAULT}, where no anchors are named otherwise",
         ),
     ] = None,
     seed: Annotated[
@@ -85,6 +52,9 @@ def trajectory(
     thumbnails: Annotated[
         bool, typer.Option("--thumbnails/--no-thumbnails", help="The pictures of the three items.")
     ] = True,
+    ignore_label: options.IgnoreLabel = None,
+    distractor_label: options.DistractorLabel = None,
+    exclude_duplicates: options.ExcludeDuplicates = False,
     out: options.Out = None,
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
@@ -98,8 +68,8 @@ def trajectory(
 ) -> None:
     """Draw the path of single triplets: the same three items in every epoch of every run.
 
-    Positive and negative are the nearest at the reference epoch. Blue is the initial state; the ideal point
-    is (1, 0).
+    Positive and negative are the nearest at the reference epoch, of a query split in its gallery. Blue is the
+    initial state; the ideal point is (1, 0).
     """
     import numpy as np
 
@@ -110,31 +80,37 @@ def trajectory(
     from embedlens.figures.style import paper
     from embedlens.figures.trajectory import check_count, plot_panels
     from embedlens_cli import drawing, output
+    from embedlens_cli.reading import Reader
+    from embedlens_cli.triplet_states import check_same_triplets
 
     look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     check_device(device)
     choose_limits(limits, [np.zeros(1)])
-    asked = _anchors(anchor, {"worst": worst, "random": random, "moved": moved}, seed)
+    asked = choose_anchors(anchor, {"worst": worst, "random": random, "moved": moved}, seed)
     check_count(asked.size, **look.size(asked.size))
     chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))
     chooser = reference.choose_reference(chosen, reference_run, reference_epoch)
     for name in splits:
-        selection.check_same_items(chosen, name)
-    found = {name: _follow(chosen, name, chooser, asked, device=device) for name in splits}
+        check_same_triplets(chosen, name)
+    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
+    choice = _Choice(chooser, asked, reader, device)
+    found = {name: _follow(chosen, name, choice) for name in splits}
+    reader.warnings.tell()
     artifacts = Artifacts(
         figures_folder(chosen, out),
         output.command(),
-        _facts(chosen, chooser, asked, device),
+        _facts(chosen, choice, splits),
         summary=followed.summary(found),
     )
     with paper(venue):
         for name, anchors in found.items():
-            panels = _panels(anchors, chosen[0].thumbnails(name) if thumbnails else None)
+            panels = _panels(anchors, _images(chosen[0], name) if thumbnails else None)
             parts = [
                 "trajectory", *artifacts.named([run.name for run in chosen]), name, _epochs(anchors),
                 asked.stem, chooser.stem,
                 "" if thumbnails else "no-thumbnails",
+                *reader.leave_out.words,
                 "" if limits == "full" else f"limits-{limits.replace(',', '-to-')}",
             ]  # fmt: skip
             figure = plot_panels(
@@ -150,76 +126,62 @@ def trajectory(
     drawing.answer(artifacts, chosen, lambda: followed.print_table(found), given=runs, as_json=as_json)
 
 
-def _anchors(anchor: str | None, counts: dict[str, int | None], seed: int | None) -> _Anchors:
-    """Return the anchors asked for; the options exclude each other."""
-    given = [kind for kind, count in counts.items() if count is not None]
-    named = [f"--{name}" for name in [*(["anchor"] if anchor is not None else []), *given]]
-    if len(named) > 1:
-        message = f"{' and '.join(named)} exclude each other; choose the anchors in one way"
-        raise InputError(message)
-    if seed is not None and given != ["random"]:
-        message = "--seed is for anchors drawn at random; add --random N"
-        raise InputError(message)
-    if anchor is not None:
-        words = options.words(anchor)
-        if not words or not all(word.isdecimal() for word in words):
-            message = f"--anchor {anchor!r}; row numbers are needed, comma-separated, e.g. 12,40"
-            raise InputError(message)
-        asked = _Anchors("rows", tuple(dict.fromkeys(int(word) for word in words)))
-    else:
-        kind = given[0] if given else "moved"
-        asked = _Anchors(kind, count=counts[kind] or _DEFAULT, seed=seed or 0 if kind == "random" else None)
-    return asked
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """How triplets are chosen: where, which of them, and of which items."""
+
+    chooser: reference.Reference
+    asked: Anchors
+    reader: Reader
+    device: str
 
 
-def _follow(
-    runs: Sequence[Run], split: str, chooser: reference.Reference, asked: _Anchors, *, device: str
-) -> list[followed.Followed]:
+def _follow(runs: Sequence[Run], split: str, choice: _Choice) -> list[followed.Followed]:
     """Follow every anchor asked for through all states of all runs."""
     from embedlens import selection
-    from embedlens.analysis.trajectory import follow, take
-    from embedlens.searches import items_of
-    from embedlens_cli.data_warnings import DataWarnings
+    from embedlens.analysis.trajectory import PRETRAINED, follow, take
+    from embedlens_cli.triplet_states import State, states_of
 
-    warnings = DataWarnings()
-    every = reference.nearest_of(chooser.run, split, chooser.epoch, warnings=warnings, device=device)
-    for run in runs:
-        warnings.look(run.name, items_of(run, split))  # what is followed there
-    warnings.tell()
-    reference.tell_galleries(runs, [split])
+    run, reader, device = choice.chooser.run, choice.reader, choice.device
+    state = State(run, split, choice.chooser.epoch)
+    every = state.nearest(reader, label=choice.chooser.label, device=device)
+    labels = selection.run_labels(runs)
+    for label, one in zip(labels, runs, strict=True):
+        reader.search(one, split, label=label)  # for what there is to say of the data that are followed
     try:
-        chosen = take(every, _rows(every, split, chooser, asked, device=device))
+        chosen = take(every, _rows(every, split, choice), items=run.info.splits[split].items)
     except InputError as error:
-        place = f"run {chooser.label!r}, split {split!r}"
+        place = f"run {choice.chooser.label!r}, split {split!r}"
         raise error.within(place) from error
-    paths = [
-        follow(reference.states_of(run, split), chosen, run=label, device=device)
-        for label, run in zip(selection.run_labels(runs), runs, strict=True)
-    ]
-    names = _class_names(runs[0], split)
+    paths = []
+    for label, one in zip(labels, runs, strict=True):
+        states = (
+            (PRETRAINED if at.epoch is None else at.epoch, at.embeddings, at.gallery_embeddings)
+            for at in states_of(one, split)
+        )
+        paths.append(follow(states, chosen, run=label, device=device))
+    names, others = _class_names(runs[0], split), _class_names(runs[0], state.gallery or split)
     items = zip(chosen.anchor, chosen.positive, chosen.negative, strict=True)
-    classes = [(names[anchor], names[positive], names[negative]) for anchor, positive, negative in items]
+    classes = [(names[anchor], others[positive], others[negative]) for anchor, positive, negative in items]
     return [followed.Followed(one, said) for one, said in zip(zip(*paths, strict=True), classes, strict=True)]
 
 
-def _rows(
-    every: Triplets, split: str, chooser: reference.Reference, asked: _Anchors, *, device: str
-) -> NDArray[np.int64]:
+def _rows(every: Triplets, split: str, choice: _Choice) -> NDArray[np.int64]:
     """Return the row numbers of the anchors asked for."""
     import numpy as np
 
-    from embedlens import selection
     from embedlens.analysis import trajectory as paths
-    from embedlens.analysis.triplets import follow_triplets
+    from embedlens_cli.triplet_states import State
 
+    run, asked = choice.chooser.run, choice.asked
     if asked.kind == "rows":
         return np.array(asked.rows)
     if asked.kind == "worst":
         return paths.worst_anchors(every, asked.count)
     if asked.kind == "random":
         return paths.random_anchors(every, asked.count, seed=asked.seed or 0)
-    ends = selection.initial_state(chooser.run, split).embeddings, chooser.run.snapshot(split).embeddings
-    start, end = (follow_triplets(z, every, device=device) for z in ends)
+    ends = State.initial(run, split), State(run, split, run.resolve_epoch(-1))
+    start, end = (state.follow(every, device=choice.device) for state in ends)
     return paths.moved_anchors(start, end, count=asked.count)
 
 
@@ -230,7 +192,17 @@ def _class_names(run: Run, split: str) -> list[str]:
     return named or [known.get(str(label), f"class {label}") for label in run.labels(split).tolist()]
 
 
-def _panels(anchors: Sequence[followed.Followed], images: NDArray[np.uint8] | None) -> list[Panel]:
+def _images(run: Run, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+    """Return the pictures of the anchors' split and of their positives' and negatives'; None: not of both."""
+    from embedlens.selection import gallery_of
+
+    images, others = run.thumbnails(split), run.thumbnails(gallery_of(run, split) or split)
+    return None if images is None or others is None else (images, others)
+
+
+def _panels(
+    anchors: Sequence[followed.Followed], images: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None
+) -> list[Panel]:
     """Return what is drawn of every anchor; without pictures its class stands in the title."""
     from embedlens.figures.trajectory import Panel, Thumbnail
 
@@ -241,8 +213,9 @@ def _panels(anchors: Sequence[followed.Followed], images: NDArray[np.uint8] | No
         if images is None:
             panels.append(Panel(one.paths, f"{title}, {one.classes[0]}"))
             continue
-        items = (path.anchor, path.positive, path.negative)
-        pictures = [Thumbnail(images[item], name) for item, name in zip(items, one.classes, strict=True)]
+        own, others = images
+        items = (own[path.anchor], others[path.positive], others[path.negative])
+        pictures = [Thumbnail(item, name) for item, name in zip(items, one.classes, strict=True)]
         panels.append(Panel(one.paths, title, tuple(pictures)))
     return panels
 
@@ -253,18 +226,21 @@ def _epochs(anchors: Sequence[followed.Followed]) -> str:
     return f"epochs-{min(epochs):04d}-{max(epochs):04d}"
 
 
-def _facts(runs: Sequence[Run], chooser: reference.Reference, asked: _Anchors, device: str) -> dict[str, Any]:
+def _facts(runs: Sequence[Run], choice: _Choice, splits: Sequence[str]) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
     from embedlens.artifacts import run_facts
     from embedlens.similarity import engine_facts
+    from embedlens_cli.triplet_states import galleries
 
     return {
         "runs": run_facts(runs),
+        "galleries": galleries(runs, splits),
         "triplets": "fixed: nearest positive and negative at the reference epoch, followed in every state",
-        "reference": chooser.facts,
-        "anchors": asked.text,
-        "seed": asked.seed,
-        "engine": engine_facts(device),
+        "reference": choice.chooser.facts,
+        "anchors": choice.asked.text,
+        "seed": choice.asked.seed,
+        "engine": engine_facts(choice.device),
+        **choice.reader.facts,
     }
 
 

@@ -83,7 +83,11 @@ def state_name(epoch: int) -> str:
 
 
 def follow(
-    states: Iterable[tuple[int, ArrayLike]], chosen: Triplets, *, run: str = "run", device: str = "cpu"
+    states: Iterable[tuple[int, ArrayLike] | tuple[int, ArrayLike, ArrayLike | None]],
+    chosen: Triplets,
+    *,
+    run: str = "run",
+    device: str = "cpu",
 ) -> list[Path]:
     """Return the path of every chosen triplet through the states of a run, in the order of `chosen`.
 
@@ -91,6 +95,7 @@ def follow(
     ----------
     states
         Epoch and embeddings [N, D] of each state, the initial one first; D may differ, the items may not.
+        Third may stand embeddings [M, D] of the gallery that holds the positives and negatives.
     chosen
         The triplets to follow; m of them give m paths.
     run
@@ -104,14 +109,15 @@ def follow(
         Fewer than two states, or embeddings that cannot be followed.
     """
     epochs, dots, items = [], [], 0
-    for epoch, z in states:
+    for epoch, z, *others in states:
         array = to_numpy(z)
         rows = len(array) if array.ndim else 0
         if items not in (0, rows):
             message = f"{state_name(epoch)} has {rows} rows, the first {items}; a path follows the same items"
             raise InputError(message)
         items = rows
-        dots.append(follow_triplets(array, chosen, device=device))
+        gallery = others[0] if others else None
+        dots.append(follow_triplets(array, chosen, gallery=gallery, device=device))
         epochs.append(epoch)
     if len(epochs) < 2:
         known = "".join(f" ({state_name(epoch)})" for epoch in epochs)
@@ -124,7 +130,7 @@ def follow(
     return [Path(run, *item, at, s_ap[:, row], s_an[:, row]) for row, item in enumerate(triplets)]
 
 
-def take(triplets: Triplets, anchors: ArrayLike) -> Triplets:
+def take(triplets: Triplets, anchors: ArrayLike, *, items: int | None = None) -> Triplets:
     """Return the triplets of some anchors, in the order in which these are given, each once.
 
     Parameters
@@ -133,25 +139,32 @@ def take(triplets: Triplets, anchors: ArrayLike) -> Triplets:
         Triplets of embeddings [N, D].
     anchors
         Row numbers of anchors, int [m].
+    items
+        N, where some rows were left out when the triplets were chosen.
 
     Raises
     ------
     InputError
-        No anchor, a row that is not there, or an anchor without a positive.
+        No anchor, a row that is not there, or an anchor without a positive, or that was left out.
     """
     rows: Sequence[int] = list(dict.fromkeys(check_integers(anchors, "anchors").tolist()))
     if not rows:
         message = "no anchor given; one row number or more is needed"
         raise InputError(message)
     # A row that is an anchor of no triplet has no positive: the anchors and the singletons are all rows.
-    n_items = triplets.anchor.size + triplets.n_singletons
+    n_known = triplets.anchor.size + triplets.n_singletons
+    n_items = n_known if items is None else items
     place = {anchor: at for at, anchor in enumerate(triplets.anchor.tolist())}
     for row in rows:
         if not 0 <= row < n_items:
             message = f"there is no row {row}; anchors are rows 0 to {n_items - 1}"
             raise InputError(message)
         if row not in place:
-            message = f"row {row} is the only item of its class and has no positive; choose another anchor"
+            left_out = " or is left out" if n_items > n_known else ""
+            message = (
+                f"row {row} is the only item of its class and has no positive{left_out}; choose another "
+                "anchor"
+            )
             raise InputError(message)
     at = np.array([place[row] for row in rows])
     fields = ("anchor", "positive", "negative", "s_ap", "s_an")
