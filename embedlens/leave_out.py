@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, shortened
 from embedlens.selection import class_of
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ class LeaveOut:
         )
         both = np.intersect1d(ignored, distractors)
         if both.size:
-            message = f"label {both[0]} is given to --ignore-label and to --distractor-label; choose one"
+            name = run.class_names.get(int(both[0]))
+            called = f"label {both[0]}" if name is None else f"class {shortened(name)!r} (label {both[0]})"
+            message = f"{called} is given to --ignore-label and to --distractor-label; choose one"
             raise InputError(message)
         return Labels(ignored, distractors)
 

@@ -15,10 +15,7 @@ from embedlens.store.format import info_file
 from embedlens.text import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-_LISTED = 20  # classes that a message names
+    from collections.abc import Mapping, Sequence
 
 
 def runs_folder() -> Path:
@@ -229,11 +226,15 @@ def class_of(run: Run, word: str, splits: Sequence[str]) -> int:
             return label
     if word.removeprefix("-").isdecimal() and int(word) in names:
         return int(word)
-    named = [names[label] for label in labels[:_LISTED]] + (["..."] if len(labels) > _LISTED else [])
-    numbers = any(name != str(label) for label, name in names.items())
-    listed = [*named, f"or by number, {labels[0]} to {labels[-1]}"] if numbers else named
     place = f"run {run.name!r}"
-    raise unknown(word, "class", listed).within(place)
+    raise unknown(word, "class", class_choices(names)).within(place)
+
+
+def class_choices(names: Mapping[int, str]) -> list[str]:
+    """Return what an option may name of classes, label -> name: where they have names, numbers, too."""
+    if all(name == str(label) for label, name in names.items()):
+        return list(names.values())
+    return [f"a number from {min(names)} to {max(names)}", *names.values()]
 
 
 def searched_split(run: Run, split: str, asked: str | None) -> str | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
-from embedlens_cli import drawing
+from embedlens_cli import class_names, drawing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -94,8 +94,7 @@ def _measure(label: str, run: Run, split: str, epoch: int, reader: Reader, *, no
         spectra = class_spectra(search.z, search.y, normalize=normalize)
     except InputError as error:
         raise error.within(search.place) from error
-    names = {int(number): name for number, name in run.info.class_names.items()}
-    return Found(label, split, epoch, spectra, names)
+    return Found(label, split, epoch, spectra, run.class_names)
 
 
 def _summary(found: Sequence[Found]) -> dict[str, Any]:
@@ -120,7 +119,8 @@ def _save(
     shared = [*(runs if len(runs) == 1 else ()), group[0].split]
     shared += [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
     panels = {one.run + (f", epoch {one.epoch}" if len(epochs) > 1 else ""): one.spectra for one in group}
-    figure = compare(panels, names=group[0].names, title=", ".join(shared), **look.size(len(group)))
+    known = class_names.joint(one.names for one in group)
+    figure = compare(panels, names=known, title=", ".join(shared), **look.size(len(group)))
     given = [] if group[0].spectra.normalized else ["as-given"]
     stem = ["spectrum", *names, group[0].split, drawing.epochs_text(epochs), "intra-class", *given]
     stem += words
@@ -129,7 +129,13 @@ def _save(
         "epochs": epochs,
         "panels": [{**one.place, "shown": one.spectra.labels.size, **one.numbers} for one in group],
     }
-    look.save(artifacts, stem, figure, [{**one.place, **one.spectra.columns()} for one in group], facts)
+    look.save(artifacts, stem, figure, [{**one.place, **_columns(one)} for one in group], facts)
+
+
+def _columns(one: Found) -> dict[str, Any]:
+    """Return the data behind one panel, with the names of the classes."""
+    found = one.spectra.columns()
+    return found | class_names.columns(found["class"], one.names)
 
 
 def _facts(runs: Sequence[Run], *, normalize: bool) -> dict[str, Any]:

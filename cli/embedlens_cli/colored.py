@@ -48,9 +48,14 @@ def recorded(run: Run, split: str, name: str, epoch: int) -> NDArray[np.int64]:
 
 def class_of(word: str, labels: NDArray[np.int64], names: Mapping[int, str]) -> int:
     """Return the label meant by a number or by the name of a class."""
+    import numpy as np
+
+    from embedlens.selection import class_choices
+
     by_name = {name: label for label, name in names.items()}
     if word in by_name:
         return by_name[word]
     if word.lstrip("-").isdecimal() and int(word) in labels:
         return int(word)
-    raise unknown(word, "class", [f"labels {labels.min()} to {labels.max()}, or names of classes"])
+    present = {label: names.get(label, str(label)) for label in np.unique(labels).tolist()}
+    raise unknown(word, "class", class_choices(present))

@@ -234,10 +234,9 @@ def _save_split(
 
 def _named(result: ClassScatter, names: Mapping[int, str]) -> dict[str, NDArray[np.str_]]:
     """Return a column with the name of every item's class, by default its label."""
-    import numpy as np
+    from embedlens_cli.class_names import columns
 
-    every = np.array([names.get(label, str(label)) for label in result.classes.tolist()])
-    return {"class_name": every[result.rank]}
+    return columns(result.classes[result.rank], names)
 
 
 def _summary(found: Mapping[tuple[str, int, str], ClassScatter]) -> dict[str, Any]:

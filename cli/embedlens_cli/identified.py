@@ -99,6 +99,7 @@ class Found:
     split: str
     gallery: str | None
     new_label: int | None
+    new_class: str | None
     sweep: NewSweep
     choice: Choice
     never: float
@@ -116,6 +117,7 @@ class Found:
         numbers = {
             "gallery": self.gallery,
             "new_label": self.new_label,
+            **({} if self.new_class is None else {"new_class": self.new_class}),
             "n_known": self.sweep.n_known,
             "n_new": self.sweep.n_new,
             **self.counts,
@@ -186,7 +188,8 @@ def find(source: Source, split: str, asked: Asked) -> Found:
         place = source.place(split)
         raise (error if place in str(error) else error.within(place)) from error
     never = ranking.map_at_5(None)
-    return Found(source, split, gallery, new_label, sweep, choice, never, classifier, search.counts)
+    named = None if new_label is None else run.class_names.get(new_label)
+    return Found(source, split, gallery, new_label, named, sweep, choice, never, classifier, search.counts)
 
 
 def _rank(search: Search, new_label: int | None, classifier: Classifier | None, asked: Asked) -> Ranking:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, shortened
 from embedlens_cli import options
 from embedlens_cli.identified import HALVES, JOINED, Asked, Found, Source, find, print_table
 
@@ -158,7 +158,7 @@ def _save(artifacts: Artifacts, group: Sequence[Found], asked: Asked, look: Look
         "" if first.gallery is None else f"{'fitted on' if asked.classifier else 'gallery'} {first.gallery}"
     )
     alone = [first.source.label] if len(group) == 1 else []
-    new = "" if asked.new_label is None else f"{asked.new_label} is new"
+    new = "" if asked.new_label is None else f"{shortened(first.new_class or asked.new_label)} is new"
     at = [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
     names = [one.source.label for one in group]
     figure = compare(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from embedlens_cli import drawing
+from embedlens_cli import class_names, drawing
 from embedlens_cli.synthesising import facts_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def save_animation(
     figure = compare(
         [one.drawn(title) for one, title in zip(strip, titles, strict=True)],
         venue=look.venue, width=look.width or "full", title="" if several else _heading(strip),
-        highlight=strip[0].highlight, names=strip[0].names, limits=limits, columns=len(keys),
+        highlight=strip[0].highlight, names=class_names.joint(one.names for one in strip), limits=limits,
+        columns=len(keys),
     )  # fmt: skip
     look.save(
         artifacts,
@@ -112,7 +113,7 @@ def _draw(group: Sequence[Mapped], look: drawing.Look, limits: Any = None) -> An
         width=look.size(len(group))["width"],
         title=_heading(group) + (f", epoch {min(epochs)}" if len(epochs) == 1 else ""),
         highlight=group[0].highlight,
-        names=group[0].names,
+        names=class_names.joint(one.names for one in group),
         limits=limits,
     )
 

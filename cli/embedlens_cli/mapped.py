@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
+from embedlens_cli import class_names
 from embedlens_cli.colored import CLASS, class_of, recorded
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Mapped:
     thumbnails: NDArray[np.uint8] | None
     highlight: tuple[int, ...]
     names: Mapping[int, str]
+    class_names: Mapping[int, str]
     central: bool
     thumbnail_size: float
     synthesised: SynthesisedMap | None
@@ -109,9 +111,11 @@ class Mapped:
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the table behind the map, a row a point."""
         if self.synthesised is not None:
-            return self.synthesised.columns(self.labels)
-        projection = self.step.projection
-        return {**projection.columns(), "label": self.labels[projection.item]}
+            found = self.synthesised.columns(self.labels)
+        else:
+            projection = self.step.projection
+            found = {**projection.columns(), "label": self.labels[projection.item]}
+        return found | class_names.columns(found["label"], self.class_names)
 
 
 def check_series(runs: Mapping[str, Run]) -> None:
@@ -157,7 +161,7 @@ def _map(
     if wish.thumbnails and pictures is None:
         message = f"{place} has no thumbnails; leave out --thumbnails"
         raise InputError(message)
-    names = {int(number): name for number, name in run.info.class_names.items()}
+    names = run.class_names
     colors = {
         epoch: labels if wish.color == CLASS else recorded(run, split, wish.color, epoch) for epoch in epochs
     }
@@ -179,7 +183,8 @@ def _map(
         raise (error if run.name in str(error) else error.within(where)) from error
     return [
         Mapped(
-            label, split, epoch, step, colors[epoch], pictures, highlight, names, wish.central,
+            label, split, epoch, step, colors[epoch], pictures, highlight, names,
+            run.class_names if wish.color == CLASS else {}, wish.central,
             wish.thumbnail_size, synthesised, series,
         )
         for epoch, (step, synthesised) in zip(epochs, steps, strict=True)

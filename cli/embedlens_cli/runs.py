@@ -14,14 +14,8 @@ from embedlens_cli import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from embedlens.store import Run
     from embedlens_cli.reading import Reader
-
-_BARS = 8  # of a histogram, where the sizes do not call for more
-_LONGEST = 32  # letters of its longest bar
 
 
 def info(
@@ -107,10 +101,13 @@ def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[s
     """Gather what `info` tells of a split; R@1 is None, with the reason, where it is not defined."""
     import numpy as np
 
+    from embedlens_cli.class_sizes import class_facts, class_sizes
+
     labels = run.labels(split)
-    sizes = np.unique(labels, return_counts=True)[1]
+    classes, sizes = np.unique(labels, return_counts=True)
     facts: dict[str, Any] = {"items": int(labels.size), "classes": int(sizes.size)}
     facts |= {"n_singletons": int((sizes == 1).sum()), "class_sizes": class_sizes(sizes)}
+    facts |= class_facts(classes, sizes, run.class_names)
     if not run.epochs():
         return {**facts, "recall_at_1": None, "why": "no snapshot yet"}
     search = reader.search(run, split)
@@ -121,64 +118,9 @@ def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[s
     return {**facts, "n_singletons": int(found["n_singletons"]), "recall_at_1": found["recall_at_1"]}
 
 
-def class_sizes(sizes: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the least, median, mean and largest size of a class, and how many classes have which size.
-
-    Up to eight different sizes have a bar each. More of them: where the largest is eight times the smallest
-    or more, sizes up to 4 have a bar each, and those above share one up to the next power of two; else bars
-    are of equal width.
-    """
-    import numpy as np
-
-    least, largest = int(sizes.min()), int(sizes.max())
-    different = np.unique(sizes)
-    if different.size <= _BARS:
-        spans = [(int(size), int(size)) for size in different]
-    elif largest >= _BARS * least:
-        powers = [2**power for power in range(2, largest.bit_length() + 1)]
-        doubled = [(size, size) for size in range(1, 5)] + [(low + 1, 2 * low) for low in powers]
-        spans = [
-            (max(low, least), min(high, largest)) for low, high in doubled if high >= least and low <= largest
-        ]
-    else:
-        width = -(-(largest - least + 1) // _BARS)
-        spans = [(low, min(low + width - 1, largest)) for low in range(least, largest + 1, width)]
-    within = [(sizes >= low) & (sizes <= high) for low, high in spans]
-    return {
-        "least": least,
-        "median": float(np.median(sizes)),
-        "mean": float(sizes.mean()),
-        "largest": largest,
-        "histogram": [
-            {"from": low, "to": high, "classes": int(own.sum()), "items": int(sizes[own].sum())}
-            for (low, high), own in zip(spans, within, strict=True)
-        ],
-    }
-
-
-def _print_sizes(split: str, part: dict[str, Any]) -> None:
-    """Print a bar for the classes of each size."""
-    from embedlens_cli import output
-
-    told = part["class_sizes"]
-    span = (
-        f"{told['least']:,}"
-        if told["least"] == told["largest"]
-        else f"{told['least']:,} to {told['largest']:,}"
-    )
-    output.say(f"  class sizes, {split}: {span} items, median {told['median']:g}, mean {told['mean']:.4g}")
-    bars = told["histogram"]
-    most = max(bar["classes"] for bar in bars)
-    names = [f"{bar['from']:,}" + (f" to {bar['to']:,}" if bar["to"] > bar["from"] else "") for bar in bars]
-    names = ["1 (singletons)" if bar["to"] == 1 else name for bar, name in zip(bars, names, strict=True)]
-    wide, counted = max(map(len, names)), len(f"{most:,}")
-    for name, bar in zip(names, bars, strict=True):
-        length = max(bar["classes"] > 0, round(_LONGEST * bar["classes"] / most))
-        output.say(f"    {name:>{wide}}  {bar['classes']:>{counted},}  {output.bar(length)}".rstrip())
-
-
 def _print(facts: dict[str, Any]) -> None:
     from embedlens_cli import output
+    from embedlens_cli.class_sizes import print_sizes
 
     output.say(f"run {facts['name']}  ({facts['path']}, created {facts['created'][:19]} UTC)")
     method = ", ".join(f"{key}={value}" for key, value in _telling(facts["method"]).items())
@@ -212,7 +154,7 @@ def _print(facts: dict[str, Any]) -> None:
         ],
     )
     for split, part in facts["splits"].items():
-        _print_sizes(split, part)
+        print_sizes(split, part)
     for split, epochs in facts["clusters"].items():
         output.say(
             f"  clusters, {split}: items of each; purity: share in the largest class of its cluster; "

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from embedlens.arrays import check_labels
-from embedlens.errors import InputError, listed
+from embedlens.errors import InputError, listed, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +62,7 @@ class ItemNames:
         members: dict[str, list[int]] = {}
         for row, name in enumerate(classes):
             members.setdefault(name, []).append(row)
+        self._classes = list(classes)
         self._paths = None if paths is None else [_SEPARATORS.sub("/", path) for path in paths]
         self._rows = {
             name: {number: [row] for number, row in enumerate(rows, start=1)}
@@ -123,6 +124,11 @@ class ItemNames:
             raise MissingItem(message)
         whole = [row for row in found if self._paths[row] == wanted]
         return self._only(whole or found, repr(name))
+
+    def class_of(self, row: int) -> str:
+        """Return how a message calls the class of an item: its name, and the label where that is another."""
+        name, label = self._classes[row], str(self.labels[row])
+        return label if name == label else f"{shortened(name)} (label {label})"
 
     def is_class(self, name: str) -> bool:
         """Return whether items of a class of that name are there."""

@@ -222,6 +222,6 @@ def _rows(line: _Line, names: ItemNames) -> tuple[int, int]:
         raise InputError(message)
     if (names.labels[a] == names.labels[b]) != line.same:
         kind = "of two classes" if line.same else "of one class"
-        message = f"{line.text[:60]!r} names items {kind}: labels {names.labels[a]} and {names.labels[b]}"
+        message = f"{line.text[:60]!r} names items {kind}: {names.class_of(a)} and {names.class_of(b)}"
         raise InputError(message)
     return a, b

@@ -161,7 +161,9 @@ def test_a_file_of_folds(tmp_path, names):
     assert not pairs.disjoint  # Cy stands in both
     assert pairs.source == str(file)
     apart = write(tmp_path, "2\t1\nAnn Lee\t1\t3\nAnn Lee\t2\tCy\t1\nBo\t1\t2\nBo\t2\tBo\t1\n")
-    with pytest.raises(InputError, match=r"pairs.txt:5: .* names items of one class: labels 9 and 9"):
+    with pytest.raises(
+        InputError, match=r"pairs.txt:5: .* names items of one class: Bo \(label 9\) and Bo \(label 9\)"
+    ):
         read_pairs(apart, names)
 
 
@@ -314,7 +316,9 @@ def test_files_that_cannot_be_read(tmp_path, names):
 
 def test_two_names_of_one_class_and_one_name_of_two(tmp_path):
     names = ItemNames(np.array([0, 0, 1, 2]), ["a", "a", "b", "b"], by_order=True)
-    with pytest.raises(InputError, match=r":2: 'b 1 2' names items of two classes: labels 1 and 2"):
+    with pytest.raises(
+        InputError, match=r":2: 'b 1 2' names items of two classes: b \(label 1\) and b \(label 2\)"
+    ):
         read_pairs(write(tmp_path, "2 1\nb 1 2\n"), names)
 
 

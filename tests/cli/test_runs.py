@@ -5,7 +5,7 @@ import pytest
 from support import assert_refused, blobs, brute_force, tree, write_run
 
 import embedlens
-from embedlens_cli.runs import class_sizes
+from embedlens_cli.class_sizes import class_sizes
 
 Z, Y = blobs()
 
