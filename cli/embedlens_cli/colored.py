@@ -19,7 +19,12 @@ CLASS = "class"
 
 
 def colored_splits(runs: Sequence[Run], color: str, asked: Sequence[str]) -> list[str]:
-    """Return the splits asked for, or all, for which every run has recorded what items are coloured by."""
+    """Return the splits asked for, or all, for which every run has recorded what items are coloured by.
+
+    All have classes: where items are coloured by these, only the splits asked for are returned.
+    """
+    if color == CLASS:
+        return list(asked)
     found = [split for split in runs[0].splits if all(color in run.extra_epochs(split) for run in runs)]
     if not found:
         known = sorted({name for run in runs for split in run.splits for name in run.extra_epochs(split)})

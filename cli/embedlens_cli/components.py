@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.components import ClassScatter
     from embedlens.artifacts import Artifacts
-    from embedlens.store import Run
+    from embedlens.store import Run, Snapshot
     from embedlens_cli.drawing import Look
+    from embedlens_cli.reading import Kept
 
 _ENDS = {"first": 1, "last": -1}
 _SIGNS = (
@@ -47,6 +48,8 @@ def components(
     normalize: Annotated[
         bool, typer.Option("--normalize/--no-normalize", help="Normalise embeddings, or take them as stored.")
     ] = True,
+    ignore_label: options.IgnoredItems = None,
+    exclude_duplicates: options.ExcludeCopies = False,
     out: options.Out = None,
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
@@ -66,21 +69,30 @@ def components(
     from embedlens.artifacts import Artifacts, figures_folder, run_facts
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output
+    from embedlens_cli.reading import Reader
 
     look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     numbers = _numbers(component)
     chosen = look.rename(selection.choose_runs(runs or []))
     splits = selection.evaluated_splits(chosen, options.words(split))
+    places = dict(zip(selection.run_labels(chosen), chosen, strict=True))
     jobs = [
         (name, number, label, run)
         for name in splits
-        for label, run in zip(selection.run_labels(chosen), chosen, strict=True)
+        for label, run in places.items()
         for number in selection.choose_epochs(run, epoch)
     ]
     _check(chosen, numbers)
+    reader = Reader.of(ignore_label, exclude_duplicates=exclude_duplicates)
+    kept = {
+        (name, label): reader.kept(run, name, selection.choose_epochs(run, epoch)[0])
+        for name, _, label, run in jobs
+    }
     found = _aligned(
         {
-            (name, number, label): _measure(run, name, number, numbers, svd=svd, normalize=normalize)
+            (name, number, label): _measure(
+                run.snapshot(name, number), kept[name, label], numbers, svd=svd, normalize=normalize
+            )
             for name, number, label, run in output.track(jobs, "decomposing")
         }
     )
@@ -91,22 +103,23 @@ def components(
         "drawn": "(z - mean) V",
         "signs": _SIGNS,
         "seed": None,
+        **reader.facts,
     }
     artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=_summary(found))
     asked = [
         f"component-{component.replace(' ', '').replace(',', '+')}" if numbers != [1, -1] else "",
         "svd" if svd else "",
         "" if normalize else "as-given",
+        *reader.leave_out.words,
     ]
-    class_names = {
-        label: run.class_names for label, run in zip(selection.run_labels(chosen), chosen, strict=True)
-    }
+    class_names = {label: run.class_names for label, run in places.items()}
     shown, several = artifacts.named([run.name for run in chosen]), selection.many_epochs(epoch)
     with paper(venue):
         for name in splits:
             _save_split(
                 artifacts, {place[1:]: result for place, result in found.items() if place[0] == name},
                 name, class_names=class_names, names=shown, asked=asked, look=look, one_an_epoch=several,
+                items={label: run.info.splits[name].items for label, run in places.items()},
             )  # fmt: skip
     for line in _remarks(found):
         output.remark(line)
@@ -138,16 +151,14 @@ def _check(runs: Sequence[Run], numbers: Sequence[int]) -> None:
 
 
 def _measure(
-    run: Run, split: str, epoch: int, numbers: Sequence[int], *, svd: bool, normalize: bool
+    snapshot: Snapshot, kept: Kept, numbers: Sequence[int], *, svd: bool, normalize: bool
 ) -> ClassScatter:
     """Take the values of one snapshot; what cannot be decomposed is told with its place."""
     from embedlens.analysis.components import class_scatter
 
-    snapshot = run.snapshot(split, epoch)
+    z, y = kept.of(snapshot.embeddings), kept.of(snapshot.labels)
     try:
-        return class_scatter(
-            snapshot.embeddings, snapshot.labels, numbers, center=not svd, normalize=normalize
-        )
+        return class_scatter(z, y, numbers, center=not svd, normalize=normalize)
     except InputError as error:
         raise error.within(snapshot.place) from error
 
@@ -190,6 +201,7 @@ def _save_split(
     asked: Sequence[str],
     class_names: Mapping[str, Mapping[int, str]],
     look: Look,
+    items: Mapping[str, int],
     one_an_epoch: bool,
 ) -> None:
     """Write the figure of a split, or one of each epoch; all have the same limits."""
@@ -220,7 +232,7 @@ def _save_split(
             for (epoch, label), result in group.items()
         ]
         panels = [
-            {"run": label, "epoch": epoch, "shown": result.rank.size, "of": result.rank.size}
+            {"run": label, "epoch": epoch, "shown": result.rank.size, "of": items[label]}
             | _correlations(found, epoch, label)
             for (epoch, label), result in group.items()
         ]

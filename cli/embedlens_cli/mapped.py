@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from embedlens.analysis.synthesis import SynthesisedMap
     from embedlens.figures.projection import Map
     from embedlens.store import Run
+    from embedlens_cli.reading import Kept, Reader
 
+_SAID_ELSEWHERE = ("device", "highlight", "synthesised", "left_out")
 THUMBNAIL_SIZE = 0.2
 """Side of a picture, inches, unless another is asked for."""
 
@@ -39,6 +41,7 @@ class Wish:
     color: str
     synthesised: int | None
     device: str
+    left_out: tuple[str, ...] = ()
 
     @property
     def words(self) -> list[str]:
@@ -60,6 +63,7 @@ class Wish:
             f"color-{self.color}" if self.color != CLASS else "",
             "highlight-" + "+".join(self.highlight) if self.highlight else "",
             *changed,
+            *self.left_out,
         ]
 
 
@@ -132,6 +136,7 @@ def measure(
     epochs: Mapping[str, Sequence[int]],
     wish: Wish,
     *,
+    reader: Reader,
     series: bool,
 ) -> list[Mapped]:
     """Map every snapshot: from scratch, or each epoch of a run from the one before."""
@@ -141,13 +146,14 @@ def measure(
     found = []
     for label, run, split in output.track(work, "mapping"):
         numbers = epochs[label]
+        kept = reader.kept(run, split, numbers[0])
         for part in [numbers] if series else [[number] for number in numbers]:
-            found += _map(label, run, split, part, wish, series=series)
+            found += _map((label, run, split), part, wish, kept=kept, series=series)
     return found
 
 
 def _map(
-    label: str, run: Run, split: str, epochs: Sequence[int], wish: Wish, *, series: bool
+    where: tuple[str, Run, str], epochs: Sequence[int], wish: Wish, *, kept: Kept, series: bool
 ) -> list[Mapped]:
     """Map epochs of a split, each from the one before; what cannot be mapped is told with its place."""
     import numpy as np
@@ -155,6 +161,7 @@ def _map(
     from embedlens.analysis.projection import sample
     from embedlens.figures.style import class_colors
 
+    label, run, split = where
     labels = run.labels(split)
     pictures = run.thumbnails(split) if wish.thumbnails else None
     place = f"run {run.name!r}, split {split!r}"
@@ -169,18 +176,20 @@ def _map(
         names = {
             int(number): f"{wish.color} {number}" for color in colors.values() for number in np.unique(color)
         }
-    highlight = tuple(class_of(word, colors[epochs[0]], names) for word in wish.highlight)
+    there = kept.of(colors[epochs[0]])
+    highlight = tuple(class_of(word, there, names) for word in wish.highlight)
     steps: list[tuple[Step, SynthesisedMap | None]] = []
     try:
-        class_colors(colors[epochs[0]], highlight)  # refuses too many before anything is computed
+        class_colors(there, highlight)  # refuses too many before anything is computed
         rows = None
         if wish.sample is not None:
-            rows = sample(labels, wish.sample, whole_classes=wish.whole_classes, seed=wish.told.seed)
-        for step in _steps(run, split, epochs, wish=wish, rows=rows, highlight=highlight, series=series):
+            rows = sample(kept.of(labels), wish.sample, whole_classes=wish.whole_classes, seed=wish.told.seed)
+        asked = _Steps(wish, kept, rows, highlight, series)
+        for step in asked.of(run, split, epochs):
             steps.append(step)
     except InputError as error:
-        where = f"{place}, epoch {epochs[min(len(steps), len(epochs) - 1)]}"
-        raise (error if run.name in str(error) else error.within(where)) from error
+        at = f"{place}, epoch {epochs[min(len(steps), len(epochs) - 1)]}"
+        raise (error if run.name in str(error) else error.within(at)) from error
     return [
         Mapped(
             label, split, epoch, step, colors[epoch], pictures, highlight, names,
@@ -191,35 +200,46 @@ def _map(
     ]  # fmt: skip
 
 
-def _steps(
-    run: Run,
-    split: str,
-    epochs: Sequence[int],
-    *,
-    wish: Wish,
-    rows: NDArray[np.int64] | None,
-    highlight: Sequence[int],
-    series: bool,
-) -> Iterator[tuple[Step, SynthesisedMap | None]]:
-    """Yield the maps of epochs, and what was synthesised in each."""
-    from embedlens.analysis.projection import Step, tsne, tsne_series
-    from embedlens_cli.synthesising import synthesised_map
+@dataclass(frozen=True, slots=True, eq=False)
+class _Steps:
+    """Makes the maps of a split; `rows` are those of the items that stay."""
 
-    if wish.synthesised is None:
-        snapshots = (run.snapshot(split, epoch).embeddings for epoch in epochs)
-        told = {"central": wish.central, "rows": rows, "device": wish.device, **asdict(wish.told)}
-        if series:
-            yield from ((step, None) for step in tsne_series(snapshots, run.labels(split), **told))
+    wish: Wish
+    kept: Kept
+    rows: NDArray[np.int64] | None
+    highlight: Sequence[int]
+    series: bool
+
+    def of(self, run: Run, split: str, epochs: Sequence[int]) -> Iterator[tuple[Step, SynthesisedMap | None]]:
+        """Yield the maps of epochs, and what was synthesised in each; items are rows of the split."""
+        from embedlens.analysis.projection import Step
+        from embedlens_cli.synthesising import synthesised_map
+
+        wish = self.wish
+        if wish.synthesised is None:
+            for step in self._plain(run, split, epochs):
+                placed = replace(step.projection, item=self.kept.row(step.projection.item))
+                yield replace(step, projection=placed), None
+            return
+        rows = self.kept.rows if self.rows is None else self.kept.row(self.rows)
+        for epoch in epochs:
+            found = synthesised_map(
+                run, split, epoch, per_class=wish.synthesised, rows=rows, highlight=self.highlight,
+                told=wish.told, device=wish.device,
+            )  # fmt: skip
+            yield Step(found.items, "cold", 0.0, 0.0), found
+
+    def _plain(self, run: Run, split: str, epochs: Sequence[int]) -> Iterator[Step]:
+        """Yield the maps of the items that stay, which are numbered among themselves."""
+        from embedlens.analysis.projection import Step, tsne, tsne_series
+
+        wish, labels = self.wish, self.kept.of(run.labels(split))
+        snapshots = (self.kept.of(run.snapshot(split, epoch).embeddings) for epoch in epochs)
+        told = {"central": wish.central, "rows": self.rows, "device": wish.device, **asdict(wish.told)}
+        if self.series:
+            yield from tsne_series(snapshots, labels, **told)
         else:
-            maps = (tsne(snapshot, run.labels(split), **told) for snapshot in snapshots)
-            yield from ((Step(one, "cold", 0.0, 0.0), None) for one in maps)
-        return
-    for epoch in epochs:
-        found = synthesised_map(
-            run, split, epoch, per_class=wish.synthesised, rows=rows, highlight=highlight, told=wish.told,
-            device=wish.device,
-        )  # fmt: skip
-        yield Step(found.items, "cold", 0.0, 0.0), found
+            yield from (Step(tsne(one, labels, **told), "cold", 0.0, 0.0) for one in snapshots)
 
 
 def facts(runs: Sequence[Run], wish: Wish) -> dict[str, Any]:
@@ -233,7 +253,7 @@ def facts(runs: Sequence[Run], wish: Wish) -> dict[str, Any]:
     return {
         "runs": run_facts(runs),
         "parameters": said.pop("told"),
-        **{name: value for name, value in said.items() if name not in ("device", "highlight", "synthesised")},
+        **{name: value for name, value in said.items() if name not in _SAID_ELSEWHERE},
         "distance": "Euclidean, class means subtracted" if wish.central else wish.told.metric,
         "neighbours": "exact, 3 x perplexity",
         "openTSNE": metadata.version("openTSNE"),

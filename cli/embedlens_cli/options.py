@@ -117,6 +117,24 @@ ExcludeDuplicates = Annotated[
         "and leave a query's copies out of its gallery.",
     ),
 ]
+IgnoredItems = Annotated[
+    str | None,
+    typer.Option(
+        "--ignore-label",
+        metavar="ID[,ID]",
+        help="Classes, by number or name, whose items are left out; distractors, which are of no class, too "
+        "(Market-1501: -1,0).",
+        show_default="none",
+    ),
+]
+ExcludeCopies = Annotated[
+    bool,
+    typer.Option(
+        "--exclude-duplicates",
+        help="Keep the first of rows of one label that are equal at the first of the epochs, and of rows "
+        "with one id in items.csv.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

@@ -88,6 +88,8 @@ def tsne(
     ] = 200,
     threads: Annotated[int | None, typer.Option(help="Threads.", show_default="every core")] = None,
     seed: Annotated[int, typer.Option(help="Of the initial map and of the sample.", min=0)] = 0,
+    ignore_label: options.IgnoredItems = None,
+    exclude_duplicates: options.ExcludeCopies = False,
     out: options.Out = None,
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
@@ -109,6 +111,7 @@ def tsne(
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
     from embedlens_cli import colored, drawing, map_figures, output, synthesising
+    from embedlens_cli.reading import Reader
 
     look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     _check(
@@ -126,16 +129,14 @@ def tsne(
         final_momentum=final_momentum, dof=dof, gradient=gradient, theta=theta, n_jobs=threads, seed=seed,
         settle_iter=settle_iter, warm_iter=warm_iter,
     )  # fmt: skip
+    reader = Reader.of(ignore_label, exclude_duplicates=exclude_duplicates)
     wish: Wish = mapped.Wish(
         told=told, sample=sample, whole_classes=whole_classes, central=central, thumbnails=thumbnails,
         thumbnail_size=thumbnail_size, highlight=tuple(options.words(highlight)), color=color,
-        synthesised=synthesised, device=device,
+        synthesised=synthesised, device=device, left_out=tuple(reader.leave_out.words),
     )  # fmt: skip
     chosen = look.rename(selection.choose_runs(runs or []))
-    asked = options.words(split)
-    if color != colored.CLASS:
-        asked = colored.colored_splits(chosen, color, asked)
-    splits = selection.evaluated_splits(chosen, asked)
+    splits = selection.evaluated_splits(chosen, colored.colored_splits(chosen, color, options.words(split)))
     places: dict[str, Any] = dict(zip(selection.run_labels(chosen), chosen, strict=True))
     epochs = {
         label: run.epochs() if animate else selection.choose_epochs(run, epoch)
@@ -145,8 +146,8 @@ def tsne(
         mapped.check_series(places)
     if synthesised is not None:
         synthesising.check_latent(chosen, splits, list(epochs.values()))
-    found = mapped.measure(places, splits, epochs, wish, series=animate)
-    folder, facts = figures_folder(chosen, out), mapped.facts(chosen, wish)
+    found = mapped.measure(places, splits, epochs, wish, reader=reader, series=animate)
+    folder, facts = figures_folder(chosen, out), mapped.facts(chosen, wish) | reader.facts
     artifacts = Artifacts(folder, output.command(), facts, summary=mapped.summary(found))
     shown = {label: set(selection.choose_epochs(run, epoch)) for label, run in places.items()}
     with paper(venue):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from embedlens.leave_out import LeaveOut
-from embedlens.searches import Search, search_of
+from embedlens.searches import Search, items_of, search_of
 from embedlens_cli import options
 from embedlens_cli.data_warnings import DataWarnings
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from embedlens.store import Run
 
 
@@ -61,7 +65,45 @@ class Reader:
     def note(self, label: str, search: Search) -> Search:
         """Note what there is to say of the data of a run with that label; return the search."""
         self.warnings.look(label, search)
+        self._count(search)
+        return search
+
+    def kept(self, run: Run, split: str, epoch: int) -> Kept:
+        """Return which items of a split stay, for a command that looks at the same ones at all epochs.
+
+        Copies are those of the epoch named. There is no gallery, and nothing is said of the data.
+        """
+        if not self.leave_out:
+            return Kept(None)
+        found = items_of(run, split, epoch, leave_out=self.leave_out)
+        self._count(found)
+        return Kept(found.query.rows)
+
+    def look(self, run: Run, split: str, epoch: int, kept: Kept, *, label: str = "") -> None:
+        """Note what there is to say of the items that stay, of which nothing is searched."""
+        found = items_of(run, split, epoch)
+        if kept.rows is not None:
+            chosen = np.zeros(found.y.size, np.bool_)
+            chosen[kept.rows] = True
+            found = replace(found, query=found.query.take(chosen))
+        self.warnings.look(label or run.name, found)
+
+    def _count(self, search: Search) -> None:
         counts = {"snapshot": search.place, **search.counts}
         if counts not in self._left_out:
             self._left_out.append(counts)
-        return search
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """The rows of a split that stay, int64 [n], ascending; None: all."""
+
+    rows: NDArray[np.int64] | None
+
+    def of(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return these rows of an array [N, ...]."""
+        return array if self.rows is None else array[self.rows]
+
+    def row(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows in the split of items that are numbered among those that stay."""
+        return places if self.rows is None else self.rows[places]

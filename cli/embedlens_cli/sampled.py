@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from embedlens.analysis.sampling import PairDistances
     from embedlens.analysis.sampling_picks import Picks
     from embedlens.figures.sampling import Contents
-    from embedlens.store import Run, Snapshot
+    from embedlens.store import Run
+    from embedlens_cli.reading import Reader
 
 _POINTS = 401  # of a curve over the distances from 0 to 2
 
@@ -30,6 +31,7 @@ class Asked:
     pairs: int
     batches: tuple[int, int, int]
     seed: int
+    reader: Reader
 
     def check(self) -> None:
         """Refuse numbers that cannot be, before a run is opened."""
@@ -75,24 +77,31 @@ def check_mining(words: Sequence[str]) -> list[str]:
 def measure(label: str, run: Run, split: str, epochs: list[int], asked: Asked) -> Found:
     """Measure a split: distances at the epochs drawn; mining at these, or at every epoch."""
     from embedlens.analysis.sampling import pair_distances
+    from embedlens.analysis.sampling_picks import picks
     from embedlens_cli import output
 
     pairs: dict[int, PairDistances] = {}
     picked: dict[int, list[Picks]] = {}
-    first = run.snapshot(split, epochs[0])
+    kept = asked.reader.kept(run, split, epochs[0])
+    y = kept.of(run.labels(split))
     try:
-        batches = _batches(first.labels, asked) if asked.mines else None
+        batches = _batches(y, asked) if asked.mines else None
         for number in epochs if "distances" in asked.panels else ():
-            z = run.snapshot(split, number).embeddings
-            pairs[number] = pair_distances(z, first.labels, pairs=asked.pairs, seed=asked.seed)
+            z = kept.of(run.snapshot(split, number).embeddings)
+            pairs[number] = pair_distances(z, y, pairs=asked.pairs, seed=asked.seed)
         if batches is not None:
             mined = run.epochs() if "nonzero" in asked.panels else epochs
             for number in output.track(mined, f"mining {label}"):
-                picked[number] = _picks(run.snapshot(split, number), batches, asked)
+                z = kept.of(run.snapshot(split, number).embeddings)
+                picked[number] = [
+                    picks(z, y, name, batches=batches, margin=asked.margin) for name in asked.mining
+                ]
+        for number in epochs if batches is not None or pairs else ():
+            asked.reader.look(run, split, number, kept, label=label)
     except InputError as error:
         place = f"run {run.name!r}, split {split!r}"
         raise error.within(place) from error
-    dim, items = first.embeddings.shape[1], _items(first.labels, batches)
+    dim, items = run.snapshot(split, epochs[0]).embeddings.shape[1], _items(y, batches)
     return Found(label, split, dim, epochs, pairs, picked, batches, items)
 
 
@@ -111,14 +120,6 @@ def _items(labels: Any, batches: FixedBatches | None) -> tuple[int, int]:
         return 0, 0
     counts = np.concatenate([np.unique(labels[rows], return_counts=True)[1] for rows in batches.rows])
     return int(counts.min()), int(counts.max())
-
-
-def _picks(snapshot: Snapshot, batches: FixedBatches, asked: Asked) -> list[Picks]:
-    """Return what every strategy picks at one epoch."""
-    from embedlens.analysis.sampling_picks import picks
-
-    z, y = snapshot.embeddings, snapshot.labels
-    return [picks(z, y, name, batches=batches, margin=asked.margin) for name in asked.mining]
 
 
 def groups(found: Sequence[Found], *, one_an_epoch: bool) -> list[tuple[list[Found], list[int]]]:

@@ -53,6 +53,8 @@ def sampling(
         str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
     ] = "",
     epoch: options.Epoch = "last",
+    ignore_label: options.IgnoredItems = None,
+    exclude_duplicates: options.ExcludeCopies = False,
     out: options.Out = None,
     formats: options.Format = "pdf,png",
     venue: options.Venue = "cvpr",
@@ -72,6 +74,7 @@ def sampling(
     from embedlens.figures.sampling import PANELS, check_panels, grid_of, plot_panels
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output
+    from embedlens_cli.reading import Reader
 
     look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
     panels = check_panels(options.words(show) or PANELS)
@@ -79,6 +82,7 @@ def sampling(
     asked = sampled.Asked(
         panels=panels, mining=sampled.check_mining(options.words(mining)), margin=margin, beta=beta,
         pairs=pairs, batches=(batches, classes_per_batch, items_per_class), seed=seed,
+        reader=Reader.of(ignore_label, exclude_duplicates=exclude_duplicates),
     )  # fmt: skip
     asked.check()
     chosen = look.rename(selection.choose_runs(runs or []))
@@ -90,6 +94,7 @@ def sampling(
         for name in splits
     ]
     found = [sampled.measure(*job, asked) for job in jobs]
+    asked.reader.warnings.tell()
     artifacts = Artifacts(
         figures_folder(chosen, out),
         output.command(),
@@ -135,6 +140,7 @@ def _options(asked: sampled.Asked) -> list[str]:
         "" if asked.pairs == _PAIRS else f"{asked.pairs}-pairs",
         "" if asked.batches == size else "{}-batches-{}x{}".format(*asked.batches),
         f"seed-{asked.seed}" if asked.seed else "",
+        *asked.reader.leave_out.words,
     ]
 
 
@@ -156,4 +162,5 @@ def _facts(runs: Sequence[Run], asked: sampled.Asked) -> dict[str, Any]:
         "noise": "exact: 1 - squared mean resultant length of the projected normal distribution",
         "seed": asked.seed,
         "engine": "distances of pairs from float64 dot products; mining in float64 on the processor",
+        **asked.reader.facts,
     }

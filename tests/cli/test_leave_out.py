@@ -197,3 +197,76 @@ def test_pictures_of_positives_are_those_of_the_gallery(cli, folder):
     done = cli("trajectory", "shop", "--anchor", "9", "--format", "png", "--json")
     assert done.code == 0, done.err
     assert "no-thumbnails" not in done.json["data"][0]
+
+
+COMMANDS = {
+    "components": [],
+    "tsne": ["--perplexity", "5", "--n-iter", "30", "--early-exaggeration-iter", "20"],
+    "tsne --animate": [
+        *("--perplexity", "5", "--n-iter", "30", "--early-exaggeration-iter", "20", "--fps", "10"),
+        *("--settle-iter", "50", "--warm-iter", "20", "--sample", "40"),
+    ],
+    "tsne --central": ["--perplexity", "5", "--n-iter", "30", "--early-exaggeration-iter", "20"],
+    "sampling": ["--batches", "2", "--items-per-class", "3", "--classes-per-batch", "3", "--pairs", "200"],
+}
+
+
+def bare(answer, run):
+    """The summary of a run less what is said of how many items there are in all."""
+    told = answer["summary"][run]
+    for split in told.values():
+        for numbers in split.values():
+            numbers.pop("of", None)
+    return told
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_looks_at_items_alone_is_as_if_those_left_out_were_never_recorded(cli, folder, command):
+    """Junk (9) and distractors (8) stand among the items, and copies of the first five at the end."""
+    z, y = blobs(n=60, classes=5)
+    moved = np.roll(z, 1, axis=1)
+    junk = np.random.default_rng(3).normal(size=(9, 8)).astype(np.float32)
+    labels = np.r_[y[:20], np.full(4, 9), y[20:], np.full(5, 8), y[:5]]
+    for name, y_of, parts in (("less", y, False), ("all", labels, True)):
+        with embedlens.Recorder(f"runs/{name}", labels={"test": y_of}, method={}) as recorder:
+            for epoch, state in enumerate((z, moved)):
+                rows_of = [state[:20], junk[:4], state[20:], junk[4:], state[:5]] if parts else [state]
+                recorder.record(epoch, {"test": np.concatenate(rows_of)})
+    words, fixed = command.split(), [*COMMANDS[command], "--format", "png", "--epoch", "all", "--json"]
+    options = ("--ignore-label", "8,9", "--exclude-duplicates")
+    less = cli(words[0], "less", *words[1:], *fixed)
+    done = cli(words[0], "all", *words[1:], *fixed, *options)
+    assert (less.code, done.code) == (0, 0), less.err + done.err
+    assert bare(done.json, "all") == bare(less.json, "less")
+    place = np.r_[np.arange(20), np.arange(24, 64)]  # where the items stand among all
+    for one, other in zip(less.json["data"], done.json["data"], strict=True):
+        assert "ignore-label-8+9-exclude-duplicates" in other
+        first, second = rows(folder / one), rows(folder / other)
+        for row in first:
+            row["run"] = row["run"].replace("less", "all")
+            if "item" in row:
+                row["item"] = str(place[int(row["item"])])
+        assert first == second
+        sidecar = json.loads((folder / other).with_suffix(".json").read_text())
+        (items,) = sidecar["left_out"]["items"]
+        assert (items["n_ignored"], items["n_duplicates"]) == (9, 5)
+    plain = cli(words[0], "all", *words[1:], *fixed)
+    assert bare(plain.json, "all") != bare(less.json, "less")
+
+
+@pytest.mark.parametrize("command", ["components", "tsne", "sampling"])
+def test_a_class_that_is_not_there_cannot_be_left_out(cli, folder, command):
+    z, y = blobs()
+    embedlens.Recorder("runs/one", labels={"test": y}).record(0, {"test": z})
+    assert_refused(cli(command, "one", "--ignore-label", "9"), "unknown class '9'")
+    assert_refused(cli(command, "one", "--ignore-label", "0,1,2,3,4,5"), "no item of split 'test' is left")
+
+
+def test_mined_data_are_warned_of(cli, folder):
+    z, y = blobs()
+    z[7] = z[1]
+    embedlens.Recorder("runs/one", labels={"test": y}).record(0, {"test": z})
+    words = ("sampling", "one", "--batches", "1", "--pairs", "50", "--format", "png")
+    assert "1 of 60 rows of 'test' equal" in cli(*words).err
+    assert "equal" not in cli(*words, "--exclude-duplicates").err
+    assert "equal" not in cli(*words, "--show", "losses").err
