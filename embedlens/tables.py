@@ -29,6 +29,7 @@ _HEADERS = frozenset(
 )
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _PATH = re.compile(r".*([/\\]|\.[A-Za-z][A-Za-z0-9]{1,4}$)", re.DOTALL)
+_QUOTED = re.compile(r'"[^"]*"(?!\S)|\S+')
 _COMMON = (".csv", ".tsv")
 
 Rows = list[tuple[int, list[str]]]
@@ -79,15 +80,17 @@ def is_path(text: str) -> bool:
     return _PATH.match(text) is not None and not is_number(text)
 
 
-def read_text(file: Path) -> str:
-    """Return the text of a file: UTF-8 with or without a byte order mark, or UTF-16 with one.
+def read_text(file: Path, *, limit: int = MOST_BYTES) -> str:
+    r"""Return the text of a file: UTF-8 with or without a byte order mark, or UTF-16 with one.
+
+    Lines may end as on any system; they end in ``\n`` in what is returned.
 
     Raises
     ------
     InputError
-        No regular file, more than 256 MiB, another encoding or no text; file and line are named.
+        No regular file, more than `limit` bytes, another encoding or no text; file and line are named.
     """
-    content = read_bytes(file, limit=MOST_BYTES)
+    content = read_bytes(file, limit=limit)
     wide = content[:2] in (b"\xff\xfe", b"\xfe\xff") and not content.startswith(b"\xff\xfe\x00\x00")
     encoding = "utf-16" if wide else "utf-8-sig"
     try:
@@ -103,7 +106,36 @@ def read_text(file: Path) -> str:
         line = text[: text.index("\0")].count("\n") + 1
         message = f"{file} is no UTF-8 text (line {line}: a NUL character); save it as UTF-8"
         raise InputError(message)
-    return text
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_lines(file: Path, *, limit: int = MOST_BYTES) -> list[tuple[int, str]]:
+    """Return the lines of a text file that are not blank, each with its number; see `read_text`."""
+    lines = enumerate(read_text(file, limit=limit).split("\n"), start=1)
+    return [(number, line) for number, line in lines if line.strip()]
+
+
+def split_line(line: str, separator: str | None) -> list[str]:
+    """Return the fields of one line, without quotes; empty ones at its end are left out.
+
+    Parameters
+    ----------
+    line
+        The line.
+    separator
+        What stands between fields; None: blanks. A field in quotes may hold it.
+    """
+    if separator is None:
+        fields = _QUOTED.findall(line)
+    else:
+        try:
+            fields = next(csv.reader([line], delimiter=separator, strict=True, skipinitialspace=True), [])
+        except csv.Error:  # a quote that is part of a name
+            fields = line.split(separator)
+    fields = [field.strip().strip('"') for field in fields]
+    while fields and not fields[-1]:
+        fields.pop()
+    return fields
 
 
 def read_table(file: Path, *, key: str | None = None, header: bool | None = None) -> Table:

@@ -46,13 +46,15 @@ class TrainingProgress:
         self._header_shown = False
 
     def __enter__(self) -> TrainingProgress:
-        self._bar.start()
+        if not self._bar.disable:
+            self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if not self._bar.disable:  # rich before 14 writes an empty line for a bar that never was
+            self._bar.stop()
 
     def report(self, step: Step) -> None:
         """Show one step; a finished epoch gets its row."""

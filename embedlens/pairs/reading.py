@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.errors import InputError
-from embedlens.files import check_regular
 from embedlens.pairs.drawing import FOLDS, Pairs
 from embedlens.pairs.names import ItemNames, MissingItem
+from embedlens.tables import read_lines, split_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _FLAGS = {"1": True, "0": False}
+_SEPARATORS = ("\t", ";", ",", None)
+_MOST_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,13 @@ def read_pairs(
     lines ``name i j`` (two items of one class) and 300 lines ``name1 i name2 j``. A first line with the
     number of pairs alone (LFW's development files) makes one set, whose pairs are cut into folds in their
     order. A list has no such first line: its lines are like these, or ``path path 1`` (one class) and
-    ``path path 0``, or with the number first. Tabs, commas or blanks separate; empty lines and a line of
-    column titles are passed over.
+    ``path path 0``, or with the number first. Tabs, semicolons, commas or blanks separate; empty lines and a
+    line of column titles are passed over.
 
     Parameters
     ----------
     path
-        The file, UTF-8.
+        The file, as `embedlens.tables.read_text` reads it.
     names
         What its names stand for.
     folds
@@ -103,19 +105,15 @@ def _left(path: Path, fold: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArr
 
 def _lines(path: Path) -> list[tuple[str, str]]:
     """Return the place and text of every line that is not empty."""
-    try:
-        if path.exists():
-            check_regular(path)
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        message = f"{path} cannot be read as a pairs file: {getattr(error, 'strerror', None) or error}"
-        raise InputError(message) from error
-    return [(f"{path}:{at}", line) for at, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    return [(f"{path}:{number}", line) for number, line in read_lines(path, limit=_MOST_BYTES)]
 
 
 def _header(line: str) -> tuple[int, int] | None:
     """Return the number of sets and of pairs of a kind in each, or None where a line is no header."""
-    words = line.split()
+    words = next(
+        (found for separator in _SEPARATORS if len(found := split_line(line, separator)) == 2), [line]
+    )
+    words = [word.strip() for word in words]
     if len(words) not in (1, 2) or not all(word.isdecimal() and int(word) > 0 for word in words):
         return None
     return (1 if len(words) == 1 else int(words[0])), int(words[-1])
@@ -152,7 +150,7 @@ def _listed(path: Path, lines: list[tuple[str, str]], names: ItemNames) -> list[
     for at, (place, text) in enumerate(lines):
         readings = _readings(place, text)
         if not readings:
-            if at == 0 and len(lines) > 1 and not any(part.isdecimal() for part in _split(text, None)):
+            if at == 0 and len(lines) > 1 and not any(part.isdecimal() for part in split_line(text, None)):
                 continue  # titles of columns
             message = (
                 f"{place}: the {'first ' if at == 0 else ''}line is {text[:60]!r}; 'name i j', "
@@ -192,8 +190,8 @@ def _cut(path: Path, same: NDArray[np.bool_], parts: int) -> NDArray[np.int64]:
 def _readings(place: str, text: str) -> list[_Line]:
     """Return what a line may say, by what separates its words and by which of them are numbers."""
     readings = []
-    for separator in ("\t", ",", None):
-        words = _split(text, separator)
+    for separator in _SEPARATORS:
+        words = split_line(text, separator)
         if len(words) == 4 and words[1].isdecimal() and words[3].isdecimal():
             readings.append(_Line(place, text, ((words[0], words[1]), (words[2], words[3])), same=False))
         if len(words) == 3:
@@ -204,14 +202,6 @@ def _readings(place: str, text: str) -> list[_Line]:
             if words[0] in _FLAGS:
                 readings.append(_Line(place, text, ((words[1],), (words[2],)), same=_FLAGS[words[0]]))
     return readings
-
-
-def _split(text: str, separator: str | None) -> list[str]:
-    """Return the words of a line, without quotes; empty ones at its end are left out."""
-    words = [word.strip().strip('"') for word in text.split(separator)]
-    while words and not words[-1]:
-        words.pop()
-    return words
 
 
 def _rows(line: _Line, names: ItemNames) -> tuple[int, int]:
