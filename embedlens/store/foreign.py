@@ -15,6 +15,7 @@ import numpy as np
 
 from embedlens.errors import InputError, InputWarning, listed, shortened, unknown
 from embedlens.store.array_files import check_rows, read_array
+from embedlens.store.epoch_names import names_an_epoch
 from embedlens.store.label_files import MISSING_LABEL, gather_labels
 from embedlens.store.ownership import building
 from embedlens.store.recorder import Recorder
@@ -209,9 +210,9 @@ def _two_files(pattern: str, epoch: int, first: Path, second: Path) -> InputErro
 
 
 def _warn_of_names(source: Source, found: Found, with_labels: Found) -> None:
-    """Warn of files that the pattern leaves out or takes for epoch 0, although their names hold a number."""
+    """Warn of files that the pattern leaves out or takes for epoch 0, although their names tell an epoch."""
     taken = {file for files in (*found.values(), *with_labels.values()) for file in files.values()}
-    numbered = [file.name for files in found.values() for file in files.values() if _NUMBER.search(file.stem)]
+    numbered = [file.name for files in found.values() for file in files.values() if names_an_epoch(file)]
     if numbered and "{epoch}" not in source.pattern:
         message = (
             f"pattern {shortened(source.pattern)!r} has no {{epoch}}, so {listed(numbered)} is imported as "

@@ -1,0 +1,45 @@
+"""Numbers in names of files: those of an epoch, and those of another kind, as in ``resnet50``."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_WORD = r"e|ep|epochs?|ckpt|checkpoint|it|iter|iteration|steps?"
+_MARKED = re.compile(rf"(?<![a-z])(?:{_WORD})[ _.=-]*\d", re.IGNORECASE)
+_NUMBER = re.compile(r"\d{1,18}")
+
+
+def names_an_epoch(file: Path) -> bool:
+    """Return whether a name tells an epoch.
+
+    It does where a word such as ``epoch``, ``ckpt`` or ``step`` stands before a number in the name of the
+    file or of its folder; or where another file beside it has the same name but for one number. A number that
+    follows a letter is then an epoch where the other one is its neighbour: ``emb7`` and ``emb8``, but not
+    ``resnet18`` and ``resnet34``.
+    """
+    if _MARKED.search(file.stem) or _MARKED.search(file.parent.name):
+        return True
+    numbers = list(_NUMBER.finditer(file.stem))
+    if not numbers:
+        return False
+    names = [other.stem for other in file.parent.iterdir() if other.suffix == file.suffix]
+    return any(_counts(file.stem, number, names) for number in numbers)
+
+
+def _counts(stem: str, number: re.Match[str], names: list[str]) -> bool:
+    """Return whether names beside a name have another number in that place, and so count something."""
+    before, after = stem[: number.start()], stem[number.end() :]
+    glued = before[-1:].isalpha()
+    for name in names:
+        if len(name) <= len(before) + len(after) or not (name.startswith(before) and name.endswith(after)):
+            continue
+        other = _NUMBER.fullmatch(name, len(before), len(name) - len(after))
+        if other is None or int(other[0]) == int(number[0]):
+            continue
+        if not glued or abs(int(other[0]) - int(number[0])) == 1:
+            return True
+    return False
