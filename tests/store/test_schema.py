@@ -145,3 +145,22 @@ def test_names_of_snapshots_that_no_writer_made_are_not_snapshots(path):
     assert embedlens.open_run(path).epochs() == [0, 1, 2]
     with pytest.raises(InputError, match="epoch is 1e\\+19; 999,999,999 is the largest"):
         embedlens.Recorder(path.parent / "new", labels={"test": [0]}).record(10**19, {"test": [[1.0]]})
+
+
+def test_class_names_alone_may_take_more_than_all_other_keys(tmp_path):
+    """100,000 classes need more than 1 MiB; a method of that size is refused."""
+    labels = {"test": np.arange(100_000)}
+    names = {label: f"identity {label:06d}" for label in range(100_000)}
+    run = embedlens.Recorder(tmp_path / "run", labels=labels, class_names=names).run
+    file = run.path / "run.json"
+    assert 2.5 * schema.MOST_BYTES < file.stat().st_size < 4 * schema.MOST_BYTES
+    assert embedlens.open_run(run.path).class_names[99_999] == "identity 099999"
+    text = "x" * schema.MOST_BYTES
+    with pytest.raises(
+        InputError, match=r"cannot be written: method takes 1,048,6\d\d of .* 1,048,576 is the"
+    ):
+        embedlens.Recorder(tmp_path / "long", labels=labels, method={"notes": text})
+    assert not (tmp_path / "long").exists()
+    _edit(run.path, "method", json.dumps({"notes": text}))
+    with pytest.raises(InputError, match="does not follow the format: method takes 1,048,6"):
+        embedlens.open_run(run.path)
