@@ -18,13 +18,13 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from embedlens.analysis.curves import Band
 from embedlens.errors import unknown
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.style import Look, looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.legend import Legend
     from numpy.typing import NDArray
 
     from embedlens.analysis.curves import Curve
@@ -38,7 +38,8 @@ _ACRONYMS = {
 }  # fmt: skip
 _MARKED_UP_TO = 25  # epochs; longer lines get no markers
 _PANEL, _TALLEST = 1.6, 2.4  # inches: least width of a panel, greatest height
-_LEGEND_ROW, _X_LABEL = 0.17, 0.3  # inches
+_X_LABEL = 0.3  # inches
+_LEGEND: dict[str, Any] = {"handler_map": {tuple: HandlerTuple()}}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,7 +117,9 @@ def plot(
     axes.set_ylabel(label or metric_label(result[0].metric))
     _ticks(axes, x)
     if ax is None and len(result) > 1:
-        _legend(axes, [Panel("", tuple(result))], styles, columns=1, loc="best")
+        handles, names, endings = _entries([Panel("", tuple(result))], styles)
+        labels = [name + ending for name, ending in zip(names, endings, strict=True)]
+        axes.legend(handles, labels, loc="best", **_LEGEND)
     return axes
 
 
@@ -160,7 +163,10 @@ def plot_panels(
     if heading:
         figure.suptitle(heading)
     if len(looks) > 1 or not heading:
-        header += _fit_legend(figure, panels, looks)
+        handles, names, endings = _entries(panels, looks)
+        header += legend_below(
+            figure, handles, names, endings=endings, loc="outside upper center", most=5, **_LEGEND
+        )
     figure.set_figheight(min(figure.get_figheight() + header, max_height_of(venue)))
     return figure
 
@@ -198,34 +204,20 @@ def _ticks(axes: Axes, x: str) -> None:
     axes.ticklabel_format(axis="y", useOffset=False)
 
 
-def _legend(
-    owner: Any, panels: Sequence[Panel], looks: Mapping[str, Look], *, columns: int, loc: str
-) -> Legend:
-    """Name every run and group once; a group says of how many runs it is the mean."""
+def _entries(
+    panels: Sequence[Panel], looks: Mapping[str, Look]
+) -> tuple[list[tuple[Patch | Line2D, ...]], list[str], list[str]]:
+    """Return handles, names and endings of the legend; a group says of how many runs it is the mean."""
     handles: list[tuple[Patch | Line2D, ...]] = []
-    labels = []
+    endings = []
     curves = {curve.name: curve for panel in panels for curve in panel.curves}
     for name, curve in curves.items():
         line = Line2D([], [], color=looks[name].color, linestyle=looks[name].dashes, linewidth=1.2)
         if isinstance(curve, Band):
             patch = Patch(facecolor=looks[name].color, alpha=0.2, linewidth=0)
             handles.append((patch, line))
-            labels.append(f"{name} (mean ± s.d. of {len(curve.runs)})")
+            endings.append(f" (mean ± s.d. of {len(curve.runs)})")
         else:
             handles.append((line,))
-            labels.append(name)
-    legend: Legend = owner.legend(
-        handles, labels, ncols=columns, loc=loc, handler_map={tuple: HandlerTuple()}, columnspacing=1.4,
-        borderpad=0.1, handlelength=1.8,
-    )  # fmt: skip
-    return legend
-
-
-def _fit_legend(figure: Figure, panels: Sequence[Panel], looks: Mapping[str, Look]) -> float:
-    """Put the legend above the panels in as many columns as fit; return its height in inches."""
-    for columns in range(min(len(looks), 5), 0, -1):
-        legend = _legend(figure, panels, looks, columns=columns, loc="outside upper center")
-        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
-            break
-        legend.remove()
-    return -(-len(looks) // columns) * _LEGEND_ROW
+            endings.append("")
+    return handles, list(curves), endings

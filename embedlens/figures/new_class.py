@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from embedlens.analysis.new_choice import choose
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.style import looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:
@@ -26,13 +27,9 @@ LABELS = {
     "probability": "probability below which $\\it{new}$ is inserted",
 }
 _PARTS = {"known": (0, (4, 1.5)), "new": (0, (1, 1))}
-_LEGEND_ROW = 0.17  # inches
 _FLAT = 0.002
 _LEAST = 0.04  # of MAP@5, so that noise is not magnified
 _MOST = 4000
-_LETTER = 0.066  # inches, of the legend's type
-_NUMBERS = 26  # letters of handle, score and thresholds
-_HALVES = 9  # letters more where there are two
 
 
 def plot(
@@ -124,33 +121,33 @@ def compare(
         What all curves share.
     """
     inches = width_of(venue, width)
-    rows = _counts(curves.values()).count("\n") + 1 + len(curves) + 2 * parts
-    height = min(0.72 * inches, 2.8) + _LEGEND_ROW * rows
-    figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
+    height = min(0.72 * inches, 2.8)
+    figure = Figure(figsize=(inches, height), layout="constrained")
     axes = figure.add_subplot()
     looks = looks_of(curves)
-    halves = any(len(choice.thresholds) > 1 for choice in (choices or {}).values())
-    room = max(8, int(inches / _LETTER) - _NUMBERS - _HALVES * halves)
-    for name, result in curves.items():
+    names = [name if len(curves) > 1 else "all items" for name in curves]
+    for name, (key, result) in zip(names, curves.items(), strict=True):
         plot(
-            result, axes, choice=(choices or {}).get(name), parts=parts, scores=scores,
-            color=looks[name].color, linestyle=looks[name].dashes,
-            label=_short(name, room) if len(curves) > 1 else "all items",
+            result, axes, choice=(choices or {}).get(key), parts=parts, scores=scores, label=name,
+            color=looks[key].color, linestyle=looks[key].dashes,
         )  # fmt: skip
     axes.set_title(title)
     if not parts:
         axes.set_ylim(*_heights(curves.values()))
     handles = [line for line in axes.get_lines() if line.get_gid() == "map_at_5"]
+    endings = [str(line.get_label()).removeprefix(name) for name, line in zip(names, handles, strict=True)]
     if parts:
         color = handles[0].get_color() if len(curves) == 1 else "0.35"
         handles += [
-            Line2D([], [], color=color, linewidth=0.9, linestyle=dashes, label=f"{name} items")
-            for name, dashes in _PARTS.items()
+            Line2D([], [], color=color, linewidth=0.9, linestyle=dashes) for dashes in _PARTS.values()
         ]
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=1, title=_counts(curves.values()),
+        names += [f"{name} items" for name in _PARTS]
+        endings += [""] * len(_PARTS)
+    height += legend_below(
+        figure, handles, names, endings=endings, most=1, title=_counts(curves.values()),
         title_fontsize=mpl.rcParams["legend.fontsize"],
     )  # fmt: skip
+    figure.set_figheight(min(height, max_height_of(venue)))
     return figure
 
 
@@ -184,11 +181,6 @@ def _heights(curves: Iterable[NewSweep]) -> tuple[float, float]:
     start, top = min(one[0] for one in values), max(one.max() for one in values)
     room = max(top - start, _LEAST)
     return max(start - 0.5 * room, -0.02), min(top + 0.12 * room, 1.02)
-
-
-def _short(name: str, room: int) -> str:
-    """Return a name of at most `room` letters; the middle is left out of a longer one."""
-    return name if len(name) <= room else f"{name[: (room - 1) // 2]}…{name[-(room // 2) :]}"
 
 
 def _counts(curves: Iterable[NewSweep]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.slices import plot_spectra
 from embedlens.figures.style import looks_of, max_height_of, width_of
 from embedlens.text import for_legend
@@ -101,8 +102,8 @@ def compare(
     """
     inches = width_of(venue, width)
     several = len(curves) > 1
-    height = min(0.72 * inches, 2.8) + (_LEGEND_ROW * len(curves) if several else 0.0)
-    figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
+    height = min(0.72 * inches, 2.8)
+    figure = Figure(figsize=(inches, height), layout="constrained")
     axes = figure.add_subplot()
     looks = looks_of(curves)
     for name, curve in curves.items():
@@ -110,7 +111,8 @@ def compare(
     axes.set_title(title)
     _say_n(axes, {curve.n for curve in curves.values()})
     if several:
-        figure.legend(loc="outside lower center", ncols=1)
+        height += legend_below(figure, *axes.get_legend_handles_labels(), most=3)
+        figure.set_figheight(min(height, max_height_of(venue)))
     return figure
 
 

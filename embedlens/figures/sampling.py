@@ -21,6 +21,7 @@ from embedlens.figures.sampling_theory import (
     plot_densities,
     plot_losses,
     plot_noise,
+    raise_clear,
     top_legend,
 )
 from embedlens.figures.style import looks_of, max_height_of, width_of
@@ -195,6 +196,9 @@ def plot_panels(
         lines = [_line(name, color=looks[name].color, dashes=looks[name].dashes) for name in labels]
         height += legend_below(figure, lines, list(labels.values()))
         figure.set_figheight(min(height, max_height_of(venue)))
+    layout.execute(figure)
+    for axes in figure.axes:
+        raise_clear(axes)
     return figure
 
 

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from embedlens.analysis.sampling_theory import FURTHEST
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.covering import covers
 from embedlens.figures.placing.text import small_size
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ NEGATIVE: Any = (0, (3, 1.2))
 # None of the colours that runs and strategies have in the panels beside.
 _LOSSES = {"contrastive": "0.6", "triplet": "#832db6", "margin": "black"}
 _DASHES: tuple[Any, ...] = ("-", (0, (3, 1.2)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
+
+_RAISED = 16  # times by a twentieth, at most
+_CLEAR = 2.0  # pixels
 
 
 def plot_losses(
@@ -165,6 +169,22 @@ def top_legend(axes: Axes, lines: Sequence[Any], *, side: str = "right", columns
     inches = axes.get_position().height * figure.get_figheight()  # type: ignore[union-attr]
     share = min(0.6, (-(-len(lines) // columns) * 1.3 + 0.8) * size / 72 / inches)
     axes.set_ylim(0, axes.get_ylim()[1] / (1 - share))
+
+
+def raise_clear(axes: Axes) -> None:
+    """Raise the axes, after the layout, until the legend at their top covers no curve.
+
+    Parameters
+    ----------
+    axes
+        Axes whose y axis begins at 0.
+    """
+    legend = axes.get_legend()
+    for _ in range(_RAISED if legend is not None else 0):
+        assert legend is not None
+        if not covers(axes, legend.get_window_extent().padded(_CLEAR)):
+            break
+        axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
 
 
 def _shades(n: int) -> list[Any]:

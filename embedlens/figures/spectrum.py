@@ -10,11 +10,12 @@ from matplotlib.lines import Line2D
 from embedlens.analysis.spectrum import KINDS
 from embedlens.errors import InputError
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.legends import legend_below, place_legend
 from embedlens.figures.placing.ticks import number_log_axis
 from embedlens.figures.style import looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -23,12 +24,11 @@ if TYPE_CHECKING:
 
 _MARKED_UP_TO = 40  # components; longer curves get no markers
 _INSIDE = 6  # lines of a legend that fit beside falling curves
-_CORNER: dict[tuple[bool, bool], Any] = {
+_CORNER: dict[tuple[bool, bool], str] = {
     (False, False): "upper right",
-    (True, False): "best",
+    (True, False): "lower left",
     (False, True): "lower right",
 }
-_LEGEND_ROW = 0.16  # inches
 
 
 def plot(
@@ -177,22 +177,15 @@ def compare(
         for line in axes.lines:
             line.set_marker("x" if line.get_gid() == "dead" else "")
     axes.set_title(title)
-    if len(lines) > _INSIDE:
-        _legend_below(figure, lines, max_height_of(venue))
-    elif lines:
-        axes.legend(handles=lines, loc=_CORNER[log, cumulative], handlelength=1.6)
+    if lines:
+        labels = [str(line.get_label()) for line in lines]
+        first = _CORNER[log, cumulative]
+        if len(lines) > _INSIDE:
+            below = legend_below(figure, lines, labels, most=3, handlelength=1.6)
+        else:
+            below = place_legend(axes, lines, labels, first=first)
+        figure.set_figheight(min(figure.get_figheight() + below, max_height_of(venue)))
     return figure
-
-
-def _legend_below(figure: Figure, lines: Sequence[Line2D], max_height: float) -> None:
-    """Put the legend below the axes in as many columns as fit; the figure grows by its height."""
-    for columns in (3, 2, 1):
-        legend = figure.legend(handles=lines, loc="outside lower center", ncols=columns, handlelength=1.6)
-        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
-            break
-        legend.remove()
-    height = figure.get_figheight() + _LEGEND_ROW * -(-len(lines) // columns)
-    figure.set_figheight(min(height, max_height))
 
 
 def check_alike(spectra: Iterable[Spectrum]) -> None:

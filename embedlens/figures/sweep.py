@@ -15,13 +15,13 @@ from matplotlib.transforms import ScaledTranslation
 from embedlens.errors import unknown
 from embedlens.figures import sweep_losses
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.style import Look, looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.legend import Legend
     from numpy.typing import NDArray
 
     from embedlens.analysis.sweep import Sweep
@@ -32,7 +32,7 @@ X_LABELS = {"lr": "learning rate", "dim": "dimensions of the embedding"}
 _DASHES: tuple[Any, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (4, 1.5, 1, 1.5)))
 _INITIAL: dict[str, Any] = {"color": "0.5", "linestyle": (0, (2, 1)), "linewidth": 0.9}
 _PANEL, _TALLEST = 1.6, 2.3  # inches: least width of a panel, greatest height
-_LEGEND_ROW, _X_LABEL = 0.17, 0.3  # inches
+_X_LABEL = 0.3  # inches
 _APART, _APART_ALL = 2.0, 8.0  # points: between two lines with bars, and between the first and the last
 _MARGIN = 0.05  # of the height of the axes: above and below the lines
 _LOWEST, _STEP = 0.05, 0.08  # of the height of the axes: the lowest cross, and from one to the next above it
@@ -102,7 +102,7 @@ def plot(
     _draw_initial(axes, result, places, shown)
     _crosses(axes, missing)
     if ax is None:
-        _legend(axes.figure, result, styles, dims=shown, columns=3, loc="outside lower center")
+        legend_below(axes.figure, *_entries(result, styles, dims=shown), most=3)  # type: ignore[arg-type]
     return axes
 
 
@@ -159,7 +159,7 @@ def plot_panels(
     if heading:
         figure.suptitle(heading)
     height = figure.get_figheight() + (0.2 if heading else 0.0) + (0.15 * rows if len(panels) > 1 else 0.0)
-    height += _fit_legend(figure, result, looks)
+    height += legend_below(figure, *_entries(result, looks), most=6)
     figure.set_figheight(min(height, max_height_of(venue)))
     figure.draw_without_rendering()  # only now is it known how wide the panels are
     for axes in figure.axes:
@@ -297,9 +297,9 @@ def _crosses(axes: Axes, missing: Mapping[float, Sequence[str]]) -> None:
             )  # fmt: skip
 
 
-def _legend(
-    owner: Any, result: Sweep, looks: Mapping[str, Look], *, dims: Sequence[Any], columns: int, loc: str
-) -> Legend:
+def _entries(
+    result: Sweep, looks: Mapping[str, Look], *, dims: Sequence[Any] = ()
+) -> tuple[list[Any], list[str]]:
     """Name the losses (and the dims by their dashes), what the bars are, and what failed."""
     handles: list[Any] = []
     labels: list[str] = []
@@ -324,18 +324,4 @@ def _legend(
         hollow: dict[str, Any] = {"markerfacecolor": "white", "markersize": 3.5, "markeredgewidth": 0.8}
         handles.append(Line2D([], [], marker="o", **hollow, **grey))
         labels.append("some seeds failed")
-    legend: Legend = owner.legend(
-        handles, labels, ncols=columns, loc=loc, columnspacing=1.4, borderpad=0.1, handlelength=1.8
-    )
-    return legend
-
-
-def _fit_legend(figure: Figure, result: Sweep, looks: Mapping[str, Look]) -> float:
-    """Put the legend below the panels in as many columns as fit; return its height in inches."""
-    for columns in range(6, 0, -1):
-        legend = _legend(figure, result, looks, dims=(), columns=columns, loc="outside lower center")
-        rows = -(-len(legend.get_texts()) // columns)
-        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
-            break
-        legend.remove()
-    return rows * _LEGEND_ROW
+    return handles, labels

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.ticker import LogLocator
 
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.legends import legend_below, place_legend
 from embedlens.figures.placing.ticks import number_log_axis
 from embedlens.figures.style import looks_of, max_height_of, width_of
 from embedlens.text import for_legend
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from embedlens.analysis.verification import Roc
-
-_LETTER = 0.055  # inches that a letter of a legend takes, about
-_HANDLE = 0.5
-_NUMBERS = 28  # letters that a legend says beside the name
 
 
 def plot(
@@ -99,27 +96,23 @@ def draw_curves(
     """
     inches = width_of(venue, width)
     several = len(curves) > 1
-    room = max(8, int((inches - _HANDLE) / _LETTER) - _NUMBERS)
-    height = min(0.8 * inches, 3.2) + (0.14 * len(curves) if several else 0.0)
-    figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
+    height = min(0.8 * inches, 3.2)
+    figure = Figure(figsize=(inches, height), layout="constrained")
     axes = figure.add_subplot()
     looks = looks_of(curves)
     for name, result in curves.items():
-        look, label = looks[name], _short(name, room) if several else None
-        draw(result, axes, label=label, color=look.color, linestyle=look.dashes)
+        look = looks[name]
+        draw(result, axes, label=name if several else None, color=look.color, linestyle=look.dashes)
     axes.set_title(title)
+    handles, labels = axes.get_legend_handles_labels()
     if several:
-        figure.legend(loc="outside lower center", ncols=1)
+        names = [for_legend(name) or "" for name in curves]
+        endings = [label.removeprefix(name) for name, label in zip(names, labels, strict=True)]
+        height += legend_below(figure, handles, names, endings=endings, most=1)
     else:
-        axes.legend(loc="best")
+        height += place_legend(axes, handles, labels, first="lower right")
+    figure.set_figheight(min(height, max_height_of(venue)))
     return figure
-
-
-def _short(name: str, room: int) -> str:
-    """Return a name of at most `room` letters; the middle is left out of a longer one."""
-    if len(name) <= room:
-        return name
-    return f"{name[: (room - 1) // 2]}…{name[-(room // 2) :]}"
 
 
 def rate_axes(axes: Axes, smallest: float) -> None:

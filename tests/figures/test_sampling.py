@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 
 import matplotlib as mpl
@@ -14,6 +15,7 @@ from embedlens.analysis.curves import fixed_batches
 from embedlens.analysis.sampling import histogram, pair_distances
 from embedlens.analysis.sampling_picks import STRATEGIES, NonzeroShare, Picks, picks
 from embedlens.figures import sampling, sampling_picks, style
+from embedlens.figures.placing.covering import covers
 from embedlens.figures.sampling import PANELS, Contents, check_panels, grid_of, plot, plot_panels
 
 D = np.linspace(0, 2, 41)
@@ -247,3 +249,18 @@ def test_a_run_that_bears_the_name_of_a_strategy_looks_like_a_run(two):
 
 def test_every_panel_of_the_figure_is_known():
     assert list(PANELS) == list(sampling._TITLES)
+
+
+@pytest.mark.parametrize("width", ["full", "column"])
+def test_no_legend_nor_note_covers_a_curve(one, two, width):
+    """At print size, as it is saved."""
+    for contents in (one, two):
+        for show in (["losses", "sphere", "distances"], ["picked", "nonzero", "noise"]):
+            with style.paper():
+                figure = plot_panels(contents, show, width=width)
+                figure.savefig(io.BytesIO(), format="png", dpi=100)
+                figure.draw_without_rendering()
+            for axes in figure.axes:
+                boxes = [text.get_window_extent() for text in axes.texts if text.get_text()]
+                boxes += [axes.get_legend().get_window_extent()] if axes.get_legend() else []
+                assert not any(covers(axes, box) for box in boxes), axes.get_title(loc="left")

@@ -80,7 +80,9 @@ def test_one_colour_a_curve_and_none_too_faint():
     assert "#f0e442" not in {colour for colour, _ in looks}
     told = [text.get_text().split(",")[0] for text in legend.get_texts()]
     assert told[:8] == list(curves)[:8]
-    assert told[8] == "a-run-whos…-to-the-end"
+    assert told[8].startswith("a-run-who")
+    assert told[8].endswith("o-the-end")
+    assert "…" in told[8]
     assert title_of(axes) == "test, epoch 3"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
 
+from embedlens.figures.placing.clearing import clear_data
 from embedlens.figures.placing.corners import free_corners
 from embedlens.figures.placing.fitting import fit_texts
 
@@ -38,9 +39,13 @@ class Figure(mpl_figure.Figure):
         return made
 
     def savefig(self, fname: Any, **kwargs: Any) -> None:
-        """Save the figure; names that are too long for their place are wrapped or shortened first."""
+        """Save the figure; names that are too long for their place are wrapped or shortened first.
+
+        Statistics and legends inside axes move where they cover no data.
+        """
         free_corners(self)
         fit_texts(self)
+        clear_data(self)
         super().savefig(fname, **kwargs)
 
     def _repr_png_(self) -> bytes:

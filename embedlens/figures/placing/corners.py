@@ -32,7 +32,7 @@ def free_corners(figure: Figure) -> None:
         axes.apply_aspect()
     if any(_covers(axes, text) for axes, text in dotted):
         for axes, text in dotted:  # all of them, so that panels that are compared look alike
-            _move_above(axes, text)
+            move_above(axes, text)
         for _ in range(2):  # the layout settles, so that a figure saved twice is the same twice
             figure.draw_without_rendering()
 
@@ -54,8 +54,14 @@ def _covers(axes: Axes, text: Text) -> bool:
     return bool(inside.all(axis=1).any())
 
 
-def _move_above(axes: Axes, text: Text) -> None:
-    """Put a text above its axes, in as few lines as their width allows, and the title above it."""
+def move_above(axes: Axes, text: Text) -> None:
+    """Put a text above its axes, in as few lines as their width allows, and the title above it.
+
+    Parameters
+    ----------
+    axes, text
+        The axes, after the layout, and a text of theirs.
+    """
     if text.get_position()[1] >= 1:
         return
     room, lines = axes.get_window_extent().width, [""]
@@ -67,9 +73,22 @@ def _move_above(axes: Axes, text: Text) -> None:
         else:
             lines[-1] = longer
     text.set(text="\n".join(lines), position=(0.0, 1.01), verticalalignment="bottom", bbox=None)
+    raise_titles(axes, text.get_window_extent().height)
+
+
+def raise_titles(axes: Axes, height: float) -> None:
+    """Put the titles of axes above what stands above the axes.
+
+    Parameters
+    ----------
+    axes
+        The axes.
+    height
+        Of what stands there, in pixels.
+    """
     figure = axes.get_figure(root=True)
     assert figure is not None
-    high = text.get_window_extent().height / figure.dpi * 72 + _GAP
+    high = height / figure.dpi * 72 + _GAP
     for place in ("left", "center", "right"):
         if axes.get_title(loc=place):
             axes.set_title(axes.get_title(loc=place), loc=place, pad=high + _GAP)

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
 
+IN_AXES = 0.7
+"""Of the width of axes: the widest legend inside them."""
 _FEWEST = 8  # letters that are left of a name
 _LINES = 2  # of a title
 _TIGHT = 0.95  # of the room beside axes, which move a little when their title has another line
-_IN_AXES = 0.7  # of the width of axes, for a legend inside
 _STATISTICS = ("numbers", "corner", "n")  # gids of texts in corners
 _PLACES: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
 _BREAKS = re.compile(r"(?<=[ ,;/_+.-])")  # a name may be broken after these
@@ -43,7 +44,7 @@ def fit_texts(figure: Figure) -> None:
     for axes in figure.axes:  # before the layout, which would squeeze the axes instead
         inside = axes.get_legend()
         if inside is not None:
-            _fit_legend(inside, _IN_AXES * axes.get_window_extent().width)
+            _fit_legend(inside, IN_AXES * axes.get_window_extent().width)
     for text in figure.texts:
         if text.get_gid() == "heading" or text is getattr(figure, "_suptitle", None):
             _fit(text, figure.bbox.width, lines=_LINES)
