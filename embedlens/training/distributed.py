@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
+
+# Its functions have the default group as a default value from the moment it is imported, and
+# DistributedDataParallel imports it. Imported only then, it would keep the group of a team, and the threads
+# of that group, alive until the process ends.
+import torch.distributed.nn
 from torch import distributed as dist
 
 from embedlens.devices import check_device
@@ -78,6 +84,9 @@ class Team:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.size > 1 and dist.is_initialized():
+            # A thread of the group that holds a tensor while Python ends aborts the process. The threads end
+            # with the last reference to the group; cycles around DistributedDataParallel hold one.
+            gc.collect()
             dist.destroy_process_group()
 
     @property

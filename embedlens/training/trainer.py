@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -128,7 +128,7 @@ class Trainer:
         self.method = method.to(self.team.device)
         self.stepper = Stepper(self.config, self.method, self.team.device)
         self._inputs = backbone.inputs
-        self._network = parallel(self.method.network, self.team, partial=self.method.partial)
+        self._network = self.method.network
         self._embedder = Embedder(backbone.inputs, self.team, workers=workers)
         self._begun = bool(self.team.told(info_file(path).is_file()))
         features = self._features(backbone.module) if backbone.pretrained and not self._begun else {}
@@ -144,7 +144,7 @@ class Trainer:
         report
             Is told of every step.
         """
-        with self._settings(), self._recorder or nullcontext():
+        with self._settings(), self._recorder or nullcontext(), self._shared_gradients():
             done = load_checkpoint(self.path, self.method, stepper=self.stepper, device=self.team.device)
             self.team.led(lambda: self._discard_after(done, report))
             for epoch in range(done + 1, self.config.epochs + 1):
@@ -157,6 +157,15 @@ class Trainer:
                 taken = float(epoch * self.method.steps)  # optimiser steps since the start of training
                 self._record(epoch, {**logs, "step": taken, "seconds": seconds}, metrics, report)
         return Run(self.path, self.team.told(self.recorder.run.info if self.team.leads else None))
+
+    @contextmanager
+    def _shared_gradients(self) -> Iterator[None]:
+        """Share the gradients in the team; after training nothing is kept of it, so that its threads end."""
+        self._network = parallel(self.method.network, self.team, partial=self.method.partial)
+        try:
+            yield
+        finally:
+            self._network = self.method.network
 
     @property
     def recorder(self) -> Recorder:
