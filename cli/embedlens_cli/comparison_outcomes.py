@@ -60,6 +60,8 @@ def answer(
     table = folder / f"{look.stem(stem)}.tex"
     write_text(table, score_table.latex(means) + "\n")
     artifacts.data.append(table)
+    for line in score_table.missing(means):
+        output.remark(line)
     if as_json:
         output.print_json(artifacts.answer())
         return
@@ -91,9 +93,15 @@ def means_of(result: Comparison, split: str, epoch: int) -> list[Row]:
     found = []
     for row, name in enumerate(result.names.tolist()):
         if result.n[row]:
-            means = dict(zip(result.metrics.tolist(), result.mean[row].tolist(), strict=True))
-            spread = dict(zip(result.metrics.tolist(), result.deviation[row].tolist(), strict=True))
-            found.append(Row(name, split, epoch, means, {} if result.n[row] < 2 else spread))
+            metrics, several = result.metrics.tolist(), result.n[row] > 1
+            means = dict(zip(metrics, result.mean[row].tolist(), strict=True))
+            spread = dict(zip(metrics, result.deviation[row].tolist(), strict=True)) if several else {}
+            missing = {
+                metric: (int(count), int(result.n[row]))
+                for metric, count in zip(metrics, result.missing[row].tolist(), strict=True)
+                if count
+            }
+            found.append(Row(name, split, epoch, means, spread, missing=missing))
     return found
 
 
@@ -108,6 +116,8 @@ def _tell_gains(result: Comparison) -> None:
         if gain[row] == gain[row]:  # a number
             told = "" if spread[row] != spread[row] else f" ± {spread[row]:.4f}"
             against = result.names[result.plain[row]]
+            n, of = int(result.n_gains[row, k]), int(result.n[row])
+            told += f" ({n} of {output.count_text(of, 'seed')})" if n < of else ""
             output.say(f"{name}: {score_table.title(names[k])} {gain[row]:+.4f}{told} against {against}")
 
 
@@ -124,6 +134,7 @@ def _summary(result: Comparison) -> dict[str, Any]:
             "seeds": int(result.n[row]),
             **{
                 metric: {kind: number(tables[kind][row, k]) for kind in kinds}
+                | ({"missing": int(result.missing[row, k])} if result.missing[row, k] else {})
                 for k, metric in enumerate(result.metrics.tolist())
             },
         }

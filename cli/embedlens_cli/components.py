@@ -66,7 +66,7 @@ def components(
     the next.
     """
     from embedlens import selection
-    from embedlens.artifacts import Artifacts, figures_folder, run_facts
+    from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output
     from embedlens_cli.reading import Reader
@@ -96,15 +96,7 @@ def components(
             for name, number, label, run in output.track(jobs, "decomposing")
         }
     )
-    facts = {
-        "runs": run_facts(chosen),
-        "decomposition": "SVD of uncentred embeddings" if svd else "PCA of centred embeddings",
-        "normalized": normalize,
-        "drawn": "(z - mean) V",
-        "signs": _SIGNS,
-        "seed": None,
-        **reader.facts,
-    }
+    facts = _facts(chosen, svd=svd, normalize=normalize) | reader.facts
     artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=_summary(found))
     asked = [
         f"component-{component.replace(' ', '').replace(',', '+')}" if numbers != [1, -1] else "",
@@ -124,6 +116,20 @@ def components(
     for line in _remarks(found):
         output.remark(line)
     drawing.answer(artifacts, chosen, lambda: _print(found), given=runs, as_json=as_json)
+
+
+def _facts(runs: Sequence[Run], *, svd: bool, normalize: bool) -> dict[str, Any]:
+    """Return what the sidecar of every figure says."""
+    from embedlens.artifacts import run_facts
+
+    return {
+        "runs": run_facts(runs),
+        "decomposition": "SVD of uncentred embeddings" if svd else "PCA of centred embeddings",
+        "normalized": normalize,
+        "drawn": "(z - mean) V",
+        "signs": _SIGNS,
+        "seed": None,
+    }
 
 
 def _numbers(text: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -84,9 +85,9 @@ class Space:
 
     @classmethod
     def of_row(cls, row: Mapping[str, float | None], split: str) -> Space | None:
-        """Read a row of the log; None where it does not have all of them."""
+        """Read a row of the log; None where it does not have all of them as finite numbers."""
         values = {name: row.get(f"{split}_{name}") for name in cls.__slots__}
-        known = {name: value for name, value in values.items() if value is not None}
+        known = {name: value for name, value in values.items() if value is not None and math.isfinite(value)}
         return cls(**known) if len(known) == len(values) else None
 
     @classmethod
@@ -150,6 +151,7 @@ class CollapseWatch:
         self._config = config
         self._first: dict[str, Space] = {}
         self._fallen: set[str] = set()
+        self._again: list[str] = []
         self._told = False
         if run.epochs()[:1] == [0]:
             self._first = {split: Space.of_run(run, split, 0) for split in _watched(run)}
@@ -158,8 +160,8 @@ class CollapseWatch:
 
     @property
     def collapsed(self) -> bool:
-        """Whether the space is collapsed in the last epoch seen."""
-        return bool(self._fallen)
+        """Whether the space is collapsed in the last epoch seen, for the second in a row at least."""
+        return bool(self._again)
 
     def see(self, epoch: int, row: Mapping[str, float | None]) -> str | None:
         """Take in an epoch's row of the log; return what is to be told, if anything is."""
@@ -172,10 +174,10 @@ class CollapseWatch:
             name for name, space in spaces.items()
             if name in self._first and has_collapsed(space, self._first[name])
         ]  # fmt: skip
-        again = [name for name in fallen if name in self._fallen]
-        begun = bool(again) and not self._told
-        self._fallen, self._told = set(fallen), bool(fallen) and (self._told or bool(again))
-        return self._text(epoch, spaces, again[0]) if begun else None
+        self._again = [name for name in fallen if name in self._fallen]
+        begun = bool(self._again) and not self._told
+        self._fallen, self._told = set(fallen), bool(fallen) and (self._told or bool(self._again))
+        return self._text(epoch, spaces, self._again[0]) if begun else None
 
     def _text(self, epoch: int, spaces: Mapping[str, Space], split: str) -> str:
         now, before = spaces[split], self._first[split]
@@ -202,9 +204,18 @@ class CollapseWatch:
 
 
 def run_collapsed(run: Run, epoch: int) -> bool:
-    """Say whether the space of a run, in any of its splits, has collapsed at an epoch."""
+    """Say whether the space of a run, in any of its splits, has collapsed at an epoch and the one before.
+
+    It is the rule by which training warns (`CollapseWatch`): a space that is narrow at one epoch may recover.
+    """
+    before = max((number for number in run.epochs() if number < epoch), default=None)
+    if before is None:
+        return False
     return any(
-        has_collapsed(Space.of_run(run, split, epoch), Space.of_run(run, split, 0)) for split in _watched(run)
+        all(
+            has_collapsed(Space.of_run(run, split, at), Space.of_run(run, split, 0)) for at in (epoch, before)
+        )
+        for split in _watched(run)
     )
 
 

@@ -115,13 +115,24 @@ def remarks(found: Sequence[Found], asked: Asked) -> list[str]:
             lines.append(
                 f"{one.run}, {one.split}: classes of a batch hold {least} to {most} items, all that they have"
             )
-        for epoch in one.epochs:
-            for picks in one.picks.get(epoch, []):
-                if not picks.n:
-                    lines.append(
-                        f"{one.run}, {one.split}, epoch {epoch}: {picks.mining} mining picks nothing"
-                    )
+        lines += _idle(one)
     return lines
+
+
+def _idle(one: Found) -> list[str]:
+    """Say at how many epochs a strategy picks nothing, where no share is drawn."""
+    from embedlens.errors import listed
+
+    idle: dict[str, list[int]] = {}
+    for epoch, several in one.picks.items():
+        for picks in several:
+            idle.setdefault(picks.mining, []).extend([] if picks.n else [epoch])
+    return [
+        f"{one.run}, {one.split}: {mining} mining picks nothing at {len(epochs):,} of {len(one.picks):,} "
+        f"epochs ({listed(map(str, epochs))})"
+        for mining, epochs in idle.items()
+        if epochs
+    ]
 
 
 def print_table(found: Sequence[Found]) -> None:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from embedlens.errors import listed
 from embedlens.text import for_latex
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ COUNTS = ("n", "n_singletons", "n_new", "n_ignored", "n_distractors", "n_duplica
 class Row:
     """The scores of one snapshot; or of several runs, the `members`: mean and standard deviation.
 
-    `part` names the chunks of the embedding that are scored; it is empty of the whole.
+    `part` names the chunks of the embedding that are scored; it is empty of the whole. `missing` has, of a
+    mean, how many of its runs have no finite value, and of how many.
     """
 
     run: str
@@ -39,6 +41,7 @@ class Row:
     spread: Mapping[str, float] = field(default_factory=dict)
     members: tuple[str, ...] = ()
     part: str = ""
+    missing: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def seeds(self) -> int:
@@ -51,7 +54,10 @@ class Row:
 
 
 def grouped(rows: Sequence[Row], groups: Mapping[str, Sequence[str]]) -> list[Row]:
-    """Return a row for each group, split, epoch and part of which every run of the group has scores."""
+    """Return a row for each group, split, epoch and part of which every run of the group has scores.
+
+    What is NaN or infinite is in no mean; the row says of how many runs.
+    """
     found = []
     for name, members in groups.items():
         places = dict.fromkeys((row.split, row.epoch, row.part) for row in rows if row.run in members)
@@ -60,18 +66,40 @@ def grouped(rows: Sequence[Row], groups: Mapping[str, Sequence[str]]) -> list[Ro
             alike = [row for row in rows if row.run in members and (row.split, row.epoch, row.part) == place]
             if len(alike) < len(members):
                 continue
-            means, spread = {}, {}
+            means, spread, missing = {}, {}, {}
             for metric in alike[0].values:
                 if metric.endswith("_std") or metric in COUNTS:
                     continue
                 numbers = [row.values[metric] for row in alike if metric in row.values]
                 if len(numbers) == len(alike):
-                    means[metric] = sum(numbers) / len(numbers)
-                    squares = [(number - means[metric]) ** 2 for number in numbers]
-                    spread[metric] = math.sqrt(sum(squares) / (len(numbers) - 1))
+                    finite = [number for number in numbers if math.isfinite(number)]
+                    means[metric], spread[metric] = _moments(finite)
+                    if len(finite) < len(numbers):
+                        missing[metric] = len(numbers) - len(finite), len(numbers)
             means |= {name: alike[0].values[name] for name in COUNTS if name in alike[0].values}
-            found.append(Row(name, split, epoch, means, spread, tuple(members), part))
+            found.append(Row(name, split, epoch, means, spread, tuple(members), part, missing))
     return found
+
+
+def _moments(numbers: Sequence[float]) -> tuple[float, float]:
+    """Return mean and sample standard deviation; NaN of no number, and of fewer than two."""
+    if not numbers:
+        return math.nan, math.nan
+    mean = sum(numbers) / len(numbers)
+    squares = sum((number - mean) ** 2 for number in numbers)
+    return mean, math.sqrt(squares / (len(numbers) - 1)) if len(numbers) > 1 else math.nan
+
+
+def missing(means: Iterable[Row]) -> list[str]:
+    """Say which means leave out runs without a finite value, a line for each row."""
+    lines = []
+    for row in means:
+        told = [f"{title(metric)} in {n} of {of}" for metric, (n, of) in row.missing.items()]
+        if told:
+            lines.append(
+                f"{row.run}, {row.split}, epoch {row.epoch}: NaN or infinite, and in no mean: {listed(told)}"
+            )
+    return lines
 
 
 def plain(rows: Sequence[Row], *, width: int | None) -> tuple[list[str], list[list[str]]]:
@@ -122,6 +150,7 @@ def records(rows: Iterable[Row]) -> list[dict[str, Any]]:
             **({"seeds": row.seeds} if row.seeds else {}),
             **row.values,
             **{f"{metric}_std": value for metric, value in row.spread.items()},
+            **{f"{metric}_missing": count for metric, (count, _) in row.missing.items()},
         }
         for row in rows
     ]
@@ -141,6 +170,7 @@ def groups(means: Iterable[Row]) -> dict[str, Any]:
     for row in means:
         numbers = {
             name: {"mean": _finite(value), "std": _finite(row.spread.get(name, 0.0)), "seeds": row.seeds}
+            | ({"missing": row.missing[name][0]} if name in row.missing else {})
             for name, value in row.values.items()
         }
         _enter(places, row, numbers)
@@ -211,24 +241,33 @@ def _number(row: Row, metric: str) -> str:
     if metric in COUNTS:
         return f"{value:,.0f}"
     spread = _spread(row, metric)
-    return f"{value:.4f}" + ("" if spread is None else f" ± {spread:.4f}")
+    told = "" if spread is None or math.isnan(spread) else f" ± {spread:.4f}"
+    return f"{value:.4f}{told}{_of(row, metric)}"
+
+
+def _of(row: Row, metric: str) -> str:
+    """Say of how many runs a mean is, where some have no finite value."""
+    count, of = row.missing.get(metric, (0, 0))
+    return f" ({of - count} of {of})" if count else ""
 
 
 def _latex_number(row: Row, metric: str, *, bold: bool) -> str:
     value = row.values.get(metric)
-    if value is None:
-        return "--"
+    if value is None or math.isnan(value):
+        return "--" + _of(row, metric)
     factor, digits = (100, 1) if _SHARES.fullmatch(metric) else (1, 3)
     text = f"{value * factor:.{digits}f}"
     text = rf"\textbf{{{text}}}" if bold else text
     spread = _spread(row, metric)
-    return text if spread is None else rf"{text} $\pm$ {spread * factor:.{digits}f}"
+    if spread is not None and not math.isnan(spread):
+        text = rf"{text} $\pm$ {spread * factor:.{digits}f}"
+    return text + _of(row, metric)
 
 
 def _best(rows: Sequence[Row], metric: str) -> list[Row]:
     """Return the rows with the highest value as printed, where runs are compared at one place."""
     places = {(row.split, row.epoch) for row in rows}
-    compared = [row for row in rows if metric in row.values]
+    compared = [row for row in rows if math.isfinite(row.values.get(metric, math.nan))]
     if len(places) > 1 or len(compared) < 2:
         return []
     printed = {id(row): round(100 * row.values[metric], 1) for row in compared}

@@ -113,10 +113,10 @@ def evaluate(
         figures_folder(chosen, out), output.command(), facts, summary=score_table.summary(rows)
     )
     epochs = "+".join(sorted({f"{number:04d}" for _, _, _, number, _ in work})) if epoch != "all" else "all"
-    names = artifacts.named([run.name for run in chosen])
-    places = [*names, "+".join(splits), f"epoch-{epochs}"]
+    places = [*artifacts.named([run.name for run in chosen]), "+".join(splits), f"epoch-{epochs}"]
     stem = stem_of(["scores", *places, *_said(metrics, ks, unusual)])
     artifacts.save(stem, {}, score_table.records([*rows, *means]), facts={"slices": slices})
+    _tell(means)
     if as_json:
         groups = {"groups": score_table.groups(means)} if means else {}
         output.print_json(artifacts.answer() | groups)
@@ -285,6 +285,14 @@ def _facts(
         "settings": {name: value for name, value in asdict(settings).items() if name != "new_label"},
         "engine": engine_facts(device),
     }
+
+
+def _tell(means: Sequence[Row]) -> None:
+    """Say which means leave out runs."""
+    from embedlens_cli import output, score_table
+
+    for line in score_table.missing(means):
+        output.remark(line)
 
 
 def _print(rows: Sequence[Row], means: Sequence[Row], *, latex: bool, as_csv: bool) -> None:

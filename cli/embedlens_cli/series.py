@@ -88,8 +88,8 @@ class Source:
         """
         if x == "epoch":
             return {epoch: float(epoch) for epoch in self.epochs}
-        column, place = self.log.get(x, {}), f"run {self.label!r}"
-        if not column:
+        column, place, odd = self.log.get(x, {}), f"run {self.label!r}", self.not_finite.get(x, [])
+        if not column and not odd:
             message = (
                 f"its log has no column {x!r}; draw it against --x epoch, or have its training log {x!r}"
             )
@@ -97,7 +97,8 @@ class Source:
         found, total = {0: 0.0}, 0.0
         for epoch in self.epochs:
             if epoch and epoch not in column:
-                message = f"its log has no {x!r} at epoch {epoch}; draw it against --x epoch"
+                what = f"{x!r} is NaN or infinite" if epoch in odd else f"its log has no {x!r}"
+                message = f"{what} at epoch {epoch}; draw it against --x epoch"
                 raise InputError(message).within(place)
             if epoch:
                 total = column[epoch] + (total if x == "seconds" else 0.0)

@@ -178,7 +178,8 @@ def _facts(outcomes: Sequence[Outcome], score: Score) -> dict[str, Any]:
         "of": items,
         "value": "mean over the seeds that have one; deviation: sample standard deviation (divisor n - 1)",
         "initial": "the same score at epoch 0; gain: value less initial",
-        "collapsed": "a split's mean similarity is 0.95 or more, and its distance from 1 at most half of "
-        "that at epoch 0; or its effective rank below 2 and half of that at epoch 0, and R@1 below epoch 0's",
+        "collapsed": "at the last epoch and the one before, a split's mean similarity is 0.95 or more, its "
+        "distance from 1 at most half of that at epoch 0, and R@1 not above epoch 0's, or the similarity is "
+        "0.999 or more; or its effective rank below 2 and half of that at epoch 0, and R@1 below epoch 0's",
         "engine": engine_facts(score.device),
     }

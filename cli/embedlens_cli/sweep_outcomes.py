@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError, listed, unknown
 from embedlens_cli import options
 
 if TYPE_CHECKING:
@@ -167,6 +167,9 @@ def measure(planned: Sequence[Planned], failed: Mapping[Path, str], score: Score
             continue
         run, epoch = open_run(one.path), one.config.epochs
         value, source = score.of(run, epoch)
+        if not math.isfinite(value):
+            outcomes.append(Outcome(one, failure=f"{score.metric} is {value:g} at epoch {epoch}"))
+            continue
         rank = Space.of_run(run, score.split, epoch).effective_rank
         numbers = value, score.of(run, 0)[0], rank, run_collapsed(run, epoch)
         outcomes.append(Outcome(one, *numbers, source, run.info.splits[score.split].items))
@@ -179,8 +182,16 @@ def tell_failures(outcomes: Sequence[Outcome]) -> None:
     from embedlens_cli import output
 
     names = [outcome.name for outcome in outcomes if outcome.failure]
+    of = output.count_text(len(outcomes), "run")
     if names:
-        output.remark(f"{len(names)} of {output.count_text(len(outcomes), 'run')} failed: {', '.join(names)}")
+        output.remark(f"{len(names)} of {of} failed: {listed(names)}")
+    for text, name in (("score at epoch 0", "initial"), ("effective rank", "effective_rank")):
+        odd = [one.name for one in outcomes if not one.failure and not math.isfinite(getattr(one, name))]
+        if odd:
+            output.remark(
+                f"the {text} is NaN or infinite in {len(odd)} of {of}, and means that hold it are left out: "
+                f"{listed(odd)}"
+            )
 
 
 def next_command(outcomes: Sequence[Outcome], score: Score) -> str:

@@ -64,11 +64,13 @@ def _numbers(outcome: Outcome) -> dict[str, float | bool | None]:
         "effective_rank": outcome.effective_rank,
         "collapsed": outcome.collapsed,
     }
-    return dict.fromkeys(numbers) if outcome.failure else numbers
+    if outcome.failure:
+        return dict.fromkeys(numbers)
+    return {name: None if _missing(value) else value for name, value in numbers.items()}
 
 
 def _missing(value: object) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def print_summary(result: Sweep, label: str, epoch: int) -> None:
@@ -89,16 +91,20 @@ def _print_losses(result: Sweep, label: str, epoch: int) -> None:
         (
             loss,
             f"{best.lr[row]:g}",
-            f"{best.initial[row]:.4f}" if best.n[row] else "-",
+            _cell(best.initial[row], ".4f"),
             _mean_text(best, row),
-            f"{best.gain[row]:+.4f}" if best.n[row] else "-",
-            f"{best.effective_rank[row]:.1f}" if best.n[row] else "-",
+            _cell(best.gain[row], "+.4f"),
+            _cell(best.effective_rank[row], ".1f"),
             _collapsed_text(best, row),
         )
         for row, loss in enumerate(best.loss.tolist())
     ]
     columns = ("loss", "lr", "epoch 0", f"epoch {epoch}", "gain", "eff. rank", "collapsed")
     output.print_table(columns, rows, title=f"{label}{_spread_text(result)}, {best.dims[0]} dims")
+
+
+def _cell(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else "-"
 
 
 def _print_grid(result: Sweep, label: str, epoch: int) -> None:

@@ -54,7 +54,7 @@ class Comparison(Result):
     seeds
         int64 [s], ascending.
     scores
-        float64 [n, s, m]; NaN where there is no such run, or it failed.
+        float64 [n, s, m]; NaN where there is no such run, or it failed, or the score is NaN or infinite.
     plain
         int64 [n]: the row that each is compared with; its own of what is plain, -1 where there is none.
     """
@@ -68,9 +68,23 @@ class Comparison(Result):
 
     @property
     def n(self) -> NDArray[np.int64]:
-        """Number of seeds that have scores, int64 [n]."""
-        scored = ~np.isnan(self.scores).any(axis=2)
-        return np.asarray(scored.sum(axis=1), dtype=np.int64)
+        """Number of seeds that have scores, int64 [n]; some of these may be missing, see `missing`."""
+        return np.asarray(self._scored().sum(axis=1), dtype=np.int64)
+
+    @property
+    def missing(self) -> NDArray[np.int64]:
+        """Of these, the number whose score is NaN or infinite, and is in no mean, int64 [n, m]."""
+        odd = self._scored()[:, :, None] & np.isnan(self.scores)
+        return np.asarray(odd.sum(axis=1), dtype=np.int64)
+
+    @property
+    def n_gains(self) -> NDArray[np.int64]:
+        """Number of seeds of which the gain is the mean, int64 [n, m]."""
+        return np.asarray((~np.isnan(self._gains())).sum(axis=1), dtype=np.int64)
+
+    def _scored(self) -> NDArray[np.bool_]:
+        """Which seeds have a score, bool [n, s]."""
+        return np.asarray(~np.isnan(self.scores).all(axis=2), dtype=np.bool_)
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -144,7 +158,8 @@ def compare(entries: Iterable[Entry]) -> Comparison:
             message = f"{entry.name!r} has the scores {', '.join(entry.scores)}, not {', '.join(metrics)}"
             raise InputError(message)
         if entry.scores:
-            scores[place] = list(entry.scores.values())
+            values = np.array(list(entry.scores.values()), np.float64)
+            scores[place] = np.where(np.isfinite(values), values, np.nan)
     first = {entry.name: entry for entry in reversed(given)}
     plain = {entry.group: names.index(entry.name) for entry in given if entry.plain}
     return Comparison(

@@ -32,6 +32,7 @@ _SEED: dict[str, Any] = {
     "markeredgewidth": 0,
 }
 _MEAN: dict[str, Any] = {"marker": "D", "markersize": 3.6, "linestyle": "none", "markeredgewidth": 0}
+_HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.9}
 _DOTTED: dict[str, Any] = {"linewidth": 0.8, "linestyle": (0, (1, 1.5))}
 _ANY = "0.35"
 _BAR: dict[str, Any] = {"elinewidth": 0.9, "capsize": 2, "capthick": 0.9}
@@ -41,7 +42,7 @@ def plot(result: Comparison, ax: Axes | None = None, *, metric: str | None = Non
     """Draw the scores in one metric: small dots for seeds, a diamond and a bar for mean and deviation.
 
     A group has its colour; the dotted line is the mean of its plain row, which the others are compared with.
-    A row without any score has a cross at the left.
+    A row without any score has a cross at the left; the diamond is hollow where some seeds have none.
 
     Parameters
     ----------
@@ -77,7 +78,18 @@ def plot(result: Comparison, ax: Axes | None = None, *, metric: str | None = Non
         seeds = result.scores[row, :, k]
         axes.plot(seeds, np.full(seeds.size, y[row]), color=color, gid=f"seeds {result.names[row]}", **_SEED)
         bar = None if np.isnan(deviation[row]) else deviation[row]
-        axes.errorbar(mean[row], y[row], xerr=bar, color=color, zorder=3, **_MEAN, **_BAR)
+        hollow = _HOLLOW if result.missing[row, k] else {}
+        gid = f"mean {result.names[row]}"
+        axes.errorbar(
+            mean[row],
+            y[row],
+            xerr=bar,
+            color=color,
+            zorder=3,
+            gid=gid,
+            **_MEAN | {"mec": color} | hollow,
+            **_BAR,
+        )
         if np.isnan(mean[row]):
             axes.plot(
                 0.025, y[row], transform=axes.get_yaxis_transform(), marker="x", markersize=4, color="0.3",
@@ -143,7 +155,11 @@ def _handles(result: Comparison) -> list[Line2D]:
     mean = Line2D([], [], color=_ANY, label="mean ± standard deviation" if several else "score", **_MEAN)
     compared = np.bincount(result.plain[result.plain >= 0], minlength=1).max() > 1
     dotted = {"color": _ANY, **_DOTTED}
-    return [*dots, mean, *([Line2D([], [], label="the loss alone", **dotted)] if compared else [])]
+    partly = Line2D([], [], color=_ANY, label="some seeds missing", **_MEAN | _HOLLOW)
+    return [
+        *dots, mean, *([Line2D([], [], label="the loss alone", **dotted)] if compared else []),
+        *([partly] if result.missing.any() else []),
+    ]  # fmt: skip
 
 
 def rows_of(result: Comparison) -> NDArray[np.float64]:

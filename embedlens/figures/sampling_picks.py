@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from embedlens.figures.placing.text import small_size
@@ -96,12 +97,15 @@ def plot_nonzero(result: Mapping[str, Sequence[NonzeroShare]], ax: Axes | None =
     lines = {share.mining: share for share in alone} or {run: shares[0] for run, shares in result.items()}
     styles = looks(lines) if alone else looks_of(lines)
     for name, share in lines.items():
-        columns, look = share.columns(), styles[name]
-        marker = "o" if share.epoch.size <= _MARKED_UP_TO else ""
+        look, there = styles[name], ~np.isnan(share.share)
+        lonely = there & ~np.r_[False, there[:-1]] & ~np.r_[there[1:], False]  # no line would show them
+        marked = np.flatnonzero(there if share.epoch.size <= _MARKED_UP_TO else lonely).tolist()
+        # Where nothing is picked the line is broken, and the axis goes on.
+        axes.update_datalim(np.column_stack([share.epoch, np.zeros(share.epoch.size)]), updatey=False)
         axes.plot(
-            columns["epoch"], columns["share"], color=look.color, linestyle=look.dashes, linewidth=1.1,
-            marker=marker, markersize=2.5, markeredgewidth=0, clip_on=False, zorder=3, label=name,
-            gid=f"nonzero {name}",
+            share.epoch, share.share, color=look.color, linestyle=look.dashes, linewidth=1.1,
+            marker="o", markevery=marked, markersize=2.5, markeredgewidth=0, clip_on=False, zorder=3,
+            label=name, gid=f"nonzero {name}",
         )  # fmt: skip
     if len(result) > 1:
         mining = next(iter(lines.values())).mining

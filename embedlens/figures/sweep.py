@@ -215,17 +215,26 @@ def _draw(
 def _draw_initial(
     axes: Axes, result: Sweep, places: NDArray[np.float64], shown: Sequence[int | None]
 ) -> None:
-    """Draw the mean score at epoch 0 behind the lines: what training begins with at each place."""
+    """Draw the mean score at epoch 0 behind the lines: what training begins with at each place.
+
+    The line is broken where the score of a row is not known there, or every run failed.
+    """
     drawn = (
         np.isin(result.dim, [dim for dim in shown if dim])
         if result.axis == "lr"
         else np.ones(result.dim.size, bool)
     )
-    drawn &= ~np.isnan(result.initial)
     x = np.unique(places[drawn])
-    if x.size:
-        before = [float(result.initial[drawn & (places == place)].mean()) for place in x]
-        axes.plot(x, before, **_INITIAL, zorder=1.5, gid="epoch 0")
+    drawn &= result.n > 0
+    there = [result.initial[drawn & (places == place)] for place in x]
+    before = np.array([own.mean() if own.size else np.nan for own in there])
+    known = ~np.isnan(before)
+    if known.any():
+        lonely = known & ~np.r_[False, known[:-1]] & ~np.r_[known[1:], False]  # no line would show them
+        marked = np.flatnonzero(lonely).tolist()
+        axes.plot(
+            x, before, **_INITIAL, marker="_", markevery=marked, markersize=6, zorder=1.5, gid="epoch 0"
+        )
 
 
 def _set_axes(axes: Axes, result: Sweep, label: str) -> None:

@@ -17,7 +17,8 @@ _LOWER = ("loss", "mean_similarity")
 def stop_reason(log: Sequence[Mapping[str, float | None]], metric: str | None, patience: int) -> str | None:
     """Say why training ends here, or None where it goes on.
 
-    A metric is better the higher it is, but for losses and mean similarities, as the column's name ends.
+    A metric is better the higher it is, but for losses and mean similarities, as the column's name ends. An
+    epoch at which it is NaN or infinite is no better than any other.
 
     Parameters
     ----------
@@ -41,14 +42,19 @@ def stop_reason(log: Sequence[Mapping[str, float | None]], metric: str | None, p
         raise unknown(metric, "column of the log to stop by", sorted({"loss", *known}))
     sign = -1.0 if metric.endswith(_LOWER) else 1.0
     values = [
-        (int(row.get("epoch") or 0), sign * value)
-        for row in log
-        if (value := row.get(metric)) is not None and math.isfinite(value)
+        (int(row.get("epoch") or 0), sign * value) for row in log if (value := row.get(metric)) is not None
     ]
     if not values:
         return None
-    best, value = max(values, key=lambda pair: (pair[1], -pair[0]))
     last = values[-1][0]
-    if last - best < patience:
-        return None
-    return f"epoch {last}: {metric} has been no better since epoch {best}, {sign * value:.4f}; training ends"
+    finite = [pair for pair in values if math.isfinite(pair[1])]
+    if not finite:
+        waited = last - values[0][0] + 1
+        told = f"is NaN or infinite at all {len(values)} epochs"
+    else:
+        best, value = max(finite, key=lambda pair: (pair[1], -pair[0]))
+        waited = last - best
+        odd = sum(not math.isfinite(number) for epoch, number in values if epoch > best)
+        told = f"has been no better since epoch {best}, {sign * value:.4f}"
+        told += f" (NaN or infinite at {odd} of these epochs)" if odd else ""
+    return None if waited < patience else f"epoch {last}: {metric} {told}; training ends"

@@ -52,6 +52,30 @@ def test_runs_that_failed_are_left_out_of_means_and_pairs():
     assert np.isnan(result.deviation[[2, 3]]).all()
 
 
+def test_a_score_that_is_not_finite_is_in_no_mean_and_counted():
+    nan, inf = float("nan"), float("inf")
+    result = compare(entries([[0.1, nan, 0.3], [0.2, 0.9, inf], [nan] * 3, [0.5, None, None]]))
+    assert result.n.tolist() == [2, 2, 0, 1]
+    table = {"r": [[0.1, nan, 0.3], [0.2, 0.9, 0.6]], "nmi": [[0.5, 0.6, nan], [0.7, nan, nan]]}
+    given = [
+        Entry(name, "a", seed, {metric: table[metric][row][seed] for metric in table}, name == "a")
+        for row, name in enumerate(("a", "a + m"))
+        for seed in range(3)
+    ]
+    result = compare(given)
+    assert result.n.tolist() == [3, 3]
+    assert result.missing.tolist() == [[1, 1], [0, 2]]
+    for row in range(2):
+        for k, metric in enumerate(table):
+            kept = [value for value in table[metric][row] if value == value]
+            assert result.mean[row, k] == pytest.approx(statistics.mean(kept))
+    pairs = [
+        one - other for one, other in zip(*table["r"][::-1], strict=True) if one == one and other == other
+    ]
+    assert result.gain[1, 0] == pytest.approx(statistics.mean(pairs))
+    assert result.n_gains.tolist() == [[0, 0], [2, 1]]
+
+
 def test_the_columns_have_a_row_for_each_name_and_seed():
     columns = compare(entries([[0.1, 0.2, 0.3]] * 4)).columns()
     assert columns["name"].tolist() == [name for name in NAMES for _ in range(3)]

@@ -66,6 +66,18 @@ def test_what_failed_is_counted_and_left_out():
     assert result.n_collapsed.tolist() == [0, 0]
 
 
+def test_a_mean_is_of_all_seeds_or_of_none():
+    """A mean at epoch 0 over fewer seeds would make a gain between two sets of seeds."""
+    records = [
+        Record("ep", 0.1, 8, 0, 0.5, 0.25, 3.0), Record("ep", 0.1, 8, 1, 0.7, NAN, math.inf),
+        Record("ep", 0.2, 8, 0, 0.5, 0.25, 3.0), Record("ep", 0.2, 8, 1, 0.7, 0.35, 5.0),
+    ]  # fmt: skip
+    result = summarise(records)
+    np.testing.assert_allclose(result.mean, [0.6, 0.6])
+    for name, whole in (("initial", 0.3), ("gain", 0.3), ("effective_rank", 4.0)):
+        np.testing.assert_allclose(getattr(result, name), [NAN, whole])
+
+
 @pytest.mark.parametrize(
     ("rates", "dims", "axis"),
     [((0.1, 0.2), (8,), "lr"), ((0.1, 0.2), (8, 4), "lr"), ((0.1,), (8, 4), "dim"), ((0.1,), (8,), "loss")],

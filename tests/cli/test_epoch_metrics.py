@@ -161,6 +161,29 @@ def test_any_split_counts_and_epoch_0_never(tmp_path):
     assert "(test;" in told[3]
 
 
+def test_sweeps_call_collapsed_what_training_warns_of(tmp_path):
+    """Two epochs in a row, whatever the epochs; a log with NaN is completed from the snapshots."""
+    z, y = blobs(n=40, classes=4)
+    narrow = (np.ones(8) + 1e-5 * z).astype(np.float32)
+    nan = float("nan")
+    for name, states, collapsed in (
+        ("once", [z, z, narrow], False),
+        ("apart", [z, narrow, z, narrow], False),
+        ("twice", [z, narrow, narrow], True),
+        ("before", [z, narrow, narrow, z], False),
+    ):
+        with embedlens.Recorder(tmp_path / name, labels={"test": y}) as recorder:
+            for epoch, state in enumerate(states):
+                odd = {"test_mean_similarity": nan, "test_recall_at_1": 0.5, "test_effective_rank": nan}
+                recorder.record(5 * epoch, {"test": state}, metrics=odd if epoch else {})
+        run = embedlens.open_run(tmp_path / name)
+        assert run_collapsed(run, run.epochs()[-1]) is collapsed, name
+        space = Space.of_run(run, "test", run.epochs()[-1])
+        unit = states[-1].astype(float) / np.linalg.norm(states[-1].astype(float), axis=1, keepdims=True)
+        pairs = [unit[i] @ unit[j] for i in range(40) for j in range(i)]
+        assert space.mean_similarity == pytest.approx(np.mean(pairs))
+
+
 def test_training_tells_and_the_log_has_it(cli, folder, together):
     done = cli("train", *SMALL, "--loss", "together", "--lr", "0.01", "--out", "runs/mine")
     assert done.code == 0

@@ -293,7 +293,7 @@ def test_every_loss_beside_its_own_epoch_0(cli, folder, few):
 
 
 def test_collapse_is_marked_in_a_grid_of_rates(cli, folder, few):
-    words = ["--loss", "ep,together", "--lr", "0.001,0.02"]
+    words = ["--loss", "ep,together", "--lr", "0.001,0.02", "--epochs", "2"]
     summary = sweep(cli, *words, "--json").json["summary"]
     lines = sweep(cli, *words).out.splitlines()
     counts = {loss: sum(lr["4"]["n_collapsed"] for lr in rates.values()) for loss, rates in summary.items()}

@@ -44,6 +44,22 @@ def test_a_row_has_its_seeds_its_mean_and_its_deviation(result):
     np.testing.assert_allclose(bar.get_segments()[0][:, 0], [0.4 - 0.02**0.5, 0.4 + 0.02**0.5])
 
 
+def test_a_mean_of_fewer_seeds_is_hollow_and_the_legend_says_so():
+    table = {"a": [0.1, 0.2], "a + m": [0.3, float("nan")]}
+    scores = [
+        Entry(name, "a", seed, {"nmi": 0.5, "f1": value}, name == "a")
+        for name, row in table.items()
+        for seed, value in enumerate(row)
+    ]
+    made = compare(scores)
+    for metric, hollow in (("nmi", [False, False]), ("f1", [False, True])):
+        ax = comparison.plot(made, metric=metric)
+        fills = [to_rgba(box.lines[0].get_markerfacecolor()) for box in ax.containers]
+        assert [fill == to_rgba("white") for fill in fills] == hollow
+    figure = comparison.plot_panels(made, ["nmi", "f1"])
+    assert "some seeds missing" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
 def test_groups_stand_apart_and_have_a_colour_each(result):
     ax = comparison.plot(result, metric="nmi")
     assert ax.get_xlabel() == "NMI"

@@ -229,6 +229,19 @@ def test_shares_of_one_run_a_line_a_strategy_of_several_a_line_a_run(one, two):
     assert axes.get_ylim()[0] == 0
 
 
+def test_a_line_is_broken_where_nothing_is_picked_and_the_axis_goes_on():
+    nan = float("nan")
+    share = NonzeroShare("hard", np.arange(30), np.array([nan, 0.5, nan, *[0.4] * 25, nan, nan]))
+    axes = sampling_picks.plot_nonzero({"one": [share]})
+    (line,) = artists(axes, "nonzero hard")
+    np.testing.assert_array_equal(line.get_xdata(), np.arange(30))
+    np.testing.assert_array_equal(line.get_ydata(), share.share)
+    assert line.get_markevery() == [1]  # no line goes to it
+    low, high = axes.get_xlim()
+    assert low <= 0
+    assert high >= 29
+
+
 def test_a_single_epoch_is_said_to_be_one():
     axes = sampling_picks.plot_nonzero(contents(epochs=1).nonzero)
     assert artists(axes, "alone")[0].get_text() == "one epoch\nrecorded"

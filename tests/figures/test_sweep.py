@@ -109,6 +109,25 @@ def test_failures_are_crosses_below_the_lines_and_hollow_points():
     assert nothing.get_ylim() == (0, 1)
 
 
+def test_epoch_0_is_broken_where_it_is_not_known():
+    nan = float("nan")
+    records = [
+        Record("ep", lr, 8, 0, value, initial)
+        for lr, value, initial in zip(
+            RATES, [0.5, 0.5, 0.5, nan, 0.6], [0.2, 0.25, nan, 0.3, 0.35], strict=True
+        )
+    ]
+    (line,) = [line for line in plot(summarise(records)).get_lines() if line.get_gid() == "epoch 0"]
+    np.testing.assert_allclose(line.get_xdata(), RATES)
+    np.testing.assert_allclose(line.get_ydata(), [0.2, 0.25, nan, nan, 0.35])
+    assert line.get_markevery() == [4]  # alone, where no line goes
+    other = [Record("epshn", lr, 8, 0, 0.4, 0.1) for lr in RATES]
+    (line,) = [
+        line for line in plot(summarise([*records, *other])).get_lines() if line.get_gid() == "epoch 0"
+    ]
+    np.testing.assert_allclose(line.get_ydata(), [0.15, 0.175, nan, 0.1, 0.225])
+
+
 def test_dims_alone_are_the_x_axis():
     result = sweep(rates=(1e-3,), dims=(64, 16, 32))
     axes = plot(result)

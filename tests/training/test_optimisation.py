@@ -480,6 +480,36 @@ def test_a_loss_is_better_the_lower():
     assert stop_reason(rows_of([3.0, 2.0, 1.0], "validation_loss"), "validation_loss", 1) is None
 
 
+def plain_stop(values, patience):
+    """Plain loop: whether so many epochs in a row, finite or not, were no better than the best before."""
+    best, since = -math.inf, 0
+    for value in values:
+        if math.isfinite(value) and value > best:
+            best, since = value, 0
+        else:
+            since += 1
+    return since >= patience
+
+
+@given(
+    values=st.lists(st.sampled_from([0.0, 0.5, 1.0, math.nan, math.inf, -math.inf]), min_size=1, max_size=9),
+    patience=st.integers(1, 4),
+)
+def test_a_value_that_is_not_finite_is_no_better_and_training_still_ends(values, patience):
+    assert bool(stop_reason(rows_of(values), "score", patience)) == plain_stop(values, patience)
+
+
+def test_the_reason_counts_what_is_not_finite():
+    nan = math.nan
+    reason = stop_reason(rows_of([0.1, 0.5, nan, 0.2, nan]), "score", 3)
+    assert reason == (
+        "epoch 4: score has been no better since epoch 1, 0.5000 (NaN or infinite at 2 of these epochs); "
+        "training ends"
+    )
+    reason = stop_reason(rows_of([nan, nan]), "score", 2)
+    assert reason == "epoch 1: score is NaN or infinite at all 2 epochs; training ends"
+
+
 def test_a_mean_similarity_is_better_the_lower():
     name = "test_mean_similarity"
     assert stop_reason(rows_of([0.9, 0.5, 0.3], name), name, 1) is None
