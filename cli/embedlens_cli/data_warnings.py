@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from embedlens.searches import Search
 
@@ -19,7 +20,7 @@ COLLAPSED = 0.999
 
 @dataclass(slots=True)
 class DataWarnings:
-    """Looks at every snapshot that a command reads; `tell` gives each warning once per run and split.
+    """Looks at every snapshot that a command reads; `tell` gives each warning once per split, with its runs.
 
     Attributes
     ----------
@@ -28,26 +29,62 @@ class DataWarnings:
     """
 
     duplicates_excluded: bool | None = None
-    _found: dict[tuple[str, str, str], list[tuple[str, str]]] = field(default_factory=dict)
+    _found: dict[tuple[str, str], dict[str, list[tuple[str, str]]]] = field(default_factory=dict)
 
     def look(self, name: str, search: Search) -> None:
         """Note what is to be said of a snapshot of the run with that label."""
         for kind, check in CHECKS.items():
             text = check(search)
             if text is not None:
-                self._found.setdefault((kind, name, search.query.split), []).append((search.place, text))
+                runs = self._found.setdefault((kind, search.query.split), {})
+                runs.setdefault(name, []).append((search.place, text))
 
     def tell(self) -> None:
-        """Write the warnings to standard error; of several epochs the first is described."""
+        """Write the warnings to standard error: of several runs and epochs the first is described."""
         from embedlens_cli import output
 
-        for (kind, _, _), found in self._found.items():
-            place, text = found[0]
-            others = len({place for place, _ in found}) - 1
-            more = f" (and at {output.count_text(others, 'other epoch')})" if others else ""
-            advice = ADVICE.get(kind, "") if self.duplicates_excluded is False else ""
-            output.remark(f"warning: {place}: {text}{more}{advice}")
+        remembered = _TOLD.get()
+        known = set() if remembered is None else remembered
+        for (kind, split), runs in self._found.items():
+            new = {
+                name: found for name, found in runs.items() if (kind, split, name, found[0][1]) not in known
+            }
+            known.update((kind, split, name, found[0][1]) for name, found in new.items())
+            if new:
+                place, text = next(iter(new.values()))[0]
+                advice = ADVICE.get(kind, "") if self.duplicates_excluded is False else ""
+                output.remark(f"warning: {place}: {text}{_elsewhere(new)}{advice}")
         self._found.clear()
+
+
+_TOLD: ContextVar[set[tuple[str, str, str, str]] | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Give a warning once in the block, where one command calls others that read the same runs."""
+    before = _TOLD.set(set())
+    try:
+        yield
+    finally:
+        _TOLD.reset(before)
+
+
+def _elsewhere(runs: Mapping[str, Sequence[tuple[str, str]]]) -> str:
+    """Say in which other runs, or at how many other epochs, the same was found."""
+    from embedlens_cli import output
+
+    (_, found), *others = runs.items()
+    if not others:
+        epochs = len({place for place, _ in found}) - 1
+        return f" (and at {output.count_text(epochs, 'other epoch')})" if epochs else ""
+    same = [name for name, own in others if own[0][1] == found[0][1]]
+    parts = {"the same in": same, "with other numbers in": [name for name, _ in others if name not in same]}
+    told = [
+        f"{how} {output.count_text(len(names), 'other run')}: {listed(names)}"
+        for how, names in parts.items() if names
+    ]  # fmt: skip
+    return f" ({'; '.join(told)})"
 
 
 def duplicates(search: Search) -> str | None:

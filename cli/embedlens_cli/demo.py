@@ -47,17 +47,19 @@ def demo(
     """
     from embedlens.selection import runs_folder
     from embedlens_cli import output
+    from embedlens_cli.data_warnings import told_once
 
     folder = runs_folder()
     one, two = (_train(folder / f"demo-order{order}", order, epochs, device=device) for order in (1, 2))
     joined, sweep = folder / "demo-both", folder / "demo-sweep"
     places = {"one": one, "two": two, "joined": joined, "sweep": sweep}
-    for words, meaning in _TOUR:
-        typed = words.format(**{name: shlex.quote(str(path)) for name, path in places.items()})
-        if words.startswith("concat") and joined.exists():
-            continue
-        output.say(f"\n# {meaning}\n$ embedlens {typed}")
-        _call(context, shlex.split(typed))
+    with told_once():
+        for words, meaning in _TOUR:
+            typed = words.format(**{name: shlex.quote(str(path)) for name, path in places.items()})
+            if words.startswith("concat") and joined.exists():
+                continue
+            output.say(f"\n# {meaning}\n$ embedlens {typed}")
+            _call(context, shlex.split(typed))
     output.say(
         "\nall figures are in ./figures, each with its data (.csv) and how it was made (.json); then try:"
     )

@@ -7,8 +7,11 @@ import pytest
 from support import blobs, write_run
 
 import embedlens
-from embedlens.searches import Side, search_in
-from embedlens_cli.data_warnings import COLLAPSED, collapse
+from embedlens.searches import Side, search_in, search_of
+from embedlens.training.config import TrainConfig
+from embedlens.training.grid import Planned
+from embedlens_cli import comparison, demo
+from embedlens_cli.data_warnings import COLLAPSED, DataWarnings, collapse, told_once
 
 COMMANDS = {
     "scatter": ["--format", "png"],
@@ -104,3 +107,103 @@ def test_what_has_no_similarity_is_told_elsewhere():
     assert collapse(search(z[:1], z)) is None
     z[0] = 0
     assert collapse(search(z)) is None
+
+
+def copied(n=60, copies=3, seed=0):
+    z, y = blobs(n=n, seed=seed)
+    return np.concatenate([z, z[:copies]]), np.r_[y, y[:copies]]
+
+
+def recorded(path, copies=3, epochs=1, seed=0):
+    z, y = copied(copies=copies, seed=seed)
+    with embedlens.Recorder(path, labels={"test": y}, method={"loss": "none"}) as recorder:
+        for epoch in range(epochs):
+            recorder.record(epoch, {"test": z})
+    return recorder.run
+
+
+ADVICE = "; --exclude-duplicates leaves out copies of one label"
+
+
+@pytest.mark.parametrize("command", ["evaluate", "distances", "scatter"])
+def test_one_finding_of_several_runs_is_one_line(cli, folder, command):
+    names = [f"run{seed:02}" for seed in range(14)]
+    for seed, name in enumerate(names[:3]):
+        recorded(f"runs/{name}", seed=seed)
+    drawn = {
+        "evaluate": [],
+        "distances": ["--format", "png", "--resamples", "5"],
+        "scatter": ["--format", "png"],
+    }
+    lines = cli(command, *names[:3], *drawn[command]).err.splitlines()
+    told = [line for line in lines if "duplicates" in line]
+    assert told == [
+        "warning: run 'run00', split 'test', epoch 0: exact duplicates: 3 of 63 rows of 'test' equal an "
+        f"earlier row of it (the same in 2 other runs: run01, run02){ADVICE}"
+    ]
+    if command == "evaluate":
+        for seed, name in enumerate(names[3:], start=3):
+            recorded(f"runs/{name}", copies=3 if seed < 13 else 5, seed=seed)
+        (line,) = [one for one in cli("evaluate", *names).err.splitlines() if "duplicates" in one]
+        assert "(the same in 12 other runs: run01, run02, " in line
+        assert "run10 and 2 more; with other numbers in 1 other run: run13)" in line
+
+
+def test_epochs_of_one_run_are_counted(cli, folder):
+    recorded("runs/one", epochs=4)
+    (line,) = cli("evaluate", "one", "--epoch", "all").err.splitlines()
+    assert line.endswith(f"equal an earlier row of it (and at 3 other epochs){ADVICE}")
+
+
+def test_commands_within_one_give_a_warning_once(folder, capsys):
+    run, other = recorded("runs/one"), recorded("runs/two", copies=4)
+
+    def command(*runs):
+        warnings = DataWarnings(duplicates_excluded=False)
+        for one in runs:
+            warnings.look(one.name, search_of(one, "test"))
+        warnings.tell()
+        return capsys.readouterr().err.splitlines()
+
+    with told_once():
+        assert len(command(run)) == 1
+        assert command(run) == []
+        (line,) = command(run, other)
+        assert "4 of 64 rows" in line
+        assert "'two'" in line
+        assert command(run, other) == []
+    assert len(command(run)) == 1
+    assert len(command(run)) == 1
+
+
+def test_compare_tells_once_what_its_runs_share(folder, capsys):
+    names = {"ep": 0, "epshn": 1, "hn": 2}
+    planned = [
+        comparison.Entry(
+            comparison.Way("plain", name), Planned(recorded(f"runs/{name}").path, TrainConfig(epochs=0), 0)
+        )
+        for name in names
+    ]
+    rows = comparison._score(planned, {}, ["recall_at_1"], "cpu")
+    assert [row.run for row in rows] == list(names)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "3 of 63 rows of 'test' equal an earlier row of it (the same in 2 other runs: epshn, hn)" in line
+
+
+def test_the_demo_tells_once_what_its_commands_share(cli, folder, monkeypatch):
+    runs = {order: recorded(f"runs/demo-order{order}") for order in (1, 2)}
+    called = []
+
+    def call(context, words):
+        called.append(words[0])
+        warnings = DataWarnings()
+        for run in runs.values():
+            warnings.look(run.name, search_of(run, "test"))
+        warnings.tell()
+
+    monkeypatch.setattr(demo, "_train", lambda path, order, epochs, *, device: runs[order].path)
+    monkeypatch.setattr(demo, "_call", call)
+    done = cli("demo")
+    assert done.code == 0, done.err
+    assert len(called) > 10
+    assert len([line for line in done.err.splitlines() if "duplicates" in line]) == 1
