@@ -208,6 +208,7 @@ CALLS = {
     ),
     "analysis.projection_items.central_space": Call(ZY),
     "analysis.projection_items.sample": Call({"y": Y}, {"n": 10}),
+    "analysis.projection_items.whole_by_default": Call({"y": Y}, {"n": 10}),
     "analysis.projection_items.points_of": Call(
         {**ZY, "rows": np.arange(0, 40, 2)}, {"central": True}, free=("rows",), numbered=("rows",)
     ),

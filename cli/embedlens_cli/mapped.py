@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.synthesis import SynthesisedMap
     from embedlens.figures.projection import Map
     from embedlens.store import Run
+    from embedlens_cli.map_items import Sampled
     from embedlens_cli.reading import Kept, Reader
 
 _SAID_ELSEWHERE = ("device", "highlight", "synthesised", "left_out")
@@ -33,7 +34,7 @@ class Wish:
 
     told: Parameters
     sample: int | None
-    whole_classes: bool
+    whole_classes: bool | None
     central: bool
     thumbnails: bool
     thumbnail_size: float
@@ -55,7 +56,7 @@ class Wish:
         ]
         return [
             f"sample-{self.sample}" if self.sample else "",
-            "whole-classes" if self.whole_classes else "",
+            {True: "whole-classes", False: "every-class", None: ""}[self.whole_classes],
             "central" if self.central else "",
             "thumbnails" if self.thumbnails else "",
             f"size-{self.thumbnail_size:g}" if self.thumbnail_size != THUMBNAIL_SIZE else "",
@@ -84,6 +85,7 @@ class Mapped:
     thumbnail_size: float
     synthesised: SynthesisedMap | None
     series: bool
+    sampled: Sampled | None
 
     @property
     def numbers(self) -> dict[str, int | float | str]:
@@ -93,6 +95,7 @@ class Mapped:
             "n": projection.item.size,
             "of": self.labels.size,
             "n_singletons": projection.n_singletons,
+            **({} if self.sampled is None else self.sampled.numbers),
             **({} if self.synthesised is None else {"n_synthesised": self.synthesised.drawn.label.size}),
             "kl_divergence": projection.kl_divergence,
             "iterations": projection.iterations,
@@ -109,8 +112,9 @@ class Mapped:
         from embedlens.figures.projection import Map
 
         return Map(
-            title, self.step.projection, self.labels, self.thumbnails, self.thumbnail_size, self.synthesised
-        )
+            title, self.step.projection, self.labels, self.thumbnails, self.thumbnail_size, self.synthesised,
+            "" if self.sampled is None else self.sampled.note,
+        )  # fmt: skip
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the table behind the map, a row a point."""
@@ -158,8 +162,8 @@ def _map(
     """Map epochs of a split, each from the one before; what cannot be mapped is told with its place."""
     import numpy as np
 
-    from embedlens.analysis.projection import sample
     from embedlens.figures.style import class_colors
+    from embedlens_cli.map_items import sampled_rows
 
     label, run, split = where
     labels = run.labels(split)
@@ -181,9 +185,7 @@ def _map(
     steps: list[tuple[Step, SynthesisedMap | None]] = []
     try:
         class_colors(there, highlight)  # refuses too many before anything is computed
-        rows = None
-        if wish.sample is not None:
-            rows = sample(kept.of(labels), wish.sample, whole_classes=wish.whole_classes, seed=wish.told.seed)
+        rows, sampled = sampled_rows(kept.of(labels), wish, highlight if wish.color == CLASS else ())
         asked = _Steps(wish, kept, rows, highlight, series)
         for step in asked.of(run, split, epochs):
             steps.append(step)
@@ -194,7 +196,7 @@ def _map(
         Mapped(
             label, split, epoch, step, colors[epoch], pictures, highlight, names,
             run.class_names if wish.color == CLASS else {}, wish.central,
-            wish.thumbnail_size, synthesised, series,
+            wish.thumbnail_size, synthesised, series, sampled,
         )
         for epoch, (step, synthesised) in zip(epochs, steps, strict=True)
     ]  # fmt: skip

@@ -24,11 +24,17 @@ def tsne(
     ] = "",
     epoch: options.Epoch = "last",
     sample: Annotated[
-        int | None, typer.Option(help="Map so many items, drawn by class.", show_default="all items", min=1)
+        int | None,
+        typer.Option(help="Number of items to map, drawn by class.", show_default="all items", min=1),
     ] = None,
     whole_classes: Annotated[
-        bool, typer.Option("--whole-classes", help="With --sample: some classes with all their items.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--whole-classes/--every-class",
+            help="With --sample: all items of some classes, drawn by --seed, or some items of every class.",
+            show_default="whole classes where every class would have fewer than 10 items on average",
+        ),
+    ] = None,
     central: Annotated[
         bool, typer.Option("--central", help="Subtract the mean of its class from every item first.")
     ] = False,
@@ -110,7 +116,7 @@ def tsne(
     from embedlens.analysis.projection import Parameters
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
-    from embedlens_cli import colored, drawing, map_figures, output, synthesising
+    from embedlens_cli import colored, drawing, map_figures, map_items, output, synthesising
     from embedlens_cli.reading import Reader
 
     look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
@@ -157,7 +163,7 @@ def tsne(
             map_figures.save_stills(artifacts, stills, wish, look)
             if animate:
                 map_figures.save_animation(artifacts, part, wish, look, fps=fps)
-    for line in mapped.restless(found, told):
+    for line in [*map_items.messages(found), *mapped.restless(found, told)]:
         output.remark(line)
     drawing.answer(artifacts, chosen, lambda: map_figures.print_table(found), given=runs, as_json=as_json)
 
@@ -165,7 +171,7 @@ def tsne(
 def _check(
     given: dict[str, bool],
     *,
-    whole_classes: bool,
+    whole_classes: bool | None,
     sample: int | None,
     highlight: str,
     synthesised: int | None,
@@ -174,8 +180,9 @@ def _check(
     """Refuse options that do not go together; `given` are those that synthesised points do without."""
     message = ""
     beside = next((flag for flag, on in given.items() if on), None)
-    if whole_classes and sample is None:
-        message = "--whole-classes says how to sample; add --sample N"
+    if whole_classes is not None and sample is None:
+        flag = "--whole-classes" if whole_classes else "--every-class"
+        message = f"{flag} says how to sample; add --sample N"
     elif given["--thumbnails"] and highlight:
         message = "--thumbnails borders every class in its colour; leave out --highlight"
     elif resized and not given["--thumbnails"]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.analysis.projection_items import Graph, Points, graph_of, points_of, sample
+from embedlens.analysis.projection_items import Graph, Points, graph_of, points_of, sample, whole_by_default
 from embedlens.analysis.projection_optimisation import Phase, optimised, rest_of
 from embedlens.analysis.projection_parameters import Parameters
 from embedlens.analysis.results import Result
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Parameters", "Projection", "Step", "align", "rest_of", "sample", "tsne", "tsne_series"]
+__all__ = [
+    "Parameters",
+    "Projection",
+    "Step",
+    "align",
+    "rest_of",
+    "sample",
+    "tsne",
+    "tsne_series",
+    "whole_by_default",
+]
 STEADY = 0.85
 """Share of neighbours kept from which on a map of a series goes on from where the one before stands."""
 _SPREAD = 1.0  # standard deviation to which a map is drawn together before it grows anew

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from embedlens.analysis.results import Result
-from embedlens.arguments import check_indices
+from embedlens.arguments import check_indices, check_integers
 from embedlens.arrays import check_embeddings, check_labels, check_pair, shape_text, to_numpy, unit_rows
 from embedlens.errors import InputError
 from embedlens.similarity import survey
@@ -88,7 +88,32 @@ def central_space(z: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
     return centred
 
 
-def sample(y: ArrayLike, n: int, *, whole_classes: bool = False, seed: int = 0) -> NDArray[np.int64]:
+FEWEST_OF_A_CLASS = 10
+"""Items of a class, on average, below which a sample of every class shows no structure of a class."""
+
+
+def whole_by_default(y: ArrayLike, n: int, *, first: ArrayLike = ()) -> bool:
+    """Return whether a sample of n items is better made of whole classes than of some items of every class.
+
+    That is where items of every class would be fewer than ten of each on average, and whole classes fit.
+
+    Parameters
+    ----------
+    y
+        Integer labels [N].
+    n
+        Items wanted.
+    first
+        Classes that the sample must hold.
+    """
+    known, count = np.unique(check_labels(y), return_counts=True)
+    needed = int(count[np.isin(known, check_integers(first, "classes that come first"))].sum())
+    return bool(n < FEWEST_OF_A_CLASS * known.size and max(needed, count.max()) <= n < count.sum())
+
+
+def sample(
+    y: ArrayLike, n: int, *, whole_classes: bool = False, first: ArrayLike = (), seed: int = 0
+) -> NDArray[np.int64]:
     """Return the rows of a sample by class, ascending, int64 [n].
 
     Parameters
@@ -100,22 +125,31 @@ def sample(y: ArrayLike, n: int, *, whole_classes: bool = False, seed: int = 0) 
     whole_classes
         False: of each class a share of n in proportion to its size, its items drawn by seed (largest
         remainders are rounded up). True: classes drawn by seed, each with all its items, as long as they fit.
+    first
+        With whole classes: labels of those that come before the drawn ones.
     seed
         Of the draw.
 
     Raises
     ------
     InputError
-        A number that is not between 1 and N, or (whole classes) no class that small.
+        A number that is not between 1 and N, or (whole classes) classes that are larger.
     """
     labels = check_labels(y)
     if not 1 <= n <= labels.size:
         message = f"a sample of {n} items cannot be drawn of {labels.size}; give a number from 1 to that"
         raise InputError(message)
     random = np.random.default_rng(seed)
-    _, group, count = np.unique(labels, return_inverse=True, return_counts=True)
+    known, group, count = np.unique(labels, return_inverse=True, return_counts=True)
     if whole_classes:
         order = random.permutation(count.size)
+        named = np.isin(known[order], check_integers(first, "classes that come first"))
+        order = np.concatenate([order[named], order[~named]])
+        if (needed := int(count[order[: int(named.sum())]].sum())) > n:
+            message = (
+                f"the classes to highlight have {needed:,} items, more than a sample of {n:,}; sample more"
+            )
+            raise InputError(message)
         taken = order[np.cumsum(count[order]) <= n]
         if not taken.size:
             message = f"no class fits into {n} items: the first drawn has {count[order[0]]}; sample more"

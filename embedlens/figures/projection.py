@@ -13,6 +13,7 @@ from embedlens.arguments import check_indices, check_pictures, check_same_length
 from embedlens.arrays import check_labels
 from embedlens.figures import synthesis
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.placing.pictures import SIDE, draw_pictures
 from embedlens.figures.style import RASTERISE_ABOVE, class_colors, max_height_of, width_of
 
@@ -33,7 +34,6 @@ _MARGIN, _FOOT = (
 )  # of the map's extent and half its height: room around it, and for the words below
 _FLATTEST = 2 / 3
 _MAX_COLUMNS = 3
-_LETTER, _HANDLE, _ROW = 0.065, 0.32, 0.16  # inches
 _BESIDE_RINGS = 4.0  # points squared, at most
 _COVER = 850.0  # points squared that all dots take of a square inch, at most
 
@@ -56,6 +56,8 @@ class Map:
         Side of a picture, inches.
     synthesised
         The map that `projection` is the part of the items of, where points were synthesised; else None.
+    note
+        What the corner says beside the number of items.
     """
 
     title: str
@@ -64,6 +66,7 @@ class Map:
     thumbnails: NDArray[np.uint8] | None = None
     thumbnail_size: float = SIDE
     synthesised: SynthesisedMap | None = None
+    note: str = ""
 
     @property
     def limits(self) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -210,13 +213,11 @@ def compare(
     handles = _handles(colors, shown, names or {}) if named else []
     if maps[0].synthesised is not None:
         handles += synthesis.handles(maps[0].synthesised)
-    per_row = _columns(handles, inches)
-    legend = _ROW * -(-len(handles) // per_row) + 0.1 if handles else 0.0
     heading = 0.2 if title else 0.0
-    boxes = [limits or one.limits for one in maps]
+    boxes = _alike([limits or one.limits for one in maps])
     tallest = max((y[1] - y[0]) / (x[1] - x[0]) for x, y in boxes)
     titles = 0.2 if any(one.title for one in maps) else 0.03
-    height = down * (tallest * (inches / across - 0.06) + titles) + legend + heading
+    height = down * (tallest * (inches / across - 0.06) + titles) + heading
     figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
     grid = figure.subplots(down, across, squeeze=False)
     for place, axes in enumerate(grid.flat):
@@ -231,9 +232,10 @@ def compare(
                 "thumbnails": one.thumbnails,
                 "thumbnail_size": one.thumbnail_size,
             }
-            plot(one.projection, axes, **pictures, **told)
+            plot(one.projection, axes, note=one.note, **pictures, **told)
         else:
             drawn = f"{one.synthesised.drawn.label.size:,} synthesised"
+            drawn = f"{one.note}, {drawn}" if one.note else drawn
             told["colors"] = synthesis.paler(colors)
             plot(one.projection, axes, note=drawn, area=_BESIDE_RINGS, **told)
             synthesis.plot(one.synthesised, axes, colors=colors)
@@ -241,9 +243,11 @@ def compare(
     if title:
         figure.suptitle(title)
     if handles:
-        figure.legend(
-            handles=handles, loc="outside lower center", ncols=per_row, handletextpad=0.1, columnspacing=0.8
+        labels = [str(handle.get_label()) for handle in handles]
+        height += legend_below(
+            figure, handles, labels, most=len(labels), handletextpad=0.1, columnspacing=0.8, handlelength=2.0
         )
+        figure.set_figheight(min(height, max_height_of(venue)))
     return figure
 
 
@@ -252,14 +256,18 @@ def _has_all(colors: Mapping[int, str], labels: NDArray[np.int64]) -> bool:
     return bool(np.isin(labels, list(colors)).all())
 
 
-def _columns(handles: Sequence[Line2D], inches: float) -> int:
-    """Return how many entries of the legend fit side by side, its columns as wide as their widest entry."""
-    widths = [_HANDLE + _LETTER * len(str(handle.get_label())) for handle in handles]
-    for across in range(len(handles), 1, -1):
-        down = -(-len(handles) // across)
-        if sum(max(widths[start : start + down]) for start in range(0, len(widths), down)) <= inches:
-            return -(-len(handles) // down)
-    return 1
+def _alike(
+    boxes: Sequence[tuple[tuple[float, float], tuple[float, float]]],
+) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Return limits of one shape, each around those given, so that panels side by side are of one size."""
+    spans = np.array([[x[1] - x[0], y[1] - y[0]] for x, y in boxes])
+    shape = float(np.exp(np.log(spans[:, 1] / spans[:, 0]).mean()))
+    wide = np.maximum(spans[:, 0], spans[:, 1] / shape)
+    found = []
+    for (x, y), (across, up), width in zip(boxes, spans.tolist(), wide.tolist(), strict=True):
+        more_x, more_y = (width - across) / 2, (width * shape - up) / 2
+        found.append(((x[0] - more_x, x[1] + more_x), (y[0] - more_y, y[1] + more_y)))
+    return found
 
 
 def _handles(colors: Mapping[int, str], shown: NDArray[np.int64], names: Mapping[int, str]) -> list[Line2D]:

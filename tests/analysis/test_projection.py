@@ -11,7 +11,16 @@ from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from openTSNE.tsne import kl_divergence_bh
 from support import blobs
 
-from embedlens.analysis.projection import STEADY, Parameters, align, rest_of, sample, tsne, tsne_series
+from embedlens.analysis.projection import (
+    STEADY,
+    Parameters,
+    align,
+    rest_of,
+    sample,
+    tsne,
+    tsne_series,
+    whole_by_default,
+)
 from embedlens.analysis.projection_gradient import ExactGradient
 from embedlens.analysis.projection_items import Graph, central_space, graph_of, points_of
 from embedlens.errors import InputError
@@ -377,3 +386,27 @@ def test_a_series_follows_the_same_items():
 def test_what_is_not_the_default_is_told():
     assert Parameters().changed() == {}
     assert Parameters(perplexity=10.0, seed=2).changed() == {"perplexity": 10.0, "seed": 2}
+
+
+def test_whole_classes_by_default_where_every_class_would_have_few_items():
+    many, few = np.arange(300) % 30, np.arange(300) % 3
+    assert whole_by_default(many, 299)
+    assert not whole_by_default(many, 300)  # all items
+    assert not whole_by_default(few, 200)  # 67 of each
+    assert whole_by_default(few, 29) is False  # one class has 100 items
+    uneven = np.repeat(np.arange(12), [60, *([5] * 11)])
+    assert whole_by_default(uneven, 60)
+    assert not whole_by_default(uneven, 59)
+    assert not whole_by_default(uneven, 64, first=[0, 3])
+    assert whole_by_default(uneven, 65, first=[0, 3])
+
+
+def test_classes_that_come_first_are_drawn_whole():
+    y = np.arange(60) % 12
+    for seed in range(5):
+        rows = sample(y, 15, whole_classes=True, first=[4, 9], seed=seed)
+        assert set(np.unique(y[rows])) >= {4, 9}
+        assert np.bincount(y[rows]).max() == 5
+        assert rows.size == 15
+    with pytest.raises(InputError, match="classes to highlight have 10 items, more than a sample of 9"):
+        sample(y, 9, whole_classes=True, first=[4, 9])

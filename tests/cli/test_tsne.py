@@ -85,6 +85,33 @@ def test_a_sample_is_drawn_by_class_and_printed(cli):
     assert "sample-60" in done.json["figures"][0]
 
 
+def test_many_classes_are_drawn_whole_by_default(program, folder):
+    z, y = blobs(n=120, classes=30)
+    embedlens.Recorder("runs/many", labels={"test": y}, method={}).record(0, {"test": z})
+    shown, names = {}, set()
+    for option in ((), ("--whole-classes",), ("--every-class",), ("--highlight", "7,11")):
+        done = program("tsne", *QUICK, "--sample", "62", "--format", "png", "--json", *option)
+        assert done.code == 0, done.err
+        numbers = done.json["summary"]["many"]["test"]["0"]
+        rows = list(csv.DictReader(Path(done.json["data"][0]).read_text().splitlines()))
+        counts = np.bincount([int(row["label"]) for row in rows], minlength=30)
+        whole = option != ("--every-class",)
+        assert (numbers["n"], numbers["sampled"]) == (
+            (60, "whole classes") if whole else (62, "items of every class")
+        )
+        assert (numbers["n_classes"], numbers["of_classes"]) == (15 if whole else 30, 30)
+        assert set(counts.tolist()) == ({0, 4} if whole else {2, 3})
+        said = "test': the map shows all items of 15 of 30 classes, drawn at random; --every-class maps"
+        assert (said in done.err) == (option not in (("--whole-classes",), ("--every-class",)))
+        sidecar = json.loads(Path(done.json["figures"][0]).with_suffix(".json").read_text())
+        assert sidecar["panels"][0]["sampled"] == numbers["sampled"]
+        names.add(done.json["figures"][0])
+        shown[option] = counts
+    assert len(names) == 4
+    assert (shown[()] == shown["--whole-classes",]).all()
+    assert shown["--highlight", "7,11"][[7, 11]].tolist() == [4, 4]
+
+
 def test_central_thumbnails_and_highlights(cli):
     z, y = blobs(n=60, classes=6)
     pictures = np.random.default_rng(0).integers(0, 255, (60, 8, 8), dtype=np.uint8)
@@ -136,7 +163,12 @@ def test_two_runs_side_by_side(cli):
         (("--init", "zeros"), ("unknown initialization 'zeros'",)),
         (("--gradient", "gpu"), ("unknown gradient 'gpu'",)),
         (("--sample", "61"), ("a sample of 61 items cannot be drawn of 60",)),
-        (("--whole-classes",), ("add --sample N",)),
+        (("--whole-classes",), ("--whole-classes says", "add --sample N")),
+        (("--every-class",), ("--every-class says", "add --sample N")),
+        (
+            ("--sample", "14", "--whole-classes", "--highlight", "0,1"),
+            ("classes to highlight have 20 items, more than a sample of 14",),
+        ),
         (("--thumbnail-size", "0.1"), ("add --thumbnails",)),
         (("--thumbnails", "--thumbnail-size", "9"), ("--thumbnail-size", "less than or equal to 1")),
         (("--thumbnails", "--perplexity", "5"), ("has no thumbnails",)),

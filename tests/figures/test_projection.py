@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -224,3 +226,34 @@ def test_a_flat_map_keeps_some_height():
 def test_many_dots_are_rasterised():
     assert collection(plot(a_map(5001)), "dots").get_rasterized()
     assert not collection(plot(a_map(100)), "dots").get_rasterized()
+
+
+def test_maps_side_by_side_have_panels_of_one_size():
+    wide, tall = a_map(40), replace(a_map(40), coordinates=a_map(40).coordinates[:, ::-1])
+    maps = [Map(name, one, np.arange(40) % 4) for name, one in (("wide", wide), ("tall", tall))]
+    with paper():
+        figure = compare(maps, width="full")
+        figure.draw_without_rendering()
+    first, second = (axes.get_window_extent().bounds for axes in figure.axes)
+    assert first[1:] == pytest.approx(second[1:], abs=1)
+    for axes, one in zip(figure.axes, maps, strict=True):
+        (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
+        assert ((one.projection.coordinates >= [x0, y0]) & (one.projection.coordinates <= [x1, y1])).all()
+        assert (x1 - x0) * first[3] == pytest.approx((y1 - y0) * first[2])  # scales stay equal
+
+
+def test_long_class_names_fit_below():
+    names = {label: f"{label}{'n' * 92}{label}" for label in range(4)}
+    with paper():
+        figure = compare([Map("", a_map(40), np.arange(40) % 4)], names=names)
+        figure.draw_without_rendering()
+        (legend,) = figure.legends
+    assert legend.get_window_extent().width <= figure.bbox.width
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert [text[0] + text[-1] for text in texts] == ["00", "11", "22", "33"]
+
+
+def test_the_corner_says_how_many_classes_are_whole():
+    one = Map("", a_map(40), np.arange(40) % 4, note="4 of 9 classes")
+    (text,) = [text for text in compare([one]).axes[0].texts if text.get_gid() == "n"]
+    assert text.get_text() == "n = 40, 4 of 9 classes"

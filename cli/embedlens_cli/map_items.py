@@ -1,0 +1,75 @@
+"""The items of a map: all, or a sample of whole classes or of items of every class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embedlens_cli.mapped import Mapped, Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """How the items of a map were drawn.
+
+    Attributes
+    ----------
+    n_classes, of_classes
+        Number of classes on the map, and of the split.
+    whole
+        Whether these classes have all their items on the map.
+    by_default
+        Whether the option left it open.
+    """
+
+    n_classes: int
+    of_classes: int
+    whole: bool
+    by_default: bool
+
+    @property
+    def numbers(self) -> dict[str, int | str]:
+        """What the sidecar and the answer say."""
+        drawn = "whole classes" if self.whole else "items of every class"
+        return {"sampled": drawn, "n_classes": self.n_classes, "of_classes": self.of_classes}
+
+    @property
+    def note(self) -> str:
+        """What the corner of the map says."""
+        return f"{self.n_classes:,} of {self.of_classes:,} classes" if self.whole else ""
+
+
+def sampled_rows(
+    labels: NDArray[np.int64], wish: Wish, highlight: Sequence[int]
+) -> tuple[NDArray[np.int64] | None, Sampled | None]:
+    """Return the rows to map, None for all, and how they were drawn; classes to highlight are among them."""
+    import numpy as np
+
+    from embedlens.analysis.projection import sample, whole_by_default
+
+    if wish.sample is None:
+        return None, None
+    whole = wish.whole_classes
+    if whole is None:
+        whole = whole_by_default(labels, wish.sample, first=highlight)
+    first = highlight if whole else ()
+    rows = sample(labels, wish.sample, whole_classes=whole, first=first, seed=wish.told.seed)
+    counts = np.unique(labels[rows]).size, np.unique(labels).size
+    return rows, Sampled(*counts, whole, wish.whole_classes is None)
+
+
+def messages(found: Iterable[Mapped]) -> list[str]:
+    """Return a line for each split of which whole classes are mapped by default."""
+    lines = [
+        f"run {one.run!r}, split {one.split!r}: the map shows all items of {one.sampled.note}, drawn at "
+        "random; --every-class maps some items of every class"
+        for one in found
+        if one.sampled is not None and one.sampled.whole and one.sampled.by_default
+    ]
+    return list(dict.fromkeys(lines))
