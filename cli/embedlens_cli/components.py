@@ -98,12 +98,7 @@ def components(
     )
     facts = _facts(chosen, svd=svd, normalize=normalize) | reader.facts
     artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=_summary(found))
-    asked = [
-        f"component-{component.replace(' ', '').replace(',', '+')}" if numbers != [1, -1] else "",
-        "svd" if svd else "",
-        "" if normalize else "as-given",
-        *reader.leave_out.words,
-    ]
+    asked = _words(component, numbers, svd=svd, normalize=normalize) + list(reader.leave_out.words)
     class_names = {label: run.class_names for label, run in places.items()}
     shown, several = artifacts.named([run.name for run in chosen]), selection.many_epochs(epoch)
     with paper(venue):
@@ -116,6 +111,15 @@ def components(
     for line in _remarks(found):
         output.remark(line)
     drawing.answer(artifacts, chosen, lambda: _print(found), given=runs, as_json=as_json)
+
+
+def _words(component: str, numbers: Sequence[int], *, svd: bool, normalize: bool) -> list[str]:
+    """Return what file names say of the options that are not the default."""
+    return [
+        f"component-{component.replace(' ', '').replace(',', '+')}" if numbers != [1, -1] else "",
+        "svd" if svd else "",
+        "" if normalize else "as-given",
+    ]
 
 
 def _facts(runs: Sequence[Run], *, svd: bool, normalize: bool) -> dict[str, Any]:

@@ -100,7 +100,7 @@ def whole_by_default(y: ArrayLike, n: int, *, first: ArrayLike = ()) -> bool:
     Parameters
     ----------
     y
-        Integer labels [N].
+        Integer labels [N] of embeddings [N, D].
     n
         Items wanted.
     first
