@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import importlib
 import inspect
@@ -431,13 +430,36 @@ def test_what_cannot_be_meant_is_refused_in_one_line(name):
             assert len(lines) == 1, (argument, form)
 
 
+EMPTY = {
+    "analysis.classifier.probabilities": "z", "analysis.density.enclosing_levels": "shares",
+    "analysis.factors.decompose": "factor", "analysis.identification.open_set": "fars",
+    "analysis.label_ranking.mean_precision": "scores", "analysis.paired.signed_rank_p": "difference",
+    "analysis.retrieval.recall_at_k": "ks", "analysis.sampling.histogram": "distance",
+    "analysis.sampling_theory.loss_curves": "distance", "analysis.sampling_theory.sphere_density": "distance",
+    "analysis.sampling_theory.gradient_noise": "distance", "analysis.slices.take": "z",
+    "analysis.spectrum.singular_values": "z", "analysis.spectrum.participation_ratio": "sigma",
+    "analysis.projection_items.points_of": "rows", "analysis.verification.standard_error": "values",
+    "figures.style.class_colors": "highlight", "similarity.engine.survey": "cutoffs",
+}  # fmt: skip
+"""Arguments for which no number at all has a meaning; every other function refuses it."""
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_empty_arrays_are_refused_or_have_a_result(name):
     function, call = function_of(name), CALLS[name]
     for argument, values in call.arrays.items():
-        for given in (values[:0], []):
-            with contextlib.suppress(InputError):
+        for form, given in (("no rows", values[:0]), ("no list", [])):
+            refusal = None
+            try:
                 call(function, {**call.arrays, argument: given})
+            except InputError as error:
+                refusal = str(error)
+            meant = EMPTY.get(name) == argument
+            if refusal is None:
+                assert meant, (argument, form)
+            else:
+                assert len(refusal.splitlines()) == 1, (argument, form)
+                assert not meant or form == "no list", (argument, form)
 
 
 def test_pairs_marked_by_0_and_1_are_those_marked_by_bools():

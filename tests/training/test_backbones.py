@@ -437,8 +437,11 @@ def test_an_unknown_network_is_refused_with_those_like_it(birds):
         build_backbone(replace(RANDOM, backbone="timm:qqqqqqqq"), birds)
 
 
-@pytest.mark.skipif("test_coatnet" not in timm.list_models(), reason="a network of timm 1.0.22 and later")
 def test_a_size_that_a_network_cannot_take_is_refused(birds):
+    import timm
+
+    if "test_coatnet" not in timm.list_models("test_*"):
+        pytest.skip("this version of timm has no test_coatnet")
     with pytest.raises(InputError, match="^backbone 'timm:test_coatnet' cannot take images of 50 pixels: "):
         build_backbone(replace(RANDOM, backbone="timm:test_coatnet", image_size=50), birds)
 
