@@ -285,7 +285,7 @@ def test_the_newest_run_is_meant_when_none_is_named(cli, run):
         (["mine", "--far", "2"], ["run 'mine', split 'test', epoch 2", "FAR 2;"]),
         (["mine", "--folds", "1"], ["--folds"]),
         (["mine", "--folds", "271"], ["270 pairs of a kind, too few for 271 folds; use 270 folds or fewer"]),
-        (["mine", "--pairs", "none.txt"], ["none.txt cannot be read as a pairs file"]),
+        (["mine", "--pairs", "none.txt"], ["none.txt: no such file"]),
         (["mine", "--pairs", "header.txt"], ["header.txt:1: the first line is 'pairs'"]),
         (
             ["mine", "--pairs", "unknown.txt", "--pairs-by", "order"],
