@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError, shortened
+from embedlens.results import Result
 from embedlens.selection import class_of
 
 if TYPE_CHECKING:
@@ -78,8 +79,8 @@ class LeaveOut:
         return Labels(ignored, distractors)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Labels:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Labels(Result):
     """Labels of items that are ignored, and of distractors, int64 each."""
 
     ignored: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))

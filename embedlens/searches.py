@@ -9,6 +9,7 @@ import numpy as np
 
 from embedlens.errors import InputError
 from embedlens.leave_out import Labels, LeaveOut
+from embedlens.results import Result
 from embedlens.selection import searched_split
 from embedlens.similarity.pairing import Gallery
 
@@ -25,8 +26,8 @@ ID = "id"
 """The column of items.csv that says which rows are the same item."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Side:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Side(Result):
     """Items of a split.
 
     Attributes

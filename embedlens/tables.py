@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError, shortened
 from embedlens.files import read_bytes
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -35,8 +36,8 @@ _COMMON = (".csv", ".tsv")
 Rows = list[tuple[int, list[str]]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Table(Result):
     """The rows of a list.
 
     Attributes

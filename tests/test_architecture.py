@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,26 @@ def test_modules_are_small():
                 body = node.body[1:] if ast.get_docstring(node) else node.body
                 lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
                 assert lines <= 55, f"{path}: {node.name} has {lines} lines"
+
+
+def test_the_lowest_versions_that_are_tested_are_those_of_pyproject():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    stated = [*project["dependencies"], *extras["vision"], *extras["test"]]
+    lowest = dict(text.split(">=") for text in stated if ">=" in text)
+    lines = (ROOT / "constraints-lowest.txt").read_text().splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    for name in ("torch", "torchvision"):  # the oldest are CUDA builds; these are of constraints.txt
+        assert f"{name}=={pinned.pop(name)}" in (ROOT / "constraints.txt").read_text()
+        del lowest[name]
+    assert pinned.pop("pyparsing")  # of matplotlib
+    assert {name: _padded(version) for name, version in lowest.items()} == {
+        name: _padded(version) for name, version in pinned.items()
+    }
+
+
+def _padded(version):
+    return [*map(int, version.split(".")), 0, 0][:3]
 
 
 def test_import_loads_nothing_heavy():

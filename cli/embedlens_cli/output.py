@@ -119,7 +119,9 @@ def track(steps: Sequence[T], what: str) -> Iterable[T]:
     from rich.progress import track as rich_track
 
     console = PipedConsole(stderr=True)
-    return rich_track(steps, what, console=console, transient=True, disable=not console.is_terminal)
+    if not console.is_terminal:  # rich before 14 writes an empty line even for a bar that is disabled
+        return steps
+    return rich_track(steps, what, console=console, transient=True)
 
 
 def count_text(count: int, what: str) -> str:

@@ -16,6 +16,7 @@ from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.placing.pictures import SIDE, draw_pictures
 from embedlens.figures.style import RASTERISE_ABOVE, class_colors, max_height_of, width_of
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,8 +39,8 @@ _BESIDE_RINGS = 4.0  # points squared, at most
 _COVER = 850.0  # points squared that all dots take of a square inch, at most
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Map:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Map(Result):
     """One map among several, and what is known of its items.
 
     Attributes

@@ -21,6 +21,7 @@ from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.placing.numbers import marked_states, number_epochs
 from embedlens.figures.placing.text import printable, shorten, small_size
 from embedlens.figures.style import INITIAL, Look, looks_of, max_height_of, width_of
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,8 +46,8 @@ _START: dict[str, Any] = {
 _BORDERS = {"anchor": "#000000", "positive": "#009E73", "negative": "#D55E00"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Thumbnail:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Thumbnail(Result):
     """The picture of one item: uint8 [h, w] or [h, w, 3], and the name of its class (empty: not known)."""
 
     image: NDArray[np.uint8]

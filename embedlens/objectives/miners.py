@@ -19,6 +19,7 @@ from embedlens.errors import InputError, first_sentence, unknown
 from embedlens.objectives import building
 from embedlens.objectives.mining import DUPLICATE, cosine_matrix, same_label
 from embedlens.registry import Registry
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +28,8 @@ MINERS: Registry[type[Miner]] = Registry("mining")
 """Mining strategies by the name that a person types."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Mined:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Mined(Result):
     """Triplets of a batch.
 
     Attributes

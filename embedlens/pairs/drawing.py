@@ -14,6 +14,7 @@ import numpy as np
 from embedlens.arguments import check_flags, check_integers, check_same_length
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +26,8 @@ PER_FOLD = 300
 _EVEN_ROUNDS = 8
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Pairs(Result):
     """Pairs of rows, some of one class and some of two, in folds.
 
     Attributes

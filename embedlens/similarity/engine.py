@@ -16,6 +16,7 @@ import numpy as np
 from embedlens.arguments import check_integers
 from embedlens.arrays import to_numpy
 from embedlens.devices import check_device
+from embedlens.results import Result
 from embedlens.similarity import selection
 from embedlens.similarity.exact import SETTLED, Neighbours, empty_neighbours, exact_neighbours
 from embedlens.similarity.machine import cpu_name, screen_dtype
@@ -37,8 +38,8 @@ _ROWS = 4096
 T = TypeVar("T", bound=np.generic)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Nearest:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Nearest(Result):
     """For every query its most similar gallery row of one kind; of equals, the one with the lowest number.
 
     Attributes

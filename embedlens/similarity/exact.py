@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
+from embedlens.results import Result
 from embedlens.similarity import kernels
 from embedlens.similarity.rows import SETTLED_ERROR
 from embedlens.similarity.workers import in_parallel, spans
@@ -29,8 +30,8 @@ SETTLED = 64
 Kind = Literal["positive", "negative", "all"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Neighbours:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Neighbours(Result):
     """The most similar gallery rows of some queries, best first; -1, NaN and False where there are no more.
 
     Attributes

@@ -9,6 +9,7 @@ import numpy as np
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError
+from embedlens.results import Result
 from embedlens.similarity.assignment import NearestCentroids
 from embedlens.similarity.lloyd import FAISS_SEED, lloyd
 from embedlens.similarity.rows import Rows
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 _LARGEST_SEED = 2**31 - 1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Clustering:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Clustering(Result):
     """Clusters of the normalised embeddings.
 
     Attributes

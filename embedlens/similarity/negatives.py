@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from embedlens.results import Result
 from embedlens.similarity import selection
 from embedlens.similarity.kernels import group_maxima
 from embedlens.similarity.screen import Screen, Tile, float32_error
@@ -25,8 +26,8 @@ _ENTRIES = 1 << 23
 _CHUNK = 256
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Top:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Top(Result):
     """The most similar gallery rows of one kind, by query: int64 and float64 [n, k], best first.
 
     Where there are fewer than k, -1 and NaN. `open` marks rows that were too crowded to be decided here.

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from embedlens.devices import check_device
+from embedlens.results import Result
 from embedlens.similarity.engine import nearest
 from embedlens.similarity.kernels import squares
 from embedlens.similarity.machine import screen_dtype
@@ -38,8 +39,8 @@ _DEVICE_ENTRIES = 1 << 26
 _ROTATION = 1e-12  # what a rotation in float64 may change
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PrefixHits:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PrefixHits(Result):
     """Whether the nearest neighbour is right, by the first d columns.
 
     Attributes

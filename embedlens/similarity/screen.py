@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import torch
 
+from embedlens.results import Result
 from embedlens.similarity import kernels
 from embedlens.similarity.rows import SETTLED_ERROR, UNIT_ROUNDOFF, Rows
 from embedlens.similarity.workers import in_parallel, spans
@@ -40,8 +41,8 @@ def float32_error(dim: int) -> float:
     return 1.01 * (2 * dim + 4) * UNIT_ROUNDOFF + SETTLED_ERROR
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Side:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Side(Result):
     """Rows made ready for screening: unit rows in float32 [N, D], and in the screen's type on its device."""
 
     rows: Rows

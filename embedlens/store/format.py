@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
 from embedlens.files import write_text
+from embedlens.results import Result
 from embedlens.store import schema
 from embedlens.text import escaped
 
@@ -26,8 +27,8 @@ class SplitInfo:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunInfo:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunInfo(Result):
     """The contents of run.json; `dim` is None until the first snapshot is recorded."""
 
     name: str

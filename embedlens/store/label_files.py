@@ -11,6 +11,7 @@ import numpy as np
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError, InputWarning, listed, shortened
 from embedlens.labels import number_labels
+from embedlens.results import Result
 from embedlens.store.array_files import ENDINGS, only, read_array
 from embedlens.tables import is_missing, is_path, read_table
 
@@ -28,8 +29,8 @@ _LONGEST = 1_000  # letters of a label
 _NAMES = ("label", "labels")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LabelFile:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LabelFile(Result):
     """The labels that a file holds.
 
     Attributes
@@ -50,8 +51,8 @@ class LabelFile:
     lines: Sequence[int] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Labels:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Labels(Result):
     """The labels of every split of an import.
 
     Attributes

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from embedlens.arrays import DTYPES, check_embeddings, check_labels
 from embedlens.errors import InputError, unknown
 from embedlens.files import native, read_npy, read_table
+from embedlens.results import Result
 from embedlens.store import format as layout
 from embedlens.store.checks import check_thumbnails, fingerprint
 from embedlens.store.extras import extra_epochs, read_extra, read_run_extra, run_extra_names
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 _BYTES_PER_ITEM = 1 << 16  # of items.csv
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Snapshot:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Snapshot(Result):
     """The embeddings of one split at one epoch.
 
     Attributes

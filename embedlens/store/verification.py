@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError, first_sentence
 from embedlens.files import file_digest
+from embedlens.results import Result
 from embedlens.store import format as layout
 from embedlens.store.checksums import read_checksums
 from embedlens.store.extras import recorded_extras
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from embedlens.store.run import Run
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Verification:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Verification(Result):
     """What was found in the files of a run.
 
     Attributes

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from embedlens.errors import InputError
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from embedlens.training.inputs import Draw, Inputs
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Request:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Request(Result):
     """What is to be read for one batch.
 
     Attributes

@@ -6,10 +6,12 @@ import ast
 import io
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+import pytest
 from PIL import Image
 
 import embedlens.figures
@@ -54,6 +56,34 @@ def test_every_figure_module_makes_such_figures():
             if isinstance(node, ast.ImportFrom) and "Figure" in [name.name for name in node.names]:
                 typing_only = path.stem == "animation"  # names the type alone
                 assert node.module == "embedlens.figures.placing.canvas" or typing_only, path
+
+
+def test_ipython_shows_the_picture_and_short_text(monkeypatch, tmp_path):
+    """What a cell shows of its last expression, by IPython's own formatters and display hook."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    shell_of = pytest.importorskip("IPython.core.interactiveshell", reason="the extra dev has IPython")
+    capture = pytest.importorskip("IPython.utils.capture")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of IPython's own parts
+        shell = shell_of.InteractiveShell()
+    try:
+        shell.user_ns.update(triplets=_triplets(), plot=plot)
+        with capture.capture_output() as shown:
+            done = shell.run_cell("plot(triplets)", store_history=False)
+        done.raise_error()
+        data, _ = shell.display_formatter.format(done.result)
+        assert data["image/png"] == done.result.get_figure()._repr_png_()
+        assert Image.open(io.BytesIO(data["image/png"])).size == (468, 468)
+        figures, _ = shell.display_formatter.format(done.result.get_figure())
+        assert figures["image/png"] == data["image/png"]
+        with capture.capture_output() as shown:
+            shell.run_cell("triplets", store_history=False).raise_error()
+        assert shown.outputs == []
+        assert "Triplets(" in shown.stdout
+        assert len(shown.stdout.splitlines()) <= 3
+    finally:
+        shell.history_manager.end_session()
+        shell.reset(new_session=False)
 
 
 def test_pyplot_is_not_loaded():

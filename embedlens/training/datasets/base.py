@@ -11,6 +11,7 @@ import numpy as np
 
 from embedlens.errors import InputError, unknown
 from embedlens.registry import Registry
+from embedlens.results import Result
 from embedlens.training.datasets.images import ImageFiles, Images
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ SPLIT_BY = ("classes", "items")
 _ITEMS_SEED = 0  # of the data, not of a run: all runs see the same items in train and test
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Catalogue:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Catalogue(Result):
     """All N items of a data set in its own order, and how it is split as published.
 
     Attributes
@@ -69,8 +70,8 @@ class Catalogue:
     halves_seed: int | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ImageSplit:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ImageSplit(Result):
     """The items of one split.
 
     Attributes

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.errors import InputError
+from embedlens.results import Result
 from embedlens.tables import read_text
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 _SHOWN = 60  # characters of a line that an error quotes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Listing:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Listing(Result):
     """The rows of a list.
 
     Attributes

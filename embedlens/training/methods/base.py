@@ -12,6 +12,7 @@ from torch import nn
 
 from embedlens.errors import InputError
 from embedlens.registry import Registry
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,8 +30,8 @@ USUAL_DIM = 64
 USUAL_LOSS = "epshn"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Batch:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Batch(Result):
     """One batch.
 
     Attributes
@@ -45,8 +46,8 @@ class Batch:
     learner: int | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Given:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Given(Result):
     """What a method is made from.
 
     Attributes
