@@ -69,7 +69,9 @@ def test_info_of_a_run_without_names_or_with_many(cli):
 def test_tables_have_the_name_beside_the_label(cli, words, label):
     record("runs/mine")
     rows = rows_of(cli(*words, "--split", "test", "--format", "png", "--json"))
-    assert {(int(row[label]), row["class_name"]) for row in rows} == set(SHOWN.items())
+    shown = {(int(row[label]), row["class_name"]) for row in rows}
+    assert shown <= set(SHOWN.items())
+    assert len(shown) >= (2 if "--sample" in words else 4)
     record("runs/plain", names=None)
     plain = rows_of(cli(words[0], "plain", *words[1:], "--split", "test", "--format", "png", "--json"))
     assert list(plain[0]) == [name for name in rows[0] if name != "class_name"]
