@@ -467,7 +467,7 @@ def test_pairs_marked_by_0_and_1_are_those_marked_by_bools():
     wins = [a > b for a in s[same == 1] for b in s[same == 0]]
     for given in (same, same.astype(bool), same.astype(np.uint8), same.tolist(), torch.from_numpy(same)):
         assert embedlens.analysis.verification.roc(s, given).auc == pytest.approx(np.mean(wins))
-    assert np.mean(wins) == pytest.approx(8 / 9)
+    assert round(float(np.mean(wins)), 3) == 0.889
     drawn = draw_pairs(Y, folds=2, per_fold=10)
     given = dataclasses.replace(drawn, same=drawn.same.astype(int))
     one, other = (embedlens.analysis.verification.verify_pairs(Z, pairs) for pairs in (drawn, given))

@@ -141,8 +141,13 @@ def _table(group: Sequence[Mapped]) -> Table:
 def _facts_of(group: Sequence[Mapped]) -> dict[str, Any]:
     """Return what the sidecar of one figure says."""
     maps = {one.run: one.synthesised for one in group if one.synthesised is not None}
+    named = {
+        one.run: [class_names.told(label, one.names) for label in one.synthesised.drawn.classes.tolist()]
+        for one in group
+        if one.synthesised is not None and one.names
+    }
     return {
-        **({"synthesised": facts_of(maps)} if maps else {}),
+        **({"synthesised": facts_of(maps) | ({"class_names": named} if named else {})} if maps else {}),
         "epochs": sorted({one.epoch for one in group}),
         "panels": [
             {"run": one.run, "split": one.split, "epoch": one.epoch, **one.numbers, "shown": one.numbers["n"]}

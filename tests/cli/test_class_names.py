@@ -100,6 +100,18 @@ def test_colours_of_other_numbers_have_no_class_names(cli):
     )
 
 
+def test_synthesised_points_have_their_class_names(cli):
+    z, y = blobs(n=40, classes=4)
+    spread = {"mu": np.zeros_like(z), "sigma": np.full_like(z, 0.1)}
+    with embedlens.Recorder("runs/mine", labels={"test": y}, class_names=NAMES) as recorder:
+        recorder.record(0, {"test": z}, extras={"test": spread})
+    done = cli("tsne", *QUICK, "--synthesised", "2", "--highlight", "owl,dog", "--format", "png", "--json")
+    rows = [row for row in rows_of(done) if row["kind"] == "synthesised"]
+    assert {(row["label"], row["class_name"]) for row in rows} == {("1", "dog"), ("3", "owl")}
+    told = json.loads(Path(done.json["data"][0]).with_suffix(".json").read_text())["synthesised"]
+    assert (told["classes"], told["class_names"]) == ({"mine": [1, 3]}, {"mine": ["dog", "owl"]})
+
+
 def test_identify_says_which_class_is_new(cli, monkeypatch):
     titles = []
     from embedlens.figures import new_class

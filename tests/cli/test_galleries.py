@@ -148,6 +148,22 @@ def test_a_split_that_is_its_own_gallery_is_refused_and_harmless(folder, cli):
 # Exact duplicates and items of one id
 
 
+def test_a_split_that_is_its_own_gallery_finds_two_of_ten_where_it_would_find_all(folder, cli):
+    """Five pairs around a circle: one stands together, the items of the others each beside another class."""
+    y = np.array([0, 0, 1, 2, 3, 4, 1, 2, 3, 4])
+    angle = np.repeat(np.arange(5) * 2 * np.pi / 5, 2) + np.tile([0, 0.01], 5)
+    z = np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+    with embedlens.Recorder("runs/own", labels={"test": y}) as recorder:
+        recorder.record(0, {"test": z})
+    file = folder / "runs/own/run.json"
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps(document | {"query_gallery": [["test", "test"]]}))
+    evaluate = cli("evaluate", "own", "--metrics", "R@1", "--json").json["summary"]["own"]["test"]["0"]
+    info = cli("info", "own", "--json").json["summary"]["own"]["splits"]["test"]
+    curves = cli("curves", "own", "--format", "png", "--json").json["summary"]["own"]["test_recall_at_1"]
+    assert evaluate["recall_at_1"] == info["recall_at_1"] == curves["values"][0] == 0.2
+
+
 def test_a_copy_in_the_gallery_is_counted_and_left_out(folder, cli, pair):
     (z, y), (z_g, y_g) = pair
     copied = np.concatenate([z_g, z[:20], z[:3]]), np.r_[y_g, y[:20], (y[:3] + 1) % 6]
