@@ -14,7 +14,7 @@ from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.style import looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -89,7 +89,7 @@ def plot(
     axes.set_xlabel(LABELS[scores], parse_math=True)
     axes.set_ylabel("MAP@5")
     axes.grid(visible=True, color="0.9", linewidth=0.5)
-    _see(axes, result)
+    _see(axes, result, told.thresholds)
     return axes
 
 
@@ -134,6 +134,7 @@ def compare(
     axes.set_title(title)
     if not parts:
         axes.set_ylim(*_heights(curves.values()))
+        _end_where_curves_leave(axes)
     handles = [line for line in axes.get_lines() if line.get_gid() == "map_at_5"]
     endings = [str(line.get_label()).removeprefix(name) for name, line in zip(names, handles, strict=True)]
     if parts:
@@ -162,17 +163,28 @@ def _thinned(result: NewSweep) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return np.concatenate([[result.low], x]), np.concatenate([steps[:1], steps])
 
 
-def _see(axes: Axes, result: NewSweep) -> None:
-    """Show the thresholds at which MAP@5 changes, of all curves on the axes."""
+def _see(axes: Axes, result: NewSweep, marked: Sequence[float]) -> None:
+    """Show the thresholds at which MAP@5 changes, and those that are marked, of all curves on the axes."""
     values = result.map_at_5
     moved = np.flatnonzero(np.abs(values - values[0]) > _FLAT)
     end = min(float(result.threshold[-2] if result.threshold.size > 1 else result.high), result.high)
     begin = float(result.threshold[max(moved[0] - 1, 0)]) if moved.size else result.low
+    begin, end = min(begin, *marked), max(end, *marked)
     margin = 0.03 * max(end - begin, 1e-3)
     begin, end = max(begin - margin, result.low), min(end + margin, result.high)
     if not axes.get_autoscalex_on():  # limits are set: curves that are there stay seen
         begin, end = min(begin, axes.get_xlim()[0]), max(end, axes.get_xlim()[1])
     axes.set_xlim(begin, end)
+
+
+def _end_where_curves_leave(axes: Axes) -> None:
+    """End the x axis soon after the last curve has left the panel, which would be empty beyond."""
+    (begin, end), bottom = axes.get_xlim(), axes.get_ylim()[0]
+    last = begin
+    for line in axes.get_lines():
+        x, y = (np.asarray(part, np.float64) for part in line.get_data())
+        last = max(last, float(x[y >= bottom].max(initial=begin)))
+    axes.set_xlim(begin, min(end, last + 0.1 * (last - begin)))
 
 
 def _heights(curves: Iterable[NewSweep]) -> tuple[float, float]:

@@ -98,3 +98,17 @@ def test_of_very_many_steps_some_are_drawn_at_their_own_place():
     assert x.size <= 4001
     steps = np.searchsorted(sweep.threshold, x)
     assert np.array_equal(sweep.map_at_5[np.minimum(steps, sweep.threshold.size - 1)], values)
+
+
+def test_the_panel_ends_where_the_curves_leave_it_and_shows_the_mark():
+    z, y = blobs(n=2000, dim=16, classes=200, spread=0.3)
+    sweep = rank_labels(z, y, new_label=3).sweep()
+    with paper("cvpr"):
+        (axes,) = compare({"a": sweep}).axes
+    (line,), (mark,) = lines(axes, "map_at_5"), lines(axes, "chosen")
+    low, high = axes.get_xlim()
+    x, values = line.get_data()
+    assert low < mark.get_xdata()[0] < high
+    seen = x[values >= axes.get_ylim()[0]]
+    assert high - seen.max() <= 0.15 * (high - low)
+    assert seen.max() < 0.99 * x.max()  # much of the range lies beyond
