@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from embedlens.errors import InputError
+
 
 def _runs_that_begin(incomplete: str) -> list[str]:
     """Return the names of runs for the shell to complete."""
@@ -37,6 +39,15 @@ Split = Annotated[
     str,
     typer.Option(
         help="Splits, comma-separated.", show_default="every split", autocompletion=_splits_that_begin
+    ),
+]
+EvaluatedSplits = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        help="Splits, comma-separated.",
+        show_default="query splits, or test, or all",
+        autocompletion=_splits_that_begin,
     ),
 ]
 Epoch = Annotated[
@@ -151,3 +162,18 @@ Slices = Annotated[
         "recorded with (recorded): each by itself, and the first 2, 3, ..., K side by side.",
     ),
 ]
+
+
+def numbers(text: str, option: str, *, least: int = 0, allowed: str = "") -> tuple[int, ...]:
+    """Return the whole numbers of a comma-separated option, in order, each once.
+
+    Raises
+    ------
+    InputError
+        Something else, less than `least`, or nothing; `allowed` says what may be given.
+    """
+    several = words(text)
+    if not several or not all(word.isdecimal() and int(word) >= least for word in several):
+        message = f"--{option} {text!r}; give {allowed or 'numbers, separated by commas'}"
+        raise InputError(message)
+    return tuple(dict.fromkeys(int(word) for word in several))

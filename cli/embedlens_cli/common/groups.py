@@ -1,0 +1,141 @@
+"""Groups of options that commands share, and the decorator that gives a command its groups."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NewType, TypeVar, get_type_hints
+
+from embedlens_cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from embedlens_cli.drawing import Look
+
+Command = TypeVar("Command", bound="Callable[..., None]")
+
+FileWords = NewType("FileWords", tuple[str, ...])
+"""What file names say of the options of a command that are not their defaults, in order."""
+
+
+@dataclass(frozen=True)
+class InName:
+    """Marks an option that file names mention where it is not its default.
+
+    Attributes
+    ----------
+    text
+        What they say: a text, whose {} stands for the value, or a function of the value.
+    """
+
+    text: str | Callable[[Any], str]
+
+    def of(self, value: object) -> str:
+        """Return what a file name says of a value."""
+        return self.text.format(value) if isinstance(self.text, str) else self.text(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotOptions:
+    """Which snapshots a command reads: runs, splits, epochs, as typed."""
+
+    runs: options.Runs = None
+    split: options.EvaluatedSplits = ""
+    epoch: options.Epoch = "last"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaveOutOptions:
+    """Which items a command that searches leaves out of queries and galleries."""
+
+    ignore_label: options.IgnoreLabel = None
+    distractor_label: options.DistractorLabel = None
+    exclude_duplicates: options.ExcludeDuplicates = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class IgnoreOptions:
+    """Which items a command that searches nothing leaves out."""
+
+    ignore_label: options.IgnoredItems = None
+    exclude_duplicates: options.ExcludeCopies = False
+    distractor_label: None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureOptions:
+    """Where figures go and how they look."""
+
+    out: options.Out = None
+    formats: options.Format = "pdf,png"
+    venue: options.Venue = "cvpr"
+    width: options.Width = None
+    names: options.Names = None
+    title: options.Title = True
+    text: options.Text = True
+    as_json: options.Json = False
+
+    def look(self) -> Look:
+        """Return them checked; wrong ones raise `InputError`."""
+        from embedlens_cli.drawing import Look
+
+        return Look.of(
+            self.formats, self.venue, self.width, names=self.names, title=self.title, text=self.text
+        )
+
+
+def grouped(command: Command) -> Command:
+    """Return a command whose parameters of a group's type are spelt out, one option for each field.
+
+    A parameter of the type `FileWords` is no option: it gets what file names say of the others.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    parameters = inspect.signature(command).parameters
+    groups = {name: hints[name] for name in parameters if dataclasses.is_dataclass(hints[name])}
+    words = next((name for name in parameters if hints[name] is FileWords), None)
+    spelt: list[inspect.Parameter] = []
+    for name, parameter in parameters.items():
+        if name in groups:
+            spelt += _fields(groups[name])
+        elif name != words:
+            spelt.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+    marked = {one.name: (one.default, mark) for one in spelt for mark in _marks(one.annotation)}
+
+    @wraps(command)
+    def spelt_out(**values: Any) -> None:
+        told = {words: _file_words(marked, values)} if words else {}
+        made = {
+            name: group(**{one.name: values.pop(one.name) for one in _fields(group)})
+            for name, group in groups.items()
+        }
+        command(**values, **made, **told)
+
+    spelt_out.__signature__ = inspect.Signature(spelt)  # type: ignore[attr-defined]
+    spelt_out.__annotations__ = {one.name: one.annotation for one in spelt}
+    return spelt_out  # type: ignore[return-value]
+
+
+def _fields(group: type) -> list[inspect.Parameter]:
+    """Return the options of a group; a field without an option of its own is none."""
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in dataclasses.fields(group)
+        if hints[field.name] is not type(None)
+    ]
+
+
+def _marks(annotation: object) -> list[InName]:
+    return [mark for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, InName)]
+
+
+def _file_words(marked: Mapping[str, tuple[object, InName]], values: Mapping[str, object]) -> FileWords:
+    """Return what file names say of the values that are not the defaults."""
+    return FileWords(
+        tuple(mark.of(values[name]) for name, (default, mark) in marked.items() if values[name] != default)
+    )

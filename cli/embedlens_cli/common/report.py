@@ -1,0 +1,123 @@
+"""What a command gives: figures with data and sidecar, the table, the JSON answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from matplotlib.figure import Figure
+
+    from embedlens.artifacts import Artifacts, Table
+    from embedlens_cli.common.groups import FigureOptions
+    from embedlens_cli.common.snapshots import Selected, Selection
+    from embedlens_cli.drawing import Look
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Collects what one command writes and answers.
+
+    Attributes
+    ----------
+    name
+        What file names begin with.
+    selection
+        What the command read.
+    look
+        How figures look.
+    words
+        What file names say of the options.
+    artifacts
+        The files and the JSON answer.
+    as_json
+        Whether the answer is one JSON object.
+    """
+
+    name: str
+    selection: Selection
+    look: Look
+    words: Sequence[str]
+    artifacts: Artifacts
+    as_json: bool
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        selection: Selection,
+        look: Look,
+        *,
+        options: FigureOptions,
+        words: Iterable[str] = (),
+        facts: Mapping[str, Any],
+    ) -> Report:
+        """Begin the report of a command that draws; `facts` is what each sidecar says beside the runs."""
+        from embedlens.artifacts import Artifacts, figures_folder, run_facts
+        from embedlens_cli import output
+
+        every = {"runs": run_facts(selection.runs), **facts, **selection.reader.facts}
+        artifacts = Artifacts(figures_folder(selection.runs, options.out), output.command(), every)
+        told = [*words, *selection.reader.leave_out.words]
+        return cls(name, selection, look, told, artifacts, options.as_json)
+
+    def add(
+        self,
+        figure: Figure,
+        table: Table,
+        places: Sequence[Selected],
+        *,
+        facts: Mapping[str, Any],
+        words: Iterable[str] = (),
+    ) -> None:
+        """Write the figure that shows some snapshots of one split, its data and its sidecar.
+
+        `words`: what its file name says beside runs, split, epochs and options.
+        """
+        from embedlens_cli.drawing import epochs_text
+
+        runs = self.artifacts.named([one.run.name for one in places])
+        epochs = sorted({one.epoch for one in places})
+        parts = [self.name, *runs, places[0].split, epochs_text(epochs), *self.words, *words]
+        every = {"split": places[0].split, "epochs": epochs, **facts}
+        self.look.save(self.artifacts, parts, figure, table, every)
+
+    def enter(self, place: Selected, numbers: Mapping[str, Any]) -> None:
+        """Put the numbers of a snapshot into the JSON answer: run -> split -> epoch -> name -> number."""
+        splits = self.artifacts.summary.setdefault(place.label, {})
+        splits.setdefault(place.split, {})[str(place.epoch)] = dict(numbers)
+
+    def end(self, print_summary: Callable[[], None]) -> None:
+        """Give the answer: one JSON object; or which run was meant, the summary, and the files written."""
+        from embedlens_cli.drawing import answer
+
+        answer(
+            self.artifacts,
+            self.selection.runs,
+            print_summary,
+            given=self.selection.typed,
+            as_json=self.as_json,
+        )
+
+
+def by_split(found: Mapping[Selected, Result], *, apart: bool = False) -> list[dict[Selected, Result]]:
+    """Return what is found of each split; with `apart` of each split at each epoch, by epoch."""
+    groups: dict[tuple[str, int], dict[Selected, Result]] = {}
+    for place, result in found.items():
+        groups.setdefault((place.split, place.epoch if apart else 0), {})[place] = result
+    splits = list(dict.fromkeys(place.split for place in found))
+    return [groups[key] for key in sorted(groups, key=lambda key: (splits.index(key[0]), key[1]))]
+
+
+def headings(places: Iterable[Selected]) -> tuple[str, list[str]]:
+    """Return the title of a figure, which is what all its snapshots share, and a name for each of them."""
+    every = list(places)
+    labels, epochs = {one.label for one in every}, {one.epoch for one in every}
+    shared = [*(labels if len(labels) == 1 else ()), every[0].split]
+    shared += [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
+    names = [one.label + (f", epoch {one.epoch}" if len(epochs) > 1 else "") for one in every]
+    return ", ".join(shared), names

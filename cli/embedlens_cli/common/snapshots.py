@@ -1,0 +1,157 @@
+"""The snapshots that a command reads: runs x splits x epochs, each with its gallery and its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from embedlens.errors import InputError
+from embedlens_cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from embedlens.searches import Search
+    from embedlens.store import Run, Snapshot
+    from embedlens_cli.common.groups import IgnoreOptions, LeaveOutOptions, SnapshotOptions
+    from embedlens_cli.drawing import Look
+    from embedlens_cli.reading import Kept, Reader
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selected:
+    """One snapshot of a selection.
+
+    Attributes
+    ----------
+    label
+        What the run is called in figures, tables and JSON.
+    run, split, epoch
+        The snapshot.
+    reader
+        Reads it, and notes what there is to say of its data.
+    """
+
+    label: str
+    run: Run
+    split: str
+    epoch: int
+    reader: Reader
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Run, split and epoch, as columns of a table and keys of a sidecar."""
+        return {"run": self.label, "split": self.split, "epoch": self.epoch}
+
+    @property
+    def place(self) -> str:
+        """Where it is, for messages."""
+        return f"run {self.run.name!r}, split {self.split!r}, epoch {self.epoch}"
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot with all of its items."""
+        return self.run.snapshot(self.split, self.epoch)
+
+    def search(self, gallery: str | None = None) -> Search:
+        """Return the snapshot with the gallery that its split searches, or another one."""
+        return self.reader.search(self.run, self.split, self.epoch, gallery=gallery, label=self.label)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The snapshots that the options name.
+
+    Attributes
+    ----------
+    runs, labels
+        The runs, in order, and what each is called.
+    splits
+        The splits.
+    epoch
+        Which epochs, as typed.
+    reader
+        Reads the snapshots.
+    typed
+        The runs as typed; none: the newest is meant.
+    """
+
+    runs: Sequence[Run]
+    labels: Sequence[str]
+    splits: Sequence[str]
+    epoch: str
+    reader: Reader
+    typed: Sequence[str]
+
+    @classmethod
+    def of(
+        cls, where: SnapshotOptions, leave_out: LeaveOutOptions | IgnoreOptions, look: Look | None = None
+    ) -> Selection:
+        """Return the selection; `look` gives runs their names in figures.
+
+        Raises
+        ------
+        InputError
+            A run, split or label that is not there.
+        """
+        from embedlens import selection
+        from embedlens_cli.reading import Reader
+
+        reader = Reader.of(
+            leave_out.ignore_label,
+            leave_out.distractor_label,
+            exclude_duplicates=leave_out.exclude_duplicates,
+        )
+        typed = where.runs or []
+        runs = selection.choose_runs(typed)
+        if look is not None:
+            runs = look.rename(runs)
+        splits = selection.evaluated_splits(runs, options.words(where.split))
+        return cls(runs, selection.run_labels(runs), splits, where.epoch, reader, typed)
+
+    @property
+    def several_epochs(self) -> bool:
+        """Whether several epochs may be meant; then there is a figure for each."""
+        from embedlens.selection import many_epochs
+
+        return many_epochs(self.epoch)
+
+    def epochs(self, run: Run) -> list[int]:
+        """Return the epochs of a run that are meant, ascending."""
+        from embedlens.selection import choose_epochs
+
+        return choose_epochs(run, self.epoch)
+
+    def __iter__(self) -> Iterator[Selected]:
+        """Give the snapshots by run, then by split, then by epoch."""
+        for label, run in zip(self.labels, self.runs, strict=True):
+            for split in self.splits:
+                for epoch in self.epochs(run):
+                    yield Selected(label, run, split, epoch, self.reader)
+
+    def measure(self, function: Callable[[Selected], Result], doing: str) -> dict[Selected, Result]:
+        """Return what a function makes of each snapshot; its errors name the place.
+
+        Progress is shown as `doing`; what there is to say of the data is said once all are read.
+        """
+        from embedlens_cli import output
+
+        found: dict[Selected, Result] = {}
+        for one in output.track(list(self), doing):
+            try:
+                found[one] = function(one)
+            except InputError as error:
+                told = str(error).startswith(f"run {one.run.name!r}")
+                raise (error if told else error.within(one.place)) from error
+        self.reader.warnings.tell()
+        return found
+
+    def kept(self) -> dict[tuple[str, str], Kept]:
+        """Return which items of a run and split stay, the same at all epochs: label, split -> items."""
+        return {
+            (label, split): self.reader.kept(run, split, self.epochs(run)[0])
+            for label, run in zip(self.labels, self.runs, strict=True)
+            for split in self.splits
+        }
