@@ -9,9 +9,11 @@ import numpy as np
 
 from embedlens.errors import InputError, shortened
 from embedlens.results import Result
-from embedlens.selection import class_of
+from embedlens.selection import class_among, class_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from numpy.typing import NDArray
 
     from embedlens.store import Run
@@ -66,13 +68,20 @@ class LeaveOut:
 
     def labels_of(self, run: Run) -> Labels:
         """Return the labels that a run gives these classes; one that it does not have is refused."""
+        return self._labels(lambda word: class_of(run, word, run.splits), run.class_names)
+
+    def labels_among(self, names: Mapping[int, str], place: str) -> Labels:
+        """Return the labels, of label -> name of a data set, of these classes; an unknown one is refused."""
+        return self._labels(lambda word: class_among(word, names, place), names)
+
+    def _labels(self, label_of: Callable[[str], int], names: Mapping[int, str]) -> Labels:
         ignored, distractors = (
-            np.array(sorted({class_of(run, word, run.splits) for word in words}), np.int64)
+            np.array(sorted({label_of(word) for word in words}), np.int64)
             for words in (self.ignored, self.distractors)
         )
         both = np.intersect1d(ignored, distractors)
         if both.size:
-            name = run.class_names.get(int(both[0]))
+            name = names.get(int(both[0]))
             called = f"label {both[0]}" if name is None else f"class {shortened(name)!r} (label {both[0]})"
             message = f"{called} is given to --ignore-label and to --distractor-label; choose one"
             raise InputError(message)

@@ -207,7 +207,7 @@ def _score(
     from embedlens_cli import output, score_table
     from embedlens_cli.reading import Reader
 
-    reader = Reader()
+    reader = Reader.of_config(planned[0].run.config)
     rows, split = [], ""
     for one in output.track(planned, "scoring"):
         values: dict[str, float] = {}

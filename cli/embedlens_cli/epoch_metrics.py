@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from embedlens.errors import InputError
 from embedlens.searches import ID, Side, search_in, search_of
 from embedlens.selection import galleries
 from embedlens_cli.collapse_advice import advice
 from embedlens_cli.data_warnings import COLLAPSED
+from embedlens_cli.reading import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
+    from embedlens.leave_out import Labels, LeaveOut
     from embedlens.store import Run
     from embedlens.training.config import TrainConfig
     from embedlens.training.datasets.base import ImageDataset
@@ -38,21 +41,49 @@ def check_stop_metric(name: str | None) -> None:
         raise InputError(message)
 
 
-def metrics_of(data: ImageDataset) -> Metrics:
+def check_left_out(config: TrainConfig) -> None:
+    """Refuse, before anything is written, to leave out classes that the data lack, or all of a split."""
+    out = Reader.of_config(config).leave_out
+    if out.ignored or out.distractors:
+        data = config.load_data()
+        labels = _labels_left_out(data, config)
+        for split, part in data.splits.items():
+            if np.isin(part.labels, np.r_[labels.ignored, labels.distractors]).all():
+                message = f"data {config.data!r}: no item of split {split!r} is left to score; leave out less"
+                raise InputError(message)
+
+
+def _labels_left_out(data: ImageDataset, config: TrainConfig) -> Labels:
+    known = sorted({label for part in data.splits.values() for label in part.labels.tolist()})
+    names = {label: data.class_names.get(label, str(label)) for label in known}
+    return Reader.of_config(config).leave_out.labels_among(names, f"data {config.data!r}")
+
+
+def metrics_of(data: ImageDataset, config: TrainConfig) -> Metrics:
     """Return what the trainer is handed: `epoch_metrics` with the queries and the ids of the data set."""
     ids = {split: part.items[ID] for split, part in data.splits.items() if ID in part.items}
-    return partial(epoch_metrics, query_gallery=data.query_gallery, ids=ids)
+    return partial(
+        epoch_metrics,
+        query_gallery=data.query_gallery,
+        ids=ids,
+        leave_out=_labels_left_out(data, config),
+        duplicates=config.exclude_duplicates,
+    )
 
 
 def epoch_metrics(
     embeddings: Mapping[str, NDArray[np.float32]],
     labels: Mapping[str, NDArray[np.int64]],
     query_gallery: Mapping[str, str] | None = None,
+    *,
     ids: Mapping[str, Sequence[str]] | None = None,
+    leave_out: Labels | None = None,
+    duplicates: bool = False,
 ) -> dict[str, float]:
     """Return R@1, effective rank and mean similarity of every split.
 
-    A query split is searched for in its gallery; R@1 of a gallery alone is not asked for.
+    A query split is searched for in its gallery; R@1 of a gallery alone is not asked for. Labels and
+    duplicates that are left out are so in all of them, by the rule of `embedlens.searches`.
     """
     pairs = query_gallery or {}
     recalls: dict[str, float] = {}
@@ -63,8 +94,11 @@ def epoch_metrics(
 
     for split in embeddings:
         searched = split not in pairs.values() or split in pairs
+        splits = split, pairs.get(split)
         try:
-            search = search_in(side, (split, pairs.get(split)), place=f"split {split!r}")
+            search = search_in(
+                side, splits, place=f"split {split!r}", labels=leave_out, duplicates=duplicates
+            )
             found = search.score(["recall_at_1", *_SPACE] if searched else _SPACE)
         except InputError as error:  # training went astray: NaN, infinity or zero vectors
             message = f"the embeddings of split {split!r} cannot be compared ({error}); try a lower --lr"
@@ -91,13 +125,16 @@ class Space:
         return cls(**known) if len(known) == len(values) else None
 
     @classmethod
-    def of_run(cls, run: Run, split: str, epoch: int) -> Space:
-        """Read an epoch's row of the log, or measure its snapshot where the log lacks these columns."""
+    def of_run(cls, run: Run, split: str, epoch: int, *, leave_out: LeaveOut | None = None) -> Space:
+        """Read an epoch's row of the log, or measure its snapshot where the log lacks these columns.
+
+        `leave_out` is what the log leaves out.
+        """
         row = next((row for row in run.log if row["epoch"] == epoch), {})
         found = cls.of_row(row, split)
         if found is not None:
             return found
-        values = search_of(run, split, epoch).score(cls.__slots__)
+        values = search_of(run, split, epoch, leave_out=leave_out).score(cls.__slots__)
         return cls(*(values[name] for name in cls.__slots__))
 
 
@@ -154,7 +191,8 @@ class CollapseWatch:
         self._again: list[str] = []
         self._told = False
         if run.epochs()[:1] == [0]:
-            self._first = {split: Space.of_run(run, split, 0) for split in _watched(run)}
+            out = Reader.of_config(config).leave_out
+            self._first = {split: Space.of_run(run, split, 0, leave_out=out) for split in _watched(run)}
             for row in run.log:
                 self.see(int(row["epoch"] or 0), row)
 
@@ -203,20 +241,21 @@ class CollapseWatch:
         return both
 
 
-def run_collapsed(run: Run, epoch: int) -> bool:
+def run_collapsed(run: Run, epoch: int, *, leave_out: LeaveOut | None = None) -> bool:
     """Say whether the space of a run, in any of its splits, has collapsed at an epoch and the one before.
 
     It is the rule by which training warns (`CollapseWatch`): a space that is narrow at one epoch may recover.
+    `leave_out` is what the log leaves out.
     """
+
+    def collapsed(split: str, at: int) -> bool:
+        now, first = (Space.of_run(run, split, number, leave_out=leave_out) for number in (at, 0))
+        return has_collapsed(now, first)
+
     before = max((number for number in run.epochs() if number < epoch), default=None)
     if before is None:
         return False
-    return any(
-        all(
-            has_collapsed(Space.of_run(run, split, at), Space.of_run(run, split, 0)) for at in (epoch, before)
-        )
-        for split in _watched(run)
-    )
+    return any(all(collapsed(split, at) for at in (epoch, before)) for split in _watched(run))
 
 
 def _watched(run: Run) -> list[str]:

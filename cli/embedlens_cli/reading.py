@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.store import Run
+    from embedlens.training.config import TrainConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,13 @@ class Reader:
             tuple(dict.fromkeys(options.words(text or ""))) for text in (ignore_label, distractor_label)
         )
         return cls(LeaveOut(ignored, distractors, exclude_duplicates), DataWarnings(exclude_duplicates))
+
+    @classmethod
+    def of_config(cls, config: TrainConfig) -> Reader:
+        """Return a reader that leaves out what the metrics of a training run leave out."""
+        return cls.of(
+            config.ignore_label, config.distractor_label, exclude_duplicates=config.exclude_duplicates
+        )
 
     @property
     def facts(self) -> dict[str, Any]:

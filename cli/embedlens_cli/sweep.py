@@ -75,7 +75,8 @@ def sweep(
     grid = sweeping.Grid.of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})
     folder = out or selection.runs_folder()
     planned = sweeping.plan(grid, recipe, folder)
-    score = Score(wanted[0], sweep_outcomes.compared_split(planned, split), wanted[1], Reader())
+    reader = Reader.of_config(planned[0].config)
+    score = Score(wanted[0], sweep_outcomes.compared_split(planned, split), wanted[1], reader)
     if dry_run:
         sweeping.check(planned, every=grid.every)
         _list(planned, as_json=as_json)
@@ -182,4 +183,5 @@ def _facts(outcomes: Sequence[Outcome], score: Score) -> dict[str, Any]:
         "distance from 1 at most half of that at epoch 0, and R@1 not above epoch 0's, or the similarity is "
         "0.999 or more; or its effective rank below 2 and half of that at epoch 0, and R@1 below epoch 0's",
         "engine": engine_facts(score.device),
+        **score.reader.facts,
     }

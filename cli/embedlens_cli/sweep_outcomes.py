@@ -170,8 +170,9 @@ def measure(planned: Sequence[Planned], failed: Mapping[Path, str], score: Score
         if not math.isfinite(value):
             outcomes.append(Outcome(one, failure=f"{score.metric} is {value:g} at epoch {epoch}"))
             continue
-        rank = Space.of_run(run, score.split, epoch).effective_rank
-        numbers = value, score.of(run, 0)[0], rank, run_collapsed(run, epoch)
+        out = score.reader.leave_out
+        rank = Space.of_run(run, score.split, epoch, leave_out=out).effective_rank
+        numbers = value, score.of(run, 0)[0], rank, run_collapsed(run, epoch, leave_out=out)
         outcomes.append(Outcome(one, *numbers, source, run.info.splits[score.split].items))
     score.reader.warnings.tell()
     return outcomes

@@ -175,8 +175,10 @@ def check(planned: Sequence[Planned], *, every: bool = False) -> tuple[list[Plan
     """
     from embedlens.training.grid import check_grid
     from embedlens_cli import output
+    from embedlens_cli.epoch_metrics import check_left_out
 
     waiting = [run for run in planned if not run.finished]
+    check_left_out(planned[0].config)
     refused: dict[Path, str] = {}
     try:
         if waiting:
@@ -250,7 +252,7 @@ def _train_one(run: Planned, place: str, *, device: str, workers: int | None) ->
         for remark in trainer.remarks:
             tell(remark)
         watch = CollapseWatch(trainer.recorder.run, run.config)
-        metrics = metrics_of(trainer.data)
+        metrics = metrics_of(trainer.data, run.config)
         row = trainer.run(metrics, watch.watch(progress.report, tell)).log[-1]
     return row, watch.collapsed
 

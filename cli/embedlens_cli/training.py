@@ -132,18 +132,19 @@ def train_one(
     from embedlens.training.distributed import Team
     from embedlens.training.trainer import Trainer, available_threads
     from embedlens_cli import output
-    from embedlens_cli.epoch_metrics import CollapseWatch, check_stop_metric, metrics_of
+    from embedlens_cli.epoch_metrics import CollapseWatch, check_left_out, check_stop_metric, metrics_of
     from embedlens_cli.progress import TrainingProgress
 
     if not resume:
         check_stop_metric(config.stop_metric)
+        check_left_out(config)
     release_when_terminated()
     with Team.of_torchrun(device) as team:
         readers = available_threads() if workers is None else workers
         if not resume:
             config = replace(config, processes=team.size)
         trainer = Trainer(config, path, device=device, resume=resume, workers=readers, team=team)
-        metrics = metrics_of(trainer.data)
+        metrics = metrics_of(trainer.data, trainer.config)
         if not team.leads:
             return trainer.run(metrics, lambda step: None)
         for remark in trainer.remarks:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
+from embedlens_cli.loss_options import OF_LOSSES, OF_METHODS, option
+from embedlens_cli.options import words
 
 if TYPE_CHECKING:
     from embedlens.training.config import TrainConfig
@@ -29,163 +31,108 @@ Loss = Annotated[
 ]
 
 
-def _option(kind: Any, default: Any, text: str, *, flag: str | None = None, **more: Any) -> tuple[Any, Any]:
-    """Return the type, with what the command line says of it, and the default of an option."""
-    flags = [] if flag is None else [flag]
-    return Annotated[kind, typer.Option(*flags, help=text, **more)], default
-
-
-_OF_LOSSES = {
-    "order": _option(int | None, None, "1 or 2: the order of ephn and epshn.", show_default="1"),
-    "temperature": _option(
-        float | None, None, "Of ep, ephn, epshn, sct, hn, shn and nn.", show_default="0.1"
-    ),
-    "margin": _option(
-        float | None, None, "Of triplet, margin, contrastive and lifted.",
-        show_default="0.2; 1 for the last two",
-    ),
-    "beta": _option(float | None, None, "Of margin: where pairs part.", show_default="1.2"),
-    "learn_beta": _option(
-        bool | None, None, "Of margin: learn beta.", show_default="fixed", flag="--learn-beta"
-    ),
-    "tau": _option(float | None, None, "Of nn: the least similarity.", show_default="0.5"),
-    "l2": _option(
-        float | None, None, "Weight of the norms in n-pair-mc, n-pair-ovo, tuplet.",
-        show_default="0.002", flag="--l2",
-    ),
-    "normalize": _option(
-        bool | None, None, "Of lifted, n-pair-mc, n-pair-ovo, tuplet: scale embeddings to length 1.",
-        show_default="as they are", flag="--normalize",
-    ),
-}  # fmt: skip
-"""Options of single losses; what is not given is None."""
-
-_OF_METHODS = {
-    "clusters": _option(
-        int | None, None, "Of divide-conquer: K, clusters and slices of the embedding.", show_default="4"
-    ),
-    "recluster": _option(
-        int | None, None, "Of divide-conquer: epochs between clusterings.", show_default="2"
-    ),
-    "finish": _option(
-        int | None, None, "Of divide-conquer: epochs at the end for the whole embedding.", show_default="0"
-    ),
-    "cluster_on": _option(
-        str | None, None, "Of divide-conquer: penultimate or embedding.", show_default="penultimate"
-    ),
-    "first_phase": _option(int | None, None, "Of dvml: epochs of the first phase.", show_default="half"),
-    "record_latent": _option(
-        bool | None, None, "Of dvml: record mu, sigma and z minus its class mean.", show_default="not",
-        flag="--record-latent",
-    ),
-    "reconstruction_weight": _option(
-        float | None, None, "Of dvml: weight of the reconstruction.", show_default="1"
-    ),
-    "learners": _option(int | None, None, "Of dreml: E, classifiers of meta-classes.", show_default="8"),
-    "meta_classes": _option(
-        int | None, None, "Of dreml: M, groups of classes, and dims, of each learner.", show_default="8"
-    ),
-    "trunk": _option(
-        str | None, None, "Of dreml: own, a network a learner, or shared, one for all.", show_default="own"
-    ),
-    "heads": _option(
-        int | None, None, "Of hdc: K, heads at as many depths of the backbone.", show_default="3"
-    ),
-    "hard_shares": _option(
-        str | None, None, "Of hdc: the hardest share of pairs for each head.", show_default="1,0.5,0.2"
-    ),
-    "cascade": _option(
-        bool | None, None, "Of hdc: choose among the pairs that the head before kept.",
-        show_default="of all pairs", flag="--cascade",
-    ),
-}  # fmt: skip
-"""Options of single methods; what is not given is None."""
-
 _OF_RUNS = {
-    "data": _option(
+    "data": option(
         str, "glyphs",
         "glyphs, digits; with --root: cub200, cars196, sop, inshop, lfw, fashion-mnist, folder, csv.",
     ),
-    "root": _option(Path | None, None, "Folder (csv: file) of the data set.", metavar="DIR"),
-    "split_by": _option(
+    "root": option(Path | None, None, "Folder (csv: file) of the data set.", metavar="DIR"),
+    "split_by": option(
         str | None, None, "classes: none is in train and test; items: all are in both.",
         show_default="as published, else classes",
     ),
-    "boxes": _option(bool, False, "Cut images to the boxes of their objects.", flag="--boxes"),
-    "image_size": _option(
+    "boxes": option(bool, False, "Cut images to the boxes of their objects.", flag="--boxes"),
+    "image_size": option(
         int | None, None, "Height and width of the images, pixels.", show_default="what suits the backbone"
     ),
-    "augment": _option(
+    "augment": option(
         bool, True, "Change training images a little at random.", flag="--augment/--no-augment"
     ),
-    "backbone": _option(
+    "backbone": option(
         str, "small", "small, timm:NAME, or features:FILE.npy: features that exist already."
     ),
-    "pretrained": _option(
+    "pretrained": option(
         bool, True, "Start timm networks from their weights.", flag="--pretrained/--no-pretrained"
     ),
-    "weights": _option(
+    "weights": option(
         Path | None, None, "File of weights for a timm network.", metavar="FILE",
         show_default="those that timm fetches",
     ),
-    "freeze_bn": _option(
+    "freeze_bn": option(
         bool, False, "Leave batch norm of a timm network as it is.", flag="--freeze-bn"
     ),
-    "method": _option(str, "plain", "plain, divide-conquer, dvml, dreml or hdc."),
-    **_OF_METHODS,
-    "loss_options": _option(
+    "method": option(str, "plain", "plain, divide-conquer, dvml, dreml or hdc."),
+    **OF_METHODS,
+    "loss_options": option(
         str | None, None, """Any options of the loss, e.g. '{"beta": 1.1, "learn_beta": true}'.""",
         metavar="JSON",
     ),
-    "mining": _option(
+    "mining": option(
         str | None, None,
         "Triplets that contrastive, triplet and margin learn from: all, random, hard, semi-hard, "
         "semi-hard-range, distance-weighted, easy-positive, or pml:CLASS.",
         show_default="the usual one of the loss",
     ),
-    "mining_options": _option(
+    "mining_options": option(
         str | None, None, """Options of the mining, e.g. '{"cutoff": 0.5}'.""", metavar="JSON"
     ),
-    "sampler": _option(
+    "sampler": option(
         str | None, None, "Batches: pk, n-pair, tuplet or hard-class.",
         show_default="the usual one of the loss",
     ),
-    **_OF_LOSSES,
-    "classes_per_batch": _option(
+    **OF_LOSSES,
+    "classes_per_batch": option(
         int | None, None, "P of a batch; N of tuplet.", show_default="as many as give 128 items"
     ),
-    "items_per_class": _option(
+    "items_per_class": option(
         int | None, None, "K of a batch.", show_default="4; 2 for n-pair and hard-class"
     ),
-    "optimizer": _option(str, "adam", "adam, adamw, sgd (momentum 0.9) or rmsprop."),
-    "weight_decay": _option(float, 0.0, "L2 penalty on the weights; of adamw decoupled."),
-    "schedule": _option(
+    "optimizer": option(str, "adam", "adam, adamw, sgd (momentum 0.9) or rmsprop."),
+    "weight_decay": option(float, 0.0, "L2 penalty on the weights; of adamw decoupled."),
+    "schedule": option(
         str, "step", "Of the learning rate: step (--lr-step) or cosine, down to 0 at the end."
     ),
-    "lr_step": _option(int, 0, "Epochs between drops of the learning rate; 0: none."),
-    "lr_gamma": _option(float, 0.1, "Factor of a drop."),
-    "warmup": _option(float, 0.0, "Epochs in which the learning rate rises to its height."),
-    "clip": _option(
+    "lr_step": option(int, 0, "Epochs between drops of the learning rate; 0: none."),
+    "lr_gamma": option(float, 0.1, "Factor of a drop."),
+    "warmup": option(float, 0.0, "Epochs in which the learning rate rises to its height."),
+    "clip": option(
         float | None, None, "Largest norm of the gradient.", show_default="not clipped"
     ),
-    "embedding_l2": _option(
+    "embedding_l2": option(
         float, 0.0, "Weight of the mean squared norm of embeddings.", flag="--embedding-l2"
     ),
-    "precision": _option(
+    "precision": option(
         str, "float32", "Of the network in training: float32, bfloat16, or float16 (CUDA)."
     ),
-    "threads": _option(int | None, None, "Threads of torch.", show_default="every core"),
-    "workers": _option(
+    "ignore_label": option(
+        str | None, None,
+        "Classes, by number or name, that the metrics of an epoch leave out altogether (Market-1501: -1); "
+        "training takes all items.",
+        metavar="ID[,ID]", show_default="none",
+    ),
+    "distractor_label": option(
+        str | None, None,
+        "Classes that are in the gallery alone in the metrics of an epoch (Market-1501: 0).",
+        metavar="ID[,ID]", show_default="none",
+    ),
+    "exclude_duplicates": option(
+        bool, False,
+        "In the metrics of an epoch, keep the first of equal rows of one label, and leave a query's copies "
+        "out of its gallery.",
+        flag="--exclude-duplicates",
+    ),
+    "threads": option(int | None, None, "Threads of torch.", show_default="every core"),
+    "workers": option(
         int | None, None, "Processes that read image files; they change nothing but the time.",
         show_default="every core", min=0,
     ),
 }  # fmt: skip
 """Options of runs, in the order of --help."""
 
-METHOD_OPTIONS = tuple(_OF_METHODS)
+METHOD_OPTIONS = tuple(OF_METHODS)
 """Names of the options of single methods."""
 
-_NOT_OF_CONFIG = {*_OF_LOSSES, *_OF_METHODS}
+_NOT_OF_CONFIG = {*OF_LOSSES, *OF_METHODS}
 _NOT_OF_CONFIG |= {"loss_options", "mining_options", "root", "weights", "threads", "workers"}
 
 
@@ -245,7 +192,7 @@ class Recipe:
     @classmethod
     def of(cls, given: Mapping[str, Any], **more: Any) -> Recipe:
         """Gather the shared options of a command by name, and `more` fields; what was not given is None."""
-        losses = {name: given[name] for name in _OF_LOSSES}
+        losses = {name: given[name] for name in OF_LOSSES}
         options = {name: value for name, value in losses.items() if value is not None}
         told = _read(given["loss_options"], "loss-options")
         for name in options.keys() & told.keys():
@@ -254,8 +201,10 @@ class Recipe:
         shared = {name: given[name] for name in _OF_RUNS if name not in _NOT_OF_CONFIG}
         for name in ("root", "weights"):  # the parser keeps paths as text
             shared[name] = None if given[name] is None else str(Path(given[name]).resolve())
+        for name in ("ignore_label", "distractor_label"):
+            shared[name] = ",".join(words(shared[name] or "")) or None
         shared["backbone"] = _absolute(shared["backbone"])
-        methods = {name: given[name] for name in _OF_METHODS if given[name] is not None}
+        methods = {name: given[name] for name in OF_METHODS if given[name] is not None}
         shared["method_options"] = methods
         mining = _read(given["mining_options"], "mining-options")
         return cls({**shared, **more}, options | told, mining, given["threads"])

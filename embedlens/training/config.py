@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _ROWS = 128
 _MOST_THREADS = 1 << 16
+_LEAVING_OUT = ("ignore_label", "distractor_label", "exclude_duplicates")
 _FIRST = ("data", "loss", "loss_options", "dim", "epochs", "optimizer", "lr", "seed", "threads")
 
 
@@ -47,6 +48,9 @@ class TrainConfig(OptimisationChoice):
         Threads of torch; other numbers give other bytes.
     processes
         Processes that train together; other numbers give other bytes.
+    ignore_label, distractor_label, exclude_duplicates
+        What the metrics of an epoch leave out, as `embedlens.leave_out` documents it; classes are separated
+        by commas. Training itself takes all items.
     """
 
     loss: str = "epshn"
@@ -61,6 +65,9 @@ class TrainConfig(OptimisationChoice):
     seed: int = 0
     threads: int = 1
     processes: int = 1
+    ignore_label: str | None = None
+    distractor_label: str | None = None
+    exclude_duplicates: bool = False
 
     def __post_init__(self) -> None:
         check_choices(self)
@@ -147,8 +154,11 @@ class TrainConfig(OptimisationChoice):
         )
 
     def as_method(self) -> dict[str, Any]:
-        """Return the configuration as it stands in run.json."""
-        return asdict(self)
+        """Return the configuration as it stands in run.json.
+
+        What leaves nothing out is not there, as in runs of versions that knew no such option.
+        """
+        return {name: value for name, value in asdict(self).items() if value or name not in _LEAVING_OUT}
 
     @classmethod
     def from_method(cls, method: dict[str, Any]) -> TrainConfig:
