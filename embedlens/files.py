@@ -193,10 +193,13 @@ def read_bytes(path: Path, *, limit: int) -> bytes:
 
 
 def read_text(path: Path, *, limit: int) -> str:
-    """Return the text of a UTF-8 file of at most `limit` bytes; `InputError` for any other."""
+    """Return the text of a UTF-8 file of at most `limit` bytes; `InputError` for any other.
+
+    A byte order mark, which editors put before it, is left out.
+    """
     content = read_bytes(path, limit=limit)
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         message = f"{path}, line {line}: not UTF-8 text ({error.reason}); save the file as UTF-8"

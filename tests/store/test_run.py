@@ -172,3 +172,16 @@ def test_thumbnails_without_a_pixel_are_refused(path, shape):
     np.save(path / "splits/test/thumbnails.npy", np.zeros(shape, np.uint8))
     with pytest.raises(InputError, match=r"thumbnails.npy: thumbnails are uint8 of shape"):
         embedlens.open_run(path).thumbnails("test")
+
+
+@pytest.mark.parametrize("file", ["run.json", "log.csv", "splits/test/items.csv"])
+def test_a_file_that_an_editor_saved_with_a_byte_order_mark(tmp_path, file):
+    items = {"test": {"name": [f"n{i}" for i in range(4)]}}
+    with embedlens.Recorder(tmp_path / "run", labels={"test": [0, 0, 1, 1]}, items=items) as recorder:
+        recorder.record(0, {"test": np.eye(4)}, metrics={"loss": 2.0})
+    path = tmp_path / "run" / file
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    run = embedlens.open_run(tmp_path / "run")
+    assert run.items("test") == items["test"]
+    assert [(row["epoch"], row["loss"]) for row in run.log] == [(0, 2.0)]
+    np.testing.assert_array_equal(run.snapshot("test", 0).embeddings, np.eye(4))
