@@ -36,6 +36,7 @@ _MOST_SPLITS = 1000
 _DIGITS = 19  # of int64
 _LETTERS = {"name": 1000, "created": 64, "fingerprint": 128, "class name": 10_000}
 _INT64 = 1 << 63
+_LABEL = re.compile(r"-?\d{1,19}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,10 +252,11 @@ def _check_class_names(key: str, value: object) -> None:
     if not isinstance(value, dict):
         raise _wrong(value, "an object of label: name", at=key)
     for label, name in value.items():
-        if not re.fullmatch(r"-?\d{1,19}", label, re.ASCII) or not -_INT64 <= int(label) < _INT64:
+        if not _LABEL.fullmatch(label) or not -_INT64 <= int(label) < _INT64:
             message = f"{key} has the label {_shown(label)}; an integer is needed"
             raise InputError(message)
-        _check_text(f"{key}.{label}", name, "class name")
+        if not isinstance(name, str) or len(name) > _LETTERS["class name"]:
+            _check_text(f"{key}.{label}", name, "class name")
 
 
 def _check_pieces(key: str, value: object) -> None:
