@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.training.grid import Planned
+    from embedlens_cli.reading import Reader
     from embedlens_cli.score_table import Row
 
 _METRICS = "nmi,f1,recall_at_1,recall_at_2,recall_at_4,recall_at_8"
@@ -75,6 +76,7 @@ def compare(
     from embedlens.devices import check_device
     from embedlens_cli.comparison_outcomes import answer
     from embedlens_cli.drawing import Look
+    from embedlens_cli.reading import Reader
 
     if latex and as_json:
         message = "--latex and --json exclude each other; choose one"
@@ -91,9 +93,10 @@ def compare(
     failed = sweeping.train(
         [one.run for one in planned], check_device(device), workers=context.params["workers"]
     )
-    rows = _score(planned, failed, wanted, device)
+    reader = Reader.of_config(planned[0].run.config)
+    rows = _score(planned, failed, wanted, reader=reader, device=device)
     words = _words(context.params, seeds=grid.seeds)
-    answer(planned, rows, look, words=words, folder=figures, latex=latex, as_json=as_json)
+    answer(planned, rows, look, words=words, folder=figures, latex=latex, as_json=as_json, facts=reader.facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,15 +202,18 @@ def _list(planned: Sequence[Entry], *, as_json: bool) -> None:
 
 
 def _score(
-    planned: Sequence[Entry], failed: Mapping[Path, str], metrics: Sequence[str], device: str
+    planned: Sequence[Entry],
+    failed: Mapping[Path, str],
+    metrics: Sequence[str],
+    *,
+    reader: Reader,
+    device: str,
 ) -> list[Row]:
     """Return the scores of each run at the last epoch that is compared; failed ones have none."""
     from embedlens.selection import evaluated_splits
     from embedlens.store import open_run
     from embedlens_cli import output, score_table
-    from embedlens_cli.reading import Reader
 
-    reader = Reader.of_config(planned[0].run.config)
     rows, split = [], ""
     for one in output.track(planned, "scoring"):
         values: dict[str, float] = {}

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from embedlens.analysis.comparison import Comparison
@@ -26,8 +26,9 @@ def answer(
     folder: Path,
     latex: bool,
     as_json: bool,
+    facts: Mapping[str, Any],
 ) -> None:
-    """Print the table, and write it with the figure, its data and the sidecar."""
+    """Print the table, and write it with the figure, its data and the sidecar, which holds `facts`, too."""
     from embedlens.analysis.comparison import Entry as Scores
     from embedlens.analysis.comparison import compare as compared
     from embedlens.artifacts import Artifacts
@@ -44,8 +45,8 @@ def answer(
     )
     split = next(row.split for row in rows if row.values)
     means = means_of(result, split, config.epochs)
-    facts = _facts(planned, result) | {"split": split}
-    artifacts = Artifacts(folder, output.command(), facts, summary=_summary(result))
+    said = _facts(planned, result) | {"split": split, **facts}
+    artifacts = Artifacts(folder, output.command(), said, summary=_summary(result))
     names = [
         *dict.fromkeys(one.way.loss or "" for one in planned),
         *dict.fromkeys(w.way.method for w in planned),

@@ -32,6 +32,7 @@ _SEED: dict[str, Any] = {
     "markeredgewidth": 0,
 }
 _MEAN: dict[str, Any] = {"marker": "D", "markersize": 3.6, "linestyle": "none", "markeredgewidth": 0}
+_COLUMNS, _LEGEND_ROW = 3, 0.17  # of the legend; inches of each further row
 _HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.9}
 _DOTTED: dict[str, Any] = {"linewidth": 0.8, "linestyle": (0, (1, 1.5))}
 _ANY = "0.35"
@@ -136,13 +137,15 @@ def plot_panels(
     if not metrics:
         message = "no metric to draw"
         raise InputError(message)
-    height = _ROW * float(rows_of(result)[-1] + 1) + _AROUND + _LEGEND + (_HEADING if heading else 0.0)
+    handles = _handles(result)
+    legend = _LEGEND + _LEGEND_ROW * ((len(handles) - 1) // _COLUMNS)
+    height = _ROW * float(rows_of(result)[-1] + 1) + _AROUND + legend + (_HEADING if heading else 0.0)
     size = width_of(venue, width), min(height, max_height_of(venue))
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.03))
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for ax, metric in zip(panels, metrics, strict=True):
         plot(result, ax, metric=metric)
-    figure.legend(handles=_handles(result), loc="outside lower center", ncols=3, columnspacing=1.2)
+    figure.legend(handles=handles, loc="outside lower center", ncols=_COLUMNS, columnspacing=1.2)
     if heading:
         figure.suptitle(heading)
     return figure

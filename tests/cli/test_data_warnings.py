@@ -12,6 +12,7 @@ from embedlens.training.config import TrainConfig
 from embedlens.training.grid import Planned
 from embedlens_cli import comparison, demo
 from embedlens_cli.data_warnings import COLLAPSED, DataWarnings, collapse, told_once
+from embedlens_cli.reading import Reader
 
 COMMANDS = {
     "scatter": ["--format", "png"],
@@ -184,7 +185,7 @@ def test_compare_tells_once_what_its_runs_share(folder, capsys):
         )
         for name in names
     ]
-    rows = comparison._score(planned, {}, ["recall_at_1"], "cpu")
+    rows = comparison._score(planned, {}, ["recall_at_1"], reader=Reader(), device="cpu")
     assert [row.run for row in rows] == list(names)
     (line,) = capsys.readouterr().err.splitlines()
     assert "3 of 63 rows of 'test' equal an earlier row of it (the same in 2 other runs: epshn, hn)" in line

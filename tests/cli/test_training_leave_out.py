@@ -83,6 +83,18 @@ def test_a_sweep_has_the_options_and_another_one_is_another_grid(cli, folder, wo
     assert_refused(cli(*grid), "was trained with ignore_label -1, not None")
 
 
+def test_a_comparison_has_the_options(cli, folder, words):
+    done = cli(
+        "compare", *words, *OPTIONS, "--method", "plain", "--seed", "0", "--metrics", "R@1", "--format", "png"
+    )
+    assert done.code == 0, done.err
+    (run,) = [embedlens.open_run(path) for path in (folder / "runs").iterdir()]
+    mean = done.json["summary"]["triplet"]["recall_at_1"]["mean"]
+    assert mean == columns(run, 1)[0] == scores(cli, run, 1, *OPTIONS)[0]
+    sidecar = json.loads((folder / done.json["data"][0]).with_suffix(".json").read_text())
+    assert sidecar["left_out"]["items"][0]["n_ignored"] == 8
+
+
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
