@@ -95,7 +95,9 @@ class _Pictures(Sequence[Any]):
     def __getitem__(self, number: Any) -> Any:
         from embedlens.figures.animation import render
 
-        return render(_draw(self._frames[number], self._look, self._limits))
+        figure = _draw(self._frames[number], self._look, self._limits)
+        self._look.finish(figure)
+        return render(figure)
 
 
 def _draw(group: Sequence[Mapped], look: drawing.Look, limits: Any = None) -> Any:

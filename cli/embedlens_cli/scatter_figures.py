@@ -254,7 +254,7 @@ def save_animation(artifacts: Artifacts, panels: Sequence[Panel], drawing: Drawi
 
     look = drawing.look
     frames = frames_of(panels)
-    film = Film(frames, **drawing.size(panels), note=drawing.note)
+    film = Film(frames, **drawing.size(panels), note=drawing.note, finish=look.finish)
     writers = {
         "gif": lambda path: write_gif(path, film, fps),
         "mp4": lambda path: write_mp4(path, film, fps),

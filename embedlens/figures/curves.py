@@ -19,6 +19,7 @@ from embedlens.analysis.curves import Band
 from embedlens.errors import unknown
 from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
+from embedlens.figures.placing.text import shorten
 from embedlens.figures.style import Look, looks_of, max_height_of, width_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ _ACRONYMS = {
     "nmi": "NMI", "r_precision": "R-precision",
 }  # fmt: skip
 _MARKED_UP_TO = 25  # epochs; longer lines get no markers
+_LABEL_LINES = 2  # of each part of a label beside a panel: a score, and the loss that it was trained with
 _PANEL, _TALLEST = 1.6, 2.4  # inches: least width of a panel, greatest height
 _X_LABEL = 0.3  # inches
 _LEGEND: dict[str, Any] = {"handler_map": {tuple: HandlerTuple()}}
@@ -153,7 +155,9 @@ def plot_panels(
             axes.remove()
             continue
         panel = panels[number]
-        label = "\n".join(textwrap.fill(line, letters) for line in panel.label.splitlines())
+        label = "\n".join(
+            textwrap.fill(shorten(line, _LABEL_LINES * letters), letters) for line in panel.label.splitlines()
+        )
         plot(panel.curves, axes, x=x, label=label, looks=looks)
         lowest = number + columns >= len(panels)
         axes.tick_params(labelbottom=lowest)

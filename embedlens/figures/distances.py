@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from embedlens.analysis.distances import Ecdf, Histogram
-from embedlens.figures.paired import corner_lines
+from embedlens.figures.paired import LONGEST, corner_lines
 from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
 from embedlens.figures.placing.text import small_size
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 X_LABEL = r"distance of $(S_{ap}, S_{an})$ to $(1, 0)$"
 _SPARED = 0.001  # share of the dots at either end that may lie beyond the axis
 _WIDENINGS = 12  # of the axis of cumulative distributions, for the text in the corner
+_FEWEST = 8  # letters of a name in the corner, where room is scarce
+_WIDE = 0.7  # of the axes: the text in the corner, at most
+_BESIDE = 0.15  # of the axes: peaks that are nearer share a text
 _MARGIN = 0.03  # of the axes, around the text in the corner
 _BLUES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))  # dashes of initial states that differ
 
@@ -141,9 +144,12 @@ def plot_together(
     lines = [Line2D([], [], color=looks[one.name].color, linestyle=looks[one.name].dashes) for one in shown]
     height += legend_below(figure, lines, labels)
     figure.set_figheight(min(height, max_height_of(venue)))
-    told = [*corner_lines(paired, [one.name for one in shown]), *([n_text] if n_text else [])]
-    told += [f"beyond the axis: {hidden:,}"] if hidden else []
-    _corner(figure, told, [one.result for one in shown])
+    more = [*([n_text] if n_text else []), *([f"beyond the axis: {hidden:,}"] if hidden else [])]
+    told = [
+        [*corner_lines(paired, [one.name for one in shown], letters=letters), *more]
+        for letters in range(LONGEST, _FEWEST - 1, -2)
+    ]
+    _corner(figure, _narrow_enough(figure, told), [one.result for one in shown])
     _name_peaks(axes, shown, looks)
     return figure
 
@@ -198,19 +204,33 @@ def _n_beyond(result: Histogram | Ecdf, low: float, high: float) -> int:
 
 
 def _name_peaks(axes: Axes, shown: Sequence[Shown], looks: Mapping[str, Look]) -> None:
-    """Say above the axes how high the histograms are that reach beyond it."""
+    """Say above the axes how high histograms are that reach beyond it; peaks side by side share a text."""
+    peaks = []
     for one in shown:
-        if not isinstance(one.result, Histogram) or one.result.count.max() <= axes.get_ylim()[1]:
-            continue
-        at = int(one.result.count.argmax())
-        middle = (one.result.edges[at] + one.result.edges[at + 1]) / 2
-        (low, high), title = axes.get_xlim(), axes.get_title(loc="left")
+        if isinstance(one.result, Histogram) and one.result.count.max() > axes.get_ylim()[1]:
+            at = int(one.result.count.argmax())
+            middle = (one.result.edges[at] + one.result.edges[at + 1]) / 2
+            peaks.append((float(middle), int(one.result.count.max()), looks[one.name].color))
+    low, high = axes.get_xlim()
+    groups: list[list[tuple[float, int, str]]] = []
+    for peak in sorted(peaks):
+        if groups and peak[0] - groups[-1][-1][0] < _BESIDE * (high - low):
+            groups[-1].append(peak)
+        else:
+            groups.append([peak])
+    for group in groups:
+        middle = float(np.mean([place for place, _, _ in group]))
+        title = axes.get_title(loc="left")
         if title and middle < (low + high) / 2:
             axes.set_title("", loc="left")
             axes.set_title(title, loc="right")
+        ends = sorted({height for _, height, _ in group})
+        told = f"{ends[0]:,}" if len(ends) == 1 else f"{ends[0]:,} to {ends[-1]:,}"
+        edge = (middle - low) / (high - low)
         axes.text(
-            middle, 1.02, f"↑ {one.result.count.max():,}", transform=axes.get_xaxis_transform(), va="bottom",
-            ha="center", color=looks[one.name].color, fontsize=small_size(), gid="peak",
+            min(middle, high), 1.02, f"↑ {told}", transform=axes.get_xaxis_transform(), va="bottom",
+            ha="right" if edge > 0.85 else "left" if edge < 0.15 else "center", color=group[0][2],
+            fontsize=small_size(), gid="peak",
         )  # fmt: skip
 
 
@@ -230,6 +250,21 @@ def _heights(result: Histogram | Ecdf, span: tuple[float, float]) -> NDArray[np.
     padded = np.concatenate([[0.0], result.share])
     first, stop = (int(np.searchsorted(result.distance, x, side="right")) for x in span)
     return padded[first : stop + 1]
+
+
+def _narrow_enough(figure: Figure, told: Sequence[list[str]]) -> list[str]:
+    """Return the first of several lists of lines that leaves room for curves, else the last, broken."""
+    figure.get_layout_engine().execute(figure)  # type: ignore[union-attr]
+    (axes,) = figure.axes
+    room = _WIDE * axes.get_window_extent().width
+    broken = [line.replace(": ", ":\n ") if line.startswith("(") else line for line in told[-1]]
+    for lines in [*told, "\n".join(broken).split("\n")]:
+        text = axes.text(0, 0, "\n".join(lines), fontsize=small_size())
+        width = text.get_window_extent().width
+        text.remove()
+        if width <= room:
+            break
+    return lines
 
 
 def _corner(figure: Figure, lines: Sequence[str], results: Sequence[Histogram | Ecdf]) -> None:
@@ -270,11 +305,24 @@ def _corner(figure: Figure, lines: Sequence[str], results: Sequence[Histogram | 
     # Cumulative distributions begin at 0: further left there is room at the top.
     text = tried[1][1]
     axes.add_artist(text)
+    limits = axes.get_xlim()
     for _ in range(_WIDENINGS):
         low, high = axes.get_xlim()
         axes.set_xlim(low - 0.06 * (high - low), high)
         if _needed(figure, text, results) <= 1:
-            break
+            return
+    axes.set_xlim(limits)
+    _put_above(figure, text)
+
+
+def _put_above(figure: Figure, text: Text) -> None:
+    """Put a text above the axes, and the title above it; the figure becomes higher by as much."""
+    (axes,) = figure.axes
+    text.set(position=(0.0, 1.02), horizontalalignment="left", verticalalignment="bottom", bbox=None)
+    text.set_in_layout(True)
+    high = text.get_window_extent().height / figure.dpi
+    axes.set_title(axes.get_title(loc="left"), loc="left", pad=72 * high + 4)
+    figure.set_figheight(figure.get_figheight() + high)
 
 
 def _needed(figure: Figure, text: Text, results: Sequence[Histogram | Ecdf]) -> float:

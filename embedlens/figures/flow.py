@@ -185,19 +185,20 @@ def plot_flows(
         end, flow = parts[id(start)]
         if end.triplets.s_ap.size <= HISTOGRAM_ABOVE:
             draw_dots(axes, end.triplets, color=looks[end.run].color, faint=True)
-            _legend(axes, start, end, looks[end.run].color)
+            _legend(axes, start, end, color=looks[end.run].color, length=stretch)
         plot(flow, axes, stretch=stretch, most=most)
         _name(axes, start, end, flow=flow, alike=len(spans) == 1)
     return figure
 
 
-def _legend(axes: Axes, start: Panel, end: Panel, color: str) -> None:
-    """Say whose dots are whose."""
+def _legend(axes: Axes, start: Panel, end: Panel, *, color: str, length: float) -> None:
+    """Say whose dots are whose, beside the key of arrows that are drawn so many times longer."""
     handles = [
         Line2D([], [], linestyle="none", marker="o", markersize=3, color=shade, label=f"epoch {panel.epoch}")
         for panel, shade in ((start, INITIAL), (end, color))
     ]
-    axes.legend(handles=handles, loc=(0.2, 0.01), handletextpad=0.1)  # right of the diagonal
+    place = (0.2, 0.01) if length == 1 else (0.4, 0.12)  # right of the diagonal, above a long key of arrows
+    axes.legend(handles=handles, loc=place, handletextpad=0.1)
 
 
 def _name(axes: Axes, start: Panel, end: Panel, *, flow: Flow, alike: bool) -> None:

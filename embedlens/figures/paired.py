@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.paired import Paired
 
-_LONGEST = 20  # letters of a name
+LONGEST = 20
+"""Letters of a name, at most."""
 _MINUS = "\N{MINUS SIGN}"
 
 
-def corner_lines(paired: Sequence[Paired], names: Sequence[str] = ()) -> list[str]:
+def corner_lines(paired: Sequence[Paired], names: Sequence[str] = (), *, letters: int = LONGEST) -> list[str]:
     """Return what the corner says of a paired comparison, line by line.
 
     Where triplets chosen in another state make another one the nearer, it is undecided which is.
@@ -26,42 +27,46 @@ def corner_lines(paired: Sequence[Paired], names: Sequence[str] = ()) -> list[st
         Comparisons of the same two states; none gives no lines.
     names
         States whose epoch the legend tells, as "run, epoch N".
+    letters
+        Of a name; longer ones lose their middle.
     """
     if not paired:
         return []
     first, *others = paired
     winners = {one.nearer for one in paired}
-    winner = (shorten(first.nearer, _LONGEST) or "neither") if len(winners) == 1 else "undecided"
+    winner = (shorten(first.nearer, letters) or "neither") if len(winners) == 1 else "undecided"
     ends = (
         (first.low, first.high) if not first.nearer else sorted(abs(end) for end in (first.low, first.high))
     )
     p = "p < 0.001" if first.p_value < 0.001 else f"p = {first.p_value:.3f}"
     return [
         f"nearer: {winner}",
-        _median(first, with_name=len(winners) > 1),
+        _median(first, letters if len(winners) > 1 else 0),
         f"95 % [{_number(ends[0])}, {_number(ends[1])}]",
         f"Wilcoxon {p}",
-        f"triplets of {_reference(first, names)}",
-        *(f"(of {_reference(one, names)}: {_median(one, with_name=len(winners) > 1)})" for one in others),
+        f"triplets of {_reference(first, names, letters)}",
+        *(
+            f"(of {_reference(one, names, letters)}: {_median(one, letters if len(winners) > 1 else 0)})"
+            for one in others
+        ),
     ]
 
 
-def _median(one: Paired, *, with_name: bool) -> str:
-    """Return by how much one state is nearer."""
+def _median(one: Paired, letters: int) -> str:
+    """Return by how much one state is nearer, and which, in so many letters."""
     if not one.nearer:
         return f"median difference {_number(one.difference)}"
-    return (
-        f"{shorten(one.nearer, _LONGEST)} " if with_name else ""
-    ) + f"by a median {abs(one.difference):.3f}"
+    name = f"{shorten(one.nearer, letters)} " if letters else ""
+    return f"{name}by a median {abs(one.difference):.3f}"
 
 
-def _reference(one: Paired, names: Sequence[str]) -> str:
+def _reference(one: Paired, names: Sequence[str], letters: int) -> str:
     """Return where the triplets were chosen, without what the legend or the comparison tells anyway."""
     for side in (one.first, one.second):
         if one.reference.endswith(f", {side}"):
             return side
     run, _, _ = one.reference.rpartition(", ")
-    return shorten(run if one.reference in names else one.reference, _LONGEST)
+    return shorten(run if one.reference in names else one.reference, letters)
 
 
 def _number(value: float) -> str:

@@ -12,6 +12,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MultipleLocator
 
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.fitting import title_at
 from embedlens.figures.placing.limits import draw_inset
 from embedlens.figures.placing.text import shorten
 from embedlens.figures.style import looks_of, max_height_of, width_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.triplets import Triplets
 
-_MAX_COLUMNS = 4
+_MAX_COLUMNS, _FEW_TICKS = 4, 3  # panels side by side: at most, and with fewer numbers at their axes
 _NAME_LETTERS = 94  # of a run in a title; longer names lose their middle
 _HEADER, _LINE = 0.2, 0.15  # inches: a heading, and each further line of it
 _LETTER = 0.57  # width of a letter, of the size of type
@@ -107,6 +108,8 @@ def plot_grid(
     for place, panel in zip(places, ordered, strict=True):
         own = color or _color(runs, panel)
         plot(panel.triplets, axes[place], scale=shared, color=own, colorbar=False, faint=faint)
+        if columns >= _FEW_TICKS:
+            _half_ticks(axes[place], shared.limits)
         if inset:
             draw_inset(axes[place], np.column_stack([panel.triplets.s_ap, panel.triplets.s_an]), color=own)
     _tidy(axes, places)
@@ -136,6 +139,7 @@ def update_grid(figure: Figure, panels: Sequence[Panel], *, scale: Scale, note: 
     for text in figure.texts:
         if text.get_gid() == "heading":  # `suptitle` would move it to where no layout has put it
             text.set_text(_in_lines(heading_of(panels, note), figure.get_figwidth()))
+    figure.fit()
 
 
 def axes_of(figure: Figure, panels: Sequence[Panel]) -> list[tuple[Axes, Panel]]:
@@ -153,8 +157,11 @@ def _in_order(panels: Sequence[Panel]) -> tuple[list[str], list[str], list[Panel
 def _title_all(figure: Figure, panels: Sequence[Panel]) -> None:
     for axes, panel in axes_of(figure, panels):
         title = _title(panel, panels)
-        if axes.get_title(mpl.rcParams["axes.titlelocation"]) != title:
+        place = mpl.rcParams["axes.titlelocation"]
+        if not axes.get_title(place):
             axes.set_title(title)
+        elif axes.get_title(place) != title:
+            title_at(axes, place).set_text(title)  # `set_title` would move it onto what stands above the axes
 
 
 def titles_of(panels: Sequence[Panel]) -> list[str]:
@@ -213,8 +220,7 @@ def plot_strip(
             if row == 0 or panel.epoch != epoch:
                 axes[row, column].set_title(f"epoch {panel.epoch}")
             shorten_numbers(axes[row, column], with_n=column == 0)
-            for axis in (axes[row, column].xaxis, axes[row, column].yaxis):
-                axis.set_major_locator(MultipleLocator(0.5))
+            _half_ticks(axes[row, column], scale.limits)
     _tidy(axes, list(np.ndindex(axes.shape)))
     draw_colorbar(figure, figure.axes)
     for row, (run, split) in enumerate(series):
@@ -228,6 +234,13 @@ def shorten_numbers(axes: Axes, *, with_n: bool) -> None:
     """Leave of a panel's numbers what a small panel, or one with much else in it, has room for."""
     first, *_, last = axes.texts[0].get_text().replace("below diagonal", "below").splitlines()
     axes.texts[0].set_text(f"{first}\n{last}" if with_n else first)
+
+
+def _half_ticks(axes: Axes, limits: tuple[float, float]) -> None:
+    """Put numbers at every half of the axes of a small panel, where that leaves two."""
+    if limits[1] - limits[0] >= 1:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MultipleLocator(0.5))
 
 
 def _color(runs: Sequence[str], panel: Panel) -> str:
@@ -269,7 +282,8 @@ def _grid(rows: int, columns: int, inches: float, *, bar: float, header: float) 
 
 def _limit_height(figure: Figure, venue: str) -> None:
     """Make a figure no higher than the venue's page; its panels shrink."""
-    figure.set_figheight(min(figure.get_figheight(), max_height_of(venue)))
+    figure.tallest = max_height_of(venue)
+    figure.set_figheight(min(figure.get_figheight(), figure.tallest))
 
 
 def _tidy(axes: Any, places: Sequence[tuple[int, int]]) -> None:

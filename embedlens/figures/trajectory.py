@@ -18,6 +18,7 @@ from embedlens.errors import InputError
 from embedlens.figures import triplets
 from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
+from embedlens.figures.placing.limits import open_inset
 from embedlens.figures.placing.numbers import marked_states, number_epochs
 from embedlens.figures.placing.text import printable, shorten, small_size
 from embedlens.figures.style import INITIAL, Look, looks_of, max_height_of, width_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.trajectory import Path
 
+_STEPS = 20  # places on a line between two states, which an inset must not hide
 _SAME_PLACE = 1e-6  # initial states of two runs that are so close are one dot
 _MARGIN, _GAP, _ROW = 0.57, 0.2, 0.65  # inches: labels; between panels; text above and below a panel
 _HEAD_AND_LEGEND = 0.5  # inches
@@ -98,8 +100,18 @@ def plot(
     axes = Figure(figsize=(3.25, 3.25), layout="constrained").add_subplot() if ax is None else ax
     styles = looks or looks_of(path.run for path in result)
     triplets.frame(axes, limits or limits_of(result))
+    _draw_paths(axes, result, styles)
+    axes.set_xlabel(r"$S_{ap}$, same positive", parse_math=True)
+    axes.set_ylabel(r"$S_{an}$, same negative", parse_math=True)
+    if numbers:
+        number_epochs(axes, result, {run: look.color for run, look in styles.items()})
+    return axes
+
+
+def _draw_paths(axes: Axes, result: Sequence[Path], looks: Mapping[str, Look]) -> None:
+    """Draw paths, their states, and their ends."""
     for path in result:
-        look, marked = styles[path.run], marked_states(path)
+        look, marked = looks[path.run], marked_states(path)
         axes.plot(
             path.s_ap, path.s_an, color=look.color, linestyle=look.dashes, linewidth=0.9, zorder=4,
             gid=f"path {path.run}",
@@ -111,11 +123,18 @@ def plot(
         axes.plot(path.s_ap[-1:], path.s_an[-1:], **_end(look), zorder=6, gid=f"end {path.run}")
     for place in _initial_places(result):
         axes.plot(*([value] for value in place), **_START, zorder=6.5, gid="initial")
-    axes.set_xlabel(r"$S_{ap}$, same positive", parse_math=True)
-    axes.set_ylabel(r"$S_{an}$, same negative", parse_math=True)
-    if numbers:
-        number_epochs(axes, result, {run: look.color for run, look in styles.items()})
-    return axes
+
+
+def _open_inset(axes: Axes, result: Sequence[Path], looks: Mapping[str, Look]) -> Axes | None:
+    """Enlarge paths that leave most of their panel empty."""
+    lines = [np.column_stack([path.s_ap, path.s_an]) for path in result]
+    steps = np.linspace(0.0, 1.0, _STEPS)[:, None, None]
+    along = [(line[:-1] + steps * np.diff(line, axis=0)).reshape(-1, 2) for line in lines]
+    inset = open_inset(axes, np.concatenate(lines), along=np.concatenate(along))
+    if inset is not None:
+        _draw_paths(inset, result, looks)
+        inset.set(xlim=inset.get_xlim(), ylim=inset.get_ylim())
+    return inset
 
 
 def plot_panels(
@@ -137,7 +156,8 @@ def plot_panels(
     heading
         What all panels share.
     limits
-        Of both axes of all panels, see `plot`.
+        Of both axes of all panels, see `plot`. Without them paths are enlarged in an inset where they leave
+        80 % of a panel empty.
 
     Raises
     ------
@@ -156,11 +176,14 @@ def plot_panels(
     figure = Figure(figsize=(inches, tallest))
     grid = figure.subplots(rows, columns, squeeze=False)
     shared = limits or limits_of(paths)
+    numbered: list[tuple[Axes, Sequence[Path]]] = []
     for number, axes in enumerate(grid.flat):
         if number >= len(panels):
             axes.remove()
             continue
         plot(panels[number].paths, axes, looks=looks, limits=shared, numbers=False)
+        inset = _open_inset(axes, panels[number].paths, looks) if limits is None else None
+        numbered.append((axes if inset is None else inset, panels[number].paths))
         for line in axes.lines if limits else ():  # what lies beyond limits by option stays out of sight
             line.set_clip_on(True)
         if columns > 1 and limits is None:
@@ -175,8 +198,8 @@ def plot_panels(
         figure.suptitle(shorten(heading, _HEADING_LETTERS), parse_math=False)
     others = legend_below(figure, *_legend(panels, looks)) + (0.2 if heading else 0.0)
     _fit_height(figure, grid, others, tallest)
-    for panel, axes in zip(panels, grid.flat, strict=False):
-        number_epochs(axes, panel.paths, {run: look.color for run, look in looks.items()})
+    for axes, shown in numbered:
+        number_epochs(axes, shown, {run: look.color for run, look in looks.items()})
     return figure
 
 
@@ -298,3 +321,6 @@ def _fit_height(figure: Figure, grid: Any, others: float, tallest: float) -> Non
     layout.execute(figure)
     for axes in figure.axes:
         axes.apply_aspect()
+        for inset in axes.child_axes:
+            locator: Any = inset.get_axes_locator()
+            inset.apply_aspect(locator(inset, None))

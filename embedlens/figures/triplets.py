@@ -17,8 +17,9 @@ from scipy.ndimage import gaussian_filter
 
 from embedlens.analysis.density import counts_by_place, enclosing_levels
 from embedlens.analysis.triplets import summarise
-from embedlens.figures.placing.border import draw_whole, upper_limit
+from embedlens.figures.placing.border import draw_crowd, draw_whole, update_crowd, upper_limit
 from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.placing.corners import rewrite
 from embedlens.figures.placing.ticks import number_log_bar
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ DOTS_ZORDER = 2
 _LOWEST, _STEP = -0.2, 0.2
 _BINS = 150
 _STAR = "#E69F00"
+_LARGE_UP_TO = 330  # dots, which have the largest size
 _FAINT = 0.35  # of the usual opacity
 _SMOOTHING = 2.0  # bins
 ENCLOSED = (0.9, 0.6, 0.3)  # shares of the dots inside the contours
@@ -133,10 +135,11 @@ def plot(
     _name_axes(axes, result)
     if result.s_ap.size > HISTOGRAM_ABOVE:
         _histogram(axes, result, shared, alpha=0.4 if faint else None)
+        draw_crowd(axes, result, color=color, beneath=faint)
         if colorbar:
             draw_colorbar(axes.get_figure(root=True), [axes])
     else:
-        draw_dots(axes, result, color=color, faint=faint)
+        draw_dots(axes, result, color=color, faint=faint, beneath=faint)
         if result.s_ap.size > RASTERISE_ABOVE and not faint:
             _draw_contours(axes, result, shared.limits)
     _numbers(axes, result, faint=faint)
@@ -160,9 +163,11 @@ def update(axes: Axes, result: Triplets, *, scale: Scale) -> None:
         cast("PathCollection", parts["dots"]).set_offsets(_in_draw_order(result))
     if "contours" in parts:
         cast("PathCollection", parts["contours"]).set_paths(_contours(result, scale.limits))
+    if "crowd" in parts:
+        update_crowd(cast("PathCollection", parts["crowd"]), result)
     if "histogram" in parts:
         cast("QuadMesh", parts["histogram"]).set_array(_shown_counts(result, scale.limits))
-    cast("Text", parts["numbers"]).set_text(_numbers_text(result))
+    rewrite(axes, cast("Text", parts["numbers"]), numbers_text(result))
 
 
 def frame(axes: Axes, limits: tuple[float, float]) -> None:
@@ -217,8 +222,10 @@ def _in_draw_order(result: Triplets) -> NDArray[np.float64]:
     return np.column_stack([result.s_ap[order], result.s_an[order]])
 
 
-def draw_dots(axes: Axes, result: Triplets, *, color: str, faint: bool = False) -> PathCollection:
-    """Draw every dot, those on the border whole."""
+def draw_dots(
+    axes: Axes, result: Triplets, *, color: str, faint: bool = False, beneath: bool = False
+) -> PathCollection:
+    """Draw every dot, those on the border whole; `beneath`: other dots follow over them."""
     n = result.s_ap.size
     many = n > RASTERISE_ABOVE
     dots = _in_draw_order(result)
@@ -234,6 +241,8 @@ def draw_dots(axes: Axes, result: Triplets, *, color: str, faint: bool = False) 
         gid="dots",
     )
     draw_whole(axes, drawn)
+    if n > _LARGE_UP_TO:
+        draw_crowd(axes, result, color=color, beneath=beneath)
     return drawn
 
 
@@ -295,8 +304,8 @@ def _shown_counts(result: Triplets, limits: tuple[float, float]) -> Any:
     return np.ma.masked_equal(counts_by_place(result, limits, bins=_BINS).T, 0)
 
 
-def _numbers_text(result: Triplets) -> str:
-    """Return the share of each region and the number of dots, a line each."""
+def numbers_text(result: Triplets) -> str:
+    """Return what the corner of a panel says: the share of each region, and how many dots, a line each."""
     numbers = summarise(result)
     below = "R@1" if result.choice == "nearest" else "below diagonal"
     ties = 1.0 - numbers.below_diagonal - numbers.above_diagonal
@@ -316,7 +325,7 @@ def _numbers(axes: Axes, result: Triplets, *, faint: bool) -> None:
     axes.text(
         0.03,
         0.97,
-        _numbers_text(result),
+        numbers_text(result),
         transform=axes.transAxes,
         va="top",
         ha="left",

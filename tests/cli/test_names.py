@@ -9,6 +9,8 @@ import pytest
 from support import assert_refused, blobs, tree, write_run
 
 import embedlens
+from embedlens.figures.moving.film import Film
+from embedlens.figures.placing.canvas import Figure
 
 HOSTILE = {
     "underscore": "_baseline", "dollars": "$$", "mathematics": "$x_{$", "rate": "lr=$1e-3$",
@@ -64,6 +66,57 @@ def test_every_figure_of_hostile_names(cli, folder, kind):
         done = cli(*command.split(), "a", "b", *words, "--format", "svg,pdf", "--out", "o", "--json")
         assert done.code == 0, (command, done.err)
         assert all(Path(path).is_file() for path in json.loads(done.out)["figures"])
+
+
+MOVING = {"scatter --flow": [], "scatter --field ephn": [], "scatter --animate": []}
+OFTEN = ("scatter", "curves")  # the others are tried with the slow tests
+
+
+@pytest.fixture
+def sizes(monkeypatch):
+    """The sizes of all axes, in inches, of each figure that is saved, and of each animation."""
+    found = []
+
+    def noted(original):
+        def call(owner, *args, **kwargs):
+            original(owner, *args, **kwargs)
+            figure = getattr(owner, "_figure", owner)
+            boxes = [axes.get_window_extent() for axes in figure.axes]
+            found.append([(box.width / figure.dpi, box.height / figure.dpi) for box in boxes])
+
+        return call
+
+    monkeypatch.setattr(Figure, "savefig", noted(Figure.savefig))
+    monkeypatch.setattr(Film, "__init__", noted(Film.__init__))
+    return found
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        command if command in OFTEN else pytest.param(command, marks=pytest.mark.slow)
+        for command in FIGURES | MOVING
+    ],
+)
+def test_names_without_a_break_leave_panels_their_size(cli, folder, sizes, command):
+    """Class, loss and run have the name; the library that lays out has nothing to complain of."""
+    words, drawn = (FIGURES | MOVING)[command], {}
+    for name in ("s", "n" * 94, "n" * 300):
+        for number in (1, 2):
+            hostile_run(folder / f"runs/{len(name)}-{number}", f"{name}{number}", seed=number)
+        for runs in (1, 2):
+            sizes.clear()
+            names = [f"{len(name)}-{number}" for number in range(1, runs + 1)]
+            done = cli(*command.split(), *names, *words, "--format", "png", "--out", "o")
+            assert done.code == 0, done.err
+            assert "layout" not in done.err
+            assert "warning: embedlens warns" not in done.err
+            drawn[len(name), runs] = list(sizes)
+    for (letters, runs), figures in drawn.items():
+        for figure, usual in zip(figures, drawn[1, runs], strict=True):
+            for (width, height), (wide, high) in zip(figure, usual, strict=True):
+                assert width > 0.8 * wide, (letters, runs)
+                assert height > 0.5 * high, (letters, runs)
 
 
 def test_legends_show_every_name(cli, folder):

@@ -16,7 +16,7 @@ from embedlens.figures.moving.film import Film
 from embedlens.figures.panels import Panel, frames_of
 from embedlens.figures.placing.border import upper_limit
 from embedlens.figures.placing.limits import choose_limits
-from embedlens.figures.triplets import limits_of, plot
+from embedlens.figures.triplets import Scale, limits_of, plot
 
 
 def at(*places):
@@ -75,6 +75,8 @@ def test_dots_of_a_collapsed_space_lie_inside_the_frame(n):
     assert (places + radius + frame < [box.x1, box.y1]).all()
     picture = drawn(axes)
     dots.set_visible(False)
+    for large in artists(axes, "crowd"):
+        large.set_visible(False)
     changed = (picture != drawn(axes)).any(axis=-1).sum()
     assert changed >= 2 * radius  # something of them is seen
 
@@ -116,8 +118,6 @@ def test_limits_leave_room_for_a_tenth_of_a_part_and_more():
 
 
 def test_dots_that_limits_leave_out_do_not_look_in():
-    from embedlens.figures.triplets import Scale
-
     axes = plot(at((0.3, 0.1), (0.9, 0.8)), scale=Scale((0.4, 1.0), None))
     (dots,) = artists(axes, "dots")
     drawn(axes)
@@ -176,3 +176,46 @@ def test_limits_of_the_data_leave_room_for_a_collapsed_space():
     assert high == 1.01
     free = ordinary()
     assert choose_limits("data", [free.s_ap, np.ones(3)])[1] == 1.0
+
+
+@pytest.mark.parametrize("n", [6_000, 100_001])
+def test_a_collapsed_space_of_many_dots_is_plainly_seen(n):
+    """A dot of five points across over the diagonal, where one of one point would lie beneath it."""
+    axes = plot(corner(n), color="#D55E00", colorbar=False)
+    (large,) = artists(axes, "crowd")
+    (diagonal,) = artists(axes, "diagonal")
+    assert large.get_zorder() > diagonal.get_zorder()
+    assert_whole(large)
+    usual = painted(drawn(axes), "#D55E00")
+    large.set_visible(False)
+    assert usual > painted(drawn(axes), "#D55E00") + 15
+
+
+def test_a_space_that_is_wide_has_no_large_dots():
+    axes = plot(ordinary(6_000), color="#D55E00")
+    assert not any(len(large.get_offsets()) for large in artists(axes, "crowd"))
+    near = plot(at(*np.random.default_rng(0).uniform(0.9905, 1, (6_000, 2))), scale=Scale((0.98, 1.01), None))
+    assert not any(len(large.get_offsets()) for large in artists(near, "crowd"))  # its dots are seen there
+
+
+def test_a_film_shows_a_collapse_of_many_dots_in_its_frames_alone():
+    states = ordinary(6_000), corner(6_000)
+    with style.paper():
+        film = Film(frames_of([Panel("mine", "test", epoch, one) for epoch, one in enumerate(states)]))
+        (axes,) = film._figure.axes
+        shown = []
+        for number in (0, 1, 0):
+            film[number]
+            (large,) = artists(axes, "crowd")
+            shown.append(len(large.get_offsets()))
+        assert shown == [0, 100, 0]
+
+
+def test_flows_of_a_collapsed_space_show_both_states():
+    one = corner(6_000)
+    pair = [Panel("mine", "test", epoch, one) for epoch in (0, 3)]
+    with style.paper():
+        (axes,) = plot_flows(pair[:1], pair[1:], [flow(one, one)]).axes
+    start, end = artists(axes, "crowd")
+    assert start.get_sizes()[0] > end.get_sizes()[0]
+    assert [part.get_zorder() > 5 for part in (start, end)] == [True, True]  # over the arrows

@@ -213,3 +213,52 @@ def test_given_axes_are_drawn_on():
     plot(result["b"], ax=axes)
     assert len(of(axes, "histogram")) == 2
     assert axes.get_ylim()[1] >= max(result["a"].count.max(), result["b"].count.max())
+
+
+def test_a_comparison_of_long_names_covers_no_curve_and_stays_in_its_panel():
+    """Names without a break, in histograms and cumulative distributions."""
+    names = [f"{'Q' * 93}{number}" for number in range(2)]
+    for kind in ("histogram", "ecdf"):
+        shown = [
+            Shown(f"{name}, epoch 6" if at else "initial state (epoch 0)", one.result, initial=not at)
+            for at, (name, one) in enumerate(
+                zip(["", *names], drawn(kind, (0.97, 0.7, 0.65), 0.1), strict=True)
+            )
+        ]
+        pairs = [
+            pair(*names, f"{names[0]}, epoch 6"),
+            pair(*names, f"{names[1]}, epoch 6", difference=0.05),
+        ]
+        with style.paper("cvpr"):
+            figure = plot_together(shown, pairs, n_text="n = 500")
+            figure.draw_without_rendering()
+            (axes,) = figure.axes
+            (text,) = of(axes, "corner")
+            box, frame = text.get_window_extent(), axes.get_window_extent()
+        assert frame.x0 <= box.x0 <= box.x1 <= frame.x1
+        assert box.y1 <= figure.bbox.y1
+        for one in shown:
+            if kind == "ecdf":
+                x, y = one.result.distance, one.result.share
+            else:
+                x, y = np.repeat(one.result.edges, 2)[1:-1], np.repeat(one.result.count, 2)
+            fine = np.linspace(*axes.get_xlim(), 2_000)
+            heights = np.interp(fine, x, y, left=0, right=y[-1] if kind == "ecdf" else 0)
+            places = axes.transData.transform(
+                np.column_stack([fine, np.minimum(heights, axes.get_ylim()[1])])
+            )
+            assert not any(box.contains(*place) for place in places), kind
+
+
+def test_peaks_side_by_side_share_a_text():
+    """Initial states of several runs lie at one place, and are far higher than the rest."""
+    samples = {f"initial state of run{at} (epoch 0)": sample(0.98, 0.002, seed=at) for at in range(3)}
+    samples |= {f"run{at}, epoch 6": sample(0.7, 0.08, seed=at) for at in range(3)}
+    results = histograms(samples)
+    with style.paper("cvpr"):
+        figure = plot_together([Shown(name, one, name[0] == "i") for name, one in results.items()])
+        figure.draw_without_rendering()
+    (peak,) = of(figure.axes[0], "peak")
+    heights = [int(one.count.max()) for name, one in results.items() if name[0] == "i"]
+    assert peak.get_text() == f"\N{UPWARDS ARROW} {min(heights):,} to {max(heights):,}"
+    assert peak.get_window_extent().x1 <= figure.bbox.x1

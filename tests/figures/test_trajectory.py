@@ -251,3 +251,41 @@ def test_given_axes_are_drawn_on():
     axes = Figure().add_subplot()
     assert plot([path()], ax=axes) is axes
     assert plot([path()], limits=(-0.6, 1.0)).get_xlim() == (-0.6, 1.0)
+
+
+def narrow(run="a", seed=0):
+    """A path that leaves more than nine tenths of its panel empty."""
+    random = np.random.default_rng(seed)
+    states = np.cumsum(random.uniform(0, 0.02, (2, 6)), axis=1)
+    return Path(run, 5, 8, 13, np.arange(6), 0.85 + states[0], 0.95 - states[1])
+
+
+def test_narrow_paths_are_enlarged_in_an_inset():
+    paths = (narrow("a"), narrow("b", seed=1))
+    with style.paper("cvpr"):
+        figure = plot_panels([Panel(paths), Panel((path("a"), path("b", seed=1)))], width="full")
+        figure.draw_without_rendering()
+    near, wide = figure.axes
+    (inset,) = [child for child in near.child_axes if child.get_gid() == "inset"]
+    assert not wide.child_axes  # a path that fills its panel needs none
+    low, high = inset.get_xlim()
+    for one in paths:
+        dots = np.column_stack([one.s_ap, one.s_an])
+        np.testing.assert_array_equal(line(inset, f"path {one.run}"), dots)
+        assert line(inset, f"end {one.run}").tolist() == [dots[-1].tolist()]
+        assert ((dots >= [low, inset.get_ylim()[0]]) & (dots <= [high, inset.get_ylim()[1]])).all()
+    assert (high - low) < 0.25 * (near.get_xlim()[1] - near.get_xlim()[0])
+    assert any(text.get_text() == "5" for text in inset.texts)  # epochs are numbered where there is room
+    assert not near.texts
+    frame, box = near.get_window_extent(), inset.get_tightbbox()
+    assert frame.x0 <= box.x0 <= box.x1 <= frame.x1
+    assert frame.y0 <= box.y0 <= box.y1 <= frame.y1
+    for one in paths:
+        places = near.transData.transform(np.column_stack([one.s_ap, one.s_an]))
+        assert not any(box.contains(*place) for place in places)
+
+
+def test_limits_by_option_leave_no_inset():
+    with style.paper("cvpr"):
+        figure = plot_panels([Panel((narrow(),))], width="column", limits=(0.8, 1.0))
+    assert not figure.axes[0].child_axes

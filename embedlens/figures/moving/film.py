@@ -12,16 +12,19 @@ from PIL import Image
 
 from embedlens.figures.animation import canvas_of
 from embedlens.figures.moving.stamp import learn_stamp, stamp_dots
-from embedlens.figures.panels import plot_grid, titles_of, update_grid
-from embedlens.figures.triplets import DOTS_ZORDER, Scale, scale_of
+from embedlens.figures.panels import axes_of, plot_grid, titles_of, update_grid
+from embedlens.figures.placing.corners import free_corners
+from embedlens.figures.triplets import DOTS_ZORDER, Scale, numbers_text, scale_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from embedlens.figures.panels import Panel
+    from embedlens.figures.placing.canvas import Figure
 
 
 class Film(Sequence["NDArray[np.uint8]"]):
@@ -41,6 +44,8 @@ class Film(Sequence["NDArray[np.uint8]"]):
         Limits and colours of all frames; by default what they need together.
     note
         What else the heading says.
+    finish
+        Changes the figure before it is laid out: leaves out its title, say.
 
     Attributes
     ----------
@@ -56,15 +61,21 @@ class Film(Sequence["NDArray[np.uint8]"]):
         width: str = "full",
         scale: Scale | None = None,
         note: str = "",
+        finish: Callable[[Figure], None] | None = None,
     ) -> None:
         self._frames = list(frames.values())
         self.scale = scale or scale_of(panel.triplets for panels in self._frames for panel in panels)
         self._note = note
         # room for the heading is needed where one frame has one
-        fullest = min(self._frames, key=lambda panels: len({panel.epoch for panel in panels}))
+        fullest = min(self._frames, key=_by_length)
         figure = plot_grid(fullest, venue=venue, width=width, scale=self.scale, note=note)
         self._figure = figure
         self._canvas = canvas_of(figure)
+        if finish is not None:
+            finish(figure)
+        self._canvas.draw()  # type: ignore[no-untyped-call]
+        free_corners(figure, self._states())
+        self._canvas = canvas_of(figure)  # of another height, where the statistics stand above the panels
         self._canvas.draw()  # type: ignore[no-untyped-call]
         figure.set_layout_engine("none")
         self._dots = [
@@ -76,6 +87,18 @@ class Film(Sequence["NDArray[np.uint8]"]):
         self._stamps = {id(part): learn_stamp(part, figure.dpi) for part in self._dots}
         self._titles_move = len({tuple(titles_of(panels)) for panels in self._frames}) > 1
         self._background = self._draw_background()
+
+    def _states(self) -> Iterator[list[tuple[Axes, str, NDArray[np.float64]]]]:
+        """Yield what each frame says in its corners, and where its dots are."""
+        for panels in self._frames:
+            yield [
+                (
+                    axes,
+                    numbers_text(panel.triplets),
+                    np.column_stack([panel.triplets.s_ap, panel.triplets.s_an]),
+                )
+                for axes, panel in axes_of(self._figure, panels)
+            ]
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -133,3 +156,8 @@ class Film(Sequence["NDArray[np.uint8]"]):
                     key=lambda part: part.get_zorder(),
                 )
         return [*parts, *self._figure.texts]
+
+
+def _by_length(panels: Sequence[Panel]) -> tuple[int, int]:
+    """Order frames by what their heading and titles need: the longest first."""
+    return len({panel.epoch for panel in panels}), -max(len(title) for title in titles_of(panels))

@@ -18,6 +18,8 @@ HIGHEST, ROOMY = 1.0, 1.04
 """Upper limit of both axes: the largest similarity, and where a crowd lies at (1, 1)."""
 
 _CORNER, _CROWD = 0.99, 0.1
+_SHOWN, _LARGE = 100, 18.0  # dots of a crowd that are drawn large, and their area, points squared
+_NARROW = 0.02  # of the diagram's side: a crowd that is wider is seen as it is
 _SMOOTH = 0.5  # points that a smoothed edge needs beside the dot
 
 
@@ -36,10 +38,65 @@ def upper_limit(parts: Iterable[_Places]) -> float:
 
     That is where both similarities of a tenth of its dots, or more, are above 0.99: a collapsed space.
     """
-    for part in parts:
-        if part.s_ap.size and np.mean((part.s_ap > _CORNER) & (part.s_an > _CORNER)) >= _CROWD:
-            return ROOMY
-    return HIGHEST
+    return ROOMY if any(crowd_of(part).size for part in parts) else HIGHEST
+
+
+def crowd_of(part: _Places) -> NDArray[np.int64]:
+    """Return which dots of a collapsed space lie at (1, 1); none of a space that is wide.
+
+    Parameters
+    ----------
+    part
+        Whatever has places on the diagram.
+    """
+    crowd = (part.s_ap > _CORNER) & (part.s_an > _CORNER)
+    if not part.s_ap.size or np.mean(crowd) < _CROWD:
+        return np.zeros(0, np.int64)
+    return np.flatnonzero(crowd)
+
+
+def draw_crowd(axes: Axes, part: _Places, *, color: str, beneath: bool = False) -> None:
+    """Draw the dots of a collapsed space at (1, 1) once more, large, and over the diagonal.
+
+    Where most lie within a fiftieth of the diagram, many small dots, or one bin, can hardly be seen.
+
+    Parameters
+    ----------
+    axes
+        Axes with the limits that they keep.
+    part
+        Whatever has places on the diagram.
+    color
+        Of the dots.
+    beneath
+        Whether those of another state are drawn over them: larger, so that they are seen around those.
+    """
+    size = 2 * _LARGE if beneath else _LARGE
+    drawn = axes.scatter(
+        [], [], s=size, c=color, edgecolors="white", linewidths=0.4, zorder=5.5, gid="crowd"
+    )  # over the arrows of a flow, which are as short there
+    update_crowd(drawn, part)
+    draw_whole(axes, drawn)
+
+
+def update_crowd(drawn: PathCollection, part: _Places) -> None:
+    """Show the dots of another state at (1, 1), if it has collapsed.
+
+    Parameters
+    ----------
+    drawn
+        What `draw_crowd` drew.
+    part
+        Whatever has places on the diagram.
+    """
+    crowd = crowd_of(part)
+    places = np.column_stack([part.s_ap[crowd], part.s_an[crowd]])
+    assert drawn.axes is not None
+    low, high = drawn.axes.get_xlim()
+    most = np.quantile(places, [0.05, 0.95], axis=0) if crowd.size else np.zeros((2, 2))
+    if np.ptp(most, axis=0).max() > _NARROW * (high - low):
+        places = places[:0]
+    drawn.set_offsets(places[:_SHOWN])
 
 
 def draw_whole(axes: Axes, dots: PathCollection) -> None:

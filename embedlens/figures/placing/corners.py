@@ -1,82 +1,165 @@
-"""Statistics in the corner of a scatter, which stand above the panel where dots lie beneath them."""
+"""Statistics in the corner of a panel, which stand above it where they would cover what it shows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.collections import QuadMesh
+from matplotlib.quiver import Quiver
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.text import Text
     from numpy.typing import NDArray
 
+    State = Sequence[tuple[Axes, str, NDArray[np.float64]]]
+
+_ABOVE = 0.01  # of the height of axes, between them and what stands above
 _GAP = 3.0  # points
+_NEAR = 2.0  # pixels that a text keeps from dots
+_ROUNDS, _SETTLED = 12, 1e-6  # of the layout; change of the places of axes, of the figure's size
 
 
-def free_corners(figure: Figure) -> None:
-    """Move the statistics of each panel above it, below its title, where they would cover dots.
+def free_corners(figure: Figure, states: Iterable[State] = ()) -> None:
+    """Move the statistics of all panels above them, below their titles, where one would cover what is shown.
+
+    That is dots, filled bins of a histogram, arrows, and insets.
 
     Parameters
     ----------
     figure
         The figure, of its final size.
+    states
+        What else the panels show, and say, in the course of an animation: for each of its frames axes, their
+        statistics, and the places of their dots, float64 [n, 2]. The statistics stand where all frames leave
+        room for them, and there is room for the longest.
     """
-    pairs = [(axes, text) for axes in figure.axes for text in axes.texts if text.get_gid() == "numbers"]
-    dotted = [(axes, text) for axes, text in pairs if text.get_visible() and _dots(axes) is not None]
+    pairs = {axes: text for axes in figure.axes for text in axes.texts if text.get_gid() == "numbers"}
+    shown = [(axes, text) for axes, text in pairs.items() if text.get_visible()]
+    if not shown:
+        return
     engine = figure.get_layout_engine()
-    if dotted and engine is not None:
+    if engine is not None:
         engine.execute(figure)
-    for axes, _ in dotted:
+    for axes, _ in shown:
         axes.apply_aspect()
-    if any(_covers(axes, text) for axes, text in dotted):
-        for axes, text in dotted:  # all of them, so that panels that are compared look alike
-            move_above(axes, text)
-        for _ in range(2):  # the layout settles, so that a figure saved twice is the same twice
-            figure.draw_without_rendering()
+    covered = any(_covers(axes, text, _beneath(axes)) for axes, text in shown)
+    longest = {text: text.get_text() for _, text in shown}
+    for state in states:
+        for axes, told, places in state:
+            text = pairs[axes]
+            text.set_text(told)
+            covered = covered or _covers(axes, text, [(axes.transData.transform(places), _bin(axes))])
+            longest[text] = max(longest[text], told, key=lambda one: (one.count("\n"), len(one)))
+    for text, told in longest.items():
+        text.set_text(told)
+    if covered and not all(_is_above(text) for _, text in shown):
+        # all of them, so that panels that are compared look alike
+        highest = max(move_above(axes, text) for axes, text in shown)
+        _grow(figure, highest)
+    if covered:
+        _settle(figure)
 
 
-def _dots(axes: Axes) -> NDArray[np.float64] | None:
-    """Return where the dots of a scatter lie, in pixels [n, 2]."""
+def rewrite(axes: Axes, text: Text, told: str) -> None:
+    """Write other statistics in the place of those that a panel has: a line each, or above it.
+
+    Parameters
+    ----------
+    axes
+        The panel.
+    text
+        Its statistics.
+    told
+        What they are to say, a line each.
+    """
+    text.set_text(told)
+    if _is_above(text):
+        _in_few_lines(axes, text)
+
+
+def _is_above(text: Text) -> bool:
+    return bool(text.get_position()[1] >= 1)
+
+
+def _bin(axes: Axes) -> float:
+    """Return the side of a bin of a histogram of the axes, in pixels; 0 where there is none."""
+    return max((float(size.max()) for _, size in _meshes(axes)), default=0.0)
+
+
+def _meshes(axes: Axes) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Yield the middles of the filled bins of each histogram, and their size, in pixels."""
+    for part in axes.collections:
+        if isinstance(part, QuadMesh):
+            edges = np.asarray(part.get_coordinates())
+            corners = axes.transData.transform(edges.reshape(-1, 2)).reshape(edges.shape)
+            filled = ~np.ma.getmaskarray(np.ma.asarray(part.get_array()))
+            middles = (corners[:-1, :-1] + corners[1:, 1:]) / 2
+            yield middles[filled.reshape(middles.shape[:2])], np.abs(corners[1, 1] - corners[0, 0])
+
+
+def _beneath(axes: Axes) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64] | float]]:
+    """Yield what a panel shows: places in pixels, [n, 2], and how far it reaches beyond them."""
     for part in axes.collections:
         if part.get_gid() == "dots":
-            return np.asarray(axes.transData.transform(part.get_offsets()))
-    return None
+            places = axes.transData.transform(part.get_offsets())
+            sizes = part.get_sizes()  # type: ignore[attr-defined]
+            figure = axes.get_figure(root=True)
+            assert figure is not None
+            yield places, float(np.sqrt(sizes.max()) / 2 * figure.dpi / 72) if len(sizes) else 0.0
+        elif isinstance(part, Quiver) and part.N:
+            along = np.linspace(0.0, 1.0, 9)[:, None, None]
+            start, way = np.column_stack([part.X, part.Y]), np.column_stack([part.U, part.V])
+            at = 0.5 if part.pivot == "middle" else 0.0
+            yield axes.transData.transform((start + (along - at) * way).reshape(-1, 2)), 0.0
+    for middles, size in _meshes(axes):
+        yield middles, size / 2
 
 
-def _covers(axes: Axes, text: Text) -> bool:
-    """Tell whether a dot lies beneath a text that stands in the panel."""
-    box, dots = text.get_window_extent(), _dots(axes)
-    if dots is None or text.get_position()[1] >= 1:
+def _covers(
+    axes: Axes, text: Text, parts: Iterable[tuple[NDArray[np.float64], NDArray[np.float64] | float]]
+) -> bool:
+    """Tell whether something lies beneath a text that stands in the panel."""
+    if _is_above(text):
         return False
-    inside = (dots >= box.p0 - 2) & (dots <= box.p1 + 2)
-    return bool(inside.all(axis=1).any())
+    box = text.get_window_extent()
+    for child in axes.child_axes:
+        around = child.get_tightbbox() if child.get_gid() == "inset" else None
+        if around is not None and around.overlaps(box):
+            return True
+    for places, reach in parts:
+        inside = (places >= box.p0 - _NEAR - reach) & (places <= box.p1 + _NEAR + reach)
+        if inside.all(axis=1).any():
+            return True
+    return False
 
 
-def move_above(axes: Axes, text: Text) -> None:
+def move_above(axes: Axes, text: Text) -> float:
     """Put a text above its axes, in as few lines as their width allows, and the title above it.
 
     Parameters
     ----------
     axes, text
         The axes, after the layout, and a text of theirs.
+
+    Returns
+    -------
+    float
+        The height that it takes there, inches.
     """
-    if text.get_position()[1] >= 1:
-        return
-    room, lines = axes.get_window_extent().width, [""]
-    for part in text.get_text().splitlines():
-        longer = f"{lines[-1]}, {part}" if lines[-1] else part
-        text.set_text(longer)
-        if lines[-1] and text.get_window_extent().width > room:
-            lines.append(part)
-        else:
-            lines[-1] = longer
-    text.set(text="\n".join(lines), position=(0.0, 1.01), verticalalignment="bottom", bbox=None)
-    raise_titles(axes, text.get_window_extent().height)
+    if not _is_above(text):
+        text.set(
+            position=(0.0, 1 + _ABOVE), verticalalignment="bottom", horizontalalignment="left", bbox=None
+        )
+        _in_few_lines(axes, text)
+    return raise_titles(axes, text.get_window_extent().height)
 
 
-def raise_titles(axes: Axes, height: float) -> None:
+def raise_titles(axes: Axes, height: float) -> float:
     """Put the titles of axes above what stands above the axes.
 
     Parameters
@@ -85,10 +168,51 @@ def raise_titles(axes: Axes, height: float) -> None:
         The axes.
     height
         Of what stands there, in pixels.
+
+    Returns
+    -------
+    float
+        The height below the titles, inches.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
-    high = height / figure.dpi * 72 + _GAP
+    high = (height + _ABOVE * axes.get_window_extent().height) / figure.dpi * 72 + _GAP
     for place in ("left", "center", "right"):
         if axes.get_title(loc=place):
-            axes.set_title(axes.get_title(loc=place), loc=place, pad=high + _GAP)
+            axes.set_title(axes.get_title(loc=place), loc=place, pad=high)
+    return float(high) / 72
+
+
+def _grow(figure: Figure, inches: float) -> None:
+    """Make a figure higher by what stands above each row of panels, so that these keep their size."""
+    tallest = getattr(figure, "tallest", None)
+    if tallest is None:
+        return
+    specs = [axes.get_subplotspec() for axes in figure.axes]
+    rows = {spec.rowspan.start for spec in specs if spec is not None}
+    height = figure.get_figheight() + len(rows) * inches
+    figure.set_figheight(max(figure.get_figheight(), min(height, tallest)))
+
+
+def _in_few_lines(axes: Axes, text: Text) -> None:
+    """Join the lines of a text to as few as the width of its axes allows."""
+    room, lines = axes.get_window_extent().width, [""]
+    for part in text.get_text().splitlines():
+        longer = f"{lines[-1]}, {part}" if lines[-1] else part
+        text.set_text(longer)
+        if lines[-1] and text.get_window_extent().width > room:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    text.set_text("\n".join(lines))
+
+
+def _settle(figure: Figure) -> None:
+    """Repeat the layout until nothing moves, so that a figure saved twice is the same twice."""
+    before = None
+    for _ in range(_ROUNDS):
+        figure.draw_without_rendering()
+        places = np.array([axes.get_position().bounds for axes in figure.axes])
+        if before is not None and np.abs(places - before).max() < _SETTLED:
+            return
+        before = places

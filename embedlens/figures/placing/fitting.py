@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from matplotlib.text import Text
 
-from embedlens.figures.placing.text import shorten
+from embedlens.figures.placing.text import shorten_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +20,7 @@ IN_AXES = 0.7
 """Of the width of axes: the widest legend inside them."""
 _FEWEST = 8  # letters that are left of a name
 _LINES = 2  # of a title
+_MOST_LINES = 8  # beyond which a text is not broken further: it is too long whatever its rest is
 _TIGHT = 0.95  # of the room beside axes, which move a little when their title has another line
 _STATISTICS = ("numbers", "corner", "n")  # gids of texts in corners
 _PLACES: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
@@ -29,8 +30,9 @@ _BREAKS = re.compile(r"(?<=[ ,;/_+.-])")  # a name may be broken after these
 def fit_texts(figure: Figure) -> None:
     """Make titles, axis labels and legends fit the figure and the axes that they belong to.
 
-    A title takes up to two lines, which break after a blank or a punctuation mark; what is longer loses its
-    middle. Texts that fit are left as they are, so that calling this again changes nothing.
+    A title takes up to two lines, which break after a blank or a punctuation mark, and anywhere in a word
+    that is longer than a line; what is longer still loses its middle. Texts that fit are left as they are, so
+    that calling this again changes nothing.
 
     Parameters
     ----------
@@ -40,11 +42,11 @@ def fit_texts(figure: Figure) -> None:
     if not any(_too_long(figure)):
         return
     for legend in figure.legends:
-        _fit_legend(legend, figure.bbox.width)
+        fit_legend(legend, figure.bbox.width)
     for axes in figure.axes:  # before the layout, which would squeeze the axes instead
         inside = axes.get_legend()
         if inside is not None:
-            _fit_legend(inside, IN_AXES * axes.get_window_extent().width)
+            fit_legend(inside, IN_AXES * axes.get_window_extent().width)
     for text in figure.texts:
         if text.get_gid() == "heading" or text is getattr(figure, "_suptitle", None):
             _fit(text, figure.bbox.width, lines=_LINES)
@@ -61,9 +63,36 @@ def fit_texts(figure: Figure) -> None:
             _fit_axes(axes)
 
 
+def names_of(figure: Figure) -> tuple[str, ...]:
+    """Return all texts that `fit_texts` fits; while these are the same, nothing is to be fitted anew.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    """
+    legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]
+    labels = [text for legend in legends if legend is not None for text in legend.get_texts()]
+    titles = [text for axes in figure.axes for text in _names(axes)]
+    return tuple(text.get_text() for text in (*figure.texts, *labels, *titles))
+
+
 def _names(axes: Axes) -> list[Text]:
     """Return the titles and the labels of axes."""
     return [axes.title, axes._left_title, axes._right_title, axes.xaxis.label, axes.yaxis.label]  # type: ignore[attr-defined]
+
+
+def title_at(axes: Axes, place: str) -> Text:
+    """Return the title of axes that stands at a place.
+
+    Parameters
+    ----------
+    axes
+        The axes.
+    place
+        "center", "left" or "right", as matplotlib has them.
+    """
+    return dict(zip(("center", "left", "right"), _names(axes), strict=False))[place]
 
 
 def hide(figure: Figure, *, title: bool, text: bool) -> None:
@@ -86,6 +115,8 @@ def hide(figure: Figure, *, title: bool, text: bool) -> None:
     if title and len(named) == 1:
         for place in _PLACES:
             named[0].set_title("", loc=place)
+        for one in _names(named[0])[:3]:  # frames of an animation write it anew
+            one.set_visible(False)
     for axes in figure.axes if text else ():
         for one in axes.texts:
             if one.get_gid() in _STATISTICS:
@@ -128,53 +159,94 @@ def _fit(text: Text, room: float, *, lines: int, upright: bool = False) -> None:
     if not text.get_visible() or not text.get_text():
         return
 
-    def extent() -> float:
+    def fits(part: str) -> bool:
+        text.set_text(part)
         box = text.get_window_extent()
-        return box.height if upright else box.width
+        return (box.height if upright else box.width) <= room
 
-    if extent() <= room:
+    whole = text.get_text()
+    if fits(whole):
         return
-    whole = text.get_text().split("\n")
-    if len(whole) == 1 and lines > 1:
-        broken = _broken(whole[0], lambda part: _measure(text, part, extent) <= room)
-        if len(broken) <= lines:
-            text.set_text("\n".join(broken))
-            return
-        whole = [" ".join(whole)]
-    shown = []
-    for line in whole:
-        letters = len(line)
-        while letters > _FEWEST and _measure(text, shorten(line, letters), extent) > room:
-            letters -= max(1, letters // 40)
-        shown.append(shorten(line, letters))
-    text.set_text("\n".join(shown))
+    parts = whole.split("\n")
+    if lines == 1:
+        text.set_text("\n".join(_longest(part, lambda one: one if fits(one) else None) for part in parts))
+        return
+
+    def wrapped(one: str) -> str | None:
+        broken = _broken(one, fits)
+        return "\n".join(broken) if len(broken) <= max(lines, len(parts)) else None
+
+    text.set_text(_longest(" ".join(parts), wrapped))
 
 
-def _measure(text: Text, part: str, extent: Callable[[], float]) -> float:
-    """Return the extent of a part set in the type of a text."""
-    text.set_text(part)
-    return extent()
+def _longest(name: str, fitted: Callable[[str], str | None]) -> str:
+    """Return what `fitted` makes of the longest form of a name that fits; its middle is left out."""
+    found = fitted(name)
+    if found is not None:
+        return found
+    low, high = min(_FEWEST, len(name)), len(name)  # a form of `low` letters counts as one that fits
+    best = fitted(shorten_part(name, low)) or shorten_part(name, low)
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = fitted(shorten_part(name, middle))
+        low, high, best = (low, middle, best) if found is None else (middle, high, found)
+    return best
 
 
 def _broken(line: str, fits: Callable[[str], bool]) -> list[str]:
-    """Return the lines of a text that break where they must; a part that never fits is a line of its own."""
+    """Return the lines of a text that break where they must: within words only that are longer than one."""
     lines: list[str] = [""]
     for part in _BREAKS.split(line):
-        if lines[-1] and not fits((lines[-1] + part).rstrip()):
-            lines.append(part)
-        else:
-            lines[-1] += part
-    if not all(fits(one.rstrip()) for one in lines):
-        return [line] * (_LINES + 1)
-    return [one.strip() for one in lines]
+        rest = part
+        if lines[-1] and not fits((lines[-1] + rest).rstrip()):
+            if fits(rest.rstrip()):
+                lines.append("")
+            else:  # what is left of this line is used
+                first = _fitting(rest, lambda one: fits(lines[-1] + one))
+                lines[-1] += rest[:first]
+                lines.append("")
+                rest = rest[first:]
+        while rest and not fits((lines[-1] + rest).rstrip()):
+            first = max(1, _fitting(rest, fits))
+            lines[-1], rest = rest[:first], rest[first:]
+            lines.append("")
+            if len(lines) > _MOST_LINES:
+                return lines
+        lines[-1] += rest
+    return [one.strip() for one in lines if one]
 
 
-def _fit_legend(legend: Legend, room: float) -> None:
-    """Leave out the middle of the labels of a legend that is wider than the figure."""
+def _fitting(word: str, fits: Callable[[str], bool]) -> int:
+    """Return how many letters of a word fit, from its beginning."""
+    low, high = 0, len(word)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(word[:middle]) else (low, middle)
+    return low
+
+
+def fit_legend(legend: Legend, room: float) -> None:
+    """Leave out the middle of the labels of a legend that is wider than its room.
+
+    Parameters
+    ----------
+    legend
+        The legend.
+    room
+        Its largest width, pixels.
+    """
     texts = list(legend.get_texts())
     whole = [text.get_text() for text in texts]
-    letters = max((len(name) for name in whole), default=0)
-    while letters > _FEWEST and legend.get_window_extent().width > room:
-        letters -= max(1, letters // 40)
+
+    def fits(letters: int) -> bool:
         for text, name in zip(texts, whole, strict=True):
-            text.set_text(shorten(name, letters))
+            text.set_text(shorten_part(name, letters))
+        return bool(legend.get_window_extent().width <= room)
+
+    low, high = _FEWEST, max((len(name) for name in whole), default=0)
+    if high <= low or fits(high):
+        return
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    fits(low)

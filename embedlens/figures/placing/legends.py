@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.figures.placing.covering import covers
 from embedlens.figures.placing.fitting import IN_AXES
-from embedlens.figures.placing.text import shorten
+from embedlens.figures.placing.text import shorten_part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +60,7 @@ def legend_below(
     ends = list(endings) or [""] * len(labels)
 
     def put(columns: int, room: int) -> Legend:
-        texts = [shorten(label, room) + end for label, end in zip(labels, ends, strict=True)]
+        texts = [shorten_part(label, room) + end for label, end in zip(labels, ends, strict=True)]
         return figure.legend(handles, texts, ncols=columns, loc=loc, **(_STYLE | options))
 
     longest = room = max(len(label) for label in labels)

@@ -6,10 +6,25 @@ import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
 
+_FEWEST = 8  # letters that are left of a name
+
 
 def shorten(name: str, room: int) -> str:
     """Return a name of at most `room` letters; the middle is left out of a longer one."""
     return name if len(name) <= room else f"{name[: (room - 1) // 2]}…{name[-(room // 2) :]}"
+
+
+def shorten_part(text: str, room: int) -> str:
+    """Return a text of at most `room` letters whose longest part between commas loses its middle.
+
+    So a name keeps its end, which tells it from others, where more is told after it.
+    """
+    parts = text.split(", ")
+    longest = max(range(len(parts)), key=lambda at: len(parts[at]))
+    spare = room - (len(text) - len(parts[longest]))
+    if len(text) <= room or spare < _FEWEST:
+        return shorten(text, room)
+    return ", ".join([*parts[:longest], shorten(parts[longest], spare), *parts[longest + 1 :]])
 
 
 def printable(text: str) -> str:
