@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -149,3 +151,31 @@ def test_taking_keeps_order_and_drops_repeats():
     assert taken.positive.tolist() == triplets.positive[[9, 2]].tolist()
     np.testing.assert_array_equal(follow_triplets(z, taken).s_ap, triplets.s_ap[[9, 2]])
     assert [state_name(epoch) for epoch in (PRETRAINED, 0, 12)] == ["pretrained", "epoch 0", "epoch 12"]
+
+
+def test_paths_to_a_gallery_are_those_of_plain_loops():
+    random = np.random.default_rng(2)
+    queries, galleries = random.normal(size=(3, 6, 4)), random.normal(size=(3, 9, 4))
+    y, y_g = np.arange(6) % 3, np.arange(9) % 3
+    chosen = nearest_triplets(queries[2], y, gallery=(galleries[2], y_g))
+    states = [(epoch, z, g) for epoch, (z, g) in enumerate(zip(queries, galleries, strict=True))]
+    for path in follow(states, chosen):
+        for epoch in range(3):
+            a = queries[epoch, path.anchor]
+            for item, found in ((path.positive, path.s_ap), (path.negative, path.s_an)):
+                b = galleries[epoch, item]
+                assert found[epoch] == pytest.approx(a @ b / np.sqrt((a @ a) * (b @ b)))
+
+
+def test_a_row_that_was_left_out_is_told_from_one_that_is_not_there():
+    z, y = np.random.default_rng(0).normal(size=(8, 3)), np.array([0, 0, 1, 1, 2, 2, 3, 3])
+    kept = np.array([0, 1, 4, 5])
+    near = nearest_triplets(z[kept], y[kept])
+    every = replace(
+        near, anchor=kept[near.anchor], positive=kept[near.positive], negative=kept[near.negative]
+    )
+    assert take(every, [5, 0], items=8).anchor.tolist() == [5, 0]
+    with pytest.raises(InputError, match="row 2 is the only item .* or is left out; choose another anchor"):
+        take(every, [2], items=8)
+    with pytest.raises(InputError, match="no row 8; anchors are rows 0 to 7"):
+        take(every, [8], items=8)

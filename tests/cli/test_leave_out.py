@@ -270,3 +270,29 @@ def test_mined_data_are_warned_of(cli, folder):
     assert "1 of 60 rows of 'test' equal" in cli(*words).err
     assert "equal" not in cli(*words, "--exclude-duplicates").err
     assert "equal" not in cli(*words, "--show", "losses").err
+
+
+def test_copies_are_those_of_each_state_and_the_figure_says_how_many_stay(cli, folder, monkeypatch):
+    from embedlens.figures import distances as figures
+
+    z, y = blobs()
+    later = np.roll(z, 1, axis=1)
+    later[12], later[18] = later[0], later[6]  # of one label each
+    with embedlens.Recorder("runs/one", labels={"test": y}, method={}) as recorder:
+        recorder.record(0, {"test": z})
+        recorder.record(1, {"test": later})
+    told, keep = [], figures.plot_together
+
+    def plot(*words, **more):
+        told.append(more["n_text"])
+        return keep(*words, **more)
+
+    monkeypatch.setattr(figures, "plot_together", plot)
+    words = ("distances", "one", "--resamples", "5", "--format", "png", "--json")
+    done = cli(*words, "--exclude-duplicates")
+    assert done.code == 0, done.err
+    numbers = done.json["summary"]["one"]["test"]
+    assert (numbers["0"]["n"], numbers["1"]["n"]) == (60, 58)
+    assert numbers["1"]["paired"]["n"] == 58
+    cli(*words)
+    assert told == ["n = 58 to 60", "n = 60"]
