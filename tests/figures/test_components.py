@@ -21,7 +21,7 @@ def artists(axes, gid):
 
 
 def title_of(axes):
-    return axes.get_title(loc="left") or axes.get_title()
+    return (axes.get_title(loc="left") or axes.get_title()).replace("\n", " ")
 
 
 def test_every_item_stands_at_its_class_and_value():
