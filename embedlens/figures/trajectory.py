@@ -41,6 +41,7 @@ _BESIDE, _ABOVE = 0.2, 0.27  # size of a thumbnail, of the side of its panel
 _CAPTION = 0.28  # inches below a thumbnail, for two lines
 _HEADING_LETTERS, _NAME_LETTERS, _TITLE_LETTERS = 110, 94, 28
 _CLASS_LETTERS = 9
+_BELOW_HEADING = 0.08  # inches
 _START: dict[str, Any] = {
     "color": INITIAL, "marker": "o", "markersize": 4.5, "linestyle": "none", "markeredgecolor": "white",
     "markeredgewidth": 0.5, "clip_on": False,
@@ -194,9 +195,13 @@ def plot_panels(
         axes.set_title(title, parse_math=False, y=top)
         axes.set_ylabel("" if number % columns else axes.get_ylabel())
         axes.set_xlabel(axes.get_xlabel() if number + columns >= len(panels) else "")
+    told = None
     if heading:
-        figure.suptitle(shorten(heading, _HEADING_LETTERS), parse_math=False)
-    others = legend_below(figure, *_legend(panels, looks)) + (0.2 if heading else 0.0)
+        told = figure.suptitle(shorten(heading, _HEADING_LETTERS), parse_math=False)
+    others = legend_below(figure, *_legend(panels, looks))
+    figure.fit()  # the height is that of the titles' lines
+    if told is not None:
+        others += told.get_window_extent().height / figure.dpi + _BELOW_HEADING
     _fit_height(figure, grid, others, tallest)
     for axes, shown in numbered:
         number_epochs(axes, shown, {run: look.color for run, look in looks.items()})

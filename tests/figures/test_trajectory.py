@@ -289,3 +289,22 @@ def test_limits_by_option_leave_no_inset():
     with style.paper("cvpr"):
         figure = plot_panels([Panel((narrow(),))], width="column", limits=(0.8, 1.0))
     assert not figure.axes[0].child_axes
+
+
+def test_headings_and_titles_of_long_names_do_not_touch():
+    panels = [Panel((path(),), f"anchor {number}, {'W' * 28}") for number in range(4)]
+    with style.paper("cvpr"):
+        figure = plot_panels(panels, heading=f"test, triplets of {'Q' * 94}, epoch 4")
+        figure.draw_without_rendering()
+        (heading,) = figure.texts
+        titles = [axes._left_title for axes in figure.axes]
+        box = heading.get_window_extent()
+        assert "\n" in heading.get_text()
+        assert box.y1 <= figure.bbox.y1 + 1
+        assert box.x0 >= -1
+        for title in titles:
+            assert title.get_window_extent().y1 <= box.y0
+        usual = plot_panels([Panel((path(),), "anchor 1")] * 4, heading="test")
+        usual.draw_without_rendering()
+    sides = [one.axes[0].get_window_extent().width / one.dpi for one in (figure, usual)]
+    assert sides[0] > 0.9 * sides[1]

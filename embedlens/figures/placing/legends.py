@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embedlens.figures.placing.covering import covers
-from embedlens.figures.placing.fitting import IN_AXES
+from embedlens.figures.placing.fitting import IN_AXES, fit_texts
 from embedlens.figures.placing.text import shorten_part
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def place_legend(
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
+    fit_texts(figure)  # a title that is far too long would squeeze the axes
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
