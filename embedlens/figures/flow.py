@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
@@ -14,7 +14,8 @@ from embedlens.analysis.triplets import summarise
 from embedlens.figures.panels import axes_of, plot_grid
 from embedlens.figures.placing.border import upper_limit
 from embedlens.figures.placing.canvas import Figure
-from embedlens.figures.style import INITIAL, looks_of
+from embedlens.figures.placing.legends import legend_below
+from embedlens.figures.style import INITIAL, Look, looks_of
 from embedlens.figures.triplets import (
     HISTOGRAM_ABOVE,
     Scale,
@@ -26,7 +27,7 @@ from embedlens.figures.triplets import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _PALEST = 0.3  # opacity of the arrow of the fewest dots; that of the most is 1
 _VISIBLE = 0.03  # of the panel's side: arrows that are shorter are drawn longer
+_LARGE = 2  # panels side by side, up to which each has a legend of its own
 _KEYS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
 
 
@@ -181,11 +183,16 @@ def plot_flows(
     stretch = stretch_of(flows, window)
     most = max((int(flow.count.max()) for flow in flows if flow.count.size), default=1)
     parts = {id(start): (end, flow) for start, end, flow in zip(starts, ends, flows, strict=True)}
+    across = len(runs) if len(runs) > 1 else len(starts)
+    below = across > _LARGE and len(spans) == 1  # small panels have no room for a legend
+    if below:
+        _legend_below(figure, starts[0], {end.run: end for end in ends}, looks)
     for axes, start in axes_of(figure, starts):
         end, flow = parts[id(start)]
         if end.triplets.s_ap.size <= HISTOGRAM_ABOVE:
             draw_dots(axes, end.triplets, color=looks[end.run].color, faint=True)
-            _legend(axes, start, end, color=looks[end.run].color, length=stretch)
+            if not below:
+                _legend(axes, start, end, color=looks[end.run].color, length=stretch)
         plot(flow, axes, stretch=stretch, most=most)
         _name(axes, start, end, flow=flow, alike=len(spans) == 1)
     return figure
@@ -199,6 +206,17 @@ def _legend(axes: Axes, start: Panel, end: Panel, *, color: str, length: float) 
     ]
     place = (0.2, 0.01) if length == 1 else (0.4, 0.12)  # right of the diagonal, above a long key of arrows
     axes.legend(handles=handles, loc=place, handletextpad=0.1)
+
+
+def _legend_below(figure: Figure, start: Panel, ends: Mapping[str, Panel], looks: Mapping[str, Look]) -> None:
+    """Say below all panels whose dots are whose; the figure becomes higher by as much."""
+    dot: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 3}
+    handles = [Line2D([], [], color=color, **dot) for color in (INITIAL, *(looks[run].color for run in ends))]
+    named = [
+        f"{run}, epoch {end.epoch}" if len(ends) > 1 else f"epoch {end.epoch}" for run, end in ends.items()
+    ]
+    high = legend_below(figure, handles, [f"epoch {start.epoch}", *named])
+    figure.set_figheight(min(figure.get_figheight() + high, figure.tallest or np.inf))
 
 
 def _name(axes: Axes, start: Panel, end: Panel, *, flow: Flow, alike: bool) -> None:

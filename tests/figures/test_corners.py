@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 
 from embedlens.analysis.field import field
@@ -145,3 +147,20 @@ def test_an_inset_counts_as_what_a_panel_shows():
         axes.inset_axes((0.05, 0.6, 0.3, 0.3), gid="inset")
         free_corners(figure)
         assert _stands_above(axes)
+
+
+def test_four_flows_have_one_legend_and_nothing_overlaps():
+    starts = [panels.Panel(f"run {at}", "test", 0, _spread(100, 0.9, 1.0, at)) for at in range(4)]
+    ends = [panels.Panel(f"run {at}", "test", 4, _spread(100, 0.4, 1.0, at)) for at in range(4)]
+    flows = [flow(a.triplets, b.triplets) for a, b in zip(starts, ends, strict=True)]
+    with style.paper("cvpr"):
+        figure = plot_flows(starts, ends, flows)
+        figure.savefig(io.BytesIO(), format="png")
+    assert not any(axes.get_legend() for axes in figure.axes)
+    (legend,) = figure.legends
+    told = [text.get_text() for text in legend.get_texts()]
+    assert told == ["epoch 0", *(f"run {at}, epoch 4" for at in range(4))]
+    for axes in figure.axes:
+        box, title = _numbers(axes).get_window_extent(), axes._left_title.get_window_extent()
+        assert not box.overlaps(title)
+        assert axes.get_window_extent().width > 0.15 * figure.bbox.width
