@@ -211,9 +211,7 @@ def _warn(found: Found) -> None:
 
     for one, result in found.items():
         for number in result.components[result.dead].tolist():
-            output.remark(
-                f"run {one.label!r}, split {one.split!r}, epoch {one.epoch}: component {number} is dead"
-            )
+            output.remark(f"{one.labelled_place}: component {number} is dead")
 
 
 def _print(found: Found) -> None:

@@ -1,86 +1,90 @@
-"""The answers of `embedlens spectrum` for snapshots: as numbers by name, as tables, and for figures' data."""
+"""Spectra of snapshots as numbers by name, as tables, and as the data of figures."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     from embedlens.analysis.slices import SliceRecalls
     from embedlens.analysis.spectrum import Spectrum
     from embedlens.artifacts import Table
+    from embedlens_cli.common.snapshots import Selected
+
+    Results = Mapping[Selected, "SnapshotSpectrum"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """The spectrum of one snapshot, its numbers, and those of its chunks where they are asked for."""
+class SnapshotSpectrum:
+    """The spectrum of one snapshot, its numbers, and those of its chunks where --slices takes them apart."""
 
-    run: str
-    split: str
-    epoch: int
-    spectrum: Spectrum
+    whole: Spectrum
     numbers: dict[str, float]
-    chunks: list[tuple[Spectrum, dict[str, float]]]
-    recalls: SliceRecalls | None
+    chunks: list[tuple[Spectrum, dict[str, float]]] = field(default_factory=list)
+    recalls: SliceRecalls | None = None
 
     @property
-    def place(self) -> dict[str, Any]:
-        """Which snapshot it is."""
-        return {"run": self.run, "split": self.split, "epoch": self.epoch}
-
-
-def summary(found: Sequence[Found]) -> dict[str, Any]:
-    """Return the numbers: run -> split -> epoch -> name -> number; those of chunks as lists."""
-    places: dict[str, Any] = {}
-    for one in found:
-        numbers: dict[str, Any] = _finite(one.numbers)
-        if one.recalls is not None:
+    def summary(self) -> dict[str, Any]:
+        """The numbers by name; those of chunks as lists."""
+        numbers: dict[str, Any] = finite(self.numbers)
+        if self.recalls is not None:
             numbers["slices"] = {
-                "number": len(one.chunks),
-                "dim": one.recalls.dim,
-                "recall_at_1": one.recalls.alone.tolist(),
-                "recall_at_1_joined": one.recalls.joined.tolist(),
-                "spectra": [_finite(values) for _, values in one.chunks],
+                "number": len(self.chunks),
+                "dim": self.recalls.dim,
+                "recall_at_1": self.recalls.alone.tolist(),
+                "recall_at_1_joined": self.recalls.joined.tolist(),
+                "spectra": [finite(values) for _, values in self.chunks],
             }
-        places.setdefault(one.run, {}).setdefault(one.split, {})[str(one.epoch)] = numbers
-    return places
+        return numbers
 
 
-def _finite(numbers: dict[str, float]) -> dict[str, float | None]:
+def finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    """Return numbers as JSON takes them; None for those that are not defined."""
     return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 
 
-def remarks(found: Sequence[Found]) -> list[str]:
-    """Say where dimensions are dead."""
+def headings_with_sizes(results: Results) -> tuple[str, list[str]]:
+    """Return the title of a figure and the name of each snapshot; one of them says the number of items."""
+    from embedlens_cli.common.report import headings
+
+    title, names = headings(results)
+    sizes = [f", n = {result.whole.n:,}" for result in results.values()]
+    if len(set(sizes)) == 1:
+        return title + sizes[0], names
+    return title, [name + size for name, size in zip(names, sizes, strict=True)]
+
+
+def warnings(results: Results) -> list[str]:
+    """Return where dimensions are dead, one line for each snapshot or chunk."""
     from embedlens.figures.spectrum import dead_text
 
     lines = []
-    for one in found:
-        place = f"run {one.run!r}, split {one.split!r}, epoch {one.epoch}"
-        parts = {place: one.spectrum} | {
-            f"{place}, chunk {number}": part for number, (part, _) in enumerate(one.chunks, 1)
+    for one, result in results.items():
+        place = one.labelled_place
+        parts = {place: result.whole} | {
+            f"{place}, chunk {number}": part for number, (part, _) in enumerate(result.chunks, 1)
         }
         lines += [f"{name}: {dead_text(part)}" for name, part in parts.items() if part.n_dead]
     return lines
 
 
-def table_of(group: Sequence[Found]) -> Table:
-    """Return the data behind the figure: a block a snapshot, or a block a chunk."""
+def table_of(results: Results) -> Table:
+    """Return the data behind the figure: one block per snapshot, or per chunk."""
     table: Table = []
-    for one in group:
-        if one.recalls is None:
-            table.append({**one.place, **one.spectrum.columns()})
+    for one, result in results.items():
+        if result.recalls is None:
+            table.append({**one.facts, **result.whole.columns()})
             continue
-        for number, (part, _) in enumerate(one.chunks):
-            recalls = {name: column[number].item() for name, column in one.recalls.columns().items()}
-            table.append({**one.place, **recalls, **part.columns()})
+        for number, (part, _) in enumerate(result.chunks):
+            recalls = {name: column[number].item() for name, column in result.recalls.columns().items()}
+            table.append({**one.facts, **recalls, **part.columns()})
     return table
 
 
-def print_tables(found: Sequence[Found], kind: str) -> None:
+def print_tables(results: Results, kind: str) -> None:
     """Print the numbers of every snapshot, and of every chunk."""
     from embedlens_cli import output
 
@@ -88,18 +92,14 @@ def print_tables(found: Sequence[Found], kind: str) -> None:
     heading: tuple[str, ...] = ("run, split", "epoch", "n", "dims", "dead", "eff. rank", "part. ratio", "rho")
     heading += ("dims for 90 %", "95 %", "99 %")
     rows, chunks = [], []
-    for one in found:
-        name = f"{one.run}, {one.split}"
-        rows.append((name, *_cells(one.epoch, one.numbers)))
-        if one.recalls is not None:
-            for number, (_, numbers) in enumerate(one.chunks):
-                recalls = f"{one.recalls.alone[number]:.4f}", f"{one.recalls.joined[number]:.4f}"
-                cells = (
-                    f"{name} [{number + 1}/{len(one.chunks)}]",
-                    *recalls,
-                    *_cells(one.epoch, numbers)[2:],
-                )
-                chunks.append(cells)
+    for one, result in results.items():
+        name = f"{one.label}, {one.split}"
+        rows.append((name, str(one.epoch), *_cells(result.numbers)))
+        if result.recalls is not None:
+            for number, (_, numbers) in enumerate(result.chunks):
+                recalls = f"{result.recalls.alone[number]:.4f}", f"{result.recalls.joined[number]:.4f}"
+                place = f"{name} [{number + 1}/{len(result.chunks)}]"
+                chunks.append((place, *recalls, *_cells(numbers)[1:]))
     output.print_table(heading, rows)
     if chunks:
         output.say("")
@@ -109,10 +109,9 @@ def print_tables(found: Sequence[Found], kind: str) -> None:
     )
 
 
-def _cells(epoch: int, numbers: dict[str, float]) -> tuple[str, ...]:
-    """Return the cells of a row; a number that is not defined is a dash."""
+def _cells(numbers: dict[str, float]) -> list[str]:
+    """Return the cells of numbers in a row; one that is not defined is a dash."""
     counts = [f"{numbers[name]:,.0f}" for name in ("n", "dim", "n_dead")]
     values = [f"{numbers[name]:.2f}" for name in ("effective_rank", "participation_ratio")]
     dims = [f"{numbers[f'dims_{share}']:.0f}" for share in (90, 95, 99)]
-    cells = [str(epoch), *counts, *values, f"{numbers['rho']:.4f}", *dims]
-    return tuple("-" if cell == "nan" else cell for cell in cells)
+    return ["-" if cell == "nan" else cell for cell in (*counts, *values, f"{numbers['rho']:.4f}", *dims)]

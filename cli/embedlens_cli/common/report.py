@@ -73,17 +73,19 @@ class Report:
         *,
         facts: Mapping[str, Any],
         words: Iterable[str] = (),
+        epochs: str | None = None,
     ) -> None:
         """Write the figure that shows some snapshots of one split, its data and its sidecar.
 
-        `words`: what its file name says beside runs, split, epochs and options.
+        `words`: what its file name says beside runs, split, epochs and options; `epochs`: what it says of
+        the epochs, by default each of them.
         """
         from embedlens_cli.drawing import epochs_text
 
-        runs = self.artifacts.named([one.run.name for one in places])
-        epochs = sorted({one.epoch for one in places})
-        parts = [self.name, *runs, places[0].split, epochs_text(epochs), *self.words, *words]
-        every = {"split": places[0].split, "epochs": epochs, **facts}
+        runs = self.artifacts.named(list(dict.fromkeys(one.run.name for one in places)))
+        shown = sorted({one.epoch for one in places})
+        parts = [self.name, *runs, places[0].split, epochs or epochs_text(shown), *self.words, *words]
+        every = {"split": places[0].split, "epochs": shown, **facts}
         self.look.save(self.artifacts, parts, figure, table, every)
 
     def enter(self, place: Selected, numbers: Mapping[str, Any]) -> None:

@@ -51,6 +51,11 @@ class Selected:
         return f"run {self.run.name!r}, split {self.split!r}, epoch {self.epoch}"
 
     @property
+    def labelled_place(self) -> str:
+        """Where it is, by the label of the run, which no other run of the selection has."""
+        return f"run {self.label!r}, split {self.split!r}, epoch {self.epoch}"
+
+    @property
     def snapshot(self) -> Snapshot:
         """The snapshot with all of its items."""
         return self.run.snapshot(self.split, self.epoch)
