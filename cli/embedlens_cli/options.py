@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from embedlens.errors import InputError
+
+Number = TypeVar("Number", int, float)
 
 
 def _runs_that_begin(incomplete: str) -> list[str]:
@@ -172,8 +176,23 @@ def numbers(text: str, option: str, *, least: int = 0, allowed: str = "") -> tup
     InputError
         Something else, less than `least`, or nothing; `allowed` says what may be given.
     """
+    return _parsed(text, option, int, lambda word: word.isdecimal() and int(word) >= least, allowed=allowed)
+
+
+def positive_numbers(text: str, option: str, *, allowed: str = "") -> tuple[float, ...]:
+    """Return the numbers above 0 of a comma-separated option, in order, each once; others raise as above."""
+    return _parsed(text, option, float, lambda word: 0 < float(word) < math.inf, allowed=allowed)
+
+
+def _parsed(
+    text: str, option: str, kind: Callable[[str], Number], fits: Callable[[str], bool], *, allowed: str
+) -> tuple[Number, ...]:
+    """Return the words of an option as numbers, where each of them fits."""
     several = words(text)
-    if not several or not all(word.isdecimal() and int(word) >= least for word in several):
-        message = f"--{option} {text!r}; give {allowed or 'numbers, separated by commas'}"
-        raise InputError(message)
-    return tuple(dict.fromkeys(int(word) for word in several))
+    try:
+        if several and all(fits(word) for word in several):
+            return tuple(dict.fromkeys(kind(word) for word in several))
+    except ValueError:
+        pass
+    message = f"--{option} {text!r}; give {allowed or 'numbers, separated by commas'}"
+    raise InputError(message)

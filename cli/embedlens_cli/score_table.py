@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import listed
 from embedlens.text import for_latex
+from embedlens_cli.common.report import finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,34 +61,30 @@ def grouped(rows: Sequence[Row], groups: Mapping[str, Sequence[str]]) -> list[Ro
     """
     found = []
     for name, members in groups.items():
-        places = dict.fromkeys((row.split, row.epoch, row.part) for row in rows if row.run in members)
-        for split, epoch, part in places:
-            place = split, epoch, part
-            alike = [row for row in rows if row.run in members and (row.split, row.epoch, row.part) == place]
-            if len(alike) < len(members):
-                continue
-            means, spread, missing = {}, {}, {}
-            for metric in alike[0].values:
-                if metric.endswith("_std") or metric in COUNTS:
-                    continue
-                numbers = [row.values[metric] for row in alike if metric in row.values]
-                if len(numbers) == len(alike):
-                    finite = [number for number in numbers if math.isfinite(number)]
-                    means[metric], spread[metric] = _moments(finite)
-                    if len(finite) < len(numbers):
-                        missing[metric] = len(numbers) - len(finite), len(numbers)
-            means |= {name: alike[0].values[name] for name in COUNTS if name in alike[0].values}
-            found.append(Row(name, split, epoch, means, spread, tuple(members), part, missing))
+        places: dict[tuple[str, int, str], list[Row]] = {}
+        for row in rows:
+            if row.run in members:
+                places.setdefault((row.split, row.epoch, row.part), []).append(row)
+        found += [_mean(name, alike) for alike in places.values() if len(alike) == len(members)]
     return found
 
 
-def _moments(numbers: Sequence[float]) -> tuple[float, float]:
-    """Return mean and sample standard deviation; NaN of no number, and of fewer than two."""
-    if not numbers:
-        return math.nan, math.nan
-    mean = sum(numbers) / len(numbers)
-    squares = sum((number - mean) ** 2 for number in numbers)
-    return mean, math.sqrt(squares / (len(numbers) - 1)) if len(numbers) > 1 else math.nan
+def _mean(name: str, rows: Sequence[Row]) -> Row:
+    """Return the row of means of the runs of a group at one place; counts are those of the first run."""
+    from embedlens.analysis.repeats import over_runs
+
+    first = rows[0]
+    means = over_runs(
+        [{m: x for m, x in row.values.items() if not m.endswith("_std") and m not in COUNTS} for row in rows]
+    )
+    return Row(
+        name, first.split, first.epoch,
+        {metric: one.mean for metric, one in means.items()}
+        | {count: first.values[count] for count in COUNTS if count in first.values},
+        {metric: one.deviation for metric, one in means.items()},
+        tuple(row.run for row in rows), first.part,
+        {metric: (one.n_missing, one.n) for metric, one in means.items() if one.n_missing},
+    )  # fmt: skip
 
 
 def missing(means: Iterable[Row]) -> list[str]:
@@ -124,7 +121,9 @@ def latex(rows: Sequence[Row]) -> str:
     metrics = [metric for metric in _metrics(rows) if metric not in COUNTS]
     best = {metric: _best(rows, metric) for metric in metrics if _SHARES.fullmatch(metric)}
     lines = [rf"\begin{{tabular}}{{{'l' * len(kept)}{'r' * len(metrics)}}}", r"\toprule"]
-    lines.append(" & ".join([*kept, *(_latex_title(metric) for metric in metrics)]) + r" \\")
+    lines.append(
+        " & ".join([*kept, *(_LATEX_TITLES.get(metric, title(metric)) for metric in metrics)]) + r" \\"
+    )
     lines.append(r"\midrule")
     for row in rows:
         cells = [for_latex(_place(row, name)) for name in kept]
@@ -160,7 +159,7 @@ def summary(rows: Iterable[Row]) -> dict[str, Any]:
     """Return the numbers: run -> split -> epoch -> name -> number; of chunks under "slices" -> chunks."""
     places: dict[str, Any] = {}
     for row in rows:
-        _enter(places, row, {name: _finite(value) for name, value in row.values.items()})
+        _enter(places, row, finite(row.values))
     return places
 
 
@@ -169,7 +168,7 @@ def groups(means: Iterable[Row]) -> dict[str, Any]:
     places: dict[str, Any] = {}
     for row in means:
         numbers = {
-            name: {"mean": _finite(value), "std": _finite(row.spread.get(name, 0.0)), "seeds": row.seeds}
+            name: finite({"mean": value, "std": row.spread.get(name, 0.0), "seeds": row.seeds})
             | ({"missing": row.missing[name][0]} if name in row.missing else {})
             for name, value in row.values.items()
         }
@@ -188,20 +187,11 @@ def _enter(places: dict[str, Any], row: Row, numbers: dict[str, Any]) -> None:
         place["slices"] = slices | {row.part: numbers}
 
 
-def _finite(value: float) -> float | None:
-    """Return a number that JSON knows."""
-    return value if math.isfinite(value) else None
-
-
 def title(metric: str) -> str:
     """Return how a heading names a metric."""
     if metric.startswith("recall_at_"):
         return f"R@{metric.removeprefix('recall_at_')}"
     return _TITLES.get(metric, metric.replace("_", " "))
-
-
-def _latex_title(metric: str) -> str:
-    return _LATEX_TITLES.get(metric, title(metric))
 
 
 def _places(rows: Sequence[Row]) -> list[str]:
@@ -220,12 +210,9 @@ def _place(row: Row, name: str) -> str:
 
 
 def _metrics(rows: Sequence[Row]) -> list[str]:
-    """Return the metrics of all rows in order; standard deviations stand beside their means."""
+    """Return the metrics of all rows, the loss first, counts last, without what stands beside its mean."""
     names = dict.fromkeys(metric for row in rows for metric in row.values)
-    names = {"loss": None} | names if "loss" in names else names
-    names = {
-        name: None for name in (*(n for n in names if n not in COUNTS), *(n for n in names if n in COUNTS))
-    }
+    names = dict.fromkeys(sorted(names, key=lambda name: (name != "loss", name in COUNTS)))
     return [name for name in names if not (name.endswith("_std") and name.removesuffix("_std") in names)]
 
 

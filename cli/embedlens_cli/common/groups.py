@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NewType, TypeVar, get_type_hints
 from embedlens_cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from embedlens_cli.drawing import Look
 
@@ -139,3 +139,18 @@ def _file_words(marked: Mapping[str, tuple[object, InName]], values: Mapping[str
     return FileWords(
         tuple(mark.of(values[name]) for name, (default, mark) in marked.items() if values[name] != default)
     )
+
+
+def changed(group: Any) -> dict[str, Any]:
+    """Return the options of a group that are not the defaults: name -> value."""
+    values = {field.name: (getattr(group, field.name), field.default) for field in dataclasses.fields(group)}
+    return {name: value for name, (value, default) in values.items() if value != default}
+
+
+def file_words(group: Any, names: Iterable[str]) -> list[str]:
+    """Return what file names say of some options of a group, in this order, that are not the defaults."""
+    options = {one.name: one for one in _fields(type(group))}
+    marked = {
+        name: (options[name].default, mark) for name in names for mark in _marks(options[name].annotation)
+    }
+    return [*_file_words(marked, vars(group))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -89,9 +90,12 @@ class Report:
         self.look.save(self.artifacts, parts, figure, table, every)
 
     def enter(self, place: Selected, numbers: Mapping[str, Any]) -> None:
-        """Put the numbers of a snapshot into the JSON answer: run -> split -> epoch -> name -> number."""
+        """Put the numbers of a snapshot into the JSON answer: run -> split -> epoch -> name -> number.
+
+        What is NaN or infinite becomes None.
+        """
         splits = self.artifacts.summary.setdefault(place.label, {})
-        splits.setdefault(place.split, {})[str(place.epoch)] = dict(numbers)
+        splits.setdefault(place.split, {})[str(place.epoch)] = finite(numbers)
 
     def end(self, print_summary: Callable[[], None]) -> None:
         """Give the answer: one JSON object; or which run was meant, the summary, and the files written."""
@@ -104,6 +108,14 @@ class Report:
             given=self.selection.typed,
             as_json=self.as_json,
         )
+
+
+def finite(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return numbers by name as JSON has them: None for what is NaN or infinite."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in numbers.items()
+    }
 
 
 def by_split(found: Mapping[Selected, Result], *, apart: bool = False) -> list[dict[Selected, Result]]:
