@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import imageio_ffmpeg
@@ -15,17 +15,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from embedlens.arguments import check_pictures
 from embedlens.errors import InputError
-from embedlens.figures.moving.gif import GifStream, palette_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 DPI = 160
 _HOLD = 3.0  # the last frame of a GIF stays so many times longer
+_SAMPLE = 8  # frames from which the colours of a GIF are taken
 
 
 def render(figure: Figure) -> NDArray[np.uint8]:
@@ -53,24 +52,24 @@ def key_epochs(epochs: Iterable[int], count: int = 5) -> list[int]:
 def write_gif(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> None:
     """Write frames, each uint8 [h, w, 3], as GIF that repeats for ever; the last frame stays longer.
 
-    All frames share the colours that suit the first, the middle and the last, so that nothing flickers.
-    Frames are taken one by one, and may be drawn when they are taken; meanwhile the one before is encoded.
+    All frames share the 256 colours that suit up to eight of them, the first and the last among these, so
+    that nothing flickers. Frames are taken one by one, and may be drawn when they are taken.
+
+    Raises
+    ------
+    OSError
+        The encoder failed: a full disk, as a rule. What it says of it stands in the message.
     """
     count = _count(frames)
-    sample = {place: _frame(frames[place]) for place in (0, count // 2, count - 1)}
-    height, width, _ = sample[0].shape
-    with path.open("wb") as file, ThreadPoolExecutor(1) as encoder:
-        stream = GifStream(file, (width, height), palette_of(list(sample.values())))
-        written: Future[None] | None = None
-        for number in range(count):
-            frame = sample[number] if number in sample else _frame(frames[number], (height, width, 3))
-            if written is not None:
-                written.result()
-            seconds = (_HOLD if number == count - 1 else 1.0) / fps
-            written = encoder.submit(stream.add, frame, seconds)
-        if written is not None:
-            written.result()
-        stream.close()
+    places = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).round().astype(int))
+    with tempfile.TemporaryDirectory() as folder:
+        palette = Path(folder) / "palette.png"
+        # No colour is kept for transparency: it would cost one of the few, and time.
+        chosen = "palettegen=stats_mode=full:reserve_transparent=0"
+        _encode(palette, (frames[place] for place in places.tolist()), fps, "-vf", chosen, "-f", "image2")
+        shown = "[0:v][1:v]paletteuse=dither=none:diff_mode=rectangle"
+        hold = ["-loop", "0", "-final_delay", str(round(100 * _HOLD / fps))]
+        _encode(path, frames, fps, "-i", str(palette), "-lavfi", shown, *hold, "-f", "gif")
 
 
 def _count(frames: Sequence[NDArray[np.uint8]]) -> int:
@@ -79,11 +78,6 @@ def _count(frames: Sequence[NDArray[np.uint8]]) -> int:
         message = f"frames are {type(frames).__name__}; a list of one picture or more is needed"
         raise InputError(message)
     return len(frames)
-
-
-def _frame(values: NDArray[np.uint8], shape: tuple[int | None, ...] = (None, None, 3)) -> NDArray[np.uint8]:
-    """Return a frame, uint8 [h, w, 3]."""
-    return check_pictures(values, "frames", shape=shape)
 
 
 def write_mp4(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> None:
@@ -95,12 +89,19 @@ def write_mp4(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
         The encoder failed: a full disk, as a rule. What it says of it stands in the message.
     """
     _count(frames)
-    height, width, _ = _frame(frames[0]).shape
+    options = ("-an", "-vcodec", "libx264", "-pix_fmt", "yuv420p", "-crf", "10", "-f", "mp4")
+    _encode(path, frames, fps, *options)
+
+
+def _encode(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float, *options: str) -> None:
+    """Give frames, all of one size, to ffmpeg, which writes them as the options say."""
+    pictures = iter(frames)
+    first = check_pictures(next(pictures), "frames", shape=(None, None, 3))
+    shape = first.shape
+    rate = str(Fraction(fps).limit_denominator())
     command = [
-        imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-f", "rawvideo", "-vcodec", "rawvideo",
-        "-s", f"{width}x{height}", "-pix_fmt", "rgb24", "-r", str(Fraction(fps).limit_denominator()),
-        "-i", "-", "-an", "-vcodec", "libx264", "-pix_fmt", "yuv420p", "-crf", "10",
-        "-v", "error", "-f", "mp4", str(path),
+        imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb24",
+        "-s", f"{shape[1]}x{shape[0]}", "-r", rate, "-i", "-", *options, str(path),
     ]  # fmt: skip
     # What the encoder says goes to a file: a pipe that nobody reads would fill up.
     with tempfile.TemporaryFile() as said:
@@ -109,8 +110,10 @@ def write_mp4(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
         try:
             with suppress(BrokenPipeError):  # it has ended already; its status says so
                 with encoder.stdin as stream:
-                    for frame in frames:
-                        stream.write(_frame(frame, (height, width, 3)).tobytes())
+                    stream.write(first.tobytes())
+                    del first  # so that one frame is in memory while the next is drawn
+                    for frame in pictures:
+                        stream.write(check_pictures(frame, "frames", shape=shape).tobytes())
             status = encoder.wait()
         finally:
             if encoder.poll() is None:
@@ -119,5 +122,5 @@ def write_mp4(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
         if status:
             said.seek(0)
             lines = said.read(1 << 16).decode(errors="replace").split("\n")
-            message = f"the MP4 encoder failed ({next((line for line in lines if line), f'status {status}')})"
+            message = f"ffmpeg failed ({next((line for line in lines if line), f'status {status}')})"
             raise OSError(message)

@@ -1,1 +1,1 @@
-"""What makes animations fast: stamped dots, a film drawn on one canvas, an encoder of GIF."""
+"""What makes animations fast: stamped dots, and frames drawn on one canvas."""
