@@ -3,8 +3,9 @@
     python tests/benchmarks/animation.py [--epochs 40] [--n 60502] [--repeats 3] [--no-history]
 
 Data: two panels of n dots each whose clouds wander towards (1, 0) over the epochs. The peer is written as a
-user who knows matplotlib would write it: the figure is made and laid out once, the layout engine is then
-taken away, and each frame updates the artists (offsets of the dots, paths of the contours, text). Ours is
+user who knows matplotlib would write it: the figure is made and laid out once (it is that of our film, with
+the statistics where no frame has dots), and each frame updates the artists (offsets of the dots, paths of the
+contours, text). Ours is
 what `embedlens scatter --animate` calls. Both get the triplets, and both end with a file. What is drawn is
 compared in the same run: our picture of a frame, before it becomes a GIF, is matplotlib's own; and how far
 each file is from it.
@@ -23,11 +24,10 @@ from matplotlib.animation import FuncAnimation, PillowWriter
 from PIL import Image
 
 from embedlens.analysis.triplets import Triplets
-from embedlens.figures.animation import DPI, canvas_of, render, write_gif
+from embedlens.figures.animation import DPI, render, write_gif
 from embedlens.figures.moving.film import Film
-from embedlens.figures.panels import Panel, frames_of, plot_grid, update_grid
+from embedlens.figures.panels import Panel, frames_of, update_grid
 from embedlens.figures.style import paper
-from embedlens.figures.triplets import scale_of
 
 FPS = 2.0
 
@@ -44,13 +44,11 @@ def cloud(n, share, seed):
 
 def theirs(frames, path):
     """Write the GIF by FuncAnimation."""
-    scale = scale_of(panel.triplets for panels in frames.values() for panel in panels)
-    figure = plot_grid(frames[0], scale=scale)
-    canvas_of(figure).draw()  # the same size in pixels, and the layout
-    figure.set_layout_engine("none")
+    film = Film(frames)
+    figure = film._figure
 
     def update(epoch):
-        update_grid(figure, frames[epoch], scale=scale)
+        update_grid(figure, frames[epoch], scale=film.scale)
 
     animation = FuncAnimation(figure, update, frames=list(frames), init_func=lambda: None, blit=False)
     animation.save(path, writer=PillowWriter(fps=FPS), dpi=DPI)
@@ -58,14 +56,14 @@ def theirs(frames, path):
 
 def compare(frames, paths):
     """Print how far each file is from what matplotlib draws, over three frames, in levels of 0 to 255."""
-    scale = scale_of(panel.triplets for panels in frames.values() for panel in panels)
-    film = Film(frames)
+    film, other = Film(frames), Film(frames)
     for name, path in paths.items():
         off = []
         with Image.open(path) as image:
             assert image.n_frames == len(frames)
             for number in (0, len(frames) // 2, len(frames) - 1):
-                drawn = render(plot_grid(frames[number], scale=scale)).astype(int)
+                update_grid(other._figure, frames[number], scale=film.scale)
+                drawn = render(other._figure).astype(int)
                 assert (film[number] == drawn).all(), "the film is matplotlib's drawing, pixel for pixel"
                 image.seek(number)
                 off.append(np.abs(np.asarray(image.convert("RGB")).astype(int) - drawn))
