@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from embedlens_cli.reading import Reader
 
 _RECALL = re.compile(r"(.+_)?recall_at_\d+")
-MONITOR = "monitor_"
-"""What stands between the split and the loss in the name of a monitored loss."""
-BATCHES = {"batches": 32, "classes_per_batch": 16, "items_per_class": 4, "seed": 0, "normalize": False}
-"""How the batches of monitored losses are drawn, by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +57,20 @@ class Source:
                 else:
                     not_finite.setdefault(name, []).append(int(row["epoch"] or 0))
         return cls(label, run, log, not_finite=not_finite)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a sidecar says of the run."""
+        from embedlens.artifacts import run_facts
+
+        (told,) = run_facts([self.run])
+        return told | {
+            "name": self.label,
+            "items": {split: entry.items for split, entry in self.run.info.splits.items()},
+            "epochs": self.epochs,
+            "computed": {metric: sorted(values) for metric, values in self.computed.items()},
+            "not_finite": self.not_finite,
+        }
 
     @property
     def columns(self) -> list[str]:
@@ -108,38 +118,36 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """What snapshots are measured with: scores, and losses on batches that the options describe."""
+    """What snapshots are measured with: scores, and losses on fixed batches.
+
+    `batches`: their number, P, K and seed, and whether embeddings are normalised.
+    """
 
     losses: Mapping[str, Loss]
-    given: dict[str, Any]
+    batches: dict[str, Any]
     device: str
 
     def measure(self, search: Search, names: list[str]) -> dict[str, float]:
         """Return scores of a snapshot with its gallery, and monitored losses of its queries."""
-        from embedlens.analysis.curves import fixed_batches, monitor
+        from embedlens.analysis.monitoring import MONITOR, fixed_batches, monitor
 
-        watched = [name for name in names if name.startswith(MONITOR)]
-        scores = [name for name in names if name not in watched]
-        found = {}
-        if scores:
-            found = search.score(scores, device=self.device)
-        for name in watched:
+        scores = [name for name in names if not name.startswith(MONITOR)]
+        found = search.score(scores, device=self.device) if scores else {}
+        for name in names:
+            if name in scores:
+                continue
             loss = self.losses[name.removeprefix(MONITOR)]
-            batches = fixed_batches(
+            drawn = fixed_batches(
                 search.y,
-                count=self.given["batches"],
-                classes=self.given["classes_per_batch"],
-                items=loss.items_per_class or self.given["items_per_class"],
-                seed=self.given["seed"],
+                count=self.batches["batches"],
+                classes=self.batches["classes_per_batch"],
+                items=loss.items_per_class or self.batches["items_per_class"],
+                seed=self.batches["seed"],
             )
             measured = monitor(
-                search.z,
-                search.y,
-                loss,
-                batches=batches,
-                normalize=self.given["normalize"],
-                device=self.device,
-            )
+                search.z, search.y, loss,
+                batches=drawn, normalize=self.batches["normalize"], device=self.device,
+            )  # fmt: skip
             found[name] = float(measured.mean())
         return found
 
@@ -150,11 +158,11 @@ class Meter:
         if not self.losses:
             return None
         return {
-            **self.given,
+            **self.batches,
             "losses": {
                 name: {
                     "options": loss_options(name),
-                    "items_per_class": loss.items_per_class or self.given["items_per_class"],
+                    "items_per_class": loss.items_per_class or self.batches["items_per_class"],
                 }
                 for name, loss in self.losses.items()
             },
@@ -162,13 +170,6 @@ class Meter:
             "value": "mean over the batches of each batch's mean over all mined terms (triplet: over all "
             "triplets), in float32",
         }
-
-    @property
-    def stem(self) -> str:
-        """What a file name says of the batches: whatever is not the default."""
-        changed = {name: value for name, value in self.given.items() if value != BATCHES[name]}
-        words = [name if value is True else f"{name}_{value}" for name, value in changed.items()]
-        return "-".join(words) if self.losses else ""
 
 
 def choose_splits(sources: Sequence[Source], asked: Sequence[str]) -> list[str]:
@@ -271,6 +272,8 @@ def compute(
 
 def _is_computed(score: str) -> bool:
     """Say whether snapshots have a score; a monitored loss is one that was checked before."""
+    from embedlens.analysis.monitoring import MONITOR
+
     return score.startswith(MONITOR) or _scores(score) is not None
 
 

@@ -13,7 +13,7 @@ from embedlens.arguments import check_integers, check_numbers, check_same_length
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -160,6 +160,35 @@ class Band(Result):
         runs = tuple(curve.name for curve in curves)
         x = np.nansum(places, axis=0) / np.maximum(1, np.sum(~np.isnan(places), axis=0))
         return cls(name, curves[0].metric, runs, epochs[kept], x[kept], mean[kept], deviation[kept], odd)
+
+    @classmethod
+    def in_place(cls, curves: Sequence[Curve], groups: Mapping[str, Sequence[str]]) -> list[Curve | Band]:
+        """Return curves of one metric with a band in the place of each group of runs.
+
+        Where a run of a group lacks the metric, the curves of the others stay.
+
+        Parameters
+        ----------
+        curves
+            One for each run, in order.
+        groups
+            Name of the group -> names of its runs.
+
+        Raises
+        ------
+        InputError
+            A group without an epoch at which all of its runs have a value.
+        """
+        names = {curve.name for curve in curves}
+        of_run = {run: group for group, runs in groups.items() if names.issuperset(runs) for run in runs}
+        drawn: dict[str, Curve | Band] = {}
+        for curve in curves:
+            group = of_run.get(curve.name)
+            if group is None:
+                drawn[curve.name] = curve
+            elif group not in drawn:
+                drawn[group] = cls.of(group, [one for one in curves if of_run.get(one.name) == group])
+        return list(drawn.values())
 
     @property
     def final(self) -> tuple[float, float]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+MONITOR = "monitor_"
+"""What stands before the loss in the name of a metric that is a loss on fixed batches."""
 _BLOCK_TRIPLETS = 1 << 22
 
 

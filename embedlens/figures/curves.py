@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from embedlens.analysis.curves import Band
+from embedlens.analysis.monitoring import MONITOR
 from embedlens.errors import unknown
 from embedlens.figures.placing.canvas import Figure
 from embedlens.figures.placing.legends import legend_below
@@ -55,6 +56,8 @@ class Panel:
 def metric_label(metric: str, splits: Iterable[str] = ()) -> str:
     """Return how a paper spells a metric: "test_recall_at_1" of a split "test" is "test R@1".
 
+    A loss on fixed batches, "monitor_triplet", is "triplet loss".
+
     Parameters
     ----------
     metric
@@ -68,6 +71,8 @@ def metric_label(metric: str, splits: Iterable[str] = ()) -> str:
     at = re.fullmatch(r"(recall|map)_at_(\d+)", metric)
     if at:
         return f"{'R' if at[1] == 'recall' else 'MAP'}@{at[2]}"
+    if metric.startswith(MONITOR):
+        return f"{metric.removeprefix(MONITOR)} loss"
     return _ACRONYMS.get(metric, metric.replace("_", " "))
 
 

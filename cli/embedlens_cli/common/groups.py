@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from embedlens_cli.drawing import Look
+    from embedlens_cli.reading import Reader
 
 Command = TypeVar("Command", bound="Callable[..., None]")
 
@@ -55,9 +56,15 @@ class LeaveOutOptions:
     distractor_label: options.DistractorLabel = None
     exclude_duplicates: options.ExcludeDuplicates = False
 
+    def reader(self) -> Reader:
+        """Return what reads snapshots without these items."""
+        from embedlens_cli.reading import Reader
+
+        return Reader.of(self.ignore_label, self.distractor_label, exclude_duplicates=self.exclude_duplicates)
+
 
 @dataclass(frozen=True, kw_only=True)
-class IgnoreOptions:
+class IgnoreOptions(LeaveOutOptions):
     """Which items a command that searches nothing leaves out."""
 
     ignore_label: options.IgnoredItems = None

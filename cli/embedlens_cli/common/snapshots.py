@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from embedlens.searches import Search
     from embedlens.store import Run, Snapshot
-    from embedlens_cli.common.groups import IgnoreOptions, LeaveOutOptions, SnapshotOptions
+    from embedlens_cli.common.groups import LeaveOutOptions, SnapshotOptions
     from embedlens_cli.drawing import Look
     from embedlens_cli.reading import Kept, Reader
 
@@ -91,9 +91,7 @@ class Selection:
     typed: Sequence[str]
 
     @classmethod
-    def of(
-        cls, where: SnapshotOptions, leave_out: LeaveOutOptions | IgnoreOptions, look: Look | None = None
-    ) -> Selection:
+    def of(cls, where: SnapshotOptions, leave_out: LeaveOutOptions, look: Look | None = None) -> Selection:
         """Return the selection; `look` gives runs their names in figures.
 
         Raises
@@ -102,13 +100,8 @@ class Selection:
             A run, split or label that is not there.
         """
         from embedlens import selection
-        from embedlens_cli.reading import Reader
 
-        reader = Reader.of(
-            leave_out.ignore_label,
-            leave_out.distractor_label,
-            exclude_duplicates=leave_out.exclude_duplicates,
-        )
+        reader = leave_out.reader()
         typed = where.runs or []
         runs = selection.choose_runs(typed)
         if look is not None:
