@@ -58,6 +58,11 @@ class _Options:
         return "svd" if self.svd else "pca"
 
 
+def _is_log(given: bool | None, heatmap: bool, cumulative: bool) -> bool:
+    """Return whether values are logarithmic: a heat map's are, whose first components outshine the others."""
+    return heatmap and not cumulative if given is None else given
+
+
 @grouped
 def spectrum(
     *,
@@ -70,7 +75,7 @@ def spectrum(
     log: Annotated[
         bool | None,
         typer.Option("--log/--linear", help="Logarithmic values.", show_default="log for --heatmap only"),
-        InName(lambda log: "log" if log else ""),
+        InName(lambda *of: "log" if _is_log(*of) else "", of=("log", "heatmap", "cumulative")),
     ] = None,
     cumulative: Annotated[
         bool,
@@ -113,11 +118,11 @@ def spectrum(
     from embedlens_cli.common.snapshots import Selection
     from embedlens_cli.sliced import tell_idle
 
-    look, implied = drawn.look(), heatmap and log is None and not cumulative
+    look = drawn.look()
     check_device(device)
     selection = Selection.of(where, leave_out, look)
     chosen = _Options(
-        svd=svd, log=log or implied, cumulative=cumulative, heatmap=heatmap, normalize=normalize,
+        svd=svd, log=_is_log(log, heatmap, cumulative), cumulative=cumulative, heatmap=heatmap, normalize=normalize,
         every_epoch=selection.several_epochs, slices=slices, device=device,
     )  # fmt: skip
     if intra_class:
@@ -131,9 +136,7 @@ def spectrum(
         return
     tell_idle(((one.run, one.epoch) for one in selection), slices)
     results = selection.measure(lambda one: _measure(one, chosen), "decomposing")
-    # What first components outshine is drawn as a logarithm, and the name of a heat map says so.
-    named = [part for word in words for part in (("log", word) if implied and word == "heatmap" else (word,))]
-    report = Report.of("spectrum", selection, look, options=drawn, words=named, facts=_facts(chosen))
+    report = Report.of("spectrum", selection, look, options=drawn, words=words, facts=_facts(chosen))
     for one, result in results.items():
         report.enter(one, result.summary)
     with paper(drawn.venue):

@@ -29,14 +29,17 @@ class InName:
     Attributes
     ----------
     text
-        What they say: a text, whose {} stands for the value, or a function of the value.
+        What they say: a text, whose {} stand for the values, or a function of the values.
+    of
+        The options whose values these are, where one of them is not its default; by default the marked one.
     """
 
-    text: str | Callable[[Any], str]
+    text: str | Callable[..., str]
+    of: tuple[str, ...] = ()
 
-    def of(self, value: object) -> str:
-        """Return what a file name says of a value."""
-        return self.text.format(value) if isinstance(self.text, str) else self.text(value)
+    def word(self, *values: Any) -> str:
+        """Return what a file name says of values."""
+        return self.text.format(*values) if isinstance(self.text, str) else self.text(*values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,11 +112,12 @@ def grouped(command: Command) -> Command:
             spelt += _fields(groups[name])
         elif name != words:
             spelt.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
-    marked = {one.name: (one.default, mark) for one in spelt for mark in _marks(one.annotation)}
+    defaults = {one.name: one.default for one in spelt}
+    marks = [(mark.of or (one.name,), mark) for one in spelt for mark in _marks(one.annotation)]
 
     @wraps(command)
     def spelt_out(**values: Any) -> None:
-        told = {words: _file_words(marked, values)} if words else {}
+        told = {words: _file_words(marks, defaults, values)} if words else {}
         made = {
             name: group(**{one.name: values.pop(one.name) for one in _fields(group)})
             for name, group in groups.items()
@@ -141,23 +145,16 @@ def _marks(annotation: object) -> list[InName]:
     return [mark for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, InName)]
 
 
-def _file_words(marked: Mapping[str, tuple[object, InName]], values: Mapping[str, object]) -> FileWords:
+def _file_words(
+    marks: Iterable[tuple[tuple[str, ...], InName]],
+    defaults: Mapping[str, object],
+    values: Mapping[str, object],
+) -> FileWords:
     """Return what file names say of the values that are not the defaults."""
     return FileWords(
-        tuple(mark.of(values[name]) for name, (default, mark) in marked.items() if values[name] != default)
+        tuple(
+            mark.word(*(values[name] for name in names))
+            for names, mark in marks
+            if any(values[name] != defaults[name] for name in names)
+        )
     )
-
-
-def changed(group: Any) -> dict[str, Any]:
-    """Return the options of a group that are not the defaults: name -> value."""
-    values = {field.name: (getattr(group, field.name), field.default) for field in dataclasses.fields(group)}
-    return {name: value for name, (value, default) in values.items() if value != default}
-
-
-def file_words(group: Any, names: Iterable[str]) -> list[str]:
-    """Return what file names say of some options of a group, in this order, that are not the defaults."""
-    options = {one.name: one for one in _fields(type(group))}
-    marked = {
-        name: (options[name].default, mark) for name in names for mark in _marks(options[name].annotation)
-    }
-    return [*_file_words(marked, vars(group))]
