@@ -118,11 +118,11 @@ def spectrum(
     from embedlens_cli.common.snapshots import Selection
     from embedlens_cli.sliced import tell_idle
 
-    look = drawn.look()
+    look, log_drawn = drawn.look(), _is_log(log, heatmap, cumulative)
     check_device(device)
     selection = Selection.of(where, leave_out, look)
     chosen = _Options(
-        svd=svd, log=_is_log(log, heatmap, cumulative), cumulative=cumulative, heatmap=heatmap, normalize=normalize,
+        svd=svd, log=log_drawn, cumulative=cumulative, heatmap=heatmap, normalize=normalize,
         every_epoch=selection.several_epochs, slices=slices, device=device,
     )  # fmt: skip
     if intra_class:

@@ -158,3 +158,17 @@ def _file_words(
             if any(values[name] != defaults[name] for name in names)
         )
     )
+
+
+def changed(group: Any) -> dict[str, Any]:
+    """Return the options of a group that are not the defaults: name -> value."""
+    values = {field.name: (getattr(group, field.name), field.default) for field in dataclasses.fields(group)}
+    return {name: value for name, (value, default) in values.items() if value != default}
+
+
+def file_words(group: Any, names: Iterable[str]) -> list[str]:
+    """Return what file names say of some options of a group, in this order, that are not the defaults."""
+    spelt = {one.name: one for one in _fields(type(group))}
+    defaults = {name: one.default for name, one in spelt.items()}
+    marks = [(mark.of or (name,), mark) for name in names for mark in _marks(spelt[name].annotation)]
+    return [*_file_words(marks, defaults, vars(group))]
