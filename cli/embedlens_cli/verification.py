@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,45 +10,46 @@ import typer
 
 from embedlens.errors import InputError, unknown
 from embedlens_cli import options, verified
+from embedlens_cli.common.groups import (
+    FigureOptions,
+    InName,
+    LeaveOutOptions,
+    SnapshotOptions,
+    file_words,
+    grouped,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.identification import ClosedSet
-    from embedlens.artifacts import Artifacts, Table
     from embedlens.pairs import Pairs
     from embedlens.searches import Search
     from embedlens.store import Run
-    from embedlens_cli.drawing import Look
-    from embedlens_cli.reading import Reader
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selected, Selection
 
 
 _PAIRS_BY = ("name", "order")
+_FAR = "0.01"
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What is measured, as the options say."""
-
-    file: Path | None
-    folds: int | None
-    per_fold: int
-    seed: int
-    negatives: list[int]
-    fars: list[float]
-    draws: int
-    device: str
-    reader: Reader
-    by_order: bool = False
-    skip_missing: bool = False
+def _rates(text: str) -> list[float]:
+    """Return false accept rates, ascending."""
+    allowed = "positive numbers, separated by commas, e.g. 0.01,0.1"
+    return sorted(options.positive_numbers(text, "far", allowed=allowed))
 
 
-def verify(
-    runs: options.Runs = None,
-    split: Annotated[
-        str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
-    ] = "",
-    epoch: options.Epoch = "last",
+def _drawn_rate(text: str) -> str:
+    """Return what a file name says of the rate that the figure marks: the lowest."""
+    lowest = _rates(text)[0]
+    return "" if lowest == _rates(_FAR)[0] else f"far-{lowest:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """Which pairs are verified, and what is measured."""
+
     pairs: Annotated[
         Path | None,
         typer.Option(
@@ -61,236 +61,187 @@ def verify(
             "name in items.csv's column path: name_NUMBER or NUMBER, and a suffix; see --pairs-by.",
             show_default="drawn by --seed",
         ),
-    ] = None,
+        InName(lambda path: f"pairs-{path.stem}"),
+    ] = None
     pairs_by: Annotated[
         str,
         typer.Option(
             help="What i in --pairs stands for: name, the number in the file name; order, the place among "
             "the rows of the class, from 1."
         ),
-    ] = "name",
+        InName("by-{}"),
+    ] = "name"
     skip_missing: Annotated[
         bool, typer.Option("--skip-missing", help="Leave out pairs of items that are not there; count them.")
-    ] = False,
+    ] = False
     folds: Annotated[
-        int | None, typer.Option(help="Number of folds.", min=2, show_default="10, or those of --pairs")
-    ] = None,
+        int | None,
+        typer.Option(help="Number of folds.", min=2, show_default="10, or those of --pairs"),
+        InName("folds-{}"),
+    ] = None
     per_fold: Annotated[
-        int, typer.Option(help="Pairs of one class drawn for a fold, and as many of two.", min=1)
-    ] = 300,
-    seed: Annotated[int, typer.Option(help="Of all that is drawn.", min=0)] = 0,
-    negatives: Annotated[
-        str, typer.Option(help="Numbers of negative classes for VRF, comma-separated.")
-    ] = "1,10,100",
-    far: Annotated[str, typer.Option(help="False accept rates for DIR, comma-separated.")] = "0.01",
-    ignore_label: options.IgnoreLabel = None,
-    distractor_label: options.DistractorLabel = None,
-    exclude_duplicates: options.ExcludeDuplicates = False,
+        int,
+        typer.Option(help="Pairs of one class drawn for a fold, and as many of two.", min=1),
+        InName("per-fold-{}"),
+    ] = 300
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.", min=0), InName("seed-{}")] = 0
+    negatives: Annotated[str, typer.Option(help="Numbers of negative classes for VRF, comma-separated.")] = (
+        "1,10,100"
+    )
+    far: Annotated[
+        str, typer.Option(help="False accept rates for DIR, comma-separated."), InName(_drawn_rate)
+    ] = _FAR
     draws: Annotated[
-        int, typer.Option(help="Draws of negatives (VRF) and of galleries (rank-1, DIR).", min=1)
-    ] = 10,
-    out: options.Out = None,
-    formats: options.Format = "pdf,png",
-    venue: options.Venue = "cvpr",
-    width: options.Width = None,
-    names: options.Names = None,
-    title: options.Title = True,
-    text: options.Text = True,
+        int,
+        typer.Option(help="Draws of negatives (VRF) and of galleries (rank-1, DIR).", min=1),
+        InName("draws-{}"),
+    ] = 10
+
+    @property
+    def numbers_of_negatives(self) -> list[int]:
+        """Numbers of negative classes, ascending."""
+        allowed = "positive numbers, separated by commas, e.g. 1,10"
+        return sorted(options.numbers(self.negatives, "negatives", least=1, allowed=allowed))
+
+    @property
+    def fars(self) -> list[float]:
+        """False accept rates, ascending."""
+        return _rates(self.far)
+
+    def words(self, kind: str) -> list[str]:
+        """Return what the name of a figure says of the options that change it."""
+        of_roc = ("pairs", "pairs_by", "folds") if self.pairs else ("per_fold", "folds")
+        return file_words(self, [*(of_roc if kind == "roc" else ("draws", "far")), "seed"])
+
+
+@grouped
+def verify(
+    *,
+    where: SnapshotOptions,
+    how: VerifyOptions,
+    leave_out: LeaveOutOptions,
+    drawn: FigureOptions,
     device: options.Device = "cpu",
-    as_json: options.Json = False,
 ) -> None:
     """Verify pairs (accuracy, ROC, EER, TAR at FAR, many negatives) and identify items (rank-1, DIR at FAR).
 
     Draws the ROC, and DIR against FAR; several runs are compared in one figure.
     """
-    from embedlens import selection
-    from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.devices import check_device
     from embedlens.figures.style import paper
-    from embedlens_cli import drawing, output
-    from embedlens_cli.reading import Reader
+    from embedlens_cli import output
+    from embedlens_cli.common.report import Report, by_split
+    from embedlens_cli.common.snapshots import Selection
 
-    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
-    counts, rates = _numbers(negatives, "negatives", int), _numbers(far, "far", float)
-    if pairs_by not in _PAIRS_BY:
-        raise unknown(pairs_by, "--pairs-by", _PAIRS_BY)
-    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
-    asked = _Asked(
-        pairs,
-        folds,
-        per_fold,
-        seed,
-        counts,
-        rates,
-        draws,
-        check_device(device),
-        reader,
-        pairs_by == "order",
-        skip_missing,
+    look, negatives, fars = drawn.look(), how.numbers_of_negatives, how.fars
+    if how.pairs_by not in _PAIRS_BY:
+        raise unknown(how.pairs_by, "--pairs-by", _PAIRS_BY)
+    check_device(device)
+    selection = Selection.of(where, leave_out, look)
+    found = selection.measure(
+        lambda one: _measure(one, how, device), "verifying", files=[how.pairs] if how.pairs else []
     )
-    chosen = look.rename(selection.choose_runs(runs or []))
-    splits = selection.evaluated_splits(chosen, options.words(split))
-    jobs = [
-        (label, run, name, number)
-        for label, run in zip(selection.run_labels(chosen), chosen, strict=True)
-        for number in selection.choose_epochs(run, epoch)
-        for name in splits
-    ]
-    found = [_measure(*job, asked) for job in output.track(jobs, "verifying")]
-    reader.warnings.tell()
-    artifacts = Artifacts(
-        figures_folder(chosen, out),
-        output.command(),
-        _facts(chosen, splits, asked),
-        summary=verified.summary(found, asked.fars),
-    )
-    with paper(venue):
-        for group in _figures(found, one_an_epoch=selection.many_epochs(epoch)):
-            _save(artifacts, group, asked, look)
-    for line in verified.remarks(found, asked.negatives):
+    report = Report.of("verify", selection, look, options=drawn, facts=_facts(selection, how, device))
+    for one, result in found.items():
+        report.enter(one, result.values(fars))
+    with paper(drawn.venue):
+        for group in by_split(found, apart=selection.several_epochs):
+            _save(report, group, how)
+    for line in verified.remarks(found, negatives):
         output.remark(line)
-    if as_json:
-        output.print_json(artifacts.answer())
-        return
-    output.name_implied(runs, chosen)
-    verified.print_tables(found, asked.fars)
-    output.print_files(artifacts)
+    report.end(lambda: verified.print_tables(found, fars))
 
 
-def _numbers(text: str, name: str, kind: type) -> list[Any]:
-    """Return the numbers of an option, ascending, each once."""
-    words = options.words(text)
-    try:
-        values = sorted({kind(word) for word in words})
-    except ValueError:
-        values = []
-    if not values or not all(0 < value and math.isfinite(value) for value in values):
-        example = "1,10" if kind is int else "0.01,0.1"
-        message = f"--{name} {text!r}; positive numbers are needed, comma-separated, e.g. {example}"
-        raise InputError(message)
-    return values
-
-
-def _measure(label: str, run: Run, split: str, epoch: int, asked: _Asked) -> verified.Answers:
-    """Answer every question of one snapshot; what cannot be answered is told with its place."""
+def _measure(one: Selected, how: VerifyOptions, device: str) -> verified.Verification:
+    """Verify the pairs of a snapshot, and identify its items."""
     from embedlens.analysis.identification import open_set
     from embedlens.analysis.verification import many_negatives, roc, verify_pairs
 
-    search = asked.reader.search(run, split, epoch, label=label)
+    search = one.search()
     z, y = search.z, search.y
-    keyed: dict[str, Any] = {"draws": asked.draws, "seed": asked.seed, "device": asked.device}
-    try:
-        pairs = _pairs(run, search, asked)
-        accuracy = verify_pairs(z, pairs, device=asked.device)
-        curve = roc(accuracy.similarity, accuracy.same)
-        n_classes = len(set(y.tolist()))
-        possible = [m for m in asked.negatives if m < n_classes]
-        many = many_negatives(z, y, possible or asked.negatives, **keyed)
-        closed = _closed(search, asked, keyed)
-        identified = open_set(z, y, asked.fars, **keyed)
-    except InputError as error:
-        known = str(asked.file) if asked.file else search.place
-        raise (error if known in str(error) else error.within(search.place)) from error
-    return verified.Answers(label, split, epoch, pairs, accuracy, curve, many, closed, identified)
+    drawn: dict[str, Any] = {"draws": how.draws, "seed": how.seed, "device": device}
+    pairs = _pairs(one.run, search, how)
+    accuracy = verify_pairs(z, pairs, device=device)
+    curve = roc(accuracy.similarity, accuracy.same)
+    n_classes, negatives = len(set(y.tolist())), how.numbers_of_negatives
+    possible = [m for m in negatives if m < n_classes]
+    many = many_negatives(z, y, possible or negatives, **drawn)
+    closed = _closed(search, one.reader.leave_out.distractors, drawn)
+    identified = open_set(z, y, how.fars, **drawn)
+    return verified.Verification(pairs, accuracy, curve, many, closed, identified)
 
 
-def _pairs(run: Run, search: Search, asked: _Asked) -> Pairs:
+def _pairs(run: Run, search: Search, how: VerifyOptions) -> Pairs:
     """Return the pairs of a split: those of the file, or drawn by seed."""
     from embedlens.pairs import ItemNames, draw_pairs, read_pairs
 
-    if asked.file is None:
-        count: dict[str, int] = {} if asked.folds is None else {"folds": asked.folds}
-        return draw_pairs(search.y, per_fold=asked.per_fold, seed=asked.seed, **count)
+    if how.pairs is None:
+        count: dict[str, int] = {} if how.folds is None else {"folds": how.folds}
+        return draw_pairs(search.y, per_fold=how.per_fold, seed=how.seed, **count)
     rows = search.query.rows.tolist()
     items = {name: [cells[row] for row in rows] for name, cells in run.items(search.query.split).items()}
     names = items.get("class") or [
         run.info.class_names.get(str(label), str(label)) for label in search.y.tolist()
     ]
-    known = ItemNames(search.y, names, items.get("path"), by_order=asked.by_order)
-    return read_pairs(asked.file, known, folds=asked.folds, skip_missing=asked.skip_missing)
+    known = ItemNames(search.y, names, items.get("path"), by_order=how.pairs_by == "order")
+    return read_pairs(how.pairs, known, folds=how.folds, skip_missing=how.skip_missing)
 
 
-def _closed(search: Search, asked: _Asked, keyed: dict[str, Any]) -> ClosedSet:
+def _closed(search: Search, distractors: Sequence[str], drawn: dict[str, Any]) -> ClosedSet:
     """Return closed-set rank-1: over the gallery split where the run names one, else over drawn galleries."""
     from embedlens.analysis.identification import closed_set, closed_set_between
 
     if search.gallery_split is not None and search.gallery is not None:
-        return closed_set_between((search.z, search.y), search.gallery, device=keyed["device"])
-    if asked.reader.leave_out.distractors:
+        return closed_set_between((search.z, search.y), search.gallery, device=drawn["device"])
+    if distractors:
         message = (
             f"split {search.query.split!r} searches no gallery, and galleries that are drawn hold one item "
             "of each class; --distractor-label needs a query split, --ignore-label leaves the items out"
         )
         raise InputError(message)
-    return closed_set(search.z, search.y, **keyed)
+    return closed_set(search.z, search.y, **drawn)
 
 
-def _facts(runs: Sequence[Run], splits: Sequence[str], asked: _Asked) -> dict[str, Any]:
+def _facts(selection: Selection, how: VerifyOptions, device: str) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
     from embedlens.analysis.identification import KNOWN_SHARE
-    from embedlens.artifacts import run_facts
     from embedlens.similarity import engine_facts
 
     return {
-        "runs": run_facts(runs),
-        "splits": list(splits),
-        "pairs": str(asked.file) if asked.file else f"drawn by seed {asked.seed}",
+        "splits": list(selection.splits),
+        "pairs": str(how.pairs) if how.pairs else f"drawn by seed {how.seed}",
         "threshold": "most accurate on the other folds; of equal ones the middle, the lower of two",
-        "seed": asked.seed,
-        "draws": asked.draws,
+        "seed": how.seed,
+        "draws": how.draws,
         "known_share": KNOWN_SHARE,
-        "engine": engine_facts(asked.device),
-        **asked.reader.facts,
+        "engine": engine_facts(device),
     }
 
 
-def _figures(found: Sequence[verified.Answers], *, one_an_epoch: bool) -> list[list[verified.Answers]]:
-    """Return what stands in each figure: the runs of a split, or of a split at an epoch."""
-    groups: dict[tuple[str, int], list[verified.Answers]] = {}
-    for one in found:
-        groups.setdefault((one.split, one.epoch if one_an_epoch else 0), []).append(one)
-    return list(groups.values())
-
-
-def _save(artifacts: Artifacts, group: Sequence[verified.Answers], asked: _Asked, look: Look) -> None:
+def _save(report: Report, group: Mapping[Selected, verified.Verification], how: VerifyOptions) -> None:
     """Write the ROC and DIR against FAR of one split."""
     from embedlens.figures import identification, verification
+    from embedlens_cli.common.report import finite, headings
 
-    epochs = sorted({one.epoch for one in group})
-    names = [one.run + (f", epoch {one.epoch}" if len(epochs) > 1 else "") for one in group]
-    shared = [group[0].run] if len(group) == 1 else []
-    title = ", ".join([*shared, group[0].split, *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)])
-    rocs = verification.compare(
-        dict(zip(names, (one.roc for one in group), strict=True)), title=title, **look.size()
-    )
-    dirs = identification.compare(
-        dict(zip(names, (one.open for one in group), strict=True)),
-        far=asked.fars[0], title=title, **look.size(),
-    )  # fmt: skip
-    for kind, figure in (("roc", rocs), ("dir", dirs)):
-        parts = [
-            f"verify-{kind}", *artifacts.named([one.run for one in group]), group[0].split,
-            "epoch-" + "+".join(f"{epoch:04d}" for epoch in epochs), *_unusual(asked, kind),
-        ]  # fmt: skip
-        table: Table = [{**one.place, **(one.roc if kind == "roc" else one.open).columns()} for one in group]
-        facts = {
-            "epochs": epochs,
-            "panels": [one.counts() for one in group],
-            "scores": verified.summary(group, asked.fars),
-        }
-        look.save(artifacts, parts, figure, table, facts)
-
-
-def _unusual(asked: _Asked, kind: str) -> list[str]:
-    """Return, for the name of a figure, what is not the default among the options that change it."""
-    drawn = [f"per-fold-{asked.per_fold}" if asked.per_fold != 300 else ""]
-    parts = [f"pairs-{asked.file.stem}"] if asked.file else drawn
-    parts += ["by-order"] if asked.file and asked.by_order else []
-    if asked.folds:
-        parts.append(f"folds-{asked.folds}")
-    if kind == "dir":
-        parts = [
-            f"draws-{asked.draws}" if asked.draws != 10 else "",
-            f"far-{asked.fars[0]:g}" if asked.fars[0] != 0.01 else "",
-        ]
-    return [*parts, f"seed-{asked.seed}" if asked.seed else "", *asked.reader.leave_out.words]
+    (title, names), size, results = headings(group), report.look.size(), group.values()
+    rocs = dict(zip(names, (result.roc for result in results), strict=True))
+    dirs = dict(zip(names, (result.open for result in results), strict=True))
+    drawn = {
+        "roc": (verification.compare(rocs, title=title, **size), [one.columns() for one in rocs.values()]),
+        "dir": (
+            identification.compare(dirs, far=how.fars[0], title=title, **size),
+            [one.columns() for one in dirs.values()],
+        ),
+    }
+    scores: dict[str, Any] = {}
+    for one, result in group.items():
+        epochs = scores.setdefault(one.label, {}).setdefault(one.split, {})
+        epochs[str(one.epoch)] = finite(result.values(how.fars))
+    facts = {
+        "panels": [{**one.facts, **result.counts()} for one, result in group.items()],
+        "scores": scores,
+    }
+    for kind, (figure, columns) in drawn.items():
+        table = [{**one.facts, **block} for one, block in zip(group, columns, strict=True)]
+        named = replace(report, name=f"verify-{kind}", words=[*how.words(kind), *report.words])
+        named.add(figure, table, list(group), facts=facts)

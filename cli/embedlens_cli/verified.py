@@ -7,33 +7,26 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.identification import ClosedSet, OpenSet
     from embedlens.analysis.verification import ManyNegatives, PairVerification, Roc
     from embedlens.pairs import Pairs
+    from embedlens_cli.common.snapshots import Selected
 
 _UNRESOLVED = "not resolved"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answers:
-    """All that was asked of one snapshot."""
+class Verification:
+    """What is measured of one snapshot."""
 
-    run: str
-    split: str
-    epoch: int
     pairs: Pairs
     accuracy: PairVerification
     roc: Roc
     many: ManyNegatives
     closed: ClosedSet
     open: OpenSet
-
-    @property
-    def place(self) -> dict[str, Any]:
-        """Which snapshot it is."""
-        return {"run": self.run, "split": self.split, "epoch": self.epoch}
 
     def values(self, fars: Sequence[float]) -> dict[str, float | int | bool]:
         """Return all numbers by name; NaN where the items do not resolve them."""
@@ -61,7 +54,6 @@ class Answers:
     def counts(self) -> dict[str, Any]:
         """Return what a sidecar says: how much the curves stand on, and every fold."""
         return {
-            **self.place,
             "pairs": {
                 "source": self.pairs.source,
                 "n": self.pairs.a.size,
@@ -84,23 +76,11 @@ class Answers:
         }
 
 
-def summary(found: Sequence[Answers], fars: Sequence[float]) -> dict[str, Any]:
-    """Return the numbers: run -> split -> epoch -> name -> number, None where it is not resolved."""
-    numbers: dict[str, Any] = {}
-    for one in found:
-        epochs = numbers.setdefault(one.run, {}).setdefault(one.split, {})
-        epochs[str(one.epoch)] = {
-            name: None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in one.values(fars).items()
-        }
-    return numbers
-
-
-def remarks(found: Sequence[Answers], negatives: Sequence[int]) -> list[str]:
+def remarks(found: Mapping[Selected, Verification], negatives: Sequence[int]) -> list[str]:
     """Say which numbers of negatives were skipped, and which queries."""
     lines = []
-    for one in found:
-        place = f"run {one.run!r}, split {one.split!r}"
+    for at, one in found.items():
+        place = f"run {at.label!r}, split {at.split!r}"
         if one.pairs.n_skipped:
             lines.append(
                 f"{place}: {one.pairs.n_skipped:,} of {one.pairs.n_skipped + one.pairs.a.size:,} pairs of "
@@ -116,13 +96,13 @@ def remarks(found: Sequence[Answers], negatives: Sequence[int]) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def print_tables(found: Sequence[Answers], fars: Sequence[float]) -> None:
+def print_tables(found: Mapping[Selected, Verification], fars: Sequence[float]) -> None:
     """Print accuracy, TAR, many negatives and identification, one table each."""
     from embedlens.analysis.verification import FARS
     from embedlens_cli import output
 
-    names = [(f"{one.run}, {one.split}", str(one.epoch)) for one in found]
-    counts = sorted({int(m) for one in found for m in one.many.negatives})
+    results = list(found.values())
+    counts = sorted({int(m) for one in results for m in one.many.negatives})
     tables: dict[tuple[str, ...], list[tuple[str, ...]]] = {
         ("pairs", "folds", "classes apart", "accuracy", "AUC", "EER"): [
             (
@@ -133,13 +113,13 @@ def print_tables(found: Sequence[Answers], fars: Sequence[float]) -> None:
                 _text(one.roc.auc),
                 _text(one.roc.eer),
             )
-            for one in found
+            for one in results
         ],
         tuple(f"TAR@FAR {far:g}" for far in FARS): [
-            tuple(_text(one.roc.tar_at(far)) for far in FARS) for one in found
+            tuple(_text(one.roc.tar_at(far)) for far in FARS) for one in results
         ],
         ("queries", *(f"VRF of {m}" for m in counts)): [
-            (f"{one.many.n:,}", *(_share(one.many, m) for m in counts)) for one in found
+            (f"{one.many.n:,}", *(_share(one.many, m) for m in counts)) for one in results
         ],
         ("gallery", "probes", "rank-1", *(f"DIR@FAR {far:g}" for far in fars)): [
             (
@@ -148,11 +128,13 @@ def print_tables(found: Sequence[Answers], fars: Sequence[float]) -> None:
                 _text(one.closed.rank_1, one.closed.rank_1_se),
                 *(_text(*one.open.dir_at(far)) for far in fars),
             )
-            for one in found
+            for one in results
         ],
     }
     for columns, rows in tables.items():
-        cells = [(*name, *row) for name, row in zip(names, rows, strict=True)]
+        cells = [
+            (f"{one.label}, {one.split}", str(one.epoch), *row) for one, row in zip(found, rows, strict=True)
+        ]
         output.print_table(("run, split", "epoch", *columns), cells)
         output.say("")
     output.say("±: standard error, over folds (accuracy) or draws (VRF, rank-1, DIR)")

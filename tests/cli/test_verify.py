@@ -14,8 +14,7 @@ from embedlens.analysis.identification import closed_set_between
 from embedlens.analysis.verification import many_negatives, verify_pairs
 from embedlens.pairs import draw_pairs
 from embedlens.searches import search_of
-from embedlens_cli.reading import Reader
-from embedlens_cli.verification import _Asked, _pairs
+from embedlens_cli.verification import VerifyOptions, _pairs
 
 KEYS = {
     "n_pairs", "folds", "classes_disjoint", "accuracy", "accuracy_se", "auc", "eer", "tar_at_far_0.1",
@@ -210,8 +209,8 @@ def test_where_the_names_of_classes_come_from(folder, options, names):
     named_run(folder, **options)
     run = embedlens.open_run(folder / "runs/named")
     (folder / "pairs.txt").write_text(PAIRS.translate(str.maketrans("abc", names)))
-    asked = _Asked(folder / "pairs.txt", None, 300, 0, [1], [0.01], 10, "cpu", Reader(), by_order=True)
-    pairs = _pairs(run, search_of(run, "test"), asked)
+    how = VerifyOptions(pairs=folder / "pairs.txt", pairs_by="order")
+    pairs = _pairs(run, search_of(run, "test"), how)
     assert pairs.a.tolist() == [0, 1, 0, 6, 3, 2, 1, 7]
     assert pairs.b.tolist() == [3, 7, 4, 2, 6, 5, 5, 3]
 

@@ -10,6 +10,7 @@ from embedlens_cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from embedlens.searches import Search
     from embedlens.store import Run, Snapshot
@@ -129,8 +130,10 @@ class Selection:
                 for epoch in self.epochs(run):
                     yield Selected(label, run, split, epoch, self.reader)
 
-    def measure(self, function: Callable[[Selected], Result], doing: str) -> dict[Selected, Result]:
-        """Return what a function makes of each snapshot; its errors name the place.
+    def measure(
+        self, function: Callable[[Selected], Result], doing: str, *, files: Sequence[Path] = ()
+    ) -> dict[Selected, Result]:
+        """Return what a function makes of each snapshot; its errors name the place, or one of some files.
 
         Progress is shown as `doing`; what there is to say of the data is said once all are read.
         """
@@ -141,7 +144,7 @@ class Selection:
             try:
                 found[one] = function(one)
             except InputError as error:
-                told = str(error).startswith(f"run {one.run.name!r}")
+                told = str(error).startswith((f"run {one.run.name!r}", *map(str, files)))
                 raise (error if told else error.within(one.place)) from error
         self.reader.warnings.tell()
         return found
