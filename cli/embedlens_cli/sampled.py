@@ -1,53 +1,28 @@
-"""What `sampling` measures of runs, and what its figures show; `sampled_table` has the numbers."""
+"""Measurements of `sampling`, and what its figures show."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from embedlens.analysis.curves import FixedBatches
     from embedlens.analysis.sampling import PairDistances
     from embedlens.analysis.sampling_picks import Picks
     from embedlens.figures.sampling import Contents
     from embedlens.store import Run
-    from embedlens_cli.reading import Reader
+    from embedlens_cli.common.snapshots import Selection
+    from embedlens_cli.reading import Kept
+    from embedlens_cli.sampling import SamplingOptions
 
 _POINTS = 401  # of a curve over the distances from 0 to 2
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is measured and drawn, as the options say; `batches` are their number, P and K."""
-
-    panels: Sequence[str]
-    mining: list[str]
-    margin: float
-    beta: float
-    pairs: int
-    batches: tuple[int, int, int]
-    seed: int
-    reader: Reader
-
-    def check(self) -> None:
-        """Refuse numbers that cannot be, before a run is opened."""
-        from embedlens.analysis.sampling_theory import check_margin
-
-        check_margin(self.margin)
-        check_margin(self.beta, name="beta")
-
-    @property
-    def mines(self) -> bool:
-        """Whether a panel shows what mining picks."""
-        return bool({"picked", "nonzero"} & set(self.panels))
-
-
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class SplitSampling:
     """What was measured of one split of one run, by epoch; empty where no panel shows it.
 
     `items` are the least and the greatest number of items of a class in a batch.
@@ -63,89 +38,86 @@ class Found:
     items: tuple[int, int]
 
 
-def check_mining(words: Sequence[str]) -> list[str]:
-    """Return the strategies asked for, each once; unknown ones are refused."""
-    from embedlens.analysis.sampling_picks import STRATEGIES
-    from embedlens.objectives.miners import build_miner
-
-    names = list(dict.fromkeys(words or STRATEGIES))
-    for name in names:
-        build_miner(name)
-    return names
+Group = Sequence[tuple[SplitSampling, int]]
+"""What stands in one figure: runs of a split, each with the epoch at which it is drawn."""
 
 
-def measure(label: str, run: Run, split: str, epochs: list[int], asked: Asked) -> Found:
+def measure(selection: Selection, what: SamplingOptions) -> list[SplitSampling]:
+    """Measure every split of every run; what is wrong is reported with its place."""
+    kept, results = selection.kept(), []
+    for label, run in zip(selection.labels, selection.runs, strict=True):
+        for split in selection.splits:
+            try:
+                results.append(_measure(selection, (label, run, split), kept[label, split], what))
+            except InputError as error:
+                place = f"run {run.name!r}, split {split!r}"
+                raise error.within(place) from error
+    selection.reader.warnings.tell()
+    return results
+
+
+def _measure(
+    selection: Selection, place: tuple[str, Run, str], kept: Kept, what: SamplingOptions
+) -> SplitSampling:
     """Measure a split: distances at the epochs drawn; mining at these, or at every epoch."""
+    from embedlens.analysis.monitoring import fixed_batches
     from embedlens.analysis.sampling import pair_distances
     from embedlens.analysis.sampling_picks import picks
     from embedlens_cli import output
 
+    label, run, split = place
+    epochs, panels, y = selection.epochs(run), what.panels, kept.of(run.labels(split))
     pairs: dict[int, PairDistances] = {}
     picked: dict[int, list[Picks]] = {}
-    kept = asked.reader.kept(run, split, epochs[0])
-    y = kept.of(run.labels(split))
-    try:
-        batches = _batches(y, asked) if asked.mines else None
-        for number in epochs if "distances" in asked.panels else ():
-            z = kept.of(run.snapshot(split, number).embeddings)
-            pairs[number] = pair_distances(z, y, pairs=asked.pairs, seed=asked.seed)
-        if batches is not None:
-            mined = run.epochs() if "nonzero" in asked.panels else epochs
-            for number in output.track(mined, f"mining {label}"):
-                z = kept.of(run.snapshot(split, number).embeddings)
-                picked[number] = [
-                    picks(z, y, name, batches=batches, margin=asked.margin) for name in asked.mining
-                ]
-        for number in epochs if batches is not None or pairs else ():
-            asked.reader.look(run, split, number, kept, label=label)
-    except InputError as error:
-        place = f"run {run.name!r}, split {split!r}"
-        raise error.within(place) from error
-    dim, items = run.snapshot(split, epochs[0]).embeddings.shape[1], _items(y, batches)
-    return Found(label, split, dim, epochs, pairs, picked, batches, items)
+    batches = None
+    if {"picked", "nonzero"} & set(panels):
+        batches = fixed_batches(
+            y, count=what.batches, classes=what.classes_per_batch, items=what.items_per_class, seed=what.seed
+        )
+    for epoch in epochs if "distances" in panels else ():
+        z = kept.of(run.snapshot(split, epoch).embeddings)
+        pairs[epoch] = pair_distances(z, y, pairs=what.pairs, seed=what.seed)
+    if batches is not None:
+        for epoch in output.track(run.epochs() if "nonzero" in panels else epochs, f"mining {label}"):
+            z = kept.of(run.snapshot(split, epoch).embeddings)
+            picked[epoch] = [
+                picks(z, y, name, batches=batches, margin=what.margin) for name in what.strategies
+            ]
+    for epoch in epochs if batches is not None or pairs else ():
+        selection.reader.look(run, split, epoch, kept, label=label)
+    dim = run.snapshot(split, epochs[0]).embeddings.shape[1]
+    items = (0, 0) if batches is None else batches.class_sizes(y)
+    return SplitSampling(label, split, dim, epochs, pairs, picked, batches, items)
 
 
-def _batches(labels: Any, asked: Asked) -> FixedBatches:
-    from embedlens.analysis.curves import fixed_batches
-
-    count, classes, items = asked.batches
-    return fixed_batches(labels, count=count, classes=classes, items=items, seed=asked.seed)
-
-
-def _items(labels: Any, batches: FixedBatches | None) -> tuple[int, int]:
-    """Return the least and the greatest number of items of a class in a batch; some may have fewer than K."""
-    import numpy as np
-
-    if batches is None:
-        return 0, 0
-    counts = np.concatenate([np.unique(labels[rows], return_counts=True)[1] for rows in batches.rows])
-    return int(counts.min()), int(counts.max())
-
-
-def groups(found: Sequence[Found], *, one_an_epoch: bool) -> list[tuple[list[Found], list[int]]]:
-    """Return what stands in each figure: runs of a split, and the epoch at which each is drawn."""
-    figures = []
-    for split in dict.fromkeys(one.split for one in found):
-        there = [one for one in found if one.split == split]
-        if not one_an_epoch:
-            figures.append((there, [one.epochs[0] for one in there]))
-            continue
-        for epoch in sorted({epoch for one in there for epoch in one.epochs}):
-            having = [one for one in there if epoch in one.epochs]
-            figures.append((having, [epoch] * len(having)))
+def groups(results: Sequence[SplitSampling], *, one_per_epoch: bool) -> list[Group]:
+    """Return what stands in each figure: the runs of a split at their epoch, or at one epoch of several."""
+    figures: list[Group] = []
+    for split in dict.fromkeys(one.split for one in results):
+        there = [one for one in results if one.split == split]
+        if one_per_epoch:
+            epochs = sorted({epoch for one in there for epoch in one.epochs})
+            figures += [[(one, epoch) for one in there if epoch in one.epochs] for epoch in epochs]
+        else:
+            figures.append([(one, one.epochs[0]) for one in there])
     return figures
 
 
-def heading(group: Sequence[Found], epochs: Sequence[int]) -> str:
+def heading(group: Group) -> str:
     """Return what stands above a figure: the run where there is one, split and epoch."""
-    names = [group[0].run] if len(group) == 1 else []
-    told = "last epoch of each" if len(set(epochs)) > 1 else f"epoch {epochs[0]}"
-    sizes = set(map(_size, group)) if len(group) > 1 else set()
-    size = sizes.pop() if len(sizes) == 1 else ""
-    return ", ".join([*names, group[0].split, told, *([size] if size else [])])
+    first, epoch = group[0]
+    epochs = {epoch for _, epoch in group}
+    sizes = {_size(one) for one, _ in group} if len(group) > 1 else set()
+    parts = [
+        first.run if len(group) == 1 else "",
+        first.split,
+        "last epoch of each" if len(epochs) > 1 else f"epoch {epoch}",
+        *(sizes if len(sizes) == 1 else ()),
+    ]
+    return ", ".join(part for part in parts if part)
 
 
-def contents(group: Sequence[Found], epochs: Sequence[int], asked: Asked) -> Contents:
+def contents(group: Group, what: SamplingOptions) -> Contents:
     """Return what a figure shows."""
     import numpy as np
 
@@ -153,48 +125,45 @@ def contents(group: Sequence[Found], epochs: Sequence[int], asked: Asked) -> Con
     from embedlens.analysis.sampling_picks import NonzeroShare
     from embedlens.figures.sampling import Contents
 
-    d = np.linspace(0, theory.FURTHEST, _POINTS)
-    dims = sorted({one.dim for one in group})
-    pairs = {one.run: one.pairs[at] for one, at in zip(group, epochs, strict=True) if one.pairs}
-    picked = {one.run: one.picks[at] for one, at in zip(group, epochs, strict=True) if one.picks}
+    d, results = np.linspace(0, theory.FURTHEST, _POINTS), [one for one, _ in group]
+    dims, sizes = sorted({one.dim for one in results}), {_size(one) for one in results}
+    pairs = {one.run: one.pairs[epoch] for one, epoch in group if one.pairs}
     beside = [float(dim) for dim in dims if dim > 1]
     if len(pairs) == 1:
         effective = next(iter(pairs.values())).effective_dim
         # Below three dimensions the density has no peak to compare with.
         beside += [effective] if 3 <= effective <= 2 * dims[0] else []
-    nonzero = {}
-    if "nonzero" in asked.panels:
-        nonzero = {
-            one.run: [
-                NonzeroShare.of({epoch: of[number] for epoch, of in one.picks.items()})
-                for number in range(len(asked.mining))
-            ]
-            for one in group
-        }
-    sizes = set(map(_size, group))
+    titles: dict[str, Any] = {
+        "losses": f", α = {what.margin:g}, β = {what.beta:g}",
+        "nonzero": f", α = {what.margin:g}",
+        "noise": f", D = {dims[0]}" if len(dims) == 1 else "",
+    }
     return Contents(
-        losses=theory.loss_curves(d, margin=asked.margin, beta=asked.beta),
+        losses=theory.loss_curves(d, margin=what.margin, beta=what.beta),
         spheres=[theory.sphere_density(d, dim) for dim in theory.DIMS],
         noise=[theory.gradient_noise(d, dim, scale) for dim in dims for scale in theory.SCALES],
         pairs=pairs,
         beside=[theory.sphere_density(d, dim) for dim in beside],
-        picks=picked,
-        nonzero=nonzero,
+        picks={one.run: one.picks[epoch] for one, epoch in group if one.picks},
+        nonzero={
+            one.run: [
+                NonzeroShare.of({epoch: picked[number] for epoch, picked in one.picks.items()})
+                for number in range(len(what.strategies))
+            ]
+            for one in results
+            if "nonzero" in what.panels
+        },
         loss_notes={
             "contrastive": f"m = {theory.CONTRASTIVE_MARGIN:g}",
             "triplet": f"partner at {theory.PARTNER:g}",
         },
-        note=_size(group[0]).replace(" of ", "\nof ") if len(group) == 1 else "",
-        run_labels={one.run: f"{one.run}, {_size(one)}" for one in group} if len(sizes) > 1 else {},
-        titles={
-            "losses": f", α = {asked.margin:g}, β = {asked.beta:g}",
-            "nonzero": f", α = {asked.margin:g}",
-            "noise": f", D = {dims[0]}" if len(dims) == 1 else "",
-        },
+        note=_size(results[0]).replace(" of ", "\nof ") if len(results) == 1 else "",
+        run_labels={one.run: f"{one.run}, {_size(one)}" for one in results} if len(sizes) > 1 else {},
+        titles=titles,
     )
 
 
-def _size(one: Found) -> str:
+def _size(one: SplitSampling) -> str:
     """Return what was mined of a run; nothing where no panel shows it."""
     if one.batches is None:
         return ""

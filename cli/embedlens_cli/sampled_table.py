@@ -1,4 +1,4 @@
-"""What `sampling` tells in numbers: the data beside its figures, the summary, remarks and tables."""
+"""Numbers of `sampling`: the data beside its figures, the summary, warnings and tables."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ if TYPE_CHECKING:
 
     from embedlens.artifacts import Table
     from embedlens.figures.sampling import Contents
-    from embedlens_cli.sampled import Asked, Found
+    from embedlens_cli.sampled import Group, SplitSampling
+    from embedlens_cli.sampling import SamplingOptions
 
 
-def table(group: Sequence[Found], epochs: Sequence[int], shown: Contents, asked: Asked) -> Table:
+def table(group: Group, shown: Contents, panels: Sequence[str]) -> Table:
     """Return all that the figure shows, a block for each curve or histogram."""
     import numpy as np
 
@@ -28,7 +29,7 @@ def table(group: Sequence[Found], epochs: Sequence[int], shown: Contents, asked:
         "nonzero": [],
         "noise": [{"series": one.scale, "dim": one.dim, **one.columns()} for one in shown.noise],
     }
-    at = dict(zip((one.run for one in group), epochs, strict=True))
+    at = {one.run: epoch for one, epoch in group}
     for run, pairs in shown.pairs.items():
         for kind, one in (("positive", pairs.positive), ("negative", pairs.negative)):
             columns = one.merged(PAIR_BINS).columns()
@@ -44,15 +45,14 @@ def table(group: Sequence[Found], epochs: Sequence[int], shown: Contents, asked:
     for run, shares in shown.nonzero.items():
         drawn = shares if len(shown.nonzero) == 1 else shares[:1]
         blocks["nonzero"] += [{"run": run, "series": one.mining, **one.columns()} for one in drawn]
-    return [
-        {"panel": name, "split": group[0].split, **block} for name in asked.panels for block in blocks[name]
-    ]
+    split = group[0][0].split
+    return [{"panel": name, "split": split, **block} for name in panels for block in blocks[name]]
 
 
-def figure_facts(group: Sequence[Found], epochs: Sequence[int]) -> dict[str, Any]:
+def figure_facts(group: Group) -> dict[str, Any]:
     """Return what the sidecar of one figure says: its runs, what was drawn of how many, and skipped."""
     told = []
-    for one, epoch in zip(group, epochs, strict=True):
+    for one, epoch in group:
         entry: dict[str, Any] = {"run": one.run, "epoch": epoch, "dim": one.dim}
         if one.batches:
             batches = one.batches
@@ -60,19 +60,19 @@ def figure_facts(group: Sequence[Found], epochs: Sequence[int]) -> dict[str, Any
             entry["classes_per_batch"], entry["items_per_class"] = batches.classes, list(one.items)
             entry["items_in_batches"] = sum(rows.size for rows in batches.rows)
         told.append(entry | _numbers(one, epoch))
-    return {"split": group[0].split, "shown": told}
+    return {"split": group[0][0].split, "shown": told}
 
 
-def summary(found: Sequence[Found]) -> dict[str, Any]:
+def summary(results: Sequence[SplitSampling]) -> dict[str, Any]:
     """Return the numbers: run -> split -> epoch -> those of the pairs, and of each strategy."""
     told: dict[str, Any] = {}
-    for one in found:
+    for one in results:
         epochs = sorted({*one.epochs, *one.picks})
         told.setdefault(one.run, {})[one.split] = {str(epoch): _numbers(one, epoch) for epoch in epochs}
     return told
 
 
-def _numbers(one: Found, epoch: int) -> dict[str, Any]:
+def _numbers(one: SplitSampling, epoch: int) -> dict[str, Any]:
     """Return the numbers of a snapshot; None where there is none."""
     numbers: dict[str, Any] = {}
     if epoch in one.pairs:
@@ -102,15 +102,15 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def remarks(found: Sequence[Found], asked: Asked) -> list[str]:
-    """Return what a person should know of the batches and of the strategies, a line each."""
+def warnings(results: Sequence[SplitSampling], what: SamplingOptions) -> list[str]:
+    """Return warnings of the batches and of the strategies, one line each."""
     lines = []
-    for one in found:
-        if one.batches and one.batches.classes < asked.batches[1]:
+    for one in results:
+        if one.batches and one.batches.classes < what.classes_per_batch:
             lines.append(
                 f"{one.run}, {one.split}: batches hold {one.batches.classes} classes, all that have two items"
             )
-        if one.batches and one.items[0] < asked.batches[2]:
+        if one.batches and one.items[0] < what.items_per_class:
             least, most = one.items
             lines.append(
                 f"{one.run}, {one.split}: classes of a batch hold {least} to {most} items, all that they have"
@@ -119,7 +119,7 @@ def remarks(found: Sequence[Found], asked: Asked) -> list[str]:
     return lines
 
 
-def _idle(one: Found) -> list[str]:
+def _idle(one: SplitSampling) -> list[str]:
     """Say at how many epochs a strategy picks nothing, where no share is drawn."""
     from embedlens.errors import listed
 
@@ -135,11 +135,11 @@ def _idle(one: Found) -> list[str]:
     ]
 
 
-def print_table(found: Sequence[Found]) -> None:
+def print_table(results: Sequence[SplitSampling]) -> None:
     """Print what strategies pick at the epochs drawn, and the distances of pairs."""
     from embedlens_cli import output
 
-    pairs = [(one, epoch, one.pairs[epoch]) for one in found for epoch in one.epochs if one.pairs]
+    pairs = [(one, epoch, one.pairs[epoch]) for one in results for epoch in one.epochs if one.pairs]
     if pairs:
         output.print_table(
             ("pairs", "split", "epoch", "mean positive", "mean negative", "effective D", "D"),
@@ -151,7 +151,7 @@ def print_table(found: Sequence[Found]) -> None:
                 for one, epoch, it in pairs
             ],
         )  # fmt: skip
-    rows = [(one, epoch, it) for one in found for epoch in one.epochs for it in one.picks.get(epoch, [])]
+    rows = [(one, epoch, it) for one in results for epoch in one.epochs for it in one.picks.get(epoch, [])]
     if rows:
         output.print_table(
             ("mining", "run", "split", "epoch", "mean distance", "loss > 0", "triplets", "skipped"),

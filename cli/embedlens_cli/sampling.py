@@ -1,25 +1,59 @@
-"""The command that shows what mining picks."""
+"""The command that draws what mining strategies select."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from embedlens.errors import InputError
 from embedlens_cli import options, sampled, sampled_table
+from embedlens_cli.common.groups import (
+    FigureOptions,
+    FileWords,
+    IgnoreOptions,
+    InName,
+    SnapshotOptions,
+    grouped,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from embedlens.store import Run
 
-_BATCHES, _CLASSES, _ITEMS = 32, 16, 4
-_MARGIN, _BETA, _PAIRS = 0.2, 1.2, 500_000
+
+def _panels(text: str) -> list[str]:
+    """Return the panels that an option names, in the order of the figure; all by default."""
+    from embedlens.figures.sampling import PANELS, check_panels
+
+    return check_panels(options.words(text) or PANELS)
 
 
-def sampling(
-    runs: options.Runs = None,
+def _strategies(text: str) -> list[str]:
+    """Return the mining strategies that an option names, each once; unknown ones are refused."""
+    from embedlens.analysis.sampling_picks import STRATEGIES
+    from embedlens.objectives.miners import build_miner
+
+    names = list(dict.fromkeys(options.words(text) or STRATEGIES))
+    for name in names:
+        build_miner(name)
+    return names
+
+
+def _panels_word(text: str) -> str:
+    return "+".join(_panels(text)) if _panels(text) != _panels("") else ""
+
+
+def _mining_word(text: str) -> str:
+    return "+".join(_strategies(text)) if _strategies(text) != _strategies("") else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingOptions:
+    """What is measured and drawn."""
+
     show: Annotated[
         str,
         typer.Option(
@@ -27,7 +61,8 @@ def sampling(
             help="Panels, comma-separated: losses, sphere, distances, picked, nonzero, noise.",
             show_default="all",
         ),
-    ] = "",
+        InName(_panels_word),
+    ] = ""
     mining: Annotated[
         str,
         typer.Option(
@@ -37,87 +72,97 @@ def sampling(
             "drawn.",
             show_default="every one but all",
         ),
-    ] = "",
+        InName(_mining_word),
+    ] = ""
     margin: Annotated[
-        float, typer.Option(help="Of triplet and margin loss, and of semi-hard mining, in distance.")
-    ] = _MARGIN,
-    beta: Annotated[float, typer.Option(help="The margin loss's boundary between pairs.")] = _BETA,
+        float,
+        typer.Option(help="Of triplet and margin loss, and of semi-hard mining, in distance."),
+        InName("margin-{:g}"),
+    ] = 0.2
+    beta: Annotated[
+        float, typer.Option(help="The margin loss's boundary between pairs."), InName("beta-{:g}")
+    ] = 1.2
     pairs: Annotated[
-        int, typer.Option(help="Pairs of each kind, drawn by seed where there are more.", min=1)
-    ] = _PAIRS,
-    batches: Annotated[int, typer.Option(help="Batches that are mined.", min=1)] = _BATCHES,
-    classes_per_batch: Annotated[int, typer.Option(help="P of a batch.", min=2)] = _CLASSES,
-    items_per_class: Annotated[int, typer.Option(help="K of a batch.", min=2)] = _ITEMS,
-    seed: Annotated[int, typer.Option(help="Of pairs, batches and what a strategy draws.", min=0)] = 0,
-    split: Annotated[
-        str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
-    ] = "",
-    epoch: options.Epoch = "last",
-    ignore_label: options.IgnoredItems = None,
-    exclude_duplicates: options.ExcludeCopies = False,
-    out: options.Out = None,
-    formats: options.Format = "pdf,png",
-    venue: options.Venue = "cvpr",
-    width: options.Width = None,
-    names: options.Names = None,
-    title: options.Title = True,
-    text: options.Text = True,
-    as_json: options.Json = False,
+        int,
+        typer.Option(help="Pairs of each kind, drawn by seed where there are more.", min=1),
+        InName("{}-pairs"),
+    ] = 500_000
+    batches: Annotated[
+        int,
+        typer.Option(help="Batches that are mined.", min=1),
+        InName("{}-batches-{}x{}", of=("batches", "classes_per_batch", "items_per_class")),
+    ] = 32
+    classes_per_batch: Annotated[int, typer.Option(help="P of a batch.", min=2)] = 16
+    items_per_class: Annotated[int, typer.Option(help="K of a batch.", min=2)] = 4
+    seed: Annotated[
+        int, typer.Option(help="Of pairs, batches and what a strategy draws.", min=0), InName("seed-{}")
+    ] = 0
+
+    @property
+    def panels(self) -> list[str]:
+        """The panels, in order."""
+        return _panels(self.show)
+
+    @property
+    def strategies(self) -> list[str]:
+        """The mining strategies."""
+        return _strategies(self.mining)
+
+    def check(self) -> None:
+        """Refuse strategies that are unknown and numbers that cannot be, before a run is opened."""
+        from embedlens.analysis.sampling_theory import check_margin
+
+        _strategies(self.mining)
+        check_margin(self.margin)
+        check_margin(self.beta, name="beta")
+
+
+@grouped
+def sampling(
+    *,
+    what: SamplingOptions,
+    where: SnapshotOptions,
+    leave_out: IgnoreOptions,
+    drawn: FigureOptions,
+    words: FileWords,
 ) -> None:
     """Draw what sampling does: losses, distances, what each mining strategy picks, and gradient noise.
 
     After Wu et al., "Sampling matters in deep embedding learning", ICCV 2017. All epochs are mined on the
     same batches. Of several runs the ranges of what each strategy picks are compared.
     """
-    from embedlens import selection
-    from embedlens.artifacts import Artifacts, figures_folder
-    from embedlens.figures.sampling import PANELS, check_panels, grid_of, plot_panels
+    from embedlens.figures.sampling import grid_of, plot_panels
     from embedlens.figures.style import paper
-    from embedlens_cli import drawing, output
-    from embedlens_cli.reading import Reader
+    from embedlens_cli import output
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selection
+    from embedlens_cli.drawing import epochs_text
 
-    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
-    panels = check_panels(options.words(show) or PANELS)
-    grid_of(panels, **look.size(len(panels)))
-    asked = sampled.Asked(
-        panels=panels, mining=sampled.check_mining(options.words(mining)), margin=margin, beta=beta,
-        pairs=pairs, batches=(batches, classes_per_batch, items_per_class), seed=seed,
-        reader=Reader.of(ignore_label, exclude_duplicates=exclude_duplicates),
-    )  # fmt: skip
-    asked.check()
-    chosen = look.rename(selection.choose_runs(runs or []))
-    splits = selection.evaluated_splits(chosen, options.words(split))
-    _check_epochs(panels, chosen)
-    jobs = [
-        (label, run, name, selection.choose_epochs(run, epoch))
-        for label, run in zip(selection.run_labels(chosen), chosen, strict=True)
-        for name in splits
-    ]
-    found = [sampled.measure(*job, asked) for job in jobs]
-    asked.reader.warnings.tell()
-    artifacts = Artifacts(
-        figures_folder(chosen, out),
-        output.command(),
-        _facts(chosen, asked),
-        summary=sampled_table.summary(found),
-    )
-    stem = ["sampling", *artifacts.named([run.name for run in chosen])]
-    with paper(venue):
-        for group, epochs in sampled.groups(found, one_an_epoch=selection.many_epochs(epoch)):
-            contents = sampled.contents(group, epochs, asked)
-            figure = plot_panels(
-                contents, panels, heading=sampled.heading(group, epochs), **look.size(len(panels))
-            )
-            parts = [*stem, group[0].split, drawing.epochs_text(epochs), *_options(asked)]
-            table = sampled_table.table(group, epochs, contents, asked)
-            look.save(artifacts, parts, figure, table, sampled_table.figure_facts(group, epochs))
-    for line in sampled_table.remarks(found, asked):
+    look, panels = drawn.look(), what.panels
+    size = look.size(len(panels))
+    grid_of(panels, **size)
+    what.check()
+    selection = Selection.of(where, leave_out, look)
+    _check_epochs(panels, selection.runs)
+    results = sampled.measure(selection, what)
+    report = Report.of("sampling", selection, look, options=drawn, words=words, facts=_facts(what))
+    report.artifacts.summary.update(sampled_table.summary(results))
+    runs = report.artifacts.named([run.name for run in selection.runs])
+    with paper(drawn.venue):
+        for group in sampled.groups(results, one_per_epoch=selection.several_epochs):
+            contents, heading = sampled.contents(group, what), sampled.heading(group)
+            figure = plot_panels(contents, panels, heading=heading, **size)
+            epochs = epochs_text(epoch for _, epoch in group)
+            stem = ["sampling", *runs, group[0][0].split, epochs, *report.words]
+            table = sampled_table.table(group, contents, panels)
+            look.save(report.artifacts, stem, figure, table, sampled_table.figure_facts(group))
+    for line in sampled_table.warnings(results, what):
         output.remark(line)
-    drawing.answer(artifacts, chosen, lambda: sampled_table.print_table(found), given=runs, as_json=as_json)
+    report.end(lambda: sampled_table.print_table(results))
 
 
 def _check_epochs(panels: Sequence[str], runs: Sequence[Run]) -> None:
-    """Refuse the shares over training alone where there is no training to see."""
+    """Refuse fractions over training alone where there is no training to see."""
     if list(panels) == ["nonzero"] and all(len(run.epochs()) == 1 for run in runs):
         message = (
             f"run {runs[0].name!r} has one epoch ({runs[0].epochs()[0]}), and shares over epochs need two; "
@@ -126,41 +171,20 @@ def _check_epochs(panels: Sequence[str], runs: Sequence[Run]) -> None:
         raise InputError(message)
 
 
-def _options(asked: sampled.Asked) -> list[str]:
-    """Return what a file name says of options; none of what is the default."""
-    from embedlens.analysis.sampling_picks import STRATEGIES
-    from embedlens.figures.sampling import PANELS
-
-    size = (_BATCHES, _CLASSES, _ITEMS)
-    return [
-        "" if list(asked.panels) == list(PANELS) else "+".join(asked.panels),
-        "" if asked.mining == list(STRATEGIES) else "+".join(asked.mining),
-        "" if asked.margin == _MARGIN else f"margin-{asked.margin:g}",
-        "" if asked.beta == _BETA else f"beta-{asked.beta:g}",
-        "" if asked.pairs == _PAIRS else f"{asked.pairs}-pairs",
-        "" if asked.batches == size else "{}-batches-{}x{}".format(*asked.batches),
-        f"seed-{asked.seed}" if asked.seed else "",
-        *asked.reader.leave_out.words,
-    ]
-
-
-def _facts(runs: Sequence[Run], asked: sampled.Asked) -> dict[str, Any]:
+def _facts(what: SamplingOptions) -> dict[str, Any]:
     """Return what every sidecar says."""
     from embedlens.analysis.sampling_theory import CONTRASTIVE_MARGIN, PARTNER, SCALES
-    from embedlens.artifacts import run_facts
 
     return {
-        "runs": run_facts(runs),
-        "panels": list(asked.panels),
-        "mining": list(asked.mining),
-        "margin": asked.margin,
-        "beta": asked.beta,
+        "panels": what.panels,
+        "mining": what.strategies,
+        "margin": what.margin,
+        "beta": what.beta,
         "contrastive_margin": CONTRASTIVE_MARGIN,
         "triplet_partner": PARTNER,
-        "pairs": f"all of a kind, or {asked.pairs} drawn with replacement",
+        "pairs": f"all of a kind, or {what.pairs} drawn with replacement",
         "noise_scales": list(SCALES),
         "noise": "exact: 1 - squared mean resultant length of the projected normal distribution",
-        "seed": asked.seed,
+        "seed": what.seed,
         "engine": "distances of pairs from float64 dot products; mining in float64 on the processor",
-        **asked.reader.facts,
     }

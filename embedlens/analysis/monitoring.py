@@ -47,6 +47,18 @@ class FixedBatches(Result):
     items: int
     seed: int
 
+    def class_sizes(self, y: ArrayLike) -> tuple[int, int]:
+        """Return the least and the greatest number of items of a class in a batch.
+
+        Parameters
+        ----------
+        y
+            Integer labels [N], those that the batches are drawn from.
+        """
+        labels = check_labels(y)
+        counts = np.concatenate([np.unique(labels[rows], return_counts=True)[1] for rows in self.rows])
+        return int(counts.min()), int(counts.max())
+
 
 def fixed_batches(
     y: ArrayLike, *, count: int = 32, classes: int = 16, items: int = 4, seed: int = 0
