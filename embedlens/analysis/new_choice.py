@@ -1,4 +1,4 @@
-"""Which threshold `new` is inserted at, and what MAP@5 is with it, on other items than it was chosen on."""
+"""Thresholds below which `new` is inserted: their choice, and MAP@5 with them."""
 
 from __future__ import annotations
 
@@ -107,3 +107,58 @@ def _half(is_new: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
         mixed = np.random.default_rng([seed, 4, number]).permutation(rows)
         first[mixed[::2]] = True
     return first
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Identification(Result):
+    """MAP@5 of queries at every threshold, and with the one that is chosen.
+
+    Attributes
+    ----------
+    sweep
+        MAP@5 at all thresholds.
+    choice
+        The threshold, and MAP@5 with it.
+    never
+        MAP@5 where `new` stands nowhere.
+    """
+
+    sweep: NewSweep
+    choice: Choice
+    never: float
+
+    def summary(self) -> dict[str, float]:
+        """Return the numbers by name; MAP@5 of no queries is NaN."""
+        best = self.sweep.best()
+        return {
+            **self.choice.columns(),
+            "best_threshold": best,
+            "best_map_at_5": float(self.sweep.map_at_5[self.sweep.at(best)]),
+            "map_at_5_never_new": self.never,
+        }
+
+
+def identify(ranking: Ranking, *, on: Ranking | None = None, halves: int | None = None) -> Identification:
+    """Return MAP@5 of queries at every threshold, and with one that is chosen.
+
+    Parameters
+    ----------
+    ranking
+        The labels of the queries, ranked by their embeddings [N, D].
+    on
+        Other queries to choose the threshold on; None: the same, which is optimistically biased.
+    halves
+        Seed of halves of the queries, each judged by the threshold that is best for the other; None: no
+        halves.
+
+    Raises
+    ------
+    InputError
+        Fewer than two known or two new queries to halve.
+    """
+    sweep = ranking.sweep()
+    if halves is None:
+        choice = choose(sweep, None if on is None else on.sweep())
+    else:
+        choice = choose_halves(ranking, seed=halves)
+    return Identification(sweep, choice, ranking.map_at_5(None))

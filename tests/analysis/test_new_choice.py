@@ -7,7 +7,7 @@ import pytest
 from support import blobs
 
 from embedlens import InputError
-from embedlens.analysis.new_choice import choose, choose_halves
+from embedlens.analysis.new_choice import choose, choose_halves, identify
 from embedlens.analysis.new_class import rank_labels
 
 
@@ -49,3 +49,18 @@ def test_one_new_query_makes_no_halves():
     z, y = blobs(n=31, dim=6, classes=5)
     with pytest.raises(InputError, match="1 new query"):
         choose_halves(rank_labels(z, np.append(y[:30], 9), new_label=9))
+
+
+def test_an_identification_has_the_sweep_the_choice_and_what_new_nowhere_gives():
+    one, two = ranking(), ranking(seed=1)
+    expected = {
+        choose(one.sweep()).thresholds: identify(one),
+        choose(one.sweep(), two.sweep()).thresholds: identify(one, on=two),
+        choose_halves(one, seed=3).thresholds: identify(one, halves=3),
+    }
+    for thresholds, found in expected.items():
+        assert found.choice.thresholds == thresholds
+        numbers = found.summary()
+        assert numbers["best_map_at_5"] == one.sweep().map_at_5.max()
+        assert numbers["map_at_5"] <= numbers["best_map_at_5"]
+        assert numbers["map_at_5_never_new"] == one.map_at_5(None)
