@@ -1,61 +1,48 @@
-"""States of runs: how far their dots are from the ideal point, and two of them on the same triplets."""
+"""Distances of the initial and the final states of runs to the ideal point, and their paired comparisons."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embedlens_cli.triplet_states import State as Snapshot
+from embedlens_cli.triplet_states import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from embedlens.analysis.distances import Distances
     from embedlens.analysis.paired import Paired
     from embedlens.analysis.triplets import Triplets
     from embedlens.artifacts import Table
     from embedlens.figures.distances import Shown
-    from embedlens.store import Run
-    from embedlens_cli import reference
-    from embedlens_cli.reading import Reader
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is measured, as the options say."""
-
-    epoch: str
-    ecdf: bool
-    bins: int
-    resamples: int
-    seed: int
-    device: str
-    reader: Reader
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selected
+    from embedlens_cli.reference import Reference
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class State:
-    """One state: the runs that it is of, its snapshot, and its own nearest triplets."""
+class Measured:
+    """A state with its own nearest triplets; `labels` are those of all runs that have it."""
 
     labels: tuple[str, ...]
-    snapshot: Snapshot
-    initial: bool
+    state: State
     triplets: Triplets
+    initial: bool = False
 
-    @property
-    def state(self) -> str:
-        """Its name."""
-        return self.snapshot.name
+    @classmethod
+    def of(cls, state: State, device: str, *, labels: Sequence[str] = (), initial: bool = False) -> Measured:
+        """Return a state with its nearest triplets."""
+        return cls(tuple(labels) or (state.label,), state, state.nearest(device=device), initial)
 
     @property
     def key(self) -> str:
-        """The state as summaries call it: "pretrained", or the number of the epoch."""
-        return self.state.removeprefix("epoch ")
+        """The state in the JSON answer: "pretrained", or the number of the epoch."""
+        return self.state.name.removeprefix("epoch ")
 
     @property
     def name(self) -> str:
         """The run and the state."""
-        return f"{self.labels[0]}, {self.state}"
+        return f"{self.state.label}, {self.state.name}"
 
     @property
     def distances(self) -> Distances:
@@ -66,171 +53,166 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """The answers of one split: the states, and by run its comparisons, that with the reference first."""
+class Comparison:
+    """The states of one split, and the comparisons of each run, the one on the reference's triplets first."""
 
-    states: list[State]
+    states: list[Measured]
     paired: dict[str, list[Paired]]
 
     @property
     def n_text(self) -> str:
-        """How many anchors every state has; copies that are left out may differ from state to state."""
+        """The number of anchors; where copies are left out, it may differ from state to state."""
 
         def text(counts: Sequence[int]) -> str:
             low, high = min(counts), max(counts)
             return f"{low:,}" if low == high else f"{low:,} to {high:,}"
 
-        anchors, alone = zip(
-            *((s.triplets.anchor.size, s.triplets.n_singletons) for s in self.states), strict=True
-        )
+        every = [(one.triplets.anchor.size, one.triplets.n_singletons) for one in self.states]
+        anchors, alone = zip(*every, strict=True)
         return f"n = {text(anchors)}" + (f" ({text(alone)} singletons)" if max(alone) else "")
 
 
-def measure(runs: Sequence[Run], split: str, chooser: reference.Reference, asked: Asked) -> Found:
-    """Measure all states of one split, and compare: runs with the first, one run with its initial state."""
-    from embedlens import selection
-
-    labels = selection.run_labels(runs)
-    finals = []
-    for label, run in zip(labels, runs, strict=True):
-        snapshot = Snapshot(run, split, selection.choose_epoch(run, asked.epoch))
-        triplets = snapshot.nearest(asked.reader, label=label, device=asked.device)
-        finals.append(State((label,), snapshot, False, triplets))
-    initials = _initials(runs, split, finals, asked)
-    if len(runs) > 1:
+def measure(
+    places: Sequence[Selected],
+    reference: Reference,
+    compare: Callable[..., list[Paired]],
+    *,
+    device: str,
+) -> Comparison:
+    """Return the states of one split, compared: runs with the first, one run with its initial state."""
+    finals = [Measured.of(State.of(one), device) for one in places]
+    initials = _initials(finals, device)
+    if len(finals) > 1:
         pairs = [(finals[0], other) for other in finals[1:]]
     else:
         pairs = [(initial, finals[0]) for initial in initials]
-    # A reference that is one of the states shown has been asked for its nearest triplets already.
-    known = {state.name: state.triplets for state in finals}
-    if pairs and chooser.name not in known:
-        chosen = Snapshot(chooser.run, split, chooser.epoch)
-        known[chooser.name] = chosen.nearest(asked.reader, label=chooser.label, device=asked.device)
+    # The nearest triplets of a reference that is shown are known already.
+    known = {one.name: one.triplets for one in finals}
+    if pairs and reference.name not in known:
+        state = reference.state(places[0].split, places[0].reader)
+        known[reference.name] = state.nearest(device=device)
     paired = {}
     for first, second in pairs:
-        references = {chooser.name: known[chooser.name]}
-        references |= {s.name: s.triplets for s in (first, second) if s.name not in references}
-        paired[second.labels[0]] = [_compare(first, second, one, asked) for one in references.items()]
-    return Found([*initials, *finals], paired)
+        chosen = {reference.name: known[reference.name]}
+        chosen |= {one.name: one.triplets for one in (first, second) if one.name not in chosen}
+        sides = first.state, second.state
+        followed = {
+            name: tuple(side.follow(triplets, device=device) for side in sides)
+            for name, triplets in chosen.items()
+        }
+        same_run = first.labels == second.labels
+        names = tuple(side.name if same_run else side.label for side in sides)
+        paired[second.state.label] = compare(followed, names=names)
+    return Comparison([*initials, *finals], paired)
 
 
-def _initials(runs: Sequence[Run], split: str, finals: Sequence[State], asked: Asked) -> list[State]:
+def _initials(finals: Sequence[Measured], device: str) -> list[Measured]:
     """Return the initial states; one that several runs share stands for all of them.
 
-    A run that is shown in its initial state anyway has no other.
+    A run whose final state is its initial state has no other.
     """
-    groups: list[tuple[list[str], Snapshot]] = []
-    for run, final in zip(runs, finals, strict=True):
-        initial = Snapshot.initial(run, split)
-        if initial.name == final.state:
+    groups: list[tuple[list[str], State]] = []
+    for final in finals:
+        initial = final.state.initial
+        if initial.name == final.state.name:
             continue
         for labels, other in groups:
             if other.equals(initial):
-                labels.append(final.labels[0])
+                labels.append(initial.label)
                 break
         else:
-            groups.append(([final.labels[0]], initial))
-    return [
-        State(tuple(labels), one, True, one.nearest(asked.reader, label=labels[0], device=asked.device))
-        for labels, one in groups
-    ]
+            groups.append(([initial.label], initial))
+    return [Measured.of(state, device, labels=labels, initial=True) for labels, state in groups]
 
 
-def _compare(first: State, second: State, chosen: tuple[str, Triplets], asked: Asked) -> Paired:
-    """Compare two states on triplets chosen in one."""
-    from embedlens.analysis.distances import distances
-    from embedlens.analysis.paired import compare
-
-    name, triplets = chosen
-    sides = [distances(state.snapshot.follow(triplets, device=asked.device)) for state in (first, second)]
-    same = first.labels == second.labels
-    names = (first.state, second.state) if same else (first.labels[0], second.labels[0])
-    return compare(*sides, names=names, reference=name, resamples=asked.resamples, seed=asked.seed)
-
-
-def shown(states: Sequence[State], asked: Asked) -> list[Shown]:
-    """Return the distribution of each state, as it is drawn and named."""
+def shown(states: Sequence[Measured], bins: int | None) -> list[Shown]:
+    """Return the histogram of each state, or without bins its cumulative distribution, with its name."""
     from embedlens.analysis.distances import ecdf, histograms
     from embedlens.figures.distances import Shown
 
-    initials = [state for state in states if state.initial]
-    names = {}
-    for state in states:
-        name = state.name
-        if state.initial:
-            whose = f" of {', '.join(state.labels)}" if len(initials) > 1 else ""
-            name = f"initial state{whose} ({state.state})"
-        names[name] = state
-    samples = {name: state.distances for name, state in names.items()}
-    if asked.ecdf:
-        return [Shown(name, ecdf(samples[name]), state.initial) for name, state in names.items()]
-    counted = histograms(samples, bins=asked.bins)
-    return [Shown(name, counted[name], state.initial) for name, state in names.items()]
+    several = sum(one.initial for one in states) > 1
+    samples, initial = {}, {}
+    for one in states:
+        whose = f" of {', '.join(one.labels)}" if several else ""
+        name = f"initial state{whose} ({one.state.name})" if one.initial else one.name
+        samples[name], initial[name] = one.distances, one.initial
+    if bins is None:
+        return [Shown(name, ecdf(sample), initial[name]) for name, sample in samples.items()]
+    counted = histograms(samples, bins=bins)
+    return [Shown(name, counted[name], initial[name]) for name in samples]
 
 
-def table(found: Found, drawn: Sequence[Shown], split: str) -> Table:
-    """Return the data that the figure shows, a block a state."""
+def table(found: Comparison, drawn: Sequence[Shown]) -> Table:
+    """Return the data that the figure shows, one block per state."""
     return [
-        {"run": "; ".join(state.labels), "split": split, "state": state.state, **one.result.columns()}
-        for state, one in zip(found.states, drawn, strict=True)
+        {"run": "; ".join(one.labels), "split": one.state.split, "state": one.state.name}
+        | each.result.columns()
+        for one, each in zip(found.states, drawn, strict=True)
     ]
 
 
-def summary(found: Mapping[str, Found]) -> dict[str, Any]:
-    """Return the numbers: run -> split -> state -> name -> number; comparisons at the later state."""
-    told: dict[str, Any] = {}
-    for split, answers in found.items():
-        for state in answers.states:
-            sample = state.distances
-            numbers = {
-                "n": sample.distance.size,
-                "n_singletons": sample.n_singletons,
-                "mean_distance": sample.mean,
-                "median_distance": sample.median,
-            }
-            for label in state.labels:
-                told.setdefault(label, {}).setdefault(split, {})[state.key] = dict(numbers)
-            for one in answers.paired.get(state.labels[0], []) if not state.initial else []:
-                place = told[state.labels[0]][split][state.key]
-                key = "paired" if "paired" not in place else "paired_other_triplets"
-                if key == "paired":
-                    place[key] = one.columns()
-                else:
-                    place.setdefault(key, []).append(one.columns())
-    return told
+def figure_facts(found: Comparison, drawn: Sequence[Shown]) -> dict[str, Any]:
+    """Return what the sidecar of a figure says: its states, how many items it shows, the comparisons."""
+    states = [
+        {
+            "runs": list(one.labels),
+            "state": one.state.name,
+            "initial": one.initial,
+            "mean": each.result.mean,
+            "shown": one.triplets.anchor.size,
+            "of": one.triplets.anchor.size + one.triplets.n_singletons,
+        }
+        for one, each in zip(found.states, drawn, strict=True)
+    ]
+    paired = [one.columns() for several in found.paired.values() for one in several]
+    return {"states": states, "paired": paired}
 
 
-def remarks(found: Mapping[str, Found]) -> list[str]:
-    """Return which comparisons depend on where their triplets were chosen."""
-    told = []
-    for split, answers in found.items():
-        for several in answers.paired.values():
-            if len({one.nearer for one in several}) > 1:
+def enter(report: Report, found: Comparison) -> None:
+    """Put the numbers of every state into the JSON answer; comparisons stand at the later state."""
+    for one in found.states:
+        for label in one.labels:
+            numbers = report.entry(label, one.state.split, one.key)
+            numbers.update(one.distances.summary())
+        comparisons = found.paired.get(one.state.label, [])
+        if comparisons and not one.initial:
+            first, *others = [each.columns() for each in comparisons]
+            numbers |= {"paired": first} | ({"paired_other_triplets": others} if others else {})
+
+
+def warn(found: Mapping[str, Comparison]) -> None:
+    """Say which comparisons depend on where their triplets were chosen."""
+    from embedlens.analysis.paired import agree
+    from embedlens_cli import output
+
+    for split, comparison in found.items():
+        for several in comparison.paired.values():
+            if not agree(several):
                 by = "; ".join(f"in {one.reference}: {one.nearer or 'neither'}" for one in several)
-                told.append(f"split {split}: which is nearer depends on where the triplets are chosen ({by})")
-    return told
+                output.remark(
+                    f"split {split}: which is nearer depends on where the triplets are chosen ({by})"
+                )
 
 
-def print_tables(found: Mapping[str, Found]) -> None:
+def print_tables(found: Mapping[str, Comparison]) -> None:
     """Print the distances of every state, and the comparisons."""
     from embedlens_cli import output
 
     rows, pairs = [], []
-    for split, answers in found.items():
-        for state in answers.states:
+    for split, comparison in found.items():
+        for state in comparison.states:
             sample = state.distances
             counts = (f"{sample.distance.size:,}", f"{sample.n_singletons:,}")
             numbers = (f"{sample.mean:.4f}", f"{sample.median:.4f}")
-            rows.append((f"{', '.join(state.labels)}, {split}", state.state, *counts, *numbers))
-        for label, several in answers.paired.items():
+            rows.append((f"{', '.join(state.labels)}, {split}", state.state.name, *counts, *numbers))
+        for label, several in comparison.paired.items():
             for one in several:
                 whose = "" if one.second == label else f"{label}: "
-                against = f"{whose}{one.second} - {one.first}"
                 pairs.append(
                     (
-                        f"{against}, {split}", one.reference, f"{one.n:,}", f"{one.difference:+.4f}",
-                        f"[{one.low:+.4f}, {one.high:+.4f}]", p_text(one.p_value), f"{one.share:.1%}",
-                        one.nearer or "neither",
+                        f"{whose}{one.second} - {one.first}, {split}", one.reference, f"{one.n:,}",
+                        f"{one.difference:+.4f}", f"[{one.low:+.4f}, {one.high:+.4f}]",
+                        _p_text(one.p_value), f"{one.share:.1%}", one.nearer or "neither",
                     )
                 )  # fmt: skip
     output.print_table(("run, split", "state", "n", "singletons", "mean distance to (1, 0)", "median"), rows)
@@ -245,6 +227,6 @@ def print_tables(found: Mapping[str, Found]) -> None:
         )  # fmt: skip
 
 
-def p_text(value: float) -> str:
+def _p_text(value: float) -> str:
     """Return a p value in three digits; one that float64 cannot hold is below 1e-300."""
     return f"{value:.3g}" if value > 1e-300 else "< 1e-300"

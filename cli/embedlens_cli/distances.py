@@ -6,47 +6,47 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedlens.errors import InputError
-from embedlens_cli import compared, options, reference
+from embedlens_cli import compared, options
+from embedlens_cli.common.groups import (
+    FigureOptions,
+    FileWords,
+    InName,
+    LeaveOutOptions,
+    OneEpochOptions,
+    grouped,
+)
+from embedlens_cli.reference import Reference, ReferenceOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from embedlens_cli.common.snapshots import Selection
 
-    from embedlens.figures.distances import Shown
-    from embedlens.store import Run
-
-_BINS, _RESAMPLES = 50, 2_000
 _WHY = "a paired comparison follows the same items in both"
 
 
+@grouped
 def distances(
-    runs: options.Runs = None,
-    epoch: Annotated[str, typer.Option(help="last, or a number.")] = "last",
+    *,
+    where: OneEpochOptions,
     ecdf: Annotated[
-        bool, typer.Option("--ecdf", help="Draw cumulative distributions instead of histograms.")
+        bool,
+        typer.Option("--ecdf", help="Draw cumulative distributions instead of histograms."),
     ] = False,
-    bins: Annotated[int, typer.Option(help="Bins of the histograms.", min=1, max=1000)] = _BINS,
-    split: Annotated[
-        str, typer.Option(help="Splits, comma-separated.", show_default="query splits, or test, or all")
-    ] = "",
-    reference_run: reference.RunOption = None,
-    reference_epoch: reference.EpochOption = "last",
+    bins: Annotated[
+        int,
+        typer.Option(help="Bins of the histograms.", min=1, max=1000),
+        InName(lambda ecdf, bins: "ecdf" if ecdf else f"{bins}-bins", of=("ecdf", "bins")),
+    ] = 50,
+    chosen: ReferenceOptions,
     resamples: Annotated[
-        int, typer.Option(help="Of the bootstrap of the median difference.", min=1, max=1_000_000)
-    ] = _RESAMPLES,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0)] = 0,
-    ignore_label: options.IgnoreLabel = None,
-    distractor_label: options.DistractorLabel = None,
-    exclude_duplicates: options.ExcludeDuplicates = False,
-    out: options.Out = None,
-    formats: options.Format = "pdf,png",
-    venue: options.Venue = "cvpr",
-    width: options.Width = None,
-    names: options.Names = None,
-    title: options.Title = True,
-    text: options.Text = True,
+        int,
+        typer.Option(help="Of the bootstrap of the median difference.", min=1, max=1_000_000),
+        InName("{}-resamples"),
+    ] = 2_000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0), InName("seed-{}")] = 0,
+    leave_out: LeaveOutOptions,
+    drawn: FigureOptions,
     device: options.Device = "cpu",
-    as_json: options.Json = False,
+    words: FileWords,
 ) -> None:
     """Draw how far the dots are from the ideal point (1, 0), and compare two runs on the same triplets.
 
@@ -55,100 +55,57 @@ def distances(
     against its initial state. It is also made with triplets chosen in either state: a choice favours the
     other one. Items of a query split have their positives and negatives in its gallery.
     """
-    from embedlens import selection
-    from embedlens.artifacts import Artifacts, figures_folder
+    from functools import partial
+
+    from embedlens.analysis.paired import compare_choices
     from embedlens.devices import check_device
     from embedlens.figures.distances import plot_together
     from embedlens.figures.style import paper
-    from embedlens_cli import drawing, output
-    from embedlens_cli.reading import Reader
+    from embedlens.selection import choose_epoch
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selection
     from embedlens_cli.triplet_states import check_same_triplets
 
-    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
-    if selection.many_epochs(epoch):
-        message = f"--epoch: {epoch!r} may be several epochs; give one: first, last, or a number"
-        raise InputError(message)
-    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
-    asked = compared.Asked(epoch, ecdf, bins, resamples, seed, check_device(device), reader)
-    chosen = look.rename(selection.choose_runs(runs or []))
-    splits = selection.evaluated_splits(chosen, options.words(split))
-    chooser = reference.choose_reference(chosen, reference_run, reference_epoch)
-    for name in splits:
-        check_same_triplets(chosen, name, _WHY)
-    found = {name: compared.measure(chosen, name, chooser, asked) for name in splits}
-    reader.warnings.tell()
-    artifacts = Artifacts(
-        figures_folder(chosen, out),
-        output.command(),
-        _facts(chosen, chooser, asked, splits=splits),
-        summary=compared.summary(found),
-    )
-    with paper(venue):
-        for name, answers in found.items():
-            drawn = compared.shown(answers.states, asked)
-            pairs = next(iter(answers.paired.values())) if len(answers.paired) == 1 else []
-            figure = plot_together(drawn, pairs, n_text=answers.n_text, title=name, **look.size())
-            parts = [
-                "distances",
-                *artifacts.named([run.name for run in chosen]),
-                *_stem(name, answers, asked),
-                chooser.stem,
-            ]
-            table = compared.table(answers, drawn, name)
-            look.save(artifacts, parts, figure, table, _figure_facts(name, answers, drawn))
-    for line in compared.remarks(found):
-        output.remark(line)
-    drawing.answer(artifacts, chosen, lambda: compared.print_tables(found), given=runs, as_json=as_json)
+    look = drawn.look()
+    check_device(device)
+    selection = Selection.of(where, leave_out, look)
+    reference = Reference.of(selection, chosen)
+    check_same_triplets(selection, _WHY)
+    for run in selection.runs:
+        choose_epoch(run, where.epoch)  # one epoch, not several
+    compare = partial(compare_choices, resamples=resamples, seed=seed)
+    places = {split: selection.of_split(split) for split in selection.splits}
+    found = {split: compared.measure(own, reference, compare, device=device) for split, own in places.items()}
+    selection.reader.warnings.tell()
+    facts = _facts(selection, reference, device) | {"resamples": resamples, "seed": seed}
+    report = Report.of("distances", selection, look, options=drawn, words=words, facts=facts)
+    with paper(drawn.venue):
+        for split, comparison in found.items():
+            compared.enter(report, comparison)
+            shown = compared.shown(comparison.states, None if ecdf else bins)
+            pairs = next(iter(comparison.paired.values())) if len(comparison.paired) == 1 else []
+            figure = plot_together(shown, pairs, n_text=comparison.n_text, title=split, **look.size())
+            report.add(
+                figure, compared.table(comparison, shown), places[split],
+                facts=compared.figure_facts(comparison, shown), words=[reference.stem],
+            )  # fmt: skip
+    compared.warn(found)
+    report.end(lambda: compared.print_tables(found))
 
 
-def _stem(split: str, found: compared.Found, asked: compared.Asked) -> list[str]:
-    """Return what a file name says of split, epochs and options; none of what is the default."""
-    from embedlens_cli import drawing
-
-    epochs = drawing.epochs_text(int(state.key) for state in found.states if not state.initial)
-    drawn = "ecdf" if asked.ecdf else ("" if asked.bins == _BINS else f"{asked.bins}-bins")
-    resamples = "" if asked.resamples == _RESAMPLES else f"{asked.resamples}-resamples"
-    seed = f"seed-{asked.seed}" if asked.seed else ""
-    return [split, epochs, drawn, resamples, seed, *asked.reader.leave_out.words]
-
-
-def _facts(
-    runs: Sequence[Run], chooser: reference.Reference, asked: compared.Asked, *, splits: Sequence[str]
-) -> dict[str, Any]:
+def _facts(selection: Selection, reference: Reference, device: str) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
     from embedlens.analysis.paired import BOOTSTRAP, CONFIDENCE, WILCOXON
-    from embedlens.artifacts import run_facts
     from embedlens.similarity import engine_facts
     from embedlens_cli.triplet_states import galleries
 
     return {
-        "runs": run_facts(runs),
-        "galleries": galleries(runs, splits),
+        "galleries": galleries(selection),
         "distributions": "of each state's own nearest triplets",
         "comparisons": "of triplets chosen in the reference, followed in both states",
-        "reference": chooser.facts,
+        "reference": reference.facts,
         "bootstrap": BOOTSTRAP,
-        "resamples": asked.resamples,
         "confidence": CONFIDENCE,
-        "seed": asked.seed,
         "wilcoxon": WILCOXON,
-        "engine": engine_facts(asked.device),
-        **asked.reader.facts,
+        "engine": engine_facts(device),
     }
-
-
-def _figure_facts(split: str, found: compared.Found, drawn: Sequence[Shown]) -> dict[str, Any]:
-    """Return what the sidecar of one figure says: its states, and how many items it shows of how many."""
-    states = [
-        {
-            "runs": list(state.labels),
-            "state": state.state,
-            "initial": state.initial,
-            "mean": one.result.mean,
-            "shown": state.triplets.anchor.size,
-            "of": state.triplets.anchor.size + state.triplets.n_singletons,
-        }
-        for state, one in zip(found.states, drawn, strict=True)
-    ]
-    paired = [one.columns() for several in found.paired.values() for one in several]
-    return {"split": split, "states": states, "paired": paired}

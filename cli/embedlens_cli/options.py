@@ -62,6 +62,7 @@ Epoch = Annotated[
         "START:STOP:STEP, STOP included.",
     ),
 ]
+OneEpoch = Annotated[str, typer.Option(help="last, or a number.")]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -95,6 +96,13 @@ Limits = Annotated[
         help="Limits of both axes: the square around all dots, the full range, or two numbers.",
     ),
 ]
+
+
+def limits_word(limits: str) -> str:
+    """Return what file names say of --limits; nothing of the full range."""
+    return "" if limits == "full" else f"limits-{limits.replace(',', '-to-')}"
+
+
 Title = Annotated[bool, typer.Option("--title/--no-title", help="The title of the figure.")]
 Text = Annotated[bool, typer.Option("--text/--no-text", help="The statistics in the corner of a panel.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]

@@ -1,4 +1,4 @@
-"""Where triplets are chosen that are then followed: a reference epoch of a reference run."""
+"""The reference epoch of a reference run, where triplets are chosen that are then followed."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ import typer
 from embedlens.errors import unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from embedlens.store import Run
+    from embedlens_cli.common.snapshots import Selection
+    from embedlens_cli.reading import Reader
+    from embedlens_cli.triplet_states import State
 
-RunOption = Annotated[
-    str | None, typer.Option(help="Name of the run that chooses the triplets.", show_default="the first")
-]
-EpochOption = Annotated[
-    str, typer.Option(help="Epoch that chooses the nearest positive and negative: last, or a number.")
-]
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceOptions:
+    """Where triplets are chosen, as typed."""
+
+    reference_run: Annotated[
+        str | None, typer.Option(help="Name of the run that chooses the triplets.", show_default="the first")
+    ] = None
+    reference_epoch: Annotated[
+        str, typer.Option(help="Epoch that chooses the nearest positive and negative: last, or a number.")
+    ] = "last"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +36,19 @@ class Reference:
     label: str
     epoch: int
     is_default: bool
+
+    @classmethod
+    def of(cls, selection: Selection, options: ReferenceOptions) -> Reference:
+        """Return the run and the epoch that the options name; unknown ones raise `InputError`."""
+        from embedlens.selection import choose_epoch
+
+        name, runs, labels = options.reference_run, selection.runs, selection.labels
+        if name is not None and name not in labels:
+            raise unknown(name, "reference run", labels)
+        at = 0 if name is None else labels.index(name)
+        number = choose_epoch(runs[at], options.reference_epoch, "--reference-epoch")
+        is_default = at == 0 and number == runs[0].resolve_epoch(-1)
+        return cls(runs[at], labels[at], number, is_default)
 
     @property
     def stem(self) -> str:
@@ -46,15 +65,8 @@ class Reference:
         """What a sidecar says of it."""
         return {"run": self.label, "epoch": self.epoch}
 
+    def state(self, split: str, reader: Reader) -> State:
+        """Return the state in which the triplets of a split are chosen."""
+        from embedlens_cli.triplet_states import State
 
-def choose_reference(runs: Sequence[Run], name: str | None, epoch: str) -> Reference:
-    """Return the run and the epoch that choose the triplets; unknown ones raise `InputError`."""
-    from embedlens import selection
-
-    labels = selection.run_labels(runs)
-    if name is not None and name not in labels:
-        raise unknown(name, "reference run", labels)
-    at = 0 if name is None else labels.index(name)
-    number = selection.choose_epoch(runs[at], epoch, "--reference-epoch")
-    is_default = at == 0 and number == runs[0].resolve_epoch(-1)
-    return Reference(runs[at], labels[at], number, is_default)
+        return State(self.label, self.run, split, self.epoch, reader)

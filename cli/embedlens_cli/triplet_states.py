@@ -8,39 +8,51 @@ from typing import TYPE_CHECKING, Any
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     import numpy as np
     from numpy.typing import NDArray
 
     from embedlens.analysis.triplets import Triplets
+    from embedlens.searches import Search
     from embedlens.store import Run
+    from embedlens_cli.common.snapshots import Selected, Selection
     from embedlens_cli.reading import Reader
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A split of a run at one epoch.
+    """A split of a run at one epoch, or before training.
 
     Items are numbered as in the split, and in the gallery, as recorded, whatever is left out.
 
     Attributes
     ----------
+    label
+        What the run is called in figures, tables and JSON.
+    run, split
+        Of which run and split it is.
     epoch
         None: the backbone's features before any training.
+    reader
+        Reads it, and notes what there is to say of its data.
     """
 
+    label: str
     run: Run
     split: str
     epoch: int | None
+    reader: Reader
 
     @classmethod
-    def initial(cls, run: Run, split: str) -> State:
-        """Return the state before training: pretrained features where split and gallery have them."""
-        splits = {split, _gallery(run, split) or split}
-        if all(run.pretrained(name) is not None for name in splits):
-            return cls(run, split, None)
-        return cls(run, split, run.epochs()[0])
+    def of(cls, one: Selected) -> State:
+        """Return a snapshot as a state."""
+        return cls(one.label, one.run, one.split, one.epoch, one.reader)
+
+    @property
+    def initial(self) -> State:
+        """The state before training: pretrained features where split and gallery have them."""
+        splits = {self.split, self.gallery or self.split}
+        pretrained = all(self.run.pretrained(name) is not None for name in splits)
+        return replace(self, epoch=None if pretrained else self.run.epochs()[0])
 
     @property
     def name(self) -> str:
@@ -80,11 +92,15 @@ class State:
         one, two = self.gallery_embeddings, other.gallery_embeddings
         return one is two if one is None or two is None else np.array_equal(one, two)
 
-    def nearest(self, reader: Reader, *, label: str = "", device: str) -> Triplets:
-        """Return the nearest triplets of the items that are not left out; `reader` notes what it read."""
+    def search(self) -> Search:
+        """Return it with its gallery, less what is left out; the reader notes what it read."""
+        return self.reader.search(self.run, self.split, self.epoch, label=self.label)
+
+    def nearest(self, *, device: str) -> Triplets:
+        """Return the nearest triplets of the items that are not left out."""
         from embedlens.analysis.triplets import nearest_triplets
 
-        search = reader.search(self.run, self.split, self.epoch, label=label)
+        search = self.search()
         try:
             near = nearest_triplets(search.z, search.y, gallery=search.gallery, device=device)
         except InputError as error:
@@ -106,29 +122,35 @@ class State:
             raise error.within(self.place) from error
 
 
-def states_of(run: Run, split: str) -> Iterator[State]:
-    """Yield every state of a run, the pretrained features first if it has them."""
-    initial = State.initial(run, split)
-    if initial.epoch is None:
-        yield initial
-    for epoch in run.epochs():
-        yield State(run, split, epoch)
+def states_of(selection: Selection, split: str) -> dict[str, list[State]]:
+    """Return the states of each run of a selection of all epochs; pretrained features stand first."""
+    states: dict[str, list[State]] = {}
+    for one in selection.of_split(split):
+        states.setdefault(one.label, []).append(State.of(one))
+    for several in states.values():
+        if (initial := several[0].initial).epoch is None:
+            several.insert(0, initial)
+    return states
 
 
-def check_same_triplets(runs: Sequence[Run], split: str, why: str = "") -> None:
+def check_same_triplets(selection: Selection, why: str = "") -> None:
     """Refuse runs of other items in a split or in its gallery; `why` says why they must be the same."""
-    from embedlens import selection
+    from embedlens.selection import check_same_items
 
-    if len({_gallery(run, split) for run in runs}) > 1:
-        message = f"the runs search split {split!r} in different galleries, so no triplet is in all of them"
-        raise InputError(message)
-    for name in dict.fromkeys((split, _gallery(runs[0], split) or split)):
-        selection.check_same_items(runs, name, *([why] if why else []))
+    runs = selection.runs
+    for split in selection.splits:
+        if len({_gallery(run, split) for run in runs}) > 1:
+            message = (
+                f"the runs search split {split!r} in different galleries, so no triplet is in all of them"
+            )
+            raise InputError(message)
+        for name in dict.fromkeys((split, _gallery(runs[0], split) or split)):
+            check_same_items(runs, name, *([why] if why else []))
 
 
-def galleries(runs: Sequence[Run], splits: Sequence[str]) -> dict[str, dict[str, str | None]]:
+def galleries(selection: Selection) -> dict[str, dict[str, str | None]]:
     """Return what a sidecar says of where positives and negatives are: run -> split -> gallery split."""
-    return {run.name: {split: _gallery(run, split) for split in splits} for run in runs}
+    return {run.name: {split: _gallery(run, split) for split in selection.splits} for run in selection.runs}
 
 
 def _gallery(run: Run, split: str) -> str | None:

@@ -1,36 +1,45 @@
-"""The command that looks at triplets."""
+"""The command that scatters triplets."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from embedlens.errors import InputError
 from embedlens_cli import options
+from embedlens_cli.common.groups import AllSplitsOptions, FigureOptions, LeaveOutOptions, grouped
+from embedlens_cli.scatter_data import TripletOptions
 
 if TYPE_CHECKING:
-    from embedlens.figures.panels import Panel
+    from embedlens.analysis.field import Field
+    from embedlens.store import Run
 
 
-def scatter(
-    runs: options.Runs = None,
-    animate: Annotated[
-        bool, typer.Option("--animate", help="Also write a GIF, an MP4 and a strip of key epochs.")
-    ] = False,
+@dataclass(frozen=True, kw_only=True)
+class FlowOptions:
+    """Whether the flow between two epochs is drawn, and which two, as typed."""
+
     flow: Annotated[
         bool,
         typer.Option(
             "--flow",
             help="Draw where the dots went between two epochs, in the mean: an arrow for each place.",
         ),
-    ] = False,
+    ] = False
     flow_from: Annotated[
         str | None, typer.Option(help="With --flow: first, last, or a number.", show_default="first")
-    ] = None,
+    ] = None
     flow_to: Annotated[
         str | None, typer.Option(help="With --flow: first, last, or a number.", show_default="last")
-    ] = None,
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldOptions:
+    """The field of a loss behind the dots, as typed."""
+
     field: Annotated[
         str | None,
         typer.Option(
@@ -39,116 +48,162 @@ def scatter(
             "contrastive, ep, ephn, epshn, n-pair-mc or triplet.",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     order: Annotated[
         int | None, typer.Option(help="With --field ephn or epshn: 1 or 2.", show_default="1")
-    ] = None,
+    ] = None
     angle: Annotated[
         float | None,
         typer.Option(
             help="With --field: degrees between the planes anchor-positive and anchor-negative.",
             show_default="90",
         ),
-    ] = None,
-    split: options.Split = "",
-    epoch: options.Epoch = "last",
-    triplets: Annotated[
-        str,
-        typer.Option(
-            help="nearest: each epoch's own nearest positive and negative; "
-            "fixed: the items chosen at the reference epoch of the reference run, followed everywhere."
-        ),
-    ] = "nearest",
-    reference_run: Annotated[
-        str | None, typer.Option(help="With fixed: a name among the runs.", show_default="the first")
-    ] = None,
-    reference_epoch: Annotated[
-        str | None, typer.Option(help="With fixed: last, or a number.", show_default="last")
-    ] = None,
-    ignore_label: options.IgnoreLabel = None,
-    distractor_label: options.DistractorLabel = None,
-    exclude_duplicates: options.ExcludeDuplicates = False,
-    out: options.Out = None,
-    formats: options.Format = "pdf,png",
-    venue: options.Venue = "cvpr",
-    width: options.Width = None,
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class LossField:
+    """The field to draw: a loss, its order, and the angle between the planes."""
+
+    loss: str
+    order: int | None
+    angle: float
+
+    @property
+    def stem(self) -> str:
+        """What file names say of it: whatever is not the default."""
+        order = "-order2" if self.order == 2 else ""
+        return f"field-{self.loss}{order}" + (f"-angle{self.angle:g}" if self.angle != 90 else "")
+
+    def within(self, limits: tuple[float, float]) -> Field:
+        """Return the field in the limits of a diagram; wrong options raise `InputError`."""
+        from embedlens.analysis.field import field
+
+        low, high = limits[0], min(limits[1], 1.0)  # there may be room above the largest similarity
+        return field(self.loss, order=self.order, angle=self.angle, limits=(low, high))
+
+
+@grouped
+def scatter(
+    *,
+    animate: Annotated[
+        bool, typer.Option("--animate", help="Also write a GIF, an MP4 and a strip of key epochs.")
+    ] = False,
+    flows: FlowOptions,
+    fields: FieldOptions,
+    where: AllSplitsOptions,
+    chosen: TripletOptions,
+    leave_out: LeaveOutOptions,
+    drawn: FigureOptions,
     limits: options.Limits = "full",
-    names: options.Names = None,
-    title: options.Title = True,
-    text: options.Text = True,
     fps: Annotated[float, typer.Option(help="With --animate: epochs a second.", min=0.1, max=60)] = 2.0,
     device: options.Device = "cpu",
-    as_json: options.Json = False,
 ) -> None:
     """Draw each triplet as a dot: similarity to the nearest positive, similarity to the nearest negative.
 
     Below the diagonal the nearest neighbour is right (their share is R@1); the ideal point is (1, 0). Items
     of a query split have their positives and negatives in its gallery.
     """
-    from embedlens import selection
-    from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.figures.style import paper
-    from embedlens_cli import drawing, output, scatter_data, scatter_figures
-    from embedlens_cli.reading import Reader
+    from embedlens_cli import scatter_data, scatter_figures
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selection
 
-    _check_flow(flow, ends=(flow_from, flow_to), epoch=epoch, field=field, animate=animate)
-    look = drawing.Look.of(formats, venue, width, names=names, title=title, text=text)
-    wish = scatter_figures.choose_field(field, order, angle)
-    scatter_figures.check_limits(limits, moving=flow or animate)
-    chosen = look.rename(selection.choose_runs(runs or []))
-    splits = selection.choose_splits(chosen, options.words(split))
-    reader = Reader.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
-    still = field is not None or not flow
-    asked = {run.path: selection.choose_epochs(run, epoch) if still else [] for run in chosen}
-    spans = {run.path: scatter_figures.choose_span(run, flow_from, flow_to) for run in chosen if flow}
-    fixed = scatter_data.choose_fixed(
-        triplets, chosen, splits, reference=(reference_run, reference_epoch), reader=reader, device=device
-    )
-    panels, statics = [], []
-    ends: tuple[list[Panel], list[Panel]] = ([], [])
-    for label, run in zip(selection.run_labels(chosen), chosen, strict=True):
-        span = spans.get(run.path, ())
-        for number in run.epochs() if animate else sorted({*asked[run.path], *span}):
-            measured = scatter_data.measure(
-                label, run, number, splits, fixed=fixed, reader=reader, device=device
-            )
-            panels += measured
-            statics += measured if number in asked[run.path] else []
-            for at, end in enumerate(span):
-                ends[at].extend(measured if number == end else [])
-    reader.warnings.tell()
-    facts = scatter_data.command_facts(chosen, splits, fixed, device) | reader.facts
-    summary = scatter_data.summary_of(panels)
-    artifacts = Artifacts(figures_folder(chosen, out), output.command(), facts, summary=summary)
-    shown = artifacts.named([run.name for run in chosen])
-    draw = scatter_figures.Drawing(look, ["scatter", *shown], fixed, reader, limits)
-    with paper(venue):
+    _check(flows, epoch=where.epoch, field=fields.field, animate=animate)
+    look, field = drawn.look(), _choose_field(fields)
+    _check_limits(limits, moving=flows.flow or animate)
+    selection = Selection.of(where, leave_out, look)
+    still = fields.field is not None or not flows.flow
+    asked = {run.path: selection.epochs(run) if still else [] for run in selection.runs}
+    spans = {run.path: _span(run, flows) for run in selection.runs if flows.flow}
+    fixed = scatter_data.choose_fixed(chosen, selection, device=device)
+    epochs = {
+        run.path: run.epochs() if animate else sorted({*asked[run.path], *spans.get(run.path, ())})
+        for run in selection.runs
+    }
+    found = selection.measure(
+        lambda one: scatter_data.measure(one, fixed, device=device), "finding triplets",
+        places=selection.at(lambda run: epochs[run.path]),
+    )  # fmt: skip
+    report = Report.of(
+        "scatter", selection, look, options=drawn,
+        words=[fixed.stem if fixed else "", options.limits_word(limits)],
+        facts=scatter_data.command_facts(selection, fixed, device),
+    )  # fmt: skip
+    scatter_data.enter(report, found)
+    drawing = scatter_figures.Drawing(report, fixed, limits)
+    with paper(drawn.venue):
         if still:
-            scatter_figures.save_stills(
-                artifacts, statics, draw, one_an_epoch=selection.many_epochs(epoch), wish=wish
+            shown = {one: found[one] for one in found if one.epoch in asked[one.run.path]}
+            drawing.save_stills(shown, field)
+        if flows.flow:
+            starts, ends = (
+                {one: found[one] for one in found if one.epoch == spans[one.run.path][at]} for at in (0, 1)
             )
-        if flow:
-            scatter_figures.save_flow(artifacts, *ends, draw)
+            drawing.save_flow(starts, ends)
         if animate:
-            scatter_figures.save_animation(artifacts, panels, draw, fps=fps)
+            drawing.save_animation(found, fps=fps)
 
-    def tell() -> None:
-        scatter_data.print_summary(panels)
-        scatter_data.print_flow(artifacts.summary)
+    def print_summary() -> None:
+        scatter_data.print_summary(found)
+        scatter_data.print_flow(report.artifacts.summary)
 
-    drawing.answer(artifacts, chosen, tell, given=runs, as_json=as_json)
+    report.end(print_summary)
 
 
-def _check_flow(
-    flow: bool, *, ends: tuple[str | None, str | None], epoch: str, field: str | None, animate: bool
-) -> None:
+def _choose_field(typed: FieldOptions) -> LossField | None:
+    """Return the field that the options name, checked; None where they name none."""
+    if typed.field is None:
+        if typed.order is not None or typed.angle is not None:
+            message = "--order and --angle are for the field of a loss; add --field LOSS"
+            raise InputError(message)
+        return None
+    chosen = LossField(typed.field, typed.order, 90.0 if typed.angle is None else typed.angle)
+    chosen.within((0.0, 1.0))
+    return chosen
+
+
+def _check_limits(limits: str, *, moving: bool) -> None:
+    """Refuse limits that are none, before anything is computed; flows and animations have their own."""
+    import numpy as np
+
+    from embedlens.figures.placing.limits import choose_limits
+
+    choose_limits(limits, [np.zeros(1)])
+    if moving and limits != "full":
+        message = "--limits is for stills; leave it out, or --flow and --animate"
+        raise InputError(message)
+
+
+def _check(flows: FlowOptions, *, epoch: str, field: str | None, animate: bool) -> None:
     """Refuse options that do not go together."""
     message = ""
-    if not flow and any(ends):
+    if not flows.flow and (flows.flow_from or flows.flow_to):
         message = "--flow-from and --flow-to are for the flow; add --flow"
-    elif flow and field is None and epoch != "last":
+    elif flows.flow and field is None and epoch != AllSplitsOptions.epoch:
         message = "--flow is drawn between two epochs; say which by --flow-from and --flow-to, not by --epoch"
-    elif animate and (flow or field is not None):
+    elif animate and (flows.flow or field is not None):
         message = "--animate shows the dots alone; leave it out, or --flow and --field"
     if message:
         raise InputError(message)
+
+
+def _span(run: Run, flows: FlowOptions) -> tuple[int, int]:
+    """Return the two epochs of a run between which the flow is drawn; by default its first and its last."""
+    from embedlens.selection import choose_epoch
+
+    place = f"run {run.name!r}"
+    run.resolve_epoch(-1)
+    epochs = run.epochs()
+    if len(epochs) < 2:
+        message = f"one epoch only ({epochs[0]}); a flow needs two"
+        raise InputError(message).within(place)
+    start = choose_epoch(run, flows.flow_from or "first", "--flow-from")
+    end = choose_epoch(run, flows.flow_to or "last", "--flow-to")
+    if not start < end:
+        message = (
+            f"--flow-from is epoch {start}, --flow-to epoch {end}; "
+            "a flow goes from an earlier epoch to a later one"
+        )
+        raise InputError(message).within(place)
+    return start, end

@@ -54,6 +54,15 @@ class Distances(Result):
         """Return the distances by column."""
         return {"anchor": self.anchor, "distance": self.distance}
 
+    def summary(self) -> dict[str, int | float]:
+        """Return counts, mean and median by name."""
+        return {
+            "n": self.distance.size,
+            "n_singletons": self.n_singletons,
+            "mean_distance": self.mean,
+            "median_distance": self.median,
+        }
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Histogram(Result):

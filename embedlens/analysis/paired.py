@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.distances import Distances, distances
 from embedlens.analysis.results import Result
 from embedlens.arguments import check_numbers
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from numpy.typing import ArrayLike, NDArray
 
-    from embedlens.analysis.distances import Distances
+    from embedlens.analysis.triplets import Triplets
 
 RESAMPLES = 2_000
 CONFIDENCE = 0.95
@@ -145,6 +148,44 @@ def compare(
         p_value=signed_rank_p(difference),
         share=float(np.mean(difference < 0)),
     )
+
+
+def compare_choices(
+    followed: Mapping[str, tuple[Triplets, Triplets]],
+    *,
+    names: tuple[str, str] = ("first", "second"),
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> list[Paired]:
+    """Compare two states once for each state in which the triplets were chosen.
+
+    Parameters
+    ----------
+    followed
+        Name of the state in which triplets were chosen -> these triplets in the first and in the second
+        state, of embeddings [N, D0] and [N, D].
+    names
+        What the two states are called.
+    resamples, seed
+        Of the bootstrap.
+
+    Raises
+    ------
+    InputError
+        As `compare`.
+    """
+    return [
+        compare(
+            distances(first), distances(second),
+            names=names, reference=reference, resamples=resamples, seed=seed,
+        )
+        for reference, (first, second) in followed.items()
+    ]  # fmt: skip
+
+
+def agree(comparisons: Iterable[Paired]) -> bool:
+    """Tell whether all comparisons of two states find the same one nearer, or all of them neither."""
+    return len({one.nearer for one in comparisons}) < 2
 
 
 def resampled_medians(values: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[np.float64]:

@@ -13,8 +13,8 @@ from support import blobs, brute_force
 
 from embedlens import InputError
 from embedlens.analysis.distances import Distances, distances, ecdf, histograms
-from embedlens.analysis.paired import compare, resampled_medians, signed_rank_p
-from embedlens.analysis.triplets import nearest_triplets
+from embedlens.analysis.paired import agree, compare, compare_choices, resampled_medians, signed_rank_p
+from embedlens.analysis.triplets import follow_triplets, nearest_triplets
 
 numbers = st.lists(st.integers(-8, 8), min_size=1, max_size=40)
 
@@ -164,6 +164,31 @@ def test_a_comparison_says_which_is_nearer():
     assert compare(sample(first), sample(first + shift - np.median(shift))).nearer == ""
     again = compare(sample(first), sample(first + shift), seed=5)
     assert (again.low, again.high) == (found.low, found.high)
+
+
+def test_a_state_is_nearer_on_the_triplets_that_the_other_one_chose():
+    """A nearest negative falls back in another embedding, while a class of two has one positive only."""
+    (z, y), (other, _) = (blobs(classes=30, seed=seed) for seed in (0, 1))
+    chosen = {name: nearest_triplets(one, y) for name, one in (("z", z), ("other", other))}
+    followed = {name: (follow_triplets(z, one), follow_triplets(other, one)) for name, one in chosen.items()}
+    found = compare_choices(followed, names=("z", "other"), resamples=500, seed=3)
+    assert [one.reference for one in found] == ["z", "other"]
+    for one, sides in zip(found, followed.values(), strict=True):
+        pair = [distances(side) for side in sides]
+        alone = compare(*pair, names=("z", "other"), reference=one.reference, resamples=500, seed=3)
+        assert one.columns() == alone.columns()
+        assert one.difference == np.median(pair[1].distance - pair[0].distance)
+    assert [one.nearer for one in found] == ["other", "z"]
+    assert not agree(found)
+    assert agree(found[:1])
+    assert agree([])
+
+
+def test_the_summary_of_distances():
+    z, y = blobs(n=20, classes=3)
+    found = distances(nearest_triplets(z, y))
+    expected = {"n": 20, "n_singletons": 0, "mean_distance": found.mean, "median_distance": found.median}
+    assert found.summary() == expected
 
 
 @given(values=numbers, order=st.integers(0, 99))

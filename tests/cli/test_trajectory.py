@@ -188,7 +188,7 @@ def test_same_input_same_bytes(cli, run):
         (["mine", "--anchor", "60"], ["run 'mine', split 'test': there is no row 60", "rows 0 to 59"]),
         (["mine", "--anchor", "five"], ["--anchor 'five'", "row numbers"]),
         (["mine", "--anchor=-1"], ["--anchor '-1'"]),
-        (["mine", "--anchor", ""], ["row numbers are needed"]),
+        (["mine", "--anchor", ""], ["give row numbers"]),
         (["mine", "--anchor", "1", "--worst", "2"], ["--anchor and --worst exclude each other"]),
         (["mine", "--random", "1", "--moved", "2"], ["--random and --moved exclude each other"]),
         (["mine", "--worst", "0"], ["--worst"]),

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NewType, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, ClassVar, NewType, TypeVar, get_type_hints
 
 from embedlens_cli import options
 
@@ -49,6 +49,32 @@ class SnapshotOptions:
     runs: options.Runs = None
     split: options.EvaluatedSplits = ""
     epoch: options.Epoch = "last"
+    all_splits: ClassVar[bool] = False  # where none is named; otherwise those that are evaluated
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllSplitsOptions(SnapshotOptions):
+    """The same of a command that reads all splits where none is named."""
+
+    split: options.Split = ""
+    all_splits: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneEpochOptions(SnapshotOptions):
+    """The same of a command that reads one epoch of each run."""
+
+    epoch: options.OneEpoch = "last"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Which runs and splits a command reads that always reads all epochs."""
+
+    runs: options.Runs = None
+    split: options.EvaluatedSplits = ""
+    epoch: ClassVar[str] = "all"
+    all_splits: ClassVar[bool] = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from matplotlib.figure import Figure
 
@@ -68,34 +70,60 @@ class Report:
 
     def add(
         self,
-        figure: Figure,
+        figure: Figure | Mapping[str, Callable[[Path], None]],
         table: Table,
         places: Sequence[Selected],
         *,
         facts: Mapping[str, Any],
         words: Iterable[str] = (),
         epochs: str | None = None,
+        every_run: bool = False,
     ) -> None:
-        """Write the figure that shows some snapshots of one split, its data and its sidecar.
+        """Write the figure that shows some snapshots, its data and its sidecar.
 
-        `words`: what its file name says beside runs, split, epochs and options; `epochs`: what it says of
-        the epochs, by default each of them.
+        Parameters
+        ----------
+        figure
+            The figure; of an animation its writers by the ending of the file.
+        table
+            Its data.
+        places
+            The snapshots that it shows.
+        facts
+            What its sidecar says beside split and epochs.
+        words
+            What its file name says beside runs, splits, epochs and options.
+        epochs
+            What its file name says of the epochs, by default each of them.
+        every_run
+            Whether its file name has all runs, even those without a snapshot in it.
         """
         from embedlens_cli.drawing import epochs_text
 
-        runs = self.artifacts.named(list(dict.fromkeys(one.run.name for one in places)))
+        runs = self.selection.runs if every_run else [one.run for one in places]
+        names = self.artifacts.named(list(dict.fromkeys(run.name for run in runs)))
+        splits = list(dict.fromkeys(one.split for one in places))
         shown = sorted({one.epoch for one in places})
-        parts = [self.name, *runs, places[0].split, epochs or epochs_text(shown), *self.words, *words]
-        every = {"split": places[0].split, "epochs": shown, **facts}
-        self.look.save(self.artifacts, parts, figure, table, every)
+        parts = [self.name, *names, "+".join(splits), epochs or epochs_text(shown), *self.words, *words]
+        of_splits = {"split": splits[0]} if len(splits) == 1 else {"splits": splits}
+        every = {**of_splits, "epochs": shown, **facts}
+        if isinstance(figure, Mapping):
+            self.artifacts.save(self.look.stem(parts), figure, table, facts=every)
+        else:
+            self.look.save(self.artifacts, parts, figure, table, every)
 
     def enter(self, place: Selected, numbers: Mapping[str, Any]) -> None:
         """Put the numbers of a snapshot into the JSON answer: run -> split -> epoch -> name -> number.
 
         What is NaN or infinite becomes None.
         """
-        splits = self.artifacts.summary.setdefault(place.label, {})
-        splits.setdefault(place.split, {})[str(place.epoch)] = finite(numbers)
+        self.entry(place.label, place.split, str(place.epoch)).update(finite(numbers))
+
+    def entry(self, label: str, split: str, state: str) -> dict[str, Any]:
+        """Return the part of the JSON answer that holds the numbers of a state of a run; empty at first."""
+        splits: dict[str, Any] = self.artifacts.summary.setdefault(label, {}).setdefault(split, {})
+        numbers: dict[str, Any] = splits.setdefault(state, {})
+        return numbers
 
     def end(self, print_summary: Callable[[], None]) -> None:
         """Give the answer: one JSON object; or which run was meant, the summary, and the files written."""

@@ -9,12 +9,12 @@ from embedlens.errors import InputError
 from embedlens_cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from embedlens.searches import Search
     from embedlens.store import Run, Snapshot
-    from embedlens_cli.common.groups import LeaveOutOptions, SnapshotOptions
+    from embedlens_cli.common.groups import LeaveOutOptions, RunOptions, SnapshotOptions
     from embedlens_cli.drawing import Look
     from embedlens_cli.reading import Kept, Reader
 
@@ -92,7 +92,9 @@ class Selection:
     typed: Sequence[str]
 
     @classmethod
-    def of(cls, where: SnapshotOptions, leave_out: LeaveOutOptions, look: Look | None = None) -> Selection:
+    def of(
+        cls, where: SnapshotOptions | RunOptions, leave_out: LeaveOutOptions, look: Look | None = None
+    ) -> Selection:
         """Return the selection; `look` gives runs their names in figures.
 
         Raises
@@ -107,7 +109,8 @@ class Selection:
         runs = selection.choose_runs(typed)
         if look is not None:
             runs = look.rename(runs)
-        splits = selection.evaluated_splits(runs, options.words(where.split))
+        choose = selection.choose_splits if where.all_splits else selection.evaluated_splits
+        splits = choose(runs, options.words(where.split))
         return cls(runs, selection.run_labels(runs), splits, where.epoch, reader, typed)
 
     @property
@@ -123,6 +126,19 @@ class Selection:
 
         return choose_epochs(run, self.epoch)
 
+    def of_split(self, split: str) -> list[Selected]:
+        """Return the snapshots of one split."""
+        return [one for one in self if one.split == split]
+
+    def at(self, epochs: Callable[[Run], Iterable[int]]) -> list[Selected]:
+        """Return the snapshots at other epochs than those selected, by run, then by epoch."""
+        return [
+            Selected(label, run, split, epoch, self.reader)
+            for label, run in zip(self.labels, self.runs, strict=True)
+            for epoch in epochs(run)
+            for split in self.splits
+        ]
+
     def __iter__(self) -> Iterator[Selected]:
         """Give the snapshots by run, then by split, then by epoch."""
         for label, run in zip(self.labels, self.runs, strict=True):
@@ -131,16 +147,22 @@ class Selection:
                     yield Selected(label, run, split, epoch, self.reader)
 
     def measure(
-        self, function: Callable[[Selected], Result], doing: str, *, files: Sequence[Path] = ()
+        self,
+        function: Callable[[Selected], Result],
+        doing: str,
+        *,
+        places: Sequence[Selected] | None = None,
+        files: Sequence[Path] = (),
     ) -> dict[Selected, Result]:
-        """Return what a function makes of each snapshot; its errors name the place, or one of some files.
+        """Return what a function makes of each snapshot, or of those of `places`.
 
-        Progress is shown as `doing`; what there is to say of the data is said once all are read.
+        Its errors name the place, or one of some files. Progress is shown as `doing`; what there is to say of
+        the data is said once all are read.
         """
         from embedlens_cli import output
 
         found: dict[Selected, Result] = {}
-        for one in output.track(list(self), doing):
+        for one in output.track(list(self) if places is None else places, doing):
             try:
                 found[one] = function(one)
             except InputError as error:
