@@ -1,8 +1,9 @@
 """Losses and mining: plain torch modules, chosen by name."""
 
+from embedlens.objectives.base import LOSSES, Loss, Setting
 from embedlens.objectives.easy_positive import EP, EPHN, EPSHN
 from embedlens.objectives.established import Angular, Lifted, NPairMC
-from embedlens.objectives.losses import LOSSES, Loss, Setting, build_loss
+from embedlens.objectives.losses import build_loss
 from embedlens.objectives.mined import Contrastive, Margin, Triplet
 from embedlens.objectives.miners import MINERS, Miner, build_miner
 from embedlens.objectives.proxies import ProxyNCA, Softmax

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from torch.nn import functional
 
 from embedlens.errors import InputError, unknown
-from embedlens.objectives.losses import LOSSES, Loss
+from embedlens.objectives.base import LOSSES, Loss
 from embedlens.objectives.mining import (
     cosine_matrix,
     easy_positive,

@@ -8,7 +8,7 @@ from pytorch_metric_learning import distances, losses, regularizers
 from torch.nn import functional
 
 from embedlens.errors import InputError
-from embedlens.objectives.losses import LOSSES, Loss
+from embedlens.objectives.base import LOSSES, Loss
 from embedlens.objectives.tally import Tally
 
 if TYPE_CHECKING:

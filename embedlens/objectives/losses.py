@@ -1,96 +1,30 @@
-"""What a loss is, and the register of all of them by the name that a person types."""
+"""Making a loss from its name and its options."""
 
 from __future__ import annotations
 
 import inspect
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pytorch_metric_learning import losses as package
-from torch import nn
 
 from embedlens.errors import InputError
 from embedlens.objectives import building
+from embedlens.objectives.base import LOSSES, Loss, Setting
 from embedlens.objectives.miners import build_miner, mining_options
-from embedlens.registry import Registry
+from embedlens.objectives.package import FromPackage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import torch
-    from numpy.typing import NDArray
+    from torch import nn
 
-_APART = ("miner", "setting")  # what a constructor is handed, and no person types
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Setting:
-    """What a loss with parameters of its own must know of the training.
-
-    Attributes
-    ----------
-    dim
-        Dimensions D of the embedding.
-    classes
-        int64 [C]: the labels of the training split, ascending, each once.
-    """
-
-    dim: int
-    classes: NDArray[np.int64]
-
-
-class Loss(nn.Module, ABC):
-    """A loss over one batch, with its mining.
-
-    A subclass is registered in `LOSSES` under its name; its keyword-only constructor arguments are the
-    options that a person may set. A loss that learns from any triplets also takes `miner`; one that learns
-    parameters of its own, such as proxies, takes `setting`.
-    """
-
-    samplers: ClassVar[tuple[str, ...]] = ("pk", "n-pair", "hard-class", "tuplet")
-    """Names of the batches that the loss can learn from; the first is the usual one."""
-    items_per_class: ClassVar[int | None] = None
-    """Items of each class that a batch must hold, where the loss prescribes a number."""
-    usual_lr: ClassVar[Mapping[str, float]] = {"adam": 0.001, "sgd": 0.05}
-    """Learning rate that is taken where none is given, by optimizer."""
-    usual_mining: ClassVar[str | None] = None
-    """Mining that is taken where none is given, of a loss that takes a miner."""
-    no_mining: ClassVar[str] = "it compares all items of the batch"
-    """Why the loss has no use for mining, of a loss that takes none."""
-
-    @abstractmethod
-    def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the loss to descend, and the numbers to log.
-
-        Parameters
-        ----------
-        z
-            Embeddings of the batch as the network gives them, [B, D].
-        labels
-            Integer labels [B].
-
-        Returns
-        -------
-        loss, logs
-            A scalar with a gradient, also where the batch holds nothing to learn from (0 then); and
-            numbers by name, ``loss`` among them: the mean over all mined terms.
-        """
-
-    def classify(self, z: torch.Tensor) -> torch.Tensor | None:
-        """Return the label [N] that embeddings z [N, D] are given; None of a loss without a classifier."""
-        return None
-
-
-LOSSES: Registry[type[Loss]] = Registry("loss")
+_APART = ("miner", "setting")  # constructor arguments that are no options
 
 
 def loss_class(name: str) -> type[Loss]:
     """Return the class of a loss; all that stand behind "pml:" share one. Unknown: `InputError`."""
     if name.startswith(building.PREFIX):
-        from embedlens.objectives.package import FromPackage
-
         building.package_class(package, name, kind="loss")
         return FromPackage
     return LOSSES.get(name)

@@ -8,7 +8,7 @@ import torch
 from pytorch_metric_learning import losses, reducers
 
 from embedlens.errors import InputError
-from embedlens.objectives.losses import LOSSES, Loss
+from embedlens.objectives.base import LOSSES, Loss
 from embedlens.objectives.miners import All, DistanceWeighted, Miner, SemiHard
 from embedlens.objectives.tally import Tally
 

@@ -10,7 +10,7 @@ from pytorch_metric_learning import losses as package
 
 from embedlens.errors import InputError, first_sentence
 from embedlens.objectives import building
-from embedlens.objectives.losses import Loss, Setting
+from embedlens.objectives.base import Loss, Setting
 
 if TYPE_CHECKING:
     from embedlens.objectives.miners import Miner

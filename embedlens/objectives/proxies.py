@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn import functional
 
 from embedlens.errors import InputError
-from embedlens.objectives.losses import LOSSES, Loss
+from embedlens.objectives.base import LOSSES, Loss
 
 if TYPE_CHECKING:
-    from embedlens.objectives.losses import Setting
+    from embedlens.objectives.base import Setting
 
 
 class _ByClass(Loss):

@@ -11,8 +11,8 @@ from typing import ClassVar
 import torch
 
 from embedlens.errors import InputError
+from embedlens.objectives.base import LOSSES, Loss
 from embedlens.objectives.easy_positive import check_temperature, pair_loss
-from embedlens.objectives.losses import LOSSES, Loss
 from embedlens.objectives.mining import (
     cosine_matrix,
     easy_positive,

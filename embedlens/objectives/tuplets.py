@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from embedlens.errors import InputError
-from embedlens.objectives.losses import LOSSES, Loss
+from embedlens.objectives.base import LOSSES, Loss
 
 
 @LOSSES.register("tuplet")

@@ -1,7 +1,6 @@
 """Run directories: the format, reading, recording, and importing what other programs left."""
 
-from embedlens.store.log import log_metrics
 from embedlens.store.recorder import Recorder
-from embedlens.store.run import Run, Snapshot, open_run
+from embedlens.store.run import Run, Snapshot, log_metrics, open_run
 
 __all__ = ["Recorder", "Run", "Snapshot", "log_metrics", "open_run"]

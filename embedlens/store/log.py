@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING
 from embedlens.errors import InputError, first_sentence
 from embedlens.files import read_table, write_text
 from embedlens.store.checks import MOST_EPOCH, MOST_STEP, check_row, check_step
-from embedlens.store.format import log_file
 from embedlens.store.lock import log_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
-
-    from embedlens.store.run import Run
 
 LogRow = dict[str, float | None]
 _MOST_BYTES = 1 << 26  # 64 MiB: a million epochs of four columns
@@ -82,21 +79,6 @@ def merge_log(file: Path, epoch: int, metrics: Mapping[str, float], *, another_s
             check_step(before.get("step"), checked.get("step"))
         rows[epoch] = {**before, "epoch": epoch, **checked}
         write_log(file, rows.values())
-
-
-def log_metrics(run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
-    """Write metrics of a recorded epoch into the log of a run; those that stand there are replaced by name.
-
-    Parameters
-    ----------
-    run
-        An opened run.
-    epoch
-        A finished epoch of it; another one raises `InputError`.
-    metrics
-        Name -> number.
-    """
-    merge_log(log_file(run.path), run.resolve_epoch(epoch), metrics)
 
 
 def drop_after(file: Path, epoch: int) -> None:

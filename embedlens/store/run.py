@@ -14,11 +14,11 @@ from embedlens.results import Result
 from embedlens.store import format as layout
 from embedlens.store.checks import check_thumbnails, fingerprint
 from embedlens.store.extras import extra_epochs, read_extra, read_run_extra, run_extra_names
-from embedlens.store.log import read_log
+from embedlens.store.log import merge_log, read_log
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
@@ -277,3 +277,18 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     """
     folder = Path(path)
     return Run(folder, layout.read_info(folder))
+
+
+def log_metrics(run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
+    """Write metrics of a recorded epoch into the log of a run; those that stand there are replaced by name.
+
+    Parameters
+    ----------
+    run
+        An opened run.
+    epoch
+        A finished epoch of it; another one raises `InputError`.
+    metrics
+        Name -> number.
+    """
+    merge_log(layout.log_file(run.path), run.resolve_epoch(epoch), metrics)

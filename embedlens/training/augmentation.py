@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
-    from embedlens.training.inputs import Draw
+    from embedlens.training.streams import Draw
 
 _TURN = 0.17  # radians, about 10 degrees
 _SCALE = 0.1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
-from embedlens.objectives.losses import Loss, Setting, build_loss, loss_class
+from embedlens.objectives.losses import build_loss, loss_class
 from embedlens.training.choices import OptimisationChoice, check_choices, check_types
 from embedlens.training.datasets import load_dataset
 from embedlens.training.samplers import SAMPLERS, Sampler, build_sampler
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from embedlens.objectives.base import Loss, Setting
     from embedlens.training.datasets import ImageDataset
 
 _ROWS = 128

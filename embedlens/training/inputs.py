@@ -11,42 +11,12 @@ import torch
 from torch.nn import functional
 
 from embedlens.training.augmentation import augment, random_crop
-from embedlens.training.streams import Purpose, stream
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.training.datasets.images import ImageFiles
-
-
-@dataclass(frozen=True, slots=True)
-class Draw:
-    """Where the random changes of a training batch are drawn from.
-
-    Attributes
-    ----------
-    seed, epoch, step
-        The run's seed and the place of the batch in it.
-    size
-        Rows of the whole batch, of which a process may have a share.
-    start
-        Place of the first row of the share in the batch.
-    """
-
-    seed: int
-    epoch: int
-    step: int
-    size: int
-    start: int = 0
-
-    def of_batch(self) -> np.random.Generator:
-        """Return the generator of the whole batch."""
-        return stream(self.seed, Purpose.AUGMENTATION, epoch=self.epoch, step=self.step)
-
-    def of_item(self, place: int) -> np.random.Generator:
-        """Return the generator of one item; `place` counts from the start of the share."""
-        key = (self.seed, Purpose.AUGMENTATION, self.epoch, self.step, self.start + place)
-        return np.random.default_rng(key)
+    from embedlens.training.streams import Draw
 
 
 @dataclass(frozen=True, slots=True)

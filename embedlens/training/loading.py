@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from embedlens.training.inputs import Draw, Inputs
+    from embedlens.training.inputs import Inputs
+    from embedlens.training.streams import Draw
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -24,13 +24,12 @@ from embedlens.training.config import TrainConfig
 from embedlens.training.distributed import Team, check_team, parallel
 from embedlens.training.early_stop import stop_reason
 from embedlens.training.embedding import Embedder
-from embedlens.training.inputs import Draw
 from embedlens.training.loading import Request, read_batches
 from embedlens.training.methods import Given, build_method, check_method
 from embedlens.training.optimisation import Stepper
 from embedlens.training.pictures import thumbnails
 from embedlens.training.reproducible import reproducible
-from embedlens.training.streams import Purpose, torch_seed
+from embedlens.training.streams import Draw, Purpose, torch_seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

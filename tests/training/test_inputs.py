@@ -19,10 +19,10 @@ from embedlens.training.backbones.base import BACKBONES, Backbone
 from embedlens.training.config import TrainConfig
 from embedlens.training.datasets import load_dataset
 from embedlens.training.datasets.images import ImageFiles
-from embedlens.training.inputs import ArrayInputs, Draw, FeatureInputs, FileInputs, View
+from embedlens.training.inputs import ArrayInputs, FeatureInputs, FileInputs, View
 from embedlens.training.loading import Request, blocks, read_batches, read_raw
 from embedlens.training.pictures import read_all, the_images, thumbnails
-from embedlens.training.streams import stream
+from embedlens.training.streams import Draw, stream
 from embedlens.training.trainer import Trainer
 
 CPU = torch.device("cpu")

@@ -23,10 +23,9 @@ from embedlens.training.augmentation import augment
 from embedlens.training.backbones.small import SmallFeatures
 from embedlens.training.checkpoint import load_checkpoint
 from embedlens.training.config import TrainConfig
-from embedlens.training.inputs import Draw
 from embedlens.training.optimisation import Stepper
 from embedlens.training.samplers import PKSampler
-from embedlens.training.streams import Purpose, stream
+from embedlens.training.streams import Draw, Purpose, stream
 from embedlens.training.trainer import Trainer, resumed_config
 
 SMALL = TrainConfig(data="digits", epochs=3, dim=8, classes_per_batch=5, items_per_class=8, threads=2)
