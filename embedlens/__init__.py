@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from embedlens import analysis, figures, objectives, similarity, training
+    from embedlens import analysis, experiments, figures, objectives, similarity, training
     from embedlens.errors import InputError
     from embedlens.store import Recorder, Run, Snapshot, open_run
 
@@ -22,6 +22,7 @@ __all__ = [
     "Snapshot",
     "__version__",
     "analysis",
+    "experiments",
     "figures",
     "objectives",
     "open_run",
@@ -36,7 +37,7 @@ _HOMES = {
     "Snapshot": "embedlens.store",
     "open_run": "embedlens.store",
 }
-_ROOMS = {"analysis", "figures", "objectives", "similarity", "training"}
+_ROOMS = {"analysis", "experiments", "figures", "objectives", "similarity", "training"}
 
 
 def __getattr__(name: str) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ class ToldElsewhere(InputError):
 
 class InputWarning(UserWarning):
     """What the user should know of the input or of the result; the command line prints it as one line."""
+
+
+def warn(text: str) -> None:
+    """Warn the user, by an `InputWarning`; the default where a function that takes messages is given none."""
+    warnings.warn(text, InputWarning, stacklevel=3)
 
 
 def first_sentence(error: BaseException) -> str:

@@ -38,6 +38,21 @@ class LeaveOut:
     distractors: tuple[str, ...] = ()
     duplicates: bool = False
 
+    @classmethod
+    def of(
+        cls,
+        ignore_label: str | None = None,
+        distractor_label: str | None = None,
+        *,
+        exclude_duplicates: bool = False,
+    ) -> LeaveOut:
+        """Read the options; classes are separated by commas, each counts once."""
+        ignored, distractors = (
+            tuple(dict.fromkeys(word for part in (text or "").split(",") if (word := part.strip())))
+            for text in (ignore_label, distractor_label)
+        )
+        return cls(ignored, distractors, exclude_duplicates)
+
     def __bool__(self) -> bool:
         """Say whether anything is left out."""
         return bool(self.ignored or self.distractors or self.duplicates)

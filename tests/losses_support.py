@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from embedlens.objectives import Setting, build_loss
+from embedlens.objectives import Loss, Setting, build_loss
 
 
 def batch(seed=0, n=24, dim=6, classes=6, dtype=torch.float64):
@@ -41,3 +41,12 @@ def dot(a, b):
 
 def distance(a, b):
     return sum((p - q) ** 2 for p, q in zip(a, b, strict=True)) ** 0.5
+
+
+class Together(Loss):
+    """Draws all items together, whatever their labels."""
+
+    def forward(self, z, labels):
+        unit = torch.nn.functional.normalize(z, dim=1)
+        loss = (unit @ unit.T - 1).square().mean()
+        return loss, {"loss": loss.item()}

@@ -8,14 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError, listed
+from embedlens.experiments.collapse import COLLAPSED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from embedlens.searches import Search
-
-COLLAPSED = 0.999
-"""Mean similarity from which on a space is called collapsed, however its items are ordered within."""
 
 
 @dataclass(slots=True)

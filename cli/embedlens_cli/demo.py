@@ -70,8 +70,9 @@ def demo(
 
 def _train(path: Path, order: int, epochs: int, *, device: str) -> Path:
     """Train one run, or go on with it."""
+    from embedlens.training.checkpoint import resumed_config
     from embedlens.training.config import TrainConfig
-    from embedlens.training.trainer import available_threads, resumed_config
+    from embedlens.training.reproducible import available_threads
     from embedlens_cli import output
     from embedlens_cli.training import train_one
 

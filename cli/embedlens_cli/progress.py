@@ -12,7 +12,7 @@ from embedlens_cli import output
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from embedlens.training.trainer import Progress as Step
+    from embedlens.training.progress import Progress as Step
 
 _WIDTH = 9
 

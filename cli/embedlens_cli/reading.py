@@ -9,7 +9,6 @@ import numpy as np
 
 from embedlens.leave_out import LeaveOut
 from embedlens.searches import Search, items_of, search_of
-from embedlens_cli import options
 from embedlens_cli.data_warnings import DataWarnings
 
 if TYPE_CHECKING:
@@ -44,17 +43,15 @@ class Reader:
         exclude_duplicates: bool = False,
     ) -> Reader:
         """Return a reader as the options that several commands share say."""
-        ignored, distractors = (
-            tuple(dict.fromkeys(options.words(text or ""))) for text in (ignore_label, distractor_label)
-        )
-        return cls(LeaveOut(ignored, distractors, exclude_duplicates), DataWarnings(exclude_duplicates))
+        leave_out = LeaveOut.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
+        return cls(leave_out, DataWarnings(exclude_duplicates))
 
     @classmethod
     def of_config(cls, config: TrainConfig) -> Reader:
         """Return a reader that leaves out what the metrics of a training run leave out."""
-        return cls.of(
-            config.ignore_label, config.distractor_label, exclude_duplicates=config.exclude_duplicates
-        )
+        from embedlens.experiments.epoch_metrics import leave_out_of
+
+        return cls(leave_out_of(config), DataWarnings(config.exclude_duplicates))
 
     @property
     def facts(self) -> dict[str, Any]:

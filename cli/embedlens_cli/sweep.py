@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli import options, sweep_outcomes, sweep_tables, sweeping, training_options
+from embedlens_cli import options, sweep_tables, training_options
+from embedlens_cli.common import grids
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from embedlens.training.grid import Planned
+    from embedlens.experiments.grid_runs import PlannedRun
+    from embedlens.experiments.sweep import Outcome, Score
     from embedlens_cli.drawing import Look
-    from embedlens_cli.sweep_outcomes import Outcome, Score
 
 
 @training_options.takes_recipe(after="epochs")
@@ -23,18 +24,18 @@ def sweep(
     context: typer.Context,
     loss: Annotated[
         str, typer.Option(help="Comma-separated names as in `train`, or all: every loss there is.")
-    ] = sweeping.USUAL["loss"],
+    ] = grids.DEFAULTS["loss"],
     lr: Annotated[
         str | None,
         typer.Option(
             help="Learning rates, comma-separated, or usual: that of each loss.",
-            show_default=f"{sweeping.USUAL['lr']}; with --loss all: usual",
+            show_default=f"{grids.DEFAULTS['lr']}; with --loss all: usual",
         ),
     ] = None,
-    dim: Annotated[str, typer.Option(help="Dimensions of the embedding, comma-separated.")] = sweeping.USUAL[
+    dim: Annotated[str, typer.Option(help="Dimensions of the embedding, comma-separated.")] = grids.DEFAULTS[
         "dim"
     ],
-    seed: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = sweeping.USUAL["seed"],
+    seed: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = grids.DEFAULTS["seed"],
     epochs: Annotated[int, typer.Option(help="Epochs of each run, and the one that is compared.", min=1)] = 8,
     metric: Annotated[
         str, typer.Option(help="What is compared: recall_at_K, nmi or any score of evaluate.")
@@ -65,35 +66,52 @@ def sweep(
     as long as one run has succeeded.
     """
     from embedlens import selection
+    from embedlens.devices import check_device
+    from embedlens.experiments import grid_runs
+    from embedlens.experiments.grid_training import check_runs
+    from embedlens.experiments.sweep import Score, compared_split, measure
+    from embedlens_cli import output
     from embedlens_cli.drawing import Look
     from embedlens_cli.reading import Reader
-    from embedlens_cli.sweep_outcomes import Score
 
     look = Look.of(formats, venue, width, title=title, text=text)
-    wanted = sweep_outcomes.check_score(metric, device)
-    recipe = training_options.Recipe.of(context.params, epochs=epochs)
-    grid = sweeping.Grid.of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})
-    folder = out or selection.runs_folder()
-    planned = sweeping.plan(grid, recipe, folder)
+    wanted, device = _one_score(metric), check_device(device)
+    recipe = training_options.recipe_of(context.params, epochs=epochs)
+    grid = grids.grid_of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})
+    configs = grid.configs(recipe, warn=output.remark)
+    planned = grid_runs.plan(configs, out or selection.runs_folder(), any_threads=recipe.threads is None)
     reader = Reader.of_config(planned[0].config)
-    score = Score(wanted[0], sweep_outcomes.compared_split(planned, split), wanted[1], reader)
+    score = Score(wanted, compared_split(planned, split), device, reader.leave_out, reader.search)
     if dry_run:
-        sweeping.check(planned, every=grid.every)
+        check_runs(planned, every=grid.every, warn=output.remark)
         _list(planned, as_json=as_json)
         return
-    workers = context.params["workers"]
-    failed = sweeping.train(planned, score.device, workers=workers, every=grid.every)
-    outcomes = sweep_outcomes.measure(planned, failed, score)
+    failed = grids.train(planned, device, workers=context.params["workers"], every=grid.every)
+    outcomes = measure(planned, failed, score, follow=lambda runs: output.track(runs, "scoring"))
+    reader.warnings.tell()
     if all(outcome.failure for outcome in outcomes):
         first = outcomes[0]
         message = f"every run failed; the first, {first.name}: {first.failure}"
         raise InputError(message)
-    sweep_outcomes.tell_failures(outcomes)
-    _draw(outcomes, score, look, folder=figures, words=[*grid.words, *recipe.words], as_json=as_json)
+    sweep_tables.tell_failures(outcomes)
+    words = [*grids.file_words(grid), *training_options.file_words(recipe)]
+    _draw(outcomes, score, look, folder=figures, words=words, facts=reader.facts, as_json=as_json)
 
 
-def _list(planned: Sequence[Planned], *, as_json: bool) -> None:
+def _one_score(metric: str) -> str:
+    """Return the score that is compared; one unknown, or several, are refused."""
+    from embedlens.analysis.scores import check_metrics
+
+    found = check_metrics(options.words(metric))
+    if len(found) > 1:
+        message = f"--metric {metric!r} is {len(found)} scores ({', '.join(found)}); choose one of them"
+        raise InputError(message)
+    return found[0]
+
+
+def _list(planned: Sequence[PlannedRun], *, as_json: bool) -> None:
     """Tell the runs of the grid and where each of them stands."""
+    from embedlens.experiments.grid_training import cost
     from embedlens_cli import output
 
     rows: list[dict[str, Any]] = [
@@ -115,7 +133,7 @@ def _list(planned: Sequence[Planned], *, as_json: bool) -> None:
     ]
     columns = ("run", "loss", "lr", "dim", "seed", "state")
     output.print_table(columns, [(*cells, state) for cells, state in zip(told, states, strict=True)])
-    output.say(sweeping.cost(planned))
+    output.say(cost(planned))
 
 
 def _draw(
@@ -125,20 +143,26 @@ def _draw(
     *,
     folder: Path,
     words: Sequence[str],
+    facts: Mapping[str, Any],
     as_json: bool,
 ) -> None:
     """Draw the sweep, write it with its data and sidecar, and give the answer."""
-    from embedlens.analysis.sweep import summarise
     from embedlens.artifacts import Artifacts
+    from embedlens.experiments.sweep import summarise
+    from embedlens.figures.curves import metric_label
     from embedlens.figures.style import paper
     from embedlens.figures.sweep import plot_panels
     from embedlens_cli import output
     from embedlens_cli.drawing import epochs_text
 
-    result = summarise(outcome.record for outcome in outcomes)
+    result = summarise(outcomes)
+    label = metric_label(score.column, (score.split,))
     config = outcomes[0].planned.config
     artifacts = Artifacts(
-        folder, output.command(), _facts(outcomes, score), summary=sweep_tables.summary(outcomes, result)
+        folder,
+        output.command(),
+        {**sweep_tables.facts(outcomes, score), **facts},
+        summary=sweep_tables.summary(outcomes, result),
     )
     items = next(outcome.items for outcome in outcomes if outcome.items)
     heading = f"{config.data}, epoch {config.epochs}, {score.split}, n = {items:,}"
@@ -148,40 +172,12 @@ def _draw(
     ]  # fmt: skip
     with paper(look.venue):
         panels = len(result.dims) if result.axis == "lr" else 1
-        told = {"label": score.label, "end": f"epoch {config.epochs}", "heading": heading}
+        told = {"label": label, "end": f"epoch {config.epochs}", "heading": heading}
         figure = plot_panels(result, **look.size(panels), **told)
         look.save(artifacts, name, figure, sweep_tables.csv_rows(outcomes, result), facts={})
     if as_json:
         output.print_json(artifacts.answer())
         return
-    sweep_tables.print_summary(result, score.label, config.epochs)
+    sweep_tables.print_summary(result, label, config.epochs)
     output.print_files(artifacts)
-    output.say(f"next: {sweep_outcomes.next_command(outcomes, score)}")
-
-
-def _facts(outcomes: Sequence[Outcome], score: Score) -> dict[str, Any]:
-    """Return what the sidecar says."""
-    from embedlens.similarity import engine_facts
-
-    first = outcomes[0].planned.config
-    shared = {
-        name: value for name, value in first.as_method().items()
-        if name not in ("loss", "loss_options", "lr", "dim", "seed", *sweep_outcomes.PER_LOSS)
-    }  # fmt: skip
-    items = next(outcome.items for outcome in outcomes if outcome.items)
-    return {
-        "runs": [outcome.facts() for outcome in outcomes],
-        "training": shared,
-        "metric": score.metric,
-        "split": score.split,
-        "epochs": [first.epochs],
-        "shown": items,
-        "of": items,
-        "value": "mean over the seeds that have one; deviation: sample standard deviation (divisor n - 1)",
-        "initial": "the same score at epoch 0; gain: value less initial",
-        "collapsed": "at the last epoch and the one before, a split's mean similarity is 0.95 or more, its "
-        "distance from 1 at most half of that at epoch 0, and R@1 not above epoch 0's, or the similarity is "
-        "0.999 or more; or its effective rank below 2 and half of that at epoch 0, and R@1 below epoch 0's",
-        "engine": engine_facts(score.device),
-        **score.reader.facts,
-    }
+    output.say(f"next: {sweep_tables.next_command(outcomes, score)}")

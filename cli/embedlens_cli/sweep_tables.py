@@ -1,16 +1,24 @@
-"""The numbers of a sweep as a person, a spreadsheet and a program read them."""
+"""Tables of a sweep: printed, CSV, JSON and sidecar; and the messages about its runs."""
 
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING, Any
+
+from embedlens.errors import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from embedlens.analysis.sweep import Sweep
     from embedlens.artifacts import Table
-    from embedlens_cli.sweep_outcomes import Outcome
+    from embedlens.experiments.sweep import Outcome, Score
+
+_RISING = ("recall_at", "r_precision", "map_at", "knn_accuracy", "nmi", "f1", "ami")
+_NAMED = 4  # runs at most in the command that is suggested
+_PER_LOSS = ("mining", "mining_options", "sampler", "classes_per_batch", "items_per_class")
+"""What of a configuration may differ from loss to loss, beside its options and learning rate."""
 
 
 def rows_of(result: Sweep) -> dict[tuple[str, float, int], int]:
@@ -146,3 +154,76 @@ def _collapsed_text(result: Sweep, row: int) -> str:
     if not collapsed:
         return "-"
     return "yes" if n == 1 else f"{collapsed} of {n}"
+
+
+def facts(outcomes: Sequence[Outcome], score: Score) -> dict[str, Any]:
+    """Return what the sidecar says."""
+    from embedlens.similarity import engine_facts
+
+    first = outcomes[0].planned.config
+    shared = {
+        name: value for name, value in first.as_method().items()
+        if name not in ("loss", "loss_options", "lr", "dim", "seed", *_PER_LOSS)
+    }  # fmt: skip
+    items = next(outcome.items for outcome in outcomes if outcome.items)
+    return {
+        "runs": [_run_facts(outcome) for outcome in outcomes],
+        "training": shared,
+        "metric": score.metric,
+        "split": score.split,
+        "epochs": [first.epochs],
+        "shown": items,
+        "of": items,
+        "value": "mean over the seeds that have one; deviation: sample standard deviation (divisor n - 1)",
+        "initial": "the same score at epoch 0; gain: value less initial",
+        "collapsed": "at the last epoch and the one before, a split's mean similarity is 0.95 or more, its "
+        "distance from 1 at most half of that at epoch 0, and R@1 not above epoch 0's, or the similarity is "
+        "0.999 or more; or its effective rank below 2 and half of that at epoch 0, and R@1 below epoch 0's",
+        "engine": engine_facts(score.device),
+    }
+
+
+def _run_facts(outcome: Outcome) -> dict[str, Any]:
+    """Return what the sidecar says of the run."""
+    config = outcome.planned.config
+    told: dict[str, Any] = {
+        "name": outcome.name,
+        "path": outcome.planned.path.as_posix(),
+        "seed": config.seed,
+    }
+    told |= {"loss": config.loss, "loss_options": config.loss_options, "lr": config.lr, "dim": config.dim}
+    told |= {name: getattr(config, name) for name in _PER_LOSS}
+    return told | ({"failure": outcome.failure} if outcome.failure else {"source": outcome.source})
+
+
+def tell_failures(outcomes: Sequence[Outcome]) -> None:
+    """Say which runs have no value."""
+    from embedlens_cli import output
+
+    names = [outcome.name for outcome in outcomes if outcome.failure]
+    of = output.count_text(len(outcomes), "run")
+    if names:
+        output.remark(f"{len(names)} of {of} failed: {listed(names)}")
+    for text, name in (("score at epoch 0", "initial"), ("effective rank", "effective_rank")):
+        odd = [one.name for one in outcomes if not one.failure and not math.isfinite(getattr(one, name))]
+        if odd:
+            output.remark(
+                f"the {text} is NaN or infinite in {len(odd)} of {of}, and means that hold it are left out: "
+                f"{listed(odd)}"
+            )
+
+
+def next_command(outcomes: Sequence[Outcome], score: Score) -> str:
+    """Return what is worth typing next: pruning where sizes were compared, else a scatter of the best."""
+    good = [outcome for outcome in outcomes if not outcome.failure]
+    rising = score.metric.startswith(_RISING)
+    ranked = sorted(good, key=lambda outcome: outcome.value, reverse=True) if rising else good
+    loss, lr, _, seed = ranked[0].point
+    sizes = [one for one in good if one.point[:2] == (loss, lr) and one.point[3] == seed]
+    if len(sizes) > 1:
+        command, runs = "pca-prune", sorted(sizes, key=lambda one: -one.planned.config.dim)
+    else:
+        first = {one.planned.config.loss: one for one in reversed(ranked)}
+        best = [one for one in ranked if first[one.planned.config.loss] is one]
+        command, runs = "scatter", best[:_NAMED]
+    return shlex.join(["embedlens", command, *(one.planned.path.as_posix() for one in runs)])

@@ -62,7 +62,7 @@ def train(
     Stopped at any moment, a run goes on with --resume and ends with the same bytes.
     """
     from embedlens.selection import choose_runs, runs_folder
-    from embedlens.training.trainer import resumed_config
+    from embedlens.training.checkpoint import resumed_config
 
     workers = context.params["workers"]
     stop_metric = None if stop_metric == "none" else stop_metric
@@ -78,11 +78,11 @@ def train(
             config = replace(config, patience=patience)
         train_one(config, path, device=device, workers=workers, resume=True, as_json=as_json)
         return
-    recipe = training_options.Recipe.of(
+    recipe = training_options.recipe_of(
         context.params, epochs=epochs, stop_metric=stop_metric, patience=patience
     )
-    chosen = recipe.usual_loss if loss is None else loss
-    dims = recipe.usual_dim if dim is None else dim
+    chosen = recipe.default_loss if loss is None else loss
+    dims = recipe.default_dim if dim is None else dim
     config = recipe.config(chosen, recipe.loss_options, dim=dims, lr=lr, seed=seed)
     path = unbegun or out or runs_folder() / f"{config.data}-{config.recipe_name}"
     train_one(config, path, device=device, workers=workers, resume=False, as_json=as_json)
@@ -128,11 +128,12 @@ def train_one(
 
     Started by torchrun, the processes train it together, and the first one speaks.
     """
+    from embedlens.experiments import Trainer
+    from embedlens.experiments.epoch_metrics import check_left_out, check_stop_metric
     from embedlens.store.lock import release_when_terminated
     from embedlens.training.distributed import Team
-    from embedlens.training.trainer import Trainer, available_threads
+    from embedlens.training.reproducible import available_threads
     from embedlens_cli import output
-    from embedlens_cli.epoch_metrics import CollapseWatch, check_left_out, check_stop_metric, metrics_of
     from embedlens_cli.progress import TrainingProgress
 
     if not resume:
@@ -144,15 +145,11 @@ def train_one(
         if not resume:
             config = replace(config, processes=team.size)
         trainer = Trainer(config, path, device=device, resume=resume, workers=readers, team=team)
-        metrics = metrics_of(trainer.data, trainer.config)
         if not team.leads:
-            return trainer.run(metrics, lambda step: None)
-        for remark in trainer.remarks:
-            output.remark(remark)
-        watch = CollapseWatch(trainer.recorder.run, trainer.config)
+            return trainer.run()
         with TrainingProgress(path.name, quiet=as_json) as progress:
             try:
-                run = trainer.run(metrics, watch.watch(progress.report, output.remark))
+                run = trainer.run(report=progress.report, warn=output.remark)
             except KeyboardInterrupt:
                 output.remark(f"go on with: embedlens train --resume {path}")
                 raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,9 +16,7 @@ from embedlens_cli.loss_options import OF_LOSSES, OF_METHODS, option
 from embedlens_cli.options import words
 
 if TYPE_CHECKING:
-    from embedlens.training.config import TrainConfig
-
-_OF_PRETRAINED = 0.1  # large networks, pretrained as a rule, are trained at a tenth of the usual rate
+    from embedlens.experiments.recipe import Recipe
 
 Loss = Annotated[
     str | None,
@@ -137,7 +134,7 @@ _NOT_OF_CONFIG |= {"loss_options", "mining_options", "root", "weights", "threads
 
 
 def takes_recipe(after: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the shared options, placed after one of its own; it reads them by `Recipe.of`.
+    """Give a command the shared options, placed after one of its own; it reads them by `recipe_of`.
 
     The command must have a parameter `context`, whose `params` hold all options. An option of the command's
     own takes the place of a shared one.
@@ -168,102 +165,43 @@ def takes_recipe(after: str) -> Callable[[Callable[..., None]], Callable[..., No
     return add
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What runs that are trained together have in common: all but loss, dims, learning rate and seed.
+def recipe_of(given: Mapping[str, Any], **more: Any) -> Recipe:
+    """Gather the shared options of a command by name, and `more` fields; what was not given is None."""
+    from embedlens.experiments.recipe import Recipe
 
-    Attributes
-    ----------
-    shared
-        Fields of the configuration, by name, as they were given.
-    loss_options
-        The options of losses that were given, whichever loss has them.
-    mining_options
-        The options of the mining.
-    threads
-        Threads of torch; None: every core.
-    """
+    losses = {name: given[name] for name in OF_LOSSES}
+    options = {name: value for name, value in losses.items() if value is not None}
+    told = _read(given["loss_options"], "loss-options")
+    for name in options.keys() & told.keys():
+        message = f"--{name.replace('_', '-')} and --loss-options both set {name}; leave one out"
+        raise InputError(message)
+    shared = {name: given[name] for name in _OF_RUNS if name not in _NOT_OF_CONFIG}
+    for name in ("root", "weights"):  # the parser keeps paths as text
+        shared[name] = None if given[name] is None else str(Path(given[name]).resolve())
+    for name in ("ignore_label", "distractor_label"):
+        shared[name] = ",".join(words(shared[name] or "")) or None
+    shared["backbone"] = _absolute(shared["backbone"])
+    methods = {name: given[name] for name in OF_METHODS if given[name] is not None}
+    shared["method_options"] = methods
+    mining = _read(given["mining_options"], "mining-options")
+    return Recipe({**shared, **more}, options | told, mining, given["threads"])
 
-    shared: Mapping[str, Any]
-    loss_options: Mapping[str, Any]
-    mining_options: Mapping[str, Any]
-    threads: int | None
 
-    @classmethod
-    def of(cls, given: Mapping[str, Any], **more: Any) -> Recipe:
-        """Gather the shared options of a command by name, and `more` fields; what was not given is None."""
-        losses = {name: given[name] for name in OF_LOSSES}
-        options = {name: value for name, value in losses.items() if value is not None}
-        told = _read(given["loss_options"], "loss-options")
-        for name in options.keys() & told.keys():
-            message = f"--{name.replace('_', '-')} and --loss-options both set {name}; leave one out"
-            raise InputError(message)
-        shared = {name: given[name] for name in _OF_RUNS if name not in _NOT_OF_CONFIG}
-        for name in ("root", "weights"):  # the parser keeps paths as text
-            shared[name] = None if given[name] is None else str(Path(given[name]).resolve())
-        for name in ("ignore_label", "distractor_label"):
-            shared[name] = ",".join(words(shared[name] or "")) or None
-        shared["backbone"] = _absolute(shared["backbone"])
-        methods = {name: given[name] for name in OF_METHODS if given[name] is not None}
-        shared["method_options"] = methods
-        mining = _read(given["mining_options"], "mining-options")
-        return cls({**shared, **more}, options | told, mining, given["threads"])
-
-    def config(
-        self, loss: str, loss_options: Mapping[str, Any], *, dim: int, lr: float | None, seed: int
-    ) -> TrainConfig:
-        """Return the configuration of one run; an unknown loss or a value that cannot be is refused."""
-        from embedlens.objectives.losses import loss_class, usual_rate
-        from embedlens.training.config import TrainConfig
-        from embedlens.training.trainer import available_threads
-
-        usual = usual_rate(loss, self.shared["optimizer"])
-        if self.shared["backbone"].startswith("timm:"):
-            usual *= _OF_PRETRAINED
-        own = {**self.shared, "sampler": self.shared["sampler"] or loss_class(loss).samplers[0]}
-        config = TrainConfig(
-            loss=loss,
-            loss_options=dict(loss_options),
-            mining_options=dict(self.mining_options),
-            dim=dim,
-            lr=lr if lr is not None else usual,
-            seed=seed,
-            threads=self.threads if self.threads is not None else available_threads(),
-            **own,
-        )
-        _ = config.batches  # refuses a sampler that the loss cannot learn from
-        return config
-
-    @property
-    def usual_loss(self) -> str:
-        """The loss that the method trains with where none is chosen."""
-        from embedlens.training.methods import usual_loss
-
-        return usual_loss(self.shared["method"])
-
-    @property
-    def usual_dim(self) -> int:
-        """The dimensions that the method makes where none are chosen."""
-        from embedlens.training.methods import usual_dim
-
-        return usual_dim(self.shared["method"], self.shared["method_options"])
-
-    @property
-    def words(self) -> list[str]:
-        """What a file name says of the options: each that is not the default, but for the epochs."""
-        usual = {name: default for name, (_, default) in _OF_RUNS.items() if name in self.shared}
-        own = {**self.shared, "threads": self.threads}
-        usual["threads"] = None
-        files = {name: Path(own[name]).name for name in ("root", "weights") if own[name] is not None}
-        changed = {
-            name: own[name] for name in usual
-            if name not in ("data", "root", "weights") and own[name] != usual[name]
-        }  # fmt: skip
-        weights = {name: file for name, file in files.items() if name == "weights"}
-        methods = self.shared["method_options"]
-        given = {**self.loss_options, **self.mining_options, **changed, **methods, **weights}
-        told = [f"{name}_{value}".replace(":", "-").replace("/", "-") for name, value in given.items()]
-        return [*([files["root"]] if "root" in files else []), *told]
+def file_words(recipe: Recipe) -> list[str]:
+    """Return what a file name says of the options: each that is not the default, but for the epochs."""
+    usual = {name: default for name, (_, default) in _OF_RUNS.items() if name in recipe.shared}
+    own = {**recipe.shared, "threads": recipe.threads}
+    usual["threads"] = None
+    files = {name: Path(own[name]).name for name in ("root", "weights") if own[name] is not None}
+    changed = {
+        name: own[name] for name in usual
+        if name not in ("data", "root", "weights") and own[name] != usual[name]
+    }  # fmt: skip
+    weights = {name: file for name, file in files.items() if name == "weights"}
+    methods = recipe.shared["method_options"]
+    given = {**recipe.loss_options, **recipe.mining_options, **changed, **methods, **weights}
+    told = [f"{name}_{value}".replace(":", "-").replace("/", "-") for name, value in given.items()]
+    return [*([files["root"]] if "root" in files else []), *told]
 
 
 def _absolute(backbone: str) -> str:

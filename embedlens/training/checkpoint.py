@@ -1,7 +1,8 @@
-"""The commit mark of an epoch: weights and optimiser, tensors and plain values only."""
+"""The checkpoint, which marks an epoch as complete (tensors and plain values only), and how a run resumes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,7 @@ from embedlens.store import open_run
 from embedlens.store.format import info_file
 from embedlens.store.ownership import CHECKPOINT_NAME
 from embedlens.store.verification import check_archive
+from embedlens.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,3 +52,20 @@ def load_checkpoint(run: Path, network: torch.nn.Module, *, stepper: Stepper, de
             "another name; the recorded epochs stay readable"
         )
         raise InputError(message) from error
+
+
+def resumed_config(path: Path, epochs: int | None) -> TrainConfig:
+    """Return the configuration of the run at `path`, with more epochs where they are asked for."""
+    run = open_run(path)
+    try:
+        config = TrainConfig.from_method(run.method)
+    except InputError as error:
+        place = f"run {run.name!r}"
+        raise error.within(place) from error
+    if epochs is None:
+        return config
+    recorded = run.epochs()
+    if recorded and epochs < recorded[-1]:
+        message = f"run {run.name!r} has {recorded[-1]} epochs already; --epochs {epochs} cannot shorten it"
+        raise InputError(message)
+    return replace(config, epochs=epochs)

@@ -21,7 +21,7 @@ from harness import HISTORY, measure
 from embedlens.training.config import TrainConfig
 from embedlens.training.embedding import Embedder
 from embedlens.training.inputs import ArrayInputs, View
-from embedlens.training.trainer import Trainer
+from embedlens.training.loop import TrainingLoop
 
 BATCH = 128
 
@@ -43,7 +43,7 @@ def main():
     os.fsync = lambda descriptor: None
     torch.set_num_threads(options.threads)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(TrainConfig(epochs=0, threads=options.threads), Path(folder) / "run")
+        trainer = TrainingLoop(TrainConfig(epochs=0, threads=options.threads), Path(folder) / "run")
         parts = trainer.data.splits
         inputs = {
             name: ArrayInputs(part.images.pixels, View(1), mirrored=False) for name, part in parts.items()

@@ -117,8 +117,8 @@ def test_a_run_trained_otherwise_is_in_the_way(cli, folder):
 def test_dims_that_few_have_are_named_with_their_methods():
     from types import SimpleNamespace
 
-    from embedlens_cli.comparison import Way
-    from embedlens_cli.comparison_outcomes import dims_of
+    from embedlens.experiments.comparison import Way
+    from embedlens_cli.comparison_tables import dims_of
 
     given = [("plain", 64), ("dvml", 64), ("hdc", 66), ("plain", 64), ("dvml", 64), ("hdc", 66)]
     planned = [

@@ -7,11 +7,13 @@ import pytest
 from support import blobs, write_run
 
 import embedlens
+from embedlens.experiments.collapse import COLLAPSED
+from embedlens.experiments.comparison import ComparedRun, Way, score_runs
+from embedlens.experiments.grid_runs import PlannedRun
 from embedlens.searches import Side, search_in, search_of
 from embedlens.training.config import TrainConfig
-from embedlens.training.grid import Planned
-from embedlens_cli import comparison, demo
-from embedlens_cli.data_warnings import COLLAPSED, DataWarnings, collapse, told_once
+from embedlens_cli import demo
+from embedlens_cli.data_warnings import DataWarnings, collapse, told_once
 from embedlens_cli.reading import Reader
 
 COMMANDS = {
@@ -180,13 +182,13 @@ def test_commands_within_one_give_a_warning_once(folder, capsys):
 def test_compare_tells_once_what_its_runs_share(folder, capsys):
     names = {"ep": 0, "epshn": 1, "hn": 2}
     planned = [
-        comparison.Entry(
-            comparison.Way("plain", name), Planned(recorded(f"runs/{name}").path, TrainConfig(epochs=0), 0)
-        )
+        ComparedRun(Way("plain", name), PlannedRun(recorded(f"runs/{name}").path, TrainConfig(epochs=0), 0))
         for name in names
     ]
-    rows = comparison._score(planned, {}, ["recall_at_1"], reader=Reader(), device="cpu")
-    assert [row.run for row in rows] == list(names)
+    reader = Reader()
+    scores = score_runs(planned, {}, ["recall_at_1"], search=reader.search)
+    reader.warnings.tell()
+    assert [list(found.values) for found in scores] == [["recall_at_1"]] * 3
     (line,) = capsys.readouterr().err.splitlines()
     assert "3 of 63 rows of 'test' equal an earlier row of it (the same in 2 other runs: epshn, hn)" in line
 

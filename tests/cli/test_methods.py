@@ -19,14 +19,14 @@ DIVIDED += ["--recluster", "1", "--dim", "4", "--epochs", "2", "--items-per-clas
 def divided(tmp_path_factory):
     """A run of Divide and Conquer; nothing below writes into it but figures."""
     from embedlens.training.config import TrainConfig
-    from embedlens.training.trainer import Trainer
+    from embedlens.training.loop import TrainingLoop
 
     config = TrainConfig(
         data="digits", split_by="items", method="divide-conquer", dim=4, epochs=2, items_per_class=16,
         method_options={"clusters": 2, "recluster": 1},
     )  # fmt: skip
     path = tmp_path_factory.mktemp("runs") / "divided"
-    return Trainer(config, path).run(lambda embeddings, labels: {}, lambda progress: None)
+    return TrainingLoop(config, path).run(lambda embeddings, labels: {}, lambda progress: None)
 
 
 @pytest.mark.slow

@@ -11,14 +11,13 @@ from support import assert_refused, write_run
 import embedlens
 from embedlens.analysis.comparison import Entry, compare
 from embedlens.analysis.sweep import summarise
+from embedlens.experiments.grid_runs import PlannedRun
+from embedlens.experiments.sweep import Outcome, Score, measure
 from embedlens.store import log_metrics
 from embedlens.training.config import TrainConfig
-from embedlens.training.grid import Planned
-from embedlens_cli import score_table, sweep_outcomes, sweep_tables
-from embedlens_cli.comparison_outcomes import means_of
-from embedlens_cli.reading import Reader
+from embedlens_cli import score_table, sweep_tables
+from embedlens_cli.comparison_tables import means_of
 from embedlens_cli.score_table import Row
-from embedlens_cli.sweep_outcomes import Outcome, Score
 
 NAN, INF = float("nan"), float("inf")
 
@@ -92,7 +91,9 @@ def test_compared_means_say_what_they_leave_out():
 
 
 def planned(name, seed=0, loss="ep"):
-    return Planned(write_run(f"runs/{name}", epochs=3, seed=seed).path, TrainConfig(loss=loss, epochs=2), 2)
+    return PlannedRun(
+        write_run(f"runs/{name}", epochs=3, seed=seed).path, TrainConfig(loss=loss, epochs=2), 2
+    )
 
 
 def test_a_sweep_measures_what_the_log_has_as_nan(folder):
@@ -101,9 +102,9 @@ def test_a_sweep_measures_what_the_log_has_as_nan(folder):
     for epoch in (0, 2):
         odd = dict.fromkeys(("test_recall_at_1", "test_effective_rank", "test_mean_similarity"), NAN)
         log_metrics(embedlens.open_run(one.path), epoch, odd)
-    score = Score("recall_at_1", "test", "cpu", Reader())
-    (found,) = sweep_outcomes.measure([one], {}, score)
-    expected = Score("recall_at_1", "test", "cpu", Reader())
+    score = Score("recall_at_1", "test")
+    (found,) = measure([one], {}, score)
+    expected = Score("recall_at_1", "test")
     assert (found.value, found.initial) == (expected.of(run, 2)[0], expected.of(run, 0)[0])
     assert found.source == "computed"
     assert found.effective_rank > 1
@@ -120,16 +121,16 @@ def test_a_score_that_is_not_finite_is_a_failure_and_never_the_best(folder, monk
         "of",
         lambda self, run, epoch: (values[run.name] if epoch else NAN if run.name == "low" else 0.1, "log"),
     )
-    score = Score("recall_at_1", "test", "cpu", Reader())
-    outcomes = sweep_outcomes.measure(every, {}, score)
+    score = Score("recall_at_1", "test")
+    outcomes = measure(every, {}, score)
     assert [one.failure for one in outcomes] == [
         "recall_at_1 is nan at epoch 2", "recall_at_1 is inf at epoch 2", "", ""
     ]  # fmt: skip
-    sweep_outcomes.tell_failures(outcomes)
+    sweep_tables.tell_failures(outcomes)
     told = capsys.readouterr().err
     assert "2 of 4 runs failed: bad, huge" in told
     assert "the score at epoch 0 is NaN or infinite in 1 of 4 runs" in told
-    command = sweep_outcomes.next_command(outcomes, score)
+    command = sweep_tables.next_command(outcomes, score)
     assert command.split()[:3] == ["embedlens", "scatter", "runs/high"]
     result = summarise(one.record for one in outcomes)
     sweep_tables.print_summary(result, "R@1", 2)

@@ -14,10 +14,9 @@ from support import assert_refused, brute_force, tree
 import embedlens
 from embedlens import InputError
 from embedlens.analysis import scores
+from embedlens.experiments import collapse, grid_runs, grid_training
 from embedlens.objectives import LOSSES, Loss
-from embedlens.training import grid
-from embedlens.training import trainer as module
-from embedlens_cli import epoch_metrics, sweeping
+from embedlens.training import loop as module
 
 TRAIN = ["--data", "folder", "--root", "images", "--threads", "1", "--items-per-class", "4"]
 SMALL = [*TRAIN, "--epochs", "1", "--format", "png"]
@@ -61,7 +60,7 @@ def test_through_the_real_entry_point_and_again(program, cli, folder):
     initial, rank = (
         run.log[epoch][f"test_{name}"] for epoch, name in ((0, "recall_at_1"), (1, "effective_rank"))
     )
-    collapsed = epoch_metrics.run_collapsed(run, 1)
+    collapsed = collapse.run_collapsed(run, 1)
     numbers = {"initial": initial, "gain": recall - initial, "effective_rank": rank}
     assert told == {
         "mean": recall, "deviation": None, "n": 1, "n_failed": 0, "n_collapsed": int(collapsed), **numbers,
@@ -234,7 +233,7 @@ def few(monkeypatch):
     entries = {"broken": Broken, "ep": LOSSES.get("ep"), "together": Together}
     monkeypatch.setattr(LOSSES, "_entries", entries)
     # The space of so few noisy images is narrow with any loss.
-    monkeypatch.setattr(epoch_metrics, "_NARROW", 0.9999)
+    monkeypatch.setattr(collapse, "_NARROW", 0.9999)
 
 
 @pytest.mark.slow
@@ -332,8 +331,8 @@ def test_a_score_that_is_not_logged_is_taken_at_epoch_0_too(cli, folder, few, mo
 
 
 def test_of_all_losses_one_that_is_refused_is_left_out(cli, folder, few, monkeypatch):
-    monkeypatch.setattr(sweeping, "cost", lambda planned: "")
-    keep = grid.check_grid
+    monkeypatch.setattr(grid_training, "cost", lambda planned: "")
+    keep = grid_runs.check_grid
 
     def check(configs):
         if any(config.loss == "broken" for config in configs):
@@ -341,7 +340,7 @@ def test_of_all_losses_one_that_is_refused_is_left_out(cli, folder, few, monkeyp
             raise InputError(message)
         keep(configs)
 
-    monkeypatch.setattr(grid, "check_grid", check)
+    monkeypatch.setattr(grid_runs, "check_grid", check)
     done = sweep(cli, "--loss", "all")
     assert done.code == 0
     assert "folder-broken-lr0.001-dim4-seed0 cannot be trained: batches of it do not fit" in done.err

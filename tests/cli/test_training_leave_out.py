@@ -10,9 +10,9 @@ from PIL import Image
 from support import assert_refused, blobs
 
 import embedlens
+from embedlens.experiments.epoch_metrics import epoch_metrics
 from embedlens.leave_out import Labels
 from embedlens.training.config import TrainConfig
-from embedlens_cli.epoch_metrics import epoch_metrics
 
 OPTIONS = ("--ignore-label", "-1", "--distractor-label", "0", "--exclude-duplicates")
 NEW = {"ignore_label": "-1", "distractor_label": "0", "exclude_duplicates": True}

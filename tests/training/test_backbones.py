@@ -16,11 +16,12 @@ from vision import declare_operators, pretrained_weights
 import embedlens
 from embedlens import InputError
 from embedlens.training.backbones import BACKBONES, EmbeddingNetwork, build_backbone, check_backbone
+from embedlens.training.checkpoint import resumed_config
 from embedlens.training.choices import NetworkChoice
 from embedlens.training.config import TrainConfig
 from embedlens.training.datasets import load_dataset
 from embedlens.training.inputs import ArrayInputs, FileInputs
-from embedlens.training.trainer import Trainer, resumed_config
+from embedlens.training.loop import TrainingLoop
 
 declare_operators()
 timm = pytest.importorskip("timm")
@@ -212,13 +213,13 @@ def test_a_network_of_timm_trains_under_methods_of_pieces(birds, root, tmp_path,
         "dreml": {"loss": "softmax", "dim": 4, "method_options": {"learners": 2, "meta_classes": 2}},
     }[method]
     config = settings(root, backbone=f"timm:{QUICK}", image_size=32, pretrained=False, method=method)
-    run = Trainer(replace(config, **own), tmp_path / "run").run(no_metrics, nothing)
+    run = TrainingLoop(replace(config, **own), tmp_path / "run").run(no_metrics, nothing)
     assert run.epochs() == [0, 1]
     assert run.info.slices == ([[0, 2], [2, 4], [4, 6]] if method == "hdc" else [[0, 2], [2, 4]])
     options = {"heads": 9, "hard_shares": "1" + ",1" * 8}
     deep = replace(config, method="hdc", loss="contrastive", dim=9, method_options=options)
     with pytest.raises(InputError, match="as many depths as heads, 9; backbone 'timm:.*shows 5"):
-        Trainer(deep, tmp_path / "deep")
+        TrainingLoop(deep, tmp_path / "deep")
 
 
 def test_random_weights_are_of_the_seed_and_nothing_is_fetched(birds):
@@ -510,7 +511,7 @@ def test_a_torchvision_that_does_not_fit_is_told_of(birds, monkeypatch):
 @pytest.mark.parametrize("frozen", [True, False])
 def test_frozen_batch_norm_stays_as_it_is(birds, root, tmp_path, saved, frozen):
     config = settings(root, backbone=f"timm:{QUICK}", image_size=32, weights=str(saved[0]), lr=0.01)
-    trainer = Trainer(replace(config, freeze_bn=frozen), tmp_path / "run")
+    trainer = TrainingLoop(replace(config, freeze_bn=frozen), tmp_path / "run")
     module = trainer.method.network.features
     before = {name: value.clone() for name, value in module.state_dict().items()}
     trainer.run(no_metrics, nothing)
@@ -535,26 +536,26 @@ def test_frozen_batch_norm_stays_as_it_is(birds, root, tmp_path, saved, frozen):
 
 def test_pretrained_features_are_recorded_once_and_change_nothing(birds, root, tmp_path, saved, monkeypatch):
     config = settings(root, backbone=f"timm:{QUICK}", image_size=32, weights=str(saved[0]))
-    Trainer(config, tmp_path / "run").run(no_metrics, nothing)
+    TrainingLoop(config, tmp_path / "run").run(no_metrics, nothing)
     with monkeypatch.context() as patched:
-        patched.setattr(Trainer, "_features", lambda self, network: {})
-        Trainer(config, tmp_path / "bare").run(no_metrics, nothing)
+        patched.setattr(TrainingLoop, "_features", lambda self, network: {})
+        TrainingLoop(config, tmp_path / "bare").run(no_metrics, nothing)
     for split in ("train", "test"):
         assert embedlens.open_run(tmp_path / "run").pretrained(split).shape == (12, 96)
         assert embedlens.open_run(tmp_path / "bare").pretrained(split) is None
         for epoch in (0, 1):
             file = f"splits/{split}/epoch-{epoch:04}.npy"
             assert (tmp_path / "run" / file).read_bytes() == (tmp_path / "bare" / file).read_bytes()
-    monkeypatch.setattr(Trainer, "_features", refuse)
+    monkeypatch.setattr(TrainingLoop, "_features", refuse)
     path = tmp_path / "run"
     before = (path / "splits/test/pretrained.npy").read_bytes()
-    Trainer(resumed_config(path, 2), path, resume=True).run(no_metrics, nothing)
+    TrainingLoop(resumed_config(path, 2), path, resume=True).run(no_metrics, nothing)
     assert (path / "splits/test/pretrained.npy").read_bytes() == before
 
 
 def test_random_features_are_not_recorded(birds, root, tmp_path):
     config = settings(root, backbone=f"timm:{QUICK}", image_size=32, pretrained=False, epochs=0)
-    run = Trainer(config, tmp_path / "run").run(no_metrics, nothing)
+    run = TrainingLoop(config, tmp_path / "run").run(no_metrics, nothing)
     assert run.pretrained("test") is None
 
 
@@ -700,7 +701,7 @@ def test_labels_without_images_train_on_features(shuffled):
         data="csv", root=str(folder / "items.csv"), backbone=f"features:{folder / 'all.npy'}", epochs=2,
         dim=4, classes_per_batch=3, items_per_class=3, lr=0.05,
     )  # fmt: skip
-    run = Trainer(config, folder / "run").run(no_metrics, nothing)
+    run = TrainingLoop(config, folder / "run").run(no_metrics, nothing)
     assert run.epochs() == [0, 1, 2]
     assert run.thumbnails("test") is None
     np.testing.assert_array_equal(run.pretrained("train"), array[labels < 3])
@@ -722,7 +723,7 @@ def test_features_train_where_images_are_missing(tmp_path):
         data="csv", root=str(root), backbone=f"features:{tmp_path / 'all.npy'}", epochs=1, dim=4,
         classes_per_batch=3, items_per_class=2,
     )  # fmt: skip
-    run = Trainer(config, tmp_path / "run").run(no_metrics, nothing)
+    run = TrainingLoop(config, tmp_path / "run").run(no_metrics, nothing)
     assert run.epochs() == [0, 1]
     assert run.thumbnails("train") is None
 

@@ -16,9 +16,10 @@ import embedlens
 from embedlens import InputError
 from embedlens.errors import ToldElsewhere
 from embedlens.training.backbones.base import BACKBONES
+from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
 from embedlens.training.distributed import Team, check_team, parallel
-from embedlens.training.trainer import Trainer, resumed_config
+from embedlens.training.loop import TrainingLoop
 
 SCRIPT = Path(__file__).with_name("torchrun_script.py")
 QUICK = ("epshn", "proxy-nca")
@@ -221,19 +222,19 @@ def test_a_batch_too_small_for_the_team_is_refused(tmp_path):
     assert str(refused.value) == "3 processes share batches of 5 rows; each needs two at least"
     config = TrainConfig(data="digits", classes_per_batch=2, items_per_class=2, processes=3)
     with pytest.raises(InputError, match="3 processes share batches of 4 rows; each needs two at least"):
-        Trainer(config, tmp_path / "run", team=Team(rank=1, size=3))
+        TrainingLoop(config, tmp_path / "run", team=Team(rank=1, size=3))
     assert not (tmp_path / "run").exists()
 
 
 def test_a_run_is_resumed_by_as_many_processes_as_began_it(tmp_path):
     config = TrainConfig(data="digits", epochs=0, dim=4, backbone="small")
-    Trainer(config, tmp_path / "run").run(lambda embeddings, labels: {}, lambda step: None)
+    TrainingLoop(config, tmp_path / "run").run(lambda embeddings, labels: {}, lambda step: None)
     with pytest.raises(InputError, match="the run is trained by 1 processes, but 2 are here; other numbers"):
-        Trainer(resumed_config(tmp_path / "run", 1), tmp_path / "run", resume=True, team=Team(size=2))
+        TrainingLoop(resumed_config(tmp_path / "run", 1), tmp_path / "run", resume=True, team=Team(size=2))
     with pytest.raises(
         InputError, match=r"trained by 4 processes, but 1 are .* torchrun --nproc-per-node 4 "
     ):
-        Trainer(replace(config, processes=4), tmp_path / "other")
+        TrainingLoop(replace(config, processes=4), tmp_path / "other")
     assert not (tmp_path / "other").exists()
 
 

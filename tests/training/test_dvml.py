@@ -11,10 +11,11 @@ from torch.nn import functional
 
 from embedlens import InputError
 from embedlens.training.backbones.base import Backbone
+from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
+from embedlens.training.loop import TrainingLoop
 from embedlens.training.methods import Given, build_method
 from embedlens.training.methods.dvml import WEIGHTS, central, divergence, sampled
-from embedlens.training.trainer import Trainer, resumed_config
 
 DIM, WIDTH = 3, 6
 CONFIG = TrainConfig(
@@ -40,7 +41,7 @@ def no_metrics(embeddings, labels):
 
 
 def train(path, config, report=lambda progress: None, **options):
-    return Trainer(config, path, **options).run(no_metrics, report)
+    return TrainingLoop(config, path, **options).run(no_metrics, report)
 
 
 def test_the_divergence_is_torch_s():
@@ -147,7 +148,7 @@ def test_the_penalty_on_embeddings_is_that_on_the_invariant_head(method, batch):
 
 
 def test_the_trainer_penalises_what_the_method_calls_its_embeddings(tmp_path):
-    trainer = Trainer(replace(CONFIG, epochs=1, embedding_l2=0.5), tmp_path / "run")
+    trainer = TrainingLoop(replace(CONFIG, epochs=1, embedding_l2=0.5), tmp_path / "run")
     trainer.method.embeddings = lambda outputs: torch.ones_like(outputs[:, :DIM])
     run = trainer.run(no_metrics, lambda progress: None)
     assert run.log[1]["embedding_l2"] == pytest.approx(0.5 * DIM)

@@ -12,11 +12,12 @@ from torch.nn.functional import normalize
 
 from embedlens import InputError
 from embedlens.training.backbones import Backbone, Stages
+from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
+from embedlens.training.loop import TrainingLoop
 from embedlens.training.methods import Given, build_method, usual_dim, usual_loss
 from embedlens.training.methods.dreml import dealt_out
 from embedlens.training.methods.hdc import kept, shares_of
-from embedlens.training.trainer import Trainer, resumed_config
 
 WIDTHS = (3, 5, 4)
 LABELS = np.repeat(np.arange(3, 9), 4)
@@ -290,7 +291,7 @@ def no_metrics(embeddings, labels):
 
 
 def train(path, config, report=lambda progress: None, **options):
-    return Trainer(config, path, **options).run(no_metrics, report)
+    return TrainingLoop(config, path, **options).run(no_metrics, report)
 
 
 @pytest.mark.slow
@@ -299,7 +300,9 @@ def test_resumed_after_a_kill_it_ends_with_the_same_bytes(tmp_path, job):
     settings = {"data": "digits", "epochs": 2, "classes_per_batch": 5, "items_per_class": 8}
     config = TrainConfig(**{"method": job, **settings, **JOBS[job]})
     run = train(tmp_path / "whole", config)
-    assert run.info.slices == [list(piece) for piece in Trainer(config, tmp_path / "other").method.slices]
+    assert run.info.slices == [
+        list(piece) for piece in TrainingLoop(config, tmp_path / "other").method.slices
+    ]
 
     def die(progress):
         if progress.epoch == 2 and progress.step == 3:

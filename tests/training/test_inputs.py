@@ -21,9 +21,9 @@ from embedlens.training.datasets import load_dataset
 from embedlens.training.datasets.images import ImageFiles
 from embedlens.training.inputs import ArrayInputs, FeatureInputs, FileInputs, View
 from embedlens.training.loading import Request, blocks, read_batches, read_raw
+from embedlens.training.loop import TrainingLoop
 from embedlens.training.pictures import read_all, the_images, thumbnails
 from embedlens.training.streams import Draw, stream
-from embedlens.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 SIZE = 16
@@ -429,7 +429,9 @@ def test_a_run_has_the_same_bytes_with_any_number_of_workers(tmp_path, from_file
     found = []
     for workers in (0, 2):
         path = tmp_path / str(workers)
-        run = Trainer(config, path, workers=workers).run(lambda embeddings, labels: {}, lambda step: None)
+        run = TrainingLoop(config, path, workers=workers).run(
+            lambda embeddings, labels: {}, lambda step: None
+        )
         found.append({str(file.relative_to(path)): file.read_bytes() for file in path.glob("splits/*/*.npy")})
         assert run.epochs() == [0, 1, 2]
     assert found[0] == found[1]
@@ -444,7 +446,7 @@ def test_a_broken_image_ends_a_run_before_anything_is_recorded(tmp_path):
     layouts.truncate(broken)
     config = TrainConfig(data="csv", root=str(root), epochs=1, dim=4)
     with pytest.raises(InputError, match=f"^{broken} cannot be read as an image"):
-        Trainer(config, tmp_path / "run", workers=2)
+        TrainingLoop(config, tmp_path / "run", workers=2)
     assert not (tmp_path / "run").exists()
 
 
@@ -466,5 +468,5 @@ def test_an_image_that_breaks_while_a_run_is_trained_ends_it_with_its_name(tmp_p
             layouts.truncate(broken)
 
     with pytest.raises(InputError, match=f"^{broken} cannot be read as an image"):
-        Trainer(config, tmp_path / "run", workers=1).run(lambda embeddings, labels: {}, report)
+        TrainingLoop(config, tmp_path / "run", workers=1).run(lambda embeddings, labels: {}, report)
     assert embedlens.open_run(tmp_path / "run").epochs() == [0, 1]

@@ -14,10 +14,11 @@ from support import tree
 
 import embedlens
 from embedlens import InputError
+from embedlens.experiments.grid_runs import plan, run_name
 from embedlens.store.verification import verify
+from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
-from embedlens.training.grid import plan, run_name
-from embedlens.training.trainer import Trainer, resumed_config
+from embedlens.training.loop import TrainingLoop
 
 SMALL = TrainConfig(
     data="digits", dim=4, epochs=1, classes_per_batch=5, items_per_class=4, threads=1, augment=False
@@ -27,7 +28,7 @@ SMALL = TrainConfig(
 def train(path, config=SMALL, *, metrics=lambda embeddings, labels: {}, told=None):
     """Train, or resume what stands there; remarks go to `told`."""
     resume = (path / "run.json").is_file()
-    trainer = Trainer(resumed_config(path, config.epochs) if resume else config, path, resume=resume)
+    trainer = TrainingLoop(resumed_config(path, config.epochs) if resume else config, path, resume=resume)
 
     def report(progress):
         if progress.remark and told is not None:

@@ -16,13 +16,14 @@ from torch.nn.functional import normalize
 import embedlens
 from embedlens import InputError
 from embedlens.objectives import Setting
-from embedlens.training import trainer as module
+from embedlens.training import loop as module
 from embedlens.training.backbones import Backbone, EmbeddingNetwork
+from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
+from embedlens.training.loop import TrainingLoop
 from embedlens.training.methods import METHODS, Given, build_method, divide_conquer, method_options
 from embedlens.training.methods.divide_conquer import learnable, matched
 from embedlens.training.streams import Purpose, torch_seed
-from embedlens.training.trainer import Trainer, resumed_config
 
 # Clusters and learners
 
@@ -393,7 +394,7 @@ def no_metrics(embeddings, labels):
 
 
 def train(path, config, report=lambda step: None, **options):
-    return Trainer(config, path, **options).run(no_metrics, report)
+    return TrainingLoop(config, path, **options).run(no_metrics, report)
 
 
 def arrays(path):

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 import embedlens
 from embedlens import InputError
 from embedlens.training.backbones.base import BACKBONES, Backbone
+from embedlens.training.checkpoint import resumed_config
 from embedlens.training.choices import OptimisationChoice
 from embedlens.training.config import TrainConfig
 from embedlens.training.datasets.base import DATASETS, Catalogue
 from embedlens.training.early_stop import stop_reason
 from embedlens.training.inputs import ArrayInputs, View
+from embedlens.training.loop import TrainingLoop
 from embedlens.training.optimisation import Stepper
-from embedlens.training.trainer import Trainer, resumed_config
 
 SMALL = TrainConfig(
     data="few-digits", backbone="tiny", epochs=2, dim=8, classes_per_batch=5, items_per_class=4, augment=False
@@ -68,7 +69,7 @@ def nothing(progress):
 
 
 def train(path, config=SMALL, report=nothing, metrics=no_metrics, **options):
-    return Trainer(config, path, **options).run(metrics, report)
+    return TrainingLoop(config, path, **options).run(metrics, report)
 
 
 def snapshots(path):
@@ -282,7 +283,7 @@ def test_the_log_has_the_rate_of_the_last_step(full, plain):
 
 def first_step(path, config):
     """The trainer, the images of its first batch, and the gradients of its first step."""
-    trainer = Trainer(config, path)
+    trainer = TrainingLoop(config, path)
     seen = []
 
     def look(module, inputs, outputs):
@@ -415,7 +416,7 @@ def test_a_checkpoint_without_a_scaler_loads(full, tmp_path):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_recorded(plain, tmp_path, value):
-    trainer = Trainer(SMALL, tmp_path / "run")
+    trainer = TrainingLoop(SMALL, tmp_path / "run")
     usual, calls = trainer.method.loss, []
 
     def loss(outputs, labels, learner):
@@ -548,12 +549,12 @@ def refused_metrics(embeddings, labels):
 def test_a_run_stops_says_why_and_stays_stopped(tmp_path):
     path = tmp_path / "run"
     config = replace(SMALL, epochs=8, items_per_class=24, stop_metric="score", patience=2)
-    trainer = Trainer(config, path)
+    trainer = TrainingLoop(config, path)
     run = trainer.run(scores([0.1, 0.4, 0.3, 0.4, 0.9]), nothing)
     assert run.epochs() == [0, 1, 2, 3]
     assert trainer.stopped == "epoch 3: score has been no better since epoch 1, 0.4000; training ends"
     before = snapshots(path)
-    again = Trainer(resumed_config(path, None), path, resume=True)
+    again = TrainingLoop(resumed_config(path, None), path, resume=True)
     assert again.stopped is None
     assert again.run(refused_metrics, nothing).epochs() == [0, 1, 2, 3]
     assert again.stopped == trainer.stopped
@@ -562,7 +563,7 @@ def test_a_run_stops_says_why_and_stays_stopped(tmp_path):
 
 def test_a_run_that_betters_itself_trains_to_the_end(tmp_path):
     config = replace(SMALL, epochs=4, items_per_class=24, stop_metric="score", patience=1)
-    trainer = Trainer(config, tmp_path / "run")
+    trainer = TrainingLoop(config, tmp_path / "run")
     assert trainer.run(scores([0.1, 0.2, 0.3, 0.4, 0.5]), nothing).epochs() == [0, 1, 2, 3, 4]
     assert trainer.stopped is None
 

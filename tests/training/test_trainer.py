@@ -18,15 +18,15 @@ from torch.nn import functional
 import embedlens
 from embedlens import InputError
 from embedlens.objectives import LOSSES
-from embedlens.training import trainer as module
+from embedlens.training import loop as module
 from embedlens.training.augmentation import augment
 from embedlens.training.backbones.small import SmallFeatures
-from embedlens.training.checkpoint import load_checkpoint
+from embedlens.training.checkpoint import load_checkpoint, resumed_config
 from embedlens.training.config import TrainConfig
+from embedlens.training.loop import TrainingLoop
 from embedlens.training.optimisation import Stepper
 from embedlens.training.samplers import PKSampler
 from embedlens.training.streams import Draw, Purpose, stream
-from embedlens.training.trainer import Trainer, resumed_config
 
 SMALL = TrainConfig(data="digits", epochs=3, dim=8, classes_per_batch=5, items_per_class=8, threads=2)
 
@@ -36,7 +36,7 @@ def no_metrics(embeddings, labels):
 
 
 def train(path, config=SMALL, report=lambda step: None, **options):
-    return Trainer(config, path, **options).run(no_metrics, report)
+    return TrainingLoop(config, path, **options).run(no_metrics, report)
 
 
 def snapshots(path):

@@ -18,10 +18,11 @@ from torch import nn
 
 from embedlens.errors import InputError
 from embedlens.training.backbones.base import BACKBONES, Backbone
+from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
 from embedlens.training.distributed import Team
 from embedlens.training.inputs import ArrayInputs, View
-from embedlens.training.trainer import Trainer, resumed_config
+from embedlens.training.loop import TrainingLoop
 
 ROWS, DIM = 7, 3
 _COMMON = {
@@ -80,7 +81,7 @@ def train(folder, job, team):
 
 
 def _run(config, path, team, *, resume=False):
-    trainer = Trainer(config, path, team=team, resume=resume)
+    trainer = TrainingLoop(config, path, team=team, resume=resume)
     trainer.run(
         lambda embeddings, labels: {"items": float(sum(map(len, labels.values())))}, lambda step: None
     )

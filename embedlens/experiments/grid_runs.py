@@ -1,4 +1,4 @@
-"""Grids of training runs: how each run is called, and what stands where it belongs."""
+"""The runs of a grid: their names, and what is recorded of each."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedRun:
     """One run of a grid.
 
     Attributes
@@ -59,7 +59,7 @@ def run_name(config: TrainConfig) -> str:
     return f"{config.data}-{config.recipe_name}-lr{lr}-dim{config.dim}-seed{config.seed}"
 
 
-def plan(configs: Iterable[TrainConfig], folder: Path, *, any_threads: bool) -> list[Planned]:
+def plan(configs: Iterable[TrainConfig], folder: Path, *, any_threads: bool) -> list[PlannedRun]:
     """Return the runs of a grid below `folder`; nothing is written.
 
     Parameters
@@ -77,7 +77,7 @@ def plan(configs: Iterable[TrainConfig], folder: Path, *, any_threads: bool) -> 
         Something else, or a run of another configuration, stands where a run of the grid belongs. The number
         of epochs may differ: a shorter run goes on, a longer one has the epochs that are needed.
     """
-    return [_look(config, folder / run_name(config), any_threads=any_threads) for config in configs]
+    return [_planned(config, folder / run_name(config), any_threads=any_threads) for config in configs]
 
 
 def check_grid(configs: Sequence[TrainConfig]) -> None:
@@ -104,11 +104,11 @@ def check_grid(configs: Sequence[TrainConfig]) -> None:
             build_method(Given(config, backbone, labels))
 
 
-def _look(config: TrainConfig, path: Path, *, any_threads: bool) -> Planned:
+def _planned(config: TrainConfig, path: Path, *, any_threads: bool) -> PlannedRun:
     """Compare what stands at `path` with what belongs there."""
     config.build_loss()
     if not path.exists() or (path.is_dir() and not info_file(path).is_file() and is_unbegun(path)):
-        return Planned(path, config, -1)
+        return PlannedRun(path, config, -1)
     run = open_run(path)
     try:
         found = TrainConfig.from_method(run.method)
@@ -116,7 +116,7 @@ def _look(config: TrainConfig, path: Path, *, any_threads: bool) -> Planned:
         raise error.within(str(path)) from error
     wanted = replace(config, threads=found.threads) if any_threads else config
     _check_same(wanted, found, run)
-    return Planned(path, wanted, _last_logged(run))
+    return PlannedRun(path, wanted, _last_logged(run))
 
 
 def _last_logged(run: Run) -> int:

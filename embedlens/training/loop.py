@@ -1,11 +1,10 @@
-"""The loop: train an epoch, embed every split, record, commit."""
+"""The training loop: train an epoch, embed every split, record, save the checkpoint."""
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -13,14 +12,13 @@ import torch
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError
-from embedlens.store import Recorder, Run, open_run
+from embedlens.store import Recorder, Run
 from embedlens.store.checks import join_metrics
 from embedlens.store.format import info_file
 from embedlens.store.ownership import is_unbegun
 from embedlens.store.run import listed_epochs
 from embedlens.training.backbones import build_backbone, check_backbone
 from embedlens.training.checkpoint import load_checkpoint, save_checkpoint
-from embedlens.training.config import TrainConfig
 from embedlens.training.distributed import Team, check_team, parallel
 from embedlens.training.early_stop import stop_reason
 from embedlens.training.embedding import Embedder
@@ -28,6 +26,7 @@ from embedlens.training.loading import Request, read_batches
 from embedlens.training.methods import Given, build_method, check_method
 from embedlens.training.optimisation import Stepper
 from embedlens.training.pictures import thumbnails
+from embedlens.training.progress import Progress
 from embedlens.training.reproducible import reproducible
 from embedlens.training.streams import Draw, Purpose, torch_seed
 
@@ -38,26 +37,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from embedlens.training.config import TrainConfig
     from embedlens.training.embedding import Arrays
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where training stands: step of steps in epoch of epochs.
-
-    `row` is a finished epoch's row of the log; `remark` is something that a person should be told.
-    """
-
-    epoch: int
-    epochs: int
-    step: int
-    steps: int
-    row: dict[str, float] | None = None
-    remark: str | None = None
-
-
 class Metrics(Protocol):
-    """What a trainer is handed to measure an epoch with."""
+    """The function that measures an epoch."""
 
     def __call__(
         self, embeddings: Mapping[str, NDArray[np.float32]], labels: Mapping[str, NDArray[np.int64]]
@@ -65,8 +50,8 @@ class Metrics(Protocol):
         """Return numbers by name from the embeddings and labels of every split."""
 
 
-class Trainer:
-    """Trains one run.
+class TrainingLoop:
+    """Trains one run; `embedlens.experiments.Trainer` is the same with the default metrics.
 
     Parameters
     ----------
@@ -86,7 +71,7 @@ class Trainer:
     Attributes
     ----------
     remarks
-        What a person should be told before the training.
+        Messages for the user, known before the training.
     stopped
         Why training ended before its last epoch; None: it did not.
     """
@@ -301,28 +286,6 @@ class Trainer:
             method=self.config.as_method(),
             resume=resume,
         )
-
-
-def available_threads() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def resumed_config(path: Path, epochs: int | None) -> TrainConfig:
-    """Return the configuration of the run at `path`, with more epochs where they are asked for."""
-    run = open_run(path)
-    try:
-        config = TrainConfig.from_method(run.method)
-    except InputError as error:
-        place = f"run {run.name!r}"
-        raise error.within(place) from error
-    if epochs is None:
-        return config
-    recorded = run.epochs()
-    if recorded and epochs < recorded[-1]:
-        message = f"run {run.name!r} has {recorded[-1]} epochs already; --epochs {epochs} cannot shorten it"
-        raise InputError(message)
-    return replace(config, epochs=epochs)
 
 
 def _check_path(path: Path, *, resume: bool) -> None:

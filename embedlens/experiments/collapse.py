@@ -1,117 +1,33 @@
-"""What the trainer logs of every epoch beside its loss, and the warning when the space collapses."""
+"""The diagnosis of a collapse of the embedding space, while training and afterwards."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from embedlens.errors import InputError
-from embedlens.searches import ID, Side, search_in, search_of
+from embedlens.experiments.epoch_metrics import leave_out_of
+from embedlens.searches import search_of
 from embedlens.selection import galleries
-from embedlens_cli.collapse_advice import advice
-from embedlens_cli.data_warnings import COLLAPSED
-from embedlens_cli.reading import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
-    from embedlens.leave_out import Labels, LeaveOut
+    from embedlens.leave_out import LeaveOut
     from embedlens.store import Run
     from embedlens.training.config import TrainConfig
-    from embedlens.training.datasets.base import ImageDataset
-    from embedlens.training.trainer import Metrics
-    from embedlens.training.trainer import Progress as Step
 
-_SPACE = ("effective_rank", "mean_similarity")
+COLLAPSED = 0.999
+"""Mean similarity from which on a space is called collapsed, however its items are ordered within."""
+
 _NARROW, _LOST, _LINE = 0.95, 0.5, 2.0
-
-
-def check_stop_metric(name: str | None) -> None:
-    """Refuse a column that no log has, before anything is written; splits are not known yet."""
-    endings = ("loss", "recall_at_1", *_SPACE, "accuracy")
-    if name is not None and not name.endswith(endings):
-        columns = ", ".join(f"test_{ending}" for ending in endings[1:])
-        message = f"no log has a column {name!r} to stop by; choose loss, or of any split, e.g. {columns}"
-        raise InputError(message)
-
-
-def check_left_out(config: TrainConfig) -> None:
-    """Refuse, before anything is written, to leave out classes that the data lack, or all of a split."""
-    out = Reader.of_config(config).leave_out
-    if out.ignored or out.distractors:
-        data = config.load_data()
-        labels = _labels_left_out(data, config)
-        for split, part in data.splits.items():
-            if np.isin(part.labels, np.r_[labels.ignored, labels.distractors]).all():
-                message = f"data {config.data!r}: no item of split {split!r} is left to score; leave out less"
-                raise InputError(message)
-
-
-def _labels_left_out(data: ImageDataset, config: TrainConfig) -> Labels:
-    known = sorted({label for part in data.splits.values() for label in part.labels.tolist()})
-    names = {label: data.class_names.get(label, str(label)) for label in known}
-    return Reader.of_config(config).leave_out.labels_among(names, f"data {config.data!r}")
-
-
-def metrics_of(data: ImageDataset, config: TrainConfig) -> Metrics:
-    """Return what the trainer is handed: `epoch_metrics` with the queries and the ids of the data set."""
-    ids = {split: part.items[ID] for split, part in data.splits.items() if ID in part.items}
-    return partial(
-        epoch_metrics,
-        query_gallery=data.query_gallery,
-        ids=ids,
-        leave_out=_labels_left_out(data, config),
-        duplicates=config.exclude_duplicates,
-    )
-
-
-def epoch_metrics(
-    embeddings: Mapping[str, NDArray[np.float32]],
-    labels: Mapping[str, NDArray[np.int64]],
-    query_gallery: Mapping[str, str] | None = None,
-    *,
-    ids: Mapping[str, Sequence[str]] | None = None,
-    leave_out: Labels | None = None,
-    duplicates: bool = False,
-) -> dict[str, float]:
-    """Return R@1, effective rank and mean similarity of every split.
-
-    A query split is searched for in its gallery; R@1 of a gallery alone is not asked for. Labels and
-    duplicates that are left out are so in all of them, by the rule of `embedlens.searches`.
-    """
-    pairs = query_gallery or {}
-    recalls: dict[str, float] = {}
-    spaces: dict[str, float] = {}
-
-    def side(name: str) -> Side:
-        return Side.of(name, embeddings[name], labels[name], ids=(ids or {}).get(name))
-
-    for split in embeddings:
-        searched = split not in pairs.values() or split in pairs
-        splits = split, pairs.get(split)
-        try:
-            search = search_in(
-                side, splits, place=f"split {split!r}", labels=leave_out, duplicates=duplicates
-            )
-            found = search.score(["recall_at_1", *_SPACE] if searched else _SPACE)
-        except InputError as error:  # training went astray: NaN, infinity or zero vectors
-            message = f"the embeddings of split {split!r} cannot be compared ({error}); try a lower --lr"
-            raise InputError(message) from error
-        if searched:
-            recalls[f"{split}_recall_at_1"] = found["recall_at_1"]
-        spaces |= {f"{split}_{name}": found[name] for name in _SPACE}
-    return recalls | spaces
+_SOFTER_LOSS = {"ephn": "epshn", "hn": "shn"}
+_SOFTER_MINING = {"hard": "semi-hard"}
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """What one epoch made of the embeddings of one split: R@1, effective rank and mean similarity."""
+    """R@1, effective rank and mean similarity of one split at one epoch."""
 
     recall_at_1: float
     effective_rank: float
@@ -139,7 +55,7 @@ class Space:
 
 
 def has_collapsed(now: Space, before: Space) -> bool:
-    """Say whether training has drawn the space together, to a point or to a line.
+    """Return whether training has collapsed the space, to a point or to a line.
 
     To a point: the mean similarity is 0.95 or more, its distance from 1 is at most half of that at epoch 0,
     and R@1 is not above epoch 0's, or the mean similarity is 0.999 or more whatever R@1 is. The similarity
@@ -155,7 +71,7 @@ def has_collapsed(now: Space, before: Space) -> bool:
     Parameters
     ----------
     now
-        The state that is asked about.
+        The state to judge.
     before
         The same split at epoch 0.
     """
@@ -172,16 +88,16 @@ def has_collapsed(now: Space, before: Space) -> bool:
 
 
 class CollapseWatch:
-    """Follows a run epoch by epoch; speaks when its space is collapsed for a second epoch in a row.
+    """Detects a collapse during training: the space is collapsed for the second epoch in a row.
 
-    It speaks again only after the space recovered.
+    A second warning follows only after the space has recovered.
 
     Parameters
     ----------
     run
-        The run, with the epochs that it has when it goes on.
+        The run, with the epochs that it has when it resumes.
     config
-        What it trains with.
+        The configuration that it trains with.
     """
 
     def __init__(self, run: Run, config: TrainConfig) -> None:
@@ -191,7 +107,7 @@ class CollapseWatch:
         self._again: list[str] = []
         self._told = False
         if run.epochs()[:1] == [0]:
-            out = Reader.of_config(config).leave_out
+            out = leave_out_of(config)
             self._first = {split: Space.of_run(run, split, 0, leave_out=out) for split in _watched(run)}
             for row in run.log:
                 self.see(int(row["epoch"] or 0), row)
@@ -202,7 +118,7 @@ class CollapseWatch:
         return bool(self._again)
 
     def see(self, epoch: int, row: Mapping[str, float | None]) -> str | None:
-        """Take in an epoch's row of the log; return what is to be told, if anything is."""
+        """Take in an epoch's row of the log; return the warning, if there is one."""
         names = [name.removesuffix("_effective_rank") for name in row if name.endswith("_effective_rank")]
         spaces = {name: space for name in names if (space := Space.of_row(row, name)) is not None}
         if epoch == 0:
@@ -227,19 +143,6 @@ class CollapseWatch:
             f"{now.recall_at_1:.4f} ({before.recall_at_1:.4f}); {advice(self._config)}"
         )
 
-    def watch(self, report: Callable[[Step], None], tell: Callable[[str], None]) -> Callable[[Step], None]:
-        """Return a report of training steps that also tells of a collapse, and what the method remarks."""
-
-        def both(step: Step) -> None:
-            report(step)
-            if step.remark:
-                tell(step.remark)
-            told = None if step.row is None else self.see(step.epoch, step.row)
-            if told:
-                tell(told)
-
-        return both
-
 
 def run_collapsed(run: Run, epoch: int, *, leave_out: LeaveOut | None = None) -> bool:
     """Say whether the space of a run, in any of its splits, has collapsed at an epoch and the one before.
@@ -262,3 +165,25 @@ def _watched(run: Run) -> list[str]:
     """Return the splits that have an R@1: all but the galleries of others."""
     searched = galleries(run).values()
     return [split for split in run.splits if split not in searched]
+
+
+def advice(config: TrainConfig) -> str:
+    """Return what to try instead of a configuration, never what it has already.
+
+    The hardest negatives make a space collapse at too large a learning rate; where they are mined, their
+    semi-hard counterpart is named. Elsewhere only a lower learning rate is.
+    """
+    from embedlens.objectives.losses import loss_class
+
+    rate = f"a lower --lr (now {config.lr:g})"
+    loss = loss_class(config.loss)
+    mining = config.mining or loss.usual_mining
+    options = config.mining_options
+    softer = _SOFTER_LOSS.get(config.loss)
+    if softer is not None:
+        return f"try semi-hard negatives (--loss {softer}), or {rate}"
+    if mining == "easy-positive" and options.get("negative", "semi-hard") == "hard":
+        return f'try semi-hard negatives (--mining-options \'{{"negative": "semi-hard"}}\'), or {rate}'
+    if mining in _SOFTER_MINING:
+        return f"try semi-hard negatives (--mining {_SOFTER_MINING[mining]}), or {rate}"
+    return f"try {rate}"

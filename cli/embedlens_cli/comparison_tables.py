@@ -1,4 +1,4 @@
-"""What the command that compares methods prints and writes, once its runs are trained and scored."""
+"""Tables of a comparison of methods: printed, LaTeX, CSV, JSON and sidecar; and its figure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from embedlens.analysis.comparison import Comparison
-    from embedlens_cli.comparison import Entry
+    from embedlens.experiments.comparison import ComparedRun, Scores
     from embedlens_cli.drawing import Look
     from embedlens_cli.score_table import Row
 
@@ -18,8 +18,8 @@ _DRAWN = ("recall_at_1", "nmi", "f1")
 
 
 def answer(
-    planned: Sequence[Entry],
-    rows: Sequence[Row],
+    planned: Sequence[ComparedRun],
+    scores: Sequence[Scores],
     look: Look,
     *,
     words: Sequence[str],
@@ -29,9 +29,8 @@ def answer(
     facts: Mapping[str, Any],
 ) -> None:
     """Print the table, and write it with the figure, its data and the sidecar, which holds `facts`, too."""
-    from embedlens.analysis.comparison import Entry as Scores
-    from embedlens.analysis.comparison import compare as compared
     from embedlens.artifacts import Artifacts
+    from embedlens.experiments.comparison import summarise
     from embedlens.figures.comparison import plot_panels
     from embedlens.figures.style import paper
     from embedlens.files import write_text
@@ -39,11 +38,8 @@ def answer(
     from embedlens_cli.drawing import epochs_text
 
     config = planned[0].run.config
-    result = compared(
-        Scores(one.way.name, one.way.group, one.run.config.seed, row.values, one.way.method == "plain")
-        for one, row in zip(planned, rows, strict=True)
-    )
-    split = next(row.split for row in rows if row.values)
+    result = summarise(planned, scores)
+    split = next(found.split for found in scores if found.values)
     means = means_of(result, split, config.epochs)
     said = _facts(planned, result) | {"split": split, **facts}
     artifacts = Artifacts(folder, output.command(), said, summary=_summary(result))
@@ -76,7 +72,7 @@ def answer(
     _tell_gains(result)
 
 
-def dims_of(planned: Sequence[Entry]) -> str:
+def dims_of(planned: Sequence[ComparedRun]) -> str:
     """Return the dims of the embeddings; those that few have are named with the methods that have them."""
     dims = Counter(one.run.config.dim for one in planned)
     usual = dims.most_common(1)[0][0]
@@ -143,7 +139,7 @@ def _summary(result: Comparison) -> dict[str, Any]:
     }
 
 
-def _facts(planned: Sequence[Entry], result: Comparison) -> dict[str, Any]:
+def _facts(planned: Sequence[ComparedRun], result: Comparison) -> dict[str, Any]:
     """Return what the sidecar says."""
     runs = [
         {

@@ -1,0 +1,111 @@
+"""Grids as options name them, and their training with progress."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from embedlens.errors import InputError
+from embedlens_cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from embedlens.experiments.grid import Grid
+    from embedlens.experiments.grid_runs import PlannedRun
+    from embedlens.training.progress import Progress
+
+DEFAULTS = {"loss": "ep,epshn", "lr": "0.0001,0.0002,0.0004,0.0008,0.0016", "dim": "64", "seed": "0"}
+"""The grid that is trained by default."""
+
+EVERY, DEFAULT_RATE = "all", "usual"
+"""What stands for every registered loss, and for the default learning rate of each loss."""
+
+
+def grid_of(given: Mapping[str, str | None]) -> Grid:
+    """Read the comma-separated options `loss`, `lr`, `dim` and `seed`; None: the default.
+
+    Losses are in the order given, numbers ascending.
+    """
+    from embedlens.experiments.grid import Grid
+
+    asked = {name: DEFAULTS[name] if given[name] is None else str(given[name]) for name in DEFAULTS}
+    words = options.words(asked["loss"])
+    every = EVERY in words
+    losses = tuple(dict.fromkeys(loss for word in words for loss in _losses(word)))
+    if not losses:
+        message = f"--loss {asked['loss']!r} names no loss; e.g. --loss {DEFAULTS['loss']}, or {EVERY}"
+        raise InputError(message)
+    rates: Sequence[float | None] = [None]
+    if asked["lr"].strip() != DEFAULT_RATE and not (every and given["lr"] is None):
+        needed = f"numbers above 0 are needed, or {DEFAULT_RATE!r} alone"
+        rates = _ascending(asked["lr"], "lr", needed, options.positive_numbers)
+    dims = _ascending(
+        asked["dim"], "dim", "whole numbers from 1 are needed", partial(options.numbers, least=1)
+    )
+    seeds = _ascending(asked["seed"], "seed", "whole numbers from 0 are needed", options.numbers)
+    return Grid(losses, tuple(rates), dims, seeds, every=every)
+
+
+def _losses(word: str) -> tuple[str, ...]:
+    """Return the losses that a word stands for."""
+    if word != EVERY:
+        return (word,)
+    from embedlens.experiments.grid import all_losses
+
+    return all_losses()
+
+
+def _ascending(
+    text: str, name: str, needed: str, parse: Callable[[str, str], Sequence[options.Number]]
+) -> tuple[options.Number, ...]:
+    """Return the numbers of an axis of the grid, ascending."""
+    try:
+        return tuple(sorted(parse(text, name)))
+    except InputError:
+        message = f"--{name} {text!r}; {needed}, comma-separated, e.g. {DEFAULTS[name]}"
+        raise InputError(message) from None
+
+
+def file_words(grid: Grid) -> list[str]:
+    """Return what a file name says of the grid: the losses, and each axis that is not the default."""
+    default = grid_of({**DEFAULTS, "loss": EVERY if grid.every else DEFAULTS["loss"], "lr": None})
+    axes = (
+        ("lr", grid.rates, default.rates),
+        ("dim", grid.dims, default.dims),
+        ("seed", grid.seeds, default.seeds),
+    )
+    told = [
+        name + "+".join(DEFAULT_RATE if value is None else f"{value:g}" for value in own)
+        for name, own, other in axes if own != other
+    ]  # fmt: skip
+    more = [loss for loss in grid.losses if loss not in _losses(EVERY)] if grid.every else grid.losses
+    return ["+".join([EVERY, *more] if grid.every else more).replace(":", "-"), *told]
+
+
+def train(
+    planned: Sequence[PlannedRun], device: str, *, workers: int | None = None, every: bool = False
+) -> dict[Path, str]:
+    """Train what is not finished, with a progress bar for each run; return why runs failed, by path."""
+    from embedlens.experiments.grid_training import Callbacks, train_runs
+    from embedlens.store.lock import release_when_terminated
+    from embedlens_cli import output
+
+    release_when_terminated()
+    callbacks = Callbacks(output.remark, output.remark, _progress_bar)
+    try:
+        return train_runs(planned, callbacks, device=device, workers=workers, every=every)
+    except KeyboardInterrupt:
+        output.remark("go on with the same command; finished epochs are kept")
+        raise
+
+
+@contextmanager
+def _progress_bar(name: str) -> Iterator[Callable[[Progress], None]]:
+    """Show the steps of a run."""
+    from embedlens_cli.progress import TrainingProgress
+
+    with TrainingProgress(name, quiet=True) as progress:
+        yield progress.report

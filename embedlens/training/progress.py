@@ -1,0 +1,20 @@
+"""The progress of a training run, as it is reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where training stands: step of steps in epoch of epochs.
+
+    `row` is a finished epoch's row of the log; `remark` is a message for the user.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    row: dict[str, float] | None = None
+    remark: str | None = None
