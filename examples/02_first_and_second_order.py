@@ -6,10 +6,10 @@ The same as `embedlens demo`, from Python and on the small digits, in a few seco
 from pathlib import Path
 
 from embedlens.analysis.triplets import nearest_triplets, summarise
+from embedlens.experiments import Trainer
 from embedlens.figures.panels import Panel, plot_grid
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     for order in (1, 2):
         config = TrainConfig(data="digits", loss="epshn", loss_options={"order": order}, epochs=3, dim=16)
         trainer = Trainer(config, Path(f"runs/digits-order{order}"))
-        run = trainer.run(metrics=lambda embeddings, labels: {}, report=lambda progress: None)
+        run = trainer.run()
         for split in run.splits:
             snapshot = run.snapshot(split, -1)
             triplets = nearest_triplets(snapshot.embeddings, snapshot.labels)

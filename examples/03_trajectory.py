@@ -7,17 +7,17 @@ from pathlib import Path
 
 from embedlens.analysis.trajectory import follow, moved_anchors, take
 from embedlens.analysis.triplets import follow_triplets, nearest_triplets
+from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
 from embedlens.figures.trajectory import Panel, Thumbnail, plot_panels
 from embedlens.store import Run
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 
 def train(order: int) -> Run:
     config = TrainConfig(data="digits", loss="epshn", loss_options={"order": order}, epochs=3, dim=16)
     trainer = Trainer(config, Path(f"runs/digits-order{order}"))
-    return trainer.run(metrics=lambda embeddings, labels: {}, report=lambda progress: None)
+    return trainer.run()
 
 
 def main() -> None:

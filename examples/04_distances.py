@@ -9,17 +9,17 @@ from pathlib import Path
 from embedlens.analysis.distances import distances, histograms
 from embedlens.analysis.paired import compare
 from embedlens.analysis.triplets import follow_triplets, nearest_triplets
+from embedlens.experiments import Trainer
 from embedlens.figures.distances import Shown, plot_together
 from embedlens.figures.style import paper
 from embedlens.store import Snapshot
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 
 def train(order: int) -> list[Snapshot]:
     config = TrainConfig(data="digits", loss="epshn", loss_options={"order": order}, epochs=3, dim=16)
     trainer = Trainer(config, Path(f"runs/digits-order{order}"))
-    run = trainer.run(metrics=lambda embeddings, labels: {}, report=lambda progress: None)
+    run = trainer.run()
     return [run.snapshot("test", 0), run.snapshot("test", -1)]
 
 

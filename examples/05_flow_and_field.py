@@ -8,19 +8,17 @@ from pathlib import Path
 from embedlens.analysis.field import field
 from embedlens.analysis.flow import flow
 from embedlens.analysis.triplets import nearest_triplets
+from embedlens.experiments import Trainer
 from embedlens.figures.field import plot_field
 from embedlens.figures.flow import plot_flows
 from embedlens.figures.panels import Panel
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 
 def main() -> None:
     config = TrainConfig(data="digits", loss="epshn", loss_options={"order": 2}, epochs=2, dim=16)
-    run = Trainer(config, Path("runs/digits")).run(
-        metrics=lambda embeddings, labels: {}, report=lambda progress: None
-    )
+    run = Trainer(config, Path("runs/digits")).run()
     start, end = (
         Panel(run.name, "test", epoch, nearest_triplets(snapshot.embeddings, snapshot.labels))
         for epoch in (0, 2)

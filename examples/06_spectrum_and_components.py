@@ -8,11 +8,11 @@ from pathlib import Path
 from embedlens.analysis.components import class_scatter
 from embedlens.analysis.slices import slice_recalls
 from embedlens.analysis.spectrum import measures, spectrum
+from embedlens.experiments import Trainer
 from embedlens.figures import components as scatters
 from embedlens.figures import spectrum as curves
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     for dim in (64, 32, 16):
         config = TrainConfig(data="digits", loss="triplet", epochs=1, dim=dim)
         trainer = Trainer(config, Path(f"runs/digits-{dim}"))
-        run = trainer.run(metrics=lambda embeddings, labels: {}, report=lambda progress: None)
+        run = trainer.run()
         snapshot = run.snapshot("test", -1)
         spectra[run.name] = spectrum(snapshot.embeddings)
         print(run.name, measures(spectra[run.name]))

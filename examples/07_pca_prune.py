@@ -3,17 +3,17 @@
 from pathlib import Path
 
 from embedlens.analysis.pruning import pruned_recall
+from embedlens.experiments import Trainer
 from embedlens.figures.pruning import compare
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 
 def main() -> None:
     curves = {}
     for dim in (64, 32, 16):
         config = TrainConfig(data="digits", loss="n-pair-mc", items_per_class=2, dim=dim, epochs=2)
-        run = Trainer(config, Path(f"runs/dim{dim}")).run(lambda z, y: {}, lambda progress: None)
+        run = Trainer(config, Path(f"runs/dim{dim}")).run()
         test, train = run.snapshot("test"), run.snapshot("train")
         curve = pruned_recall(test.embeddings, test.labels, fit=train.embeddings)
         curves[f"{dim} dimensions"] = curve

@@ -6,15 +6,15 @@ The classes are digits that the training never saw. All epochs: `embedlens tsne 
 from pathlib import Path
 
 from embedlens.analysis.projection import tsne_series
+from embedlens.experiments import Trainer
 from embedlens.figures.projection import Map, compare, limits_of
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 
 def main() -> None:
     config = TrainConfig(data="digits", loss="epshn", dim=32, epochs=2)
-    run = Trainer(config, Path("runs/digits")).run(lambda z, y: {}, lambda progress: None)
+    run = Trainer(config, Path("runs/digits")).run()
     labels = run.labels("test")
     epochs = (0, run.epochs()[-1])
     maps = []

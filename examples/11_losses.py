@@ -8,12 +8,12 @@ from pathlib import Path
 import embedlens
 from embedlens.analysis.scores import score
 from embedlens.analysis.sweep import Record, summarise
+from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
 from embedlens.figures.sweep import plot_panels
 from embedlens.objectives import LOSSES
 from embedlens.objectives.losses import usual_rate
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     for loss in LOSSES.names():
         config = TrainConfig(data="digits", loss=loss, lr=usual_rate(loss, "adam"), epochs=1, dim=8)
         trainer = Trainer(config, Path("runs") / loss)
-        run = trainer.run(metrics=lambda embeddings, labels: {}, report=lambda progress: None)
+        run = trainer.run()
         first, last = (run.snapshot("test", epoch) for epoch in (0, -1))
         wanted = ["recall_at_1", "effective_rank"]
         start, end = (score(one.embeddings, one.labels, wanted) for one in (first, last))

@@ -11,16 +11,16 @@ from embedlens.analysis import sampling_theory as theory
 from embedlens.analysis.curves import fixed_batches
 from embedlens.analysis.sampling import pair_distances
 from embedlens.analysis.sampling_picks import STRATEGIES, NonzeroShare, picks
+from embedlens.experiments import Trainer
 from embedlens.figures.sampling import Contents, plot_panels
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 
 def main() -> None:
     config = TrainConfig(data="digits", loss="triplet", epochs=2, dim=16)
     trainer = Trainer(config, Path("runs/digits"))
-    run = trainer.run(metrics=lambda embeddings, labels: {}, report=lambda progress: None)
+    run = trainer.run()
     last = run.snapshot("test", -1)
     pairs, batches = pair_distances(last.embeddings, last.labels), fixed_batches(last.labels, count=8)
     mined = {

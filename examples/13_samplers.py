@@ -11,11 +11,11 @@ import embedlens
 from embedlens.analysis.sweep import Record, summarise
 from embedlens.analysis.triplets import nearest_triplets
 from embedlens.analysis.triplets import summarise as regions
+from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
 from embedlens.figures.sweep import plot_panels
 from embedlens.training.config import TrainConfig
 from embedlens.training.samplers import SAMPLERS
-from embedlens.training.trainer import Trainer
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     for name in SAMPLERS.names():
         config = TrainConfig(data="digits", loss="triplet", mining="all", sampler=name, epochs=1, dim=8)
         trainer = Trainer(config, Path("runs") / name)
-        trainer.run(metrics=lambda embeddings, labels: {}, report=lambda progress: None)
+        trainer.run()
         run = embedlens.open_run(Path("runs") / name)
         start, end = (
             regions(nearest_triplets(one.embeddings, one.labels)).below_diagonal

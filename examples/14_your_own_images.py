@@ -11,10 +11,10 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from embedlens.analysis.triplets import nearest_triplets, summarise
+from embedlens.experiments import Trainer
 from embedlens.figures.panels import Panel, plot_grid
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 
 def write_images(folder: Path) -> Path:
@@ -35,7 +35,7 @@ def main() -> None:
     images = write_images(Path("images"))
     config = TrainConfig(data="csv", root=str(images), image_size=16, dim=16, epochs=2, items_per_class=16)
     trainer = Trainer(config, Path("runs/own-images"), workers=0)
-    run = trainer.run(metrics=lambda embeddings, labels: {}, report=lambda progress: None)
+    run = trainer.run()
     panels = []
     for epoch in run.epochs():
         snapshot = run.snapshot("test", epoch)

@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from embedlens.analysis.retrieval import recall_at_k
+from embedlens.experiments import Trainer
 from embedlens.figures.style import paper, width_of
 from embedlens.training.config import TrainConfig
 from embedlens.training.datasets import load_dataset
-from embedlens.training.trainer import Trainer
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
         config = TrainConfig(
             data="digits", backbone="features:features-{split}.npy", loss=loss, lr=0.0003, dim=16, epochs=4
         )
-        run = Trainer(config, Path("runs") / loss).run(lambda embeddings, labels: {}, lambda progress: None)
+        run = Trainer(config, Path("runs") / loss).run()
         test = [run.snapshot("test", epoch) for epoch in run.epochs()]
         curves[loss] = [recall_at_k(one.embeddings, one.labels, (1,))[1] for one in test]
     before = recall_at_k(run.pretrained("test"), run.labels("test"), (1,))[1]

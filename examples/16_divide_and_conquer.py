@@ -11,10 +11,10 @@ import numpy as np
 from embedlens.analysis.clusters import describe_clusters
 from embedlens.analysis.projection import tsne
 from embedlens.analysis.retrieval import recall_at_k
+from embedlens.experiments import Trainer
 from embedlens.figures.projection import plot
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         data="digits", split_by="items", method="divide-conquer", method_options={"clusters": 2},
         dim=16, epochs=2, items_per_class=8,
     )  # fmt: skip
-    run = Trainer(config, Path("runs/divided")).run(lambda embeddings, labels: {}, lambda progress: None)
+    run = Trainer(config, Path("runs/divided")).run()
     test, train = run.snapshot("test"), run.snapshot("train")
     for start, stop in run.info.slices:
         recall = recall_at_k(test.embeddings[:, start:stop], test.labels, (1,))[1]

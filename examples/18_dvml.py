@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 from embedlens.analysis.projection import tsne
 from embedlens.analysis.spectrum_classes import class_spectra
 from embedlens.analysis.synthesis import synthesised, synthesised_map
+from embedlens.experiments import Trainer
 from embedlens.figures import projection, spectrum_classes, synthesis
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         data="digits", split_by="items", loss="n-pair-mc", method="dvml", dim=16, epochs=3,
         classes_per_batch=10, items_per_class=2, method_options={"record_latent": True},
     )  # fmt: skip
-    run = Trainer(config, Path("runs/dvml")).run(lambda embeddings, labels: {}, lambda progress: None)
+    run = Trainer(config, Path("runs/dvml")).run()
     test = run.snapshot("test")
     z, y = test.embeddings, test.labels
     mu, sigma = (run.extra("test", name, test.epoch) for name in ("mu", "sigma"))

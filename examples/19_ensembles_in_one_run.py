@@ -10,10 +10,10 @@ from pathlib import Path
 from embedlens.analysis.pruning import pruned_recall
 from embedlens.analysis.slices import chunks_of, slice_recalls, take
 from embedlens.analysis.spectrum import spectrum
+from embedlens.experiments import Trainer
 from embedlens.figures.pruning import compare_chunks
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
-from embedlens.training.trainer import Trainer
 
 METHODS = {
     "dreml": {"loss": "softmax", "dim": 15, "method_options": {"learners": 3, "meta_classes": 5}},
@@ -27,7 +27,7 @@ def main() -> None:
         config = TrainConfig(
             data="digits", split_by="items", method=name, epochs=1, items_per_class=8, **options
         )
-        run = Trainer(config, Path("runs") / name).run(lambda z, y: {}, lambda progress: None)
+        run = Trainer(config, Path("runs") / name).run()
         if name == "dreml":
             print("meta-classes of the digits, a row a learner:")
             print(run.run_extra("meta_classes"))
