@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from embedlens.analysis.comparison import Comparison
     from embedlens.experiments.comparison import ComparedRun, Scores
+    from embedlens_cli.common.grids import GridOptions
     from embedlens_cli.drawing import Look
     from embedlens_cli.score_table import Row
 
@@ -22,10 +22,9 @@ def answer(
     scores: Sequence[Scores],
     look: Look,
     *,
+    where: GridOptions,
     words: Sequence[str],
-    folder: Path,
     latex: bool,
-    as_json: bool,
     facts: Mapping[str, Any],
 ) -> None:
     """Print the table, and write it with the figure, its data and the sidecar, which holds `facts`, too."""
@@ -42,7 +41,7 @@ def answer(
     split = next(found.split for found in scores if found.values)
     means = means_of(result, split, config.epochs)
     said = _facts(planned, result) | {"split": split, **facts}
-    artifacts = Artifacts(folder, output.command(), said, summary=_summary(result))
+    artifacts = Artifacts(where.figures, output.command(), said, summary=_summary(result))
     names = [
         *dict.fromkeys(one.way.loss or "" for one in planned),
         *dict.fromkeys(w.way.method for w in planned),
@@ -54,12 +53,12 @@ def answer(
     with paper(look.venue):
         figure = plot_panels(result, drawn, **look.size(len(drawn)), heading=heading)
         look.save(artifacts, stem, figure, [result.columns()], facts={"drawn": drawn})
-    table = folder / f"{look.stem(stem)}.tex"
+    table = where.figures / f"{look.stem(stem)}.tex"
     write_text(table, score_table.latex(means) + "\n")
     artifacts.data.append(table)
     for line in score_table.missing(means):
         output.remark(line)
-    if as_json:
+    if where.as_json:
         output.print_json(artifacts.answer())
         return
     if latex:

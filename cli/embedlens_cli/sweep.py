@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from embedlens.errors import InputError
 from embedlens_cli import options, sweep_tables, training_options
 from embedlens_cli.common import grids
+from embedlens_cli.common.groups import grouped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 
 @training_options.takes_recipe(after="epochs")
+@grouped
 def sweep(
     context: typer.Context,
+    *,
     loss: Annotated[
         str, typer.Option(help="Comma-separated names as in `train`, or all: every loss there is.")
     ] = grids.DEFAULTS["loss"],
@@ -44,18 +46,7 @@ def sweep(
         str | None,
         typer.Option(help="Split that is compared.", show_default="the query split, or test"),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the runs.", show_default="./runs")
-    ] = None,
-    figures: Annotated[Path, typer.Option(metavar="DIR", help="Where the figure goes.")] = Path("figures"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
-    formats: options.Format = "pdf,png",
-    venue: options.Venue = "cvpr",
-    width: options.Width = None,
-    title: options.Title = True,
-    text: options.Text = True,
-    device: options.Device = "cpu",
-    as_json: options.Json = False,
+    where: grids.GridOptions,
 ) -> None:
     """Train a run for each loss, learning rate, dim and seed, and draw their scores.
 
@@ -65,26 +56,24 @@ def sweep(
     were part of. A run that fails (its loss is no number) is told, and the others go on: the exit status is 0
     as long as one run has succeeded.
     """
-    from embedlens import selection
     from embedlens.devices import check_device
     from embedlens.experiments import grid_runs
     from embedlens.experiments.grid_training import check_runs
     from embedlens.experiments.sweep import Score, compared_split, measure
     from embedlens_cli import output
-    from embedlens_cli.drawing import Look
     from embedlens_cli.reading import Reader
 
-    look = Look.of(formats, venue, width, title=title, text=text)
-    wanted, device = _one_score(metric), check_device(device)
+    look = where.look()
+    wanted, device = _one_score(metric), check_device(where.device)
     recipe = training_options.recipe_of(context.params, epochs=epochs)
     grid = grids.grid_of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})
     configs = grid.configs(recipe, warn=output.remark)
-    planned = grid_runs.plan(configs, out or selection.runs_folder(), any_threads=recipe.threads is None)
+    planned = grid_runs.plan(configs, where.folder, any_threads=recipe.threads is None)
     reader = Reader.of_config(planned[0].config)
     score = Score(wanted, compared_split(planned, split), device, reader.leave_out, reader.search)
-    if dry_run:
+    if where.dry_run:
         check_runs(planned, every=grid.every, warn=output.remark)
-        _list(planned, as_json=as_json)
+        grids.list_runs(planned, [_facts(run) for run in planned], as_json=where.as_json)
         return
     failed = grids.train(planned, device, workers=context.params["workers"], every=grid.every)
     outcomes = measure(planned, failed, score, follow=lambda runs: output.track(runs, "scoring"))
@@ -95,7 +84,7 @@ def sweep(
         raise InputError(message)
     sweep_tables.tell_failures(outcomes)
     words = [*grids.file_words(grid), *training_options.file_words(recipe)]
-    _draw(outcomes, score, look, folder=figures, words=words, facts=reader.facts, as_json=as_json)
+    _draw(outcomes, score, look, where=where, words=words, facts=reader.facts)
 
 
 def _one_score(metric: str) -> str:
@@ -109,31 +98,9 @@ def _one_score(metric: str) -> str:
     return found[0]
 
 
-def _list(planned: Sequence[PlannedRun], *, as_json: bool) -> None:
-    """Tell the runs of the grid and where each of them stands."""
-    from embedlens.experiments.grid_training import cost
-    from embedlens_cli import output
-
-    rows: list[dict[str, Any]] = [
-        {
-            "run": run.path.as_posix(), "loss": run.config.loss, "lr": run.config.lr, "dim": run.config.dim,
-            "seed": run.config.seed, "epochs": run.config.epochs,
-            "recorded": run.recorded if run.recorded >= 0 else None,
-            "state": "finished" if run.finished else "new" if run.recorded < 0 else "unfinished",
-        }
-        for run in planned
-    ]  # fmt: skip
-    if as_json:
-        output.print_json({"figures": [], "data": [], "summary": {"runs": rows}})
-        return
-    told = [(row["run"], row["loss"], f"{row['lr']:g}", *map(str, (row["dim"], row["seed"]))) for row in rows]
-    states = [
-        row["state"] + (f", epoch {row['recorded']} of {row['epochs']}" * (row["state"] == "unfinished"))
-        for row in rows
-    ]
-    columns = ("run", "loss", "lr", "dim", "seed", "state")
-    output.print_table(columns, [(*cells, state) for cells, state in zip(told, states, strict=True)])
-    output.say(cost(planned))
+def _facts(run: PlannedRun) -> dict[str, Any]:
+    """Return what the list of runs says of one."""
+    return {name: getattr(run.config, name) for name in ("loss", "lr", "dim", "seed", "epochs")}
 
 
 def _draw(
@@ -141,10 +108,9 @@ def _draw(
     score: Score,
     look: Look,
     *,
-    folder: Path,
+    where: grids.GridOptions,
     words: Sequence[str],
     facts: Mapping[str, Any],
-    as_json: bool,
 ) -> None:
     """Draw the sweep, write it with its data and sidecar, and give the answer."""
     from embedlens.artifacts import Artifacts
@@ -159,7 +125,7 @@ def _draw(
     label = metric_label(score.column, (score.split,))
     config = outcomes[0].planned.config
     artifacts = Artifacts(
-        folder,
+        where.figures,
         output.command(),
         {**sweep_tables.facts(outcomes, score), **facts},
         summary=sweep_tables.summary(outcomes, result),
@@ -175,7 +141,7 @@ def _draw(
         told = {"label": label, "end": f"epoch {config.epochs}", "heading": heading}
         figure = plot_panels(result, **look.size(panels), **told)
         look.save(artifacts, name, figure, sweep_tables.csv_rows(outcomes, result), facts={})
-    if as_json:
+    if where.as_json:
         output.print_json(artifacts.answer())
         return
     sweep_tables.print_summary(result, label, config.epochs)

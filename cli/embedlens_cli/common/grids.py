@@ -1,27 +1,64 @@
-"""Grids as options name them, and their training with progress."""
+"""Grids of runs on the command line: their options, their training with progress, the list of their runs."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from embedlens.errors import InputError
 from embedlens_cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from embedlens.experiments.grid import Grid
     from embedlens.experiments.grid_runs import PlannedRun
     from embedlens.training.progress import Progress
+    from embedlens_cli.drawing import Look
 
 DEFAULTS = {"loss": "ep,epshn", "lr": "0.0001,0.0002,0.0004,0.0008,0.0016", "dim": "64", "seed": "0"}
 """The grid that is trained by default."""
 
 EVERY, DEFAULT_RATE = "all", "usual"
 """What stands for every registered loss, and for the default learning rate of each loss."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridOptions:
+    """Where the runs of a grid and their figure go, and how the figure looks."""
+
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the runs.", show_default="./runs")
+    ] = None
+    figures: Annotated[Path, typer.Option(metavar="DIR", help="Where figure and tables go.")] = Path(
+        "figures"
+    )
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False
+    formats: options.Format = "pdf,png"
+    venue: options.Venue = "cvpr"
+    width: options.Width = None
+    title: options.Title = True
+    text: options.Text = True
+    device: options.Device = "cpu"
+    as_json: options.Json = False
+
+    def look(self) -> Look:
+        """Return how the figure looks; wrong options raise `InputError`."""
+        from embedlens_cli.drawing import Look
+
+        return Look.of(self.formats, self.venue, self.width, title=self.title, text=self.text)
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the runs."""
+        from embedlens.selection import runs_folder
+
+        return self.out or runs_folder()
 
 
 def grid_of(given: Mapping[str, str | None]) -> Grid:
@@ -109,3 +146,30 @@ def _progress_bar(name: str) -> Iterator[Callable[[Progress], None]]:
 
     with TrainingProgress(name, quiet=True) as progress:
         yield progress.report
+
+
+def list_runs(planned: Sequence[PlannedRun], facts: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Print the runs with `facts` of each, name -> value, and their states."""
+    from embedlens.experiments.grid_training import cost
+    from embedlens_cli import output
+
+    rows: list[dict[str, Any]] = [
+        {
+            "run": run.path.as_posix(), **own,
+            "recorded": run.recorded if run.recorded >= 0 else None,
+            "state": "finished" if run.finished else "new" if run.recorded < 0 else "unfinished",
+        }
+        for run, own in zip(planned, facts, strict=True)
+    ]  # fmt: skip
+    if as_json:
+        output.print_json({"figures": [], "data": [], "summary": {"runs": rows}})
+        return
+    columns = [name for name in rows[0] if name not in ("epochs", "recorded")]
+    output.print_table(columns, [[_cell(row, name) for name in columns] for row in rows])
+    output.say(cost(planned))
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    if name == "state" and row[name] == "unfinished" and "epochs" in row:
+        return f"unfinished, epoch {row['recorded']} of {row['epochs']}"
+    return f"{row[name]:g}" if isinstance(row[name], float) else str(row[name])
