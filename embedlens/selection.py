@@ -43,11 +43,15 @@ def choose_runs(names: Sequence[str], *, empty: bool = False, logged: bool = Fal
         A name that is no run's, or no run with a snapshot.
     """
     if not names:
-        return [newest_run()]
+        newest = newest_run()
+        _warn_of_partial(newest)
+        return [newest]
     paths: dict[Path, Path] = {}
     for path in map(_find, names):
         paths.setdefault(path.resolve(), path)
     runs = [open_run(path).pinned() for path in paths.values()]
+    for run in runs:
+        _warn_of_partial(run)
     if empty:
         return runs
     recorded = [run for run in runs if run.epochs() or (logged and run.log)]
@@ -61,6 +65,16 @@ def choose_runs(names: Sequence[str], *, empty: bool = False, logged: bool = Fal
         text = f"runs without a snapshot are left out: {listed(missing)}"
         warnings.warn(text, InputWarning, stacklevel=2)
     return recorded
+
+
+def _warn_of_partial(run: Run) -> None:
+    """Warn of epochs that are left out because some splits lack a snapshot."""
+    partial = run.partial_epochs()
+    if partial:
+        last, missing = max(partial), listed(partial[max(partial)])
+        epochs = f"epoch {last} is" if len(partial) == 1 else f"epochs {listed(partial)} are"
+        text = f"run {run.name!r}: {epochs} left out; split {missing} has no snapshot of epoch {last}"
+        warnings.warn(text, InputWarning, stacklevel=3)
 
 
 def _find(name: str) -> Path:

@@ -252,7 +252,8 @@ def _name_axes(axes: Axes, result: ClassScatter, place: int, *, class_names: Map
         axes.set_xlabel("class")
     else:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True, steps=[1, 2, 5, 10]))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+        labels = dict(enumerate(result.classes.tolist()))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda place, _: str(labels.get(round(place), ""))))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     size = "dead" if result.dead[place] else rf"$\sigma/\sqrt{{N-1}}$ = {_figure(result.deviations[place])}"
     axes.text(

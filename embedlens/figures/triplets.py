@@ -167,7 +167,7 @@ def update(axes: Axes, result: Triplets, *, scale: Scale) -> None:
         update_crowd(cast("PathCollection", parts["crowd"]), result)
     if "histogram" in parts:
         cast("QuadMesh", parts["histogram"]).set_array(_shown_counts(result, scale.limits))
-    rewrite(axes, cast("Text", parts["numbers"]), numbers_text(result))
+    rewrite(axes, cast("Text", parts["numbers"]), numbers_text(result, axes.get_xlim()))
 
 
 def frame(axes: Axes, limits: tuple[float, float]) -> None:
@@ -304,8 +304,11 @@ def _shown_counts(result: Triplets, limits: tuple[float, float]) -> Any:
     return np.ma.masked_equal(counts_by_place(result, limits, bins=_BINS).T, 0)
 
 
-def numbers_text(result: Triplets) -> str:
-    """Return what the corner of a panel says: the share of each region, and how many dots, a line each."""
+def numbers_text(result: Triplets, limits: tuple[float, float] = (-np.inf, np.inf)) -> str:
+    """Return what the corner of a panel says: the fraction of each region, and how many dots, a line each.
+
+    Dots beyond the limits of both axes are counted as out of sight.
+    """
     numbers = summarise(result)
     below = "R@1" if result.choice == "nearest" else "below diagonal"
     ties = 1.0 - numbers.below_diagonal - numbers.above_diagonal
@@ -317,6 +320,9 @@ def numbers_text(result: Triplets) -> str:
         *([f"on diagonal {ties:.1%}"] if ties > 5e-4 else []),
         f"n = {numbers.n:,}" + (f" ({numbers.n_singletons:,} singletons)" if numbers.n_singletons else ""),
     ]
+    places, rounding = np.stack([result.s_ap, result.s_an]), 1e-6
+    hidden = int(((places < limits[0] - rounding) | (places > limits[1] + rounding)).any(axis=0).sum())
+    lines += [f"out of sight {hidden:,}"] if hidden else []
     return "\n".join(lines)
 
 
@@ -325,7 +331,7 @@ def _numbers(axes: Axes, result: Triplets, *, faint: bool) -> None:
     axes.text(
         0.03,
         0.97,
-        numbers_text(result),
+        numbers_text(result, axes.get_xlim()),
         transform=axes.transAxes,
         va="top",
         ha="left",

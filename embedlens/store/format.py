@@ -85,6 +85,16 @@ def complete_epochs(run: Path, info: RunInfo) -> list[int]:
     return sorted(set.intersection(*(snapshot_epochs(run, split) for split in info.splits)))
 
 
+def partial_epochs(run: Path, info: RunInfo) -> dict[int, list[str]]:
+    """Return the epochs of which some splits have no snapshot, and these splits."""
+    found = {split: snapshot_epochs(run, split) for split in info.splits}
+    missing = {
+        epoch: [split for split, epochs in found.items() if epoch not in epochs]
+        for epoch in sorted(set.union(*found.values()))
+    }
+    return {epoch: splits for epoch, splits in missing.items() if splits}
+
+
 def write_info(run: Path, info: RunInfo) -> None:
     """Write run.json; what could not be read back is refused."""
     write_text(info_file(run), info_text(info))

@@ -14,6 +14,7 @@ from embedlens.results import Result
 from embedlens.store import format as layout
 from embedlens.store.checks import check_thumbnails, fingerprint
 from embedlens.store.extras import extra_epochs, read_extra, read_run_extra, run_extra_names
+from embedlens.store.lock import RunInUse, check_free
 from embedlens.store.log import merge_log, read_log
 
 if TYPE_CHECKING:
@@ -103,6 +104,17 @@ class Run:
         if split is not None:
             self._check_split(split)
         return layout.complete_epochs(self.path, self.info) if self._epochs is None else list(self._epochs)
+
+    def partial_epochs(self) -> dict[int, list[str]]:
+        """Return the epochs that do not count, and the splits that have no snapshot of them.
+
+        Empty while another process writes the run: an epoch that is being recorded is no fault.
+        """
+        try:
+            check_free(self.path)
+        except RunInUse:
+            return {}
+        return layout.partial_epochs(self.path, self.info)
 
     def renamed(self, name: str) -> Run:
         """Return the same run under another name, for figures and tables; nothing is written."""

@@ -67,7 +67,9 @@ def verify(run: Run) -> Verification:
         try:
             look()
         except InputError as error:
-            damaged.setdefault(name, str(error))
+            # Whatever is read of a split needs its labels, whose fault is told once.
+            if "/".join([*name.split("/")[:2], "labels.npy"]) not in damaged:
+                damaged.setdefault(name, str(error))
     checkpoint = run.path / CHECKPOINT_NAME
     n_verified += checkpoint.is_file() and CHECKPOINT_NAME not in damaged
     arrays = [file.relative_to(run.path).as_posix() for file in _arrays(run)]

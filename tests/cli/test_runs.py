@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from support import assert_refused, blobs, brute_force, tree, write_run
 
 import embedlens
+from embedlens.store.lock import Lock
 from embedlens_cli.class_sizes import class_sizes
 
 Z, Y = blobs()
@@ -143,3 +147,24 @@ def test_a_pattern_that_the_shell_filled_in(cli, dump):
 
 def test_import_needs_labels(cli, dump):
     assert_refused(cli("import", "dump/e{epoch}.npy", "--out", "runs/mine"), "--labels")
+
+
+@pytest.mark.parametrize("typed", [("evaluate", "a"), ("info",), ("scatter", "a", "--format", "svg")])
+def test_an_epoch_that_lacks_a_split_is_told(cli, typed):
+    run = write_run("runs/a", n=60, splits=("train", "test"))
+    (run.path / "splits/train/epoch-0002.npy").unlink()
+    done = cli(*typed)
+    assert "run 'a': epoch 2 is left out; split train has no snapshot of epoch 2" in done.err
+
+
+def test_an_epoch_that_is_being_recorded_is_no_fault(cli):
+    run = write_run("runs/a", n=60, splits=("train", "test"))
+    (run.path / "splits/train/epoch-0002.npy").unlink()
+    with Lock(run.path):
+        assert run.partial_epochs() == {2: ["train"]}  # this process writes it
+    script = "import sys, embedlens; print(embedlens.open_run(sys.argv[1]).partial_epochs())"
+    with Lock(run.path):
+        done = subprocess.run(
+            [sys.executable, "-c", script, run.path], capture_output=True, text=True, check=False
+        )
+    assert done.stdout == "{}\n", done.stderr

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from embedlens.analysis.flow import flow
 from embedlens.analysis.trajectory import Path
@@ -16,7 +17,7 @@ from embedlens.figures.moving.film import Film
 from embedlens.figures.panels import Panel, frames_of
 from embedlens.figures.placing.border import upper_limit
 from embedlens.figures.placing.limits import choose_limits
-from embedlens.figures.triplets import Scale, limits_of, plot
+from embedlens.figures.triplets import Scale, limits_of, plot, scale_of
 
 
 def at(*places):
@@ -219,3 +220,19 @@ def test_flows_of_a_collapsed_space_show_both_states():
     start, end = artists(axes, "crowd")
     assert start.get_sizes()[0] > end.get_sizes()[0]
     assert [part.get_zorder() > 5 for part in (start, end)] == [True, True]  # over the arrows
+
+
+def test_dots_beyond_limits_are_cut_at_the_frame_and_counted():
+    """A dot just beyond an upper limit had a sliver outside of the frame."""
+    s_ap, s_an = np.array([0.5, 0.905, 0.3, 0.7]), np.array([0.4, 0.5, 0.8995, 0.1])
+    rows = np.arange(4)
+    triplets = Triplets(rows, rows, rows, s_ap, s_an, 0)
+    figure = Figure(figsize=(3, 3), dpi=100)
+    axes = plot(triplets, figure.add_subplot(), scale=scale_of([triplets], limits=(0.2, 0.9)))
+    dots = next(part for part in axes.collections if part.get_gid() == "dots")
+    box, frame = dots.get_clip_box().extents, axes.bbox.extents
+    assert box[2] == frame[2]  # one dot lies beyond the right end
+    assert box[3] > frame[3]  # none beyond the upper one
+    assert box[1] == frame[1]
+    text = next(text for text in axes.texts if text.get_gid() == "numbers")
+    assert "out of sight 2" in text.get_text().splitlines()

@@ -138,3 +138,17 @@ def test_size_of_the_venue(venue, width, inches, count):
     assert figure.get_figwidth() == inches
     assert figure.get_figheight() <= style.max_height_of(venue)
     assert len(figure.axes) == 2 * count
+
+
+def test_numbers_at_the_axis_are_labels_not_places():
+    """Classes 21 to 50 stood at 0 to 29, and one read off the wrong class."""
+    z, y = blobs(n=300, dim=4, classes=30)
+    axes = plot(class_scatter(z, y + 21, [1]))
+    axes.figure.canvas.draw()
+    shown = {
+        tick: label.get_text()
+        for tick, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True)
+        if label.get_text()
+    }
+    assert len(shown) >= 3
+    assert all(text == str(int(place) + 21) for place, text in shown.items())

@@ -166,3 +166,12 @@ def test_an_archive_of_torch_with_a_flipped_bit(tmp_path):
 def test_a_run_that_is_being_recorded_can_be_verified(tmp_path):
     run = write_run(tmp_path / "run")
     assert verify(run.pinned()).damaged == {}
+
+
+def test_labels_that_are_damaged_are_told_once(tmp_path):
+    run = write_run(tmp_path / "run", n=40)
+    labels = run.path / "splits/test/labels.npy"
+    y = np.load(labels)
+    np.save(labels, y[::-1])
+    damaged = verify(embedlens.open_run(run.path)).damaged
+    assert list(damaged) == ["splits/test/labels.npy"]

@@ -94,7 +94,7 @@ class Film(Sequence["NDArray[np.uint8]"]):
             yield [
                 (
                     axes,
-                    numbers_text(panel.triplets),
+                    numbers_text(panel.triplets, axes.get_xlim()),
                     np.column_stack([panel.triplets.s_ap, panel.triplets.s_an]),
                 )
                 for axes, panel in axes_of(self._figure, panels)

@@ -21,6 +21,7 @@ _CORNER, _CROWD = 0.99, 0.1
 _SHOWN, _LARGE = 100, 18.0  # dots of a crowd that are drawn large, and their area, points squared
 _NARROW = 0.02  # of the diagram's side: a crowd that is wider is seen as it is
 _SMOOTH = 0.5  # points that a smoothed edge needs beside the dot
+_ROUNDING = 1e-6  # of a similarity of 1
 
 
 class _Places(Protocol):
@@ -102,7 +103,7 @@ def update_crowd(drawn: PathCollection, part: _Places) -> None:
 def draw_whole(axes: Axes, dots: PathCollection) -> None:
     """Let dots on the border of their axes be drawn whole.
 
-    At the lower ends, where limits may leave dots out, only if these leave none out.
+    Only at ends where the limits leave no dot out.
 
     Parameters
     ----------
@@ -113,9 +114,9 @@ def draw_whole(axes: Axes, dots: PathCollection) -> None:
     """
     offsets = np.asarray(dots.get_offsets(), dtype=np.float64)
     radius = float(np.sqrt(dots.get_sizes().max())) / 2 + _SMOOTH
-    ends = axes.get_xlim()[0], axes.get_ylim()[0]
-    low = [radius if (offsets[:, at] >= end).all() else 0.0 for at, end in enumerate(ends)]
-    dots.set_clip_box(_Wider(axes, np.array([low, [radius, radius]])))
+    limits = np.array([axes.get_xlim(), axes.get_ylim()]).T
+    within = (offsets >= limits[0]).all(axis=0), (offsets <= limits[1] + _ROUNDING).all(axis=0)
+    dots.set_clip_box(_Wider(axes, np.where(within, radius, 0.0)))
     dots.set_in_layout(False)  # as dots that their axes cut off are
 
 
