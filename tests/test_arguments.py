@@ -82,6 +82,7 @@ def written(function, frames):
 
 ZY = {"z": Z, "y": Y}
 CALLS = {
+    "analysis.class_sizes.class_sizes": Call({"labels": Y}, free=("labels",)),
     "analysis.classifier.fit_classifier": Call(ZY),
     "analysis.classifier.probabilities": Call({"z": Z}, {"classifier": FITTED}),
     "analysis.classifier.rank_by_classifier": Call(ZY, {"classifier": FITTED}),

@@ -13,42 +13,32 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_BARS = 8  # of a histogram, where the sizes do not call for more
-_LONGEST = 32  # letters of its longest bar
+_LONGEST = 32  # letters of the longest bar
 
 
-def class_sizes(sizes: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the least, median, mean and largest size of a class, and how many classes have which size.
+def class_facts(labels: NDArray[np.int64], names: Mapping[int, str]) -> dict[str, Any]:
+    """Return numbers of items and classes, the sizes of classes, the smallest and the largest one.
 
-    Up to eight different sizes have a bar each. More of them: where the largest is eight times the smallest
-    or more, sizes up to 4 have a bar each, and those above share one up to the next power of two; else bars
-    are of equal width.
+    `names`: label -> name; where there are any, a short list of the classes is told.
     """
-    import numpy as np
+    from embedlens.analysis.class_sizes import class_sizes
 
-    least, largest = int(sizes.min()), int(sizes.max())
-    different = np.unique(sizes)
-    if different.size <= _BARS:
-        spans = [(int(size), int(size)) for size in different]
-    elif largest >= _BARS * least:
-        powers = [2**power for power in range(2, largest.bit_length() + 1)]
-        doubled = [(size, size) for size in range(1, 5)] + [(low + 1, 2 * low) for low in powers]
-        spans = [
-            (max(low, least), min(high, largest)) for low, high in doubled if high >= least and low <= largest
-        ]
-    else:
-        width = -(-(largest - least + 1) // _BARS)
-        spans = [(low, min(low + width - 1, largest)) for low in range(least, largest + 1, width)]
-    within = [(sizes >= low) & (sizes <= high) for low, high in spans]
+    found = class_sizes(labels)
+    known = [told(label, names) for label in found.classes.tolist()] if names else []
     return {
-        "least": least,
-        "median": float(np.median(sizes)),
-        "mean": float(sizes.mean()),
-        "largest": largest,
-        "histogram": [
-            {"from": low, "to": high, "classes": int(own.sum()), "items": int(sizes[own].sum())}
-            for (low, high), own in zip(spans, within, strict=True)
-        ],
+        "items": int(labels.size),
+        "classes": found.classes.size,
+        "n_singletons": found.n_singletons,
+        "class_sizes": {**found.summary(), "histogram": found.histogram()},
+        "named": listed(known) if known else "",
+        **{
+            f"{which}_class": {
+                "label": int(found.classes[at]),
+                "name": names.get(int(found.classes[at]), str(found.classes[at])),
+                "items": int(found.sizes[at]),
+            }
+            for which, at in (("smallest", found.smallest), ("largest", found.largest))
+        },
     }
 
 
@@ -77,29 +67,3 @@ def print_sizes(split: str, part: dict[str, Any]) -> None:
             for which in ("smallest", "largest")
         ]
         output.say(f"  classes, {split}: {part['named']}; {', '.join(ends)}")
-
-
-def class_facts(
-    classes: NDArray[np.int64], sizes: NDArray[np.int64], names: Mapping[int, str]
-) -> dict[str, Any]:
-    """Return the smallest and the largest class, of equal ones the first, and of named classes a short list.
-
-    Parameters
-    ----------
-    classes, sizes
-        int64 [C] each: the labels, ascending, and their numbers of items.
-    names
-        Label -> name.
-    """
-    known = [told(label, names) for label in classes.tolist()] if names else []
-    return {
-        "named": listed(known) if known else "",
-        **{
-            f"{which}_class": {
-                "label": int(classes[at]),
-                "name": names.get(int(classes[at]), str(classes[at])),
-                "items": int(sizes[at]),
-            }
-            for which, at in (("smallest", sizes.argmin()), ("largest", sizes.argmax()))
-        },
-    }

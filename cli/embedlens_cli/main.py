@@ -17,6 +17,7 @@ from embedlens_cli import (
     distances,
     ending,
     identify,
+    import_,
     projection,
     pruning,
     runs,
@@ -64,7 +65,7 @@ app.command("demo")(demo.demo)
 app.command("train")(training.train)
 app.command("sweep")(sweep.sweep)
 app.command("compare")(comparison.compare)
-app.command("import")(runs.import_)
+app.command("import")(import_.import_)
 app.command("concat")(concat.concat)
 app.command("info")(runs.info)
 app.command("scatter")(triplets.scatter)

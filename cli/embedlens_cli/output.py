@@ -88,6 +88,11 @@ def print_json(answer: dict[str, Any]) -> None:
     sys.stdout.write(text + "\n")
 
 
+def print_summary(summary: dict[str, Any]) -> None:
+    """Print the JSON object of a command that draws nothing."""
+    print_json({"figures": [], "data": [], "summary": summary})
+
+
 def print_csv(records: Sequence[dict[str, Any]]) -> None:
     """Print records as CSV; the columns are the union of theirs."""
     columns = list(dict.fromkeys(name for record in records for name in record))

@@ -1,9 +1,8 @@
-"""Commands on run directories: what stands in one, and making one of other files."""
+"""The command that reports what a run holds."""
 
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,8 +11,6 @@ from embedlens.errors import InputError, InputWarning
 from embedlens_cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from embedlens.store import Run
     from embedlens_cli.reading import Reader
 
@@ -41,7 +38,7 @@ def info(
     for label, files in verified.items():
         summary[label]["files"] = files
     if as_json:
-        output.print_json({"figures": [], "data": [], "summary": summary})
+        output.print_summary(summary)
         return
     output.name_implied(runs, chosen)
     for facts in summary.values():
@@ -99,15 +96,9 @@ def _clusters(run: Run) -> dict[str, Any]:
 
 def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[str, Any]:
     """Gather what `info` tells of a split; R@1 is None, with the reason, where it is not defined."""
-    import numpy as np
+    from embedlens_cli.class_sizes import class_facts
 
-    from embedlens_cli.class_sizes import class_facts, class_sizes
-
-    labels = run.labels(split)
-    classes, sizes = np.unique(labels, return_counts=True)
-    facts: dict[str, Any] = {"items": int(labels.size), "classes": int(sizes.size)}
-    facts |= {"n_singletons": int((sizes == 1).sum()), "class_sizes": class_sizes(sizes)}
-    facts |= class_facts(classes, sizes, run.class_names)
+    facts = class_facts(run.labels(split), run.class_names)
     if not run.epochs():
         return {**facts, "recall_at_1": None, "why": "no snapshot yet"}
     search = reader.search(run, split)
@@ -187,88 +178,3 @@ def _telling(method: dict[str, Any]) -> dict[str, Any]:
         name: value for name, value in method.items()
         if name not in quiet and value is not None and value is not False and value != {}
     }  # fmt: skip
-
-
-def import_(
-    pattern: Annotated[
-        str,
-        typer.Argument(
-            metavar="PATTERN",
-            help="Path of the embeddings (.npy, .npz, .pt, .pth) with {epoch} and {split} where they stand; "
-            "* and ? are wildcards. Quote it.",
-        ),
-    ],
-    labels: Annotated[
-        str,
-        typer.Option(
-            help="Path of the labels (.npy, .npz, .pt, .csv, .tsv, a list of paths and labels, or text with "
-            "one label per line), with {split}."
-        ),
-    ],
-    out: Annotated[Path, typer.Option(metavar="RUN", help="Directory of the new run.")],
-    key: Annotated[
-        str | None, typer.Option(help="Name of the array in an .npz, or in a dictionary in a .pt.")
-    ] = None,
-    labels_key: Annotated[
-        str | None,
-        typer.Option(
-            help="The same for the labels; for a table the column (default: label), "
-            "or its number from 1 where no line names the columns."
-        ),
-    ] = None,
-    split: Annotated[str, typer.Option(help="Name of the split where the pattern has no {split}.")] = "test",
-    missing_label: Annotated[
-        str,
-        typer.Option(
-            help="What becomes of items whose label is empty, nan or NA: refuse, drop (also their "
-            "embeddings), or keep them as a class."
-        ),
-    ] = "refuse",
-    dtype: Annotated[str, typer.Option(help="How snapshots are stored: float32 or float16.")] = "float32",
-    link: Annotated[
-        bool,
-        typer.Option("--link/--copy", help="Hard-link .npy files of the same dtype instead of copying them."),
-    ] = False,
-    method: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="What to note of the method; repeatable.")
-    ] = None,
-    as_json: options.Json = False,
-) -> None:
-    """Make a run of embeddings that another program saved.
-
-    Example: embedlens import 'dump/{split}_{epoch}.npy' --labels 'dump/{split}_labels.npy' --out runs/mine
-    """
-    from embedlens.store.foreign import Source, import_run
-    from embedlens.store.lock import release_when_terminated
-    from embedlens_cli import output
-
-    release_when_terminated()
-    notes = _notes(method or [])
-    source = Source(pattern, labels, key, labels_key, split, missing_label)
-    run = import_run(source, out, dtype=dtype, link=link, method=notes)
-    sizes = {name: part.items for name, part in run.info.splits.items()}
-    epochs = run.epochs()
-    if as_json:
-        facts = {"name": run.name, "path": run.path.as_posix(), "splits": sizes, "epochs": epochs}
-        summary = {**facts, "dim": run.info.dim, "dtype": run.info.dtype}
-        output.print_json({"figures": [], "data": [], "summary": summary})
-        return
-    items = ", ".join(f"{count:,} in {name}" for name, count in sizes.items())
-    output.say(
-        f"imported {run.path}: {output.count_text(len(epochs), 'epoch')}, {items}, {run.info.dim} dims"
-    )
-    output.say(f"next: embedlens scatter {run.path}" + (" --animate" if len(epochs) > 1 else ""))
-
-
-def _notes(texts: Sequence[str]) -> dict[str, str]:
-    """Return what is noted of the method by key; a key that is given two values is refused."""
-    notes: dict[str, str] = {}
-    for text in texts:
-        key, separator, value = text.partition("=")
-        if not separator or not key:
-            message = f"--method {text!r} is not KEY=VALUE"
-            raise InputError(message)
-        if notes.setdefault(key, value) != value:
-            message = f"--method gives {key!r} two values, {notes[key]!r} and {value!r}; leave out one"
-            raise InputError(message)
-    return notes

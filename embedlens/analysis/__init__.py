@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from embedlens.analysis import (
+        class_sizes,
         classifier,
         clustering,
         comparison,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "class_sizes",
     "classifier",
     "clustering",
     "comparison",

@@ -9,7 +9,6 @@ from support import assert_refused, blobs, brute_force, tree, write_run
 
 import embedlens
 from embedlens.store.lock import Lock
-from embedlens_cli.class_sizes import class_sizes
 
 Z, Y = blobs()
 
@@ -47,30 +46,6 @@ def test_info_says_why_there_is_no_recall(cli, folder):
     assert "one label" in done.json["summary"]["one"]["splits"]["test"]["why"]
     assert done.json["summary"]["none"]["splits"]["test"]["why"] == "no snapshot yet"
     assert "all items have one label" in cli("info", "one").out
-
-
-def bars(sizes):
-    found = class_sizes(np.array(sizes))
-    assert sum(bar["classes"] for bar in found["histogram"]) == len(sizes)
-    assert sum(bar["items"] for bar in found["histogram"]) == sum(sizes)
-    return {(bar["from"], bar["to"]): bar["classes"] for bar in found["histogram"]}
-
-
-def test_bars_of_class_sizes():
-    assert bars([12, 16, 12, 500]) == {(12, 12): 2, (16, 16): 1, (500, 500): 1}
-    skewed = [1] * 9 + [2] * 5 + [3, 3, 4, 5, 8, 9, 16, 17, 70]
-    assert bars(skewed) == {
-        (1, 1): 9, (2, 2): 5, (3, 3): 2, (4, 4): 1,
-        (5, 8): 2, (9, 16): 2, (17, 32): 1, (33, 64): 0, (65, 70): 1,
-    }  # fmt: skip
-    assert list(bars([6, *range(40, 49)])) == [(6, 8), (9, 16), (17, 32), (33, 48)]
-    assert bars(range(20, 40)) == {
-        (20, 22): 3, (23, 25): 3, (26, 28): 3, (29, 31): 3, (32, 34): 3, (35, 37): 3, (38, 39): 2
-    }  # fmt: skip
-    found = class_sizes(np.array(skewed))
-    assert (found["least"], found["median"], found["largest"]) == (1, 2.0, 70)
-    assert found["mean"] == pytest.approx(np.mean(skewed))
-    assert bars([1]) == {(1, 1): 1}
 
 
 def test_info_draws_the_class_sizes(cli, folder):
