@@ -9,11 +9,14 @@ import typer
 
 from embedlens.errors import InputError
 from embedlens_cli import options
+from embedlens_cli.import_ import epochs_and_items, facts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from embedlens.store import Run
+
+_WEIGHTS = "numbers above 0, separated by commas, e.g. 1,2"
 
 
 def concat(
@@ -69,30 +72,18 @@ def concat(
     if len(chosen) < 2:
         message = f"concat joins two different runs or more; got {len(chosen)} (one named twice counts once)"
         raise InputError(message)
-    given = _weights(weights)
+    given = options.real_numbers(weights, "weights", allowed=_WEIGHTS) if options.words(weights) else None
     path = out or runs_folder() / stem_of(["concat", *(run.name for run in chosen), *options.words(weights)])
     asked = options.words(split)
     joined = concatenate(chosen, path, weights=given, epochs=_epochs(chosen, epoch), splits=asked)
     if not asked:
         _tell_left_out(chosen, shared_splits(chosen))
     if as_json:
-        output.print_json({"figures": [], "data": [], "summary": _summary(joined)})
+        output.print_summary(_summary(joined))
         return
     parts = " + ".join(f"{run.name} ({run.info.dim})" for run in chosen)
-    items = ", ".join(f"{part.items:,} in {name}" for name, part in joined.info.splits.items())
-    epochs = output.count_text(len(joined.epochs()), "epoch")
-    output.say(f"joined {joined.path}: {parts} = {joined.info.dim} dims, {epochs}, {items}")
+    output.say(f"joined {joined.path}: {parts} = {joined.info.dim} dims, {epochs_and_items(joined)}")
     output.say(f"next: embedlens evaluate {' '.join(str(run.path) for run in [joined, *chosen])}")
-
-
-def _weights(text: str) -> list[float] | None:
-    """Return the weights that were given, or None."""
-    words = options.words(text)
-    try:
-        return [float(word) for word in words] or None
-    except ValueError:
-        message = f"--weights {text!r}; numbers above 0 are needed, comma-separated, e.g. 1,2"
-        raise InputError(message) from None
 
 
 def _epochs(runs: Sequence[Run], asked: str) -> dict[int, list[int]] | None:
@@ -123,12 +114,7 @@ def _tell_left_out(runs: Sequence[Run], joined: Sequence[str]) -> None:
 def _summary(run: Run) -> dict[str, Any]:
     """Return what ``--json`` tells of the new run."""
     return {
-        "name": run.name,
-        "path": run.path.as_posix(),
-        "splits": {name: part.items for name, part in run.info.splits.items()},
-        "epochs": run.epochs(),
-        "dim": run.info.dim,
-        "dtype": run.info.dtype,
+        **facts_of(run),
         "slices": run.info.slices,
         **{name: value for name, value in run.method.items() if name != "method"},
     }

@@ -184,22 +184,29 @@ def numbers(text: str, option: str, *, least: int = 0, allowed: str = "") -> tup
     InputError
         Something else, less than `least`, or nothing; `allowed` says what may be given.
     """
-    return _parsed(text, option, int, lambda word: word.isdecimal() and int(word) >= least, allowed=allowed)
+    found = _parsed(text, option, int, lambda word: word.isdecimal() and int(word) >= least, allowed=allowed)
+    return tuple(dict.fromkeys(found))
 
 
 def positive_numbers(text: str, option: str, *, allowed: str = "") -> tuple[float, ...]:
     """Return the numbers above 0 of a comma-separated option, in order, each once; others raise as above."""
-    return _parsed(text, option, float, lambda word: 0 < float(word) < math.inf, allowed=allowed)
+    found = _parsed(text, option, float, lambda word: 0 < float(word) < math.inf, allowed=allowed)
+    return tuple(dict.fromkeys(found))
+
+
+def real_numbers(text: str, option: str, *, allowed: str = "") -> tuple[float, ...]:
+    """Return the numbers of a comma-separated option, in order, repeated ones too; others raise as above."""
+    return _parsed(text, option, float, lambda word: True, allowed=allowed)
 
 
 def _parsed(
     text: str, option: str, kind: Callable[[str], Number], fits: Callable[[str], bool], *, allowed: str
 ) -> tuple[Number, ...]:
-    """Return the words of an option as numbers, where each of them fits."""
+    """Return the words of an option as numbers, repeated ones too, where each of them fits."""
     several = words(text)
     try:
         if several and all(fits(word) for word in several):
-            return tuple(dict.fromkeys(kind(word) for word in several))
+            return tuple(kind(word) for word in several)
     except ValueError:
         pass
     message = f"--{option} {text!r}; give {allowed or 'numbers, separated by commas'}"
