@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
 from embedlens_cli import class_names
-from embedlens_cli.decomposed import finite
+from embedlens_cli.common.report import finite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,7 +56,7 @@ def draw(
     }
     report = Report.of("spectrum", selection, look, options=options, words=words, facts=facts)
     for one, result in results.items():
-        report.enter(one, finite(result.numbers()))
+        report.enter(one, result.numbers())
     with paper(look.venue):
         for group in by_split(results):
             _save(report, group)

@@ -1,4 +1,4 @@
-"""What the items of a map are coloured by: their class, or numbers that the method recorded of them."""
+"""Colours of the items of a map: by class, or by numbers that the method recorded of them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from embedlens.store import Run
+    from embedlens_cli.common.snapshots import Selected, Selection
 
 CLASS = "class"
 """What items are coloured by, unless it is something that the method recorded."""
 
 
-def colored_splits(runs: Sequence[Run], color: str, asked: Sequence[str]) -> list[str]:
-    """Return the splits asked for, or all, for which every run has recorded what items are coloured by.
+def colored_splits(selection: Selection, color: str, *, named: bool) -> Sequence[str]:
+    """Return the splits of a selection for which every run has recorded what items are coloured by.
 
-    All have classes: where items are coloured by these, only the splits asked for are returned.
+    `named`: whether the user named the splits; else all are meant. All splits have classes.
     """
     if color == CLASS:
-        return list(asked)
+        return selection.splits
+    runs = selection.runs
     found = [split for split in runs[0].splits if all(color in run.extra_epochs(split) for run in runs)]
     if not found:
         known = sorted({name for run in runs for split in run.splits for name in run.extra_epochs(split)})
@@ -32,26 +33,26 @@ def colored_splits(runs: Sequence[Run], color: str, asked: Sequence[str]) -> lis
             message = f"{color!r} is not recorded by every run of the map; draw those that have it apart"
             raise InputError(message)
         raise unknown(color, "colour", [CLASS, *known])
-    for split in asked:
-        if split not in found and split in runs[0].splits:
+    for split in selection.splits if named else ():
+        if split not in found:
             message = f"{color!r} is recorded of {', '.join(found)}, not of {split}"
             raise InputError(message)
-    return list(asked) or found
+    return selection.splits if named else found
 
 
-def recorded(run: Run, split: str, name: str, epoch: int) -> NDArray[np.int64]:
-    """Return whole numbers [N] that the method recorded under a name at an epoch."""
-    array = run.extra(split, name, epoch)
+def recorded(place: Selected, name: str) -> NDArray[np.int64]:
+    """Return whole numbers [N] that the method recorded of a snapshot under a name."""
+    array = place.run.extra(place.split, name, place.epoch)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         message = (
-            f"{name!r} of split {split!r} is {array.dtype} {list(array.shape)}; "
+            f"{name!r} of split {place.split!r} is {array.dtype} {list(array.shape)}; "
             "one whole number an item is needed"
         )
         raise InputError(message)
     return array.astype("int64")
 
 
-def class_of(word: str, labels: NDArray[np.int64], names: Mapping[int, str]) -> int:
+def label_of(word: str, labels: NDArray[np.int64], names: Mapping[int, str]) -> int:
     """Return the label meant by a number or by the name of a class."""
     import numpy as np
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from embedlens_cli.common.report import finite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,11 +40,6 @@ class SnapshotSpectrum:
                 "spectra": [finite(values) for _, values in self.chunks],
             }
         return numbers
-
-
-def finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
-    """Return numbers as JSON takes them; None for those that are not defined."""
-    return {name: value if math.isfinite(value) else None for name, value in numbers.items()}
 
 
 def headings_with_sizes(results: Results) -> tuple[str, list[str]]:

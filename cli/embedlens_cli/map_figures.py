@@ -1,4 +1,4 @@
-"""Maps of snapshots: writing their figures and tables."""
+"""Maps of snapshots: figures, animations and tables."""
 
 from __future__ import annotations
 
@@ -9,84 +9,73 @@ from embedlens_cli import class_names, drawing
 from embedlens_cli.synthesising import facts_of
 
 if TYPE_CHECKING:
-    from embedlens.artifacts import Artifacts, Table
-    from embedlens_cli.mapped import Mapped, Wish
+    from matplotlib.figure import Figure
+
+    from embedlens.artifacts import Table
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selected
+    from embedlens_cli.mapped import Maps, SnapshotMap
+
+    Frame = Sequence[tuple[Selected, SnapshotMap]]
 
 
-def save_stills(artifacts: Artifacts, found: Sequence[Mapped], wish: Wish, look: drawing.Look) -> None:
-    """Write one figure for each epoch asked for, the runs side by side."""
-    runs = list(dict.fromkeys(one.run for one in found))
-    numbers = sorted({one.epoch for one in found})
-    same = all(sum(one.epoch == number for one in found) == len(runs) for number in numbers)
-    groups = [[one for one in found if one.epoch == number] for number in numbers] if same else [list(found)]
+def save_stills(report: Report, maps: Maps, *, series: bool) -> None:
+    """Write one figure for each epoch that every run has, the runs side by side; else one for all."""
+    numbers, n_runs = sorted({one.epoch for one in maps}), len({one.label for one in maps})
+    groups = [[(one, result) for one, result in maps.items() if one.epoch == number] for number in numbers]
+    if any(len(group) < n_runs for group in groups):
+        groups = [list(maps.items())]
     for group in groups:
-        epochs = sorted({one.epoch for one in group})
-        stem = [
-            "tsne",
-            *artifacts.named(runs),
-            group[0].split,
-            drawing.epochs_text(epochs),
-            "series" if any(one.series for one in group) else "",
-            *wish.words,
-        ]
-        figure = _draw(group, look)
-        look.save(artifacts, stem, figure, _table(group), _facts_of(group))
+        text = drawing.epochs_text(one.epoch for one, _ in group) + ("-series" if series else "")
+        figure, places = _draw(group, report.look), [one for one, _ in group]
+        report.add(figure, _table(group), places, facts=_facts_of(group), epochs=text)
 
 
-def save_animation(
-    artifacts: Artifacts, found: Sequence[Mapped], wish: Wish, look: drawing.Look, *, fps: float
-) -> None:
+def save_animation(report: Report, maps: Maps, *, fps: float) -> None:
     """Write all epochs as GIF and MP4, and the key epochs as a strip."""
     from embedlens.figures.animation import key_epochs, write_gif, write_mp4
     from embedlens.figures.projection import compare, limits_of
 
-    limits = limits_of(one.step.projection for one in found)
-    frames = _frames(found)
-    runs = list(dict.fromkeys(one.run for one in found))
+    look, every = report.look, list(maps.items())
+    limits = limits_of(result.step.projection for result in maps.values())
+    frames = _frames(every)
     pictures = _Pictures([frame for _, frame in sorted(frames.items())], look, limits)
     writers = {
         "gif": lambda path: write_gif(path, pictures, fps),
         "mp4": lambda path: write_mp4(path, pictures, fps),
     }
-    several = runs if len(runs) > 1 else []
-    stem = look.stem(["tsne", *artifacts.named(runs), found[0].split, "animation", *wish.words])
-    told = {**_facts_of(found), "frames": len(frames), "fps": fps}
-    artifacts.save(stem, writers, _table(found), facts=told)
-    keys = key_epochs(frames)
-    strip = [frames[epoch][place] for place in range(len(runs)) for epoch in keys]
-    titles = [f"{one.run}, epoch {one.epoch}" if several else f"epoch {one.epoch}" for one in strip]
+    told = {**_facts_of(every), "frames": len(frames), "fps": fps}
+    report.add(writers, _table(every), list(maps), facts=told, epochs="animation")
+    keys, several = key_epochs(frames), len({one.label for one in maps}) > 1
+    strip = [frames[epoch][row] for row in range(len(next(iter(frames.values())))) for epoch in keys]
+    titles = [f"{one.label}, epoch {one.epoch}" if several else f"epoch {one.epoch}" for one, _ in strip]
     figure = compare(
-        [one.drawn(title) for one, title in zip(strip, titles, strict=True)],
+        [result.drawn(title) for (_, result), title in zip(strip, titles, strict=True)],
         venue=look.venue, width=look.width or "full", title="" if several else _heading(strip),
-        highlight=strip[0].highlight, names=class_names.joint(one.names for one in strip), limits=limits,
-        columns=len(keys),
+        highlight=strip[0][1].highlight, names=class_names.joint(result.names for _, result in strip),
+        limits=limits, columns=len(keys),
     )  # fmt: skip
-    look.save(
-        artifacts,
-        ["tsne", *artifacts.named(runs), found[0].split, "strip", *wish.words],
-        figure,
-        _table(strip),
-        _facts_of(strip),
-    )
+    report.add(figure, _table(strip), [one for one, _ in strip], facts=_facts_of(strip), epochs="strip")
 
 
-def _frames(found: Sequence[Mapped]) -> dict[int, list[Mapped]]:
+def _frames(maps: Frame) -> dict[int, Frame]:
     """Return the maps of each epoch; a run without that epoch stands at its latest before, or its first."""
-    runs: dict[str, list[Mapped]] = {}
-    for one in found:
-        runs.setdefault(one.run, []).append(one)
+    runs: dict[str, list[tuple[Selected, SnapshotMap]]] = {}
+    for one, result in maps:
+        runs.setdefault(one.label, []).append((one, result))
     return {
         epoch: [
-            next((one for one in reversed(part) if one.epoch <= epoch), part[0]) for part in runs.values()
+            next((entry for entry in reversed(part) if entry[0].epoch <= epoch), part[0])
+            for part in runs.values()
         ]
-        for epoch in sorted({one.epoch for one in found})
+        for epoch in sorted({one.epoch for one, _ in maps})
     }
 
 
 class _Pictures(Sequence[Any]):
     """Frames of an animation, each drawn when it is asked for."""
 
-    def __init__(self, frames: Sequence[Sequence[Mapped]], look: drawing.Look, limits: Any) -> None:
+    def __init__(self, frames: Sequence[Frame], look: drawing.Look, limits: Any) -> None:
         self._frames, self._look, self._limits = frames, look, limits
 
     def __len__(self) -> int:
@@ -100,81 +89,65 @@ class _Pictures(Sequence[Any]):
         return render(figure)
 
 
-def _draw(group: Sequence[Mapped], look: drawing.Look, limits: Any = None) -> Any:
+def _draw(group: Frame, look: drawing.Look, limits: Any = None) -> Figure:
     """Draw maps side by side."""
     from embedlens.figures.projection import compare
+    from embedlens_cli.common.report import headings
 
-    epochs = {one.epoch for one in group}
-    several = len(group) > 1
-    titles = [
-        one.run + (f", epoch {one.epoch}" if len(epochs) > 1 else "") if several else "" for one in group
-    ]
+    epochs = {one.epoch for one, _ in group}
+    titles = headings(one for one, _ in group)[1] if len(group) > 1 else [""]
     return compare(
-        [one.drawn(title) for one, title in zip(group, titles, strict=True)],
+        [result.drawn(title) for (_, result), title in zip(group, titles, strict=True)],
         venue=look.venue,
         width=look.size(len(group))["width"],
         title=_heading(group) + (f", epoch {min(epochs)}" if len(epochs) == 1 else ""),
-        highlight=group[0].highlight,
-        names=class_names.joint(one.names for one in group),
+        highlight=group[0][1].highlight,
+        names=class_names.joint(result.names for _, result in group),
         limits=limits,
     )
 
 
-def _heading(group: Sequence[Mapped]) -> str:
+def _heading(group: Frame) -> str:
     """Return what maps share: run and split."""
-    runs = list(dict.fromkeys(one.run for one in group))
-    centred = ["class means subtracted"] if group[0].central else []
-    return ", ".join([*(runs if len(runs) == 1 else []), group[0].split, *centred])
+    (one, result), labels = group[0], {one.label for one, _ in group}
+    centred = ["class means subtracted"] if result.options.central else []
+    return ", ".join([*(labels if len(labels) == 1 else []), one.split, *centred])
 
 
-def _table(group: Sequence[Mapped]) -> Table:
+def _table(group: Frame) -> Table:
     """Return the items of all maps, one block each."""
-    return [
-        {
-            "run": one.run,
-            "split": one.split,
-            "epoch": one.epoch,
-            **one.columns(),
-        }
-        for one in group
-    ]
+    return [{**one.facts, **result.columns()} for one, result in group]
 
 
-def _facts_of(group: Sequence[Mapped]) -> dict[str, Any]:
+def _facts_of(group: Frame) -> dict[str, Any]:
     """Return what the sidecar of one figure says."""
-    maps = {one.run: one.synthesised for one in group if one.synthesised is not None}
-    named = {
-        one.run: [class_names.told(label, one.names) for label in one.synthesised.drawn.classes.tolist()]
-        for one in group
-        if one.synthesised is not None and one.names
-    }
-    return {
-        **({"synthesised": facts_of(maps) | ({"class_names": named} if named else {})} if maps else {}),
-        "epochs": sorted({one.epoch for one in group}),
-        "panels": [
-            {"run": one.run, "split": one.split, "epoch": one.epoch, **one.numbers, "shown": one.numbers["n"]}
-            for one in group
-        ],
-    }
+    maps = {one.label: (one, result.synthesised) for one, result in group if result.synthesised is not None}
+    told: dict[str, Any] = {}
+    if maps:
+        named = {
+            label: [class_names.told(number, one.run.class_names) for number in found.drawn.classes.tolist()]
+            for label, (one, found) in maps.items()
+            if one.run.class_names
+        }
+        told["synthesised"] = facts_of({label: found for label, (_, found) in maps.items()})
+        told["synthesised"] |= {"class_names": named} if named else {}
+    panels = [{**one.facts, **result.numbers, "shown": result.numbers["n"]} for one, result in group]
+    return {**told, "panels": panels}
 
 
-def print_table(found: Sequence[Mapped]) -> None:
-    """Print what is said of each map."""
+def print_table(maps: Maps) -> None:
+    """Print the numbers of each map."""
     from embedlens_cli import output
 
     rows = []
-    for one in found:
-        numbers = one.numbers
-        led = one.step.start != "cold"
+    for one, result in maps.items():
+        numbers, step = result.numbers, result.step
+        led = (f"{step.kept:.1%}", f"{step.residual:.3f}", f"{step.moved:.1%}")
         rows.append(
             (
-                f"{one.run}, {one.split}", str(one.epoch), f"{numbers['n']:,} of {numbers['of']:,}",
-                f"{numbers['kl_divergence']:.3f}", str(numbers["iterations"]), one.step.start,
-                *(
-                    (f"{one.step.kept:.1%}", f"{one.step.residual:.3f}", f"{one.step.moved:.1%}")
-                    if led
-                    else ("-", "-", "-")
-                ),
+                f"{one.label}, {one.split}", str(one.epoch), f"{numbers['n']:,} of {numbers['of']:,}",
+                f"{numbers['kl_divergence']:.3f}", str(numbers["iterations"]), step.start,
+                *(led if step.start != "cold" else ("-", "-", "-")),
             )
         )  # fmt: skip
     columns = (

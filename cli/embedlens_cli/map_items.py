@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from embedlens_cli.mapped import Mapped, Wish
+    from embedlens_cli.mapped import Maps, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +46,30 @@ class Sampled:
 
 
 def sampled_rows(
-    labels: NDArray[np.int64], wish: Wish, highlight: Sequence[int]
+    labels: NDArray[np.int64], settings: Settings, highlight: Sequence[int]
 ) -> tuple[NDArray[np.int64] | None, Sampled | None]:
     """Return the rows to map, None for all, and how they were drawn; classes to highlight are among them."""
     import numpy as np
 
     from embedlens.analysis.projection import sample, whole_by_default
 
-    if wish.sample is None:
+    size, whole = settings.options.sample, settings.options.whole_classes
+    if size is None:
         return None, None
-    whole = wish.whole_classes
+    by_default = whole is None
     if whole is None:
-        whole = whole_by_default(labels, wish.sample, first=highlight)
+        whole = whole_by_default(labels, size, first=highlight)
     first = highlight if whole else ()
-    rows = sample(labels, wish.sample, whole_classes=whole, first=first, seed=wish.told.seed)
-    counts = np.unique(labels[rows]).size, np.unique(labels).size
-    return rows, Sampled(*counts, whole, wish.whole_classes is None)
+    rows = sample(labels, size, whole_classes=whole, first=first, seed=settings.parameters.seed)
+    return rows, Sampled(np.unique(labels[rows]).size, np.unique(labels).size, whole, by_default)
 
 
-def messages(found: Iterable[Mapped]) -> list[str]:
+def sample_warnings(maps: Maps) -> list[str]:
     """Return a line for each split of which whole classes are mapped by default."""
     lines = [
-        f"run {one.run!r}, split {one.split!r}: the map shows all items of {one.sampled.note}, drawn at "
+        f"run {one.label!r}, split {one.split!r}: the map shows all items of {result.sampled.note}, drawn at "
         "random; --every-class maps some items of every class"
-        for one in found
-        if one.sampled is not None and one.sampled.whole and one.sampled.by_default
+        for one, result in maps.items()
+        if result.sampled is not None and result.sampled.whole and result.sampled.by_default
     ]
     return list(dict.fromkeys(lines))

@@ -1,17 +1,16 @@
-"""Maps of snapshots: computing them, and what is said of them."""
+"""Maps of snapshots: computing them, their numbers and warnings."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
 from embedlens_cli import class_names
-from embedlens_cli.colored import CLASS, class_of, recorded
+from embedlens_cli.colored import CLASS, label_of, recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -19,77 +18,88 @@ if TYPE_CHECKING:
     from embedlens.analysis.projection import Parameters, Step
     from embedlens.analysis.synthesis import SynthesisedMap
     from embedlens.figures.projection import Map
-    from embedlens.store import Run
+    from embedlens_cli.common.snapshots import Selected, Selection
     from embedlens_cli.map_items import Sampled
-    from embedlens_cli.reading import Kept, Reader
+    from embedlens_cli.map_options import MapOptions
+    from embedlens_cli.reading import Kept
 
-_SAID_ELSEWHERE = ("device", "highlight", "synthesised", "left_out")
-THUMBNAIL_SIZE = 0.2
-"""Side of a picture, inches, unless another is asked for."""
+    Maps = Mapping[Selected, "SnapshotMap"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What is asked of every map."""
+class Settings:
+    """How every map is made.
 
-    told: Parameters
-    sample: int | None
-    whole_classes: bool | None
-    central: bool
-    thumbnails: bool
-    thumbnail_size: float
-    highlight: tuple[str, ...]
-    color: str
-    synthesised: int | None
-    device: str
-    left_out: tuple[str, ...] = ()
+    Attributes
+    ----------
+    options
+        What is mapped and how it is drawn.
+    parameters
+        Those of t-SNE.
+    series
+        Whether each map of a run starts from the one before.
+    """
+
+    options: MapOptions
+    parameters: Parameters
+    series: bool
 
     @property
-    def words(self) -> list[str]:
-        """What is not the default, for file names."""
-        changed = [
-            f"{name.replace('_', '-')}-{value:g}"
-            if isinstance(value, float)
-            else f"{name.replace('_', '-')}-{value}"
-            for name, value in self.told.changed().items()
-            if name != "n_jobs"
-        ]
-        return [
-            f"sample-{self.sample}" if self.sample else "",
-            {True: "whole-classes", False: "every-class", None: ""}[self.whole_classes],
-            "central" if self.central else "",
-            "thumbnails" if self.thumbnails else "",
-            f"size-{self.thumbnail_size:g}" if self.thumbnail_size != THUMBNAIL_SIZE else "",
-            f"synthesised-{self.synthesised}" if self.synthesised else "",
-            f"color-{self.color}" if self.color != CLASS else "",
-            "highlight-" + "+".join(self.highlight) if self.highlight else "",
-            *changed,
-            *self.left_out,
-        ]
+    def facts(self) -> dict[str, Any]:
+        """What the sidecar of every figure says."""
+        from importlib import metadata
+
+        from embedlens.similarity import engine_facts
+
+        what = self.options
+        names = ("sample", "whole_classes", "central", "thumbnails", "thumbnail_size", "color")
+        return {
+            "parameters": asdict(self.parameters),
+            **{name: getattr(what, name) for name in names},
+            "distance": "Euclidean, class means subtracted" if what.central else self.parameters.metric,
+            "neighbours": "exact, 3 x perplexity",
+            "openTSNE": metadata.version("openTSNE"),
+            "engine": engine_facts(what.device),
+        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mapped:
-    """The map of one snapshot, which that is, and what is known of its items."""
+class SnapshotMap:
+    """The map of one snapshot, and what is known of its items.
 
-    run: str
-    split: str
-    epoch: int
+    Attributes
+    ----------
+    options
+        What is mapped and how it is drawn.
+    step
+        The map, and how it follows from the one before.
+    labels
+        int64 [N]: what the items of the split are coloured by.
+    thumbnails
+        Their pictures, where these are drawn.
+    highlight, names
+        Labels to colour, and names of labels.
+    class_names
+        Names of classes, where items are coloured by class.
+    synthesised
+        The map with points synthesised, of which `step` has the items.
+    sampled
+        How the items were drawn; None: all are mapped.
+    """
+
+    options: MapOptions
     step: Step
     labels: NDArray[np.int64]
     thumbnails: NDArray[np.uint8] | None
     highlight: tuple[int, ...]
     names: Mapping[int, str]
     class_names: Mapping[int, str]
-    central: bool
-    thumbnail_size: float
     synthesised: SynthesisedMap | None
-    series: bool
     sampled: Sampled | None
 
     @property
     def numbers(self) -> dict[str, int | float | str]:
-        """What is said of the map."""
+        """The numbers of the map by name."""
         projection = self.step.projection
         return {
             "n": projection.item.size,
@@ -111,13 +121,12 @@ class Mapped:
         """Return the map as figures take it."""
         from embedlens.figures.projection import Map
 
-        return Map(
-            title, self.step.projection, self.labels, self.thumbnails, self.thumbnail_size, self.synthesised,
-            "" if self.sampled is None else self.sampled.note,
-        )  # fmt: skip
+        note = "" if self.sampled is None else self.sampled.note
+        size = self.options.thumbnail_size
+        return Map(title, self.step.projection, self.labels, self.thumbnails, size, self.synthesised, note)
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """Return the table behind the map, a row a point."""
+        """Return the table behind the map, one row per point."""
         if self.synthesised is not None:
             found = self.synthesised.columns(self.labels)
         else:
@@ -126,161 +135,111 @@ class Mapped:
         return found | class_names.columns(found["label"], self.class_names)
 
 
-def check_series(runs: Mapping[str, Run]) -> None:
+def check_series(selection: Selection) -> None:
     """Refuse a run of which there is nothing to animate."""
-    for label, run in runs.items():
+    for label, run in selection.labelled:
         if len(run.epochs()) < 2:
             message = f"run {label!r} has one epoch only; --animate needs two or more"
             raise InputError(message)
 
 
-def measure(
-    runs: Mapping[str, Run],
-    splits: Sequence[str],
-    epochs: Mapping[str, Sequence[int]],
-    wish: Wish,
-    *,
-    reader: Reader,
-    series: bool,
-) -> list[Mapped]:
+def measure(selection: Selection, settings: Settings) -> dict[Selected, SnapshotMap]:
     """Map every snapshot: from scratch, or each epoch of a run from the one before."""
     from embedlens_cli import output
 
-    work = [(label, run, split) for label, run in runs.items() for split in splits]
-    found = []
-    for label, run, split in output.track(work, "mapping"):
-        numbers = epochs[label]
-        kept = reader.kept(run, split, numbers[0])
-        for part in [numbers] if series else [[number] for number in numbers]:
-            found += _map((label, run, split), part, wish, kept=kept, series=series)
-    return found
+    kept = selection.kept()
+    splits: dict[tuple[str, str], list[Selected]] = {}
+    for one in selection:
+        splits.setdefault((one.label, one.split), []).append(one)
+    maps: dict[Selected, SnapshotMap] = {}
+    for key, places in output.track(list(splits.items()), "mapping"):
+        for part in [places] if settings.series else [[one] for one in places]:
+            maps |= _map(part, settings, kept[key])
+    return maps
 
 
-def _map(
-    where: tuple[str, Run, str], epochs: Sequence[int], wish: Wish, *, kept: Kept, series: bool
-) -> list[Mapped]:
-    """Map epochs of a split, each from the one before; what cannot be mapped is told with its place."""
+def _map(places: Sequence[Selected], settings: Settings, kept: Kept) -> dict[Selected, SnapshotMap]:
+    """Map epochs of a split, each from the one before; errors name the place."""
     import numpy as np
 
     from embedlens.figures.style import class_colors
     from embedlens_cli.map_items import sampled_rows
 
-    label, run, split = where
-    labels = run.labels(split)
-    pictures = run.thumbnails(split) if wish.thumbnails else None
-    place = f"run {run.name!r}, split {split!r}"
-    if wish.thumbnails and pictures is None:
-        message = f"{place} has no thumbnails; leave out --thumbnails"
+    what, (run, split) = settings.options, (places[0].run, places[0].split)
+    labels, by_class = run.labels(split), what.color == CLASS
+    pictures = run.thumbnails(split) if what.thumbnails else None
+    if what.thumbnails and pictures is None:
+        message = f"run {run.name!r}, split {split!r} has no thumbnails; leave out --thumbnails"
         raise InputError(message)
-    names = run.class_names
-    colors = {
-        epoch: labels if wish.color == CLASS else recorded(run, split, wish.color, epoch) for epoch in epochs
-    }
-    if wish.color != CLASS:
-        names = {
-            int(number): f"{wish.color} {number}" for color in colors.values() for number in np.unique(color)
-        }
-    there = kept.of(colors[epochs[0]])
-    highlight = tuple(class_of(word, there, names) for word in wish.highlight)
+    colors = [labels if by_class else recorded(one, what.color) for one in places]
+    numbers = [] if by_class else np.unique(np.concatenate(colors)).tolist()
+    names = run.class_names if by_class else {number: f"{what.color} {number}" for number in numbers}
+    there = kept.of(colors[0])
+    highlight = tuple(label_of(word, there, names) for word in what.highlighted)
     steps: list[tuple[Step, SynthesisedMap | None]] = []
     try:
         class_colors(there, highlight)  # refuses too many before anything is computed
-        rows, sampled = sampled_rows(kept.of(labels), wish, highlight if wish.color == CLASS else ())
-        asked = _Steps(wish, kept, rows, highlight, series)
-        for step in asked.of(run, split, epochs):
+        rows, sampled = sampled_rows(kept.of(labels), settings, highlight if by_class else ())
+        for step in _Steps(settings, kept, rows, highlight).of(places):
             steps.append(step)
     except InputError as error:
-        at = f"{place}, epoch {epochs[min(len(steps), len(epochs) - 1)]}"
+        at = places[min(len(steps), len(places) - 1)].place
         raise (error if run.name in str(error) else error.within(at)) from error
-    return [
-        Mapped(
-            label, split, epoch, step, colors[epoch], pictures, highlight, names,
-            run.class_names if wish.color == CLASS else {}, wish.central,
-            wish.thumbnail_size, synthesised, series, sampled,
-        )
-        for epoch, (step, synthesised) in zip(epochs, steps, strict=True)
-    ]  # fmt: skip
+    classes = run.class_names if by_class else {}
+    return {
+        one: SnapshotMap(what, step, color, pictures, highlight, names, classes, synthesised, sampled)
+        for one, color, (step, synthesised) in zip(places, colors, steps, strict=True)
+    }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Steps:
     """Makes the maps of a split; `rows` are those of the items that stay."""
 
-    wish: Wish
+    settings: Settings
     kept: Kept
     rows: NDArray[np.int64] | None
     highlight: Sequence[int]
-    series: bool
 
-    def of(self, run: Run, split: str, epochs: Sequence[int]) -> Iterator[tuple[Step, SynthesisedMap | None]]:
+    def of(self, places: Sequence[Selected]) -> Iterator[tuple[Step, SynthesisedMap | None]]:
         """Yield the maps of epochs, and what was synthesised in each; items are rows of the split."""
         from embedlens.analysis.projection import Step
         from embedlens_cli.synthesising import synthesised_map
 
-        wish = self.wish
-        if wish.synthesised is None:
-            for step in self._plain(run, split, epochs):
+        if self.settings.options.synthesised is None:
+            for step in self._plain(places):
                 placed = replace(step.projection, item=self.kept.row(step.projection.item))
                 yield replace(step, projection=placed), None
             return
         rows = self.kept.rows if self.rows is None else self.kept.row(self.rows)
-        for epoch in epochs:
-            found = synthesised_map(
-                run, split, epoch, per_class=wish.synthesised, rows=rows, highlight=self.highlight,
-                told=wish.told, device=wish.device,
-            )  # fmt: skip
+        for one in places:
+            found = synthesised_map(one, self.settings, rows=rows, highlight=self.highlight)
             yield Step(found.items, "cold", 0.0, 0.0), found
 
-    def _plain(self, run: Run, split: str, epochs: Sequence[int]) -> Iterator[Step]:
+    def _plain(self, places: Sequence[Selected]) -> Iterator[Step]:
         """Yield the maps of the items that stay, which are numbered among themselves."""
         from embedlens.analysis.projection import Step, tsne, tsne_series
 
-        wish, labels = self.wish, self.kept.of(run.labels(split))
-        snapshots = (self.kept.of(run.snapshot(split, epoch).embeddings) for epoch in epochs)
-        told = {"central": wish.central, "rows": self.rows, "device": wish.device, **asdict(wish.told)}
-        if self.series:
+        what, labels = self.settings.options, self.kept.of(places[0].run.labels(places[0].split))
+        snapshots = (self.kept.of(one.snapshot.embeddings) for one in places)
+        told: dict[str, Any] = {"central": what.central, "rows": self.rows, "device": what.device}
+        told |= asdict(self.settings.parameters)
+        if self.settings.series:
             yield from tsne_series(snapshots, labels, **told)
         else:
             yield from (Step(tsne(one, labels, **told), "cold", 0.0, 0.0) for one in snapshots)
 
 
-def facts(runs: Sequence[Run], wish: Wish) -> dict[str, Any]:
-    """Return what the sidecar of every figure says."""
-    from importlib import metadata
-
-    from embedlens.artifacts import run_facts
-    from embedlens.similarity import engine_facts
-
-    said = asdict(wish)
-    return {
-        "runs": run_facts(runs),
-        "parameters": said.pop("told"),
-        **{name: value for name, value in said.items() if name not in _SAID_ELSEWHERE},
-        "distance": "Euclidean, class means subtracted" if wish.central else wish.told.metric,
-        "neighbours": "exact, 3 x perplexity",
-        "openTSNE": metadata.version("openTSNE"),
-        "engine": engine_facts(wish.device),
-    }
-
-
-def restless(found: Sequence[Mapped], told: Parameters) -> list[str]:
-    """Say which first maps of a series ended before they were at rest."""
+def restless(maps: Maps, settings: Settings) -> list[str]:
+    """Return a line for each first map of a series that ended before it was at rest."""
     from embedlens.analysis.projection import rest_of
 
+    parameters = settings.parameters
     return [
-        f"run {one.run!r}, split {one.split!r}, epoch {one.epoch}: the map is not at rest after "
-        f"{first.iterations:,} iterations (gradient {first.gradient:.1e}, at rest from "
-        f"{rest_of(told, first.item.size):.0e}), so later maps may move for that alone; raise "
-        f"--settle-iter {told.settle_iter}"
-        for one in found
-        for first in [one.step.projection]
-        if one.series and one.step.start == "cold" and not one.step.at_rest
+        f"{one.labelled_place}: the map is not at rest after {first.iterations:,} iterations (gradient "
+        f"{first.gradient:.1e}, at rest from {rest_of(parameters, first.item.size):.0e}), so later maps may "
+        f"move for that alone; raise --settle-iter {parameters.settle_iter}"
+        for one, result in maps.items()
+        for first in [result.step.projection]
+        if settings.series and result.step.start == "cold" and not result.step.at_rest
     ]
-
-
-def summary(found: Sequence[Mapped]) -> dict[str, Any]:
-    """Return the numbers of each map: run -> split -> epoch -> name -> number."""
-    answer: dict[str, Any] = {}
-    for one in found:
-        answer.setdefault(one.run, {}).setdefault(one.split, {})[str(one.epoch)] = one.numbers
-    return answer

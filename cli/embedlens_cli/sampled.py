@@ -45,7 +45,7 @@ Group = Sequence[tuple[SplitSampling, int]]
 def measure(selection: Selection, what: SamplingOptions) -> list[SplitSampling]:
     """Measure every split of every run; what is wrong is reported with its place."""
     kept, results = selection.kept(), []
-    for label, run in zip(selection.labels, selection.runs, strict=True):
+    for label, run in selection.labelled:
         for split in selection.splits:
             try:
                 results.append(_measure(selection, (label, run, split), kept[label, split], what))

@@ -13,53 +13,45 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from embedlens.analysis.projection import Parameters
     from embedlens.analysis.synthesis import SynthesisedMap
-    from embedlens.store import Run
+    from embedlens_cli.common.snapshots import Selected, Selection
+    from embedlens_cli.mapped import Settings
 
 
-def check_latent(runs: Sequence[Run], splits: Sequence[str], epochs: Sequence[Sequence[int]]) -> None:
+def check_latent(selection: Selection) -> None:
     """Refuse a run that has not recorded mu and sigma of what is to be mapped."""
-    for run, numbers in zip(runs, epochs, strict=True):
-        for split in splits:
-            known = run.extra_epochs(split)
-            both = set(known.get("mu", ())) & set(known.get("sigma", ()))
-            if not both:
-                message = (
-                    f"run {run.name!r} has no mu and sigma of split {split!r} to draw --synthesised from; "
-                    "train with --method dvml --record-latent"
-                )
-                raise InputError(message)
-            for number in numbers:
-                if number not in both:
-                    have = ", ".join(map(str, sorted(both)))
-                    message = f"run {run.name!r} has no mu and sigma of epoch {number}, only of: {have}"
-                    raise InputError(message)
+    for one in selection:
+        known = one.run.extra_epochs(one.split)
+        both = set(known.get("mu", ())) & set(known.get("sigma", ()))
+        if not both:
+            message = (
+                f"run {one.run.name!r} has no mu and sigma of split {one.split!r} to draw --synthesised "
+                "from; train with --method dvml --record-latent"
+            )
+            raise InputError(message)
+        if one.epoch not in both:
+            have = ", ".join(map(str, sorted(both)))
+            message = f"run {one.run.name!r} has no mu and sigma of epoch {one.epoch}, only of: {have}"
+            raise InputError(message)
 
 
 def synthesised_map(
-    run: Run,
-    split: str,
-    epoch: int,
-    *,
-    per_class: int,
-    rows: NDArray[np.int64] | None,
-    highlight: Sequence[int],
-    told: Parameters,
-    device: str,
+    place: Selected, settings: Settings, *, rows: NDArray[np.int64] | None, highlight: Sequence[int]
 ) -> SynthesisedMap:
     """Map the items of a snapshot with points synthesised of the classes that are coloured."""
     from embedlens.analysis import synthesis
     from embedlens.figures.style import class_colors
 
-    snapshot = run.snapshot(split, epoch)
+    snapshot, parameters = place.snapshot, settings.parameters
     labels = snapshot.labels
+    mu, sigma = (place.run.extra(place.split, name, place.epoch) for name in ("mu", "sigma"))
     drawn = synthesis.synthesised(
-        snapshot.embeddings, labels, mu=run.extra(split, "mu", epoch), sigma=run.extra(split, "sigma", epoch),
-        per_class=per_class, classes=[*class_colors(labels if rows is None else labels[rows], highlight)],
-        seed=told.seed,
+        snapshot.embeddings, labels, mu=mu, sigma=sigma, per_class=settings.options.synthesised or 0,
+        classes=[*class_colors(labels if rows is None else labels[rows], highlight)], seed=parameters.seed,
     )  # fmt: skip
-    return synthesis.synthesised_map(snapshot.embeddings, drawn, rows=rows, device=device, **asdict(told))
+    return synthesis.synthesised_map(
+        snapshot.embeddings, drawn, rows=rows, device=settings.options.device, **asdict(parameters)
+    )
 
 
 def facts_of(maps: Mapping[str, SynthesisedMap]) -> dict[str, object]:

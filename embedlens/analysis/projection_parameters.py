@@ -1,11 +1,10 @@
-"""What t-SNE is told."""
+"""t-SNE parameters and their checks; nothing heavy is imported, so that options can have these defaults."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from embedlens.errors import InputError, unknown
 
@@ -19,7 +18,7 @@ GRADIENTS = ("auto", "exact", "bh", "fft")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What t-SNE is told; names and defaults are openTSNE's, but for the metric and the gradient.
+    """Parameters of t-SNE; names and defaults are openTSNE's, but for the metric and the gradient.
 
     Attributes
     ----------
@@ -111,7 +110,7 @@ class Parameters:
 
 
 _ANY = float("inf")
-_LEAST = float(np.nextafter(1.0, 2.0))
+_LEAST = math.nextafter(1.0, 2.0)
 _RANGES: tuple[tuple[str, float, float, str], ...] = (
     ("perplexity", _LEAST, 1e9, "a number above 1"),
     ("early_exaggeration", 1, 1e6, "a number from 1"),

@@ -120,6 +120,11 @@ class Selection:
 
         return many_epochs(self.epoch)
 
+    @property
+    def labelled(self) -> list[tuple[str, Run]]:
+        """Each run with its label, in order."""
+        return list(zip(self.labels, self.runs, strict=True))
+
     def epochs(self, run: Run) -> list[int]:
         """Return the epochs of a run that are meant, ascending."""
         from embedlens.selection import choose_epochs
@@ -141,7 +146,7 @@ class Selection:
 
     def __iter__(self) -> Iterator[Selected]:
         """Give the snapshots by run, then by split, then by epoch."""
-        for label, run in zip(self.labels, self.runs, strict=True):
+        for label, run in self.labelled:
             for split in self.splits:
                 for epoch in self.epochs(run):
                     yield Selected(label, run, split, epoch, self.reader)
@@ -175,6 +180,6 @@ class Selection:
         """Return which items of a run and split stay, the same at all epochs: label, split -> items."""
         return {
             (label, split): self.reader.kept(run, split, self.epochs(run)[0])
-            for label, run in zip(self.labels, self.runs, strict=True)
+            for label, run in self.labelled
             for split in self.splits
         }
