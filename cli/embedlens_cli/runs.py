@@ -110,6 +110,7 @@ def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[s
 
 
 def _print(facts: dict[str, Any]) -> None:
+    """Print what a run holds."""
     from embedlens_cli import output
     from embedlens_cli.class_sizes import print_sizes
 
@@ -122,10 +123,8 @@ def _print(facts: dict[str, Any]) -> None:
     output.say(f"  dims    {facts['dim'] or 'not known yet'} ({facts['dtype']})")
     if facts["slices"]:
         widths = [stop - start for start, stop in facts["slices"]]
-        each = (
-            f"of {widths[0]} dims each" if len(set(widths)) == 1 else f"of {', '.join(map(str, widths))} dims"
-        )
-        output.say(f"  slices  {len(widths)} {each} (--slices recorded)")
+        each = f"{widths[0]} dims each" if len(set(widths)) == 1 else f"{', '.join(map(str, widths))} dims"
+        output.say(f"  slices  {len(widths)} of {each} (--slices recorded)")
     for name, shape in facts["recorded_once"].items():
         output.say(f"  once    {name}, {' x '.join(f'{size:,}' for size in shape)}")
     if facts["pretrained_dim"]:
@@ -147,23 +146,30 @@ def _print(facts: dict[str, Any]) -> None:
     for split, part in facts["splits"].items():
         print_sizes(split, part)
     for split, epochs in facts["clusters"].items():
-        output.say(
-            f"  clusters, {split}: items of each; purity: share in the largest class of its cluster; "
-            "alone: items without another of their class in it"
-        )
-        output.print_table(
-            ("epoch", "sizes", "purity", "alone", "changed"),
-            [
-                (
-                    epoch,
-                    " ".join(f"{size:,}" for size in one["sizes"]),
-                    f"{one['purity']:.4f}",
-                    f"{one['alone']:,}",
-                    "-" if one["changed"] is None else f"{one['changed']:.4f}",
-                )
-                for epoch, one in epochs.items()
-            ],
-        )
+        _print_clusters(split, epochs)
+
+
+def _print_clusters(split: str, epochs: dict[str, Any]) -> None:
+    """Print one row per epoch."""
+    from embedlens_cli import output
+
+    output.say(
+        f"  clusters, {split}: items of each; purity: share in the largest class of its cluster; "
+        "alone: items without another of their class in it"
+    )
+    output.print_table(
+        ("epoch", "sizes", "purity", "alone", "changed"),
+        [
+            (
+                epoch,
+                " ".join(f"{size:,}" for size in one["sizes"]),
+                f"{one['purity']:.4f}",
+                f"{one['alone']:,}",
+                "-" if one["changed"] is None else f"{one['changed']:.4f}",
+            )
+            for epoch, one in epochs.items()
+        ],
+    )
 
 
 def _telling(method: dict[str, Any]) -> dict[str, Any]:

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from embedlens.figures.panels import Panel
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selected
+    from embedlens_cli.scatter_data import Found
     from embedlens_cli.triplets import LossField
-
-    Found = Mapping[Selected, Triplets]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from embedlens.analysis.triplets import Triplets
     from embedlens.figures.trajectory import Panel
     from embedlens.store import Run
+    from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selection
     from embedlens_cli.triplet_states import State
 
@@ -81,26 +83,32 @@ def trajectory(
         "trajectory", selection, look, options=drawn, words=(anchors.stem, reference.stem, *words),
         facts=_facts(selection, reference, device) | anchors.facts,
     )  # fmt: skip
-    first = selection.runs[0]
     with paper(drawn.venue):
         for split, paths in found.items():
             followed.enter(report, paths, split)
-            panels = _panels(paths, _images(first, split) if thumbnails else None)
+            panels = _panels(paths, _images(selection.runs[0], split) if thumbnails else None)
             values = [one for panel in panels for path in panel.paths for one in (path.s_ap, path.s_an)]
             figure = plot_panels(
                 panels, **look.size(len(panels)), limits=choose_limits(limits, values),
                 heading=f"{split}, triplets of {reference.name}",
             )  # fmt: skip
-            places = selection.of_split(split)
-            epochs = [one.epoch for one in places]
-            states = {path.run: path.states for path in paths[0].paths}
-            report.add(
-                figure, followed.table(paths, split), places,
-                epochs=f"epochs-{min(epochs):04d}-{max(epochs):04d}",
-                facts={"states": states, "shown": len(paths), "of": first.info.splits[split].items},
-                words=[options.limits_word(limits)],
-            )  # fmt: skip
+            _save(report, figure, paths, split=split, words=[options.limits_word(limits)])
     report.end(lambda: followed.print_table(found))
+
+
+def _save(
+    report: Report, figure: Figure, paths: Sequence[Followed], *, split: str, words: Sequence[str]
+) -> None:
+    """Write the figure of a split."""
+    places = report.selection.of_split(split)
+    epochs = [one.epoch for one in places]
+    facts = {
+        "states": {path.run: path.states for path in paths[0].paths},
+        "shown": len(paths),
+        "of": places[0].run.info.splits[split].items,
+    }
+    span = f"epochs-{min(epochs):04d}-{max(epochs):04d}"
+    report.add(figure, followed.table(paths, split), places, epochs=span, facts=facts, words=words)
 
 
 def _follow(

@@ -13,8 +13,12 @@ from embedlens_cli.common.groups import AllSplitsOptions, FigureOptions, LeaveOu
 from embedlens_cli.scatter_data import TripletOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
     from embedlens.analysis.field import Field
     from embedlens.store import Run
+    from embedlens_cli.scatter_data import Found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,13 +138,10 @@ def scatter(
     drawing = scatter_figures.Drawing(report, fixed, limits)
     with paper(drawn.venue):
         if still:
-            shown = {one: found[one] for one in found if one.epoch in asked[one.run.path]}
-            drawing.save_stills(shown, field)
+            drawing.save_stills(_at(found, asked), field)
         if flows.flow:
-            starts, ends = (
-                {one: found[one] for one in found if one.epoch == spans[one.run.path][at]} for at in (0, 1)
-            )
-            drawing.save_flow(starts, ends)
+            drawing.save_flow(*(_at(found, {path: [span[end]] for path, span in spans.items()})
+                                for end in (0, 1)))  # fmt: skip
         if animate:
             drawing.save_animation(found, fps=fps)
 
@@ -149,6 +150,11 @@ def scatter(
         scatter_data.print_flow(report.artifacts.summary)
 
     report.end(print_summary)
+
+
+def _at(found: Found, epochs: Mapping[Path, Sequence[int]]) -> Found:
+    """Return what was found at some epochs of each run."""
+    return {one: result for one, result in found.items() if one.epoch in epochs[one.run.path]}
 
 
 def _choose_field(typed: FieldOptions) -> LossField | None:
