@@ -60,6 +60,11 @@ def shortened(name: object) -> str:
     return text if len(text) <= _MOST_LETTERS else f"{text[: _MOST_LETTERS - 3]}..."
 
 
+def count_text(count: int, what: str) -> str:
+    """Return a number of things in words, one of them in the singular."""
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
 def nearest(got: object, choices: Iterable[object]) -> list[str]:
     """Return up to three choices that are spelt almost as a name is, the nearest first."""
     spelt: dict[str, str] = {}

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from embedlens.errors import count_text as count_text  # commands reach it here
 from embedlens.text import escaped, for_cell
 
 if TYPE_CHECKING:
@@ -127,11 +128,6 @@ def track(steps: Sequence[T], what: str) -> Iterable[T]:
     if not console.is_terminal:  # rich before 14 writes an empty line even for a bar that is disabled
         return steps
     return rich_track(steps, what, console=console, transient=True)
-
-
-def count_text(count: int, what: str) -> str:
-    """Return a number of things in words, one of them in the singular."""
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def bytes_text(size: int) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from embedlens import errors
-from embedlens.errors import InputError
+from embedlens.errors import InputError, count_text
 from embedlens.experiments import grid_runs
 from embedlens.experiments.epoch_metrics import check_left_out
 from embedlens.experiments.trainer import Trainer
@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 
 def _silent(_: object) -> None:
-    """Take a message or a step that nobody follows."""
+    """Ignore a message or a step."""
+
+
+def _no_steps(_: str) -> AbstractContextManager[Callable[[Progress], None]]:
+    """Return the context of a run whose steps are ignored."""
+    return nullcontext(_silent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +49,18 @@ class Callbacks:
 
     report: Callable[[str], None] = _silent
     warn: Callable[[str], None] = errors.warn
-    steps: Callable[[str], AbstractContextManager[Callable[[Progress], None]]] = lambda _: nullcontext(
-        _silent
-    )
+    steps: Callable[[str], AbstractContextManager[Callable[[Progress], None]]] = _no_steps
 
 
 def cost(planned: Sequence[PlannedRun]) -> str:
     """Return how much there is to train, in words."""
     config = planned[0].config
     finished = sum(run.finished for run in planned)
-    told = f"{_count(len(planned), 'run')} of {_count(config.epochs, 'epoch')} on {config.data}"
+    text = f"{count_text(len(planned), 'run')} of {count_text(config.epochs, 'epoch')} on {config.data}"
     if finished == len(planned):
-        return f"{told}: all finished"
-    left = _count(_epochs_left(planned), "epoch")
-    return told + (f", {finished} finished" if finished else "") + f": {left} to train"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
+        return f"{text}: all finished"
+    left = count_text(_epochs_left(planned), "epoch")
+    return text + (f", {finished} finished" if finished else "") + f": {left} to train"
 
 
 def _epochs_left(planned: Sequence[PlannedRun]) -> int:

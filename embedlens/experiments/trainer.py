@@ -57,19 +57,20 @@ class Trainer(TrainingLoop):
         measure = metrics_of(self.data, self.config) if metrics is None else metrics
         if not self.team.leads:
             return super().run(measure, _report_nothing)
-        tell = warn or errors.warn
+        send = warn or errors.warn
         for remark in self.remarks:
-            tell(remark)
+            send(remark)
         watch = CollapseWatch(self.recorder.run, self.config) if metrics is None else None
         step = report or _report_nothing
 
         def both(progress: Progress) -> None:
             step(progress)
             if progress.remark:
-                tell(progress.remark)
-            told = watch.see(progress.epoch, progress.row) if watch and progress.row is not None else None
-            if told:
-                tell(told)
+                send(progress.remark)
+            if watch is not None and progress.row is not None:
+                collapse = watch.see(progress.epoch, progress.row)
+                if collapse is not None:
+                    send(collapse)
 
         try:
             return super().run(measure, both)
@@ -78,4 +79,4 @@ class Trainer(TrainingLoop):
 
 
 def _report_nothing(progress: Progress) -> None:
-    """Take the progress where nobody follows it."""
+    """Ignore the progress."""
