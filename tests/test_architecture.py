@@ -120,7 +120,6 @@ def _imported(path, modules):
 CIRCLES_LEFT = {
     "embedlens_cli.mapped": {"embedlens_cli.map_items", "embedlens_cli.synthesising"},
     "embedlens_cli.sampling": {"embedlens_cli.sampled", "embedlens_cli.sampled_table"},
-    "embedlens_cli.triplets": {"embedlens_cli.scatter_figures"},
 }
 """Modules of figure commands, and those that import them back for their types; an entry goes when it can."""
 

@@ -13,13 +13,35 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from embedlens.analysis.field import Field
     from embedlens.analysis.triplets import Triplets
     from embedlens.artifacts import Table
     from embedlens.figures.panels import Panel
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selected
     from embedlens_cli.scatter_data import Found
-    from embedlens_cli.triplets import LossField
+
+
+@dataclass(frozen=True, slots=True)
+class LossField:
+    """The field to draw: a loss, its order, and the angle between the planes."""
+
+    loss: str
+    order: int | None
+    angle: float
+
+    @property
+    def stem(self) -> str:
+        """What file names say of it: whatever is not the default."""
+        order = "-order2" if self.order == 2 else ""
+        return f"field-{self.loss}{order}" + (f"-angle{self.angle:g}" if self.angle != 90 else "")
+
+    def within(self, limits: tuple[float, float]) -> Field:
+        """Return the field in the limits of a diagram; wrong options raise `InputError`."""
+        from embedlens.analysis.field import field
+
+        low, high = limits[0], min(limits[1], 1.0)  # there may be room above the largest similarity
+        return field(self.loss, order=self.order, angle=self.angle, limits=(low, high))
 
 
 @dataclass(frozen=True, slots=True)

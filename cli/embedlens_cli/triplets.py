@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from embedlens.analysis.field import Field
     from embedlens.store import Run
     from embedlens_cli.scatter_data import Found
+    from embedlens_cli.scatter_figures import LossField
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,28 +63,6 @@ class FieldOptions:
             show_default="90",
         ),
     ] = None
-
-
-@dataclass(frozen=True, slots=True)
-class LossField:
-    """The field to draw: a loss, its order, and the angle between the planes."""
-
-    loss: str
-    order: int | None
-    angle: float
-
-    @property
-    def stem(self) -> str:
-        """What file names say of it: whatever is not the default."""
-        order = "-order2" if self.order == 2 else ""
-        return f"field-{self.loss}{order}" + (f"-angle{self.angle:g}" if self.angle != 90 else "")
-
-    def within(self, limits: tuple[float, float]) -> Field:
-        """Return the field in the limits of a diagram; wrong options raise `InputError`."""
-        from embedlens.analysis.field import field
-
-        low, high = limits[0], min(limits[1], 1.0)  # there may be room above the largest similarity
-        return field(self.loss, order=self.order, angle=self.angle, limits=(low, high))
 
 
 @grouped
@@ -159,6 +137,8 @@ def _at(found: Found, epochs: Mapping[Path, Sequence[int]]) -> Found:
 
 def _choose_field(typed: FieldOptions) -> LossField | None:
     """Return the field that the options name, checked; None where they name none."""
+    from embedlens_cli.scatter_figures import LossField
+
     if typed.field is None:
         if typed.order is not None or typed.angle is not None:
             message = "--order and --angle are for the field of a loss; add --field LOSS"
