@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.curves import Band, Curve
     from embedlens.artifacts import Table
+    from embedlens.experiments.run_metrics import RunMetrics
     from embedlens.figures.curves import Panel
-    from embedlens_cli.series import Source
 
 
-def table(lines: Sequence[Curve], panels: Sequence[Panel], sources: Sequence[Source]) -> Table:
+def table(lines: Sequence[Curve], panels: Sequence[Panel], sources: Sequence[RunMetrics]) -> Table:
     """Return one row per run, metric and epoch; mean and deviation of the run's group stand beside it."""
     import numpy as np
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError, unknown
-from embedlens_cli import curve_tables, options, series
+from embedlens_cli import curve_tables, options
 from embedlens_cli.common.groups import FigureOptions, FileWords, InName, LeaveOutOptions, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.curves import Curve
+    from embedlens.experiments.run_metrics import Meter, RunMetrics
     from embedlens.figures.curves import Panel
+    from embedlens_cli.reading import Reader
 
 _LONGEST = 60  # letters of a file name that the runs, or the metrics, may take
 
@@ -98,6 +100,8 @@ def curves(
     from embedlens.analysis.monitoring import check_monitors
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.devices import check_device
+    from embedlens.experiments.metric_names import choose_metrics
+    from embedlens.experiments.run_metrics import Meter, RunMetrics
     from embedlens.figures.curves import plot_panels
     from embedlens.figures.style import paper
     from embedlens_cli import drawing, output
@@ -106,14 +110,13 @@ def curves(
     check_device(device)
     _check_words(x, seeds)
     reader = leave_out.reader()
-    meter = series.Meter(check_monitors(options.words(monitor)), batched.facts, device)
+    meter = Meter(check_monitors(options.words(monitor)), batched.facts, device)
     chosen = look.rename(selection.choose_runs(runs or [], logged=True))
     labels = selection.run_labels(chosen)
-    sources = [series.Source.of(label, run) for label, run in zip(labels, chosen, strict=True)]
+    sources = [RunMetrics.of(label, run) for label, run in zip(labels, chosen, strict=True)]
     named, splits = options.words(metrics), options.words(split)
-    wanted = _choose(named, meter, sources, splits)
-    series.compute(sources, wanted, meter.measure, reader)
-    reader.warnings.tell()
+    wanted = choose_metrics(named, sources, splits=splits, monitors=meter.losses)
+    _compute(sources, wanted, meter, reader)
     lines = _lines(sources, wanted, x)
     groups = selection.repeats(chosen) if seeds == "band" else {}
     panels = _panels(lines, groups, sources)
@@ -145,20 +148,20 @@ def _check_words(x: str, seeds: str) -> None:
             raise unknown(got, kind, known)
 
 
-def _choose(
-    words: Sequence[str], meter: series.Meter, sources: Sequence[series.Source], splits: Sequence[str]
-) -> list[str]:
-    """Return the full names of all metrics; with losses to monitor alone, those alone."""
-    from embedlens.analysis.monitoring import MONITOR
+def _compute(sources: Sequence[RunMetrics], metrics: Sequence[str], meter: Meter, reader: Reader) -> None:
+    """Compute what the logs lack, reading each snapshot once."""
+    from embedlens.experiments.run_metrics import unscored
+    from embedlens_cli import output
 
-    chosen = series.choose_metrics(words, sources, splits) if words or not meter.losses else []
-    places = series.choose_splits(sources, splits) if meter.losses else []
-    return chosen + [f"{split}_{MONITOR}{name}" for name in meter.losses for split in places]
+    tasks = unscored(sources, metrics, without_log=bool(reader.leave_out))
+    for task in output.track(tasks, "computing") if tasks else ():
+        source = task.metrics
+        task.compute(reader.search(source.run, task.split, task.epoch, label=source.label), meter)
+    reader.warnings.tell()
 
 
-def _lines(sources: Sequence[series.Source], metrics: Sequence[str], x: str) -> list[Curve]:
+def _lines(sources: Sequence[RunMetrics], metrics: Sequence[str], x: str) -> list[Curve]:
     """Return every metric of every run that has it; a metric that none has is refused."""
-    from embedlens.analysis.curves import Curve
     from embedlens_cli import not_finite, output
 
     positions = {source.label: source.positions(x) for source in sources}
@@ -171,34 +174,30 @@ def _lines(sources: Sequence[series.Source], metrics: Sequence[str], x: str) -> 
             )
             raise InputError(message)
         for source in sources:
-            values, places = source.values(metric), positions[source.label]
             if source not in having:
                 output.remark(f"run {source.label} has no {metric} and is left out there")
                 continue
-            epochs, x_values = list(places), list(places.values())
-            heights = [values.get(epoch, float("nan")) for epoch in epochs]
-            odd = source.undefined(metric)
-            taken = [epoch in values or epoch in odd for epoch in epochs]
-            line = Curve.of(source.label, metric, epoch=epochs, x=x_values, value=heights, taken=taken)
-            found.append(line)
-            for text in not_finite.in_log(source, metric, drawn=bool(values)):
+            found.append(source.curve(metric, positions[source.label]))
+            for text in not_finite.in_log(source, metric, drawn=bool(source.values(metric))):
                 output.remark(text)
     return found
 
 
 def _panels(
-    lines: Sequence[Curve], groups: Mapping[str, Sequence[str]], sources: Sequence[series.Source]
+    lines: Sequence[Curve], groups: Mapping[str, Sequence[str]], sources: Sequence[RunMetrics]
 ) -> list[Panel]:
     """Return one panel per metric; a training loss gets one for each loss, since their scales differ."""
     from embedlens.analysis.curves import Band
+    from embedlens.experiments.run_metrics import training_loss
     from embedlens.figures.curves import Panel, metric_label
 
-    trained = {source.label: series.training_loss(source.run.method) for source in sources}
+    trained = {source.label: training_loss(source.run.method) for source in sources}
     splits = list(dict.fromkeys(split for source in sources for split in source.run.splits))
     panels = []
     for metric in dict.fromkeys(line.metric for line in lines):
         drawn = [line for line in lines if line.metric == metric]
-        kinds = {line.name: trained[line.name] if _is_loss(metric) else "" for line in drawn}
+        is_loss = metric == "loss" or metric.endswith("_loss")
+        kinds = {line.name: trained[line.name] if is_loss else "" for line in drawn}
         for kind in dict.fromkeys(kinds.values()):
             shown = [line for line in drawn if kinds[line.name] == kind]
             label = metric_label(metric, splits)
@@ -211,19 +210,27 @@ def _panels(
     return panels
 
 
-def _is_loss(metric: str) -> bool:
-    return metric == "loss" or metric.endswith("_loss")
-
-
 def _facts(
-    sources: Sequence[series.Source], groups: Mapping[str, Sequence[str]], meter: series.Meter, *, x: str
+    sources: Sequence[RunMetrics], groups: Mapping[str, Sequence[str]], meter: Meter, *, x: str
 ) -> dict[str, Any]:
     """Return what the sidecar says."""
     from embedlens.analysis.scores import Settings
+    from embedlens.artifacts import run_facts
     from embedlens.similarity import engine_facts
 
+    runs = [
+        facts
+        | {
+            "name": source.label,
+            "items": {split: entry.items for split, entry in source.run.info.splits.items()},
+            "epochs": source.epochs,
+            "computed": {metric: sorted(values) for metric, values in source.computed.items()},
+            "not_finite": source.not_finite,
+        }
+        for source, facts in zip(sources, run_facts([source.run for source in sources]), strict=True)
+    ]
     return {
-        "runs": [source.facts for source in sources],
+        "runs": runs,
         "x": x,
         "groups": {name: list(labels) for name, labels in groups.items()},
         "band": "mean and sample standard deviation (divisor n - 1) over the runs of a group",

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from embedlens_cli.series import Source
+    from embedlens.experiments.run_metrics import RunMetrics
 
 _MOST = 10  # epochs in a message
 
 
-def in_log(source: Source, metric: str, *, drawn: bool) -> list[str]:
+def in_log(source: RunMetrics, metric: str, *, drawn: bool) -> list[str]:
     """Return the warning for one metric of a run: how many epochs have no finite value, and what is drawn."""
     odd = source.not_finite.get(metric, [])
     if not odd:

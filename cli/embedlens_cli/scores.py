@@ -160,7 +160,7 @@ def _score(
 
 def _without_other_losses(runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:
     """Return the rows; runs that were trained with different losses have none beside their scores."""
-    from embedlens_cli.series import training_loss
+    from embedlens.experiments.run_metrics import training_loss
 
     same = len({training_loss(run.method) for run in runs}) == 1
     return list(rows) if same else [row.without("loss") for row in rows]

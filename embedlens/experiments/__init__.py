@@ -13,7 +13,9 @@ if TYPE_CHECKING:
         grid,
         grid_runs,
         grid_training,
+        metric_names,
         recipe,
+        run_metrics,
         sweep,
         trainer,
     )
@@ -26,7 +28,9 @@ _MODULES = (
     "grid",
     "grid_runs",
     "grid_training",
+    "metric_names",
     "recipe",
+    "run_metrics",
     "sweep",
     "trainer",
 )
@@ -39,7 +43,9 @@ __all__ = [
     "grid",
     "grid_runs",
     "grid_training",
+    "metric_names",
     "recipe",
+    "run_metrics",
     "sweep",
     "trainer",
 ]

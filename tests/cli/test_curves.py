@@ -12,8 +12,8 @@ from support import assert_refused, blobs, tree, write_run
 import embedlens
 from embedlens.analysis.curves import check_monitors, fixed_batches, monitor
 from embedlens.analysis.triplets import nearest_triplets, summarise
+from embedlens.experiments.run_metrics import RunMetrics
 from embedlens.selection import group_name
-from embedlens_cli.series import Source
 
 
 def recall(run, split, epoch):
@@ -396,11 +396,11 @@ def test_a_log_without_snapshots_can_be_drawn_but_not_computed(curves, run, fold
 def test_infinite_losses_of_a_log_are_missing(folder, run):
     text = (folder / "runs/mine/log.csv").read_text().replace("4.0", "inf", 1)
     (folder / "runs/mine/log.csv").write_text(text)
-    assert set(Source.of("mine", run).values("loss")) == {2, 3}
+    assert set(RunMetrics.of("mine", run).values("loss")) == {2, 3}
 
 
 def test_losses_under_a_method_are_not_drawn_with_the_loss_alone():
-    from embedlens_cli.series import training_loss
+    from embedlens.experiments.run_metrics import training_loss
 
     assert training_loss({"loss": "triplet", "method": "plain"}) == "triplet"
     assert training_loss({"loss": "triplet", "method": "dvml", "loss_options": {"margin": 0.1}}) == (

@@ -1,32 +1,36 @@
-"""The values of runs by metric and epoch: from their logs, or computed from their snapshots."""
+"""Metrics of runs by epoch: from their logs, or computed from their snapshots."""
 
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError, unknown
+from embedlens.analysis.curves import Curve
+from embedlens.analysis.monitoring import MONITOR, fixed_batches, monitor
+from embedlens.analysis.scores import check_metrics
+from embedlens.errors import InputError
+from embedlens.objectives.losses import loss_options
 from embedlens.text import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from embedlens.objectives import Loss
     from embedlens.searches import Search
     from embedlens.store import Run
-    from embedlens_cli.reading import Reader
-
-_RECALL = re.compile(r"(.+_)?recall_at_\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RunMetrics:
     """A run with its values by metric and epoch, those of its log and those computed from its snapshots.
 
     Attributes
     ----------
+    label
+        What the run is called.
+    run
+        The run.
     log, computed
         Metric -> epoch -> finite value.
     not_finite
@@ -40,8 +44,14 @@ class Source:
     not_finite: dict[str, list[int]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, label: str, run: Run) -> Source:
-        """Read the log of a run; empty cells are missing."""
+    def of(cls, label: str, run: Run) -> RunMetrics:
+        """Return the metrics in the log of a run; empty cells are missing.
+
+        Raises
+        ------
+        InputError
+            A run without a log and without a snapshot.
+        """
         rows = run.log
         if not rows and not run.epochs():
             message = f"run {run.name!r} has neither a log nor a snapshot yet; there is nothing to draw"
@@ -57,20 +67,6 @@ class Source:
                 else:
                     not_finite.setdefault(name, []).append(int(row["epoch"] or 0))
         return cls(label, run, log, not_finite=not_finite)
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What a sidecar says of the run."""
-        from embedlens.artifacts import run_facts
-
-        (told,) = run_facts([self.run])
-        return told | {
-            "name": self.label,
-            "items": {split: entry.items for split, entry in self.run.info.splits.items()},
-            "epochs": self.epochs,
-            "computed": {metric: sorted(values) for metric, values in self.computed.items()},
-            "not_finite": self.not_finite,
-        }
 
     @property
     def columns(self) -> list[str]:
@@ -90,6 +86,18 @@ class Source:
         """Return the epochs at which a metric is NaN or infinite, and is not computed instead."""
         known = self.values(metric)
         return [epoch for epoch in self.not_finite.get(metric, []) if epoch not in known]
+
+    def curve(self, metric: str, positions: Mapping[int, float]) -> Curve:
+        """Return a metric at the epochs of `positions`, epoch -> x; NaN and infinities break the line."""
+        values, odd, epochs = self.values(metric), self.undefined(metric), list(positions)
+        return Curve.of(
+            self.label,
+            metric,
+            epoch=epochs,
+            x=list(positions.values()),
+            value=[values.get(epoch, math.nan) for epoch in epochs],
+            taken=[epoch in values or epoch in odd for epoch in epochs],
+        )
 
     def positions(self, x: str) -> dict[int, float]:
         """Return where each epoch stands on the x axis: its number, steps so far, or seconds so far.
@@ -120,17 +128,23 @@ class Source:
 class Meter:
     """What snapshots are measured with: scores, and losses on fixed batches.
 
-    `batches`: their number, P, K and seed, and whether embeddings are normalised.
+    Attributes
+    ----------
+    losses
+        Name -> loss, as `embedlens.analysis.monitoring.check_monitors` returns them.
+    batches
+        Number of batches ("batches"), P ("classes_per_batch"), K ("items_per_class") and "seed", and whether
+        embeddings are normalised ("normalize").
+    device
+        Where scores and losses are computed.
     """
 
     losses: Mapping[str, Loss]
-    batches: dict[str, Any]
-    device: str
+    batches: Mapping[str, Any]
+    device: str = "cpu"
 
     def measure(self, search: Search, names: list[str]) -> dict[str, float]:
         """Return scores of a snapshot with its gallery, and monitored losses of its queries."""
-        from embedlens.analysis.monitoring import MONITOR, fixed_batches, monitor
-
         scores = [name for name in names if not name.startswith(MONITOR)]
         found = search.score(scores, device=self.device) if scores else {}
         for name in names:
@@ -152,9 +166,7 @@ class Meter:
         return found
 
     def facts(self) -> dict[str, Any] | None:
-        """Return what the sidecar says."""
-        from embedlens.objectives.losses import loss_options
-
+        """Return what a sidecar says of the losses; None without any."""
         if not self.losses:
             return None
         return {
@@ -172,109 +184,68 @@ class Meter:
         }
 
 
-def choose_splits(sources: Sequence[Source], asked: Sequence[str]) -> list[str]:
-    """Return the splits asked for; else those that scores are taken of."""
-    from embedlens.selection import evaluated_splits
+@dataclass(frozen=True, slots=True)
+class Unscored:
+    """Metrics of one snapshot that no log has.
 
-    return evaluated_splits([source.run for source in sources], asked)
-
-
-def choose_metrics(asked: Sequence[str], sources: Sequence[Source], splits: Sequence[str]) -> list[str]:
-    """Return the full names of the metrics asked for: columns of a log, or SPLIT_SCORE.
-
-    None asked: loss and recalls of the logs, and R@1 where there are none, or where a run has no log.
+    Attributes
+    ----------
+    metrics
+        The run, which gets the values.
+    split, epoch
+        The snapshot.
+    scores
+        Score, or monitored loss -> name of the metric.
     """
-    columns = list(dict.fromkeys(name for source in sources for name in source.columns))
-    if splits:
-        choose_splits(sources, splits)
-    if not asked:
-        recalls = [
-            name for name in columns
-            if _RECALL.fullmatch(name) and (not splits or name.rpartition("_recall")[0] in splits)
-        ]  # fmt: skip
-        found = ["loss"] * ("loss" in columns) + recalls
-        if not found or any(not source.log for source in sources):
-            found += [f"{split}_recall_at_1" for split in choose_splits(sources, splits)]
-        return list(dict.fromkeys(found))
-    found = []
-    for word in asked:
-        found += [word] if word in columns else _expand(word, columns, sources, splits)
-    return list(dict.fromkeys(found))
 
+    metrics: RunMetrics
+    split: str
+    epoch: int
+    scores: Mapping[str, str]
 
-def _expand(word: str, columns: Sequence[str], sources: Sequence[Source], splits: Sequence[str]) -> list[str]:
-    """Return the names that a score stands for: of its split, or of every split chosen."""
-    known = list(dict.fromkeys(split for source in sources for split in source.run.splits))
-    split, score = part(word, known)
-    scores = _scores(score)
-    if scores is None and (split or not any(f"{one}_{word}" in columns for one in known)):
-        from embedlens.analysis.scores import METRICS
+    def compute(self, search: Search, meter: Meter) -> None:
+        """Compute the metrics from the snapshot with its gallery.
 
-        choices = [*columns, "recall_at_K", *METRICS, *(f"{one}_METRIC" for one in known)]
-        raise unknown(word, "metric", choices)
-    places = [split] if split else choose_splits(sources, splits)
-    return [f"{place}_{name}" for place in places for name in scores or [score]]
-
-
-def part(metric: str, splits: Iterable[str]) -> tuple[str, str]:
-    """Return the split and the score in a name such as "test_recall_at_1"; the split may be empty."""
-    for split in sorted(splits, key=len, reverse=True):
-        if metric.startswith(f"{split}_"):
-            return split, metric.removeprefix(f"{split}_")
-    return "", metric
-
-
-def _scores(name: str) -> list[str] | None:
-    """Return the scores that a name or preset stands for; None where snapshots have no such score."""
-    from embedlens.analysis.scores import check_metrics
-
-    try:
-        return check_metrics([name])
-    except InputError:
-        return None
-
-
-def compute(
-    sources: Sequence[Source],
-    metrics: Sequence[str],
-    measure: Callable[[Search, list[str]], dict[str, float]],
-    reader: Reader,
-) -> None:
-    """Compute what the logs lack, reading each snapshot once.
-
-    `measure` is given a snapshot with its gallery and the scores wanted; what cannot be measured is told
-    with its place. Where items are left out, no score of a log counts: those are of all items.
-    """
-    from embedlens_cli import output
-
-    jobs = []
-    for source in sources:
-        parts = {metric: part(metric, source.run.splits) for metric in metrics}
-        known = {metric for metric, (split, score) in parts.items() if split and _is_computed(score)}
-        if reader.leave_out:
-            for metric in known:
-                source.log.pop(metric, None)
-        for epoch in source.run.epochs():
-            wanted: dict[str, dict[str, str]] = {}
-            for metric in metrics:
-                if metric in known and epoch not in source.log.get(metric, {}):
-                    wanted.setdefault(parts[metric][0], {})[parts[metric][1]] = metric
-            jobs += [(source, split, epoch, names) for split, names in wanted.items()]
-    for source, split, epoch, names in output.track(jobs, "computing") if jobs else ():
-        search = reader.search(source.run, split, epoch, label=source.label)
+        Raises
+        ------
+        InputError
+            What cannot be measured, with its place.
+        """
         try:
-            found = measure(search, list(names))
+            values = meter.measure(search, list(self.scores))
         except InputError as error:
             raise (error if search.place in str(error) else error.within(search.place)) from error
-        for score, metric in names.items():
-            source.computed.setdefault(metric, {})[epoch] = found[score]
+        for score, metric in self.scores.items():
+            self.metrics.computed.setdefault(metric, {})[self.epoch] = values[score]
 
 
-def _is_computed(score: str) -> bool:
-    """Say whether snapshots have a score; a monitored loss is one that was checked before."""
-    from embedlens.analysis.monitoring import MONITOR
+def unscored(
+    runs: Sequence[RunMetrics], metrics: Sequence[str], *, without_log: bool = False
+) -> list[Unscored]:
+    """Return which snapshots have to be scored, each once: those whose metrics the logs lack.
 
-    return score.startswith(MONITOR) or _scores(score) is not None
+    Parameters
+    ----------
+    runs
+        The runs.
+    metrics
+        Full names of metrics, see `choose_metrics`.
+    without_log
+        Whether scores in a log do not count, which are of all items, where some are left out.
+    """
+    tasks = []
+    for one in runs:
+        parts = {metric: split_and_score(metric, one.run.splits) for metric in metrics}
+        known = {metric for metric, (split, score) in parts.items() if split and _is_computed(score)}
+        for metric in known if without_log else ():
+            one.log.pop(metric, None)
+        for epoch in one.run.epochs():
+            wanted: dict[str, dict[str, str]] = {}
+            for metric in metrics:
+                if metric in known and epoch not in one.log.get(metric, {}):
+                    wanted.setdefault(parts[metric][0], {})[parts[metric][1]] = metric
+            tasks += [Unscored(one, split, epoch, names) for split, names in wanted.items()]
+    return tasks
 
 
 def training_loss(method: Mapping[str, Any]) -> str:
@@ -291,3 +262,24 @@ def training_loss(method: Mapping[str, Any]) -> str:
     way = str(method.get("method") or "plain")
     words = ("" if way == "plain" else way, str(method.get("loss") or ""), named)
     return escaped(", ".join(word for word in words if word))
+
+
+def split_and_score(metric: str, splits: Iterable[str]) -> tuple[str, str]:
+    """Return the split and the score in a name such as "test_recall_at_1"; the split may be empty."""
+    for split in sorted(splits, key=len, reverse=True):
+        if metric.startswith(f"{split}_"):
+            return split, metric.removeprefix(f"{split}_")
+    return "", metric
+
+
+def scores_named(name: str) -> list[str] | None:
+    """Return the scores that a name or preset stands for; None where snapshots have no such score."""
+    try:
+        return check_metrics([name])
+    except InputError:
+        return None
+
+
+def _is_computed(score: str) -> bool:
+    """Say whether snapshots have a score; a monitored loss is one that was checked before."""
+    return score.startswith(MONITOR) or scores_named(score) is not None
