@@ -10,7 +10,7 @@ import typer
 
 from embedlens.errors import InputError, unknown
 from embedlens_cli import curve_tables, options
-from embedlens_cli.common.groups import FigureOptions, FileWords, InName, LeaveOutOptions, grouped
+from embedlens_cli.common.groups import FigureOptions, FileWords, InName, LeaveOutOptions, changed, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,9 +48,8 @@ class _BatchOptions:
     @property
     def words(self) -> list[str]:
         """What a file name says of them: whatever is not the default."""
-        default = _BatchOptions().facts
-        changed = {name: value for name, value in self.facts.items() if value != default[name]}
-        return [name if value is True else f"{name}_{value}" for name, value in changed.items()]
+        values = {name.removeprefix("batch_"): value for name, value in changed(self).items()}
+        return [name if value is True else f"{name}_{value}" for name, value in values.items()]
 
 
 @grouped
