@@ -160,8 +160,8 @@ def _check(chosen: _Options, runs: Sequence[Run]) -> None:
         message = "--slices draws one epoch; choose --epoch last or a number"
         raise InputError(message)
     check_slices(runs, chosen.slices)
-    for run in runs:
-        if chosen.every_epoch and len(run.epochs()) == 1:
+    for run in runs if chosen.every_epoch else ():
+        if len(run.epochs()) == 1:
             message = (
                 f"run {run.name!r} has one epoch ({run.epochs()[0]}), and spectra over epochs need two; "
                 "leave out --epoch all"
@@ -203,11 +203,8 @@ def _facts(chosen: _Options) -> dict[str, Any]:
         "seed": None,
     }
     if chosen.slices is not None:
-        facts |= {
-            "slices": chosen.slices,
-            "compared_by": "cosine of chunks as stored",
-            "engine": engine_facts(chosen.device),
-        }
+        facts |= {"slices": chosen.slices, "compared_by": "cosine of chunks as stored"}
+        facts["engine"] = engine_facts(chosen.device)
     return facts
 
 
@@ -217,10 +214,9 @@ def _save(report: Report, group: Mapping[Selected, SnapshotSpectrum], chosen: _O
         {**one.facts, "shown": result.whole.n, "of": result.whole.n, "n_dead": result.whole.n_dead}
         for one, result in group.items()
     ]
-    report.add(
-        _draw(report, group, chosen), decomposed.table_of(group), list(group),
-        facts={"panels": panels}, epochs="epoch-all" if chosen.every_epoch else None,
-    )  # fmt: skip
+    figure, table = _draw(report, group, chosen), decomposed.table_of(group)
+    epochs = "epoch-all" if chosen.every_epoch else None
+    report.add(figure, table, list(group), facts={"panels": panels}, epochs=epochs)
 
 
 def _draw(report: Report, group: Mapping[Selected, SnapshotSpectrum], chosen: _Options) -> Figure:
