@@ -5,8 +5,9 @@ Importing this package is cheap: neither torch nor matplotlib is loaded until a 
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from embedlens.lazy import attached
 
 if TYPE_CHECKING:
     from embedlens import analysis, experiments, figures, objectives, similarity, training
@@ -30,25 +31,11 @@ __all__ = [
     "training",
 ]
 
-_HOMES = {
-    "InputError": "embedlens.errors",
-    "Recorder": "embedlens.store",
-    "Run": "embedlens.store",
-    "Snapshot": "embedlens.store",
-    "open_run": "embedlens.store",
-}
-_ROOMS = {"analysis", "experiments", "figures", "objectives", "similarity", "training"}
-
-
-def __getattr__(name: str) -> object:
-    """Load a public name, or one of the rooms, when it is first asked for (PEP 562)."""
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    if name in _ROOMS:
-        return importlib.import_module(f"embedlens.{name}")
-    message = f"module 'embedlens' has no attribute {name!r}"
-    raise AttributeError(message)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = attached(
+    __name__,
+    {
+        "embedlens.errors": ["InputError"],
+        "embedlens.store": ["Recorder", "Run", "Snapshot", "open_run"],
+    },
+    modules=["analysis", "experiments", "figures", "objectives", "similarity", "training"],
+)

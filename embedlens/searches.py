@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.analysis.scores import Settings
-    from embedlens.analysis.slices import Chunk
+    from embedlens.analysis.spectrum.slices import Chunk
     from embedlens.store import Run
 
 ID = "id"
@@ -114,7 +114,7 @@ class Search:
 
     def part(self, chunk: Chunk | None) -> Search:
         """Return the same of some chunks of the embedding; where a row is zero there, it is named."""
-        from embedlens.analysis.slices import take
+        from embedlens.analysis.spectrum.slices import take
 
         if chunk is None:
             return self
@@ -246,7 +246,7 @@ def _items(sides: Sequence[Side], *, contents: bool) -> list[NDArray[np.int64]]:
 
     With `contents`, rows of one label that hold the same numbers are the same item, too.
     """
-    from embedlens.analysis.duplicates import first_equal
+    from embedlens.analysis.retrieval.duplicates import first_equal
 
     sizes = np.cumsum([side.y.size for side in sides])[:-1]
     labels = np.concatenate([side.y for side in sides])

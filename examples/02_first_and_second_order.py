@@ -7,8 +7,8 @@ from pathlib import Path
 
 from embedlens.analysis.triplets import nearest_triplets, summarise
 from embedlens.experiments import Trainer
-from embedlens.figures.panels import Panel, plot_grid
 from embedlens.figures.style import paper
+from embedlens.figures.triplets.panels import Panel, plot_grid
 from embedlens.training.config import TrainConfig
 
 

@@ -5,11 +5,11 @@ The same as `embedlens trajectory RUN RUN --moved 3`, from Python. Blue is the s
 
 from pathlib import Path
 
-from embedlens.analysis.trajectory import follow, moved_anchors, take
 from embedlens.analysis.triplets import follow_triplets, nearest_triplets
+from embedlens.analysis.triplets.trajectory import follow, moved_anchors, take
 from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
-from embedlens.figures.trajectory import Panel, Thumbnail, plot_panels
+from embedlens.figures.triplets.trajectory import Panel, Thumbnail, plot_panels
 from embedlens.store import Run
 from embedlens.training.config import TrainConfig
 

@@ -6,12 +6,12 @@ run favour the other.
 
 from pathlib import Path
 
-from embedlens.analysis.distances import distances, histograms
-from embedlens.analysis.paired import compare
 from embedlens.analysis.triplets import follow_triplets, nearest_triplets
+from embedlens.analysis.triplets.distances import distances, histograms
+from embedlens.analysis.triplets.paired import compare
 from embedlens.experiments import Trainer
-from embedlens.figures.distances import Shown, plot_together
 from embedlens.figures.style import paper
+from embedlens.figures.triplets.distances import Shown, plot_together
 from embedlens.store import Snapshot
 from embedlens.training.config import TrainConfig
 

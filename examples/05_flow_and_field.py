@@ -5,14 +5,14 @@ The flow is what happened to the dots of a run; the field is what one gradient s
 
 from pathlib import Path
 
-from embedlens.analysis.field import field
-from embedlens.analysis.flow import flow
 from embedlens.analysis.triplets import nearest_triplets
+from embedlens.analysis.triplets.field import field
+from embedlens.analysis.triplets.flow import flow
 from embedlens.experiments import Trainer
-from embedlens.figures.field import plot_field
-from embedlens.figures.flow import plot_flows
-from embedlens.figures.panels import Panel
 from embedlens.figures.style import paper
+from embedlens.figures.triplets.field import plot_field
+from embedlens.figures.triplets.flow import plot_flows
+from embedlens.figures.triplets.panels import Panel
 from embedlens.training.config import TrainConfig
 
 

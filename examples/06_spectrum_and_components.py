@@ -5,12 +5,12 @@ The same as `embedlens spectrum` and `embedlens components`, from Python and on 
 
 from pathlib import Path
 
-from embedlens.analysis.components import class_scatter
-from embedlens.analysis.slices import slice_recalls
 from embedlens.analysis.spectrum import measures, spectrum
+from embedlens.analysis.spectrum.components import class_scatter
+from embedlens.analysis.spectrum.slices import slice_recalls
 from embedlens.experiments import Trainer
-from embedlens.figures import components as scatters
 from embedlens.figures import spectrum as curves
+from embedlens.figures.spectrum import components as scatters
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
 

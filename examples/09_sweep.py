@@ -10,8 +10,8 @@ from embedlens.experiments.grid_runs import plan
 from embedlens.experiments.grid_training import train_runs
 from embedlens.experiments.recipe import Recipe
 from embedlens.experiments.sweep import Score, measure, summarise
+from embedlens.figures.experiments.sweep import plot_panels
 from embedlens.figures.style import paper
-from embedlens.figures.sweep import plot_panels
 
 
 def main() -> None:

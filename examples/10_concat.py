@@ -9,8 +9,8 @@ import numpy as np
 
 import embedlens
 from embedlens.analysis.triplets import nearest_triplets, summarise
-from embedlens.figures.panels import Panel, plot_grid
 from embedlens.figures.style import paper
+from embedlens.figures.triplets.panels import Panel, plot_grid
 from embedlens.store.concat import concatenate
 
 

@@ -6,11 +6,11 @@ The same as `embedlens sweep --data digits --loss all --epochs 1 --dim 8`, from 
 from pathlib import Path
 
 import embedlens
+from embedlens.analysis.experiments.sweep import Record, summarise
 from embedlens.analysis.scores import score
-from embedlens.analysis.sweep import Record, summarise
 from embedlens.experiments import Trainer
+from embedlens.figures.experiments.sweep import plot_panels
 from embedlens.figures.style import paper
-from embedlens.figures.sweep import plot_panels
 from embedlens.objectives import LOSSES
 from embedlens.objectives.losses import usual_rate
 from embedlens.training.config import TrainConfig

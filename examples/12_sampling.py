@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from embedlens.analysis import sampling_theory as theory
-from embedlens.analysis.curves import fixed_batches
-from embedlens.analysis.sampling import pair_distances
-from embedlens.analysis.sampling_picks import STRATEGIES, NonzeroShare, picks
+from embedlens.analysis.experiments.curves import fixed_batches
+from embedlens.analysis.sampling import pair_distances, theory
+from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroShare, picks
 from embedlens.experiments import Trainer
 from embedlens.figures.sampling import Contents, plot_panels
 from embedlens.figures.style import paper

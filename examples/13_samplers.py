@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 import embedlens
-from embedlens.analysis.sweep import Record, summarise
+from embedlens.analysis.experiments.sweep import Record, summarise
 from embedlens.analysis.triplets import nearest_triplets
 from embedlens.analysis.triplets import summarise as regions
 from embedlens.experiments import Trainer
+from embedlens.figures.experiments.sweep import plot_panels
 from embedlens.figures.style import paper
-from embedlens.figures.sweep import plot_panels
 from embedlens.training.config import TrainConfig
 from embedlens.training.samplers import SAMPLERS
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from embedlens.analysis.clusters import describe_clusters
 from embedlens.analysis.projection import tsne
 from embedlens.analysis.retrieval import recall_at_k
+from embedlens.analysis.retrieval.learners import describe_clusters
 from embedlens.experiments import Trainer
 from embedlens.figures.projection import plot
 from embedlens.figures.style import paper

@@ -6,10 +6,10 @@ The same as `embedlens identify first second --gallery train --new-label 24`, an
 import numpy as np
 
 import embedlens
-from embedlens.analysis.classifier import fit_classifier, rank_by_classifier
-from embedlens.analysis.new_choice import choose_halves
-from embedlens.analysis.new_class import rank_labels
-from embedlens.figures.new_class import compare
+from embedlens.analysis.open_set.classifier import fit_classifier, rank_by_classifier
+from embedlens.analysis.open_set.ranking import rank_labels
+from embedlens.analysis.open_set.threshold import choose_halves
+from embedlens.figures.open_set.ranking import compare
 from embedlens.figures.style import paper
 from embedlens.store.concat import join
 

@@ -9,10 +9,12 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from embedlens.analysis.projection import tsne
-from embedlens.analysis.spectrum_classes import class_spectra
-from embedlens.analysis.synthesis import synthesised, synthesised_map
+from embedlens.analysis.projection.synthesis import synthesised, synthesised_map
+from embedlens.analysis.spectrum.intra_class import class_spectra
 from embedlens.experiments import Trainer
-from embedlens.figures import projection, spectrum_classes, synthesis
+from embedlens.figures import projection
+from embedlens.figures.projection import synthesis
+from embedlens.figures.spectrum import intra_class as spectrum_classes
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
 

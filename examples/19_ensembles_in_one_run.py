@@ -8,8 +8,8 @@ The same as `embedlens train --data digits --split-by items --method dreml --lea
 from pathlib import Path
 
 from embedlens.analysis.pruning import pruned_recall
-from embedlens.analysis.slices import chunks_of, slice_recalls, take
 from embedlens.analysis.spectrum import spectrum
+from embedlens.analysis.spectrum.slices import chunks_of, slice_recalls, take
 from embedlens.experiments import Trainer
 from embedlens.figures.pruning import compare_chunks
 from embedlens.figures.style import paper

@@ -19,14 +19,12 @@ import embedlens.figures
 import embedlens.pairs
 import embedlens.similarity
 from embedlens import InputError
-from embedlens.analysis import (
-    classifier,
-    curves,
-    projection,
-    slices,
-    synthesis,
-    triplets,
-)
+from embedlens.analysis.experiments import curves
+from embedlens.analysis.open_set import classifier
+from embedlens.analysis.projection import maps as projection
+from embedlens.analysis.projection import synthesis
+from embedlens.analysis.spectrum import slices
+from embedlens.analysis.triplets import nearest as triplets
 from embedlens.pairs import Pairs, draw_pairs
 from embedlens.similarity.rows import Rows
 
@@ -82,154 +80,158 @@ def written(function, frames):
 
 ZY = {"z": Z, "y": Y}
 CALLS = {
-    "analysis.class_sizes.class_sizes": Call({"labels": Y}, free=("labels",)),
-    "analysis.classifier.fit_classifier": Call(ZY),
-    "analysis.classifier.probabilities": Call({"z": Z}, {"classifier": FITTED}),
-    "analysis.classifier.rank_by_classifier": Call(ZY, {"classifier": FITTED}),
-    "analysis.clustering.clustering_scores": Call({"labels": Y, "clusters": Y[::-1].copy()}),
-    "analysis.clustering.kmeans_scores": Call({**ZY, "seeds": np.array([1, 2])}, free=("seeds",)),
-    "analysis.clusters.describe_clusters": Call(
+    "analysis.retrieval.class_sizes.class_sizes": Call({"labels": Y}, free=("labels",)),
+    "analysis.open_set.classifier.fit_classifier": Call(ZY),
+    "analysis.open_set.classifier.probabilities": Call({"z": Z}, {"classifier": FITTED}),
+    "analysis.open_set.classifier.rank_by_classifier": Call(ZY, {"classifier": FITTED}),
+    "analysis.retrieval.clustering.clustering_scores": Call({"labels": Y, "clusters": Y[::-1].copy()}),
+    "analysis.retrieval.clustering.kmeans_scores": Call({**ZY, "seeds": np.array([1, 2])}, free=("seeds",)),
+    "analysis.retrieval.learners.describe_clusters": Call(
         {"clusters": Y, "labels": FLAGS.astype(int), "before": Y[::-1].copy()},
         {"n_clusters": 4},
     ),
-    "analysis.components.component_numbers": Call(
+    "analysis.spectrum.components.component_numbers": Call(
         {"asked": np.array([1, -1])}, {"dim": 6}, free=("asked",), numbered=("asked",)
     ),
-    "analysis.components.class_scatter": Call(
+    "analysis.spectrum.components.class_scatter": Call(
         {**ZY, "components": np.array([1, -1])}, free=("components",), numbered=("components",)
     ),
-    "analysis.monitoring.fixed_batches": Call({"y": Y}),
-    "analysis.monitoring.monitor": Call(ZY, {"loss": curves.AllTriplets(), "batches": BATCHES}),
-    "analysis.density.enclosing_levels": Call(
+    "analysis.experiments.monitoring.fixed_batches": Call({"y": Y}),
+    "analysis.experiments.monitoring.monitor": Call(ZY, {"loss": curves.AllTriplets(), "batches": BATCHES}),
+    "analysis.triplets.density.enclosing_levels": Call(
         {"density": np.abs(SCORES), "shares": np.array([0.5, 0.9])},
         free=("density", "shares"),
         any_rank=("density",),
     ),
-    "analysis.duplicates.first_equal": Call(
+    "analysis.retrieval.duplicates.first_equal": Call(
         {"z": np.concatenate([Z, Z[:5]])}, call=lambda function, a: function(a["z"]), free=("z",), nan=("z",)
     ),
-    "analysis.duplicates.count_duplicates": Call(
+    "analysis.retrieval.duplicates.count_duplicates": Call(
         {**ZY, "z2": np.concatenate([Z2[:30], Z[:10]]), "y2": Y},
         call=lambda function, a: function(a["z"], a["y"], (a["z2"], a["y2"])),
         nan=("z", "z2"),
     ),
-    "analysis.factors.triangle": Call({"origin": np.arange(6.0)}, {"rows": Rows(Z), "normalize": True}),
-    "analysis.factors.decompose": Call({"factor": np.triu(Z[:6])}, free=("factor",)),
-    "analysis.field.field": Call(
+    "analysis.spectrum.factorisation.triangle": Call(
+        {"origin": np.arange(6.0)}, {"rows": Rows(Z), "normalize": True}
+    ),
+    "analysis.spectrum.factorisation.decompose": Call({"factor": np.triu(Z[:6])}, free=("factor",)),
+    "analysis.triplets.field.field": Call(
         {"s_ap": np.array([0.1, 0.5]), "s_an": np.array([0.2, 0.3])},
         call=lambda function, a: function("triplet", (a["s_ap"], a["s_an"])),
     ),
-    "analysis.geometry.class_distances": Call(ZY),
-    "analysis.geometry.uniformity": Call({"z": Z}),
-    "analysis.geometry.mean_similarity": Call({"z": Z}),
-    "analysis.identification.closed_set": Call(ZY),
-    "analysis.identification.closed_set_between": Call(
+    "analysis.retrieval.geometry.class_distances": Call(ZY),
+    "analysis.retrieval.geometry.uniformity": Call({"z": Z}),
+    "analysis.retrieval.geometry.mean_similarity": Call({"z": Z}),
+    "analysis.verification.rank_1.closed_set": Call(ZY),
+    "analysis.verification.rank_1.closed_set_between": Call(
         {**ZY, "z2": Z2, "y2": Y},
         call=lambda function, a: function((a["z"], a["y"]), (a["z2"], a["y2"])),
     ),
-    "analysis.identification.open_set": Call({**ZY, "fars": np.array([0.1, 0.5])}, free=("fars",)),
-    "analysis.label_ranking.winning_labels": Call(
+    "analysis.verification.rank_1.open_set": Call({**ZY, "fars": np.array([0.1, 0.5])}, free=("fars",)),
+    "analysis.retrieval.label_ranking.winning_labels": Call(
         {"labels": NEIGHBOURS, "weights": SIMILARITY}, nan=("weights",)
     ),
-    "analysis.label_ranking.label_precision": Call(
+    "analysis.retrieval.label_ranking.label_precision": Call(
         {"labels": NEIGHBOURS, "s": SIMILARITY, "truth": Y, "is_new": FLAGS, "complete": ~FLAGS},
         call=lambda function, a: function(
             (a["labels"], a["s"]), a["truth"], a["is_new"], new_threshold=0.5, complete=a["complete"]
         ),
         nan=("s",),
     ),
-    "analysis.label_ranking.mean_precision": Call(
+    "analysis.retrieval.label_ranking.mean_precision": Call(
         {"scores": np.array([1, 0.5, 0.2])}, free=("scores",), nan=("scores",)
     ),
-    "analysis.label_ranking.first_labels": Call(
+    "analysis.retrieval.label_ranking.first_labels": Call(
         {"labels": NEIGHBOURS, "similarity": SIMILARITY, "truth": Y}, nan=("similarity",)
     ),
-    "analysis.new_class.rank_labels": Call(ZY, {"new_label": 2}),
-    "analysis.new_class.map_at_5": Call(ZY, {"new_label": 2, "threshold": 0.5}),
-    "analysis.paired.resampled_medians": Call({"values": SCORES}, free=("values",)),
-    "analysis.paired.signed_rank_p": Call({"difference": SCORES}, free=("difference",)),
-    "analysis.projection.tsne": Call(
+    "analysis.open_set.ranking.rank_labels": Call(ZY, {"new_label": 2}),
+    "analysis.open_set.ranking.map_at_5": Call(ZY, {"new_label": 2, "threshold": 0.5}),
+    "analysis.triplets.paired.resampled_medians": Call({"values": SCORES}, free=("values",)),
+    "analysis.triplets.paired.signed_rank_p": Call({"difference": SCORES}, free=("difference",)),
+    "analysis.projection.maps.tsne": Call(
         {**ZY, "rows": np.arange(0, 40, 2)}, MAPPED, free=("rows",), numbered=("rows",)
     ),
-    "analysis.projection.tsne_series": Call(
+    "analysis.projection.maps.tsne_series": Call(
         {"z": Z, "z2": Z2, "y": Y},
         call=lambda function, a: [
             step.projection for step in function([a["z"], a["z2"]], a["y"], central=True, **MAPPED)
         ],
     ),
-    "analysis.projection.align": Call({"coordinates": Z[:, :2], "to": Z[:, 2:4]}),
+    "analysis.projection.maps.align": Call({"coordinates": Z[:, :2], "to": Z[:, 2:4]}),
     "analysis.pruning.pruned_recall": Call(
         {**ZY, "dims": np.array([1, 3, 6]), "fit": Z2}, free=("dims", "fit"), numbered=("dims",)
     ),
-    "analysis.retrieval.retrieve": Call(ZY, {"demands": embedlens.analysis.retrieval.Demands(ks=(1,))}),
-    "analysis.retrieval.recall_at_k": Call({**ZY, "ks": np.array([1, 4])}, free=("ks",)),
-    "analysis.retrieval.at_r": Call({"positive": NEIGHBOURS > 1, "r": Y}),
-    "analysis.retrieval.skewness": Call({"counts": Y}, free=("counts",)),
-    "analysis.retrieval.retrieve in a gallery": Call(
+    "analysis.retrieval.neighbours.retrieve": Call(
+        ZY, {"demands": embedlens.analysis.retrieval.Demands(ks=(1,))}
+    ),
+    "analysis.retrieval.neighbours.recall_at_k": Call({**ZY, "ks": np.array([1, 4])}, free=("ks",)),
+    "analysis.retrieval.neighbours.at_r": Call({"positive": NEIGHBOURS > 1, "r": Y}),
+    "analysis.retrieval.neighbours.skewness": Call({"counts": Y}, free=("counts",)),
+    "analysis.retrieval.neighbours.retrieve in a gallery": Call(
         {**ZY, "z2": Z2, "y2": Y},
         call=lambda function, a: function(
             a["z"], a["y"], embedlens.analysis.retrieval.Demands(ks=(1,)), gallery=(a["z2"], a["y2"])
         ),
     ),
-    "analysis.new_class.rank_labels in a gallery": Call(
+    "analysis.open_set.ranking.rank_labels in a gallery": Call(
         {**ZY, "z2": Z2, "y2": Y},
         call=lambda function, a: function(a["z"], a["y"], gallery=(a["z2"], a["y2"])),
     ),
-    "analysis.sampling.pair_distances": Call(ZY),
-    "analysis.sampling.histogram": Call({"distance": np.abs(SCORES)}, free=("distance",)),
-    "analysis.sampling_picks.picks": Call(ZY, {"mining": "semi-hard", "batches": BATCHES}),
-    "analysis.sampling_theory.loss_curves": Call({"distance": np.array([0.5, 1])}, free=("distance",)),
-    "analysis.sampling_theory.sphere_density": Call(
+    "analysis.sampling.distances.pair_distances": Call(ZY),
+    "analysis.sampling.distances.histogram": Call({"distance": np.abs(SCORES)}, free=("distance",)),
+    "analysis.sampling.mining.picks": Call(ZY, {"mining": "semi-hard", "batches": BATCHES}),
+    "analysis.sampling.theory.loss_curves": Call({"distance": np.array([0.5, 1])}, free=("distance",)),
+    "analysis.sampling.theory.sphere_density": Call(
         {"distance": np.array([0.5, 1])}, {"dim": 4}, free=("distance",)
     ),
-    "analysis.sampling_theory.gradient_noise": Call(
+    "analysis.sampling.theory.gradient_noise": Call(
         {"distance": np.array([0.5, 1])}, {"dim": 4, "scale": 0.1}, free=("distance",)
     ),
     "analysis.scores.score": Call(ZY, {"metrics": ["recall_at_1", "effective_rank", "uniformity"]}),
-    "analysis.slices.take": Call({"z": Z}, {"chunk": CHUNK}),
-    "analysis.slices.slice_recalls": Call(ZY, {"n_slices": 2}),
-    "analysis.spectrum.spectrum": Call({"z": Z}),
-    "analysis.spectrum.singular_values": Call({"z": Z}),
-    "analysis.spectrum.participation_ratio": Call({"sigma": SIGMA}, free=("sigma",)),
-    "analysis.spectrum.effective_rank": Call({"sigma": SIGMA}, free=("sigma",)),
-    "analysis.spectrum.spectral_decay": Call({"sigma": SIGMA}, {"dim": 6}, free=("sigma",)),
-    "analysis.spectrum_classes.class_spectra": Call(ZY),
-    "analysis.synthesis.synthesised": Call(
+    "analysis.spectrum.slices.take": Call({"z": Z}, {"chunk": CHUNK}),
+    "analysis.spectrum.slices.slice_recalls": Call(ZY, {"n_slices": 2}),
+    "analysis.spectrum.values.spectrum": Call({"z": Z}),
+    "analysis.spectrum.values.singular_values": Call({"z": Z}),
+    "analysis.spectrum.values.participation_ratio": Call({"sigma": SIGMA}, free=("sigma",)),
+    "analysis.spectrum.values.effective_rank": Call({"sigma": SIGMA}, free=("sigma",)),
+    "analysis.spectrum.values.spectral_decay": Call({"sigma": SIGMA}, {"dim": 6}, free=("sigma",)),
+    "analysis.spectrum.intra_class.class_spectra": Call(ZY),
+    "analysis.projection.synthesis.synthesised": Call(
         {**ZY, "mu": Z2, "sigma": np.abs(Z2), "classes": np.array([0, 2])},
         {"per_class": 2},
         free=("classes",),
         numbered=("classes",),
     ),
-    "analysis.synthesis.synthesised_map": Call(
+    "analysis.projection.synthesis.synthesised_map": Call(
         {"z": Z, "rows": np.arange(0, 40, 2)},
         {"drawn": DRAWN, **MAPPED},
         free=("rows", "z"),
         numbered=("rows",),
     ),
-    "analysis.projection_items.central_space": Call(ZY),
-    "analysis.projection_items.sample": Call({"y": Y}, {"n": 10}),
-    "analysis.projection_items.whole_by_default": Call({"y": Y}, {"n": 10}),
-    "analysis.projection_items.points_of": Call(
+    "analysis.projection.items.central_space": Call(ZY),
+    "analysis.projection.items.sample": Call({"y": Y}, {"n": 10}),
+    "analysis.projection.items.whole_by_default": Call({"y": Y}, {"n": 10}),
+    "analysis.projection.items.points_of": Call(
         {**ZY, "rows": np.arange(0, 40, 2)}, {"central": True}, free=("rows",), numbered=("rows",)
     ),
-    "analysis.trajectory.follow": Call(
+    "analysis.triplets.trajectory.follow": Call(
         {"z": Z, "z2": Z2},
         call=lambda function, a: function([(0, a["z"]), (1, a["z2"])], triplets.nearest_triplets(Z, Y)),
     ),
-    "analysis.trajectory.take": Call(
+    "analysis.triplets.trajectory.take": Call(
         {"anchors": np.array([3, 5])},
         {"triplets": triplets.nearest_triplets(Z, Y)},
         free=("anchors",),
         numbered=("anchors",),
     ),
-    "analysis.triplets.nearest_triplets": Call(ZY),
-    "analysis.triplets.follow_triplets": Call({"z": Z}, {"chosen": triplets.nearest_triplets(Z, Y)}),
-    "analysis.triplets.Triplets": Call(
+    "analysis.triplets.nearest.nearest_triplets": Call(ZY),
+    "analysis.triplets.nearest.follow_triplets": Call({"z": Z}, {"chosen": triplets.nearest_triplets(Z, Y)}),
+    "analysis.triplets.nearest.Triplets": Call(
         {name: values for name, values in triplets.nearest_triplets(Z, Y).columns().items()},
         {"n_singletons": 0},
     ),
-    "analysis.verification.standard_error": Call({"values": SCORES}, free=("values",), nan=("values",)),
-    "analysis.verification.verify_pairs": Call(
+    "analysis.verification.pairs.standard_error": Call({"values": SCORES}, free=("values",), nan=("values",)),
+    "analysis.verification.pairs.verify_pairs": Call(
         {"z": Z, "a": np.arange(40), "b": np.arange(40)[::-1].copy(), "same": FLAGS, "fold": Y},
         call=lambda function, a: function(
             a["z"], Pairs(a["a"], a["b"], a["same"], a["fold"], disjoint=False, source="")
@@ -237,20 +239,20 @@ CALLS = {
         free=("z",),
         numbered=("a", "b"),
     ),
-    "analysis.verification.roc": Call({"similarity": SCORES, "same": FLAGS}),
-    "analysis.verification.many_negatives": Call(
+    "analysis.verification.pairs.roc": Call({"similarity": SCORES, "same": FLAGS}),
+    "analysis.verification.pairs.many_negatives": Call(
         {**ZY, "negatives": np.array([1, 2])}, free=("negatives",), numbered=("negatives",)
     ),
-    "figures.animation.write_gif": Call(
+    "figures.export.animation.write_gif": Call(
         {"frames": FRAMES}, call=lambda function, a: written(function, a["frames"]), free=("frames",)
     ),
-    "figures.animation.write_mp4": Call(
+    "figures.export.animation.write_mp4": Call(
         {"frames": FRAMES}, call=lambda function, a: written(function, a["frames"]), free=("frames",)
     ),
     "figures.style.class_colors": Call(
         {"labels": Y, "highlight": np.array([1, 2])}, free=("labels", "highlight"), numbered=("highlight",)
     ),
-    "figures.projection.plot": Call(
+    "figures.projection.maps.plot": Call(
         {"labels": Y, "thumbnails": PICTURES},
         {"result": MAP},
         call=lambda function, a: [
@@ -283,7 +285,9 @@ CALLS = {
 def functions():
     """All public functions of the API by name: analyses, figures, pairs, and what `similarity` names."""
     for package in (embedlens.analysis, embedlens.figures):
-        for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for info in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if info.name.startswith("embedlens.figures.layout"):
+                continue  # parts of figures, of no use by themselves
             yield from members(info.name)
     for name in embedlens.pairs.__all__:
         yield entry(getattr(embedlens.pairs, name))
@@ -311,7 +315,9 @@ def takes_arrays(function):
     return any(part in str(p.annotation) for p in parameters for part in ("ArrayLike", "NDArray"))
 
 
-WITHIN = {"analysis.projection_optimisation.optimised"}  # takes what `tsne` has made and checked
+WITHIN = {  # take what `tsne` and a film have made and checked
+    "analysis.projection.optimisation.optimised", "figures.export.stamp.stamp_dots",
+}  # fmt: skip
 
 
 def test_every_function_that_takes_arrays_is_in_the_table():
@@ -395,13 +401,13 @@ def of_another_kind(values, call, name):
 
 
 OPTIONAL = {
-    "analysis.projection.tsne": ("y", "rows"),
+    "analysis.projection.maps.tsne": ("y", "rows"),
     "analysis.pruning.pruned_recall": ("dims", "fit"),
-    "analysis.synthesis.synthesised": ("classes",),
-    "analysis.synthesis.synthesised_map": ("rows",),
-    "analysis.projection_items.points_of": ("rows",),
-    "analysis.clusters.describe_clusters": ("before",),
-    "figures.projection.plot": ("labels", "thumbnails"),
+    "analysis.projection.synthesis.synthesised": ("classes",),
+    "analysis.projection.synthesis.synthesised_map": ("rows",),
+    "analysis.projection.items.points_of": ("rows",),
+    "analysis.retrieval.learners.describe_clusters": ("before",),
+    "figures.projection.maps.plot": ("labels", "thumbnails"),
 }
 
 
@@ -432,15 +438,24 @@ def test_what_cannot_be_meant_is_refused_in_one_line(name):
 
 
 EMPTY = {
-    "analysis.classifier.probabilities": "z", "analysis.density.enclosing_levels": "shares",
-    "analysis.factors.decompose": "factor", "analysis.identification.open_set": "fars",
-    "analysis.label_ranking.mean_precision": "scores", "analysis.paired.signed_rank_p": "difference",
-    "analysis.retrieval.recall_at_k": "ks", "analysis.sampling.histogram": "distance",
-    "analysis.sampling_theory.loss_curves": "distance", "analysis.sampling_theory.sphere_density": "distance",
-    "analysis.sampling_theory.gradient_noise": "distance", "analysis.slices.take": "z",
-    "analysis.spectrum.singular_values": "z", "analysis.spectrum.participation_ratio": "sigma",
-    "analysis.projection_items.points_of": "rows", "analysis.verification.standard_error": "values",
-    "figures.style.class_colors": "highlight", "similarity.engine.survey": "cutoffs",
+    "analysis.open_set.classifier.probabilities": "z",
+    "analysis.triplets.density.enclosing_levels": "shares",
+    "analysis.spectrum.factorisation.decompose": "factor",
+    "analysis.verification.rank_1.open_set": "fars",
+    "analysis.retrieval.label_ranking.mean_precision": "scores",
+    "analysis.triplets.paired.signed_rank_p": "difference",
+    "analysis.retrieval.neighbours.recall_at_k": "ks",
+    "analysis.sampling.distances.histogram": "distance",
+    "analysis.sampling.theory.loss_curves": "distance",
+    "analysis.sampling.theory.sphere_density": "distance",
+    "analysis.sampling.theory.gradient_noise": "distance",
+    "analysis.spectrum.slices.take": "z",
+    "analysis.spectrum.values.singular_values": "z",
+    "analysis.spectrum.values.participation_ratio": "sigma",
+    "analysis.projection.items.points_of": "rows",
+    "analysis.verification.pairs.standard_error": "values",
+    "figures.style.class_colors": "highlight",
+    "similarity.engine.survey": "cutoffs",
 }  # fmt: skip
 """Arguments for which no number at all has a meaning; every other function refuses it."""
 

@@ -8,29 +8,24 @@ from typing import Annotated
 import typer
 
 from embedlens import __version__
-from embedlens_cli import (
-    comparison,
-    components,
-    concat,
-    curves,
-    demo,
-    distances,
-    ending,
-    identify,
-    import_,
-    projection,
-    pruning,
-    runs,
-    sampling,
-    scores,
-    spectra,
-    sweep,
-    training,
-    trajectory,
-    triplets,
-    verification,
-    warned,
-)
+from embedlens_cli.commands import components, concat, demo, import_
+from embedlens_cli.commands import pca_prune as pruning
+from embedlens_cli.commands import train as training
+from embedlens_cli.commands.compare import command as comparison
+from embedlens_cli.commands.curves import command as curves
+from embedlens_cli.commands.distances import command as distances
+from embedlens_cli.commands.evaluate import command as scores
+from embedlens_cli.commands.identify import command as identify
+from embedlens_cli.commands.info import command as runs
+from embedlens_cli.commands.sampling import command as sampling
+from embedlens_cli.commands.scatter import command as triplets
+from embedlens_cli.commands.spectrum import command as spectra
+from embedlens_cli.commands.sweep import command as sweep
+from embedlens_cli.commands.trajectory import command as trajectory
+from embedlens_cli.commands.tsne import command as projection
+from embedlens_cli.commands.verify import command as verification
+from embedlens_cli.common import ending
+from embedlens_cli.common import library_warnings as warned
 
 app = typer.Typer(
     name="embedlens",

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedlens.analysis.results import Result
-from embedlens.analysis.spectrum import spectrum
+from embedlens.analysis.spectrum.values import spectrum
 from embedlens.arguments import check_integers
 from embedlens.errors import InputError, unknown
+from embedlens.results import Result
 from embedlens.similarity.pairing import Pairing
 from embedlens.similarity.prefixes import prefix_hits
-from embedlens.similarity.workers import spans
+from embedlens.similarity.threads import spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

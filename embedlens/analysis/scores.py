@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedlens.analysis import clustering, geometry, new_class, retrieval, spectrum
+from embedlens.analysis.open_set import ranking as new_class
+from embedlens.analysis.retrieval import clustering, geometry
+from embedlens.analysis.retrieval import neighbours as retrieval
+from embedlens.analysis.spectrum import values as spectrum
 from embedlens.arrays import check_labels, check_pair, to_numpy
 from embedlens.errors import InputError, unknown
 from embedlens.similarity import Gallery

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
-from embedlens.analysis import comparison as analysis
+from embedlens.analysis.experiments import comparison as analysis
 from embedlens.analysis.scores import check_metrics
 from embedlens.errors import InputError
 from embedlens.experiments import grid_runs
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from embedlens.analysis.comparison import Comparison
+    from embedlens.analysis.experiments.comparison import Comparison
     from embedlens.experiments.grid_runs import PlannedRun
     from embedlens.experiments.recipe import Recipe
     from embedlens.searches import Search

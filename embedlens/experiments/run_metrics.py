@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from embedlens.analysis.curves import Curve
-from embedlens.analysis.monitoring import MONITOR, fixed_batches, monitor
+from embedlens.analysis.experiments.curves import Curve
+from embedlens.analysis.experiments.monitoring import MONITOR, fixed_batches, monitor
 from embedlens.analysis.scores import check_metrics
 from embedlens.errors import InputError
 from embedlens.objectives.losses import loss_options
@@ -131,7 +131,7 @@ class Meter:
     Attributes
     ----------
     losses
-        Name -> loss, as `embedlens.analysis.monitoring.check_monitors` returns them.
+        Name -> loss, as `embedlens.analysis.experiments.monitoring.check_monitors` returns them.
     batches
         Number of batches ("batches"), P ("classes_per_batch"), K ("items_per_class") and "seed", and whether
         embeddings are normalised ("normalize").

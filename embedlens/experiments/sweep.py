@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from embedlens.analysis import sweep as analysis
-from embedlens.analysis.sweep import Record, Sweep
+from embedlens.analysis.experiments import sweep as analysis
+from embedlens.analysis.experiments.sweep import Record, Sweep
 from embedlens.errors import unknown
 from embedlens.experiments.collapse import Space, run_collapsed
 from embedlens.leave_out import LeaveOut

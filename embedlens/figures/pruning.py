@@ -8,9 +8,9 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
-from embedlens.figures.placing.canvas import Figure
-from embedlens.figures.placing.legends import legend_below
-from embedlens.figures.slices import plot_spectra
+from embedlens.figures.layout.canvas import Figure
+from embedlens.figures.layout.legends import legend_below
+from embedlens.figures.spectrum.slices import plot_spectra
 from embedlens.figures.style import looks_of, max_height_of, width_of
 from embedlens.text import for_legend
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from embedlens.analysis.pruning import PruningCurve
-    from embedlens.analysis.spectrum import Spectrum
+    from embedlens.analysis.spectrum.values import Spectrum
 
 _MARKED_UP_TO = 16
 _LEGEND_ROW = 0.17  # inches

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from embedlens.errors import InputError
 from embedlens.objectives.base import LOSSES, Loss
-from embedlens.objectives.tally import Tally
+from embedlens.objectives.reduction import Tally
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from embedlens.errors import InputError
 from embedlens.objectives import building
 from embedlens.objectives.base import LOSSES, Loss, Setting
 from embedlens.objectives.miners import build_miner, mining_options
-from embedlens.objectives.package import FromPackage
+from embedlens.objectives.pml import FromPackage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from pytorch_metric_learning import losses, reducers
 from embedlens.errors import InputError
 from embedlens.objectives.base import LOSSES, Loss
 from embedlens.objectives.miners import All, DistanceWeighted, Miner, SemiHard
-from embedlens.objectives.tally import Tally
+from embedlens.objectives.reduction import Tally
 
 if TYPE_CHECKING:
     from embedlens.objectives.miners import Mined

@@ -27,8 +27,8 @@ import numpy as np
 import torch
 
 from embedlens.similarity.assignment_kernels import GROUP, list_candidates, measure, settle_candidates
-from embedlens.similarity.machine import screen_dtype
-from embedlens.similarity.workers import full_precision, in_parallel, spans
+from embedlens.similarity.hardware import screen_dtype
+from embedlens.similarity.threads import full_precision, in_parallel, spans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

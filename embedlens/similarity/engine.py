@@ -17,15 +17,15 @@ from embedlens.arguments import check_integers
 from embedlens.arrays import to_numpy
 from embedlens.devices import check_device
 from embedlens.results import Result
-from embedlens.similarity import selection
+from embedlens.similarity import candidates as selection
 from embedlens.similarity.exact import SETTLED, Neighbours, empty_neighbours, exact_neighbours
-from embedlens.similarity.machine import cpu_name, screen_dtype
+from embedlens.similarity.hardware import cpu_name, screen_dtype
 from embedlens.similarity.negatives import GroupMaxima, Top
 from embedlens.similarity.pairing import GalleryLike, Pairing
 from embedlens.similarity.positives import most_similar_positives
 from embedlens.similarity.ranks import RankCounts, certified_ranks
 from embedlens.similarity.screen import Screen
-from embedlens.similarity.workers import full_precision, spans
+from embedlens.similarity.threads import full_precision, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

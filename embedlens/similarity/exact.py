@@ -12,15 +12,15 @@ import torch
 from embedlens.results import Result
 from embedlens.similarity import kernels
 from embedlens.similarity.rows import SETTLED_ERROR
-from embedlens.similarity.workers import in_parallel, spans
+from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
+    from embedlens.similarity.candidates import Sides
     from embedlens.similarity.pairing import Pairing
-    from embedlens.similarity.selection import Sides
 
 _STRIP_VALUES = 1 << 23
 _KEPT_VALUES = 1 << 25

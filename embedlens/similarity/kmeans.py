@@ -13,7 +13,7 @@ from embedlens.results import Result
 from embedlens.similarity.assignment import NearestCentroids
 from embedlens.similarity.lloyd import FAISS_SEED, lloyd
 from embedlens.similarity.rows import Rows
-from embedlens.similarity.workers import in_parallel, spans
+from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
     import torch

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from embedlens.results import Result
-from embedlens.similarity import selection
+from embedlens.similarity import candidates as selection
 from embedlens.similarity.kernels import group_maxima
 from embedlens.similarity.screen import Screen, Tile, float32_error
-from embedlens.similarity.workers import in_parallel, spans
+from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from embedlens.similarity import selection
+from embedlens.similarity import candidates as selection
 from embedlens.similarity.exact import sides_of
 from embedlens.similarity.negatives import Top
 from embedlens.similarity.screen import Screen, float32_error
-from embedlens.similarity.workers import in_parallel, spans
+from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,12 +17,12 @@ import torch
 from embedlens.devices import check_device
 from embedlens.results import Result
 from embedlens.similarity.engine import nearest
+from embedlens.similarity.hardware import screen_dtype
 from embedlens.similarity.kernels import squares
-from embedlens.similarity.machine import screen_dtype
 from embedlens.similarity.pairing import Gallery
 from embedlens.similarity.prefix_kernels import PANEL, TINY, decide, prefix_maxima, prefix_norms
 from embedlens.similarity.rows import SETTLED_ERROR, UNIT_ROUNDOFF
-from embedlens.similarity.workers import full_precision, in_parallel, spans
+from embedlens.similarity.threads import full_precision, in_parallel, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,14 +17,14 @@ import torch
 from embedlens.similarity.jit import compiled
 from embedlens.similarity.kernels import dot, settled, tally_columns, tally_rows
 from embedlens.similarity.screen import TILE, Screen, Tile, float32_error
-from embedlens.similarity.workers import in_parallel, spans
+from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from embedlens.similarity.selection import Sides
+    from embedlens.similarity.candidates import Sides
 
     Bits = NDArray[np.signedinteger[Any]]
 

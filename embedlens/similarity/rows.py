@@ -17,7 +17,7 @@ from embedlens.arguments import check_indices, check_same_length
 from embedlens.arrays import OUT_OF_RANGE, check_embeddings, in_range, to_numpy
 from embedlens.errors import InputError
 from embedlens.similarity import kernels
-from embedlens.similarity.workers import in_parallel, spans
+from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

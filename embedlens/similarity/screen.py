@@ -19,7 +19,7 @@ import torch
 from embedlens.results import Result
 from embedlens.similarity import kernels
 from embedlens.similarity.rows import SETTLED_ERROR, UNIT_ROUNDOFF, Rows
-from embedlens.similarity.workers import in_parallel, spans
+from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -9,7 +9,7 @@ import torch
 
 from embedlens.similarity.rows import Rows
 from embedlens.similarity.screen import TILE
-from embedlens.similarity.workers import in_parallel, spans
+from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

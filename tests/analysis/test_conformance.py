@@ -21,10 +21,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from support import blobs
 
 from embedlens import InputError
-from embedlens.analysis.clustering import clustering_scores, kmeans
-from embedlens.analysis.retrieval import Demands, retrieve
+from embedlens.analysis.retrieval.clustering import clustering_scores, kmeans
+from embedlens.analysis.retrieval.neighbours import Demands, retrieve
 from embedlens.analysis.scores import Settings, score
-from embedlens.analysis.verification import roc
+from embedlens.analysis.verification.pairs import roc
 from embedlens.similarity import pair_similarity, survey
 
 faiss = pytest.importorskip("faiss")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from support import blobs
 
-from embedlens.analysis.label_ranking import mean_precision
-from embedlens.analysis.retrieval import Demands, retrieve
+from embedlens.analysis.retrieval.label_ranking import mean_precision
+from embedlens.analysis.retrieval.neighbours import Demands, retrieve
 from embedlens.analysis.scores import ALL, Settings, check_metrics, score
 from embedlens.similarity import pair_similarity
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support import blobs
 
 from embedlens.analysis.pruning import pruned_recall
-from embedlens.analysis.retrieval import recall_at_k
+from embedlens.analysis.retrieval.neighbours import recall_at_k
 from embedlens.errors import InputError
 
 

@@ -9,20 +9,17 @@ from hypothesis import strategies as st
 from support import blobs, brute_force
 
 import embedlens
-from embedlens.analysis import (
-    components,
-    curves,
-    geometry,
-    identification,
-    new_class,
-    projection,
-    pruning,
-    retrieval,
-    scores,
-    spectrum,
-    spectrum_classes,
-    triplets,
-)
+from embedlens.analysis import pruning, scores
+from embedlens.analysis.experiments import curves
+from embedlens.analysis.open_set import ranking as new_class
+from embedlens.analysis.projection import maps as projection
+from embedlens.analysis.retrieval import geometry
+from embedlens.analysis.retrieval import neighbours as retrieval
+from embedlens.analysis.spectrum import components
+from embedlens.analysis.spectrum import intra_class as spectrum_classes
+from embedlens.analysis.spectrum import values as spectrum
+from embedlens.analysis.triplets import nearest as triplets
+from embedlens.analysis.verification import rank_1 as identification
 from embedlens.arrays import in_range, unit_rows
 
 Z, Y = blobs(n=40, dim=6, classes=5, spread=1.0)

@@ -23,11 +23,11 @@ from harness import HISTORY, measure
 from matplotlib.animation import FuncAnimation, PillowWriter
 from PIL import Image
 
-from embedlens.analysis.triplets import Triplets
-from embedlens.figures.animation import DPI, render, write_gif
-from embedlens.figures.moving.film import Film
-from embedlens.figures.panels import Panel, frames_of, update_grid
+from embedlens.analysis.triplets.nearest import Triplets
+from embedlens.figures.export.animation import DPI, render, write_gif
+from embedlens.figures.export.film import Film
 from embedlens.figures.style import paper
+from embedlens.figures.triplets.panels import Panel, frames_of, update_grid
 
 FPS = 2.0
 

@@ -1,4 +1,4 @@
-"""k-means of `embedlens.analysis.clustering` against faiss.Kmeans alone, with the same settings and seed.
+"""k-means of `embedlens.analysis.retrieval` against faiss.Kmeans alone, with the same settings and seed.
 
     python tests/benchmarks/clustering.py [--full] [--float32] [--iterations 25] [--repeats 3] [--no-history]
 
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from harness import HISTORY, measure
 
-from embedlens.analysis.clustering import clustering_scores, kmeans
+from embedlens.analysis.retrieval.clustering import clustering_scores, kmeans
 
 
 def class_structured(n, classes, dim, seed=0):

@@ -22,7 +22,7 @@ import torch
 from harness import HISTORY, measure
 
 from embedlens.similarity import survey
-from embedlens.similarity.machine import screen_dtype
+from embedlens.similarity.hardware import screen_dtype
 
 KS = (1, 10, 100, 1000)
 

@@ -27,9 +27,9 @@ from harness import HISTORY, measure
 from openTSNE.affinity import PerplexityBasedNN
 from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
-from embedlens.analysis.projection import tsne, tsne_series
-from embedlens.analysis.projection_gradient import ExactGradient
-from embedlens.analysis.projection_items import graph_of, points_of
+from embedlens.analysis.projection.gradient import ExactGradient
+from embedlens.analysis.projection.items import graph_of, points_of
+from embedlens.analysis.projection.maps import tsne, tsne_series
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 METRIC = "euclidean"

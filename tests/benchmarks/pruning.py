@@ -19,8 +19,8 @@ from engine import products
 from harness import HISTORY, measure
 
 from embedlens.analysis.pruning import pruned_recall
-from embedlens.analysis.spectrum import spectrum
-from embedlens.similarity.machine import screen_dtype
+from embedlens.analysis.spectrum.values import spectrum
+from embedlens.similarity.hardware import screen_dtype
 
 
 def searched(turned, labels, dims):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from support import read_mp4, write_run
 
-from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.layout.canvas import Figure
 
 QUICK = ["--perplexity", "5", "--n-iter", "20", "--early-exaggeration-iter", "10"]
 COMMANDS = {"scatter": [], "tsne": QUICK}

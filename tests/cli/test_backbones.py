@@ -17,7 +17,7 @@ import vision
 from support import Result, assert_refused, brute_force, tree
 
 import embedlens
-from embedlens_cli.training_options import _OF_RUNS
+from embedlens_cli.common.training_options import _OF_RUNS
 
 QUICK = ["--dim", "4", "--threads", "1", "--workers", "0", "--epochs", "1"]
 BIRDS = [*QUICK, "--data", "cub200", "--root", "birds"]

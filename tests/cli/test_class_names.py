@@ -11,7 +11,7 @@ import pytest
 from support import assert_refused, blobs, tree
 
 import embedlens
-from embedlens_cli.class_names import columns, joint
+from embedlens_cli.common.class_names import columns, joint
 
 NAMES = {0: "cat", 1: "dog", 2: "\u202eevil\x1b[31m", 3: "owl"}
 SHOWN = NAMES | {2: r"\u202eevil\x1b[31m"}
@@ -114,7 +114,7 @@ def test_synthesised_points_have_their_class_names(cli):
 
 def test_identify_says_which_class_is_new(cli, monkeypatch):
     titles = []
-    from embedlens.figures import new_class
+    from embedlens.figures.open_set import ranking as new_class
 
     drawn = new_class.compare
     monkeypatch.setattr(

@@ -9,7 +9,7 @@ import pytest
 from support import assert_refused
 
 import embedlens
-from embedlens.analysis.retrieval import recall_at_k
+from embedlens.analysis.retrieval.neighbours import recall_at_k
 
 SMALL = ["compare", "--data", "digits", "--epochs", "1", "--threads", "1", "--items-per-class", "8"]
 SMALL += ["--loss", "triplet", "--method", "plain,divide-conquer,hdc", "--clusters", "2", "--heads", "2"]
@@ -118,7 +118,7 @@ def test_dims_that_few_have_are_named_with_their_methods():
     from types import SimpleNamespace
 
     from embedlens.experiments.comparison import Way
-    from embedlens_cli.comparison_tables import dims_of
+    from embedlens_cli.commands.compare.tables import dims_of
 
     given = [("plain", 64), ("dvml", 64), ("hdc", 66), ("plain", 64), ("dvml", 64), ("hdc", 66)]
     planned = [

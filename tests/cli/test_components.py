@@ -8,8 +8,8 @@ import pytest
 from support import assert_refused, blobs, tree, write_run
 
 import embedlens
-from embedlens.analysis.components import class_scatter
-from embedlens.figures.components import plot
+from embedlens.analysis.spectrum.components import class_scatter
+from embedlens.figures.spectrum.components import plot
 
 
 @pytest.fixture

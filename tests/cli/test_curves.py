@@ -10,8 +10,8 @@ from PIL import Image
 from support import assert_refused, blobs, tree, write_run
 
 import embedlens
-from embedlens.analysis.curves import check_monitors, fixed_batches, monitor
-from embedlens.analysis.triplets import nearest_triplets, summarise
+from embedlens.analysis.experiments.curves import check_monitors, fixed_batches, monitor
+from embedlens.analysis.triplets.nearest import nearest_triplets, summarise
 from embedlens.experiments.run_metrics import RunMetrics
 from embedlens.selection import group_name
 
@@ -273,7 +273,7 @@ def test_groups_without_a_name_say_their_runs(curves, folder):
 
 def _labels(monkeypatch):
     """Collect the y labels of the panels that are drawn."""
-    from embedlens.figures import curves as figures
+    from embedlens.figures.experiments import curves as figures
 
     found, draw = [], figures.plot_panels
 

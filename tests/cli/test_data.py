@@ -13,7 +13,7 @@ import pytest
 from support import assert_refused, brute_force, tree
 
 import embedlens
-from embedlens.analysis.retrieval import recall_at_k
+from embedlens.analysis.retrieval.neighbours import recall_at_k
 from embedlens.training.datasets import load_dataset
 
 SMALL = ["--image-size", "16", "--dim", "4", "--threads", "1"]

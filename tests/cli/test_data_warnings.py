@@ -12,9 +12,9 @@ from embedlens.experiments.comparison import ComparedRun, Way, score_runs
 from embedlens.experiments.grid_runs import PlannedRun
 from embedlens.searches import Side, search_in, search_of
 from embedlens.training.config import TrainConfig
-from embedlens_cli import demo
-from embedlens_cli.data_warnings import DataWarnings, collapse, told_once
-from embedlens_cli.reading import Reader
+from embedlens_cli.commands import demo
+from embedlens_cli.common.data_warnings import DataWarnings, collapse, told_once
+from embedlens_cli.common.reading import Reader
 
 COMMANDS = {
     "scatter": ["--format", "png"],

@@ -13,7 +13,7 @@ import pytest
 from support import assert_refused, entry_point, tree, write_run
 
 from embedlens import artifacts
-from embedlens_cli import runs
+from embedlens_cli.commands.info import command as runs
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from support import assert_refused, blobs, tree, write_run
 
 import embedlens
-from embedlens.analysis.retrieval import recall_at_k
+from embedlens.analysis.retrieval.neighbours import recall_at_k
 from embedlens.analysis.scores import score
 
 PARTS = {"1/2": slice(0, 4), "2/2": slice(4, 8), "1-2/2": slice(0, 8)}

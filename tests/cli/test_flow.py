@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from support import assert_refused, tree, write_run
 
-from embedlens.analysis.field import field
-from embedlens.analysis.flow import flow, occupied
-from embedlens.analysis.triplets import follow_triplets, nearest_triplets
+from embedlens.analysis.triplets.field import field
+from embedlens.analysis.triplets.flow import flow, occupied
+from embedlens.analysis.triplets.nearest import follow_triplets, nearest_triplets
 
 
 @pytest.fixture

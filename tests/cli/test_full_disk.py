@@ -11,7 +11,7 @@ import torch
 from support import assert_refused, tree, write_run
 
 from embedlens import files
-from embedlens.figures.animation import write_mp4
+from embedlens.figures.export.animation import write_mp4
 from embedlens.training.checkpoint import save_checkpoint
 
 

@@ -11,9 +11,9 @@ import pytest
 from support import assert_refused, blobs, write_run
 
 import embedlens
-from embedlens.analysis.classifier import fit_classifier, rank_by_classifier
-from embedlens.analysis.new_choice import choose_halves
-from embedlens.analysis.new_class import map_at_5, rank_labels
+from embedlens.analysis.open_set.classifier import fit_classifier, rank_by_classifier
+from embedlens.analysis.open_set.ranking import map_at_5, rank_labels
+from embedlens.analysis.open_set.threshold import choose_halves
 
 
 def write(name, *, seed=0, names=None, spread=0.9):

@@ -273,7 +273,7 @@ def test_mined_data_are_warned_of(cli, folder):
 
 
 def test_copies_are_those_of_each_state_and_the_figure_says_how_many_stay(cli, folder, monkeypatch):
-    from embedlens.figures import distances as figures
+    from embedlens.figures.triplets import distances as figures
 
     z, y = blobs()
     later = np.roll(z, 1, axis=1)

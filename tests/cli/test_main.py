@@ -10,7 +10,7 @@ import pytest
 from support import assert_refused, tree, write_run
 
 import embedlens
-from embedlens_cli import runs
+from embedlens_cli.commands.info import command as runs
 from embedlens_cli.main import main
 
 

@@ -9,7 +9,7 @@ import pytest
 from support import assert_refused
 
 import embedlens
-from embedlens.analysis.retrieval import recall_at_k
+from embedlens.analysis.retrieval.neighbours import recall_at_k
 
 DIVIDED = ["--data", "digits", "--split-by", "items", "--method", "divide-conquer", "--clusters", "2"]
 DIVIDED += ["--recluster", "1", "--dim", "4", "--epochs", "2", "--items-per-class", "16", "--threads", "1"]

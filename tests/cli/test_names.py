@@ -9,8 +9,8 @@ import pytest
 from support import assert_refused, blobs, tree, write_run
 
 import embedlens
-from embedlens.figures.moving.film import Film
-from embedlens.figures.placing.canvas import Figure
+from embedlens.figures.export.film import Film
+from embedlens.figures.layout.canvas import Figure
 
 HOSTILE = {
     "underscore": "_baseline", "dollars": "$$", "mathematics": "$x_{$", "rate": "lr=$1e-3$",

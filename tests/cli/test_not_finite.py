@@ -9,15 +9,16 @@ import pytest
 from support import assert_refused, write_run
 
 import embedlens
-from embedlens.analysis.comparison import Entry, compare
-from embedlens.analysis.sweep import summarise
+from embedlens.analysis.experiments.comparison import Entry, compare
+from embedlens.analysis.experiments.sweep import summarise
 from embedlens.experiments.grid_runs import PlannedRun
 from embedlens.experiments.sweep import Outcome, Score, measure
 from embedlens.store import log_metrics
 from embedlens.training.config import TrainConfig
-from embedlens_cli import score_table, sweep_tables
-from embedlens_cli.comparison_tables import means_of
-from embedlens_cli.score_table import Row
+from embedlens_cli.commands.compare.tables import means_of
+from embedlens_cli.commands.sweep import tables as sweep_tables
+from embedlens_cli.common import score_tables as score_table
+from embedlens_cli.common.score_tables import Row
 
 NAN, INF = float("nan"), float("inf")
 

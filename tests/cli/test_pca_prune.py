@@ -11,7 +11,7 @@ import pytest
 from support import assert_refused, blobs, write_run
 
 import embedlens
-from embedlens.analysis.retrieval import recall_at_k
+from embedlens.analysis.retrieval.neighbours import recall_at_k
 
 
 def test_the_newest_run_as_typed(program, folder):

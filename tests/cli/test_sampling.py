@@ -10,8 +10,8 @@ import pytest
 from support import assert_refused, blobs, write_run
 
 import embedlens
-from embedlens.analysis.curves import fixed_batches
-from embedlens.analysis.sampling_picks import STRATEGIES, picks
+from embedlens.analysis.experiments.curves import fixed_batches
+from embedlens.analysis.sampling.mining import STRATEGIES, picks
 
 PANELS = ["losses", "sphere", "distances", "picked", "nonzero", "noise"]
 

@@ -139,7 +139,7 @@ def test_more_classes_to_highlight_than_colours_are_refused_before_anything_is_m
     z, y = blobs(n=60, classes=12)
     with embedlens.Recorder("runs/twelve", labels={"test": y}) as recorder:
         recorder.record(0, {"test": z})
-    monkeypatch.setattr("embedlens.analysis.projection.tsne", None)
+    monkeypatch.setattr("embedlens.analysis.projection.maps.tsne", None)
     every = ",".join(map(str, range(12)))
     assert_refused(
         cli("tsne", "twelve", *QUICK, "--highlight", every), "12 classes to highlight", "10 apart at most"

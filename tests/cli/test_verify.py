@@ -10,11 +10,11 @@ from sklearn.metrics import roc_auc_score
 from support import assert_refused, blobs, tree, write_run
 
 import embedlens
-from embedlens.analysis.identification import closed_set_between
-from embedlens.analysis.verification import many_negatives, verify_pairs
+from embedlens.analysis.verification.pairs import many_negatives, verify_pairs
+from embedlens.analysis.verification.rank_1 import closed_set_between
 from embedlens.pairs import draw_pairs
 from embedlens.searches import search_of
-from embedlens_cli.verification import VerifyOptions, _pairs
+from embedlens_cli.commands.verify.command import VerifyOptions, _pairs
 
 KEYS = {
     "n_pairs", "folds", "classes_disjoint", "accuracy", "accuracy_se", "auc", "eer", "tar_at_far_0.1",

@@ -10,7 +10,7 @@ from losses_support import Together
 
 import embedlens
 from embedlens import InputError
-from embedlens.analysis.retrieval import recall_at_k
+from embedlens.analysis.retrieval.neighbours import recall_at_k
 from embedlens.errors import InputWarning
 from embedlens.experiments import comparison, grid_runs, sweep
 from embedlens.experiments.grid import Grid, all_losses

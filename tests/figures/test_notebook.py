@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 import embedlens.figures
-from embedlens.analysis.triplets import nearest_triplets
-from embedlens.figures.placing.canvas import Figure
-from embedlens.figures.triplets import plot
+from embedlens.analysis.triplets.nearest import nearest_triplets
+from embedlens.figures.layout.canvas import Figure
+from embedlens.figures.triplets.nearest import plot
 
 FOLDER = Path(embedlens.figures.__file__).parent
 
@@ -55,7 +55,7 @@ def test_every_figure_module_makes_such_figures():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and "Figure" in [name.name for name in node.names]:
                 typing_only = path.stem == "animation"  # names the type alone
-                assert node.module == "embedlens.figures.placing.canvas" or typing_only, path
+                assert node.module == "embedlens.figures.layout.canvas" or typing_only, path
 
 
 def test_ipython_shows_the_picture_and_short_text(monkeypatch, tmp_path):

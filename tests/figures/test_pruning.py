@@ -6,7 +6,7 @@ import numpy as np
 from support import blobs
 
 from embedlens.analysis.pruning import pruned_recall
-from embedlens.analysis.spectrum import spectrum
+from embedlens.analysis.spectrum.values import spectrum
 from embedlens.figures.pruning import compare, compare_chunks, plot
 from embedlens.figures.style import paper
 

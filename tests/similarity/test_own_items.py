@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from embedlens import InputError
-from embedlens.analysis.new_class import rank_labels
+from embedlens.analysis.open_set.ranking import rank_labels
 from embedlens.analysis.pruning import pruned_recall
-from embedlens.analysis.retrieval import Demands, retrieve
+from embedlens.analysis.retrieval.neighbours import Demands, retrieve
 from embedlens.similarity import Gallery, survey
 
 DEMANDS = Demands(ks=(1, 2, 4), at_r=True, map_at_5=True, knn=3, hubness=True)

@@ -13,7 +13,7 @@ from support import blobs
 
 from embedlens import InputError
 from embedlens.store.array_files import read_array
-from embedlens.store.foreign import Source, import_run
+from embedlens.store.importing import Source, import_run
 
 Z, Y = blobs(n=8, dim=3, classes=2)
 T = torch.from_numpy(Z)

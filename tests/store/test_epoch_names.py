@@ -8,7 +8,7 @@ from support import blobs
 
 from embedlens.errors import InputWarning
 from embedlens.store.epoch_names import names_an_epoch
-from embedlens.store.foreign import Source, import_run
+from embedlens.store.importing import Source, import_run
 
 EPOCHS = [
     ["epoch_12.npy"], ["e3.npy"], ["emb_e_3.npy"], ["ep12.npy"], ["model-Epoch=07.npy"], ["ckpt0040.npy"],

@@ -15,7 +15,7 @@ from support import blobs, tree, write_run
 import embedlens
 from embedlens import InputError, Recorder
 from embedlens.store.concat import concatenate
-from embedlens.store.foreign import Source, import_run
+from embedlens.store.importing import Source, import_run
 from embedlens.store.verification import verify
 
 Z, Y = blobs(n=12, classes=3)

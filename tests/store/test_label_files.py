@@ -6,7 +6,7 @@ from support import assert_refused, blobs
 
 from embedlens import InputError, open_run
 from embedlens.errors import InputWarning
-from embedlens.store.foreign import Source, import_run
+from embedlens.store.importing import Source, import_run
 from embedlens.store.label_files import read_labels
 
 Z, Y = blobs()

@@ -14,7 +14,7 @@ from support import blobs, tree, write_run
 import embedlens
 from embedlens import InputError, Recorder
 from embedlens.store.concat import concatenate
-from embedlens.store.foreign import Source, import_run
+from embedlens.store.importing import Source, import_run
 from embedlens.store.ownership import building_folder, clear, is_unbegun
 
 Z, Y = blobs()

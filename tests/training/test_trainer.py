@@ -72,7 +72,7 @@ def test_a_run_has_epoch_0_both_splits_and_a_log(whole):
 
 
 def test_training_learns(whole):
-    from embedlens.analysis.triplets import nearest_triplets, summarise
+    from embedlens.analysis.triplets.nearest import nearest_triplets, summarise
 
     run = embedlens.open_run(whole)
     recall = []

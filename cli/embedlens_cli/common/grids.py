@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli import options
+from embedlens_cli.common import options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from embedlens.experiments.grid import Grid
     from embedlens.experiments.grid_runs import PlannedRun
     from embedlens.training.progress import Progress
-    from embedlens_cli.drawing import Look
+    from embedlens_cli.common.figure_style import Look
 
 DEFAULTS = {"loss": "ep,epshn", "lr": "0.0001,0.0002,0.0004,0.0008,0.0016", "dim": "64", "seed": "0"}
 """The grid that is trained by default."""
@@ -49,7 +49,7 @@ class GridOptions:
 
     def look(self) -> Look:
         """Return how the figure looks; wrong options raise `InputError`."""
-        from embedlens_cli.drawing import Look
+        from embedlens_cli.common.figure_style import Look
 
         return Look.of(self.formats, self.venue, self.width, title=self.title, text=self.text)
 
@@ -128,21 +128,21 @@ def train(
     """Train what is not finished, with a progress bar for each run; return why runs failed, by path."""
     from embedlens.experiments.grid_training import Callbacks, train_runs
     from embedlens.store.lock import release_when_terminated
-    from embedlens_cli import output
+    from embedlens_cli.common import console
 
     release_when_terminated()
-    callbacks = Callbacks(output.remark, output.remark, _progress_bar)
+    callbacks = Callbacks(console.remark, console.remark, _progress_bar)
     try:
         return train_runs(planned, callbacks, device=device, workers=workers, every=every)
     except KeyboardInterrupt:
-        output.remark("go on with the same command; finished epochs are kept")
+        console.remark("go on with the same command; finished epochs are kept")
         raise
 
 
 @contextmanager
 def _progress_bar(name: str) -> Iterator[Callable[[Progress], None]]:
     """Show the steps of a run."""
-    from embedlens_cli.progress import TrainingProgress
+    from embedlens_cli.common.training_progress import TrainingProgress
 
     with TrainingProgress(name, quiet=True) as progress:
         yield progress.report
@@ -151,7 +151,7 @@ def _progress_bar(name: str) -> Iterator[Callable[[Progress], None]]:
 def list_runs(planned: Sequence[PlannedRun], facts: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """Print the runs with `facts` of each, name -> value, and their states."""
     from embedlens.experiments.grid_training import cost
-    from embedlens_cli import output
+    from embedlens_cli.common import console
 
     rows: list[dict[str, Any]] = [
         {
@@ -162,11 +162,11 @@ def list_runs(planned: Sequence[PlannedRun], facts: Sequence[Mapping[str, Any]],
         for run, own in zip(planned, facts, strict=True)
     ]  # fmt: skip
     if as_json:
-        output.print_json({"figures": [], "data": [], "summary": {"runs": rows}})
+        console.print_json({"figures": [], "data": [], "summary": {"runs": rows}})
         return
     columns = [name for name in rows[0] if name not in ("epochs", "recorded")]
-    output.print_table(columns, [[_cell(row, name) for name in columns] for row in rows])
-    output.say(cost(planned))
+    console.print_table(columns, [[_cell(row, name) for name in columns] for row in rows])
+    console.say(cost(planned))
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from embedlens.artifacts import Artifacts, Table
-    from embedlens_cli.common.groups import FigureOptions
+    from embedlens_cli.common.figure_style import Look
+    from embedlens_cli.common.option_groups import FigureOptions
     from embedlens_cli.common.snapshots import Selected, Selection
-    from embedlens_cli.drawing import Look
 
 Result = TypeVar("Result")
 
@@ -61,10 +61,10 @@ class Report:
     ) -> Report:
         """Begin the report of a command that draws; `facts` is what each sidecar says beside the runs."""
         from embedlens.artifacts import Artifacts, figures_folder, run_facts
-        from embedlens_cli import output
+        from embedlens_cli.common import console
 
         every = {"runs": run_facts(selection.runs), **facts, **selection.reader.facts}
-        artifacts = Artifacts(figures_folder(selection.runs, options.out), output.command(), every)
+        artifacts = Artifacts(figures_folder(selection.runs, options.out), console.command(), every)
         told = [*words, *selection.reader.leave_out.words]
         return cls(name, selection, look, told, artifacts, options.as_json)
 
@@ -98,7 +98,7 @@ class Report:
         every_run
             Whether its file name has all runs, even those without a snapshot in it.
         """
-        from embedlens_cli.drawing import epochs_text
+        from embedlens_cli.common.figure_style import epochs_text
 
         runs = self.selection.runs if every_run else [one.run for one in places]
         names = self.artifacts.named(list(dict.fromkeys(run.name for run in runs)))
@@ -127,7 +127,7 @@ class Report:
 
     def end(self, print_summary: Callable[[], None]) -> None:
         """Give the answer: one JSON object; or which run was meant, the summary, and the files written."""
-        from embedlens_cli.drawing import answer
+        from embedlens_cli.common.figure_style import answer
 
         answer(
             self.artifacts,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from embedlens.errors import InputError
-from embedlens_cli import options
+from embedlens_cli.common import options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from embedlens.searches import Search
     from embedlens.store import Run, Snapshot
-    from embedlens_cli.common.groups import LeaveOutOptions, RunOptions, SnapshotOptions
-    from embedlens_cli.drawing import Look
-    from embedlens_cli.reading import Kept, Reader
+    from embedlens_cli.common.figure_style import Look
+    from embedlens_cli.common.option_groups import LeaveOutOptions, RunOptions, SnapshotOptions
+    from embedlens_cli.common.reading import Kept, Reader
 
 Result = TypeVar("Result")
 
@@ -164,10 +164,10 @@ class Selection:
         Its errors name the place, or one of some files. Progress is shown as `doing`; what there is to say of
         the data is said once all are read.
         """
-        from embedlens_cli import output
+        from embedlens_cli.common import console
 
         found: dict[Selected, Result] = {}
-        for one in output.track(list(self) if places is None else places, doing):
+        for one in console.track(list(self) if places is None else places, doing):
             try:
                 found[one] = function(one)
             except InputError as error:

@@ -1,0 +1,158 @@
+"""Tables of a comparison of methods: printed, LaTeX, CSV, JSON and sidecar; and its figure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from embedlens.analysis.experiments.comparison import Comparison
+    from embedlens.experiments.comparison import ComparedRun, Scores
+    from embedlens_cli.common.figure_style import Look
+    from embedlens_cli.common.grids import GridOptions
+    from embedlens_cli.common.score_tables import Row
+
+_DRAWN = ("recall_at_1", "nmi", "f1")
+
+
+def answer(
+    planned: Sequence[ComparedRun],
+    scores: Sequence[Scores],
+    look: Look,
+    *,
+    where: GridOptions,
+    words: Sequence[str],
+    latex: bool,
+    facts: Mapping[str, Any],
+) -> None:
+    """Print the table, and write it with the figure, its data and the sidecar, which holds `facts`, too."""
+    from embedlens.artifacts import Artifacts
+    from embedlens.experiments.comparison import summarise
+    from embedlens.figures.experiments.comparison import plot_panels
+    from embedlens.figures.style import paper
+    from embedlens.files import write_text
+    from embedlens_cli.common import console
+    from embedlens_cli.common import score_tables as score_table
+    from embedlens_cli.common.figure_style import epochs_text
+
+    config = planned[0].run.config
+    result = summarise(planned, scores)
+    split = next(found.split for found in scores if found.values)
+    means = means_of(result, split, config.epochs)
+    said = _facts(planned, result) | {"split": split, **facts}
+    artifacts = Artifacts(where.figures, console.command(), said, summary=_summary(result))
+    names = [
+        *dict.fromkeys(one.way.loss or "" for one in planned),
+        *dict.fromkeys(w.way.method for w in planned),
+    ]
+    stem = ["compare", config.data, "+".join(filter(None, names)), *words, epochs_text([config.epochs])]
+    seeds = f"mean and standard deviation of {console.count_text(result.seeds.size, 'seed')}"
+    heading = f"{config.data}, {split}, epoch {config.epochs}, {dims_of(planned)}, {seeds}"
+    drawn = [name for name in _DRAWN if name in result.metrics] or result.metrics.tolist()[:3]
+    with paper(look.venue):
+        figure = plot_panels(result, drawn, **look.size(len(drawn)), heading=heading)
+        look.save(artifacts, stem, figure, [result.columns()], facts={"drawn": drawn})
+    table = where.figures / f"{look.stem(stem)}.tex"
+    write_text(table, score_table.latex(means) + "\n")
+    artifacts.data.append(table)
+    for line in score_table.missing(means):
+        console.remark(line)
+    if where.as_json:
+        console.print_json(artifacts.answer())
+        return
+    if latex:
+        console.say(score_table.latex(means))
+        return
+    columns, cells = score_table.plain(means, width=None)
+    console.print_table(columns, cells, title=heading)
+    console.print_files(artifacts)
+    console.say(f"wrote {table}")
+    _tell_gains(result)
+
+
+def dims_of(planned: Sequence[ComparedRun]) -> str:
+    """Return the dims of the embeddings; those that few have are named with the methods that have them."""
+    dims = Counter(one.run.config.dim for one in planned)
+    usual = dims.most_common(1)[0][0]
+    others = dict.fromkeys(
+        (one.way.method, one.run.config.dim) for one in planned if one.run.config.dim != usual
+    )
+    told = "; ".join(f"{name}: {dim}" for name, dim in others)
+    return f"{usual} dims ({told})" if told else f"{usual} dims"
+
+
+def means_of(result: Comparison, split: str, epoch: int) -> list[Row]:
+    """Return a row of means and standard deviations for everything that has scores."""
+    from embedlens_cli.common.score_tables import Row
+
+    found = []
+    for row, name in enumerate(result.names.tolist()):
+        if result.n[row]:
+            metrics, several = result.metrics.tolist(), result.n[row] > 1
+            means = dict(zip(metrics, result.mean[row].tolist(), strict=True))
+            spread = dict(zip(metrics, result.deviation[row].tolist(), strict=True)) if several else {}
+            missing = {
+                metric: (int(count), int(result.n[row]))
+                for metric, count in zip(metrics, result.missing[row].tolist(), strict=True)
+                if count
+            }
+            found.append(Row(name, split, epoch, means, spread, missing=missing))
+    return found
+
+
+def _tell_gains(result: Comparison) -> None:
+    """Say, for what is compared with a plain loss, what it gained in the first measure of retrieval."""
+    from embedlens_cli.common import console
+    from embedlens_cli.common import score_tables as score_table
+
+    names = result.metrics.tolist()
+    k = names.index("recall_at_1") if "recall_at_1" in names else 0
+    gain, spread = result.gain[:, k], result.gain_deviation[:, k]
+    for row, name in enumerate(result.names.tolist()):
+        if gain[row] == gain[row]:  # a number
+            told = "" if spread[row] != spread[row] else f" ± {spread[row]:.4f}"
+            against = result.names[result.plain[row]]
+            n, of = int(result.n_gains[row, k]), int(result.n[row])
+            told += f" ({n} of {console.count_text(of, 'seed')})" if n < of else ""
+            console.say(f"{name}: {score_table.title(names[k])} {gain[row]:+.4f}{told} against {against}")
+
+
+def _summary(result: Comparison) -> dict[str, Any]:
+    """Return what ``--json`` tells: name -> metric -> numbers."""
+
+    def number(value: float) -> float | None:
+        return None if value != value else float(value)
+
+    kinds = ("mean", "deviation", "gain", "gain_deviation")
+    tables = {kind: getattr(result, kind) for kind in kinds}
+    return {
+        name: {
+            "seeds": int(result.n[row]),
+            **{
+                metric: {kind: number(tables[kind][row, k]) for kind in kinds}
+                | ({"missing": int(result.missing[row, k])} if result.missing[row, k] else {})
+                for k, metric in enumerate(result.metrics.tolist())
+            },
+        }
+        for row, name in enumerate(result.names.tolist())
+    }
+
+
+def _facts(planned: Sequence[ComparedRun], result: Comparison) -> dict[str, Any]:
+    """Return what the sidecar says."""
+    runs = [
+        {
+            "name": one.way.name, "path": one.run.path.as_posix(), "seed": one.run.config.seed,
+            "method": one.run.config.as_method(),
+        }
+        for one in planned
+    ]  # fmt: skip
+    return {
+        "runs": runs,
+        "epoch": planned[0].run.config.epochs,
+        "seeds": result.seeds.tolist(),
+        "mean": "over the seeds that have scores; deviation: sample standard deviation (divisor n - 1)",
+        "gain": "mean over seeds of the score less that of the loss alone with the same seed",
+    }

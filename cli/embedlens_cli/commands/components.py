@@ -1,0 +1,236 @@
+"""The command that scatters classes over single components."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli.common import options
+from embedlens_cli.common.option_groups import (
+    FigureOptions,
+    FileWords,
+    IgnoreOptions,
+    InName,
+    SnapshotOptions,
+    grouped,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from embedlens.analysis.spectrum.components import ClassScatter
+    from embedlens.store import Run
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selected
+
+    Found = Mapping[Selected, ClassScatter]
+
+_ENDS = {"first": 1, "last": -1}
+_SIGNS = (
+    "arbitrary at the first epoch of a run; at every later one the scores correlate positively with those of "
+    "the same component at the epoch before"
+)
+
+
+@grouped
+def components(
+    *,
+    component: Annotated[
+        str,
+        typer.Option(
+            help="Numbers from 1 (the largest), comma-separated; first, last, or -1 (the last), -2, ..."
+        ),
+        InName(
+            lambda text: f"component-{'+'.join(options.words(text))}" if _numbers(text) != [1, -1] else ""
+        ),
+    ] = "first,last",
+    svd: Annotated[
+        bool,
+        typer.Option("--svd", help="Of the uncentred embeddings (SVD) instead of the centred ones (PCA)."),
+        InName("svd"),
+    ] = False,
+    where: SnapshotOptions,
+    normalize: Annotated[
+        bool,
+        typer.Option("--normalize/--no-normalize", help="Normalise embeddings, or take them as stored."),
+        InName("as-given"),
+    ] = True,
+    leave_out: IgnoreOptions,
+    drawn: FigureOptions,
+    words: FileWords,
+) -> None:
+    """Draw each item's value, (z - mean) V, in the largest and the smallest component, by class.
+
+    Classes stand in the order of their labels. Panels have the same y limits, one row per run; the smallest
+    component has its own, the same for all runs. Of several epochs each component keeps its sign from one to
+    the next.
+    """
+    from embedlens.analysis.spectrum.components import class_scatter
+    from embedlens.figures.style import paper
+    from embedlens_cli.common.report import Report, by_split
+    from embedlens_cli.common.snapshots import Selection
+
+    look, numbers = drawn.look(), _numbers(component)
+    selection = Selection.of(where, leave_out, look)
+    _check(selection.runs, numbers)
+    kept = selection.kept()
+
+    def measure(one: Selected) -> ClassScatter:
+        items = kept[one.label, one.split]
+        z, y = items.of(one.snapshot.embeddings), items.of(one.snapshot.labels)
+        return class_scatter(z, y, numbers, center=not svd, normalize=normalize)
+
+    found = _aligned(selection.measure(measure, "decomposing"))
+    facts = {
+        "decomposition": "SVD of uncentred embeddings" if svd else "PCA of centred embeddings",
+        "normalized": normalize,
+        "drawn": "(z - mean) V",
+        "signs": _SIGNS,
+        "seed": None,
+    }
+    report = Report.of("components", selection, look, options=drawn, words=words, facts=facts)
+    for one, result in found.items():
+        report.enter(one, _summary(result))
+    with paper(drawn.venue):
+        for group in by_split(found):
+            _save_split(report, group)
+    _warn(found)
+    report.end(lambda: _print(found))
+
+
+def _numbers(text: str) -> list[int]:
+    """Return the components asked for; from the end they are negative."""
+    try:
+        numbers = [_ENDS.get(word) or int(word) for word in options.words(text)]
+    except ValueError:
+        numbers = []
+    if not numbers:
+        message = f"--component {text!r}; give numbers from 1, first or last, separated by commas"
+        raise InputError(message)
+    return numbers
+
+
+def _check(runs: Sequence[Run], numbers: Sequence[int]) -> None:
+    """Refuse components that a run does not have, before anything is computed."""
+    from embedlens.analysis.spectrum.components import component_numbers
+
+    for run in runs:
+        try:
+            component_numbers(numbers, run.info.dim or 0)
+        except InputError as error:
+            place = f"run {run.name!r}"
+            raise error.within(place) from error
+
+
+def _aligned(found: Found) -> dict[Selected, ClassScatter]:
+    """Return the values with the signs of components kept from epoch to epoch of a run and split."""
+    from embedlens.analysis.spectrum.components import align_signs
+
+    aligned = dict(found)
+    for split, label in dict.fromkeys((one.split, one.label) for one in found):
+        places = [one for one in found if (one.split, one.label) == (split, label)]  # by epoch
+        aligned.update(zip(places, align_signs([found[one] for one in places]), strict=True))
+    return aligned
+
+
+def _correlations(found: Found) -> dict[Selected, dict[str, Any]]:
+    """Return what a sidecar says of the sign of each component, where there is an epoch before."""
+    from embedlens.analysis.spectrum.components import score_correlations
+
+    told: dict[Selected, dict[str, Any]] = {}
+    for before, one in pairwise(found):
+        if before.label != one.label:
+            continue
+        values = score_correlations(found[before], found[one]).tolist()
+        numbers = map(str, found[one].components.tolist())
+        told[one] = {
+            "correlation_with_epoch_before": {
+                number: value if math.isfinite(value) else None
+                for number, value in zip(numbers, values, strict=True)
+            }
+        }
+    return told
+
+
+def _save_split(report: Report, found: Found) -> None:
+    """Write the figure of a split, or one of each epoch; all have the same limits."""
+    from embedlens.figures.spectrum.components import compare, limits_of, limits_of_smallest
+    from embedlens_cli.common import class_names
+    from embedlens_cli.common.report import by_split, headings
+
+    limits, own = limits_of(found.values()), limits_of_smallest(found.values())
+    correlations = _correlations(found)
+    for group in by_split(found, apart=report.selection.several_epochs):
+        title, names = headings(group)
+        figure = compare(
+            dict(zip(names, group.values(), strict=True)), limits=limits, limits_smallest=own, title=title,
+            class_names={name: one.run.class_names for name, one in zip(names, group, strict=True)},
+            **report.look.size(max(result.components.size for result in group.values()) * len(group)),
+        )  # fmt: skip
+        table = [
+            {**one.facts, **result.columns()}
+            | class_names.columns(result.classes[result.rank], one.run.class_names)
+            for one, result in group.items()
+        ]
+        panels = [
+            {"run": one.label, "epoch": one.epoch, "shown": result.rank.size}
+            | {"of": one.run.info.splits[one.split].items}
+            | correlations.get(one, {})
+            for one, result in group.items()
+        ]
+        smallest = None if own is None else list(own)
+        facts = {"panels": panels, "limits": list(limits), "limits_smallest": smallest}
+        report.add(figure, table, list(group), facts=facts)
+
+
+def _summary(result: ClassScatter) -> dict[str, Any]:
+    """Return the numbers of a snapshot, those of components by their number."""
+    return {
+        "n": result.rank.size,
+        "n_classes": result.classes.size,
+        "dim": result.dim,
+        "components": {
+            str(number): {
+                "deviation": float(result.deviations[place]),
+                "least": float(result.values[:, place].min()),
+                "greatest": float(result.values[:, place].max()),
+                "dead": bool(result.dead[place]),
+            }
+            for place, number in enumerate(result.components.tolist())
+        },
+    }
+
+
+def _warn(found: Found) -> None:
+    """Say which of the components drawn are dead."""
+    from embedlens_cli.common import console
+
+    for one, result in found.items():
+        for number in result.components[result.dead].tolist():
+            console.remark(f"{one.labelled_place}: component {number} is dead")
+
+
+def _print(found: Found) -> None:
+    """Print how far each component reaches."""
+    from embedlens_cli.common import console
+
+    rows = [
+        (
+            f"{one.label}, {one.split}",
+            str(one.epoch),
+            f"{result.rank.size:,}",
+            f"{result.classes.size:,}",
+            f"{number} of {result.dim}",
+            f"{result.deviations[place]:.3g}",
+            f"{result.values[:, place].min():.3g}",
+            f"{result.values[:, place].max():.3g}",
+        )
+        for one, result in found.items()
+        for place, number in enumerate(result.components.tolist())
+    ]
+    heading = ("run, split", "epoch", "n", "classes", "component", "sigma/sqrt(N-1)", "least", "greatest")
+    console.print_table(heading, rows)

@@ -1,0 +1,106 @@
+"""The demonstration: two runs, and every figure of them, by the commands that anyone would type."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from embedlens_cli.common import options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_TOUR = (
+    ("scatter {one} {two} --animate", "every triplet as a dot, epoch by epoch: look at the .gif first"),
+    ("scatter {one} {two} --split test --flow", "where the dots went, in the mean"),
+    ("scatter {one} {two} --split test --field epshn", "where a step of the first order would move them"),
+    ("trajectory {one} {two}", "single triplets, from the initial state to the last epoch"),
+    ("distances {one} {two}", "how far the dots end from (1, 0), and which run brings them nearer"),
+    ("spectrum {one} {two}", "singular values: how many dimensions the space uses"),
+    ("components {one} --out figures", "the largest and the smallest component, by class"),
+    ("pca-prune {one} {two}", "Recall@1 when only the leading components are kept"),
+    ("tsne {one} --sample 2000 --out figures", "a map of the space, of 2,000 of the test items"),
+    ("concat {one} {two} --out {joined}", "both runs as one ensemble"),
+    ("spectrum {joined} --slices 2 --out figures", "the ensemble's parts, each alone and together"),
+    (
+        "sweep --data digits --loss ep,epshn --lr 0.0001,0.0008,0.0064 --epochs 1 --dim 16"
+        " --out {sweep} --figures figures",
+        "Recall@1 against the learning rate, on small digits",
+    ),
+)
+
+
+def demo(
+    context: typer.Context,
+    epochs: Annotated[int, typer.Option(help="Epochs of each run.", min=1)] = 4,
+    device: options.Device = "cpu",
+) -> None:
+    """Train EPSHN of first and second order on glyphs, and make every figure of the two runs.
+
+    Runs go to ./runs/demo-order1 and ./runs/demo-order2, figures to ./figures. A second demo goes on where
+    the first one stood.
+    """
+    from embedlens.selection import runs_folder
+    from embedlens_cli.common import console
+    from embedlens_cli.common.data_warnings import told_once
+
+    folder = runs_folder()
+    one, two = (_train(folder / f"demo-order{order}", order, epochs, device=device) for order in (1, 2))
+    joined, sweep = folder / "demo-both", folder / "demo-sweep"
+    places = {"one": one, "two": two, "joined": joined, "sweep": sweep}
+    with told_once():
+        for words, meaning in _TOUR:
+            typed = words.format(**{name: shlex.quote(str(path)) for name, path in places.items()})
+            if words.startswith("concat") and joined.exists():
+                continue
+            console.say(f"\n# {meaning}\n$ embedlens {typed}")
+            _call(context, shlex.split(typed))
+    console.say(
+        "\nall figures are in ./figures, each with its data (.csv) and how it was made (.json); then try:"
+    )
+    console.say(f"  embedlens info {one}")
+    console.say(f"  embedlens evaluate {one} {two} --latex")
+    console.say(f"  embedlens train --loss triplet && embedlens scatter glyphs-triplet {one} --animate")
+
+
+def _train(path: Path, order: int, epochs: int, *, device: str) -> Path:
+    """Train one run, or go on with it."""
+    from embedlens.training.checkpoint import resumed_config
+    from embedlens.training.config import TrainConfig
+    from embedlens.training.reproducible import available_threads
+    from embedlens_cli.commands.train import train_one
+    from embedlens_cli.common import console
+
+    config = TrainConfig(
+        loss="epshn", loss_options={"order": order}, epochs=epochs, threads=available_threads()
+    )
+    resume = path.exists()
+    if resume:
+        recorded = resumed_config(path, None)
+        config = resumed_config(path, max(epochs, recorded.epochs))
+    console.say(f"EPSHN, order {order}: {config.epochs} epochs of glyphs to {path}")
+    train_one(config, path, device=device, workers=None, resume=resume, as_json=False)
+    return path
+
+
+def _call(context: typer.Context, words: list[str]) -> None:
+    """Run a command as if it had been typed."""
+    program = cast("Any", context.find_root().command)
+    with _typed(words):
+        program.main(args=words, standalone_mode=False)
+
+
+@contextmanager
+def _typed(words: list[str]) -> Iterator[None]:
+    """Let sidecars say which command made their figure."""
+    before = sys.argv
+    sys.argv = [before[0], *words]
+    try:
+        yield
+    finally:
+        sys.argv = before

@@ -1,0 +1,112 @@
+"""The command that compares distances to the ideal point."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens_cli.commands.distances import states as compared
+from embedlens_cli.common import options
+from embedlens_cli.common.option_groups import (
+    FigureOptions,
+    FileWords,
+    InName,
+    LeaveOutOptions,
+    OneEpochOptions,
+    grouped,
+)
+from embedlens_cli.common.reference import Reference, ReferenceOptions
+
+if TYPE_CHECKING:
+    from embedlens_cli.common.snapshots import Selection
+
+_WHY = "a paired comparison follows the same items in both"
+
+
+@grouped
+def distances(
+    *,
+    where: OneEpochOptions,
+    ecdf: Annotated[
+        bool,
+        typer.Option("--ecdf", help="Draw cumulative distributions instead of histograms."),
+    ] = False,
+    bins: Annotated[
+        int,
+        typer.Option(help="Bins of the histograms.", min=1, max=1000),
+        InName(lambda ecdf, bins: "ecdf" if ecdf else f"{bins}-bins", of=("ecdf", "bins")),
+    ] = 50,
+    chosen: ReferenceOptions,
+    resamples: Annotated[
+        int,
+        typer.Option(help="Of the bootstrap of the median difference.", min=1, max=1_000_000),
+        InName("{}-resamples"),
+    ] = 2_000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0), InName("seed-{}")] = 0,
+    leave_out: LeaveOutOptions,
+    drawn: FigureOptions,
+    device: options.Device = "cpu",
+    words: FileWords,
+) -> None:
+    """Draw how far the dots are from the ideal point (1, 0), and compare two runs on the same triplets.
+
+    The distributions are those of each state's own nearest triplets; blue is the initial state. The
+    comparison follows the triplets of the reference epoch: each run against the first, or a single run
+    against its initial state. It is also made with triplets chosen in either state: a choice favours the
+    other one. Items of a query split have their positives and negatives in its gallery.
+    """
+    from functools import partial
+
+    from embedlens.analysis.triplets.paired import compare_choices
+    from embedlens.devices import check_device
+    from embedlens.figures.style import paper
+    from embedlens.figures.triplets.distances import plot_together
+    from embedlens.selection import choose_epoch
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selection
+    from embedlens_cli.common.triplet_states import check_same_triplets
+
+    look = drawn.look()
+    check_device(device)
+    selection = Selection.of(where, leave_out, look)
+    reference = Reference.of(selection, chosen)
+    check_same_triplets(selection, _WHY)
+    for run in selection.runs:
+        choose_epoch(run, where.epoch)  # one epoch, not several
+    compare = partial(compare_choices, resamples=resamples, seed=seed)
+    places = {split: selection.of_split(split) for split in selection.splits}
+    found = {split: compared.measure(own, reference, compare, device=device) for split, own in places.items()}
+    selection.reader.warnings.tell()
+    facts = _facts(selection, reference, device) | {"resamples": resamples, "seed": seed}
+    report = Report.of("distances", selection, look, options=drawn, words=words, facts=facts)
+    with paper(drawn.venue):
+        for split, comparison in found.items():
+            compared.enter(report, comparison)
+            shown = compared.shown(comparison.states, None if ecdf else bins)
+            pairs = next(iter(comparison.paired.values())) if len(comparison.paired) == 1 else []
+            figure = plot_together(shown, pairs, n_text=comparison.n_text, title=split, **look.size())
+            report.add(
+                figure, compared.table(comparison, shown), places[split],
+                facts=compared.figure_facts(comparison, shown), words=[reference.stem],
+            )  # fmt: skip
+    compared.warn(found)
+    report.end(lambda: compared.print_tables(found))
+
+
+def _facts(selection: Selection, reference: Reference, device: str) -> dict[str, Any]:
+    """Return what the sidecar of every figure says."""
+    from embedlens.analysis.triplets.paired import BOOTSTRAP, CONFIDENCE, WILCOXON
+    from embedlens.similarity import engine_facts
+    from embedlens_cli.common.triplet_states import galleries
+
+    return {
+        "galleries": galleries(selection),
+        "distributions": "of each state's own nearest triplets",
+        "comparisons": "of triplets chosen in the reference, followed in both states",
+        "reference": reference.facts,
+        "bootstrap": BOOTSTRAP,
+        "confidence": CONFIDENCE,
+        "wilcoxon": WILCOXON,
+        "engine": engine_facts(device),
+    }

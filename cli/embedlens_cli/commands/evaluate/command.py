@@ -1,0 +1,216 @@
+"""The command that scores snapshots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli.commands.evaluate.score_options import ScoreOptions
+from embedlens_cli.common import options
+from embedlens_cli.common.option_groups import (
+    FileWords,
+    InName,
+    LeaveOutOptions,
+    SnapshotOptions,
+    changed,
+    grouped,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from embedlens.analysis.scores import Settings
+    from embedlens.artifacts import Artifacts
+    from embedlens.store import Run
+    from embedlens_cli.common.score_tables import Row
+    from embedlens_cli.common.snapshots import Selected, Selection
+
+LEFT_OUT = ("n_ignored", "n_distractors", "n_duplicates")
+
+
+@grouped
+def evaluate(
+    *,
+    ks: Annotated[
+        str,
+        typer.Option(help="K of recall: numbers, or cub (1,2,4,8) or sop (1,10,100,1000)."),
+        InName("ks-{}"),
+    ] = "cub",
+    metrics: Annotated[
+        str,
+        typer.Option(
+            help="Comma-separated: recall, recall_at_K, r_precision, map_at_r, map_at_5, knn_accuracy, "
+            "nmi, f1, ami, alignment, uniformity, pi_intra, pi_inter, pi_ratio, effective_rank, rho, "
+            "mean_similarity, hubness; default; all."
+        ),
+        InName(lambda text: "+".join(options.words(text))[:60]),
+    ] = "default",
+    where: SnapshotOptions,
+    how: ScoreOptions,
+    leave_out: LeaveOutOptions,
+    log: Annotated[bool, typer.Option("--log", help="Write the scores into log.csv, too.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print the table for a paper (booktabs).")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV, in full precision.")] = False,
+    out: options.Out = None,
+    device: options.Device = "cpu",
+    as_json: options.Json = False,
+    words: FileWords,
+) -> None:
+    """Score snapshots: retrieval, clustering, and how the classes lie on the sphere.
+
+    One row a run or an epoch; of runs that differ in their seed alone also the mean and standard deviation.
+    """
+    from embedlens.analysis.scores import check_metrics
+    from embedlens.artifacts import Artifacts, figures_folder
+    from embedlens.selection import repeats
+    from embedlens_cli.common import console
+    from embedlens_cli.common import score_tables as score_table
+    from embedlens_cli.common.slices import check_slices, tell_idle
+    from embedlens_cli.common.snapshots import Selection
+
+    _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
+    _check_log(log, [*changed(how), *changed(leave_out)])
+    settings = how.settings(ks)
+    wanted = check_metrics(options.words(metrics), settings)
+    selection = Selection.of(where, leave_out)
+    runs, places = selection.runs, list(selection)
+    check_slices(runs, how.slices)
+    tell_idle(((one.run, one.epoch) for one in places), how.slices)
+    settled = {run.path: how.settings_of(run, settings, wanted) for run in runs}
+    measured = selection.measure(
+        lambda one: _score(one, wanted, settled[one.run.path], how=how, device=device), "scoring"
+    )
+    rows = _without_other_losses(runs, [row for several in measured.values() for row in several])
+    means = score_table.grouped(rows, repeats(runs))
+    if log:
+        _write_log(dict(zip(selection.labels, runs, strict=True)), rows)
+    facts = _facts(selection, places, settings, how=how, device=device)
+    artifacts = Artifacts(
+        figures_folder(runs, out), console.command(), facts, summary=score_table.summary(rows)
+    )
+    table = score_table.records([*rows, *means])
+    artifacts.save(
+        _stem(artifacts, selection, places, [*words, *how.words]), {}, table, facts={"slices": how.slices}
+    )
+    for line in score_table.missing(means):
+        console.remark(line)
+    if as_json:
+        groups = {"groups": score_table.groups(means)} if means else {}
+        console.print_json(artifacts.answer() | groups)
+        return
+    console.name_implied(selection.typed, runs)
+    _print(rows, means, latex=latex, as_csv=as_csv)
+    if artifacts.data and not latex and not as_csv:
+        console.say(f"wrote {artifacts.data[0]}")
+    if log:
+        console.remark(f"logged in {', '.join(str(run.path / 'log.csv') for run in runs)}")
+
+
+def _stem(
+    artifacts: Artifacts, selection: Selection, places: Sequence[Selected], words: Sequence[str]
+) -> str:
+    """Return the name of the table's file."""
+    from embedlens.artifacts import stem_of
+    from embedlens_cli.common.figure_style import epochs_text
+
+    epochs = "epoch-all" if selection.epoch == "all" else epochs_text(one.epoch for one in places)
+    runs = artifacts.named([run.name for run in selection.runs])
+    return stem_of(
+        ["scores", *runs, "+".join(selection.splits), epochs, *words, *selection.reader.leave_out.words]
+    )
+
+
+def _check_formats(**given: bool) -> None:
+    """Refuse two ways of printing at once."""
+    names = [f"--{name.removeprefix('as_')}" for name, value in given.items() if value]
+    if len(names) > 1:
+        message = f"{' and '.join(names)} exclude each other; choose one"
+        raise InputError(message)
+
+
+def _check_log(log: bool, names: Sequence[str]) -> None:
+    """Refuse to log, under the plain name of a score, what options make of it."""
+    if log and names:
+        message = (
+            "--log writes scores under their plain names, which "
+            f"--{names[0].replace('_', '-')} would change; leave out one of the two"
+        )
+        raise InputError(message)
+
+
+def _score(
+    one: Selected, wanted: Sequence[str], settings: Settings, *, how: ScoreOptions, device: str
+) -> list[Row]:
+    """Score a snapshot, or chunks of its embeddings; the logged loss stands beside scores of the whole."""
+    from embedlens_cli.common.score_tables import Row
+    from embedlens_cli.common.slices import parts_of, whole
+
+    search = one.search(how.gallery)
+    counts = {name: search.counts[name] for name in LEFT_OUT if name in search.counts}
+    logged = next((row.get("loss") for row in one.run.log if row["epoch"] == one.epoch), None)
+    loss = {} if logged is None else {"loss": logged}
+    rows = []
+    for part in parts_of(one.run, how.slices):
+        values = search.part(part).score(wanted, settings=settings, device=device)
+        values = (loss if whole(part) else {}) | values | counts
+        rows.append(Row(one.label, one.split, one.epoch, values, part=part.name if part else ""))
+    return rows
+
+
+def _without_other_losses(runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:
+    """Return the rows; runs that were trained with different losses have none beside their scores."""
+    from embedlens.experiments.run_metrics import training_loss
+
+    same = len({training_loss(run.method) for run in runs}) == 1
+    return list(rows) if same else [row.without("loss") for row in rows]
+
+
+def _write_log(runs: Mapping[str, Run], rows: Sequence[Row]) -> None:
+    """Write the scores into the logs of the runs, as SPLIT_METRIC."""
+    from embedlens.store import log_metrics
+    from embedlens_cli.common.score_tables import COUNTS
+
+    for row in rows:
+        scores = {name: value for name, value in row.values.items() if name not in (*COUNTS, "loss")}
+        log_metrics(
+            runs[row.run], row.epoch, {f"{row.split}_{name}": value for name, value in scores.items()}
+        )
+
+
+def _facts(
+    selection: Selection, places: Sequence[Selected], settings: Settings, *, how: ScoreOptions, device: str
+) -> dict[str, Any]:
+    """Return what the sidecar says."""
+    from dataclasses import asdict
+
+    from embedlens.artifacts import run_facts
+    from embedlens.selection import searched_split
+    from embedlens.similarity import engine_facts
+
+    return {
+        "runs": run_facts(selection.runs),
+        "scored": [
+            {**one.facts, "gallery": searched_split(one.run, one.split, how.gallery)} for one in places
+        ],
+        "settings": {name: value for name, value in asdict(settings).items() if name != "new_label"},
+        "engine": engine_facts(device),
+        "new_label": how.new_label,
+        **selection.reader.facts,
+    }
+
+
+def _print(rows: Sequence[Row], means: Sequence[Row], *, latex: bool, as_csv: bool) -> None:
+    """Print the table; for a paper, runs that repeat one method give way to their mean."""
+    from embedlens_cli.common import console
+    from embedlens_cli.common import score_tables as score_table
+
+    if latex:
+        replaced = {(name, row.split, row.epoch) for row in means for name in row.members}
+        single = [row for row in rows if (row.run, row.split, row.epoch) not in replaced]
+        console.say(score_table.latex([*single, *means]))
+    elif as_csv:
+        console.print_csv(score_table.records([*rows, *means]))
+    else:
+        console.print_table(*score_table.plain([*rows, *means], width=console.terminal_width()))

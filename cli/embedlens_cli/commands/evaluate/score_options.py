@@ -1,0 +1,82 @@
+"""Options of `evaluate` that change what a score means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli.common import options
+from embedlens_cli.common.option_groups import changed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from embedlens.analysis.scores import Settings
+    from embedlens.store import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreOptions:
+    """What the scores mean, beside their names: log.csv has those of the defaults alone."""
+
+    gallery: Annotated[
+        str | None,
+        typer.Option(help="Split to search; none: the split itself.", show_default="what the run names"),
+    ] = None
+    knn: Annotated[int, typer.Option(help="k of knn_accuracy.", min=1)] = 10
+    weighted: Annotated[
+        bool, typer.Option("--weighted", help="Neighbours vote with their similarity in knn_accuracy.")
+    ] = False
+    macro: Annotated[
+        bool, typer.Option("--macro", help="Average r_precision and map_at_r over classes, not items.")
+    ] = False
+    new_threshold: Annotated[
+        float | None,
+        typer.Option(help="Similarity below which map_at_5 inserts the label `new`.", min=-1, max=1),
+    ] = None
+    new_label: options.NewLabel = None
+    kmeans_seeds: Annotated[
+        str, typer.Option(help="Seeds of k-means, comma-separated; several: mean and standard deviation.")
+    ] = "1234"
+    rho_k: Annotated[int, typer.Option(help="k of rho: leaves out the k - 1 largest values.", min=1)] = 1
+    slices: options.Slices = None
+
+    def settings(self, ks: str) -> Settings:
+        """Return the settings of the scores with the K of recall."""
+        from embedlens.analysis.scores import RECALL_PRESETS, Settings
+
+        allowed = f"numbers, or one of: {', '.join(RECALL_PRESETS)}, separated by commas"
+        return Settings(
+            ks=RECALL_PRESETS.get(ks) or options.numbers(ks, "ks", allowed=allowed),
+            knn=self.knn,
+            weighted=self.weighted,
+            macro=self.macro,
+            new_threshold=self.new_threshold,
+            seeds=options.numbers(self.kmeans_seeds, "kmeans-seeds"),
+            rho_k=self.rho_k,
+        )
+
+    def settings_of(self, run: Run, settings: Settings, metrics: Sequence[str]) -> Settings:
+        """Return settings with the label that a run gives the class that counts as new."""
+        from dataclasses import replace
+
+        from embedlens.selection import class_of
+
+        if self.new_label is None:
+            return settings
+        if "map_at_5" not in metrics:
+            message = (
+                "--new-label is for map_at_5, which is not requested; add --metrics map_at_5, or leave the "
+                "class out by --ignore-label"
+            )
+            raise InputError(message)
+        return replace(settings, new_label=class_of(run, self.new_label, run.splits))
+
+    @property
+    def words(self) -> list[str]:
+        """What file names say of them."""
+        told = {name.replace("_", "-"): value for name, value in changed(self).items()}
+        return [name if value is True else f"{name}-{value}" for name, value in told.items()]

@@ -1,0 +1,198 @@
+"""The command that names items, or says that they are nobody known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError, shortened
+from embedlens_cli.commands.identify.thresholds import Identified, IdentifyOptions, Source, identified
+from embedlens_cli.common import options
+from embedlens_cli.common.option_groups import FigureOptions, LeaveOutOptions, SnapshotOptions, grouped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from embedlens.store import Run
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selection
+
+JOINED = "joined"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneEpochOptions(SnapshotOptions):
+    """Which snapshots are read, one epoch of each run."""
+
+    epoch: Annotated[str, typer.Option(help="last or a number.")] = "last"
+
+
+@grouped
+def identify(
+    *,
+    where: OneEpochOptions,
+    how: IdentifyOptions,
+    joined: Annotated[
+        bool | None,
+        typer.Option(
+            "--joined/--no-joined",
+            help="Of several runs also their ensemble: unit embeddings side by side.",
+            show_default="where the runs hold the same items",
+        ),
+    ] = None,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="Draw MAP@5 of the known and of the new items, too.")
+    ] = False,
+    leave_out: LeaveOutOptions,
+    drawn: FigureOptions,
+    device: options.Device = "cpu",
+) -> None:
+    """Draw MAP@5 over the threshold below which an item is `new`: nobody of the gallery.
+
+    Classes are ranked by first appearance among the neighbours, or by a classifier's probabilities.
+    """
+    from embedlens.devices import check_device
+    from embedlens.figures.style import paper
+    from embedlens_cli.common import console
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selection
+
+    look = drawn.look()
+    check_device(device)
+    selection = Selection.of(where, leave_out, look)
+    found = {
+        source: identified(source, how, device)
+        for source in console.track(_sources(selection, joined), "identifying")
+    }
+    selection.reader.warnings.tell()
+    facts = _facts(how, device)
+    report = Report.of("identify", selection, look, options=drawn, words=how.words, facts=facts)
+    for source, one in found.items():
+        splits = report.artifacts.summary.setdefault(source.label, {})
+        splits.setdefault(source.split, {})[source.epoch] = one.summary()
+    with paper(drawn.venue):
+        for split in selection.splits:
+            group = {source: one for source, one in found.items() if source.split == split}
+            _save(report, group, how, parts=parts)
+    _warn(found, how)
+    report.end(lambda: _print(found))
+
+
+def _sources(selection: Selection, joined: bool | None) -> list[Source]:
+    """Return each run at its epoch, of several on the same items also all joined, split by split."""
+    from embedlens.selection import choose_epoch
+
+    runs, labels = selection.runs, list(selection.labels)
+    epochs = [choose_epoch(run, selection.epoch) for run in runs]
+    every: list[tuple[str, tuple[Run, ...], tuple[int, ...]]] = [
+        (label, (run,), (epoch,)) for label, run, epoch in zip(labels, runs, epochs, strict=True)
+    ]
+    if _can_join(runs, joined):
+        every.append((JOINED if JOINED not in labels else "all joined", tuple(runs), tuple(epochs)))
+    return [Source(*one, split, selection.reader) for split in selection.splits for one in every]
+
+
+def _can_join(runs: Sequence[Run], joined: bool | None) -> bool:
+    """Say whether runs are joined; where that is asked for and cannot be, it is refused."""
+    from embedlens.selection import check_same_items
+    from embedlens_cli.common import console
+
+    if joined is False or len(runs) == 1:
+        if joined:
+            message = "--joined needs two runs or more; got one"
+            raise InputError(message)
+        return False
+    try:
+        for name in runs[0].splits:
+            if all(name in run.splits for run in runs):
+                check_same_items(runs, name, "only runs on the same items can be joined")
+    except InputError as error:
+        if joined:
+            raise
+        console.remark(f"not joined: {error}")
+        return False
+    return True
+
+
+def _facts(how: IdentifyOptions, device: str) -> dict[str, Any]:
+    """Return what the sidecar of every figure says."""
+    from embedlens.similarity import engine_facts
+
+    ranked = {"classifier": "softmax, scikit-learn, L-BFGS, unit embeddings", "c": how.c}
+    return {
+        "new_label": how.new_label,
+        "chosen_on": how.choose_on or "the same items",
+        "seed": how.halves,
+        "threshold": "middle of the best step; of equal ones the middle, the lower of two",
+        **(ranked if how.classifier else {"engine": engine_facts(device)}),
+    }
+
+
+def _save(report: Report, group: Mapping[Source, Identified], how: IdentifyOptions, *, parts: bool) -> None:
+    """Write the curves of one split."""
+    from embedlens.figures.open_set.ranking import compare
+    from embedlens_cli.common.figure_style import epochs_text
+
+    first, one = next(iter(group.items()))
+    names = [source.label for source in group]
+    epochs = sorted({epoch for source in group for epoch in source.epochs})
+    searched = "" if one.gallery is None else f"{'fitted on' if how.classifier else 'gallery'} {one.gallery}"
+    new = "" if how.new_label is None else f"{shortened(one.new_class or how.new_label)} is new"
+    at = [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
+    title = [*(names if len(names) == 1 else ()), first.split, searched, *at, new]
+    figure = compare(
+        {source.label: result.result.sweep for source, result in group.items()},
+        choices={source.label: result.result.choice for source, result in group.items()},
+        parts=parts,
+        scores="probability" if how.classifier else "similarity",
+        title=", ".join(filter(None, title)),
+        **report.look.size(),
+    )
+    table = [{**source.facts, **result.result.sweep.columns()} for source, result in group.items()]
+    panels = [source.facts | result.summary() for source, result in group.items()]
+    words = [*report.words, "parts" if parts else ""]
+    stem = ["identify", *report.artifacts.named(names), first.split, epochs_text(epochs), *words]
+    facts = {"split": first.split, "epochs": epochs, "panels": panels}
+    report.look.save(report.artifacts, stem, figure, table, facts)
+
+
+def _warn(found: Mapping[Source, Identified], how: IdentifyOptions) -> None:
+    """Say what the numbers must be taken with."""
+    from embedlens_cli.common import console
+
+    if how.choose_on is None:
+        console.remark(
+            "each threshold is the best for the items that it is judged on, which flatters; "
+            "--choose-on halves, or a split, tells what it is worth on others"
+        )
+    for source, one in found.items():
+        if one.classifier is not None and not one.classifier.converged:
+            console.remark(
+                f"the classifier of {source.label} stopped after {one.classifier.iterations} steps "
+                "before it arrived; a smaller --c arrives sooner"
+            )
+
+
+def _print(found: Mapping[Source, Identified]) -> None:
+    """Print what each run makes of the known and of the new items."""
+    from embedlens_cli.common import console
+
+    rows = []
+    for source, one in found.items():
+        sweep, choice = one.result.sweep, one.result.choice
+        scores = (choice.map_at_5, choice.map_at_5_known, choice.map_at_5_new)
+        rows.append((
+            f"{source.label}, {source.split}", source.epoch, one.gallery or "-",
+            f"{sweep.n_known:,}", f"{sweep.n_new:,}", f"{one.result.never:.4f}",
+            ", ".join(f"{value:.4f}" for value in choice.thresholds),
+            *("-" if math.isnan(value) else f"{value:.4f}" for value in scores),
+        ))  # fmt: skip
+    fitted = any(one.classifier is not None for one in found.values())
+    columns = (
+        "run, split", "epoch", "fitted on" if fitted else "gallery", "known", "new", "never new", "threshold",
+        "MAP@5", "of known", "of new",
+    )  # fmt: skip
+    console.print_table(columns, rows)

@@ -1,0 +1,114 @@
+"""The command that makes a run of embeddings that another program saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli.common import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from embedlens.store import Run
+
+
+def import_(
+    pattern: Annotated[
+        str,
+        typer.Argument(
+            metavar="PATTERN",
+            help="Path of the embeddings (.npy, .npz, .pt, .pth) with {epoch} and {split} where they stand; "
+            "* and ? are wildcards. Quote it.",
+        ),
+    ],
+    labels: Annotated[
+        str,
+        typer.Option(
+            help="Path of the labels (.npy, .npz, .pt, .csv, .tsv, a list of paths and labels, or text with "
+            "one label per line), with {split}."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Directory of the new run.")],
+    key: Annotated[
+        str | None, typer.Option(help="Name of the array in an .npz, or in a dictionary in a .pt.")
+    ] = None,
+    labels_key: Annotated[
+        str | None,
+        typer.Option(
+            help="The same for the labels; for a table the column (default: label), "
+            "or its number from 1 where no line names the columns."
+        ),
+    ] = None,
+    split: Annotated[str, typer.Option(help="Name of the split where the pattern has no {split}.")] = "test",
+    missing_label: Annotated[
+        str,
+        typer.Option(
+            help="What becomes of items whose label is empty, nan or NA: refuse, drop (also their "
+            "embeddings), or keep them as a class."
+        ),
+    ] = "refuse",
+    dtype: Annotated[str, typer.Option(help="How snapshots are stored: float32 or float16.")] = "float32",
+    link: Annotated[
+        bool,
+        typer.Option("--link/--copy", help="Hard-link .npy files of the same dtype instead of copying them."),
+    ] = False,
+    method: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="What to note of the method; repeatable.")
+    ] = None,
+    as_json: options.Json = False,
+) -> None:
+    """Make a run of embeddings that another program saved.
+
+    Example: embedlens import 'dump/{split}_{epoch}.npy' --labels 'dump/{split}_labels.npy' --out runs/mine
+    """
+    from embedlens.store.importing import Source, import_run
+    from embedlens.store.lock import release_when_terminated
+    from embedlens_cli.common import console
+
+    release_when_terminated()
+    notes = _notes(method or [])
+    source = Source(pattern, labels, key, labels_key, split, missing_label)
+    run = import_run(source, out, dtype=dtype, link=link, method=notes)
+    if as_json:
+        console.print_summary(facts_of(run))
+        return
+    console.say(f"imported {run.path}: {epochs_and_items(run)}, {run.info.dim} dims")
+    console.say(f"next: embedlens scatter {run.path}" + (" --animate" if len(run.epochs()) > 1 else ""))
+
+
+def facts_of(run: Run) -> dict[str, Any]:
+    """Return what ``--json`` says of a new run."""
+    return {
+        "name": run.name,
+        "path": run.path.as_posix(),
+        "splits": {name: part.items for name, part in run.info.splits.items()},
+        "epochs": run.epochs(),
+        "dim": run.info.dim,
+        "dtype": run.info.dtype,
+    }
+
+
+def epochs_and_items(run: Run) -> str:
+    """Return the numbers of epochs and items of a new run in words."""
+    from embedlens_cli.common import console
+
+    items = (f"{part.items:,} in {name}" for name, part in run.info.splits.items())
+    return ", ".join([console.count_text(len(run.epochs()), "epoch"), *items])
+
+
+def _notes(texts: Sequence[str]) -> dict[str, str]:
+    """Return what is noted of the method by key; a key that is given two values is refused."""
+    notes: dict[str, str] = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            message = f"--method {text!r} is not KEY=VALUE"
+            raise InputError(message)
+        if notes.setdefault(key, value) != value:
+            message = f"--method gives {key!r} two values, {notes[key]!r} and {value!r}; leave out one"
+            raise InputError(message)
+    return notes

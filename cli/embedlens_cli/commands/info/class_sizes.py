@@ -1,0 +1,69 @@
+"""Sizes of the classes of a split, as `info` shows them: a histogram, the smallest and the largest class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embedlens.errors import listed, shortened
+from embedlens_cli.common.class_names import told
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+_LONGEST = 32  # letters of the longest bar
+
+
+def class_facts(labels: NDArray[np.int64], names: Mapping[int, str]) -> dict[str, Any]:
+    """Return numbers of items and classes, the sizes of classes, the smallest and the largest one.
+
+    `names`: label -> name; where there are any, a short list of the classes is told.
+    """
+    from embedlens.analysis.retrieval.class_sizes import class_sizes
+
+    found = class_sizes(labels)
+    known = [told(label, names) for label in found.classes.tolist()] if names else []
+    return {
+        "items": int(labels.size),
+        "classes": found.classes.size,
+        "n_singletons": found.n_singletons,
+        "class_sizes": {**found.summary(), "histogram": found.histogram()},
+        "named": listed(known) if known else "",
+        **{
+            f"{which}_class": {
+                "label": int(found.classes[at]),
+                "name": names.get(int(found.classes[at]), str(found.classes[at])),
+                "items": int(found.sizes[at]),
+            }
+            for which, at in (("smallest", found.smallest), ("largest", found.largest))
+        },
+    }
+
+
+def print_sizes(split: str, part: dict[str, Any]) -> None:
+    """Print a bar for the classes of each size."""
+    from embedlens_cli.common import console
+
+    sizes = part["class_sizes"]
+    span = (
+        f"{sizes['least']:,}"
+        if sizes["least"] == sizes["largest"]
+        else f"{sizes['least']:,} to {sizes['largest']:,}"
+    )
+    console.say(f"  class sizes, {split}: {span} items, median {sizes['median']:g}, mean {sizes['mean']:.4g}")
+    bars = sizes["histogram"]
+    most = max(bar["classes"] for bar in bars)
+    names = [f"{bar['from']:,}" + (f" to {bar['to']:,}" if bar["to"] > bar["from"] else "") for bar in bars]
+    names = ["1 (singletons)" if bar["to"] == 1 else name for bar, name in zip(bars, names, strict=True)]
+    wide, counted = max(map(len, names)), len(f"{most:,}")
+    for name, bar in zip(names, bars, strict=True):
+        length = max(bar["classes"] > 0, round(_LONGEST * bar["classes"] / most))
+        console.say(f"    {name:>{wide}}  {bar['classes']:>{counted},}  {console.bar(length)}".rstrip())
+    if part["named"]:
+        ends = [
+            f"{which} {shortened(part[f'{which}_class']['name'])} ({part[f'{which}_class']['items']:,})"
+            for which in ("smallest", "largest")
+        ]
+        console.say(f"  classes, {split}: {part['named']}; {', '.join(ends)}")

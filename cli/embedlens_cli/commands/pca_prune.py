@@ -1,0 +1,265 @@
+"""The command that prunes dimensions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError, unknown
+from embedlens_cli.common import options
+from embedlens_cli.common.option_groups import (
+    FigureOptions,
+    FileWords,
+    InName,
+    LeaveOutOptions,
+    SnapshotOptions,
+    grouped,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from embedlens.analysis.pruning import PruningCurve
+    from embedlens.analysis.spectrum.slices import Chunk
+    from embedlens.analysis.spectrum.values import Spectrum
+    from embedlens.artifacts import Table
+    from embedlens.store import Run
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selected
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pruned:
+    """The curve of a snapshot, or of a chunk of it.
+
+    Attributes
+    ----------
+    fit
+        The split that the basis was fitted on.
+    curve
+        Recall@1 by number of components.
+    chunk, spectrum
+        The chunk, and its spectrum on the items that are searched for; None: the whole embedding.
+    """
+
+    fit: str
+    curve: PruningCurve
+    chunk: Chunk | None = None
+    spectrum: Spectrum | None = None
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the basis was fitted on, and which chunk it is of."""
+        return {"fit": self.fit, **({} if self.chunk is None else {"chunk": self.chunk.name})}
+
+
+@grouped
+def pca_prune(
+    *,
+    dims: Annotated[
+        str,
+        typer.Option(help="Numbers of leading components to keep, e.g. 64,32,16; or all."),
+        InName(lambda text: "dims-" + "+".join(map(str, sorted(_parse(text) or ())))),
+    ] = "all",
+    svd: Annotated[
+        bool,
+        typer.Option("--svd", help="Directions of the uncentred embeddings instead of their PCA."),
+        InName("svd"),
+    ] = False,
+    fit: Annotated[
+        str | None,
+        typer.Option(help="Split that the directions are taken from.", show_default="train, else the split"),
+        InName("fit-{}"),
+    ] = None,
+    similarity: Annotated[
+        str,
+        typer.Option(help="cosine of the coordinates that are left, or their inner product: inner."),
+        InName("{}"),
+    ] = "cosine",
+    center: Annotated[
+        bool,
+        typer.Option("--center", help="Take off the mean of the fit before the rotation, not rotate only."),
+        InName("centred"),
+    ] = False,
+    slices: Annotated[options.Slices, InName("slices-{}")] = None,
+    leave_out: LeaveOutOptions,
+    where: SnapshotOptions,
+    drawn: FigureOptions,
+    device: options.Device = "cpu",
+    words: FileWords,
+) -> None:
+    """Draw Recall@1 against the number of leading principal components that are kept.
+
+    The embeddings are normalised and rotated onto the components; with all of them kept, Recall@1 is that of
+    the embeddings as they are. With --slices, the same of each chunk of the embedding, beside its spectrum.
+    """
+    from functools import partial
+
+    from embedlens.analysis.pruning import SIMILARITIES, pruned_recall
+    from embedlens.figures.style import paper
+    from embedlens.similarity import engine_facts
+    from embedlens_cli.common.report import Report, by_split
+    from embedlens_cli.common.slices import check_slices, tell_idle
+    from embedlens_cli.common.snapshots import Selection
+
+    if similarity not in SIMILARITIES:
+        raise unknown(similarity, "similarity", SIMILARITIES)
+    look, wanted = drawn.look(), _parse(dims)
+    selection = Selection.of(where, leave_out, look)
+    check_slices(selection.runs, slices)
+    tell_idle(((one.run, one.epoch) for one in selection), slices)
+    kept = {run.path: _kept(wanted, slices, selection.runs, run) for run in selection.runs}
+    basis = "svd" if svd else "pca"
+    prune = partial(pruned_recall, basis=basis, similarity=similarity, center=center, device=device)
+    measured = selection.measure(
+        lambda one: _measure(one, prune, fit=fit, kept=kept[one.run.path], slices=slices), "pruning"
+    )
+    found = {one: results for one, results in measured.items() if results}
+    facts = {
+        "basis": basis,
+        "similarity": similarity,
+        "centered": center,
+        "engine": engine_facts(device)
+        | {"screen": "float32, one pass for all dims", "settle": "float64, fixed order"},
+    }
+    report = Report.of("pca-prune", selection, look, options=drawn, words=words, facts=facts)
+    for one, results in found.items():
+        report.enter(one, _summary(results))
+    with paper(drawn.venue):
+        for group in by_split(found, apart=selection.several_epochs):
+            _save(report, group, sliced=slices is not None)
+    report.end(lambda: _print(found))
+
+
+def _parse(text: str) -> tuple[int, ...] | None:
+    """Return the numbers asked for; None for all."""
+    if text == "all":
+        return None
+    return options.numbers(text, "dims", least=1, allowed="numbers from 1, separated by commas, or all")
+
+
+def _kept(
+    dims: tuple[int, ...] | None, slices: str | None, runs: Sequence[Run], run: Run
+) -> tuple[int, ...] | None:
+    """Return the numbers that a run has; the others are named, and refused where no run has any.
+
+    Of what is sliced, one number at least must be within the dims of a chunk.
+    """
+    from embedlens_cli.common import console
+    from embedlens_cli.common.slices import chunks_alone
+
+    dim = run.info.dim
+    if dims is None or dim is None:
+        return dims
+    if all(other.info.dim is not None and min(dims) > other.info.dim for other in runs):
+        sizes = ", ".join(f"{other.name!r} has {other.info.dim}" for other in runs)
+        message = f"no number of --dims {','.join(map(str, dims))} is within the dims of a run: {sizes}"
+        raise InputError(message)
+    for chunk in chunks_alone(run, slices)[:1]:
+        if min(dims) > (width := chunk.columns.stop):
+            message = f"no number of --dims is within the {width} dims of a chunk of run {run.name!r}"
+            raise InputError(message)
+    skipped = [number for number in dims if number > dim]
+    if skipped:
+        console.remark(f"run {run.name!r} has {dim} dims; skipped: {', '.join(map(str, skipped))}")
+    return tuple(number for number in dims if number <= dim)
+
+
+def _measure(
+    one: Selected,
+    prune: Callable[..., PruningCurve],
+    *,
+    fit: str | None,
+    kept: tuple[int, ...] | None,
+    slices: str | None,
+) -> list[_Pruned]:
+    """Prune one snapshot, and each chunk of it; nothing where the run has none of the dims."""
+    from embedlens.analysis.spectrum.values import spectrum
+    from embedlens.searches import items_of
+    from embedlens_cli.common.slices import chunks_alone
+
+    if kept == ():
+        return []
+    base = fit or ("train" if "train" in one.run.splits else one.split)
+    if base not in one.run.splits:
+        place = f"run {one.run.name!r}"
+        raise unknown(base, "split to fit", one.run.splits).within(place)
+    whole, found = one.search(), []
+    apart = base != one.split
+    items = items_of(one.run, base, one.epoch, leave_out=one.reader.leave_out) if apart else None
+    for chunk in [None, *chunks_alone(one.run, slices)]:
+        search = whole.part(chunk)
+        dims = None if kept is None else [number for number in kept if number <= search.z.shape[1]]
+        basis = None if items is None else items.part(chunk).z
+        curve = prune(search.z, search.y, dims, fit=basis, gallery=search.gallery)
+        part = None if chunk is None else spectrum(search.z, center=curve.basis == "pca")
+        found.append(_Pruned(base, curve, chunk, part))
+    return found
+
+
+def _save(report: Report, group: Mapping[Selected, Sequence[_Pruned]], *, sliced: bool) -> None:
+    """Write the curves of one split."""
+    from embedlens.figures.pruning import compare, compare_chunks
+    from embedlens_cli.common.report import headings
+
+    title, names = headings(group)
+    fits = " and ".join(dict.fromkeys(results[0].fit for results in group.values()))
+    if sliced:
+        rows = {name: (whole.curve, [(part.spectrum, part.curve) for part in parts if part.spectrum])
+                for name, (whole, *parts) in zip(names, group.values(), strict=True)}  # fmt: skip
+        figure = compare_chunks(rows, **report.look.size(2), title=title, fit=fits)
+    else:
+        curves = {name: whole.curve for name, (whole,) in zip(names, group.values(), strict=True)}
+        figure = compare(curves, **report.look.size(), title=title, fit=fits)
+    every = [(one.facts | result.facts, result.curve) for one, results in group.items() for result in results]
+    table: Table = [{**place, **curve.columns()} for place, curve in every]
+    panels = [
+        {**place, "dim": curve.dim, "shown": curve.n, "of": curve.n + curve.n_singletons}
+        for place, curve in every
+    ]
+    report.add(figure, table, list(group), facts={"panels": panels})
+
+
+def _summary(results: Sequence[_Pruned]) -> dict[str, Any]:
+    """Return dim, fit, n and Recall@1 by number of components; those of chunks stand under "slices"."""
+    numbers = [
+        {
+            "dim": one.curve.dim,
+            "fit": one.fit,
+            "n": one.curve.n,
+            "n_singletons": one.curve.n_singletons,
+            "recall_at_1": dict(
+                zip(map(str, one.curve.dims.tolist()), one.curve.recall.tolist(), strict=True)
+            ),
+        }
+        for one in results
+    ]
+    chunks = {
+        one.chunk.name: part for one, part in zip(results, numbers, strict=True) if one.chunk is not None
+    }
+    return numbers[0] | ({"slices": chunks} if chunks else {})
+
+
+_COLUMNS = 12
+
+
+def _print(found: Mapping[Selected, Sequence[_Pruned]]) -> None:
+    """Print Recall@1 by components; of many numbers the powers of two and the last."""
+    from embedlens_cli.common import console
+
+    every = [(one, result) for one, results in found.items() for result in results]
+    known = sorted({int(number) for _, result in every for number in result.curve.dims})
+    if len(known) > _COLUMNS:
+        ends = {result.curve.dims[-1] for _, result in every}
+        known = [number for number in known if number & (number - 1) == 0 or number in ends]
+    rows = []
+    for one, result in every:
+        recall = dict(zip(result.curve.dims.tolist(), result.curve.recall.tolist(), strict=True))
+        cells = [f"{recall[number]:.4f}" if number in recall else "-" for number in known]
+        part = "" if result.chunk is None else f" [{result.chunk.name}]"
+        place = f"{one.label}, {one.split}{part}"
+        rows.append((place, str(one.epoch), result.fit, f"{result.curve.n:,}", *cells))
+    columns = ("run, split", "epoch", "fit", "n", *(f"R@1 of {number}" for number in known))
+    console.print_table(columns, rows)

@@ -1,0 +1,172 @@
+"""Measurements of `sampling`, and what its figures show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embedlens.errors import InputError
+
+if TYPE_CHECKING:
+    from embedlens.analysis.experiments.curves import FixedBatches
+    from embedlens.analysis.sampling.distances import PairDistances
+    from embedlens.analysis.sampling.mining import Picks
+    from embedlens.figures.sampling.distances import Contents
+    from embedlens.store import Run
+    from embedlens_cli.commands.sampling.command import SamplingOptions
+    from embedlens_cli.common.reading import Kept
+    from embedlens_cli.common.snapshots import Selection
+
+_POINTS = 401  # of a curve over the distances from 0 to 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SplitSampling:
+    """What was measured of one split of one run, by epoch; empty where no panel shows it.
+
+    `items` are the least and the greatest number of items of a class in a batch.
+    """
+
+    run: str
+    split: str
+    dim: int
+    epochs: list[int]
+    pairs: dict[int, PairDistances]
+    picks: dict[int, list[Picks]]
+    batches: FixedBatches | None
+    items: tuple[int, int]
+
+
+Group = Sequence[tuple[SplitSampling, int]]
+"""What stands in one figure: runs of a split, each with the epoch at which it is drawn."""
+
+
+def measure(selection: Selection, what: SamplingOptions) -> list[SplitSampling]:
+    """Measure every split of every run; what is wrong is reported with its place."""
+    kept, results = selection.kept(), []
+    for label, run in selection.labelled:
+        for split in selection.splits:
+            try:
+                results.append(_measure(selection, (label, run, split), kept[label, split], what))
+            except InputError as error:
+                place = f"run {run.name!r}, split {split!r}"
+                raise error.within(place) from error
+    selection.reader.warnings.tell()
+    return results
+
+
+def _measure(
+    selection: Selection, place: tuple[str, Run, str], kept: Kept, what: SamplingOptions
+) -> SplitSampling:
+    """Measure a split: distances at the epochs drawn; mining at these, or at every epoch."""
+    from embedlens.analysis.experiments.monitoring import fixed_batches
+    from embedlens.analysis.sampling.distances import pair_distances
+    from embedlens.analysis.sampling.mining import picks
+    from embedlens_cli.common import console
+
+    label, run, split = place
+    epochs, panels, y = selection.epochs(run), what.panels, kept.of(run.labels(split))
+    pairs: dict[int, PairDistances] = {}
+    picked: dict[int, list[Picks]] = {}
+    batches = None
+    if {"picked", "nonzero"} & set(panels):
+        batches = fixed_batches(
+            y, count=what.batches, classes=what.classes_per_batch, items=what.items_per_class, seed=what.seed
+        )
+    for epoch in epochs if "distances" in panels else ():
+        z = kept.of(run.snapshot(split, epoch).embeddings)
+        pairs[epoch] = pair_distances(z, y, pairs=what.pairs, seed=what.seed)
+    if batches is not None:
+        for epoch in console.track(run.epochs() if "nonzero" in panels else epochs, f"mining {label}"):
+            z = kept.of(run.snapshot(split, epoch).embeddings)
+            picked[epoch] = [
+                picks(z, y, name, batches=batches, margin=what.margin) for name in what.strategies
+            ]
+    for epoch in epochs if batches is not None or pairs else ():
+        selection.reader.look(run, split, epoch, kept, label=label)
+    dim = run.snapshot(split, epochs[0]).embeddings.shape[1]
+    items = (0, 0) if batches is None else batches.class_sizes(y)
+    return SplitSampling(label, split, dim, epochs, pairs, picked, batches, items)
+
+
+def groups(results: Sequence[SplitSampling], *, one_per_epoch: bool) -> list[Group]:
+    """Return what stands in each figure: the runs of a split at their epoch, or at one epoch of several."""
+    figures: list[Group] = []
+    for split in dict.fromkeys(one.split for one in results):
+        there = [one for one in results if one.split == split]
+        if one_per_epoch:
+            epochs = sorted({epoch for one in there for epoch in one.epochs})
+            figures += [[(one, epoch) for one in there if epoch in one.epochs] for epoch in epochs]
+        else:
+            figures.append([(one, one.epochs[0]) for one in there])
+    return figures
+
+
+def heading(group: Group) -> str:
+    """Return what stands above a figure: the run where there is one, split and epoch."""
+    first, epoch = group[0]
+    epochs = {epoch for _, epoch in group}
+    sizes = {_size(one) for one, _ in group} if len(group) > 1 else set()
+    parts = [
+        first.run if len(group) == 1 else "",
+        first.split,
+        "last epoch of each" if len(epochs) > 1 else f"epoch {epoch}",
+        *(sizes if len(sizes) == 1 else ()),
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def contents(group: Group, what: SamplingOptions) -> Contents:
+    """Return what a figure shows."""
+    import numpy as np
+
+    from embedlens.analysis.sampling import theory
+    from embedlens.analysis.sampling.mining import NonzeroShare
+    from embedlens.figures.sampling.distances import Contents
+
+    d, results = np.linspace(0, theory.FURTHEST, _POINTS), [one for one, _ in group]
+    dims, sizes = sorted({one.dim for one in results}), {_size(one) for one in results}
+    pairs = {one.run: one.pairs[epoch] for one, epoch in group if one.pairs}
+    beside = [float(dim) for dim in dims if dim > 1]
+    if len(pairs) == 1:
+        effective = next(iter(pairs.values())).effective_dim
+        # Below three dimensions the density has no peak to compare with.
+        beside += [effective] if 3 <= effective <= 2 * dims[0] else []
+    titles: dict[str, Any] = {
+        "losses": f", α = {what.margin:g}, β = {what.beta:g}",
+        "nonzero": f", α = {what.margin:g}",
+        "noise": f", D = {dims[0]}" if len(dims) == 1 else "",
+    }
+    return Contents(
+        losses=theory.loss_curves(d, margin=what.margin, beta=what.beta),
+        spheres=[theory.sphere_density(d, dim) for dim in theory.DIMS],
+        noise=[theory.gradient_noise(d, dim, scale) for dim in dims for scale in theory.SCALES],
+        pairs=pairs,
+        beside=[theory.sphere_density(d, dim) for dim in beside],
+        picks={one.run: one.picks[epoch] for one, epoch in group if one.picks},
+        nonzero={
+            one.run: [
+                NonzeroShare.of({epoch: picked[number] for epoch, picked in one.picks.items()})
+                for number in range(len(what.strategies))
+            ]
+            for one in results
+            if "nonzero" in what.panels
+        },
+        loss_notes={
+            "contrastive": f"m = {theory.CONTRASTIVE_MARGIN:g}",
+            "triplet": f"partner at {theory.PARTNER:g}",
+        },
+        note=_size(results[0]).replace(" of ", "\nof ") if len(results) == 1 else "",
+        run_labels={one.run: f"{one.run}, {_size(one)}" for one in results} if len(sizes) > 1 else {},
+        titles=titles,
+    )
+
+
+def _size(one: SplitSampling) -> str:
+    """Return what was mined of a run; nothing where no panel shows it."""
+    if one.batches is None:
+        return ""
+    least, most = one.items
+    items = f"{most}" if least == most else f"{least} to {most}"
+    return f"{len(one.batches.rows)} batches of {one.batches.classes} × {items} items"

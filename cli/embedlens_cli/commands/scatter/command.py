@@ -1,0 +1,196 @@
+"""The command that scatters triplets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli.commands.scatter.panels import TripletOptions
+from embedlens_cli.common import options
+from embedlens_cli.common.option_groups import AllSplitsOptions, FigureOptions, LeaveOutOptions, grouped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from embedlens.store import Run
+    from embedlens_cli.commands.scatter.figures import LossField
+    from embedlens_cli.commands.scatter.panels import Found
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlowOptions:
+    """Whether the flow between two epochs is drawn, and which two, as typed."""
+
+    flow: Annotated[
+        bool,
+        typer.Option(
+            "--flow",
+            help="Draw where the dots went between two epochs, in the mean: an arrow for each place.",
+        ),
+    ] = False
+    flow_from: Annotated[
+        str | None, typer.Option(help="With --flow: first, last, or a number.", show_default="first")
+    ] = None
+    flow_to: Annotated[
+        str | None, typer.Option(help="With --flow: first, last, or a number.", show_default="last")
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldOptions:
+    """The field of a loss behind the dots, as typed."""
+
+    field: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOSS",
+            help="Draw behind the dots where a gradient step moves them: "
+            "contrastive, ep, ephn, epshn, n-pair-mc or triplet.",
+            show_default=False,
+        ),
+    ] = None
+    order: Annotated[
+        int | None, typer.Option(help="With --field ephn or epshn: 1 or 2.", show_default="1")
+    ] = None
+    angle: Annotated[
+        float | None,
+        typer.Option(
+            help="With --field: degrees between the planes anchor-positive and anchor-negative.",
+            show_default="90",
+        ),
+    ] = None
+
+
+@grouped
+def scatter(
+    *,
+    animate: Annotated[
+        bool, typer.Option("--animate", help="Also write a GIF, an MP4 and a strip of key epochs.")
+    ] = False,
+    flows: FlowOptions,
+    fields: FieldOptions,
+    where: AllSplitsOptions,
+    chosen: TripletOptions,
+    leave_out: LeaveOutOptions,
+    drawn: FigureOptions,
+    limits: options.Limits = "full",
+    fps: Annotated[float, typer.Option(help="With --animate: epochs a second.", min=0.1, max=60)] = 2.0,
+    device: options.Device = "cpu",
+) -> None:
+    """Draw each triplet as a dot: similarity to the nearest positive, similarity to the nearest negative.
+
+    Below the diagonal the nearest neighbour is right (their share is R@1); the ideal point is (1, 0). Items
+    of a query split have their positives and negatives in its gallery.
+    """
+    from embedlens.figures.style import paper
+    from embedlens_cli.commands.scatter import figures as scatter_figures
+    from embedlens_cli.commands.scatter import panels as scatter_data
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selection
+
+    _check(flows, epoch=where.epoch, field=fields.field, animate=animate)
+    look, field = drawn.look(), _choose_field(fields)
+    _check_limits(limits, moving=flows.flow or animate)
+    selection = Selection.of(where, leave_out, look)
+    still = fields.field is not None or not flows.flow
+    asked = {run.path: selection.epochs(run) if still else [] for run in selection.runs}
+    spans = {run.path: _span(run, flows) for run in selection.runs if flows.flow}
+    fixed = scatter_data.choose_fixed(chosen, selection, device=device)
+    epochs = {
+        run.path: run.epochs() if animate else sorted({*asked[run.path], *spans.get(run.path, ())})
+        for run in selection.runs
+    }
+    found = selection.measure(
+        lambda one: scatter_data.measure(one, fixed, device=device), "finding triplets",
+        places=selection.at(lambda run: epochs[run.path]),
+    )  # fmt: skip
+    report = Report.of(
+        "scatter", selection, look, options=drawn,
+        words=[fixed.stem if fixed else "", options.limits_word(limits)],
+        facts=scatter_data.command_facts(selection, fixed, device),
+    )  # fmt: skip
+    scatter_data.enter(report, found)
+    drawing = scatter_figures.Drawing(report, fixed, limits)
+    with paper(drawn.venue):
+        if still:
+            drawing.save_stills(_at(found, asked), field)
+        if flows.flow:
+            drawing.save_flow(*(_at(found, {path: [span[end]] for path, span in spans.items()})
+                                for end in (0, 1)))  # fmt: skip
+        if animate:
+            drawing.save_animation(found, fps=fps)
+
+    def print_summary() -> None:
+        scatter_data.print_summary(found)
+        scatter_data.print_flow(report.artifacts.summary)
+
+    report.end(print_summary)
+
+
+def _at(found: Found, epochs: Mapping[Path, Sequence[int]]) -> Found:
+    """Return what was found at some epochs of each run."""
+    return {one: result for one, result in found.items() if one.epoch in epochs[one.run.path]}
+
+
+def _choose_field(typed: FieldOptions) -> LossField | None:
+    """Return the field that the options name, checked; None where they name none."""
+    from embedlens_cli.commands.scatter.figures import LossField
+
+    if typed.field is None:
+        if typed.order is not None or typed.angle is not None:
+            message = "--order and --angle are for the field of a loss; add --field LOSS"
+            raise InputError(message)
+        return None
+    chosen = LossField(typed.field, typed.order, 90.0 if typed.angle is None else typed.angle)
+    chosen.within((0.0, 1.0))
+    return chosen
+
+
+def _check_limits(limits: str, *, moving: bool) -> None:
+    """Refuse limits that are none, before anything is computed; flows and animations have their own."""
+    import numpy as np
+
+    from embedlens.figures.layout.limits import choose_limits
+
+    choose_limits(limits, [np.zeros(1)])
+    if moving and limits != "full":
+        message = "--limits is for stills; leave it out, or --flow and --animate"
+        raise InputError(message)
+
+
+def _check(flows: FlowOptions, *, epoch: str, field: str | None, animate: bool) -> None:
+    """Refuse options that do not go together."""
+    message = ""
+    if not flows.flow and (flows.flow_from or flows.flow_to):
+        message = "--flow-from and --flow-to are for the flow; add --flow"
+    elif flows.flow and field is None and epoch != AllSplitsOptions.epoch:
+        message = "--flow is drawn between two epochs; say which by --flow-from and --flow-to, not by --epoch"
+    elif animate and (flows.flow or field is not None):
+        message = "--animate shows the dots alone; leave it out, or --flow and --field"
+    if message:
+        raise InputError(message)
+
+
+def _span(run: Run, flows: FlowOptions) -> tuple[int, int]:
+    """Return the two epochs of a run between which the flow is drawn; by default its first and its last."""
+    from embedlens.selection import choose_epoch
+
+    place = f"run {run.name!r}"
+    run.resolve_epoch(-1)
+    epochs = run.epochs()
+    if len(epochs) < 2:
+        message = f"one epoch only ({epochs[0]}); a flow needs two"
+        raise InputError(message).within(place)
+    start = choose_epoch(run, flows.flow_from or "first", "--flow-from")
+    end = choose_epoch(run, flows.flow_to or "last", "--flow-to")
+    if not start < end:
+        message = (
+            f"--flow-from is epoch {start}, --flow-to epoch {end}; "
+            "a flow goes from an earlier epoch to a later one"
+        )
+        raise InputError(message).within(place)
+    return start, end

@@ -1,0 +1,208 @@
+"""The figures of `embedlens scatter`: stills, an animation, the observed flow, the field of a loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embedlens_cli.commands.scatter.panels import Fixed, panel_facts, table_of
+from embedlens_cli.common.figure_style import epochs_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from matplotlib.figure import Figure
+
+    from embedlens.analysis.triplets.field import Field
+    from embedlens.analysis.triplets.nearest import Triplets
+    from embedlens.artifacts import Table
+    from embedlens.figures.triplets.panels import Panel
+    from embedlens_cli.commands.scatter.panels import Found
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selected
+
+
+@dataclass(frozen=True, slots=True)
+class LossField:
+    """The field to draw: a loss, its order, and the angle between the planes."""
+
+    loss: str
+    order: int | None
+    angle: float
+
+    @property
+    def stem(self) -> str:
+        """What file names say of it: whatever is not the default."""
+        order = "-order2" if self.order == 2 else ""
+        return f"field-{self.loss}{order}" + (f"-angle{self.angle:g}" if self.angle != 90 else "")
+
+    def within(self, limits: tuple[float, float]) -> Field:
+        """Return the field in the limits of a diagram; wrong options raise `InputError`."""
+        from embedlens.analysis.triplets.field import field
+
+        low, high = limits[0], min(limits[1], 1.0)  # there may be room above the largest similarity
+        return field(self.loss, order=self.order, angle=self.angle, limits=(low, high))
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Draws and writes the figures of one command.
+
+    Attributes
+    ----------
+    report
+        Writes them.
+    fixed
+        The triplets that are followed, if they are.
+    limits
+        Limits of stills as the option says: data, full, or two numbers.
+    """
+
+    report: Report
+    fixed: Fixed | None
+    limits: str
+
+    def save_stills(self, found: Found, field: LossField | None) -> None:
+        """Write one figure of all snapshots, or one per epoch; with the field of a loss if one is named."""
+        epochs = sorted({one.epoch for one in found})
+        several = self.report.selection.several_epochs
+        stills = [{one: found[one] for one in found if one.epoch == epoch} for epoch in epochs]
+        for still in stills if several else [found]:
+            if field is None:
+                self._save_scatter(still)
+            else:
+                self._save_field(still, field)
+
+    def _save_scatter(self, found: Found) -> None:
+        from embedlens.figures.triplets.nearest import scale_of
+        from embedlens.figures.triplets.panels import plot_grid
+
+        scale = scale_of(found.values(), limits=self._limits_of(found))
+        figure = plot_grid(
+            _panels(found), **self._size(found), note=self._note, scale=scale, inset=self.limits == "full"
+        )
+        hidden = sum(_outside(result, scale.limits) for result in found.values())
+        self._save(figure, found, facts={"axes": list(scale.limits), "dots_out_of_sight": hidden})
+
+    def _save_field(self, found: Found, chosen: LossField) -> None:
+        """Write the scatter with the field behind it, and the arrows beside the dots in the data."""
+        from embedlens.figures.triplets.field import plot_field
+        from embedlens.figures.triplets.nearest import scale_of
+
+        scale = scale_of(found.values(), limits=self._limits_of(found))
+        field = chosen.within(scale.limits)
+        figure = plot_field(_panels(found), field, **self._size(found), scale=scale, note=self._note)
+        facts = {
+            "loss": field.loss,
+            "angle_degrees": field.angle,
+            "arrows": field.s_ap.size,
+            "meaning": "change of (S_ap, S_an) per unit of the learning rate, in the limit of a small step",
+        }
+        table = [{"kind": "dot", **block} for block in table_of(found)]
+        table.append({"kind": "field", **field.columns()})
+        epochs = f"{chosen.stem}-{epochs_text(one.epoch for one in found)}"
+        self._save(figure, found, table=table, epochs=epochs, facts={"field": facts})
+
+    def save_flow(self, starts: Found, ends: Found) -> None:
+        """Write the flow of each run and split, and add its numbers to the JSON answer."""
+        from embedlens.analysis.triplets.flow import flow, occupied
+        from embedlens.figures.triplets.flow import out_of_sight, plot_flows
+
+        limits = occupied(starts.values())
+        sides = list(zip(starts.values(), ends.values(), strict=True))
+        flows = [flow(*pair, limits=limits) for pair in sides]
+        figure = plot_flows(_panels(starts), _panels(ends), flows, **self._size(starts), note=self._note)
+        table, panels = [], []
+        for start, end, one in zip(starts, ends, flows, strict=True):
+            place = {
+                "run": start.label, "split": start.split, "from_epoch": start.epoch, "to_epoch": end.epoch
+            }  # fmt: skip
+            numbers = {
+                "n": one.n,
+                "n_thin": one.n_thin,
+                "arrows": one.count.size,
+                "mean_d_ap": one.mean_d_ap,
+                "mean_d_an": one.mean_d_an,
+            }
+            table.append({**place, **one.columns()})
+            panels.append({**place, **numbers})
+            self.report.enter(end, {"flow": {"from_epoch": start.epoch, **numbers}})
+        window = figure.axes[0].get_xlim()
+        facts = {
+            "flow": {
+                "bins_a_side": flows[0].bins,
+                "square": list(limits),
+                "minimum_dots_a_bin": flows[0].minimum,
+                "panels": panels,
+            },
+            "axes": list(window),
+            "dots_out_of_sight": sum(out_of_sight(*pair, window) for pair in sides),
+        }
+        spans = ["+".join(f"{epoch:04d}" for epoch in sorted({one.epoch for one in side}))
+                 for side in (starts, ends)]  # fmt: skip
+        self._save(figure, {**starts, **ends}, table=table, epochs=f"flow-{'-to-'.join(spans)}", facts=facts)
+
+    def save_animation(self, found: Found, *, fps: float) -> None:
+        """Write all epochs as GIF and MP4, and the key epochs as a strip."""
+        from embedlens.figures.export.animation import key_epochs, write_gif, write_mp4
+        from embedlens.figures.export.film import Film
+        from embedlens.figures.triplets.panels import frames_of, plot_strip
+
+        look, panels = self.report.look, _panels(found)
+        frames = frames_of(panels)
+        film = Film(frames, **self._size(found), note=self._note, finish=look.finish)
+        writers = {
+            "gif": lambda path: write_gif(path, film, fps),
+            "mp4": lambda path: write_mp4(path, film, fps),
+        }
+        self._save(writers, found, epochs="animation", facts={"frames": len(frames), "fps": fps})
+        keys = key_epochs({one.epoch for one in found})
+        columns = {epoch: shown for epoch, shown in frames.items() if epoch in keys}
+        strip = plot_strip(columns, venue=look.venue, width=look.width or "full", note=self._note)
+        places = dict(zip(panels, found, strict=True))
+        shown = dict.fromkeys(places[panel] for column in columns.values() for panel in column)
+        self._save(strip, {one: found[one] for one in shown}, epochs="strip", facts={})
+
+    def _save(
+        self,
+        figure: Figure | Mapping[str, Any],
+        found: Found,
+        *,
+        facts: Mapping[str, Any],
+        table: Table | None = None,
+        epochs: str | None = None,
+    ) -> None:
+        """Write a figure; its data are the dots where no table is given."""
+        self.report.add(
+            figure, table_of(found) if table is None else table, list(found),
+            epochs=epochs, every_run=True, facts={"panels": panel_facts(found), **facts},
+        )  # fmt: skip
+
+    def _limits_of(self, found: Found) -> tuple[float, float] | None:
+        """Return the limits of these snapshots; None for the full range."""
+        from embedlens.figures.layout.limits import choose_limits
+
+        values = [one for result in found.values() for one in (result.s_ap, result.s_an)]
+        return choose_limits(self.limits, values)
+
+    @property
+    def _note(self) -> str:
+        """What headings say of followed triplets."""
+        return "triplets of {run}, epoch {epoch}".format(**self.fixed.facts) if self.fixed else ""
+
+    def _size(self, found: Iterable[Selected]) -> dict[str, Any]:
+        """Return venue and width of a figure with one panel per run and split."""
+        return self.report.look.size(len({(one.label, one.split) for one in found}))
+
+
+def _panels(found: Found) -> list[Panel]:
+    from embedlens.figures.triplets.panels import Panel
+
+    return [Panel(one.label, one.split, one.epoch, result) for one, result in found.items()]
+
+
+def _outside(triplets: Triplets, limits: tuple[float, float]) -> int:
+    """Return how many dots lie beyond the axes."""
+    low, high = limits
+    x, y = triplets.s_ap, triplets.s_an
+    return int(((x < low) | (x > high + 1e-9) | (y < low) | (y > high + 1e-9)).sum())

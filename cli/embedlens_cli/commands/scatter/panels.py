@@ -1,0 +1,172 @@
+"""The triplets that scatters show: which are chosen, and their tables and facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError, unknown
+from embedlens_cli.common.reference import Reference, ReferenceOptions
+from embedlens_cli.common.triplet_states import State, check_same_triplets, galleries
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from embedlens.analysis.triplets.nearest import Triplets
+    from embedlens.artifacts import Table
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selected, Selection
+
+    Found = Mapping[Selected, Triplets]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TripletOptions:
+    """Which triplets are shown, as typed."""
+
+    triplets: Annotated[
+        str,
+        typer.Option(
+            help="nearest: each epoch's own nearest positive and negative; "
+            "fixed: the items chosen at the reference epoch of the reference run, followed everywhere."
+        ),
+    ] = "nearest"
+    reference_run: Annotated[
+        str | None, typer.Option(help="With fixed: a name among the runs.", show_default="the first")
+    ] = None
+    reference_epoch: Annotated[
+        str | None, typer.Option(help="With fixed: last, or a number.", show_default="last")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The triplets that are followed: where they were chosen, and by split which they are."""
+
+    reference: Reference
+    triplets: dict[str, Triplets]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Where they were chosen."""
+        return {"run": self.reference.run.name, "epoch": self.reference.epoch}
+
+    @property
+    def stem(self) -> str:
+        """What tells their figures from others."""
+        return f"fixed-{self.reference.run.name}-{self.reference.epoch:04d}"
+
+
+def choose_fixed(typed: TripletOptions, selection: Selection, *, device: str) -> Fixed | None:
+    """Choose the triplets that are followed in every epoch and run; None where each has its own nearest."""
+    run, epoch = typed.reference_run, typed.reference_epoch
+    if typed.triplets not in ("nearest", "fixed"):
+        raise unknown(typed.triplets, "kind of triplets", ("nearest", "fixed"))
+    if typed.triplets == "nearest":
+        if run or epoch:
+            message = "--reference-run and --reference-epoch are for fixed triplets; add --triplets fixed"
+            raise InputError(message)
+        return None
+    named = {"reference_epoch": epoch} if epoch else {}
+    reference = Reference.of(selection, ReferenceOptions(reference_run=run, **named))
+    check_same_triplets(selection)
+    states = {split: reference.state(split, selection.reader) for split in selection.splits}
+    return Fixed(reference, {split: state.nearest(device=device) for split, state in states.items()})
+
+
+def measure(one: Selected, fixed: Fixed | None, *, device: str) -> Triplets:
+    """Return the triplets of a snapshot; items are numbered as recorded in the split and its gallery."""
+    state = State.of(one)
+    if fixed is None:
+        return state.nearest(device=device)
+    state.search()  # for the warnings about its data
+    return state.follow(fixed.triplets[one.split], device=device)
+
+
+def command_facts(selection: Selection, fixed: Fixed | None, device: str) -> dict[str, Any]:
+    """Return what the sidecar of every figure says."""
+    from embedlens.analysis.triplets.nearest import RIGHT_BOUNDARY, TOP_RIGHT
+    from embedlens.figures.triplets.nearest import DRAW_SEED, ENCLOSED
+    from embedlens.similarity import engine_facts
+
+    return {
+        "splits": list(selection.splits),
+        "galleries": galleries(selection),
+        "triplets": "fixed" if fixed else "nearest",
+        "reference": fixed.facts if fixed else None,
+        "regions": {
+            "top_right": f"S_ap > {TOP_RIGHT} and S_an > {TOP_RIGHT}",
+            "right_boundary": f"S_ap > {RIGHT_BOUNDARY}",
+        },
+        "contours_enclose": list(ENCLOSED),
+        "draw_order_seed": DRAW_SEED,
+        "engine": engine_facts(device),
+    }
+
+
+def panel_facts(found: Found) -> list[dict[str, Any]]:
+    """Return what the sidecar of one figure says of its panels: how many items they show of how many."""
+    return [
+        {**one.facts, "shown": result.s_ap.size, "of": result.s_ap.size + result.n_singletons}
+        for one, result in found.items()
+    ]
+
+
+def table_of(found: Found) -> Table:
+    """Return the dots of all panels, one block each."""
+    return [{**one.facts, **result.columns()} for one, result in found.items()]
+
+
+def enter(report: Report, found: Found) -> None:
+    """Put the numbers of each snapshot into the JSON answer."""
+    from embedlens.analysis.triplets.nearest import summarise
+
+    for one, result in found.items():
+        report.enter(one, summarise(result).columns())
+
+
+def print_summary(found: Found) -> None:
+    """Print one row per snapshot."""
+    from embedlens.analysis.triplets.nearest import summarise
+    from embedlens_cli.common import console
+
+    rows = []
+    for one in sorted(found, key=lambda one: (one.label, one.split)):
+        numbers = summarise(found[one])
+        fractions = (
+            numbers.below_diagonal,
+            numbers.above_diagonal,
+            numbers.top_right,
+            numbers.right_boundary,
+            numbers.mean_ideal_distance,
+        )
+        counts = (str(one.epoch), f"{numbers.n:,}", f"{numbers.n_singletons:,}")
+        rows.append((f"{one.label}, {one.split}", *counts, *(f"{value:.4f}" for value in fractions)))
+    below = "R@1" if next(iter(found.values())).choice == "nearest" else "below diagonal"
+    regions = ("above diagonal", "top right", "right boundary", "mean distance to (1, 0)")
+    console.print_table(("run, split", "epoch", "n", "singletons", below, *regions), rows)
+
+
+def print_flow(summary: Mapping[str, Any]) -> None:
+    """Print one row per flow in the summary."""
+    from embedlens_cli.common import console
+
+    rows = [
+        (
+            f"{run}, {split}",
+            f"{numbers['flow']['from_epoch']} to {epoch}",
+            f"{numbers['flow']['arrows']:,}",
+            f"{numbers['flow']['n_thin']:,}",
+            f"{numbers['flow']['mean_d_ap']:+.4f}",
+            f"{numbers['flow']['mean_d_an']:+.4f}",
+        )
+        for run, splits in summary.items()
+        for split, epochs in splits.items()
+        for epoch, numbers in epochs.items()
+        if "flow" in numbers
+    ]
+    columns = ("run, split", "flow of epochs", "arrows", "in thin bins", "mean change of S_ap", "of S_an")
+    if rows:
+        console.print_table(columns, rows)

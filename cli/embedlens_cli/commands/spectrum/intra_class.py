@@ -1,0 +1,121 @@
+"""`embedlens spectrum --intra-class`: the variance within each class, and whether it is the same for all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embedlens.errors import InputError
+from embedlens_cli.common import class_names
+from embedlens_cli.common.report import finite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from embedlens.analysis.spectrum.intra_class import ClassSpectra
+    from embedlens_cli.common.figure_style import Look
+    from embedlens_cli.common.option_groups import FigureOptions
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selected, Selection
+
+    Results = Mapping[Selected, ClassSpectra]
+
+
+def check(given: Mapping[str, bool]) -> None:
+    """Refuse options that are not of spectra within classes: flag -> whether it is given."""
+    beside = next((flag for flag, on in given.items() if on), None)
+    if beside:
+        message = (
+            "--intra-class draws the variances of each class, centred, of one epoch on a logarithmic axis; "
+            f"leave out {beside}"
+        )
+        raise InputError(message)
+
+
+def draw(
+    selection: Selection, look: Look, *, normalize: bool, options: FigureOptions, words: Iterable[str]
+) -> None:
+    """Decompose the classes of every snapshot, write the figures, give the answer."""
+    from embedlens.analysis.spectrum.intra_class import class_spectra
+    from embedlens.figures.style import paper
+    from embedlens_cli.common import console
+    from embedlens_cli.common.report import Report, by_split
+
+    def measure(one: Selected) -> ClassSpectra:
+        search = one.search(gallery=one.split)
+        return class_spectra(search.z, search.y, normalize=normalize)
+
+    results = selection.measure(measure, "decomposing")
+    facts = {
+        "decomposition": "covariance of each class of two items and more",
+        "normalized": normalize,
+        "drawn": "eigenvalues, falling",
+        "variation": "coefficient of variation over the classes of the total variance",
+        "similarity": "mean over pairs of classes of tr(A B) / (|A| |B|), 1 - correlation matrix distance",
+        "if_alike": "means of 20 deals of the deviations from class means among the classes",
+        "seed": 0,
+    }
+    report = Report.of("spectrum", selection, look, options=options, words=words, facts=facts)
+    for one, result in results.items():
+        report.enter(one, result.numbers())
+    with paper(look.venue):
+        for group in by_split(results):
+            _save(report, group)
+    for line in _warnings(results):
+        console.remark(line)
+    report.end(lambda: _print_table(results))
+
+
+def _save(report: Report, group: Results) -> None:
+    """Write the figure of one split."""
+    from embedlens.figures.spectrum.intra_class import compare
+    from embedlens_cli.common.report import headings
+
+    title, names = headings(group)
+    known = class_names.joint(one.run.class_names for one in group)
+    panels = dict(zip(names, group.values(), strict=True))
+    figure = compare(panels, names=known, title=title, **report.look.size(len(group)))
+    told = [
+        {**one.facts, "shown": result.labels.size, **finite(result.numbers())}
+        for one, result in group.items()
+    ]
+    table = [{**one.facts, **_columns(result, one.run.class_names)} for one, result in group.items()]
+    report.add(figure, table, list(group), facts={"panels": told})
+
+
+def _columns(result: ClassSpectra, names: Mapping[int, str]) -> dict[str, Any]:
+    """Return the data behind one panel, with the names of the classes."""
+    columns = result.columns()
+    return columns | class_names.columns(columns["class"], names)
+
+
+def _warnings(results: Results) -> list[str]:
+    """Return which classes are left out, and of which the items do not span the space."""
+    lines = []
+    for one, result in results.items():
+        if result.n_alone:
+            lines.append(f"{one.labelled_place}: {result.n_alone:,} classes of one item are left out")
+        few = int((result.counts <= result.dim).sum())
+        if few:
+            many = f"{few:,} of {result.labels.size:,} classes have at most D = {result.dim} items"
+            lines.append(f"{one.labelled_place}: {many}; compare with *if alike*, not with 0 and 1")
+    return lines
+
+
+def _print_table(results: Results) -> None:
+    """Print the numbers of every snapshot."""
+    from embedlens_cli.common import console
+
+    columns: tuple[str, ...] = ("run, split", "epoch", "classes", "items", "mean variance")
+    columns += ("variation", "if alike", "similarity", "if alike")
+    shown = ("mean_variance", "variation", "variation_if_alike", "similarity", "similarity_if_alike")
+    rows = []
+    for one, result in results.items():
+        numbers = finite(result.numbers())
+        values = ["-" if numbers[name] is None else f"{numbers[name]:.4f}" for name in shown]
+        counts = f"{numbers['n_classes']:,}", f"{numbers['n']:,}"
+        rows.append((f"{one.label}, {one.split}", str(one.epoch), *counts, *values))
+    console.print_table(columns, rows)
+    console.say(
+        "variation of the total variance over the classes; similarity: cosine between covariances, mean over "
+        "pairs of classes; if alike: the same if all classes had one covariance"
+    )

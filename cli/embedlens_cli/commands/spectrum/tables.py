@@ -1,0 +1,113 @@
+"""Spectra of snapshots as numbers by name, as tables, and as the data of figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from embedlens_cli.common.report import finite
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from embedlens.analysis.spectrum.slices import SliceRecalls
+    from embedlens.analysis.spectrum.values import Spectrum
+    from embedlens.artifacts import Table
+    from embedlens_cli.common.snapshots import Selected
+
+    Results = Mapping[Selected, "SnapshotSpectrum"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SnapshotSpectrum:
+    """The spectrum of one snapshot, its numbers, and those of its chunks where --slices takes them apart."""
+
+    whole: Spectrum
+    numbers: dict[str, float]
+    chunks: list[tuple[Spectrum, dict[str, float]]] = field(default_factory=list)
+    recalls: SliceRecalls | None = None
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The numbers by name; those of chunks as lists."""
+        numbers: dict[str, Any] = finite(self.numbers)
+        if self.recalls is not None:
+            numbers["slices"] = {
+                "number": len(self.chunks),
+                "dim": self.recalls.dim,
+                "recall_at_1": self.recalls.alone.tolist(),
+                "recall_at_1_joined": self.recalls.joined.tolist(),
+                "spectra": [finite(values) for _, values in self.chunks],
+            }
+        return numbers
+
+
+def headings_with_sizes(results: Results) -> tuple[str, list[str]]:
+    """Return the title of a figure and the name of each snapshot; one of them says the number of items."""
+    from embedlens_cli.common.report import headings
+
+    title, names = headings(results)
+    sizes = [f", n = {result.whole.n:,}" for result in results.values()]
+    if len(set(sizes)) == 1:
+        return title + sizes[0], names
+    return title, [name + size for name, size in zip(names, sizes, strict=True)]
+
+
+def warnings(results: Results) -> list[str]:
+    """Return where dimensions are dead, one line for each snapshot or chunk."""
+    from embedlens.figures.spectrum.values import dead_text
+
+    lines = []
+    for one, result in results.items():
+        place = one.labelled_place
+        parts = {place: result.whole} | {
+            f"{place}, chunk {number}": part for number, (part, _) in enumerate(result.chunks, 1)
+        }
+        lines += [f"{name}: {dead_text(part)}" for name, part in parts.items() if part.n_dead]
+    return lines
+
+
+def table_of(results: Results) -> Table:
+    """Return the data behind the figure: one block per snapshot, or per chunk."""
+    table: Table = []
+    for one, result in results.items():
+        if result.recalls is None:
+            table.append({**one.facts, **result.whole.columns()})
+            continue
+        for number, (part, _) in enumerate(result.chunks):
+            recalls = {name: column[number].item() for name, column in result.recalls.columns().items()}
+            table.append({**one.facts, **recalls, **part.columns()})
+    return table
+
+
+def print_tables(results: Results, kind: str) -> None:
+    """Print the numbers of every snapshot, and of every chunk."""
+    from embedlens_cli.common import console
+
+    share = "variance" if kind == "pca" else "sigma^2"
+    heading: tuple[str, ...] = ("run, split", "epoch", "n", "dims", "dead", "eff. rank", "part. ratio", "rho")
+    heading += ("dims for 90 %", "95 %", "99 %")
+    rows, chunks = [], []
+    for one, result in results.items():
+        name = f"{one.label}, {one.split}"
+        rows.append((name, str(one.epoch), *_cells(result.numbers)))
+        if result.recalls is not None:
+            for number, (_, numbers) in enumerate(result.chunks):
+                recalls = f"{result.recalls.alone[number]:.4f}", f"{result.recalls.joined[number]:.4f}"
+                place = f"{name} [{number + 1}/{len(result.chunks)}]"
+                chunks.append((place, *recalls, *_cells(numbers)[1:]))
+    console.print_table(heading, rows)
+    if chunks:
+        console.say("")
+        console.print_table((heading[0], "R@1", "R@1 with those before", *heading[3:]), chunks)
+    console.say(
+        f"effective rank and rho uncentred, participation ratio centred; dims for a share of the {share}"
+    )
+
+
+def _cells(numbers: dict[str, float]) -> list[str]:
+    """Return the cells of numbers in a row; one that is not defined is a dash."""
+    counts = [f"{numbers[name]:,.0f}" for name in ("n", "dim", "n_dead")]
+    values = [f"{numbers[name]:.2f}" for name in ("effective_rank", "participation_ratio")]
+    dims = [f"{numbers[f'dims_{share}']:.0f}" for share in (90, 95, 99)]
+    return ["-" if cell == "nan" else cell for cell in (*counts, *values, f"{numbers['rho']:.4f}", *dims)]

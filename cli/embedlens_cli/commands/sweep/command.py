@@ -1,0 +1,149 @@
+"""The command that trains a grid of runs and compares them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli.commands.sweep import tables as sweep_tables
+from embedlens_cli.common import grids, options, training_options
+from embedlens_cli.common.option_groups import grouped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from embedlens.experiments.grid_runs import PlannedRun
+    from embedlens.experiments.sweep import Outcome, Score
+    from embedlens_cli.common.figure_style import Look
+
+
+@training_options.takes_recipe(after="epochs")
+@grouped
+def sweep(
+    context: typer.Context,
+    *,
+    loss: Annotated[
+        str, typer.Option(help="Comma-separated names as in `train`, or all: every loss there is.")
+    ] = grids.DEFAULTS["loss"],
+    lr: Annotated[
+        str | None,
+        typer.Option(
+            help="Learning rates, comma-separated, or usual: that of each loss.",
+            show_default=f"{grids.DEFAULTS['lr']}; with --loss all: usual",
+        ),
+    ] = None,
+    dim: Annotated[str, typer.Option(help="Dimensions of the embedding, comma-separated.")] = grids.DEFAULTS[
+        "dim"
+    ],
+    seed: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = grids.DEFAULTS["seed"],
+    epochs: Annotated[int, typer.Option(help="Epochs of each run, and the one that is compared.", min=1)] = 8,
+    metric: Annotated[
+        str, typer.Option(help="What is compared: recall_at_K, nmi or any score of evaluate.")
+    ] = "recall_at_1",
+    split: Annotated[
+        str | None,
+        typer.Option(help="Split that is compared.", show_default="the query split, or test"),
+    ] = None,
+    where: grids.GridOptions,
+) -> None:
+    """Train a run for each loss, learning rate, dim and seed, and draw their scores.
+
+    With --loss all, every loss at its usual learning rate is compared with its own epoch 0.
+
+    Stopped at any moment, the same command goes on; finished runs are not trained again, whatever grid they
+    were part of. A run that fails (its loss is no number) is told, and the others go on: the exit status is 0
+    as long as one run has succeeded.
+    """
+    from embedlens.devices import check_device
+    from embedlens.experiments import grid_runs
+    from embedlens.experiments.grid_training import check_runs
+    from embedlens.experiments.sweep import Score, compared_split, measure
+    from embedlens_cli.common import console
+    from embedlens_cli.common.reading import Reader
+
+    look = where.look()
+    wanted, device = _one_score(metric), check_device(where.device)
+    recipe = training_options.recipe_of(context.params, epochs=epochs)
+    grid = grids.grid_of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})
+    configs = grid.configs(recipe, warn=console.remark)
+    planned = grid_runs.plan(configs, where.folder, any_threads=recipe.threads is None)
+    reader = Reader.of_config(planned[0].config)
+    score = Score(wanted, compared_split(planned, split), device, reader.leave_out, reader.search)
+    if where.dry_run:
+        check_runs(planned, every=grid.every, warn=console.remark)
+        grids.list_runs(planned, [_facts(run) for run in planned], as_json=where.as_json)
+        return
+    failed = grids.train(planned, device, workers=context.params["workers"], every=grid.every)
+    outcomes = measure(planned, failed, score, follow=lambda runs: console.track(runs, "scoring"))
+    reader.warnings.tell()
+    if all(outcome.failure for outcome in outcomes):
+        first = outcomes[0]
+        message = f"every run failed; the first, {first.name}: {first.failure}"
+        raise InputError(message)
+    sweep_tables.tell_failures(outcomes)
+    words = [*grids.file_words(grid), *training_options.file_words(recipe)]
+    _draw(outcomes, score, look, where=where, words=words, facts=reader.facts)
+
+
+def _one_score(metric: str) -> str:
+    """Return the score that is compared; one unknown, or several, are refused."""
+    from embedlens.analysis.scores import check_metrics
+
+    found = check_metrics(options.words(metric))
+    if len(found) > 1:
+        message = f"--metric {metric!r} is {len(found)} scores ({', '.join(found)}); choose one of them"
+        raise InputError(message)
+    return found[0]
+
+
+def _facts(run: PlannedRun) -> dict[str, Any]:
+    """Return what the list of runs says of one."""
+    return {name: getattr(run.config, name) for name in ("loss", "lr", "dim", "seed", "epochs")}
+
+
+def _draw(
+    outcomes: Sequence[Outcome],
+    score: Score,
+    look: Look,
+    *,
+    where: grids.GridOptions,
+    words: Sequence[str],
+    facts: Mapping[str, Any],
+) -> None:
+    """Draw the sweep, write it with its data and sidecar, and give the answer."""
+    from embedlens.artifacts import Artifacts
+    from embedlens.experiments.sweep import summarise
+    from embedlens.figures.experiments.curves import metric_label
+    from embedlens.figures.experiments.sweep import plot_panels
+    from embedlens.figures.style import paper
+    from embedlens_cli.common import console
+    from embedlens_cli.common.figure_style import epochs_text
+
+    result = summarise(outcomes)
+    label = metric_label(score.column, (score.split,))
+    config = outcomes[0].planned.config
+    artifacts = Artifacts(
+        where.figures,
+        console.command(),
+        {**sweep_tables.facts(outcomes, score), **facts},
+        summary=sweep_tables.summary(outcomes, result),
+    )
+    items = next(outcome.items for outcome in outcomes if outcome.items)
+    heading = f"{config.data}, epoch {config.epochs}, {score.split}, n = {items:,}"
+    name = [
+        "sweep", config.data, *words, "" if score.metric == "recall_at_1" else score.metric, score.split,
+        epochs_text([config.epochs]),
+    ]  # fmt: skip
+    with paper(look.venue):
+        panels = len(result.dims) if result.axis == "lr" else 1
+        told = {"label": label, "end": f"epoch {config.epochs}", "heading": heading}
+        figure = plot_panels(result, **look.size(panels), **told)
+        look.save(artifacts, name, figure, sweep_tables.csv_rows(outcomes, result), facts={})
+    if where.as_json:
+        console.print_json(artifacts.answer())
+        return
+    sweep_tables.print_summary(result, label, config.epochs)
+    console.print_files(artifacts)
+    console.say(f"next: {sweep_tables.next_command(outcomes, score)}")

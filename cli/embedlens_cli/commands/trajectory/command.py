@@ -1,0 +1,211 @@
+"""The command that follows single triplets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli.commands.trajectory import tables as followed
+from embedlens_cli.commands.trajectory.anchors import AnchorOptions, Anchors
+from embedlens_cli.commands.trajectory.tables import Followed
+from embedlens_cli.common import options
+from embedlens_cli.common.option_groups import (
+    FigureOptions,
+    FileWords,
+    InName,
+    LeaveOutOptions,
+    RunOptions,
+    grouped,
+)
+from embedlens_cli.common.reference import Reference, ReferenceOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from embedlens.analysis.triplets.nearest import Triplets
+    from embedlens.figures.triplets.trajectory import Panel
+    from embedlens.store import Run
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selection
+    from embedlens_cli.common.triplet_states import State
+
+
+@grouped
+def trajectory(
+    *,
+    typed: AnchorOptions,
+    where: RunOptions,
+    chosen: ReferenceOptions,
+    thumbnails: Annotated[
+        bool,
+        typer.Option("--thumbnails/--no-thumbnails", help="The pictures of the three items."),
+        InName("no-thumbnails"),
+    ] = True,
+    leave_out: LeaveOutOptions,
+    drawn: FigureOptions,
+    limits: options.Limits = "full",
+    device: options.Device = "cpu",
+    words: FileWords,
+) -> None:
+    """Draw the path of single triplets: the same three items in every epoch of every run.
+
+    Positive and negative are the nearest at the reference epoch, of a query split in its gallery. Blue is the
+    initial state; the ideal point is (1, 0).
+    """
+    import numpy as np
+
+    from embedlens.devices import check_device
+    from embedlens.figures.layout.limits import choose_limits
+    from embedlens.figures.style import paper
+    from embedlens.figures.triplets.trajectory import check_count, plot_panels
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selection
+    from embedlens_cli.common.triplet_states import check_same_triplets
+
+    look, anchors = drawn.look(), Anchors.of(typed)
+    check_device(device)
+    choose_limits(limits, [np.zeros(1)])
+    check_count(anchors.size, **look.size(anchors.size))
+    selection = Selection.of(where, leave_out, look)
+    reference = Reference.of(selection, chosen)
+    check_same_triplets(selection)
+    found = {
+        split: _follow(selection, split, reference=reference, anchors=anchors, device=device)
+        for split in selection.splits
+    }
+    selection.reader.warnings.tell()
+    report = Report.of(
+        "trajectory", selection, look, options=drawn, words=(anchors.stem, reference.stem, *words),
+        facts=_facts(selection, reference, device) | anchors.facts,
+    )  # fmt: skip
+    with paper(drawn.venue):
+        for split, paths in found.items():
+            followed.enter(report, paths, split)
+            panels = _panels(paths, _images(selection.runs[0], split) if thumbnails else None)
+            values = [one for panel in panels for path in panel.paths for one in (path.s_ap, path.s_an)]
+            figure = plot_panels(
+                panels, **look.size(len(panels)), limits=choose_limits(limits, values),
+                heading=f"{split}, triplets of {reference.name}",
+            )  # fmt: skip
+            _save(report, figure, paths, split=split, words=[options.limits_word(limits)])
+    report.end(lambda: followed.print_table(found))
+
+
+def _save(
+    report: Report, figure: Figure, paths: Sequence[Followed], *, split: str, words: Sequence[str]
+) -> None:
+    """Write the figure of a split."""
+    places = report.selection.of_split(split)
+    epochs = [one.epoch for one in places]
+    facts = {
+        "states": {path.run: path.states for path in paths[0].paths},
+        "shown": len(paths),
+        "of": places[0].run.info.splits[split].items,
+    }
+    span = f"epochs-{min(epochs):04d}-{max(epochs):04d}"
+    report.add(figure, followed.table(paths, split), places, epochs=span, facts=facts, words=words)
+
+
+def _follow(
+    selection: Selection, split: str, *, reference: Reference, anchors: Anchors, device: str
+) -> list[Followed]:
+    """Follow every anchor through all states of all runs."""
+    from embedlens.analysis.triplets.trajectory import PRETRAINED, follow, take
+    from embedlens_cli.common.triplet_states import states_of
+
+    state = reference.state(split, selection.reader)
+    every = state.nearest(device=device)
+    states = states_of(selection, split)
+    for several in states.values():
+        several[-1].search()  # for the warnings about its data
+    try:
+        rows = _rows(every, state, anchors, device=device)
+        chosen = take(every, rows, items=reference.run.info.splits[split].items)
+    except InputError as error:
+        place = f"run {reference.label!r}, split {split!r}"
+        raise error.within(place) from error
+    paths = []
+    for label, several in states.items():
+        each = (
+            (PRETRAINED if one.epoch is None else one.epoch, one.embeddings, one.gallery_embeddings)
+            for one in several
+        )
+        paths.append(follow(each, chosen, run=label, device=device))
+    first = selection.runs[0]
+    names, others = _class_names(first, split), _class_names(first, state.gallery or split)
+    items = zip(chosen.anchor, chosen.positive, chosen.negative, strict=True)
+    classes = [(names[anchor], others[positive], others[negative]) for anchor, positive, negative in items]
+    return [Followed(*one) for one in zip(zip(*paths, strict=True), classes, strict=True)]
+
+
+def _rows(every: Triplets, state: State, anchors: Anchors, *, device: str) -> NDArray[np.int64]:
+    """Return the row numbers of the anchors, chosen among the triplets of the reference."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from embedlens.analysis.triplets import trajectory as paths
+
+    if anchors.kind == "rows":
+        return np.array(anchors.rows)
+    if anchors.kind == "worst":
+        return paths.worst_anchors(every, anchors.count)
+    if anchors.kind == "random":
+        return paths.random_anchors(every, anchors.count, seed=anchors.seed or 0)
+    ends = state.initial, replace(state, epoch=state.run.resolve_epoch(-1))
+    start, end = (one.follow(every, device=device) for one in ends)
+    return paths.moved_anchors(start, end, count=anchors.count)
+
+
+def _class_names(run: Run, split: str) -> list[str]:
+    """Return the name of every item's class: of items.csv, else of run.json, else by its label."""
+    known = run.info.class_names
+    named = run.items(split).get("class")
+    return named or [known.get(str(label), f"class {label}") for label in run.labels(split).tolist()]
+
+
+def _images(run: Run, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+    """Return the pictures of the anchors' split and of their positives' and negatives'; None: not of both."""
+    from embedlens.selection import gallery_of
+
+    images, others = run.thumbnails(split), run.thumbnails(gallery_of(run, split) or split)
+    return None if images is None or others is None else (images, others)
+
+
+def _panels(
+    anchors: Sequence[Followed], images: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None
+) -> list[Panel]:
+    """Return what is drawn of every anchor; without pictures its class stands in the title."""
+    from embedlens.figures.triplets.trajectory import Panel, Thumbnail
+
+    panels = []
+    for one in anchors:
+        path = one.paths[0]
+        title = f"anchor {path.anchor}"
+        if images is None:
+            panels.append(Panel(one.paths, f"{title}, {one.classes[0]}"))
+            continue
+        own, others = images
+        items = (own[path.anchor], others[path.positive], others[path.negative])
+        pictures = [Thumbnail(item, name) for item, name in zip(items, one.classes, strict=True)]
+        panels.append(Panel(one.paths, title, tuple(pictures)))
+    return panels
+
+
+def _facts(selection: Selection, reference: Reference, device: str) -> dict[str, Any]:
+    """Return what the sidecar of every figure says."""
+    from embedlens.similarity import engine_facts
+    from embedlens_cli.common.triplet_states import galleries
+
+    return {
+        "galleries": galleries(selection),
+        "triplets": "fixed: nearest positive and negative at the reference epoch, followed in every state",
+        "reference": reference.facts,
+        "engine": engine_facts(device),
+    }

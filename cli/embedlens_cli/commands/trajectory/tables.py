@@ -1,0 +1,77 @@
+"""Paths of followed triplets as a table, as rows of the figure's data and as numbers of the JSON answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from embedlens.analysis.triplets.trajectory import Path
+    from embedlens.artifacts import Table
+    from embedlens_cli.common.report import Report
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Followed:
+    """One anchor: its paths, one per run, and the classes of anchor, positive and negative."""
+
+    paths: tuple[Path, ...]
+    classes: tuple[str, str, str]
+
+    @property
+    def items(self) -> dict[str, Any]:
+        """The three items that the paths are of."""
+        path = self.paths[0]
+        return {
+            "anchor": path.anchor,
+            "class": self.classes[0],
+            "positive": path.positive,
+            "negative": path.negative,
+            "negative_class": self.classes[2],
+        }
+
+
+def table(anchors: Sequence[Followed], split: str) -> Table:
+    """Return every state of every path, one block per path."""
+    return [
+        {"run": path.run, "split": split, **one.items, **path.columns()}
+        for one in anchors
+        for path in one.paths
+    ]
+
+
+def enter(report: Report, anchors: Sequence[Followed], split: str) -> None:
+    """Put first and last state into the JSON answer: run -> split -> state -> anchor -> name -> value."""
+    for one in anchors:
+        for path in one.paths:
+            numbers = {"s_ap": path.s_ap, "s_an": path.s_an, "ideal_distance": path.distance}
+            for at in (0, -1):
+                ends = {name: float(values[at]) for name, values in numbers.items()}
+                state = report.entry(path.run, split, path.states[at].removeprefix("epoch "))
+                state[str(path.anchor)] = {**one.items, **ends}
+
+
+def print_table(found: Mapping[str, Sequence[Followed]]) -> None:
+    """Print where every path starts and ends."""
+    from embedlens_cli.common import console
+
+    rows = []
+    for split, anchors in found.items():
+        for one, path in [(each, path) for each in anchors for path in each.paths]:
+            ends = [f"{path.states[at]}: {path.s_ap[at]:.3f}, {path.s_an[at]:.3f}" for at in (0, -1)]
+            far = [f"{path.distance[at]:.3f}" for at in (0, -1)]
+            items = (
+                f"{path.anchor} ({one.classes[0]})",
+                str(path.positive),
+                f"{path.negative} ({one.classes[2]})",
+            )
+            rows.append((f"{path.run}, {split}", *items, *ends, *far))
+    console.print_table(
+        (
+            "run, split", "anchor (class)", "positive", "negative (class)", "from (S_ap, S_an)",
+            "to (S_ap, S_an)", "distance to (1, 0)", "at the end",
+        ),
+        rows,
+    )  # fmt: skip

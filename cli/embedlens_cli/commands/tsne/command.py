@@ -1,0 +1,100 @@
+"""The command that draws maps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli.commands.tsne import colours as colored
+from embedlens_cli.commands.tsne.map_options import MapOptions, ParameterOptions, parameter_words
+from embedlens_cli.common.option_groups import (
+    FigureOptions,
+    FileWords,
+    IgnoreOptions,
+    SnapshotOptions,
+    changed,
+    grouped,
+)
+
+
+@grouped
+def tsne(
+    *,
+    animate: Annotated[
+        bool,
+        typer.Option("--animate", help="Map all epochs, each from the one before: GIF, MP4 and a strip."),
+    ] = False,
+    fps: Annotated[float, typer.Option(help="With --animate: epochs a second.", min=0.1, max=60)] = 2.0,
+    where: SnapshotOptions,
+    what: MapOptions,
+    how: ParameterOptions,
+    leave_out: IgnoreOptions,
+    drawn: FigureOptions,
+    words: FileWords,
+) -> None:
+    """Map the embeddings by t-SNE: openTSNE by cosine distance, with the exact neighbours.
+
+    With --animate the first map is optimised until it is at rest, every later one starts from the map before
+    and is aligned to it: an unchanged epoch has an unchanged map.
+    """
+    from embedlens.figures.style import paper
+    from embedlens.selection import choose_epochs
+    from embedlens_cli.commands.tsne import figures as map_figures
+    from embedlens_cli.commands.tsne import items as map_items
+    from embedlens_cli.commands.tsne import maps as mapped
+    from embedlens_cli.commands.tsne import synthesis as synthesising
+    from embedlens_cli.common import console
+    from embedlens_cli.common.report import Report, by_split
+    from embedlens_cli.common.snapshots import Selection
+
+    look = drawn.look()
+    _check(what, animate=animate)
+    settings = mapped.Settings(what, how.parameters(), series=animate)
+    selection = Selection.of(where, leave_out, look)
+    splits = colored.colored_splits(selection, what.color, named=bool(where.split))
+    selection = replace(selection, splits=splits, epoch="all" if animate else where.epoch)
+    if animate:
+        mapped.check_series(selection)
+    if what.synthesised is not None:
+        synthesising.check_latent(selection)
+    maps = mapped.measure(selection, settings)
+    report = Report.of(
+        "tsne", selection, look, options=drawn, facts=settings.facts,
+        words=[*words, *parameter_words(settings.parameters)],
+    )  # fmt: skip
+    for one, result in maps.items():
+        report.enter(one, result.numbers)
+    shown = {label: choose_epochs(run, where.epoch) for label, run in selection.labelled}
+    with paper(drawn.venue):
+        for group in by_split(maps):
+            stills = {one: result for one, result in group.items() if one.epoch in shown[one.label]}
+            map_figures.save_stills(report, stills, series=animate)
+            if animate:
+                map_figures.save_animation(report, group, fps=fps)
+    for line in [*map_items.sample_warnings(maps), *mapped.restless(maps, settings)]:
+        console.remark(line)
+    report.end(lambda: map_figures.print_table(maps))
+
+
+def _check(what: MapOptions, *, animate: bool) -> None:
+    """Refuse options that do not go together."""
+    message = ""
+    apart = {
+        "--animate": animate, "--central": what.central, "--thumbnails": what.thumbnails,
+        "--color": what.color != colored.CLASS,
+    }  # fmt: skip
+    beside = next((flag for flag, on in apart.items() if on), None)
+    if what.whole_classes is not None and what.sample is None:
+        flag = "--whole-classes" if what.whole_classes else "--every-class"
+        message = f"{flag} says how to sample; add --sample N"
+    elif what.thumbnails and what.highlight:
+        message = "--thumbnails borders every class in its colour; leave out --highlight"
+    elif "thumbnail_size" in changed(what) and not what.thumbnails:
+        message = "--thumbnail-size is that of the items' pictures; add --thumbnails"
+    elif what.synthesised is not None and beside:
+        message = f"--synthesised draws dots and rings, by class, of single epochs; leave out {beside}"
+    if message:
+        raise InputError(message)

@@ -1,0 +1,156 @@
+"""Maps of snapshots: figures, animations and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from embedlens_cli.commands.tsne.synthesis import facts_of
+from embedlens_cli.common import class_names, figure_style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from embedlens.artifacts import Table
+    from embedlens_cli.commands.tsne.maps import Maps, SnapshotMap
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selected
+
+    Frame = Sequence[tuple[Selected, SnapshotMap]]
+
+
+def save_stills(report: Report, maps: Maps, *, series: bool) -> None:
+    """Write one figure for each epoch that every run has, the runs side by side; else one for all."""
+    numbers, n_runs = sorted({one.epoch for one in maps}), len({one.label for one in maps})
+    groups = [[(one, result) for one, result in maps.items() if one.epoch == number] for number in numbers]
+    if any(len(group) < n_runs for group in groups):
+        groups = [list(maps.items())]
+    for group in groups:
+        text = figure_style.epochs_text(one.epoch for one, _ in group) + ("-series" if series else "")
+        figure, places = _draw(group, report.look), [one for one, _ in group]
+        report.add(figure, _table(group), places, facts=_facts_of(group), epochs=text)
+
+
+def save_animation(report: Report, maps: Maps, *, fps: float) -> None:
+    """Write all epochs as GIF and MP4, and the key epochs as a strip."""
+    from embedlens.figures.export.animation import key_epochs, write_gif, write_mp4
+    from embedlens.figures.projection.maps import compare, limits_of
+
+    look, every = report.look, list(maps.items())
+    limits = limits_of(result.step.projection for result in maps.values())
+    frames = _frames(every)
+    pictures = _Pictures([frame for _, frame in sorted(frames.items())], look, limits)
+    writers = {
+        "gif": lambda path: write_gif(path, pictures, fps),
+        "mp4": lambda path: write_mp4(path, pictures, fps),
+    }
+    told = {**_facts_of(every), "frames": len(frames), "fps": fps}
+    report.add(writers, _table(every), list(maps), facts=told, epochs="animation")
+    keys, several = key_epochs(frames), len({one.label for one in maps}) > 1
+    strip = [frames[epoch][row] for row in range(len(next(iter(frames.values())))) for epoch in keys]
+    titles = [f"{one.label}, epoch {one.epoch}" if several else f"epoch {one.epoch}" for one, _ in strip]
+    figure = compare(
+        [result.drawn(title) for (_, result), title in zip(strip, titles, strict=True)],
+        venue=look.venue, width=look.width or "full", title="" if several else _heading(strip),
+        highlight=strip[0][1].highlight, names=class_names.joint(result.names for _, result in strip),
+        limits=limits, columns=len(keys),
+    )  # fmt: skip
+    report.add(figure, _table(strip), [one for one, _ in strip], facts=_facts_of(strip), epochs="strip")
+
+
+def _frames(maps: Frame) -> dict[int, Frame]:
+    """Return the maps of each epoch; a run without that epoch stands at its latest before, or its first."""
+    runs: dict[str, list[tuple[Selected, SnapshotMap]]] = {}
+    for one, result in maps:
+        runs.setdefault(one.label, []).append((one, result))
+    return {
+        epoch: [
+            next((entry for entry in reversed(part) if entry[0].epoch <= epoch), part[0])
+            for part in runs.values()
+        ]
+        for epoch in sorted({one.epoch for one, _ in maps})
+    }
+
+
+class _Pictures(Sequence[Any]):
+    """Frames of an animation, each drawn when it is asked for."""
+
+    def __init__(self, frames: Sequence[Frame], look: figure_style.Look, limits: Any) -> None:
+        self._frames, self._look, self._limits = frames, look, limits
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, number: Any) -> Any:
+        from embedlens.figures.export.animation import render
+
+        figure = _draw(self._frames[number], self._look, self._limits)
+        self._look.finish(figure)
+        return render(figure)
+
+
+def _draw(group: Frame, look: figure_style.Look, limits: Any = None) -> Figure:
+    """Draw maps side by side."""
+    from embedlens.figures.projection.maps import compare
+    from embedlens_cli.common.report import headings
+
+    epochs = {one.epoch for one, _ in group}
+    titles = headings(one for one, _ in group)[1] if len(group) > 1 else [""]
+    return compare(
+        [result.drawn(title) for (_, result), title in zip(group, titles, strict=True)],
+        venue=look.venue,
+        width=look.size(len(group))["width"],
+        title=_heading(group) + (f", epoch {min(epochs)}" if len(epochs) == 1 else ""),
+        highlight=group[0][1].highlight,
+        names=class_names.joint(result.names for _, result in group),
+        limits=limits,
+    )
+
+
+def _heading(group: Frame) -> str:
+    """Return what maps share: run and split."""
+    (one, result), labels = group[0], {one.label for one, _ in group}
+    centred = ["class means subtracted"] if result.options.central else []
+    return ", ".join([*(labels if len(labels) == 1 else []), one.split, *centred])
+
+
+def _table(group: Frame) -> Table:
+    """Return the items of all maps, one block each."""
+    return [{**one.facts, **result.columns()} for one, result in group]
+
+
+def _facts_of(group: Frame) -> dict[str, Any]:
+    """Return what the sidecar of one figure says."""
+    maps = {one.label: (one, result.synthesised) for one, result in group if result.synthesised is not None}
+    told: dict[str, Any] = {}
+    if maps:
+        named = {
+            label: [class_names.told(number, one.run.class_names) for number in found.drawn.classes.tolist()]
+            for label, (one, found) in maps.items()
+            if one.run.class_names
+        }
+        told["synthesised"] = facts_of({label: found for label, (_, found) in maps.items()})
+        told["synthesised"] |= {"class_names": named} if named else {}
+    panels = [{**one.facts, **result.numbers, "shown": result.numbers["n"]} for one, result in group]
+    return {**told, "panels": panels}
+
+
+def print_table(maps: Maps) -> None:
+    """Print the numbers of each map."""
+    from embedlens_cli.common import console
+
+    rows = []
+    for one, result in maps.items():
+        numbers, step = result.numbers, result.step
+        led = (f"{step.kept:.1%}", f"{step.residual:.3f}", f"{step.moved:.1%}")
+        rows.append(
+            (
+                f"{one.label}, {one.split}", str(one.epoch), f"{numbers['n']:,} of {numbers['of']:,}",
+                f"{numbers['kl_divergence']:.3f}", str(numbers["iterations"]), step.start,
+                *(led if step.start != "cold" else ("-", "-", "-")),
+            )
+        )  # fmt: skip
+    columns = (
+        "run, split", "epoch", "n", "KL", "iterations", "start", "neighbours kept", "residual", "moved",
+    )  # fmt: skip
+    console.print_table(columns, rows)

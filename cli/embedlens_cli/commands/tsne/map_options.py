@@ -1,0 +1,148 @@
+"""Options of `tsne`: what is mapped and how it is drawn, and the parameters of t-SNE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from embedlens.analysis.projection.parameters import Parameters
+from embedlens_cli.commands.tsne.colours import CLASS
+from embedlens_cli.common import options
+from embedlens_cli.common.option_groups import InName
+
+_DEFAULT = Parameters()
+
+
+def _classes_word(whole: bool) -> str:
+    return "whole-classes" if whole else "every-class"
+
+
+def _highlight_word(text: str) -> str:
+    return f"highlight-{'+'.join(options.words(text))}" if options.words(text) else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapOptions:
+    """What is mapped and how it is drawn."""
+
+    sample: Annotated[
+        int | None,
+        typer.Option(help="Number of items to map, drawn by class.", show_default="all items", min=1),
+        InName("sample-{}"),
+    ] = None
+    whole_classes: Annotated[
+        bool | None,
+        typer.Option(
+            "--whole-classes/--every-class",
+            help="With --sample: all items of some classes, drawn by --seed, or some items of every class.",
+            show_default="whole classes where every class would have fewer than 10 items on average",
+        ),
+        InName(_classes_word),
+    ] = None
+    central: Annotated[
+        bool,
+        typer.Option("--central", help="Subtract the mean of its class from every item first."),
+        InName("central"),
+    ] = False
+    thumbnails: Annotated[
+        bool,
+        typer.Option("--thumbnails", help="Draw the items' pictures, bordered by class."),
+        InName("thumbnails"),
+    ] = False
+    thumbnail_size: Annotated[
+        float,
+        typer.Option(help="With --thumbnails: side of a picture, inches.", min=0.05, max=1),
+        InName("size-{:g}"),
+    ] = 0.2
+    synthesised: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Draw N points around the mean of each coloured class from what dvml has learnt of it "
+            "(--record-latent).",
+            show_default="none",
+            min=1,
+        ),
+        InName("synthesised-{}"),
+    ] = None
+    color: Annotated[
+        str,
+        typer.Option(help="class, or what the method recorded of the items, e.g. cluster, of train."),
+        InName("color-{}"),
+    ] = CLASS
+    highlight: Annotated[
+        str,
+        typer.Option(
+            help="Classes to colour, comma-separated labels or names.",
+            show_default="all, or the eight largest of more than ten",
+        ),
+        InName(_highlight_word),
+    ] = ""
+    device: options.Device = "cpu"
+
+    @property
+    def highlighted(self) -> list[str]:
+        """The classes to colour, as typed."""
+        return options.words(self.highlight)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterOptions:
+    """The parameters of t-SNE."""
+
+    perplexity: Annotated[float, typer.Option(help="Neighbours that count; 3 times as many must exist.")] = (
+        _DEFAULT.perplexity
+    )
+    metric: Annotated[str, typer.Option(help="cosine or euclidean (of the normalised).")] = _DEFAULT.metric
+    initialization: Annotated[str, typer.Option("--init", help="pca, random or spectral.")] = (
+        _DEFAULT.initialization
+    )
+    early_exaggeration: Annotated[
+        float | None, typer.Option(help="Factor of the first phase.", show_default="12")
+    ] = _DEFAULT.early_exaggeration
+    early_exaggeration_iter: Annotated[int, typer.Option(help="Iterations of the first phase.")] = (
+        _DEFAULT.early_exaggeration_iter
+    )
+    n_iter: Annotated[int, typer.Option(help="Iterations of the second phase.")] = _DEFAULT.n_iter
+    exaggeration: Annotated[float, typer.Option(help="Factor of the second phase.")] = _DEFAULT.exaggeration
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Learning rate.", show_default="items / exaggeration")
+    ] = _DEFAULT.learning_rate
+    initial_momentum: Annotated[float, typer.Option(help="Momentum of the first phase.")] = (
+        _DEFAULT.initial_momentum
+    )
+    final_momentum: Annotated[float, typer.Option(help="Momentum of the second phase.")] = (
+        _DEFAULT.final_momentum
+    )
+    dof: Annotated[float, typer.Option(help="Degrees of freedom; below 1: finer clusters.")] = _DEFAULT.dof
+    gradient: Annotated[
+        str, typer.Option(help="auto, exact (all pairs), bh (Barnes-Hut) or fft (interpolation).")
+    ] = _DEFAULT.gradient
+    theta: Annotated[float, typer.Option(help="With bh: greater is faster, 0 exact.")] = _DEFAULT.theta
+    settle_iter: Annotated[
+        int,
+        typer.Option(help="With --animate: most further iterations until the first map is at rest."),
+    ] = _DEFAULT.settle_iter
+    warm_iter: Annotated[int, typer.Option(help="With --animate: most iterations of each later epoch.")] = (
+        _DEFAULT.warm_iter
+    )
+    n_jobs: Annotated[int | None, typer.Option("--threads", help="Threads.", show_default="every core")] = (
+        _DEFAULT.n_jobs
+    )
+    seed: Annotated[int, typer.Option(help="Of the initial map and of the sample.", min=0)] = _DEFAULT.seed
+
+    def parameters(self) -> Parameters:
+        """Return them checked; wrong ones raise `InputError`."""
+        return Parameters(**vars(self))
+
+
+def parameter_words(parameters: Parameters) -> list[str]:
+    """Return what file names say of parameters: those that change the map and are not the defaults."""
+    changed = {name.replace("_", "-"): value for name, value in parameters.changed().items()}
+    changed.pop("n-jobs", None)
+    return [
+        f"{name}-{value:g}" if isinstance(value, float) else f"{name}-{value}"
+        for name, value in changed.items()
+    ]

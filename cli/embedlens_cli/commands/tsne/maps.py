@@ -1,0 +1,245 @@
+"""Maps of snapshots: computing them, their numbers and warnings."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from embedlens.errors import InputError
+from embedlens_cli.commands.tsne.colours import CLASS, label_of, recorded
+from embedlens_cli.common import class_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from embedlens.analysis.projection.maps import Parameters, Step
+    from embedlens.analysis.projection.synthesis import SynthesisedMap
+    from embedlens.figures.projection.maps import Map
+    from embedlens_cli.commands.tsne.items import Sampled
+    from embedlens_cli.commands.tsne.map_options import MapOptions
+    from embedlens_cli.common.reading import Kept
+    from embedlens_cli.common.snapshots import Selected, Selection
+
+    Maps = Mapping[Selected, "SnapshotMap"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How every map is made.
+
+    Attributes
+    ----------
+    options
+        What is mapped and how it is drawn.
+    parameters
+        Those of t-SNE.
+    series
+        Whether each map of a run starts from the one before.
+    """
+
+    options: MapOptions
+    parameters: Parameters
+    series: bool
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the sidecar of every figure says."""
+        from importlib import metadata
+
+        from embedlens.similarity import engine_facts
+
+        what = self.options
+        names = ("sample", "whole_classes", "central", "thumbnails", "thumbnail_size", "color")
+        return {
+            "parameters": asdict(self.parameters),
+            **{name: getattr(what, name) for name in names},
+            "distance": "Euclidean, class means subtracted" if what.central else self.parameters.metric,
+            "neighbours": "exact, 3 x perplexity",
+            "openTSNE": metadata.version("openTSNE"),
+            "engine": engine_facts(what.device),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SnapshotMap:
+    """The map of one snapshot, and what is known of its items.
+
+    Attributes
+    ----------
+    options
+        What is mapped and how it is drawn.
+    step
+        The map, and how it follows from the one before.
+    labels
+        int64 [N]: what the items of the split are coloured by.
+    thumbnails
+        Their pictures, where these are drawn.
+    highlight, names
+        Labels to colour, and names of labels.
+    class_names
+        Names of classes, where items are coloured by class.
+    synthesised
+        The map with points synthesised, of which `step` has the items.
+    sampled
+        How the items were drawn; None: all are mapped.
+    """
+
+    options: MapOptions
+    step: Step
+    labels: NDArray[np.int64]
+    thumbnails: NDArray[np.uint8] | None
+    highlight: tuple[int, ...]
+    names: Mapping[int, str]
+    class_names: Mapping[int, str]
+    synthesised: SynthesisedMap | None
+    sampled: Sampled | None
+
+    @property
+    def numbers(self) -> dict[str, int | float | str]:
+        """The numbers of the map by name."""
+        projection = self.step.projection
+        return {
+            "n": projection.item.size,
+            "of": self.labels.size,
+            "n_singletons": projection.n_singletons,
+            **({} if self.sampled is None else self.sampled.numbers),
+            **({} if self.synthesised is None else {"n_synthesised": self.synthesised.drawn.label.size}),
+            "kl_divergence": projection.kl_divergence,
+            "iterations": projection.iterations,
+            "start": self.step.start,
+            "neighbours_kept": self.step.kept,
+            "residual": self.step.residual,
+            "moved": self.step.moved,
+            "gradient": projection.gradient,
+            "at_rest": self.step.at_rest,
+        }
+
+    def drawn(self, title: str) -> Map:
+        """Return the map as figures take it."""
+        from embedlens.figures.projection.maps import Map
+
+        note = "" if self.sampled is None else self.sampled.note
+        size = self.options.thumbnail_size
+        return Map(title, self.step.projection, self.labels, self.thumbnails, size, self.synthesised, note)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the table behind the map, one row per point."""
+        if self.synthesised is not None:
+            found = self.synthesised.columns(self.labels)
+        else:
+            projection = self.step.projection
+            found = {**projection.columns(), "label": self.labels[projection.item]}
+        return found | class_names.columns(found["label"], self.class_names)
+
+
+def check_series(selection: Selection) -> None:
+    """Refuse a run of which there is nothing to animate."""
+    for label, run in selection.labelled:
+        if len(run.epochs()) < 2:
+            message = f"run {label!r} has one epoch only; --animate needs two or more"
+            raise InputError(message)
+
+
+def measure(selection: Selection, settings: Settings) -> dict[Selected, SnapshotMap]:
+    """Map every snapshot: from scratch, or each epoch of a run from the one before."""
+    from embedlens_cli.common import console
+
+    kept = selection.kept()
+    splits: dict[tuple[str, str], list[Selected]] = {}
+    for one in selection:
+        splits.setdefault((one.label, one.split), []).append(one)
+    maps: dict[Selected, SnapshotMap] = {}
+    for key, places in console.track(list(splits.items()), "mapping"):
+        for part in [places] if settings.series else [[one] for one in places]:
+            maps |= _map(part, settings, kept[key])
+    return maps
+
+
+def _map(places: Sequence[Selected], settings: Settings, kept: Kept) -> dict[Selected, SnapshotMap]:
+    """Map epochs of a split, each from the one before; errors name the place."""
+    import numpy as np
+
+    from embedlens.figures.style import class_colors
+    from embedlens_cli.commands.tsne.items import sampled_rows
+
+    what, (run, split) = settings.options, (places[0].run, places[0].split)
+    labels, by_class = run.labels(split), what.color == CLASS
+    pictures = run.thumbnails(split) if what.thumbnails else None
+    if what.thumbnails and pictures is None:
+        message = f"run {run.name!r}, split {split!r} has no thumbnails; leave out --thumbnails"
+        raise InputError(message)
+    colors = [labels if by_class else recorded(one, what.color) for one in places]
+    numbers = [] if by_class else np.unique(np.concatenate(colors)).tolist()
+    names = run.class_names if by_class else {number: f"{what.color} {number}" for number in numbers}
+    there = kept.of(colors[0])
+    highlight = tuple(label_of(word, there, names) for word in what.highlighted)
+    steps: list[tuple[Step, SynthesisedMap | None]] = []
+    try:
+        class_colors(there, highlight)  # refuses too many before anything is computed
+        rows, sampled = sampled_rows(kept.of(labels), settings, highlight if by_class else ())
+        for step in _Steps(settings, kept, rows, highlight).of(places):
+            steps.append(step)
+    except InputError as error:
+        at = places[min(len(steps), len(places) - 1)].place
+        raise (error if run.name in str(error) else error.within(at)) from error
+    classes = run.class_names if by_class else {}
+    return {
+        one: SnapshotMap(what, step, color, pictures, highlight, names, classes, synthesised, sampled)
+        for one, color, (step, synthesised) in zip(places, colors, steps, strict=True)
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Steps:
+    """Makes the maps of a split; `rows` are those of the items that stay."""
+
+    settings: Settings
+    kept: Kept
+    rows: NDArray[np.int64] | None
+    highlight: Sequence[int]
+
+    def of(self, places: Sequence[Selected]) -> Iterator[tuple[Step, SynthesisedMap | None]]:
+        """Yield the maps of epochs, and what was synthesised in each; items are rows of the split."""
+        from embedlens.analysis.projection.maps import Step
+        from embedlens_cli.commands.tsne.synthesis import synthesised_map
+
+        if self.settings.options.synthesised is None:
+            for step in self._plain(places):
+                placed = replace(step.projection, item=self.kept.row(step.projection.item))
+                yield replace(step, projection=placed), None
+            return
+        rows = self.kept.rows if self.rows is None else self.kept.row(self.rows)
+        for one in places:
+            found = synthesised_map(one, self.settings, rows=rows, highlight=self.highlight)
+            yield Step(found.items, "cold", 0.0, 0.0), found
+
+    def _plain(self, places: Sequence[Selected]) -> Iterator[Step]:
+        """Yield the maps of the items that stay, which are numbered among themselves."""
+        from embedlens.analysis.projection.maps import Step, tsne, tsne_series
+
+        what, labels = self.settings.options, self.kept.of(places[0].run.labels(places[0].split))
+        snapshots = (self.kept.of(one.snapshot.embeddings) for one in places)
+        told: dict[str, Any] = {"central": what.central, "rows": self.rows, "device": what.device}
+        told |= asdict(self.settings.parameters)
+        if self.settings.series:
+            yield from tsne_series(snapshots, labels, **told)
+        else:
+            yield from (Step(tsne(one, labels, **told), "cold", 0.0, 0.0) for one in snapshots)
+
+
+def restless(maps: Maps, settings: Settings) -> list[str]:
+    """Return a line for each first map of a series that ended before it was at rest."""
+    from embedlens.analysis.projection.maps import rest_of
+
+    parameters = settings.parameters
+    return [
+        f"{one.labelled_place}: the map is not at rest after {first.iterations:,} iterations (gradient "
+        f"{first.gradient:.1e}, at rest from {rest_of(parameters, first.item.size):.0e}), so later maps may "
+        f"move for that alone; raise --settle-iter {parameters.settle_iter}"
+        for one, result in maps.items()
+        for first in [result.step.projection]
+        if settings.series and result.step.start == "cold" and not result.step.at_rest
+    ]

@@ -1,0 +1,249 @@
+"""The command that verifies pairs and identifies items."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError, unknown
+from embedlens_cli.commands.verify import tables as verified
+from embedlens_cli.common import options
+from embedlens_cli.common.option_groups import (
+    FigureOptions,
+    InName,
+    LeaveOutOptions,
+    SnapshotOptions,
+    file_words,
+    grouped,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from embedlens.analysis.verification.rank_1 import ClosedSet
+    from embedlens.pairs import Pairs
+    from embedlens.searches import Search
+    from embedlens.store import Run
+    from embedlens_cli.common.report import Report
+    from embedlens_cli.common.snapshots import Selected, Selection
+
+
+_PAIRS_BY = ("name", "order")
+_FAR = "0.01"
+
+
+def _rates(text: str) -> list[float]:
+    """Return false accept rates, ascending."""
+    allowed = "positive numbers, separated by commas, e.g. 0.01,0.1"
+    return sorted(options.positive_numbers(text, "far", allowed=allowed))
+
+
+def _drawn_rate(text: str) -> str:
+    """Return what a file name says of the rate that the figure marks: the lowest."""
+    lowest = _rates(text)[0]
+    return "" if lowest == _rates(_FAR)[0] else f"far-{lowest:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """Which pairs are verified, and what is measured."""
+
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Pairs in LFW's format (pairs.txt): a first line '10 300' (folds, pairs) or '300' (one set, "
+            "cut into --folds), lines 'name i j' and 'name1 i name2 j'. Or a list without that first line, "
+            "also of 'path path 1' (one class) and 'path path 0'. name is the class as in items.csv's "
+            "column class, else in run.json's class_names, else the label. i is the number in the file "
+            "name in items.csv's column path: name_NUMBER or NUMBER, and a suffix; see --pairs-by.",
+            show_default="drawn by --seed",
+        ),
+        InName(lambda path: f"pairs-{path.stem}"),
+    ] = None
+    pairs_by: Annotated[
+        str,
+        typer.Option(
+            help="What i in --pairs stands for: name, the number in the file name; order, the place among "
+            "the rows of the class, from 1."
+        ),
+        InName("by-{}"),
+    ] = "name"
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Leave out pairs of items that are not there; count them.")
+    ] = False
+    folds: Annotated[
+        int | None,
+        typer.Option(help="Number of folds.", min=2, show_default="10, or those of --pairs"),
+        InName("folds-{}"),
+    ] = None
+    per_fold: Annotated[
+        int,
+        typer.Option(help="Pairs of one class drawn for a fold, and as many of two.", min=1),
+        InName("per-fold-{}"),
+    ] = 300
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.", min=0), InName("seed-{}")] = 0
+    negatives: Annotated[str, typer.Option(help="Numbers of negative classes for VRF, comma-separated.")] = (
+        "1,10,100"
+    )
+    far: Annotated[
+        str, typer.Option(help="False accept rates for DIR, comma-separated."), InName(_drawn_rate)
+    ] = _FAR
+    draws: Annotated[
+        int,
+        typer.Option(help="Draws of negatives (VRF) and of galleries (rank-1, DIR).", min=1),
+        InName("draws-{}"),
+    ] = 10
+
+    @property
+    def numbers_of_negatives(self) -> list[int]:
+        """Numbers of negative classes, ascending."""
+        allowed = "positive numbers, separated by commas, e.g. 1,10"
+        return sorted(options.numbers(self.negatives, "negatives", least=1, allowed=allowed))
+
+    @property
+    def fars(self) -> list[float]:
+        """False accept rates, ascending."""
+        return _rates(self.far)
+
+    def words(self, kind: str) -> list[str]:
+        """Return what the name of a figure says of the options that change it."""
+        of_roc = ("pairs", "pairs_by", "folds") if self.pairs else ("per_fold", "folds")
+        return file_words(self, [*(of_roc if kind == "roc" else ("draws", "far")), "seed"])
+
+
+@grouped
+def verify(
+    *,
+    where: SnapshotOptions,
+    how: VerifyOptions,
+    leave_out: LeaveOutOptions,
+    drawn: FigureOptions,
+    device: options.Device = "cpu",
+) -> None:
+    """Verify pairs (accuracy, ROC, EER, TAR at FAR, many negatives) and identify items (rank-1, DIR at FAR).
+
+    Draws the ROC, and DIR against FAR; several runs are compared in one figure.
+    """
+    from embedlens.devices import check_device
+    from embedlens.figures.style import paper
+    from embedlens_cli.common import console
+    from embedlens_cli.common.report import Report, by_split
+    from embedlens_cli.common.snapshots import Selection
+
+    look, negatives, fars = drawn.look(), how.numbers_of_negatives, how.fars
+    if how.pairs_by not in _PAIRS_BY:
+        raise unknown(how.pairs_by, "--pairs-by", _PAIRS_BY)
+    check_device(device)
+    selection = Selection.of(where, leave_out, look)
+    found = selection.measure(
+        lambda one: _measure(one, how, device), "verifying", files=[how.pairs] if how.pairs else []
+    )
+    report = Report.of("verify", selection, look, options=drawn, facts=_facts(selection, how, device))
+    for one, result in found.items():
+        report.enter(one, result.values(fars))
+    with paper(drawn.venue):
+        for group in by_split(found, apart=selection.several_epochs):
+            _save(report, group, how)
+    for line in verified.remarks(found, negatives):
+        console.remark(line)
+    report.end(lambda: verified.print_tables(found, fars))
+
+
+def _measure(one: Selected, how: VerifyOptions, device: str) -> verified.Verification:
+    """Verify the pairs of a snapshot, and identify its items."""
+    from embedlens.analysis.verification.pairs import many_negatives, roc, verify_pairs
+    from embedlens.analysis.verification.rank_1 import open_set
+
+    search = one.search()
+    z, y = search.z, search.y
+    drawn: dict[str, Any] = {"draws": how.draws, "seed": how.seed, "device": device}
+    pairs = _pairs(one.run, search, how)
+    accuracy = verify_pairs(z, pairs, device=device)
+    curve = roc(accuracy.similarity, accuracy.same)
+    n_classes, negatives = len(set(y.tolist())), how.numbers_of_negatives
+    possible = [m for m in negatives if m < n_classes]
+    many = many_negatives(z, y, possible or negatives, **drawn)
+    closed = _closed(search, one.reader.leave_out.distractors, drawn)
+    identified = open_set(z, y, how.fars, **drawn)
+    return verified.Verification(pairs, accuracy, curve, many, closed, identified)
+
+
+def _pairs(run: Run, search: Search, how: VerifyOptions) -> Pairs:
+    """Return the pairs of a split: those of the file, or drawn by seed."""
+    from embedlens.pairs import ItemNames, draw_pairs, read_pairs
+
+    if how.pairs is None:
+        count: dict[str, int] = {} if how.folds is None else {"folds": how.folds}
+        return draw_pairs(search.y, per_fold=how.per_fold, seed=how.seed, **count)
+    rows = search.query.rows.tolist()
+    items = {name: [cells[row] for row in rows] for name, cells in run.items(search.query.split).items()}
+    names = items.get("class") or [
+        run.info.class_names.get(str(label), str(label)) for label in search.y.tolist()
+    ]
+    known = ItemNames(search.y, names, items.get("path"), by_order=how.pairs_by == "order")
+    return read_pairs(how.pairs, known, folds=how.folds, skip_missing=how.skip_missing)
+
+
+def _closed(search: Search, distractors: Sequence[str], drawn: dict[str, Any]) -> ClosedSet:
+    """Return closed-set rank-1: over the gallery split where the run names one, else over drawn galleries."""
+    from embedlens.analysis.verification.rank_1 import closed_set, closed_set_between
+
+    if search.gallery_split is not None and search.gallery is not None:
+        return closed_set_between((search.z, search.y), search.gallery, device=drawn["device"])
+    if distractors:
+        message = (
+            f"split {search.query.split!r} searches no gallery, and galleries that are drawn hold one item "
+            "of each class; --distractor-label needs a query split, --ignore-label leaves the items out"
+        )
+        raise InputError(message)
+    return closed_set(search.z, search.y, **drawn)
+
+
+def _facts(selection: Selection, how: VerifyOptions, device: str) -> dict[str, Any]:
+    """Return what the sidecar of every figure says."""
+    from embedlens.analysis.verification.rank_1 import KNOWN_SHARE
+    from embedlens.similarity import engine_facts
+
+    return {
+        "splits": list(selection.splits),
+        "pairs": str(how.pairs) if how.pairs else f"drawn by seed {how.seed}",
+        "threshold": "most accurate on the other folds; of equal ones the middle, the lower of two",
+        "seed": how.seed,
+        "draws": how.draws,
+        "known_share": KNOWN_SHARE,
+        "engine": engine_facts(device),
+    }
+
+
+def _save(report: Report, group: Mapping[Selected, verified.Verification], how: VerifyOptions) -> None:
+    """Write the ROC and DIR against FAR of one split."""
+    from embedlens.figures.verification import pairs as verification
+    from embedlens.figures.verification import rank_1 as identification
+    from embedlens_cli.common.report import finite, headings
+
+    (title, names), size, results = headings(group), report.look.size(), group.values()
+    rocs = dict(zip(names, (result.roc for result in results), strict=True))
+    dirs = dict(zip(names, (result.open for result in results), strict=True))
+    drawn = {
+        "roc": (verification.compare(rocs, title=title, **size), [one.columns() for one in rocs.values()]),
+        "dir": (
+            identification.compare(dirs, far=how.fars[0], title=title, **size),
+            [one.columns() for one in dirs.values()],
+        ),
+    }
+    scores: dict[str, Any] = {}
+    for one, result in group.items():
+        epochs = scores.setdefault(one.label, {}).setdefault(one.split, {})
+        epochs[str(one.epoch)] = finite(result.values(how.fars))
+    facts = {
+        "panels": [{**one.facts, **result.counts()} for one, result in group.items()],
+        "scores": scores,
+    }
+    for kind, (figure, columns) in drawn.items():
+        table = [{**one.facts, **block} for one, block in zip(group, columns, strict=True)]
+        named = replace(report, name=f"verify-{kind}", words=[*how.words(kind), *report.words])
+        named.add(figure, table, list(group), facts=facts)

@@ -1,0 +1,147 @@
+"""Warnings about the data of the snapshots that a command scores or draws triplets of, each given once."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from embedlens.errors import InputError, listed
+from embedlens.experiments.collapse import COLLAPSED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from embedlens.searches import Search
+
+
+@dataclass(slots=True)
+class DataWarnings:
+    """Looks at every snapshot that a command reads; `tell` gives each warning once per split, with its runs.
+
+    Attributes
+    ----------
+    duplicates_excluded
+        Whether copies of one label are left out; None: the command has no option for that.
+    """
+
+    duplicates_excluded: bool | None = None
+    _found: dict[tuple[str, str], dict[str, list[tuple[str, str]]]] = field(default_factory=dict)
+
+    def look(self, name: str, search: Search) -> None:
+        """Note what is to be said of a snapshot of the run with that label."""
+        for kind, check in CHECKS.items():
+            text = check(search)
+            if text is not None:
+                runs = self._found.setdefault((kind, search.query.split), {})
+                runs.setdefault(name, []).append((search.place, text))
+
+    def tell(self) -> None:
+        """Write the warnings to standard error: of several runs and epochs the first is described."""
+        from embedlens_cli.common import console
+
+        remembered = _TOLD.get()
+        known = set() if remembered is None else remembered
+        for (kind, split), runs in self._found.items():
+            new = {
+                name: found for name, found in runs.items() if (kind, split, name, found[0][1]) not in known
+            }
+            known.update((kind, split, name, found[0][1]) for name, found in new.items())
+            if new:
+                place, text = next(iter(new.values()))[0]
+                advice = ADVICE.get(kind, "") if self.duplicates_excluded is False else ""
+                console.remark(f"warning: {place}: {text}{_elsewhere(new)}{advice}")
+        self._found.clear()
+
+
+_TOLD: ContextVar[set[tuple[str, str, str, str]] | None] = ContextVar("told", default=None)
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """Give a warning once in the block, where one command calls others that read the same runs."""
+    before = _TOLD.set(set())
+    try:
+        yield
+    finally:
+        _TOLD.reset(before)
+
+
+def _elsewhere(runs: Mapping[str, Sequence[tuple[str, str]]]) -> str:
+    """Say in which other runs, or at how many other epochs, the same was found."""
+    from embedlens_cli.common import console
+
+    (_, found), *others = runs.items()
+    if not others:
+        epochs = len({place for place, _ in found}) - 1
+        return f" (and at {console.count_text(epochs, 'other epoch')})" if epochs else ""
+    same = [name for name, own in others if own[0][1] == found[0][1]]
+    parts = {"the same in": same, "with other numbers in": [name for name, _ in others if name not in same]}
+    told = [
+        f"{how} {console.count_text(len(names), 'other run')}: {listed(names)}"
+        for how, names in parts.items() if names
+    ]  # fmt: skip
+    return f" ({'; '.join(told)})"
+
+
+def duplicates(search: Search) -> str | None:
+    """Return how many rows equal another one, where any does."""
+    from embedlens.analysis.retrieval.duplicates import count_duplicates
+
+    other = search.other
+    apart = other is not None and search.gallery_split is not None
+    own = search.query if other is None or apart else other  # distractors stand in the queries' own split
+    found = count_duplicates(own.z, own.y, (other.z, other.y) if other is not None and apart else None)
+    told = []
+    if found.across:
+        odd = f" ({found.across_other_label:,} of other labels alone)" if found.across_other_label else ""
+        told.append(
+            f"{found.across:,} of {search.y.size:,} queries equal a row of gallery "
+            f"{search.gallery_split!r}{odd}"
+        )
+    sides = ((own, found.queries), *([(other, found.gallery)] if other is not None and apart else []))
+    told += [
+        f"{count:,} of {side.y.size:,} rows of {side.split!r} equal an earlier row of it"
+        for side, count in sides if count
+    ]  # fmt: skip
+    return f"exact duplicates: {'; '.join(told)}" if told else None
+
+
+def own_items(search: Search) -> str | None:
+    """Return how many queries stand in their gallery."""
+    count = search.counts.get("n_own_in_gallery", 0)
+    if not count:
+        return None
+    return (
+        f"{count:,} of {search.y.size:,} queries are items of gallery {search.gallery_split!r}, too (one "
+        "id and label, or excluded duplicates), and do not find themselves there"
+    )
+
+
+def collapse(search: Search) -> str | None:
+    """Return the mean similarity of all pairs of queries, or of the gallery, where it is 0.999 or more."""
+    from embedlens.analysis.retrieval.geometry import mean_similarity
+
+    apart = search.other if search.gallery_split is not None else None
+    told = []
+    for side, name in ((search.query, ""), (apart, f" of gallery {search.gallery_split!r}")):
+        with suppress(InputError):  # one item alone; what cannot be normalised is told where it is scored
+            if side is not None and (found := mean_similarity(side.z)) >= COLLAPSED:
+                told.append(f"mean similarity of all pairs{name} {found:.6f}")
+    if not told:
+        return None
+    return (
+        f"the space has collapsed ({', '.join(told)}; {COLLAPSED} or more), and scores and triplets rest on "
+        "the last digits; look at an earlier epoch, train with a lower --lr or less hard negatives, or "
+        "subtract the mean of features that were imported"
+    )
+
+
+CHECKS: dict[str, Callable[[Search], str | None]] = {
+    "duplicates": duplicates, "own items": own_items, "collapse": collapse
+}  # fmt: skip
+"""What is looked for in every snapshot: a kind -> what is to be said of a search, or None."""
+
+ADVICE = {"duplicates": "; --exclude-duplicates leaves out copies of one label"}
+"""What a command's user may do about it."""

@@ -1,0 +1,131 @@
+"""What commands that draw have in common: how figures look and are named, and how the answer is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from embedlens.errors import InputError
+from embedlens_cli.common import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+    from embedlens.artifacts import Artifacts, Table
+    from embedlens.store import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How figures are drawn and named, as the options say.
+
+    Attributes
+    ----------
+    formats
+        Endings of the figure's files.
+    venue, width
+        Where they are printed; a width of None is a column for a figure of one panel, else full.
+    names
+        What runs are called, in their order; none: by their own names.
+    title, text
+        Whether titles and the statistics in corners are drawn.
+    """
+
+    formats: Sequence[str]
+    venue: str
+    width: str | None
+    names: Sequence[str] = ()
+    title: bool = True
+    text: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        formats: str,
+        venue: str,
+        width: str | None,
+        *,
+        names: str | None = None,
+        title: bool = True,
+        text: bool = True,
+    ) -> Look:
+        """Check the options; wrong ones raise `InputError`."""
+        from embedlens.artifacts import check_formats
+        from embedlens.figures.style import width_of
+
+        known = check_formats(options.words(formats))
+        width_of(venue, width or "full")
+        called = [] if names is None else [name.strip() for name in names.split(",")]
+        if not all(called) or len(set(called)) < len(called):
+            message = f"--names {names!r} has an empty or a repeated name; give each run a name of its own"
+            raise InputError(message)
+        return cls(known, venue, width, called, title, text)
+
+    def rename(self, runs: Sequence[Run]) -> list[Run]:
+        """Return the runs under the names that --names gives them; `InputError` where there are others."""
+        if not self.names:
+            return list(runs)
+        if len(self.names) != len(runs):
+            message = f"--names gives {len(self.names)} for {len(runs)} runs; give one name for each run"
+            raise InputError(message)
+        return [run.renamed(name) for run, name in zip(runs, self.names, strict=True)]
+
+    def finish(self, figure: Figure) -> None:
+        """Leave out of a figure what the options leave out."""
+        from embedlens.figures.layout.fitting import hide
+
+        hide(figure, title=not self.title, text=not self.text)
+
+    def size(self, panels: int = 1) -> dict[str, str]:
+        """Return the venue and the width of a figure of so many panels, as figures take them."""
+        from embedlens.figures.style import VENUES
+
+        alone = panels == 1 and VENUES[self.venue].column
+        return {"venue": self.venue, "width": self.width or ("column" if alone else "full")}
+
+    def stem(self, parts: Iterable[str]) -> str:
+        """Return the file name, without ending, from what tells the figure from others."""
+        from embedlens.artifacts import stem_of
+
+        return stem_of([*parts, "" if self.venue == "cvpr" else self.venue, self.width or ""])
+
+    def save(
+        self,
+        artifacts: Artifacts,
+        parts: Iterable[str],
+        figure: Figure,
+        table: Table,
+        facts: Mapping[str, Any],
+    ) -> list[Path]:
+        """Write a figure in every format, its data and its sidecar."""
+        from embedlens.artifacts import figure_writers
+
+        self.finish(figure)
+        return artifacts.save(self.stem(parts), figure_writers(figure, self.formats), table, facts=facts)
+
+
+def epochs_text(epochs: Iterable[int]) -> str:
+    """Return what a file name says of epochs."""
+    return "epoch-" + "+".join(f"{epoch:04d}" for epoch in sorted(set(epochs)))
+
+
+def answer(
+    artifacts: Artifacts,
+    chosen: Sequence[Run],
+    print_summary: Callable[[], None],
+    *,
+    given: Sequence[str] | None,
+    as_json: bool,
+) -> None:
+    """Give the answer: one JSON object; or which run was meant, the summary, and the files written."""
+    from embedlens_cli.common import console
+
+    if as_json:
+        console.print_json(artifacts.answer())
+        return
+    console.name_implied(given, chosen)
+    print_summary()
+    console.print_files(artifacts)

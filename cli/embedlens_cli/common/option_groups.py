@@ -1,0 +1,200 @@
+"""Groups of options that commands share, and the decorator that gives a command its groups."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, NewType, TypeVar, get_type_hints
+
+from embedlens_cli.common import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from embedlens_cli.common.figure_style import Look
+    from embedlens_cli.common.reading import Reader
+
+Command = TypeVar("Command", bound="Callable[..., None]")
+
+FileWords = NewType("FileWords", tuple[str, ...])
+"""What file names say of the options of a command that are not their defaults, in order."""
+
+
+@dataclass(frozen=True)
+class InName:
+    """Marks an option that file names mention where it is not its default.
+
+    Attributes
+    ----------
+    text
+        What they say: a text, whose {} stand for the values, or a function of the values.
+    of
+        The options whose values these are, where one of them is not its default; by default the marked one.
+    """
+
+    text: str | Callable[..., str]
+    of: tuple[str, ...] = ()
+
+    def word(self, *values: Any) -> str:
+        """Return what a file name says of values."""
+        return self.text.format(*values) if isinstance(self.text, str) else self.text(*values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SnapshotOptions:
+    """Which snapshots a command reads: runs, splits, epochs, as typed."""
+
+    runs: options.Runs = None
+    split: options.EvaluatedSplits = ""
+    epoch: options.Epoch = "last"
+    all_splits: ClassVar[bool] = False  # where none is named; otherwise those that are evaluated
+
+
+@dataclass(frozen=True, kw_only=True)
+class AllSplitsOptions(SnapshotOptions):
+    """The same of a command that reads all splits where none is named."""
+
+    split: options.Split = ""
+    all_splits: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class OneEpochOptions(SnapshotOptions):
+    """The same of a command that reads one epoch of each run."""
+
+    epoch: options.OneEpoch = "last"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Which runs and splits a command reads that always reads all epochs."""
+
+    runs: options.Runs = None
+    split: options.EvaluatedSplits = ""
+    epoch: ClassVar[str] = "all"
+    all_splits: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeaveOutOptions:
+    """Which items a command that searches leaves out of queries and galleries."""
+
+    ignore_label: options.IgnoreLabel = None
+    distractor_label: options.DistractorLabel = None
+    exclude_duplicates: options.ExcludeDuplicates = False
+
+    def reader(self) -> Reader:
+        """Return what reads snapshots without these items."""
+        from embedlens_cli.common.reading import Reader
+
+        return Reader.of(self.ignore_label, self.distractor_label, exclude_duplicates=self.exclude_duplicates)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IgnoreOptions(LeaveOutOptions):
+    """Which items a command that searches nothing leaves out."""
+
+    ignore_label: options.IgnoredItems = None
+    exclude_duplicates: options.ExcludeCopies = False
+    distractor_label: None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureOptions:
+    """Where figures go and how they look."""
+
+    out: options.Out = None
+    formats: options.Format = "pdf,png"
+    venue: options.Venue = "cvpr"
+    width: options.Width = None
+    names: options.Names = None
+    title: options.Title = True
+    text: options.Text = True
+    as_json: options.Json = False
+
+    def look(self) -> Look:
+        """Return them checked; wrong ones raise `InputError`."""
+        from embedlens_cli.common.figure_style import Look
+
+        return Look.of(
+            self.formats, self.venue, self.width, names=self.names, title=self.title, text=self.text
+        )
+
+
+def grouped(command: Command) -> Command:
+    """Return a command whose parameters of a group's type are spelt out, one option for each field.
+
+    A parameter of the type `FileWords` is no option: it gets what file names say of the others.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    parameters = inspect.signature(command).parameters
+    groups = {name: hints[name] for name in parameters if dataclasses.is_dataclass(hints[name])}
+    words = next((name for name in parameters if hints[name] is FileWords), None)
+    spelt: list[inspect.Parameter] = []
+    for name, parameter in parameters.items():
+        if name in groups:
+            spelt += _fields(groups[name])
+        elif name != words:
+            spelt.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+    defaults = {one.name: one.default for one in spelt}
+    marks = [(mark.of or (one.name,), mark) for one in spelt for mark in _marks(one.annotation)]
+
+    @wraps(command)
+    def spelt_out(**values: Any) -> None:
+        told = {words: _file_words(marks, defaults, values)} if words else {}
+        made = {
+            name: group(**{one.name: values.pop(one.name) for one in _fields(group)})
+            for name, group in groups.items()
+        }
+        command(**values, **made, **told)
+
+    spelt_out.__signature__ = inspect.Signature(spelt)  # type: ignore[attr-defined]
+    spelt_out.__annotations__ = {one.name: one.annotation for one in spelt}
+    return spelt_out  # type: ignore[return-value]
+
+
+def _fields(group: type) -> list[inspect.Parameter]:
+    """Return the options of a group; a field without an option of its own is none."""
+    hints = get_type_hints(group, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in dataclasses.fields(group)
+        if hints[field.name] is not type(None)
+    ]
+
+
+def _marks(annotation: object) -> list[InName]:
+    return [mark for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, InName)]
+
+
+def _file_words(
+    marks: Iterable[tuple[tuple[str, ...], InName]],
+    defaults: Mapping[str, object],
+    values: Mapping[str, object],
+) -> FileWords:
+    """Return what file names say of the values that are not the defaults."""
+    return FileWords(
+        tuple(
+            mark.word(*(values[name] for name in names))
+            for names, mark in marks
+            if any(values[name] != defaults[name] for name in names)
+        )
+    )
+
+
+def changed(group: Any) -> dict[str, Any]:
+    """Return the options of a group that are not the defaults: name -> value."""
+    values = {field.name: (getattr(group, field.name), field.default) for field in dataclasses.fields(group)}
+    return {name: value for name, (value, default) in values.items() if value != default}
+
+
+def file_words(group: Any, names: Iterable[str]) -> list[str]:
+    """Return what file names say of some options of a group, in this order, that are not the defaults."""
+    spelt = {one.name: one for one in _fields(type(group))}
+    defaults = {name: one.default for name, one in spelt.items()}
+    marks = [(mark.of or (name,), mark) for name in names for mark in _marks(spelt[name].annotation)]
+    return [*_file_words(marks, defaults, vars(group))]

@@ -1,0 +1,114 @@
+"""How commands read the snapshots that they score or draw triplets of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.leave_out import LeaveOut
+from embedlens.searches import Search, items_of, search_of
+from embedlens_cli.common.data_warnings import DataWarnings
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from embedlens.store import Run
+    from embedlens.training.config import TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads snapshots with their galleries for one command.
+
+    Attributes
+    ----------
+    leave_out
+        Which items are left out.
+    warnings
+        What there is to say of the data of the snapshots read.
+    """
+
+    leave_out: LeaveOut = field(default_factory=LeaveOut)
+    warnings: DataWarnings = field(default_factory=DataWarnings)
+    _left_out: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        ignore_label: str | None = None,
+        distractor_label: str | None = None,
+        *,
+        exclude_duplicates: bool = False,
+    ) -> Reader:
+        """Return a reader as the options that several commands share say."""
+        leave_out = LeaveOut.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
+        return cls(leave_out, DataWarnings(exclude_duplicates))
+
+    @classmethod
+    def of_config(cls, config: TrainConfig) -> Reader:
+        """Return a reader that leaves out what the metrics of a training run leave out."""
+        from embedlens.experiments.epoch_metrics import leave_out_of
+
+        return cls(leave_out_of(config), DataWarnings(config.exclude_duplicates))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a sidecar says of what is left out of the snapshots read so far, and how many items."""
+        if not self.leave_out:
+            return {}
+        return {"left_out": {**self.leave_out.facts, "items": self._left_out}}
+
+    def search(
+        self, run: Run, split: str, epoch: int | None = -1, *, gallery: str | None = None, label: str = ""
+    ) -> Search:
+        """Return a snapshot with its gallery, and note what there is to say of it; `search_of` says more."""
+        found = search_of(run, split, epoch, gallery=gallery, leave_out=self.leave_out)
+        return self.note(label or run.name, found)
+
+    def note(self, label: str, search: Search) -> Search:
+        """Note what there is to say of the data of a run with that label; return the search."""
+        self.warnings.look(label, search)
+        self._count(search)
+        return search
+
+    def kept(self, run: Run, split: str, epoch: int) -> Kept:
+        """Return which items of a split stay, for a command that looks at the same ones at all epochs.
+
+        Copies are those of the epoch named. There is no gallery, and nothing is said of the data.
+        """
+        if not self.leave_out:
+            return Kept(None)
+        found = items_of(run, split, epoch, leave_out=self.leave_out)
+        self._count(found)
+        return Kept(found.query.rows)
+
+    def look(self, run: Run, split: str, epoch: int, kept: Kept, *, label: str = "") -> None:
+        """Note what there is to say of the items that stay, of which nothing is searched."""
+        found = items_of(run, split, epoch)
+        if kept.rows is not None:
+            chosen = np.zeros(found.y.size, np.bool_)
+            chosen[kept.rows] = True
+            found = replace(found, query=found.query.take(chosen))
+        self.warnings.look(label or run.name, found)
+
+    def _count(self, search: Search) -> None:
+        counts = {"snapshot": search.place, **search.counts}
+        if counts not in self._left_out:
+            self._left_out.append(counts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kept:
+    """The rows of a split that stay, int64 [n], ascending; None: all."""
+
+    rows: NDArray[np.int64] | None
+
+    def of(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return these rows of an array [N, ...]."""
+        return array if self.rows is None else array[self.rows]
+
+    def row(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows in the split of items that are numbered among those that stay."""
+        return places if self.rows is None else self.rows[places]

@@ -1,0 +1,103 @@
+"""Scores of an embedding's chunks: which parts are scored, and their rows of embeddings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from embedlens.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from embedlens.analysis.spectrum.slices import Chunk
+    from embedlens.store import Run, Snapshot
+
+
+RECORDED = "recorded"
+"""What stands for the slices that a run was recorded with."""
+
+
+def check_slices(runs: Sequence[Run], slices: str | None) -> None:
+    """Refuse a number of chunks that a run's embeddings cannot be cut into, before anything is computed."""
+    for run in runs:
+        parts_of(run, slices)
+
+
+def number_of(run: Run, slices: str | None) -> int | None:
+    """Return how many equal chunks a run's embeddings are taken as; None: they are taken whole.
+
+    Raises
+    ------
+    InputError
+        No number, or slices that the run does not have, or has of unequal dims.
+    """
+    if slices is None or slices.removeprefix("-").isdecimal():
+        return None if slices is None else int(slices)
+    if slices != RECORDED:
+        message = f"--slices {slices!r}; give a number of equal chunks, or {RECORDED}: those of the run"
+        raise InputError(message)
+    pieces = run.info.slices or ()
+    widths = [stop - start for start, stop in pieces]
+    if not pieces or len(set(widths)) > 1:
+        told = f"slices of {', '.join(map(str, widths))} dims" if pieces else "no slices of its own"
+        message = f"run {run.name!r} has {told}; give a number of equal chunks"
+        raise InputError(message)
+    return len(pieces)
+
+
+def chunks_alone(run: Run, slices: str | None) -> list[Chunk]:
+    """Return each chunk of a run's embeddings by itself."""
+    return [part for part in parts_of(run, slices) if part is not None and part.first == part.last]
+
+
+def parts_of(run: Run, slices: str | None) -> list[Chunk] | list[None]:
+    """Return what is scored: each chunk, then the first 2, 3, ..., K; without slices the whole, as None."""
+    from embedlens.analysis.spectrum.slices import chunks_of
+
+    count = number_of(run, slices)
+    if count is None:
+        return [None]
+    try:
+        alone, joined = chunks_of(run.info.dim or 0, count)
+    except InputError as error:
+        place = f"run {run.name!r}"
+        raise error.within(place) from error
+    return [*alone, *joined[1:]]
+
+
+def tell_idle(places: Iterable[tuple[Run, int]], slices: str | None) -> None:
+    """Say which chunks are slices of learners that had no items at an epoch, so that none is misread."""
+    from embedlens_cli.common import console
+
+    for run, epoch in dict.fromkeys(places):
+        count = number_of(run, slices)
+        if count is None or count != len(run.info.slices or ()):
+            continue
+        for split in run.splits:
+            if epoch in run.extra_epochs(split).get("cluster", ()):
+                busy = set(run.extra(split, "cluster", epoch).tolist())
+                idle = [str(number + 1) for number in range(count) if number not in busy]
+                if idle:
+                    console.remark(
+                        f"run {run.name!r}, epoch {epoch}: no items of {split} were left to the learner of "
+                        f"chunk {', '.join(idle)}"
+                    )
+
+
+def whole(part: Chunk | None) -> bool:
+    """Say whether a part is the whole embedding."""
+    return part is None or (part.first, part.last) == (1, part.of)
+
+
+def take_part(snapshot: Snapshot, part: Chunk | None) -> NDArray[Any]:
+    """Return the rows of a part; where one is zero, the message names snapshot and chunk."""
+    from embedlens.analysis.spectrum.slices import take
+
+    if part is None:
+        return snapshot.embeddings
+    try:
+        return take(snapshot.embeddings, part)
+    except InputError as error:
+        raise error.within(snapshot.place) from error

@@ -1,0 +1,232 @@
+"""Options that the commands which train share, listed once, and the configuration that they make."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from embedlens.errors import InputError
+from embedlens_cli.common.loss_options import OF_LOSSES, OF_METHODS, option
+from embedlens_cli.common.options import words
+
+if TYPE_CHECKING:
+    from embedlens.experiments.recipe import Recipe
+
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        help="contrastive, triplet, margin, lifted, angular, proxy-nca, softmax, n-pair-mc, n-pair-ovo, "
+        "tuplet, ep, ephn, epshn, sct, hn, shn, nn, or pml:CLASS of pytorch-metric-learning.",
+        show_default="epshn; dreml: softmax, hdc: contrastive",
+    ),
+]
+
+
+_OF_RUNS = {
+    "data": option(
+        str, "glyphs",
+        "glyphs, digits; with --root: cub200, cars196, sop, inshop, lfw, fashion-mnist, folder, csv.",
+    ),
+    "root": option(Path | None, None, "Folder (csv: file) of the data set.", metavar="DIR"),
+    "split_by": option(
+        str | None, None, "classes: none is in train and test; items: all are in both.",
+        show_default="as published, else classes",
+    ),
+    "boxes": option(bool, False, "Cut images to the boxes of their objects.", flag="--boxes"),
+    "image_size": option(
+        int | None, None, "Height and width of the images, pixels.", show_default="what suits the backbone"
+    ),
+    "augment": option(
+        bool, True, "Change training images a little at random.", flag="--augment/--no-augment"
+    ),
+    "backbone": option(
+        str, "small", "small, timm:NAME, or features:FILE.npy: features that exist already."
+    ),
+    "pretrained": option(
+        bool, True, "Start timm networks from their weights.", flag="--pretrained/--no-pretrained"
+    ),
+    "weights": option(
+        Path | None, None, "File of weights for a timm network.", metavar="FILE",
+        show_default="those that timm fetches",
+    ),
+    "freeze_bn": option(
+        bool, False, "Leave batch norm of a timm network as it is.", flag="--freeze-bn"
+    ),
+    "method": option(str, "plain", "plain, divide-conquer, dvml, dreml or hdc."),
+    **OF_METHODS,
+    "loss_options": option(
+        str | None, None, """Any options of the loss, e.g. '{"beta": 1.1, "learn_beta": true}'.""",
+        metavar="JSON",
+    ),
+    "mining": option(
+        str | None, None,
+        "Triplets that contrastive, triplet and margin learn from: all, random, hard, semi-hard, "
+        "semi-hard-range, distance-weighted, easy-positive, or pml:CLASS.",
+        show_default="the usual one of the loss",
+    ),
+    "mining_options": option(
+        str | None, None, """Options of the mining, e.g. '{"cutoff": 0.5}'.""", metavar="JSON"
+    ),
+    "sampler": option(
+        str | None, None, "Batches: pk, n-pair, tuplet or hard-class.",
+        show_default="the usual one of the loss",
+    ),
+    **OF_LOSSES,
+    "classes_per_batch": option(
+        int | None, None, "P of a batch; N of tuplet.", show_default="as many as give 128 items"
+    ),
+    "items_per_class": option(
+        int | None, None, "K of a batch.", show_default="4; 2 for n-pair and hard-class"
+    ),
+    "optimizer": option(str, "adam", "adam, adamw, sgd (momentum 0.9) or rmsprop."),
+    "weight_decay": option(float, 0.0, "L2 penalty on the weights; of adamw decoupled."),
+    "schedule": option(
+        str, "step", "Of the learning rate: step (--lr-step) or cosine, down to 0 at the end."
+    ),
+    "lr_step": option(int, 0, "Epochs between drops of the learning rate; 0: none."),
+    "lr_gamma": option(float, 0.1, "Factor of a drop."),
+    "warmup": option(float, 0.0, "Epochs in which the learning rate rises to its height."),
+    "clip": option(
+        float | None, None, "Largest norm of the gradient.", show_default="not clipped"
+    ),
+    "embedding_l2": option(
+        float, 0.0, "Weight of the mean squared norm of embeddings.", flag="--embedding-l2"
+    ),
+    "precision": option(
+        str, "float32", "Of the network in training: float32, bfloat16, or float16 (CUDA)."
+    ),
+    "ignore_label": option(
+        str | None, None,
+        "Classes, by number or name, that the metrics of an epoch leave out altogether (Market-1501: -1); "
+        "training takes all items.",
+        metavar="ID[,ID]", show_default="none",
+    ),
+    "distractor_label": option(
+        str | None, None,
+        "Classes that are in the gallery alone in the metrics of an epoch (Market-1501: 0).",
+        metavar="ID[,ID]", show_default="none",
+    ),
+    "exclude_duplicates": option(
+        bool, False,
+        "In the metrics of an epoch, keep the first of equal rows of one label, and leave a query's copies "
+        "out of its gallery.",
+        flag="--exclude-duplicates",
+    ),
+    "threads": option(int | None, None, "Threads of torch.", show_default="every core"),
+    "workers": option(
+        int | None, None, "Processes that read image files; they change nothing but the time.",
+        show_default="every core", min=0,
+    ),
+}  # fmt: skip
+"""Options of runs, in the order of --help."""
+
+METHOD_OPTIONS = tuple(OF_METHODS)
+"""Names of the options of single methods."""
+
+_NOT_OF_CONFIG = {*OF_LOSSES, *OF_METHODS}
+_NOT_OF_CONFIG |= {"loss_options", "mining_options", "root", "weights", "threads", "workers"}
+
+
+def takes_recipe(after: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the shared options, placed after one of its own; it reads them by `recipe_of`.
+
+    The command must have a parameter `context`, whose `params` hold all options. An option of the command's
+    own takes the place of a shared one.
+    """
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        parameters: list[inspect.Parameter] = []
+        for name, parameter in own.parameters.items():
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            if name == after:
+                parameters += [
+                    inspect.Parameter(
+                        shared, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+                    )
+                    for shared, (annotation, default) in _OF_RUNS.items()
+                    if shared not in own.parameters
+                ]
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            command(**{name: given[name] for name in own.parameters})
+
+        run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return add
+
+
+def recipe_of(given: Mapping[str, Any], **more: Any) -> Recipe:
+    """Gather the shared options of a command by name, and `more` fields; what was not given is None."""
+    from embedlens.experiments.recipe import Recipe
+
+    losses = {name: given[name] for name in OF_LOSSES}
+    options = {name: value for name, value in losses.items() if value is not None}
+    told = _read(given["loss_options"], "loss-options")
+    for name in options.keys() & told.keys():
+        message = f"--{name.replace('_', '-')} and --loss-options both set {name}; leave one out"
+        raise InputError(message)
+    shared = {name: given[name] for name in _OF_RUNS if name not in _NOT_OF_CONFIG}
+    for name in ("root", "weights"):  # the parser keeps paths as text
+        shared[name] = None if given[name] is None else str(Path(given[name]).resolve())
+    for name in ("ignore_label", "distractor_label"):
+        shared[name] = ",".join(words(shared[name] or "")) or None
+    shared["backbone"] = _absolute(shared["backbone"])
+    methods = {name: given[name] for name in OF_METHODS if given[name] is not None}
+    shared["method_options"] = methods
+    mining = _read(given["mining_options"], "mining-options")
+    return Recipe({**shared, **more}, options | told, mining, given["threads"])
+
+
+def file_words(recipe: Recipe) -> list[str]:
+    """Return what a file name says of the options: each that is not the default, but for the epochs."""
+    usual = {name: default for name, (_, default) in _OF_RUNS.items() if name in recipe.shared}
+    own = {**recipe.shared, "threads": recipe.threads}
+    usual["threads"] = None
+    files = {name: Path(own[name]).name for name in ("root", "weights") if own[name] is not None}
+    changed = {
+        name: own[name] for name in usual
+        if name not in ("data", "root", "weights") and own[name] != usual[name]
+    }  # fmt: skip
+    weights = {name: file for name, file in files.items() if name == "weights"}
+    methods = recipe.shared["method_options"]
+    given = {**recipe.loss_options, **recipe.mining_options, **changed, **methods, **weights}
+    told = [f"{name}_{value}".replace(":", "-").replace("/", "-") for name, value in given.items()]
+    return [*([files["root"]] if "root" in files else []), *told]
+
+
+def _absolute(backbone: str) -> str:
+    """Return the name of a backbone with the path of its features, if it has one, made absolute.
+
+    A name that is no path may be that of a run.
+    """
+    from embedlens.selection import runs_folder
+
+    kind, _, rest = backbone.partition(":")
+    if kind != "features" or not rest:
+        return backbone
+    run = runs_folder() / rest
+    return f"{kind}:{(run if run.is_dir() and not Path(rest).exists() else Path(rest)).resolve()}"
+
+
+def _read(text: str | None, option: str) -> dict[str, Any]:
+    """Return the options that stand in a JSON object."""
+    if text is None:
+        return {}
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        message = f"--{option} {text!r} is no JSON object; e.g. '{{\"margin\": 0.1}}', quoted for the shell"
+        raise InputError(message)
+    return found

@@ -1,0 +1,185 @@
+"""Ways of training compared over seeds: means, deviations, and what each gained over its plain form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.errors import InputError
+from embedlens.results import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The scores of one run.
+
+    Attributes
+    ----------
+    name
+        What was trained; runs of one name differ in their seed alone.
+    group
+        What the names are gathered by, and compared within: the loss, say.
+    seed
+        Seed of the run.
+    scores
+        Metric -> score of its embeddings [N, D]; none of a run that failed.
+    plain
+        Whether this is what others of the group are compared with.
+    """
+
+    name: str
+    group: str
+    seed: int
+    scores: Mapping[str, float]
+    plain: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Comparison(Result):
+    """The scores of embeddings [N, D] by what was trained and by seed.
+
+    Attributes
+    ----------
+    names, groups
+        What was trained, and the group of each, str [n], in the order of the entries.
+    metrics
+        Names of the scores, str [m].
+    seeds
+        int64 [s], ascending.
+    scores
+        float64 [n, s, m]; NaN where there is no such run, or it failed, or the score is NaN or infinite.
+    plain
+        int64 [n]: the row that each is compared with; its own of what is plain, -1 where there is none.
+    """
+
+    names: NDArray[np.str_]
+    groups: NDArray[np.str_]
+    metrics: NDArray[np.str_]
+    seeds: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    plain: NDArray[np.int64]
+
+    @property
+    def n(self) -> NDArray[np.int64]:
+        """Number of seeds that have scores, int64 [n]; some of these may be missing, see `missing`."""
+        return np.asarray(self._scored().sum(axis=1), dtype=np.int64)
+
+    @property
+    def missing(self) -> NDArray[np.int64]:
+        """Of these, the number whose score is NaN or infinite, and is in no mean, int64 [n, m]."""
+        odd = self._scored()[:, :, None] & np.isnan(self.scores)
+        return np.asarray(odd.sum(axis=1), dtype=np.int64)
+
+    @property
+    def n_gains(self) -> NDArray[np.int64]:
+        """Number of seeds of which the gain is the mean, int64 [n, m]."""
+        return np.asarray((~np.isnan(self._gains())).sum(axis=1), dtype=np.int64)
+
+    def _scored(self) -> NDArray[np.bool_]:
+        """Which seeds have a score, bool [n, s]."""
+        return np.asarray(~np.isnan(self.scores).all(axis=2), dtype=np.bool_)
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean over the seeds that have scores, float64 [n, m]; NaN where none has."""
+        return _mean(self.scores)
+
+    @property
+    def deviation(self) -> NDArray[np.float64]:
+        """Sample standard deviation over them (divisor: their number - 1), float64 [n, m]; NaN of one."""
+        return _deviation(self.scores)
+
+    @property
+    def gain(self) -> NDArray[np.float64]:
+        """Mean over the seeds that both have of the score less that of the plain row, float64 [n, m]."""
+        return _mean(self._gains())
+
+    @property
+    def gain_deviation(self) -> NDArray[np.float64]:
+        """Sample standard deviation of these differences, seed by seed, float64 [n, m]."""
+        return _deviation(self._gains())
+
+    def _gains(self) -> NDArray[np.float64]:
+        gains = self.scores - self.scores[self.plain]
+        compared = (self.plain >= 0) & (self.plain != np.arange(self.plain.size))
+        return np.where(compared[:, None, None], gains, np.nan)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the numbers by column: a row for each name and seed."""
+        n, s, _ = self.scores.shape
+        found: dict[str, NDArray[Any]] = {
+            "name": np.repeat(self.names, s), "group": np.repeat(self.groups, s),
+            "seed": np.tile(self.seeds, n),
+        }  # fmt: skip
+        for k, metric in enumerate(self.metrics.tolist()):
+            found[metric] = self.scores[:, :, k].ravel()
+            for kind in ("mean", "deviation", "gain", "gain_deviation"):
+                found[f"{metric}_{kind}"] = np.repeat(getattr(self, kind)[:, k], s)
+        return found
+
+
+def compare(entries: Iterable[Entry]) -> Comparison:
+    """Gather the scores of runs by what was trained and by seed.
+
+    Parameters
+    ----------
+    entries
+        The scores of the embeddings [N, D] of each run.
+
+    Raises
+    ------
+    InputError
+        No entries with scores, two of one name and seed, or runs with other metrics.
+    """
+    given = list(entries)
+    scored = [entry for entry in given if entry.scores]
+    if not scored:
+        message = "no run has scores; nothing can be compared"
+        raise InputError(message)
+    metrics = list(scored[0].scores)
+    names = list(dict.fromkeys(entry.name for entry in given))
+    seeds = sorted({entry.seed for entry in given})
+    scores = np.full((len(names), len(seeds), len(metrics)), np.nan)
+    seen = set()
+    for entry in given:
+        place = names.index(entry.name), seeds.index(entry.seed)
+        if place in seen:
+            message = f"{entry.name!r} has two runs of seed {entry.seed}; one is compared"
+            raise InputError(message)
+        seen.add(place)
+        if entry.scores and list(entry.scores) != metrics:
+            message = f"{entry.name!r} has the scores {', '.join(entry.scores)}, not {', '.join(metrics)}"
+            raise InputError(message)
+        if entry.scores:
+            values = np.array(list(entry.scores.values()), np.float64)
+            scores[place] = np.where(np.isfinite(values), values, np.nan)
+    first = {entry.name: entry for entry in reversed(given)}
+    plain = {entry.group: names.index(entry.name) for entry in given if entry.plain}
+    return Comparison(
+        np.array(names),
+        np.array([first[name].group for name in names]),
+        np.array(metrics),
+        np.array(seeds, dtype=np.int64),
+        scores,
+        np.array([plain.get(first[name].group, -1) for name in names], dtype=np.int64),
+    )
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the mean over axis 1 of what is a number; NaN where nothing is."""
+    count = np.sum(~np.isnan(values), axis=1)
+    return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
+
+
+def _deviation(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sample standard deviation over axis 1 of what is a number; NaN of fewer than two."""
+    count = np.sum(~np.isnan(values), axis=1)
+    squares = np.nansum(np.square(values - _mean(values)[:, None]), axis=1)
+    return np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan)

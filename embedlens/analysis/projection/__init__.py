@@ -1,0 +1,73 @@
+"""t-SNE maps, of one epoch and of series, and synthesised points."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedlens.lazy import attached
+
+if TYPE_CHECKING:
+    from embedlens.analysis.projection import gradient, items, maps, optimisation, parameters, synthesis
+    from embedlens.analysis.projection.gradient import ExactGradient
+    from embedlens.analysis.projection.items import (
+        Graph,
+        Points,
+        central_space,
+        graph_of,
+        points_of,
+        sample,
+        whole_by_default,
+    )
+    from embedlens.analysis.projection.maps import Projection, Step, align, tsne, tsne_series
+    from embedlens.analysis.projection.optimisation import Optimised, Phase, optimised, rest_of
+    from embedlens.analysis.projection.parameters import Parameters
+    from embedlens.analysis.projection.synthesis import (
+        Synthesised,
+        SynthesisedMap,
+        synthesised,
+        synthesised_map,
+    )
+
+__all__ = [
+    "ExactGradient",
+    "Graph",
+    "Optimised",
+    "Parameters",
+    "Phase",
+    "Points",
+    "Projection",
+    "Step",
+    "Synthesised",
+    "SynthesisedMap",
+    "align",
+    "central_space",
+    "gradient",
+    "graph_of",
+    "items",
+    "maps",
+    "optimisation",
+    "optimised",
+    "parameters",
+    "points_of",
+    "rest_of",
+    "sample",
+    "synthesis",
+    "synthesised",
+    "synthesised_map",
+    "tsne",
+    "tsne_series",
+    "whole_by_default",
+]
+
+__getattr__, __dir__ = attached(
+    __name__,
+    {
+        "gradient": ["ExactGradient"],
+        "items": ["Points", "Graph", "central_space", "whole_by_default", "sample", "points_of", "graph_of"],
+        "maps": ["Projection", "Step", "tsne", "tsne_series", "align"],
+        "optimisation": ["Phase", "Optimised", "optimised", "rest_of"],
+        "parameters": ["Parameters"],
+        "synthesis": ["Synthesised", "SynthesisedMap", "synthesised", "synthesised_map"],
+    },
+    modules=["gradient", "items", "maps", "optimisation", "parameters", "synthesis"],
+)

@@ -1,0 +1,319 @@
+"""t-SNE maps of the embeddings, of one epoch or of a series.
+
+The optimiser is openTSNE's (Policar, Strazar, Zupan, JSS 2024). It is given the exact neighbours, and the
+gradient of all pairs where that is faster than an approximation (`projection_gradient`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.analysis.projection.items import Graph, Points, graph_of, points_of, sample, whole_by_default
+from embedlens.analysis.projection.optimisation import Phase, optimised, rest_of
+from embedlens.analysis.projection.parameters import Parameters
+from embedlens.arguments import check_numbers
+from embedlens.arrays import to_numpy
+from embedlens.errors import InputError
+from embedlens.results import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Parameters",
+    "Projection",
+    "Step",
+    "align",
+    "rest_of",
+    "sample",
+    "tsne",
+    "tsne_series",
+    "whole_by_default",
+]
+STEADY = 0.85
+"""Share of neighbours kept from which on a map of a series goes on from where the one before stands."""
+_SPREAD = 1.0  # standard deviation to which a map is drawn together before it grows anew
+_REGROWTH = 60  # iterations
+_EXAGGERATION = 4.0  # 12, as for a map from scratch, leaves more of the clusters in pieces
+_HASTE = (2.0, 6.0)  # learning rates of the two phases, in those of openTSNE's rule
+_MOMENTUM = (0.85, 0.9)  # of the second phase: of small maps, and of large ones, which have longer to grow
+_LARGE = 5_000  # items
+FAR = 0.1
+"""Distance from which an item counts as moved, in root mean square distances of the items from the centre."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Projection(Result):
+    """A map of embeddings in the plane.
+
+    Attributes
+    ----------
+    item
+        int64 [n]: rows of the embeddings that are mapped, ascending.
+    coordinates
+        float64 [n, 2], in the order of `item`.
+    kl_divergence
+        Kullback-Leibler divergence of the map, without exaggeration; of all pairs where dof is 1.
+    n_singletons
+        Items left out of the central latent space because their class has one item only.
+    iterations
+        Iterations that led to it.
+    gradient
+        Root mean square step of the items in one iteration of plain gradient descent at openTSNE's learning
+        rate, in units of the root mean square distance of the items from the centre.
+    """
+
+    item: NDArray[np.int64]
+    coordinates: NDArray[np.float64]
+    kl_divergence: float
+    n_singletons: int
+    iterations: int
+    gradient: float = float("nan")
+
+    def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
+        """Return the data that a figure of the map shows, by column."""
+        return {"item": self.item, "x": self.coordinates[:, 0], "y": self.coordinates[:, 1]}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Step(Result):
+    """A map of a series, and how it follows from the one before.
+
+    Attributes
+    ----------
+    projection
+        The map, aligned to the one before by the best rotation or reflection.
+    start
+        "cold": from scratch; "contracted": the map before, drawn together, grew anew; "continued": from
+        the map before as it stood.
+    kept
+        Share of the nearest neighbours that were neighbours in the epoch before; 0 for the first.
+    residual
+        Root mean square displacement of the items from the map before, after Procrustes alignment, in units
+        of the root mean square distance of the items from the centre of that map; 0 for the first.
+    moved
+        Fraction of the items whose displacement is more than `FAR` in these units; 0 for the first.
+    at_rest
+        Whether the optimisation ended because the gradient was small enough: `rest_of`, or that of the map
+        before. False: it ended at its largest number of iterations.
+    """
+
+    projection: Projection
+    start: str
+    kept: float
+    residual: float
+    moved: float = 0.0
+    at_rest: bool = False
+
+
+def tsne(
+    z: ArrayLike,
+    y: ArrayLike | None = None,
+    *,
+    central: bool = False,
+    rows: NDArray[np.int64] | None = None,
+    device: str = "cpu",
+    **parameters: Any,
+) -> Projection:
+    """Return the t-SNE map of embeddings, by cosine distance and exact neighbours.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    y
+        Integer labels [N]; needed for the central latent space only.
+    central
+        Subtract the mean of its class from every item first, and map by Euclidean distance. Items alone in
+        their class are left out.
+    rows
+        Rows to map [n], ascending (`sample`); all by default. Class means are those of all items.
+    device
+        Torch device that searches the neighbours; the answer does not depend on it.
+    **parameters
+        What t-SNE is told, by the names in `Parameters`.
+
+    Raises
+    ------
+    InputError
+        A perplexity too large for the number of items, parameters out of range, embeddings that cannot be
+        normalised or are all alike.
+
+    Notes
+    -----
+    Source: van der Maaten and Hinton, JMLR 2008; central latent space: Lin et al., ECCV 2018.
+    """
+    told = Parameters.of(parameters)
+    points, graph = _items(z, y, told, central=central, rows=rows, device=device)
+    return _first(points, graph, told, settle=False).projection
+
+
+def tsne_series(
+    embeddings: Iterable[ArrayLike],
+    y: ArrayLike | None = None,
+    *,
+    central: bool = False,
+    rows: NDArray[np.int64] | None = None,
+    device: str = "cpu",
+    **parameters: Any,
+) -> Iterator[Step]:
+    """Yield the maps of the same items, epoch after epoch, each starting from and aligned to the one before.
+
+    The first map is optimised until it is at rest: its gradient is at most `rest_of`, or `settle_iter` more
+    iterations are done. Where nearly all neighbours stay what they were, the next map starts from the
+    coordinates of the one before, without exaggeration, and ends when its gradient is at most this or that
+    of the map before, or after `warm_iter` iterations. So an unchanged epoch has an unchanged map, without an
+    iteration. Where neighbours change, clusters would have to form through one another: the map before is
+    contracted and re-optimised.
+
+    Parameters
+    ----------
+    embeddings
+        Embeddings [N, D] of each epoch, rows the same items; taken one by one.
+    y, central, rows, device, **parameters
+        As for `tsne`.
+
+    Raises
+    ------
+    InputError
+        As for `tsne`; another number of items than in the first epoch.
+    """
+    told = Parameters.of(parameters)
+    before: tuple[Projection, Graph] | None = None
+    size = 0
+    for z in embeddings:
+        array = to_numpy(z)
+        n = len(array) if array.ndim else 0
+        if size not in (0, n):
+            message = f"an epoch has {n} items, the first has {size}; a series follows the same items"
+            raise InputError(message)
+        size = n
+        points, graph = _items(array, y, told, central=central, rows=rows, device=device)
+        step = (
+            _first(points, graph, told, settle=True) if before is None else _next(points, graph, told, before)
+        )
+        before = step.projection, graph
+        yield step
+
+
+def align(coordinates: ArrayLike, to: ArrayLike) -> tuple[NDArray[np.float64], float]:
+    """Turn or reflect a map so that it lies as near as possible to another: orthogonal Procrustes.
+
+    Parameters
+    ----------
+    coordinates, to
+        Maps [n, 2] of the same items, from embeddings [N, D].
+
+    Returns
+    -------
+    aligned, residual
+        The map, centred where the other is; and the root mean square distance between the two, in units of
+        the root mean square distance of `to` from its centre.
+
+    Raises
+    ------
+    InputError
+        No maps of the same items, or values that are not finite.
+    """
+    place = check_numbers(coordinates, "coordinates", shape=(None, 2))
+    other = check_numbers(to, "coordinates to align to", shape=(len(place), 2))
+    if len(place) == 0:
+        message = "a map without items cannot be aligned; one item or more is needed"
+        raise InputError(message)
+    centre = other.mean(axis=0)
+    left, right = place - place.mean(axis=0), other - centre
+    u, _, v = np.linalg.svd(left.T @ right)
+    turned = left @ (u @ v)
+    residual = np.sqrt(((turned - right) ** 2).sum() / (right**2).sum())
+    return turned + centre, float(residual)
+
+
+def _items(
+    z: ArrayLike,
+    y: ArrayLike | None,
+    told: Parameters,
+    *,
+    central: bool,
+    rows: NDArray[np.int64] | None,
+    device: str,
+) -> tuple[Points, Graph]:
+    """Return the items of a map and their neighbours."""
+    points = points_of(z, y, central=central, rows=rows)
+    _check_perplexity(told.perplexity, len(points.item))
+    return points, graph_of(points, int(3 * told.perplexity), metric=told.metric, device=device)
+
+
+def _check_perplexity(perplexity: float, n: int) -> None:
+    """Refuse a perplexity whose neighbours, three times as many, are not there."""
+    if n <= 3 * perplexity:
+        most = f"at most {np.floor((n - 1) / 3 * 10) / 10:g}" if n > 4 else "no perplexity"
+        message = f"perplexity {perplexity:g} is too large for {n} items: {most} is allowed, (n - 1) / 3"
+        raise InputError(message)
+
+
+def _first(points: Points, graph: Graph, told: Parameters, *, settle: bool) -> Step:
+    """Map from scratch; with `settle`, until the map is at rest."""
+    early = told.early_exaggeration or max(12.0, told.exaggeration)
+    rest = rest_of(told, len(points.item))
+    phases = [
+        Phase(told.early_exaggeration_iter, early, told.initial_momentum, 1.0),
+        Phase(told.n_iter, told.exaggeration, told.final_momentum, 1.0),
+    ]
+    if settle:
+        phases.append(_settling(told, told.settle_iter, rest))
+    found = _optimised(points, graph, told, start=None, phases=phases)
+    return Step(found, "cold", 0.0, 0.0, at_rest=found.gradient <= rest)
+
+
+def _next(points: Points, graph: Graph, told: Parameters, before: tuple[Projection, Graph]) -> Step:
+    """Map from where the map before left the items."""
+    last, graph_before = before
+    kept = graph.kept_of(graph_before)
+    rest, stood = max(rest_of(told, len(points.item)), last.gradient), last.coordinates
+    if kept >= STEADY:
+        how, start = "continued", stood
+        phases = [_settling(told, told.warm_iter, rest)]
+    else:
+        how, start = "contracted", stood / np.std(stood, axis=0).max() * _SPREAD
+        fast = (_MOMENTUM[len(points.item) > _LARGE], _HASTE[1])
+        momentum, haste = fast if told.exaggeration == 1.0 else (told.final_momentum, 1.0)
+        phases = [
+            Phase(_REGROWTH, max(_EXAGGERATION, told.exaggeration), 0.8, _HASTE[0]),
+            Phase(told.warm_iter, told.exaggeration, momentum, haste),
+            _settling(told, told.warm_iter // 2, rest),
+        ]
+    found = _optimised(points, graph, told, start=start, phases=phases)
+    at_rest = found.gradient <= rest * (1 + 1e-9)
+    if not found.iterations:  # aligning would only round
+        return Step(found, how, kept, 0.0, at_rest=at_rest)
+    aligned, residual = align(found.coordinates, stood)
+    radius = np.sqrt(((stood - stood.mean(axis=0)) ** 2).sum(axis=1).mean())
+    moved = float(np.mean(np.hypot(*(aligned - stood).T) > FAR * radius))
+    return Step(replace(found, coordinates=aligned), how, kept, residual, moved, at_rest)
+
+
+def _settling(told: Parameters, iterations: int, rest: float) -> Phase:
+    """Return the phase in which a map comes to rest; faster steps do not converge where exaggerated."""
+    momentum, haste = (0.9, 3.0) if told.exaggeration == 1.0 else (told.final_momentum, 1.0)
+    return Phase(iterations, told.exaggeration, momentum, haste, rest=rest)
+
+
+def _optimised(
+    points: Points,
+    graph: Graph,
+    told: Parameters,
+    *,
+    start: NDArray[np.float64] | None,
+    phases: Iterable[Phase],
+) -> Projection:
+    """Return the map at the end of the phases."""
+    found = optimised(points, graph, told, start=start, phases=phases)
+    return Projection(
+        points.item, found.coordinates, found.kl_divergence, points.n_singletons, found.iterations,
+        found.gradient,
+    )  # fmt: skip

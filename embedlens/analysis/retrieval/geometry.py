@@ -1,0 +1,173 @@
+"""How items and classes lie on the sphere: alignment, uniformity, mean similarity, distances of classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedlens.arrays import check_labels, to_numpy
+from embedlens.errors import InputError
+from embedlens.results import Result
+from embedlens.similarity.rows import Rows
+from embedlens.similarity.sums import mean_gaussian
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_ROWS = 1 << 14
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ClassDistances(Result):
+    """Mean distances of normalised embeddings.
+
+    Attributes
+    ----------
+    alignment
+        Mean squared Euclidean distance of the positive pairs, in [0, 4].
+    pi_intra
+        Mean over classes of the mean cosine distance of their pairs, in [0, 2].
+    pi_inter
+        Mean cosine distance of pairs of normalised class means, in [0, 2].
+    pi_ratio
+        pi_intra / pi_inter.
+    """
+
+    alignment: float
+    pi_intra: float
+    pi_inter: float
+    pi_ratio: float
+
+    def columns(self) -> dict[str, float]:
+        """Return the numbers by name."""
+        return {name: getattr(self, name) for name in ("alignment", "pi_intra", "pi_inter", "pi_ratio")}
+
+
+def class_distances(z: ArrayLike, y: ArrayLike) -> ClassDistances:
+    """Measure distances within and between classes.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    y
+        Integer labels [N].
+
+    Raises
+    ------
+    InputError
+        One class only, no class of two items, or embeddings that cannot be normalised.
+
+    Notes
+    -----
+    Alignment: Wang, Isola, ICML 2020. pi_intra, pi_inter, pi_ratio: Roth et al., ICML 2020, with cosine
+    distances. Sums over pairs follow from sums over items: sum over i < j of u_i.u_j = (|sum u_i|^2 - n) / 2.
+    A class mean of length zero has no direction; it counts as at distance 1 from all others.
+    """
+    labels = check_labels(y)
+    rows = Rows(z)
+    if len(rows) != labels.size:
+        message = f"embeddings have {len(rows)} rows, but there are {labels.size} labels"
+        raise InputError(message)
+    _, at, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if counts.size == 1:
+        message = "all items have one label; distances between classes need two classes or more"
+        raise InputError(message)
+    if counts.max() == 1:
+        message = "no label has two items; distances within classes need a class of two items or more"
+        raise InputError(message)
+    sums, squares = _class_sums(rows, at, counts.size)
+    pairs = counts * (counts - 1) / 2
+    similarity = (np.sum(sums**2, axis=1) - squares) / 2
+    many = counts > 1
+    intra = float(np.mean(1 - similarity[many] / pairs[many]))
+    inter = _mean_distance(sums)
+    return ClassDistances(
+        alignment=float(2 - 2 * similarity.sum() / pairs.sum()),
+        pi_intra=intra,
+        pi_inter=inter,
+        pi_ratio=intra / inter if inter > 0 else np.inf,
+    )
+
+
+def _class_sums(
+    rows: Rows, at: NDArray[np.intp], classes: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sum of the normalised rows of each class [C, D], and of their squared norms [C]."""
+    sums, squares = np.zeros((classes, rows.dim)), np.zeros(classes)
+    order = np.argsort(at, kind="stable")
+    for start in range(0, order.size, _ROWS):
+        some = order[start : start + _ROWS]
+        unit = rows.raw[some].astype(np.float64) / rows.norm[some, None]
+        names, first = np.unique(at[some], return_index=True)
+        sums[names] += np.add.reduceat(unit, first, axis=0)
+        squares[names] += np.add.reduceat(np.sum(unit**2, axis=1), first)
+    return sums, squares
+
+
+def _mean_distance(sums: NDArray[np.float64]) -> float:
+    """Return the mean cosine distance of all pairs of class means, given the class sums."""
+    length = np.linalg.norm(sums, axis=1, keepdims=True)
+    unit = np.divide(sums, length, out=np.zeros_like(sums), where=length > 0)
+    total = unit.sum(axis=0)
+    count = len(sums)
+    return float(1 - (total @ total - np.sum(unit**2)) / (count * (count - 1)))
+
+
+def uniformity(z: ArrayLike, *, t: float = 2.0) -> float:
+    """Return the uniformity: log mean exp(-t |u - v|^2) over all pairs; at most 0, lower is more uniform.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    t
+        Scale of the Gaussian.
+
+    Raises
+    ------
+    InputError
+        Fewer than two items, or embeddings that cannot be normalised.
+
+    Notes
+    -----
+    Wang, Isola, "Understanding contrastive representation learning through alignment and uniformity on the
+    hypersphere", ICML 2020. Tolerance about 1e-5: similarities in float32, the sum in float64.
+    """
+    array = to_numpy(z)
+    if array.ndim == 2 and len(array) < 2:
+        message = "one item has no pair; uniformity needs two items or more"
+        raise InputError(message)
+    return float(np.log(mean_gaussian(array, t)))
+
+
+def mean_similarity(z: ArrayLike) -> float:
+    """Return the mean cosine similarity of all pairs of different items, in [-1 / (N - 1), 1].
+
+    Near 1 all items point the same way: the space has collapsed, or has not been trained. Directions that
+    are spread evenly give 0.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+
+    Raises
+    ------
+    InputError
+        Fewer than two items, or embeddings that cannot be normalised.
+
+    Notes
+    -----
+    From the sum of the unit vectors, in float64: (|sum u_i|^2 - N) / (N (N - 1)), with the lengths of the
+    u_i as rounding left them in the place of N.
+    """
+    rows = Rows(z)
+    count = len(rows)
+    if count < 2:
+        message = "one item has no pair; a mean similarity needs two items or more"
+        raise InputError(message)
+    sums, squares = _class_sums(rows, np.zeros(count, np.intp), 1)
+    return min(1.0, float((sums[0] @ sums[0] - squares[0]) / (count * (count - 1))))

@@ -1,0 +1,348 @@
+"""Retrieval scores: how well the neighbours of an item share its label.
+
+A query whose label no gallery item has (without the query itself) has no positive: it is left out of every
+average, stays in the gallery, and is counted. On ties negatives come before positives, so that no value
+depends on the order of rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedlens.analysis.retrieval.label_ranking import label_precision, mean_precision, winning_labels
+from embedlens.arguments import check_flags, check_integers
+from embedlens.arrays import check_pair
+from embedlens.errors import InputError
+from embedlens.results import Result
+from embedlens.similarity import survey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.similarity import GalleryLike, Neighbours, Survey
+
+HUBNESS_K = 10
+_LABELS_SEEN = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Retrieval(Result):
+    """Retrieval scores, each in [0, 1] but for the hubness.
+
+    Attributes
+    ----------
+    n, n_singletons
+        Queries counted, and queries left out because the gallery has no positive for them.
+    recall
+        K -> Recall@K.
+    r_precision, map_at_r
+        NaN where they were not asked for.
+    map_at_5
+        Of labels; NaN where it was not asked for.
+    knn_accuracy
+        NaN where it was not asked for.
+    hubness
+        Skewness of the k-occurrence; NaN where it was not asked for.
+    """
+
+    n: int
+    n_singletons: int
+    recall: dict[int, float]
+    r_precision: float
+    map_at_r: float
+    map_at_5: float
+    knn_accuracy: float
+    hubness: float
+
+    def columns(self) -> dict[str, float]:
+        """Return the numbers by name."""
+        names = ("n", "n_singletons", "r_precision", "map_at_r", "map_at_5", "knn_accuracy", "hubness")
+        return {
+            **{f"recall_at_{k}": v for k, v in self.recall.items()},
+            **{n: getattr(self, n) for n in names},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What `retrieve` computes beside Recall@K.
+
+    Attributes
+    ----------
+    ks
+        The K of Recall@K.
+    at_r
+        R-precision and MAP@R.
+    macro
+        Average R-precision and MAP@R over classes rather than over queries.
+    map_at_5
+        MAP@5 over labels.
+    new_threshold
+        With MAP@5: the label `new` stands before the first neighbour less similar than this; it is the right
+        label of queries without a positive.
+    knn
+        k of the kNN accuracy; 0: none.
+    weighted
+        Whether neighbours vote with their similarity rather than one each.
+    hubness
+        Skewness of the 10-occurrence.
+    """
+
+    ks: tuple[int, ...] = ()
+    at_r: bool = False
+    macro: bool = False
+    map_at_5: bool = False
+    new_threshold: float | None = None
+    knn: int = 0
+    weighted: bool = False
+    hubness: bool = False
+
+
+def retrieve(
+    z: ArrayLike,
+    y: ArrayLike,
+    demands: Demands,
+    *,
+    gallery: GalleryLike | None = None,
+    device: str = "cpu",
+) -> Retrieval:
+    """Compute retrieval scores in one pass over the similarities.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    y
+        Integer labels [N].
+    demands
+        What to compute.
+    gallery
+        Embeddings [M, D] and labels [M] to search; without it every item searches all others.
+    device
+        Torch device that screens; the answer does not depend on it.
+
+    Raises
+    ------
+    InputError
+        A gallery of one label, no query with a positive, K < 1, or embeddings that cannot be normalised.
+
+    Notes
+    -----
+    Recall@K: share of queries with fewer than K negatives at least as similar as their nearest positive.
+    R-precision and MAP@R: Musgrave, Belongie, Lim, "A metric learning reality check", ECCV 2020, with R the
+    number of positives; MAP@R = (1 / R) sum over j <= R of rel_j P@j. MAP@5: labels ranked by first
+    appearance among the neighbours (whale identification); 1 / position of the true label if within 5. kNN:
+    of labels with equal votes the one that appears first. Hubness: Radovanovic, Nanopoulos, Ivanovic, JMLR
+    2010.
+    """
+    array, labels = check_pair(z, y)
+    gallery_labels = labels if gallery is None else check_pair(*gallery[:2])[1]
+    positives = _check(labels, gallery_labels, demands, one_set=gallery is None)
+    depth = np.ones(labels.size, np.int64)
+    if demands.at_r:
+        depth = np.maximum(depth, positives)
+    for wanted, k in ((demands.hubness, HUBNESS_K), (demands.map_at_5, _LABELS_SEEN), (True, demands.knn)):
+        depth = np.maximum(depth, k if wanted else 0)
+    found = survey(array, labels, gallery=gallery, depth=depth, cutoffs=demands.ks, device=device)
+    if positives.any() and not found.n_positives.any():
+        message = "no query has a positive but itself; retrieval scores need another item of its label"
+        raise InputError(message)
+    tally = _Tally(demands, labels, gallery_labels, found)
+    if demands.at_r or demands.hubness or demands.map_at_5 or demands.knn:
+        for part in found.neighbours():
+            tally.add(part)
+    return tally.result()
+
+
+def recall_at_k(
+    z: ArrayLike,
+    y: ArrayLike,
+    ks: Sequence[int],
+    *,
+    gallery: GalleryLike | None = None,
+    device: str = "cpu",
+) -> dict[int, float]:
+    """Return Recall@K for several K.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    y
+        Integer labels [N].
+    ks
+        The K, each at least 1; K beyond the gallery gives 1.
+    gallery
+        Embeddings [M, D] and labels [M] to search; without it every item searches all others.
+    device
+        Torch device that screens; the answer does not depend on it.
+
+    Raises
+    ------
+    InputError
+        As `retrieve` does.
+
+    Notes
+    -----
+    Ties count against the query: definition of `retrieve`. Jegou, Douze, Schmid, TPAMI 2011; Oh Song et al.,
+    CVPR 2016, for metric learning.
+    """
+    demands = Demands(ks=tuple(check_integers(ks, "the K of Recall@K").tolist()))
+    return retrieve(z, y, demands, gallery=gallery, device=device).recall
+
+
+def _check(
+    labels: NDArray[np.int64], gallery_labels: NDArray[np.int64], demands: Demands, *, one_set: bool
+) -> NDArray[np.int64]:
+    """Return how many positives each query has; refuse what has no score."""
+    for k in demands.ks:
+        if k < 1:
+            message = f"Recall@{k}; K must be at least 1"
+            raise InputError(message)
+    names, counts = np.unique(gallery_labels, return_counts=True)
+    judged = demands.ks or demands.at_r or demands.map_at_5 or demands.knn
+    if judged and names.size == 1 and np.isin(labels, names).all():
+        message = "all items have one label, so there is no negative; retrieval needs two classes or more"
+        raise InputError(message)
+    at = np.minimum(np.searchsorted(names, labels), names.size - 1)
+    positives: NDArray[np.int64] = np.where(names[at] == labels, counts[at] - int(one_set), 0)
+    if judged and not positives.any():
+        message = (
+            "no label has two items, so no query has a positive; retrieval scores need a class of two items"
+            if one_set
+            else "no query has a gallery item of its label; do queries and gallery number classes alike?"
+        )
+        raise InputError(message)
+    return positives
+
+
+class _Tally:
+    """Adds up the scores of queries, some rows at a time."""
+
+    def __init__(
+        self,
+        demands: Demands,
+        labels: NDArray[np.int64],
+        gallery_labels: NDArray[np.int64],
+        found: Survey,
+    ) -> None:
+        self._demands, self._labels, self._gallery_labels, self._found = (
+            demands,
+            labels,
+            gallery_labels,
+            found,
+        )
+        self._r_precision, self._map_at_r, self._at_5 = (np.full(labels.size, np.nan) for _ in range(3))
+        self._right = np.zeros(labels.size, np.bool_)
+        self._occurrences = np.zeros(gallery_labels.size, np.int64)
+
+    def add(self, part: Neighbours) -> None:
+        """Take in the neighbours of some queries."""
+        rows, demands = part.rows, self._demands
+        if demands.at_r:
+            self._r_precision[rows], self._map_at_r[rows] = at_r(part.positive, self._found.n_positives[rows])
+        if demands.hubness:
+            index = part.index[:, :HUBNESS_K]
+            self._occurrences += np.bincount(index[index >= 0], minlength=self._occurrences.size)
+        if demands.knn:
+            index, similarity = part.index[:, : demands.knn], part.similarity[:, : demands.knn]
+            weights = similarity if demands.weighted else np.where(np.isnan(similarity), np.nan, 1.0)
+            self._right[rows] = winning_labels(self._gallery_labels[index], weights) == self._labels[rows]
+        if demands.map_at_5:
+            self._add_label_precision(part)
+
+    def _add_label_precision(self, part: Neighbours) -> None:
+        """Score the ranked labels; look further where too few are seen."""
+        depth = part.index.shape[1]
+        rows = self._rank_labels(part)
+        while rows.size:
+            depth *= 4
+            rows = np.concatenate([self._rank_labels(deeper) for deeper in self._found.deeper(rows, depth)])
+
+    def _rank_labels(self, part: Neighbours) -> NDArray[np.int64]:
+        """Write the scores of queries by their neighbours; return those that need more of these."""
+        new_threshold = self._demands.new_threshold
+        is_new = self._found.n_positives[part.rows] == 0
+        scores = label_precision(
+            (self._gallery_labels[part.index], part.similarity),
+            self._labels[part.rows],
+            is_new,
+            new_threshold=new_threshold,
+            # Rows of a block differ in depth, so that an empty place alone does not say that none is left.
+            complete=np.sum(part.index >= 0, axis=1) >= self._found.n_neighbours,
+        )
+        self._at_5[part.rows] = scores
+        undecided = np.isnan(scores)
+        if new_threshold is None:  # without `new` these have no right label
+            self._at_5[part.rows[is_new]] = np.nan
+            undecided &= ~is_new
+        return part.rows[undecided]
+
+    def result(self) -> Retrieval:
+        """Return the means over the queries that count."""
+        demands, found = self._demands, self._found
+        counted = found.n_positives > 0
+        return Retrieval(
+            n=int(counted.sum()),
+            n_singletons=int((~counted).sum()),
+            recall={k: float(np.mean(found.rank[counted] < k)) for k in demands.ks},
+            r_precision=self._mean(self._r_precision, counted),
+            map_at_r=self._mean(self._map_at_r, counted),
+            map_at_5=mean_precision(self._at_5) if demands.map_at_5 else np.nan,
+            knn_accuracy=float(np.mean(self._right[counted])) if demands.knn else np.nan,
+            hubness=skewness(self._occurrences) if demands.hubness else np.nan,
+        )
+
+    def _mean(self, values: NDArray[np.float64], counted: NDArray[np.bool_]) -> float:
+        """Return the mean over queries or, macro, over classes."""
+        if not self._demands.macro:
+            return float(np.mean(values[counted]))
+        _, at = np.unique(self._labels[counted], return_inverse=True)
+        return float(np.mean(np.bincount(at, weights=values[counted]) / np.bincount(at)))
+
+
+def at_r(positive: ArrayLike, r: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return R-precision and average precision at R of ranked neighbours.
+
+    Parameters
+    ----------
+    positive
+        bool [n, k]: whether each neighbour is a positive, best first, k at least the largest R; of embeddings
+        [N, D] these are the neighbours that `retrieve` finds.
+    r
+        int64 [n]: number of positives of each query; 0 gives NaN.
+
+    Notes
+    -----
+    Musgrave, Belongie, Lim, ECCV 2020, section 3.
+    """
+    positive = check_flags(positive, "positives", shape=(None, None))
+    r = check_integers(r, "R", shape=(len(positive),), least=0)
+    if r.size and int(r.max()) > positive.shape[1]:
+        message = f"R goes up to {int(r.max())}, but {positive.shape[1]} neighbours are given; give as many"
+        raise InputError(message)
+    position = np.arange(1, positive.shape[1] + 1)
+    relevant = positive & (position <= r[:, None])
+    hits = np.cumsum(relevant, axis=1)
+    count = np.where(r > 0, r, 1)
+    # Added one after the other: numpy's sum groups its terms by the width of the block, which depends on
+    # what other scores need, and the last bit with it.
+    precision = np.cumsum(relevant * hits / position, axis=1)[:, -1] / count
+    none = np.where(r > 0, 0.0, np.nan)
+    return relevant.sum(axis=1) / count + none, precision + none
+
+
+def skewness(counts: ArrayLike) -> float:
+    """Return the skewness of counts, 0 where they are all equal: third central moment over sigma^3."""
+    values = check_integers(counts, "counts", least=0)
+    if values.size == 0:
+        message = "no counts are given; a skewness needs one or more"
+        raise InputError(message)
+    centred = values - values.mean()
+    sigma = np.sqrt(np.mean(centred**2))
+    return float(np.mean(centred**3) / sigma**3) if sigma > 0 else 0.0

@@ -1,0 +1,64 @@
+"""Distances of pairs, what miners select, and the theory of distances on the sphere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedlens.lazy import attached
+
+if TYPE_CHECKING:
+    from embedlens.analysis.sampling import distances, mining, theory
+    from embedlens.analysis.sampling.distances import (
+        DistanceHistogram,
+        PairDistances,
+        histogram,
+        pair_distances,
+    )
+    from embedlens.analysis.sampling.mining import NonzeroShare, Picks, picks
+    from embedlens.analysis.sampling.theory import (
+        GradientNoise,
+        LossCurve,
+        SphereDensity,
+        check_margin,
+        gradient_noise,
+        loss_curves,
+        sphere_density,
+    )
+
+__all__ = [
+    "DistanceHistogram",
+    "GradientNoise",
+    "LossCurve",
+    "NonzeroShare",
+    "PairDistances",
+    "Picks",
+    "SphereDensity",
+    "check_margin",
+    "distances",
+    "gradient_noise",
+    "histogram",
+    "loss_curves",
+    "mining",
+    "pair_distances",
+    "picks",
+    "sphere_density",
+    "theory",
+]
+
+__getattr__, __dir__ = attached(
+    __name__,
+    {
+        "distances": ["DistanceHistogram", "PairDistances", "pair_distances", "histogram"],
+        "mining": ["Picks", "NonzeroShare", "picks"],
+        "theory": [
+            "LossCurve",
+            "SphereDensity",
+            "GradientNoise",
+            "check_margin",
+            "loss_curves",
+            "sphere_density",
+            "gradient_noise",
+        ],
+    },
+    modules=["distances", "mining", "theory"],
+)

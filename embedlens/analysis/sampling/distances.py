@@ -1,0 +1,182 @@
+"""Histogram of the distances of genuine and impostor pairs.
+
+Source: Wu, Manmatha, Smola, Krähenbühl, "Sampling matters in deep embedding learning", ICCV 2017; what is
+known without any data is in the module `theory` beside this one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.analysis.sampling.theory import FURTHEST
+from embedlens.arguments import check_numbers
+from embedlens.arrays import check_embeddings, check_labels, unit_rows
+from embedlens.errors import InputError
+from embedlens.results import Result
+from embedlens.similarity import pair_similarity
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+PAIRS = 500_000
+_BINS = 1_000
+_BLOCK_VALUES = 1 << 22
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class DistanceHistogram(Result):
+    """How many pairs of unit vectors have which Euclidean distance.
+
+    Attributes
+    ----------
+    edges
+        float64 [b + 1], from 0 to 2: edges of bins of equal width; the last bin holds its upper edge.
+    count
+        int64 [b].
+    mean
+        Mean of the distances themselves, not of the bins; NaN where there is none.
+    """
+
+    edges: NDArray[np.float64]
+    count: NDArray[np.int64]
+    mean: float
+
+    @property
+    def n(self) -> int:
+        """Number of distances."""
+        return int(self.count.sum())
+
+    @property
+    def density(self) -> NDArray[np.float64]:
+        """Share of the distances for a unit of distance, float64 [b]; zeros where there is none."""
+        return self.count / (max(1, self.n) * np.diff(self.edges))
+
+    def quantile(self, share: float) -> float:
+        """Return the distance that a share of all, in [0, 1], does not exceed; even within a bin."""
+        if not self.n:
+            return float("nan")
+        sums = np.cumsum(self.count)
+        target = max(share * self.n, 1e-9)  # of a share of 0, the first bin that holds something
+        at = int(np.searchsorted(sums, target))
+        inside = 1 - (sums[at] - target) / self.count[at]
+        return float(self.edges[at] + inside * (self.edges[at + 1] - self.edges[at]))
+
+    def merged(self, bins: int) -> DistanceHistogram:
+        """Return the histogram with `bins` bins, a divisor of their number."""
+        if bins < 1 or self.count.size % bins:
+            message = f"{self.count.size} bins cannot become {bins}; a divisor is needed"
+            raise InputError(message)
+        size = self.count.size // bins
+        return DistanceHistogram(self.edges[::size], self.count.reshape(bins, size).sum(axis=1), self.mean)
+
+    def columns(self) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+        """Return the data that a figure of the histogram shows, by column."""
+        return {
+            "low": self.edges[:-1],
+            "high": self.edges[1:],
+            "count": self.count,
+            "density": self.density,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PairDistances(Result):
+    """The distances of a snapshot.
+
+    Attributes
+    ----------
+    positive, negative
+        Distances of pairs of one class, and of two: of all pairs, or of pairs drawn.
+    n_positive, n_negative
+        How many such pairs there are.
+    dim
+        D.
+    effective_dim
+        1 / mean of S^2 over all pairs of two different items, S their cosine similarity: on a sphere in R^D
+        that is filled evenly, D; infinite where all are orthogonal.
+    """
+
+    positive: DistanceHistogram
+    negative: DistanceHistogram
+    n_positive: int
+    n_negative: int
+    dim: int
+    effective_dim: float
+
+
+def pair_distances(z: ArrayLike, y: ArrayLike, *, pairs: int = PAIRS, seed: int = 0) -> PairDistances:
+    """Return the distances of all pairs of a snapshot, or of pairs drawn where there are many.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    y
+        Integer labels [N].
+    pairs
+        If there are more pairs of a kind (one class, two classes), so many are drawn, with replacement, all
+        equally likely.
+    seed
+        Of the drawing.
+
+    Raises
+    ------
+    InputError
+        One item only, no pair asked for, or embeddings that cannot be normalised.
+    """
+    labels = check_labels(y)
+    if labels.size < 2 or pairs < 1:
+        message = f"{labels.size} items and {pairs} pairs asked for; distances need 2 items and 1 pair"
+        raise InputError(message)
+    rows = check_embeddings(z, rows=labels.size, dim=None)
+    order = np.argsort(labels, kind="stable")
+    end = np.searchsorted(labels[order], labels[order], side="right")
+    place, random = np.arange(labels.size), np.random.default_rng(seed)
+    # Among rows in order of their class, the later partners of a row are those of its class, then all others.
+    spans = (place + 1, end), (end, np.full_like(end, labels.size))
+    positive, negative = (_distances(rows, order, span, most=pairs, random=random) for span in spans)
+    there = [int((upper - lower).sum()) for lower, upper in spans]
+    return PairDistances(positive, negative, there[0], there[1], rows.shape[1], _effective_dim(rows))
+
+
+def _distances(
+    z: NDArray[Any],
+    order: NDArray[np.int64],
+    span: tuple[NDArray[np.int64], NDArray[np.int64]],
+    *,
+    most: int,
+    random: np.random.Generator,
+) -> DistanceHistogram:
+    """Return distances of pairs of places in an order: each with those from `lower` to below `upper`."""
+    lower, upper = span
+    total = np.cumsum(upper - lower)
+    n = int(total[-1])
+    number = np.arange(n) if n <= most else np.sort(random.integers(n, size=most))
+    first = np.searchsorted(total, number, side="right")
+    second = upper[first] - (total[first] - number)
+    similarity = pair_similarity(z, order[first], order[second])
+    return histogram(np.sqrt(np.maximum(0, 2 - 2 * similarity)))
+
+
+def histogram(distance: ArrayLike) -> DistanceHistogram:
+    """Count distances [n], of rows of normalised embeddings [N, D]; rounding may have put them beyond 2."""
+    distance = check_numbers(distance, "distances", least=0)
+    edges = np.linspace(0, FURTHEST, _BINS + 1)
+    count = np.histogram(np.minimum(distance, FURTHEST), edges)[0]
+    return DistanceHistogram(edges, count, float(distance.mean()) if distance.size else float("nan"))
+
+
+def _effective_dim(z: NDArray[Any]) -> float:
+    """Return 1 / mean S^2 over all pairs of two items, from the second moments of the unit rows."""
+    n, dim = z.shape
+    moments = np.zeros((dim, dim))
+    step = max(1, _BLOCK_VALUES // dim)
+    for start in range(0, n, step):
+        block = unit_rows(z[start : start + step])
+        moments += block.T @ block
+    # The sum of all S^2 is that of the squared moments; an item with itself is not a pair.
+    mean = (np.square(moments).sum() - n) / (n * (n - 1))
+    return float(1 / mean) if mean > 1e-12 else float("inf")

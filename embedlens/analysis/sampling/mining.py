@@ -1,0 +1,149 @@
+"""Which distances mining picks, and how many of its triplets still teach.
+
+Source: Wu, Manmatha, Smola, Krähenbühl, "Sampling matters in deep embedding learning", ICCV 2017.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from embedlens.analysis.sampling.distances import DistanceHistogram, histogram
+from embedlens.analysis.sampling.theory import MARGIN, check_margin
+from embedlens.arguments import check_indices
+from embedlens.arrays import check_embeddings, check_pair
+from embedlens.objectives import miners
+from embedlens.objectives.mining import cosine_matrix
+from embedlens.results import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.analysis.experiments.curves import FixedBatches
+
+STRATEGIES = ("random", "hard", "semi-hard", "semi-hard-range", "distance-weighted", "easy-positive")
+"""The mining strategies that choose; "all" takes every triplet and is left out by default."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Picks(Result):
+    """What one strategy picks in fixed batches.
+
+    Attributes
+    ----------
+    mining
+        Name of the strategy.
+    distances
+        Of anchor and negative, over all triplets picked.
+    nonzero
+        Share of the triplets with d_an < d_ap + margin, whose loss is above 0; NaN where there is none.
+    n_skipped
+        Positive pairs (where a strategy picks one triplet an anchor: anchors) without a triplet.
+    """
+
+    mining: str
+    distances: DistanceHistogram
+    nonzero: float
+    n_skipped: int
+
+    @property
+    def n(self) -> int:
+        """Number of triplets."""
+        return self.distances.n
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NonzeroShare(Result):
+    """Over training, the share of the triplets a strategy picks that have a loss above 0.
+
+    Attributes
+    ----------
+    mining
+        Name of the strategy.
+    epoch
+        int64 [n], ascending.
+    share
+        float64 [n], in [0, 1]; NaN where the strategy picks nothing.
+    """
+
+    mining: str
+    epoch: NDArray[np.int64]
+    share: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, picked: Mapping[int, Picks]) -> NonzeroShare:
+        """Return the shares of one strategy by epoch."""
+        epochs = sorted(picked)
+        share = np.array([picked[epoch].nonzero for epoch in epochs])
+        return cls(picked[epochs[0]].mining, np.array(epochs, np.int64), share)
+
+    def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
+        """Return the data that a figure of the shares shows, by column; missing values are left out."""
+        there = ~np.isnan(self.share)
+        return {"epoch": self.epoch[there], "share": self.share[there]}
+
+
+def picks(z: Any, y: ArrayLike, mining: str, *, batches: FixedBatches, margin: float = MARGIN) -> Picks:
+    """Return which distances of anchor and negative a mining strategy picks in fixed batches.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised; a mapped file is read at the batches' rows only.
+    y
+        Integer labels [N].
+    mining
+        A name in `embedlens.objectives.miners.MINERS`, or "pml:" and a miner of pytorch-metric-learning.
+    batches
+        The batches, drawn from the same labels (`embedlens.analysis.experiments.fixed_batches`); what a
+        strategy draws depends on their seed and on the number of the batch alone.
+    margin
+        Of the triplet loss, in distance, and of a strategy that has a margin.
+
+    Raises
+    ------
+    InputError
+        An unknown strategy, a margin that is not above 0, or embeddings that cannot be normalised.
+    """
+    alpha = check_margin(margin)
+    array, labels = check_pair(z, y)
+    batch_rows = [check_indices(rows, "batch", rows=labels.size) for rows in batches.rows]
+    miner = miners.build_miner(mining, {"margin": alpha} if "margin" in miners.mining_options(mining) else {})
+    parts, active, skipped = [], 0, 0
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), _one_thread():
+        for number, rows in enumerate(batch_rows):
+            # The processor's generator alone: `torch.manual_seed` also seeds devices, which takes as long
+            # as mining a batch.
+            stream = np.random.SeedSequence([batches.seed, number]).generate_state(1)
+            torch.default_generator.manual_seed(int(stream[0]))
+            block = check_embeddings(array[rows], rows=rows.size, dim=None)
+            batch = torch.from_numpy(block.astype(np.float64))
+            mined = miner(batch, torch.from_numpy(labels[rows]))
+            d = miners.distances(cosine_matrix(batch))
+            d_ap, d_an = d[mined.anchor, mined.positive], d[mined.anchor, mined.negative]
+            # As semi-hard mining tells a margin, so that rounding does not part the two.
+            active += int((d_an - d_ap < alpha).sum())
+            skipped += mined.n_skipped
+            parts.append(histogram(d_an.numpy()))
+    n = sum(part.n for part in parts)
+    mean = sum(part.mean * part.n for part in parts if part.n) / n if n else float("nan")
+    counts = np.sum([part.count for part in parts], axis=0)
+    share = active / n if n else float("nan")
+    return Picks(mining, DistanceHistogram(parts[0].edges, counts, mean), share, skipped)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch compute in one thread: a batch is so small that waiting for others takes longer."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

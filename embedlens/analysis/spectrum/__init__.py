@@ -1,0 +1,90 @@
+"""Singular values of embeddings, over epochs and within classes; components and slices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedlens.lazy import attached
+
+if TYPE_CHECKING:
+    from embedlens.analysis.spectrum import components, epochs, factorisation, intra_class, slices, values
+    from embedlens.analysis.spectrum.components import (
+        ClassScatter,
+        align_signs,
+        class_scatter,
+        component_numbers,
+        score_correlations,
+    )
+    from embedlens.analysis.spectrum.epochs import SpectrumEpochs, over_epochs
+    from embedlens.analysis.spectrum.factorisation import decompose, mean_row, triangle
+    from embedlens.analysis.spectrum.intra_class import ClassSpectra, class_spectra
+    from embedlens.analysis.spectrum.slices import Chunk, SliceRecalls, chunks_of, slice_recalls, take
+    from embedlens.analysis.spectrum.values import (
+        Spectrum,
+        effective_rank,
+        measures,
+        participation_ratio,
+        singular_values,
+        spectral_decay,
+        spectrum,
+    )
+
+__all__ = [
+    "Chunk",
+    "ClassScatter",
+    "ClassSpectra",
+    "SliceRecalls",
+    "Spectrum",
+    "SpectrumEpochs",
+    "align_signs",
+    "chunks_of",
+    "class_scatter",
+    "class_spectra",
+    "component_numbers",
+    "components",
+    "decompose",
+    "effective_rank",
+    "epochs",
+    "factorisation",
+    "intra_class",
+    "mean_row",
+    "measures",
+    "over_epochs",
+    "participation_ratio",
+    "score_correlations",
+    "singular_values",
+    "slice_recalls",
+    "slices",
+    "spectral_decay",
+    "spectrum",
+    "take",
+    "triangle",
+    "values",
+]
+
+__getattr__, __dir__ = attached(
+    __name__,
+    {
+        "components": [
+            "ClassScatter",
+            "component_numbers",
+            "class_scatter",
+            "score_correlations",
+            "align_signs",
+        ],
+        "epochs": ["SpectrumEpochs", "over_epochs"],
+        "factorisation": ["mean_row", "triangle", "decompose"],
+        "intra_class": ["ClassSpectra", "class_spectra"],
+        "slices": ["Chunk", "SliceRecalls", "chunks_of", "take", "slice_recalls"],
+        "values": [
+            "Spectrum",
+            "spectrum",
+            "singular_values",
+            "participation_ratio",
+            "effective_rank",
+            "spectral_decay",
+            "measures",
+        ],
+    },
+    modules=["components", "epochs", "factorisation", "intra_class", "slices", "values"],
+)

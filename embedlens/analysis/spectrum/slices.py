@@ -1,0 +1,181 @@
+"""An embedding as equal chunks: each by itself, and as they are added one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.analysis.retrieval.neighbours import Demands, retrieve
+from embedlens.arrays import check_embeddings, check_pair, shape_text, to_numpy
+from embedlens.errors import InputError
+from embedlens.results import Result
+from embedlens.similarity import Gallery
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.analysis.retrieval.neighbours import Retrieval
+    from embedlens.similarity import GalleryLike
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some neighbouring chunks of an embedding.
+
+    Attributes
+    ----------
+    first, last
+        Numbers of the first and the last chunk, from 1.
+    of
+        Number of chunks of the embedding.
+    columns
+        The dimensions that they hold.
+    """
+
+    first: int
+    last: int
+    of: int
+    columns: slice
+
+    @property
+    def name(self) -> str:
+        """What tables call it: "2/4" is one chunk, "1-2/4" the first two."""
+        return f"{self.first}/{self.of}" if self.first == self.last else f"{self.first}-{self.last}/{self.of}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SliceRecalls(Result):
+    """Recall@1 of K chunks.
+
+    Attributes
+    ----------
+    alone
+        float64 [K]: Recall@1 of each chunk by itself.
+    joined
+        float64 [K]: Recall@1 of the first 1, 2, ..., K chunks; the last is that of the whole embedding.
+    dim
+        Dimensions of a chunk.
+    n, n_singletons
+        Queries counted, and queries left out because no other item has their label.
+    """
+
+    alone: NDArray[np.float64]
+    joined: NDArray[np.float64]
+    dim: int
+    n: int
+    n_singletons: int
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the columns of the table behind a figure, one row a chunk."""
+        return {
+            "chunk": np.arange(1, self.alone.size + 1),
+            "recall_at_1": self.alone,
+            "recall_at_1_joined": self.joined,
+        }
+
+
+def chunks_of(dim: int, n_slices: int) -> tuple[list[Chunk], list[Chunk]]:
+    """Return the chunks of embeddings [N, D] one by one, and the first 1, 2, ..., K of them together.
+
+    Parameters
+    ----------
+    dim
+        D, a multiple of `n_slices`.
+    n_slices
+        K, the number of chunks.
+
+    Raises
+    ------
+    InputError
+        A number of chunks that does not divide D.
+    """
+    if n_slices < 1 or dim % n_slices:
+        allowed = ", ".join(str(count) for count in range(1, dim + 1) if dim % count == 0)
+        message = f"{n_slices} slices of {dim} dims are not equal chunks; choose one of: {allowed}"
+        raise InputError(message)
+    width = dim // n_slices
+    alone = [
+        Chunk(number + 1, number + 1, n_slices, slice(number * width, (number + 1) * width))
+        for number in range(n_slices)
+    ]
+    joined = [Chunk(1, chunk.last, n_slices, slice(0, chunk.columns.stop)) for chunk in alone]
+    return alone, joined
+
+
+def take(z: ArrayLike, chunk: Chunk) -> NDArray[np.floating[Any]]:
+    """Return some chunks of embeddings, as they are given.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D].
+    chunk
+        Which, as `chunks_of` gives them.
+
+    Raises
+    ------
+    InputError
+        Rows that are zero in the chunk, which have no direction there; the chunk is named.
+    """
+    array = to_numpy(z)
+    columns = chunk.columns
+    if array.ndim != 2 or array.shape[1] < columns.stop:
+        message = (
+            f"embeddings have shape {shape_text(array)}; chunk {chunk.name} ends with dim {columns.stop}"
+        )
+        raise InputError(message)
+    part = np.ascontiguousarray(array[:, columns])
+    try:
+        return check_embeddings(part, rows=len(array), dim=None)
+    except InputError as error:
+        place = f"chunk {chunk.name} (dims {columns.start + 1}-{columns.stop})"
+        raise error.within(place) from error
+
+
+def slice_recalls(
+    z: ArrayLike, y: ArrayLike, n_slices: int, *, gallery: GalleryLike | None = None, device: str = "cpu"
+) -> SliceRecalls:
+    """Return Recall@1 of each of K equal chunks of an embedding, and of the first 1, 2, ..., K of them.
+
+    A chunk is taken as it stands in the embedding; items are compared by the cosine of the chunk, or of the
+    chunks side by side. So chunks weigh as much as their norms say: equally where the embedding is made of
+    unit slices, and with all of them Recall@1 is exactly that of the embedding.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    y
+        Integer labels [N].
+    n_slices
+        K, the number of chunks; it must divide D.
+    gallery
+        Embeddings [M, D] and labels [M] to search; without it every item searches all others.
+    device
+        Torch device that screens; the answer does not depend on it.
+
+    Raises
+    ------
+    InputError
+        A number of chunks that does not divide D, rows that are zero in a chunk, data without Recall@1.
+    """
+    array, labels = check_pair(z, y)
+    array = check_embeddings(array, rows=labels.size, dim=None)
+    alone, joined = chunks_of(array.shape[1], n_slices)
+    demands = Demands(ks=(1,))
+    searched = None if gallery is None else Gallery.of(gallery)
+
+    def recall(chunk: Chunk) -> Retrieval:
+        part = None if searched is None else searched._replace(embeddings=take(searched.embeddings, chunk))
+        return retrieve(take(array, chunk), labels, demands, gallery=part, device=device)
+
+    single, several = [recall(chunk) for chunk in alone], [recall(chunk) for chunk in joined[1:]]
+    return SliceRecalls(
+        np.array([found.recall[1] for found in single]),
+        np.array([found.recall[1] for found in [single[0], *several]]),
+        array.shape[1] // n_slices,
+        single[0].n,
+        single[0].n_singletons,
+    )

@@ -1,0 +1,308 @@
+"""The spectrum of the embeddings: how many directions the space uses, and how evenly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.analysis.spectrum.factorisation import decompose, mean_row, triangle
+from embedlens.arguments import check_numbers
+from embedlens.arrays import to_numpy
+from embedlens.errors import InputError, unknown
+from embedlens.results import Result
+from embedlens.similarity.rows import Rows
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_LEAST = 1e-12
+SHARES = (90, 95, 99)
+_RESOLUTION = {2: 2.0**-11}  # bytes a number -> relative size of what rounding leaves
+_FINE = 2.0**-20
+KINDS = {"pca": "PCA", "svd": "SVD"}
+"""What a spectrum may be of, and how figures say it: "pca" of centred, "svd" of uncentred embeddings."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Spectrum(Result):
+    """Singular values and directions of embeddings [N, D].
+
+    Attributes
+    ----------
+    singular_values
+        float64 [D], falling; 0 where fewer than D items (PCA: fewer than D + 1) leave a direction unused.
+    components
+        float64 [D, D]: row k is the direction of singular value k. The rows are an orthonormal basis of R^D;
+        the entry of largest magnitude of each (the first of equal ones) is positive.
+    mean
+        float64 [D]: mean of the embeddings, normalised where the spectrum is of normalised ones; of either
+        kind.
+    n
+        Number of items N.
+    kind
+        "pca" (of centred embeddings) or "svd" (of uncentred ones).
+    normalized
+        Whether it is the spectrum of the normalised rows.
+    resolution
+        Singular values at or below it cannot be told from the rounding of the stored numbers: such a
+        direction is dead.
+    """
+
+    singular_values: NDArray[np.float64]
+    components: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    n: int
+    kind: str
+    normalized: bool
+    resolution: float
+
+    @property
+    def dim(self) -> int:
+        """Number of dimensions D."""
+        return self.singular_values.size
+
+    @property
+    def deviations(self) -> NDArray[np.float64]:
+        """Each sigma / sqrt(N - 1), float64 [D]; of a PCA, the standard deviation along the component."""
+        return np.asarray(self.singular_values / np.sqrt(self.n - 1), np.float64)
+
+    @property
+    def dead(self) -> NDArray[np.bool_]:
+        """Which directions are dead, bool [D]; they are the last ones."""
+        return self.singular_values <= self.resolution
+
+    @property
+    def n_dead(self) -> int:
+        """Number of dead directions."""
+        return int(self.dead.sum())
+
+    @property
+    def cumulative(self) -> NDArray[np.float64]:
+        """The share of the sum of all sigma^2 in the leading components, float64 [D]; NaN where all are dead.
+
+        Of a PCA it is the share of the variance, of an SVD that of the squared norms.
+        """
+        if self.dead.all():
+            return np.full(self.dim, np.nan)
+        sums = np.cumsum(self.singular_values**2)
+        return np.asarray(sums / sums[-1], np.float64)
+
+    def dims_for(self, share: float) -> int | None:
+        """Return how many leading components hold a share of the sum of all sigma^2; None where all are dead.
+
+        Parameters
+        ----------
+        share
+            In (0, 1].
+        """
+        if not 0 < share <= 1:
+            message = f"share {share:g}; a share in (0, 1] is needed"
+            raise InputError(message)
+        reached = self.cumulative >= share * (1 - 1e-12)
+        return int(reached.argmax()) + 1 if reached.any() else None
+
+    def uncentred(self) -> Spectrum:
+        """Return the spectrum of the uncentred embeddings (SVD), without another look at them.
+
+        From z^T z = (z - mean)^T (z - mean) + N mean mean^T, by the singular values of the stacked factors.
+        """
+        if self.kind == "svd":
+            return self
+        factor = np.vstack([self.singular_values[:, None] * self.components, np.sqrt(self.n) * self.mean])
+        values, components = decompose(factor)
+        return Spectrum(values, components, self.mean, self.n, "svd", self.normalized, self.resolution)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the columns of the table behind a figure, one row a component."""
+        return {
+            "component": np.arange(1, self.dim + 1),
+            "singular_value": self.singular_values,
+            "deviation": self.deviations,
+            "cumulative": self.cumulative,
+            "dead": self.dead.astype(np.int64),
+        }
+
+
+def spectrum(z: ArrayLike, center: bool = True, *, normalize: bool = True) -> Spectrum:
+    """Return singular values and principal directions of embeddings.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], N at least 2, not necessarily normalised.
+    center
+        True: PCA, the eigenvectors of the covariance. False: SVD of the uncentred embeddings.
+    normalize
+        Whether rows are normalised first; else they are taken as given.
+
+    Raises
+    ------
+    InputError
+        Fewer than 2 embeddings, or some that cannot be normalised.
+
+    Notes
+    -----
+    From the triangular factor of a QR decomposition of the (centred) rows, some rows at a time: float64
+    accuracy, also of small values, which the eigenvalues of z^T z would lose. What makes a direction
+    dead: sigma at most 2^-20 (eight roundings of float32; of float16 snapshots 2^-11, one) of the root of the
+    sum of all squared (uncentred) numbers. By Weyl's inequality, rounding the numbers of a space that does
+    not use a direction cannot give it more than one such rounding.
+    """
+    array = to_numpy(z)
+    rows = Rows(array)
+    if len(rows) < 2:
+        message = "1 embedding; a spectrum needs at least 2"
+        raise InputError(message)
+    mean = mean_row(rows, normalize=normalize)
+    factor = triangle(rows, mean if center else np.zeros(rows.dim), normalize=normalize)
+    values, components = decompose(factor)
+    squares = np.sum(values**2) + (len(rows) * np.sum(mean**2) if center else 0.0)
+    resolution = _RESOLUTION.get(array.dtype.itemsize, _FINE) * float(np.sqrt(squares))
+    kind = "pca" if center else "svd"
+    return Spectrum(values, components, mean, len(rows), kind, normalize, resolution)
+
+
+def singular_values(z: ArrayLike) -> NDArray[np.float64]:
+    """Return the singular values of the normalised, uncentred embeddings, falling, float64 [min(N, D)].
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+
+    Raises
+    ------
+    InputError
+        Embeddings that cannot be normalised.
+
+    Notes
+    -----
+    From the triangular factor of a QR decomposition, as in `spectrum`.
+    """
+    rows = Rows(z)
+    factor = triangle(rows, np.zeros(rows.dim), normalize=True)
+    return np.asarray(np.linalg.svd(factor, compute_uv=False), np.float64)
+
+
+def participation_ratio(sigma: ArrayLike) -> float:
+    """Return the participation ratio (sum l)^2 / sum l^2, l = sigma^2, in [1, D]; NaN where all are 0.
+
+    Parameters
+    ----------
+    sigma
+        Singular values of centred embeddings [N, D], whose squares are the eigenvalues l of the covariance
+        but for a factor: those of `spectrum`.
+
+    Notes
+    -----
+    Gao et al., "A theory of multineuronal dimensionality, dynamics and measurement", bioRxiv 2017.
+    """
+    sigma = check_numbers(sigma, "singular values", least=0)
+    if not np.any(sigma > 0):
+        return float("nan")
+    squares = (sigma / sigma.max()) ** 2
+    return float(squares.sum() ** 2 / np.sum(squares**2))
+
+
+def effective_rank(sigma: ArrayLike) -> float:
+    """Return the effective rank: exp of the entropy of the normalised singular values, in [1, D].
+
+    Parameters
+    ----------
+    sigma
+        Singular values of embeddings [N, D], uncentred: those of `singular_values`.
+
+    Notes
+    -----
+    RankMe: Garrido, Balestriero, Najman, LeCun, ICML 2023; Roy, Vetterli, EUSIPCO 2007.
+    """
+    sigma = check_numbers(sigma, "singular values", least=0)
+    if not sigma.any():
+        message = "no singular value is above 0, so there is no rank; one or more is needed"
+        raise InputError(message)
+    share = sigma / sigma.sum()
+    share = share[share > 0]
+    return float(np.exp(-np.sum(share * np.log(share))))
+
+
+def spectral_decay(sigma: ArrayLike, dim: int, *, k: int = 1) -> float:
+    """Return the spectral decay rho(k): KL(uniform || singular values normalised to sum 1), at least 0.
+
+    Parameters
+    ----------
+    sigma
+        Singular values of embeddings [N, D], uncentred: those of `singular_values`.
+    dim
+        D; where N < D the missing values count as 0.
+    k
+        The k - 1 largest values are left out.
+
+    Raises
+    ------
+    InputError
+        k < 1, or no value left.
+
+    Notes
+    -----
+    Roth, Milbich, Sinha, Gupta, Ommer, Cohen, "Revisiting training strategies and generalization performance
+    in deep metric learning", ICML 2020. Values are clipped at 1e-12 of the largest, where a dead dimension
+    would give infinity.
+    """
+    if not 1 <= k <= dim:
+        message = f"rho(k) with k = {k}; k must be in 1 to {dim}, the number of dimensions"
+        raise InputError(message)
+    sigma = np.sort(check_numbers(sigma, "singular values", least=0))[::-1]
+    if sigma.size > dim or not sigma.any():
+        message = f"{sigma.size} singular values; rho needs 1 to {dim} (one for each dim), and not all 0"
+        raise InputError(message)
+    values = np.zeros(dim)
+    values[: sigma.size] = sigma
+    values = np.maximum(values, _LEAST * values[0])[k - 1 :]
+    share = values / values.sum()
+    return max(0.0, float(-np.mean(np.log(share * share.size))))
+
+
+def measures(centred: Spectrum, kind: str = "pca", *, k: int = 1) -> dict[str, float]:
+    """Return the numbers by which spectra of embeddings [N, D] are compared; NaN where all is dead.
+
+    Parameters
+    ----------
+    centred
+        The spectrum of the centred embeddings (PCA).
+    kind
+        "pca" or "svd": the spectrum that dead dimensions and dims are counted in.
+    k
+        The k - 1 largest values are left out of rho.
+
+    Returns
+    -------
+    dict
+        ``n``, ``dim``, ``n_dead``; ``effective_rank`` and ``rho`` (uncentred), ``participation_ratio``
+        (centred); ``dims_90``, ``dims_95``, ``dims_99``: leading components that hold so many per cent of
+        the sum of all sigma^2 (of the variance).
+
+    Raises
+    ------
+    InputError
+        A spectrum of uncentred embeddings, an unknown kind, or k out of range.
+    """
+    if kind not in KINDS:
+        raise unknown(kind, "kind of spectrum", KINDS)
+    if centred.kind != "pca":
+        message = "a spectrum of uncentred embeddings (SVD); measures start from that of centred ones (PCA)"
+        raise InputError(message)
+    uncentred = centred.uncentred()
+    ratio = float("nan") if centred.dead.all() else participation_ratio(centred.singular_values)
+    counted = centred if kind == "pca" else uncentred
+    dims = {f"dims_{share}": counted.dims_for(share / 100) for share in SHARES}
+    return {
+        "n": counted.n,
+        "dim": counted.dim,
+        "n_dead": counted.n_dead,
+        "effective_rank": effective_rank(uncentred.singular_values),
+        "participation_ratio": ratio,
+        "rho": spectral_decay(uncentred.singular_values, uncentred.dim, k=k),
+        **{name: float("nan") if count is None else count for name, count in dims.items()},
+    }

@@ -1,0 +1,63 @@
+"""Where the dots of the triplet scatter lie: their number by place, and the densities that enclose shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedlens.arguments import check_numbers
+from embedlens.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.analysis.triplets.nearest import Triplets
+
+
+def counts_by_place(
+    triplets: Triplets, limits: tuple[float, float], *, bins: int = 150
+) -> NDArray[np.float64]:
+    """Return the number of dots in each bin, float64 [bins of S_ap, bins of S_an].
+
+    `numpy.histogram2d` gives the same; it searches for each dot's bin and takes ten times as long.
+
+    Parameters
+    ----------
+    triplets
+        Triplets of embeddings [N, D].
+    limits
+        Lower and upper end of both axes; dots outside are not counted, those at the upper end are.
+    bins
+        Bins a side.
+    """
+    low, high = limits
+    dots = np.stack([triplets.s_ap, triplets.s_an])
+    inside = ((dots >= low) & (dots <= high)).all(axis=0)
+    places = ((dots if inside.all() else dots[:, inside]) - low) * (bins / (high - low))
+    cells = np.minimum(places.astype(np.int64), bins - 1)
+    counts = np.bincount(cells[0] * bins + cells[1], minlength=bins**2)
+    return counts.reshape(bins, bins).astype(np.float64)
+
+
+def enclosing_levels(density: ArrayLike, shares: Sequence[float]) -> list[float]:
+    """Return the densities above which the given shares of the whole lie, ascending, without repeats.
+
+    Parameters
+    ----------
+    density
+        Numbers of 0 and more, of any shape; of the dots of embeddings [N, D] by place, say.
+    shares
+        Between 0 and 1.
+    """
+    numbers = check_numbers(density, "densities", shape=None, least=0)
+    wanted = check_numbers(shares, "shares", least=0)
+    if not numbers.any() or (wanted > 1).any():
+        message = "levels enclose shares from 0 to 1 of densities that are not all 0; got others"
+        raise InputError(message)
+    falling = np.sort(numbers, axis=None)[::-1]
+    mass = np.cumsum(falling) / falling.sum()
+    at = np.minimum(np.searchsorted(mass, wanted), falling.size - 1)
+    return sorted(set(falling[at].tolist()))

@@ -1,0 +1,320 @@
+"""Who is it? Closed-set rank-1 and open-set DIR at FAR over galleries of one item a class.
+
+Source: Best-Rowden, Han, Otto, Klare, Jain, "Unconstrained face recognition: identifying a person of interest
+from a media collection", IEEE Transactions on Information Forensics and Security, 2014 (its protocol on LFW),
+which Sohn (NeurIPS 2016) follows. There each class of the open set's gallery has one probe; here all of its
+other items are probes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedlens.analysis.verification.pairs import DRAWS, standard_error
+from embedlens.arguments import check_numbers
+from embedlens.arrays import check_pair
+from embedlens.errors import InputError
+from embedlens.pairs import class_numbers
+from embedlens.results import Result
+from embedlens.similarity import Gallery, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.similarity import GalleryLike
+
+FARS = (0.01,)
+KNOWN_SHARE = 0.5
+_CURVE_POINTS = 200
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ClosedSet(Result):
+    """How often the most similar item of a gallery is of the probe's class.
+
+    Attributes
+    ----------
+    rank_1_of_draws
+        float64 [draws], in [0, 1].
+    n_probes, n_gallery
+        Items of each.
+    n_without_mate
+        Probes left out because the gallery has no item of their class; 0 where galleries are drawn.
+    """
+
+    rank_1_of_draws: NDArray[np.float64]
+    n_probes: int
+    n_gallery: int
+    n_without_mate: int = 0
+
+    @property
+    def rank_1(self) -> float:
+        """Mean over draws."""
+        return float(self.rank_1_of_draws.mean())
+
+    @property
+    def rank_1_se(self) -> float:
+        """Standard error of the mean over draws; NaN of a single one."""
+        return standard_error(self.rank_1_of_draws)
+
+    def columns(self) -> dict[str, NDArray[np.float64] | int]:
+        """Return rank-1 by draw, and the numbers of items."""
+        return {"rank_1": self.rank_1_of_draws, "n_probes": self.n_probes, "n_gallery": self.n_gallery}
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OpenSet(Result):
+    """DIR against FAR: genuine probes found at rank 1 above a threshold that a share FAR of impostors exceed.
+
+    Attributes
+    ----------
+    far
+        float64 [k], ascending, in (0, 1]: from the smallest that the impostor probes of every draw resolve.
+    dir_of_draws
+        float64 [draws, k], in [0, 1]: detection and identification rate.
+    n_gallery
+        Items of the gallery, one for each known class.
+    n_genuine, n_impostor
+        int64 [draws]: probes of known and of unknown classes.
+    """
+
+    far: NDArray[np.float64]
+    dir_of_draws: NDArray[np.float64]
+    n_gallery: int
+    n_genuine: NDArray[np.int64]
+    n_impostor: NDArray[np.int64]
+
+    @property
+    def dir(self) -> NDArray[np.float64]:
+        """Mean over draws, float64 [k]."""
+        return np.asarray(self.dir_of_draws.mean(axis=0))
+
+    @property
+    def dir_se(self) -> NDArray[np.float64]:
+        """Standard error of the mean over draws, float64 [k]."""
+        return np.array([standard_error(column) for column in self.dir_of_draws.T])
+
+    def dir_at(self, far: float) -> tuple[float, float]:
+        """Return DIR at a FAR, mean and standard error; NaN where the impostor probes do not resolve it."""
+        at = int(np.searchsorted(self.far, far * (1 + 1e-12), side="right")) - 1
+        if at < 0:
+            return float("nan"), float("nan")
+        column = self.dir_of_draws[:, at]
+        return float(column.mean()), standard_error(column)
+
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """Return the data that a figure of the curve shows, by column."""
+        return {"far": self.far, "dir": self.dir, "dir_se": self.dir_se}
+
+
+def closed_set(
+    z: ArrayLike, y: ArrayLike, *, draws: int = DRAWS, seed: int = 0, device: str = "cpu"
+) -> ClosedSet:
+    """Return rank-1 over galleries of one item of each class, drawn by seed; the other items are probes.
+
+    A probe counts when its class's gallery item is more similar than every other; a tie counts against it.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    y
+        Integer labels [N].
+    draws
+        Number of galleries drawn.
+    seed
+        Of the drawing.
+    device
+        Torch device that computes; the answer does not depend on it.
+
+    Raises
+    ------
+    InputError
+        One class only, no class of two items, or embeddings that cannot be normalised.
+    """
+    array, labels = check_pair(z, y)
+    numbers = class_numbers(labels)
+    counts = _check(numbers, draws, seed)
+    shares = np.empty(draws)
+    for draw in range(draws):
+        gallery = _one_of_each(numbers, np.random.default_rng([seed, 2, draw]))
+        probes = np.setdiff1d(np.arange(numbers.size), gallery)
+        right, _, _ = _identify(
+            array, numbers, probes, gallery=(array[gallery], numbers[gallery]), device=device
+        )
+        shares[draw] = right.mean()
+    return ClosedSet(shares, numbers.size - counts.size, counts.size)
+
+
+def closed_set_between(
+    query: tuple[ArrayLike, ArrayLike], gallery: GalleryLike, *, device: str = "cpu"
+) -> ClosedSet:
+    """Return rank-1 of the items of one set over all items of another.
+
+    Parameters
+    ----------
+    query, gallery
+        Embeddings [N, D] and integer labels [N] of each set; the gallery may be a
+        `embedlens.similarity.Gallery`.
+    device
+        Torch device that computes; the answer does not depend on it.
+
+    Raises
+    ------
+    InputError
+        No query whose class is in the gallery, one class only in the gallery, or embeddings that cannot be
+        normalised.
+    """
+    searched = Gallery.of(gallery)
+    (array, labels), gallery_labels = check_pair(*query), check_pair(*searched[:2])[1]
+    probes = np.flatnonzero(np.isin(labels, gallery_labels))
+    if probes.size == 0:
+        message = "no query has a label that stands in the gallery, so none can be found"
+        raise InputError(message)
+    if np.unique(gallery_labels).size == 1:
+        message = "all items of the gallery have one label; identification needs two classes or more"
+        raise InputError(message)
+    there = np.isin(np.arange(labels.size), probes)
+    found = searched.take(np.ones(gallery_labels.size, np.bool_), there)
+    right, _, mated = _identify(array, labels, probes, gallery=found, device=device)
+    if not mated.any():
+        message = "no query has a mate in the gallery but itself, so none can be found"
+        raise InputError(message)
+    n_probes = int(mated.sum())
+    return ClosedSet(np.array([right[mated].mean()]), n_probes, gallery_labels.size, labels.size - n_probes)
+
+
+def open_set(
+    z: ArrayLike,
+    y: ArrayLike,
+    fars: Sequence[float] = FARS,
+    *,
+    known_share: float = KNOWN_SHARE,
+    draws: int = DRAWS,
+    seed: int = 0,
+    device: str = "cpu",
+) -> OpenSet:
+    """Return DIR against FAR; a share of the classes is known, the items of the others are impostors.
+
+    In each draw known classes are drawn among those of two items or more; one item of each is the gallery,
+    and their other items are the genuine probes. The threshold is the lowest that at most a share FAR of the
+    impostor probes exceed, by their similarity to the nearest gallery item. A genuine probe counts when
+    its class's gallery item is more similar than every other and exceeds the threshold.
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    y
+        Integer labels [N].
+    fars
+        False accept rates, in (0, 1], that the curve holds as they are, where they are resolved: 1 / FAR must
+        not exceed the number of impostor probes.
+    known_share
+        Share of all classes that are known, in (0, 1); at least one class is known and one is not.
+    draws
+        How often known classes and galleries are drawn.
+    seed
+        Of the drawing.
+    device
+        Torch device that computes; the answer does not depend on it.
+
+    Raises
+    ------
+    InputError
+        One class only, no class of two items, a FAR or share out of range, or embeddings that cannot be
+        normalised.
+    """
+    array, labels = check_pair(z, y)
+    numbers = class_numbers(labels)
+    counts = _check(numbers, draws, seed)
+    rates = check_numbers(fars, "false accept rates").tolist()
+    _check_rates(rates, known_share)
+    eligible = np.flatnonzero(counts > 1)
+    n_known = min(max(1, round(known_share * counts.size)), eligible.size, counts.size - 1)
+    genuine, impostors = [], []
+    for draw in range(draws):
+        random = np.random.default_rng([seed, 3, draw])
+        known = np.isin(numbers, random.choice(eligible, n_known, replace=False))
+        gallery = np.intersect1d(_one_of_each(numbers, random), np.flatnonzero(known))
+        probes = np.setdiff1d(np.arange(numbers.size), gallery)
+        right, best, _ = _identify(
+            array, numbers, probes, gallery=(array[gallery], numbers[gallery]), device=device
+        )
+        # A genuine probe that is not identified is never counted, however low the threshold.
+        genuine.append(np.sort(np.where(right, best, -np.inf)[known[probes]]))
+        impostors.append(np.sort(best[~known[probes]])[::-1])
+    n_impostor = np.array([part.size for part in impostors])
+    curve = np.geomspace(1 / n_impostor.min(), 1.0, _CURVE_POINTS)
+    curve[[0, -1]] = 1 / n_impostor.min(), 1.0
+    far = np.unique(np.concatenate([curve, [far for far in rates if far >= curve[0] * (1 - 1e-12)]]))
+    return OpenSet(
+        far,
+        np.stack([_dir(one, other, far) for one, other in zip(genuine, impostors, strict=True)]),
+        n_gallery=n_known,
+        n_genuine=np.array([part.size for part in genuine]),
+        n_impostor=n_impostor,
+    )
+
+
+def _check(numbers: NDArray[np.int64], draws: int, seed: int) -> NDArray[np.int64]:
+    """Return the number of items of each class, where there is something to identify."""
+    counts = np.bincount(numbers)
+    if counts.size == 1:
+        message = "all items have one label; identification needs two classes or more"
+        raise InputError(message)
+    if counts.max() == 1:
+        message = "no label has two items, so there is no probe; identification needs a class of two or more"
+        raise InputError(message)
+    if draws < 1 or seed < 0:
+        message = f"{draws} draws by seed {seed}; 1 draw and seed 0 are the least"
+        raise InputError(message)
+    return counts
+
+
+def _check_rates(fars: Sequence[float], known_share: float) -> None:
+    """Refuse rates that cannot be."""
+    for far in fars:
+        if not 0 < far <= 1:
+            message = f"FAR {far:g}; a false accept rate lies above 0 and is 1 at most"
+            raise InputError(message)
+    if not 0 < known_share < 1:
+        message = f"a share of {known_share:g} known classes; it lies between 0 and 1"
+        raise InputError(message)
+
+
+def _one_of_each(numbers: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+    """Return a random row of each class, ascending by class."""
+    mixed = random.permutation(numbers.size)
+    _, first = np.unique(numbers[mixed], return_index=True)
+    return mixed[first]
+
+
+def _identify(
+    array: NDArray[np.generic],
+    labels: NDArray[np.int64],
+    probes: NDArray[np.int64],
+    *,
+    gallery: GalleryLike,
+    device: str,
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return which probes are right at rank 1, their greatest similarity, and which have a mate, [n] each."""
+    mate, other = nearest(array[probes], labels[probes], gallery=gallery, device=device)
+    found = np.where(mate.index >= 0, mate.similarity, -np.inf)
+    rival = np.where(other.index >= 0, other.similarity, -np.inf)
+    return found > rival, np.maximum(found, rival), mate.index >= 0
+
+
+def _dir(
+    genuine: NDArray[np.float64], impostor: NDArray[np.float64], far: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return DIR at each FAR: `genuine` ascends, with -inf where rank 1 is wrong; `impostor` descends."""
+    allowed = (far * impostor.size + 1e-9).astype(np.int64)
+    threshold = np.append(impostor, -np.inf)[allowed]
+    share: NDArray[np.float64] = 1.0 - np.searchsorted(genuine, threshold, side="right") / genuine.size
+    return share

@@ -1,0 +1,1 @@
+"""Animations: frames drawn on one canvas, and written as GIF and MP4."""

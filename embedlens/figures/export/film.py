@@ -1,0 +1,163 @@
+"""Triplet scatters of one epoch after the other as pictures, drawn on one canvas when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+from matplotlib.collections import PathCollection
+from matplotlib.text import Text
+from PIL import Image
+
+from embedlens.figures.export.animation import canvas_of
+from embedlens.figures.export.stamp import learn_stamp, stamp_dots
+from embedlens.figures.layout.corners import free_corners
+from embedlens.figures.triplets.nearest import DOTS_ZORDER, Scale, numbers_text, scale_of
+from embedlens.figures.triplets.panels import axes_of, plot_grid, titles_of, update_grid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from embedlens.figures.layout.canvas import Figure
+    from embedlens.figures.triplets.panels import Panel
+
+
+class Film(Sequence["NDArray[np.uint8]"]):
+    """The frames of an animation of triplet scatters, each uint8 [h, w, 3], drawn anew whenever one is taken.
+
+    The figure is laid out once, and what does not move is drawn once, so that frames differ in nothing but
+    dots, contours and text. A frame is what `animation.render` makes of `plot_grid`, pixel for pixel. One
+    is in memory at a time.
+
+    Parameters
+    ----------
+    frames
+        Epoch -> its panels, as `embedlens.figures.triplets.panels.frames_of` gives them.
+    venue, width
+        Size and type, see `embedlens.figures.style`.
+    scale
+        Limits and colours of all frames; by default what they need together.
+    note
+        What else the heading says.
+    finish
+        Changes the figure before it is laid out: leaves out its title, say.
+
+    Attributes
+    ----------
+    scale
+        Limits and colours of all frames.
+    """
+
+    def __init__(
+        self,
+        frames: Mapping[int, Sequence[Panel]],
+        *,
+        venue: str = "cvpr",
+        width: str = "full",
+        scale: Scale | None = None,
+        note: str = "",
+        finish: Callable[[Figure], None] | None = None,
+    ) -> None:
+        self._frames = list(frames.values())
+        self.scale = scale or scale_of(panel.triplets for panels in self._frames for panel in panels)
+        self._note = note
+        # room for the heading is needed where one frame has one
+        fullest = min(self._frames, key=_by_length)
+        figure = plot_grid(fullest, venue=venue, width=width, scale=self.scale, note=note)
+        self._figure = figure
+        self._canvas = canvas_of(figure)
+        if finish is not None:
+            finish(figure)
+        self._canvas.draw()  # type: ignore[no-untyped-call]
+        free_corners(figure, self._states())
+        self._canvas = canvas_of(figure)  # of another height, where the statistics stand above the panels
+        self._canvas.draw()  # type: ignore[no-untyped-call]
+        figure.set_layout_engine("none")
+        self._dots = [
+            part
+            for axes in figure.axes
+            for part in axes.get_children()
+            if part.get_gid() == "dots" and isinstance(part, PathCollection)
+        ]
+        self._stamps = {id(part): learn_stamp(part, figure.dpi) for part in self._dots}
+        self._titles_move = len({tuple(titles_of(panels)) for panels in self._frames}) > 1
+        self._background = self._draw_background()
+
+    def _states(self) -> Iterator[list[tuple[Axes, str, NDArray[np.float64]]]]:
+        """Yield what each frame says in its corners, and where its dots are."""
+        for panels in self._frames:
+            yield [
+                (
+                    axes,
+                    numbers_text(panel.triplets, axes.get_xlim()),
+                    np.column_stack([panel.triplets.s_ap, panel.triplets.s_an]),
+                )
+                for axes, panel in axes_of(self._figure, panels)
+            ]
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, number: int) -> NDArray[np.uint8]: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> list[NDArray[np.uint8]]: ...
+
+    def __getitem__(self, number: int | slice) -> NDArray[np.uint8] | list[NDArray[np.uint8]]:
+        """Draw one frame, or several."""
+        if isinstance(number, slice):
+            return [self[place] for place in range(*number.indices(len(self)))]
+        update_grid(self._figure, self._frames[number], scale=self.scale, note=self._note)
+        renderer = self._canvas.get_renderer()  # type: ignore[no-untyped-call]
+        picture = np.asarray(renderer.buffer_rgba())
+        picture[:] = self._background
+        for part in self._moving():
+            stamp = self._stamps.get(id(part))
+            if stamp is not None and isinstance(part, PathCollection):
+                stamp_dots(picture, part, stamp)
+            else:
+                part.draw(renderer)
+        height, width, _ = picture.shape
+        return np.array(Image.frombuffer("RGBA", (width, height), picture).convert("RGB"))
+
+    def _draw_background(self) -> NDArray[np.uint8]:
+        """Draw what lies beneath all that moves."""
+        above = [part for part in self._moving() if part.get_visible()]
+        for part in above:
+            part.set_visible(False)
+        self._canvas.draw()  # type: ignore[no-untyped-call]
+        for part in above:
+            part.set_visible(True)
+        background = np.asarray(self._canvas.buffer_rgba()).copy()  # type: ignore[no-untyped-call]
+        if self._titles_move:
+            self._canvas.draw()  # type: ignore[no-untyped-call]  # titles that were hidden find their height
+        return background
+
+    def _moving(self) -> list[Artist]:
+        """Return the dots and all that is drawn over them, in the order of drawing, and texts that change."""
+        parts: list[Artist] = []
+        for axes in self._figure.axes:
+            children = axes.get_children()
+            if any(part.get_gid() in ("dots", "histogram") for part in children):
+                numbers = set(axes.texts)
+                above = [part for part in children if part.get_zorder() >= DOTS_ZORDER]
+                parts += sorted(
+                    (
+                        part
+                        for part in above
+                        if self._titles_move or part in numbers or not isinstance(part, Text)
+                    ),
+                    key=lambda part: part.get_zorder(),
+                )
+        return [*parts, *self._figure.texts]
+
+
+def _by_length(panels: Sequence[Panel]) -> tuple[int, int]:
+    """Order frames by what their heading and titles need: the longest first."""
+    return len({panel.epoch for panel in panels}), -max(len(title) for title in titles_of(panels))

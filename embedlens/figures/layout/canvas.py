@@ -1,0 +1,82 @@
+"""Figures and axes that a notebook shows as pictures, without pyplot and without any global state."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from matplotlib import axes as mpl_axes
+from matplotlib import figure as mpl_figure
+
+from embedlens.figures.layout.clearing import clear_data
+from embedlens.figures.layout.corners import free_corners
+from embedlens.figures.layout.fitting import fit_texts, names_of
+
+_NOTEBOOK_DPI = 144
+
+
+class Axes(mpl_axes.Axes):
+    """Axes whose representation in a notebook is the picture of their figure."""
+
+    def _repr_png_(self) -> bytes | None:
+        """Return the picture of the whole figure; IPython calls this."""
+        figure = self.get_figure(root=True)
+        return figure._repr_png_() if isinstance(figure, Figure) else None
+
+
+class Figure(mpl_figure.Figure):
+    """A figure that knows its picture, and whose long names fit when it is saved.
+
+    pyplot shows the figures that it made itself; these are made without it, so IPython would print their
+    class and size. Axes made by `add_subplot` and `subplots` are `Axes` above.
+    """
+
+    tallest: float | None = None
+    """How high it may become for statistics above its panels, inches; None: it keeps its height."""
+
+    def add_subplot(self, *args: Any, **kwargs: Any) -> mpl_axes.Axes:
+        """Add axes, of the class above unless another is named (see matplotlib)."""
+        if not {"projection", "polar", "axes_class"} & kwargs.keys():
+            kwargs["axes_class"] = Axes
+        made: mpl_axes.Axes = super().add_subplot(*args, **kwargs)
+        return made
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the figure; names that are too long are fitted before it is laid out.
+
+        Whatever draws it gets here: a file, a frame of an animation, a layout without a picture.
+        """
+        self.fit()
+        super().draw(renderer)
+
+    def savefig(self, fname: Any, **kwargs: Any) -> None:
+        """Save the figure; names that are too long for their place are wrapped or shortened first.
+
+        Statistics and legends inside axes move where they cover no data.
+        """
+        if isinstance(kwargs.get("dpi"), (int, float)):
+            self.set_dpi(
+                kwargs["dpi"]
+            )  # which the sizes of letters depend on a little, and the layout on these
+        self.fit()  # first, since the place of the statistics is found by a layout
+        free_corners(self)
+        self.fit()
+        clear_data(self)
+        super().savefig(fname, **kwargs)
+
+    def fit(self) -> None:
+        """Wrap or shorten the names that are too long for their place, now, and not when it is drawn.
+
+        As long as names stay as they are this is done once, so that all formats of a figure show the same.
+        """
+        if names_of(self) == getattr(self, "_fitted", None):
+            return
+        self._fitted: tuple[str, ...] | None = names_of(self)  # a layout that draws must not fit again
+        fit_texts(self)
+        self._fitted = names_of(self)
+
+    def _repr_png_(self) -> bytes:
+        """Return the picture as PNG; IPython calls this."""
+        drawn = io.BytesIO()
+        self.savefig(drawn, format="png", dpi=_NOTEBOOK_DPI)
+        return drawn.getvalue()

@@ -1,0 +1,140 @@
+"""Limits of triplet diagrams by option, and an enlarged part where most of a panel is empty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedlens.errors import InputError
+from embedlens.figures.layout.text import small_size
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+EMPTY = 0.8
+"""Fraction of a panel outside the square around its dots from which on that square is enlarged."""
+_MARGIN, _ROUND = 0.05, 0.01
+_ONE_PLACE, _LARGE = 0.05, 12.0  # of an inset's side; the area of a dot, points squared
+_SMALL, _LABELS = 1.6, 0.24  # inches: a small panel; what the numbers beside an inset take of its side
+_SIDE = 0.4  # of the panel's side
+_CORNERS = ((0.12, 0.12), (0.35, 0.12), (0.12, 0.3), (0.35, 0.3))  # below the text, beside the ideal point
+
+
+def choose_limits(word: str, places: Sequence[NDArray[np.float64]]) -> tuple[float, float] | None:
+    """Return the limits of both axes that an option asks for; None for the full range.
+
+    Parameters
+    ----------
+    word
+        "full"; "data": the square around all dots; or "LO,HI".
+    places
+        Coordinates of dots, float64 [n] each.
+
+    Raises
+    ------
+    InputError
+        Another word, or limits that are not ascending within -1 and 1.
+    """
+    if word == "full":
+        return None
+    if word == "data":
+        low, high = min(float(one.min()) for one in places), max(float(one.max()) for one in places)
+        margin = _MARGIN * (high - low) or _ROUND
+        low, high = np.floor((low - margin) / _ROUND) * _ROUND, np.ceil((high + margin) / _ROUND) * _ROUND
+        # dots of a collapsed space would lie under the corner of the frame
+        top = 1.0 + _ROUND if low >= 1.0 - 2 * _ROUND else 1.0
+        return round(max(-1.0, float(low)), 2), round(min(top, float(high)), 2)
+    try:
+        low, high = (float(part) for part in word.split(","))
+    except ValueError:
+        low, high = 1.0, -1.0
+    if not -1 <= low < high <= 1:
+        message = f"--limits {word!r}; choose data, full, or LO,HI with -1 <= LO < HI <= 1, e.g. 0.5,1"
+        raise InputError(message)
+    return low, high
+
+
+def open_inset(
+    axes: Axes, dots: NDArray[np.float64], *, along: NDArray[np.float64] | None = None
+) -> Axes | None:
+    """Open an inset for the square around the dots where 80 % of the panel and more lies outside it.
+
+    Parameters
+    ----------
+    axes
+        A triplet diagram with its limits.
+    dots
+        float64 [n, 2].
+    along
+        What else the inset must not hide, float64 [m, 2]; it lies within the square.
+
+    Returns
+    -------
+    Axes or None
+        The inset, empty but for the diagonal; None where the dots fill the panel, or leave no room for it.
+    """
+    low, high = axes.get_xlim()
+    if not len(dots):
+        return None
+    least, most = dots.min(axis=0), dots.max(axis=0)
+    side = max(1.1 * float((most - least).max()), 0.02 * (high - low))
+    if (side / (high - low)) ** 2 > 1 - EMPTY:
+        return None
+    shares = ((dots if along is None else np.concatenate([dots, along])) - low) / (high - low)
+    small = axes.get_window_extent().width / axes.figure.dpi < _SMALL
+    for left, bottom in _CORNERS:
+        corner = (max(left, _LABELS) if small else left, bottom)  # the numbers beside an inset have one size
+        inside = (shares > np.array(corner) - 0.1) & (shares < np.array(corner) + _SIDE + 0.02)
+        if not inside.all(axis=1).any():
+            break
+    else:
+        return None
+    inset = axes.inset_axes((*corner, _SIDE, _SIDE), gid="inset")
+    middle = np.clip((least + most) / 2, low + side / 2, high - side / 2)
+    inset.set(
+        xlim=(middle[0] - side / 2, middle[0] + side / 2), ylim=(middle[1] - side / 2, middle[1] + side / 2)
+    )
+    inset.plot([low, high], [low, high], color="0.35", linewidth=0.6, scalex=False, scaley=False)
+    inset.locator_params(nbins=1 if small else 3, min_n_ticks=1 if small else 2)
+    inset.tick_params(labelsize=small_size(), pad=1)
+    axes.indicate_inset_zoom(inset, edgecolor="0.4", linewidth=0.5)
+    return inset
+
+
+def draw_inset(axes: Axes, dots: NDArray[np.float64], *, color: str) -> Axes | None:
+    """Enlarge the square around the dots where 80 % of the panel and more lies outside it.
+
+    Parameters
+    ----------
+    axes
+        A triplet diagram with its limits.
+    dots
+        float64 [n, 2].
+    color
+        Of the dots.
+
+    Returns
+    -------
+    Axes or None
+        The inset; None where the dots fill the panel, or leave no room for an inset.
+    """
+    inset = open_inset(axes, dots)
+    if inset is not None:
+        inset.scatter(
+            dots[:, 0], dots[:, 1], s=_size(inset, dots), c=color, alpha=0.6,
+            linewidths=0, rasterized=len(dots) > 5_000, zorder=3, gid="inset dots",
+        )  # fmt: skip
+    return inset
+
+
+def _size(inset: Axes, dots: NDArray[np.float64]) -> float:
+    """Return the area of dots in an inset, points squared: large where nearly all lie at one place."""
+    low, high = inset.get_xlim()
+    most = np.quantile(dots, [0.05, 0.95], axis=0)
+    if np.ptp(most, axis=0).max() < _ONE_PLACE * (high - low):
+        return _LARGE
+    return float(np.clip(2000 / len(dots), 0.8, 6))

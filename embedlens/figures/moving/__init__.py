@@ -1,1 +1,0 @@
-"""What makes animations fast: stamped dots, and frames drawn on one canvas."""

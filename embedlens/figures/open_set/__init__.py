@@ -1,0 +1,14 @@
+"""Figures of the ranking with an unknown class over its threshold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedlens.lazy import attached
+
+if TYPE_CHECKING:
+    from embedlens.figures.open_set import ranking
+
+__all__ = ["ranking"]
+
+__getattr__, __dir__ = attached(__name__, {}, modules=["ranking"])

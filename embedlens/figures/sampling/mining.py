@@ -1,0 +1,182 @@
+"""The distances that mining strategies pick, and the share of their triplets that still teach."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator, MultipleLocator
+
+from embedlens.figures.layout.text import small_size
+from embedlens.figures.sampling.theory import distance_axis, mark_orthogonal, new_axes
+from embedlens.figures.style import Look, looks_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from matplotlib.axes import Axes
+
+    from embedlens.analysis.sampling.mining import NonzeroShare, Picks
+
+PICK_BINS = 50
+RANGES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Shares of the distances whose quantiles tell what several runs pick."""
+
+_AN_ANCHOR: Any = (0, (2.2, 1.2))
+_MARKED_UP_TO = 25  # epochs; longer lines get no markers
+
+
+def looks(names: Iterable[str]) -> dict[str, Look]:
+    """Return how strategies are drawn.
+
+    Strategies that choose one triplet an anchor are dashed: their distances are often those of one that
+    chooses a triplet for each positive pair, which would lie beneath.
+
+    Parameters
+    ----------
+    names
+        Names of strategies.
+    """
+    return {
+        name: replace(look, dashes=_AN_ANCHOR) if name in ("semi-hard-range", "easy-positive") else look
+        for name, look in looks_of(names).items()
+    }
+
+
+def plot(result: Mapping[str, Sequence[Picks]], ax: Axes | None = None, *, note: str = "") -> Axes:
+    """Draw the distances of anchor and negative that strategies pick.
+
+    Of one run a histogram for each strategy. Of several, for each strategy the median, the quartiles (thick)
+    and the 5th and 95th percentile (thin) of each run.
+
+    Parameters
+    ----------
+    result
+        Name of the run -> its picks, one for each strategy.
+    ax
+        Axes to draw on; new ones by default.
+    note
+        What was mined, told in a corner beside histograms.
+
+    Returns
+    -------
+    Axes
+        The axes.
+    """
+    axes = new_axes() if ax is None else ax
+    distance_axis(axes)
+    mark_orthogonal(axes)
+    if len(result) == 1:
+        (picks,) = result.values()
+        _draw_histograms(axes, picks, note)
+    else:
+        _draw_ranges(axes, result)
+    return axes
+
+
+def plot_nonzero(result: Mapping[str, Sequence[NonzeroShare]], ax: Axes | None = None) -> Axes:
+    """Draw the share of triplets with a loss above 0 over training.
+
+    Of one run a line for each strategy; of several a line for each run, of their first strategy.
+
+    Parameters
+    ----------
+    result
+        Name of the run -> its shares, one for each strategy.
+    ax
+        Axes to draw on; new ones by default.
+
+    Returns
+    -------
+    Axes
+        The axes.
+    """
+    axes = new_axes() if ax is None else ax
+    alone = [share for shares in result.values() for share in shares] if len(result) == 1 else []
+    lines = {share.mining: share for share in alone} or {run: shares[0] for run, shares in result.items()}
+    styles = looks(lines) if alone else looks_of(lines)
+    for name, share in lines.items():
+        look, there = styles[name], ~np.isnan(share.share)
+        lonely = there & ~np.r_[False, there[:-1]] & ~np.r_[there[1:], False]  # no line would show them
+        marked = np.flatnonzero(there if share.epoch.size <= _MARKED_UP_TO else lonely).tolist()
+        # Where nothing is picked the line is broken, and the axis goes on.
+        axes.update_datalim(np.column_stack([share.epoch, np.zeros(share.epoch.size)]), updatey=False)
+        axes.plot(
+            share.epoch, share.share, color=look.color, linestyle=look.dashes, linewidth=1.1,
+            marker="o", markevery=marked, markersize=2.5, markeredgewidth=0, clip_on=False, zorder=3,
+            label=name, gid=f"nonzero {name}",
+        )  # fmt: skip
+    if len(result) > 1:
+        mining = next(iter(lines.values())).mining
+        axes.text(
+            0.97, 0.96, f"{mining} mining", transform=axes.transAxes, ha="right", va="top", zorder=5,
+            fontsize=small_size(), gid="mining",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
+        )  # fmt: skip
+    axes.set(xlabel="epoch", ylabel="share of triplets", ylim=(0, 1.03))
+    axes.yaxis.set_major_locator(MultipleLocator(0.25))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
+    axes.grid(axis="y", color="0.9", linewidth=0.5)
+    _tell_one_epoch(axes, list(lines.values()))
+    return axes
+
+
+def _tell_one_epoch(axes: Axes, shares: Sequence[NonzeroShare]) -> None:
+    """Say so where there is a single epoch, which is no line."""
+    epochs = sorted({int(epoch) for share in shares for epoch in share.epoch})
+    if len(epochs) > 1:
+        return
+    axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
+    axes.set_xticks(epochs)
+    axes.text(
+        0.97, 0.5, "one epoch\nrecorded", transform=axes.transAxes, ha="right", va="center",
+        fontsize=small_size(), gid="alone",
+    )  # fmt: skip
+
+
+def _draw_histograms(axes: Axes, result: Sequence[Picks], note: str) -> None:
+    """Draw the outline of each strategy's histogram, and the note in the upper corner that is freer."""
+    styles, top, sides = looks(picks.mining for picks in result), 0.0, [0.0, 0.0]
+    for picks in result:
+        shown, look = picks.distances.merged(PICK_BINS), styles[picks.mining]
+        axes.stairs(
+            shown.density, shown.edges, color=look.color, linestyle=look.dashes, linewidth=1.1,
+            label=f"{picks.mining}, n = {picks.n:,}", gid=f"picked {picks.mining}",
+        )  # fmt: skip
+        top = max(top, float(shown.density.max()))
+        fifth = PICK_BINS // 5
+        for number, part in enumerate((shown.density[: 2 * fifth], shown.density[-2 * fifth :])):
+            sides[number] = max(sides[number], float(part.max()))
+    axes.set(ylabel="density", ylim=(0, 1.15 * top or 1.0))
+    at_left = sides[0] <= sides[1]
+    axes.text(
+        0.03 if at_left else 0.97, 0.97, note, transform=axes.transAxes, ha="left" if at_left else "right",
+        va="top", fontsize=small_size(), linespacing=1.2, gid="note",
+    )  # fmt: skip
+
+
+def _draw_ranges(axes: Axes, result: Mapping[str, Sequence[Picks]]) -> None:
+    """Draw for each strategy, from the top, a row with the range of each run."""
+    styles = looks_of(result)
+    step = 0.7 / len(result)
+    for place, (run, strategies) in enumerate(result.items()):
+        for row, picks in enumerate(strategies):
+            if not picks.n:
+                continue
+            y = row + (place - (len(result) - 1) / 2) * step
+            low, first, middle, third, high = map(picks.distances.quantile, RANGES)
+            color, name = styles[run].color, f"{run} {picks.mining}"
+            axes.plot([low, high], [y, y], color=color, linewidth=0.7, gid=f"range {name}")
+            axes.plot(
+                [first, third], [y, y], color=color, linewidth=2.2, solid_capstyle="butt",
+                gid=f"quartiles {name}",
+            )  # fmt: skip
+            axes.plot(
+                [middle], [y], color="white", marker="o", markersize=2, markeredgecolor=color,
+                markeredgewidth=0.6, gid=f"median {name}",
+            )  # fmt: skip
+    names = [picks.mining for picks in next(iter(result.values()))]
+    axes.set_yticks(range(len(names)), [name.replace("-", "-\n", 1) for name in names])
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0, labelsize=small_size())

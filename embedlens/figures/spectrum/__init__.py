@@ -1,0 +1,53 @@
+"""Figures of singular values, over epochs and within classes; of components and slices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedlens.lazy import attached
+
+if TYPE_CHECKING:
+    from embedlens.figures.spectrum import components, epochs, intra_class, slices, values
+    from embedlens.figures.spectrum.values import (
+        check_alike,
+        check_scale,
+        compare,
+        component_ticks,
+        dead_text,
+        heights,
+        plot,
+        value_label,
+    )
+
+__all__ = [
+    "check_alike",
+    "check_scale",
+    "compare",
+    "component_ticks",
+    "components",
+    "dead_text",
+    "epochs",
+    "heights",
+    "intra_class",
+    "plot",
+    "slices",
+    "value_label",
+    "values",
+]
+
+__getattr__, __dir__ = attached(
+    __name__,
+    {
+        "values": [
+            "plot",
+            "check_scale",
+            "heights",
+            "value_label",
+            "dead_text",
+            "compare",
+            "check_alike",
+            "component_ticks",
+        ]
+    },
+    modules=["components", "epochs", "intra_class", "slices", "values"],
+)

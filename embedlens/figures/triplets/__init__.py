@@ -1,0 +1,64 @@
+"""Figures of nearest triplets: dots, density, flow, gradient field, paths and distances to (1, 0)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedlens.lazy import attached
+
+if TYPE_CHECKING:
+    from embedlens.figures.triplets import distances, field, flow, nearest, paired, panels, trajectory
+    from embedlens.figures.triplets.nearest import (
+        Scale,
+        draw_colorbar,
+        draw_dots,
+        draw_guides,
+        frame,
+        is_framed,
+        limits_of,
+        numbers_text,
+        plot,
+        scale_of,
+        update,
+    )
+
+__all__ = [
+    "Scale",
+    "distances",
+    "draw_colorbar",
+    "draw_dots",
+    "draw_guides",
+    "field",
+    "flow",
+    "frame",
+    "is_framed",
+    "limits_of",
+    "nearest",
+    "numbers_text",
+    "paired",
+    "panels",
+    "plot",
+    "scale_of",
+    "trajectory",
+    "update",
+]
+
+__getattr__, __dir__ = attached(
+    __name__,
+    {
+        "nearest": [
+            "Scale",
+            "scale_of",
+            "limits_of",
+            "plot",
+            "update",
+            "frame",
+            "is_framed",
+            "draw_guides",
+            "draw_dots",
+            "draw_colorbar",
+            "numbers_text",
+        ]
+    },
+    modules=["distances", "field", "flow", "nearest", "paired", "panels", "trajectory"],
+)

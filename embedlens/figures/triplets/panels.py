@@ -1,0 +1,300 @@
+"""Several triplet scatters in one figure: splits and runs side by side, epochs in a strip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.font_manager import FontProperties
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import MultipleLocator
+
+from embedlens.figures.layout.canvas import Figure
+from embedlens.figures.layout.fitting import title_at
+from embedlens.figures.layout.limits import draw_inset
+from embedlens.figures.layout.text import shorten
+from embedlens.figures.style import looks_of, max_height_of, width_of
+from embedlens.figures.triplets.nearest import Scale, draw_colorbar, plot, scale_of, update
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+
+    from embedlens.analysis.triplets.nearest import Triplets
+
+_MAX_COLUMNS, _FEW_TICKS = 4, 3  # panels side by side: at most, and with fewer numbers at their axes
+_NAME_LETTERS = 94  # of a run in a title; longer names lose their middle
+_HEADER, _LINE = 0.2, 0.15  # inches: a heading, and each further line of it
+_LETTER = 0.57  # width of a letter, of the size of type
+_MARGIN, _GAP, _COLORBAR = 0.57, 0.2, 0.5  # inches: labels, between panels, a scale of colours
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """One scatter among several: the triplets of a split of a run at an epoch, and which those are."""
+
+    run: str
+    split: str
+    epoch: int
+    triplets: Triplets
+
+
+def frames_of(panels: Sequence[Panel]) -> dict[int, list[Panel]]:
+    """Return the panels of each epoch; a run without that epoch stands at its latest before.
+
+    A run that starts later stands at its first epoch.
+    """
+    frames = {}
+    series: dict[tuple[str, str], list[Panel]] = {}
+    for panel in sorted(panels, key=lambda panel: panel.epoch):
+        series.setdefault((panel.run, panel.split), []).append(panel)
+    for epoch in sorted({panel.epoch for panel in panels}):
+        frames[epoch] = [
+            next((p for p in reversed(part) if p.epoch <= epoch), part[0]) for part in series.values()
+        ]
+    return frames
+
+
+def plot_grid(
+    panels: Sequence[Panel],
+    *,
+    venue: str = "cvpr",
+    width: str = "full",
+    scale: Scale | None = None,
+    note: str = "",
+    heading: Sequence[str] = (),
+    color: str | None = None,
+    faint: bool = False,
+    bar: float = 0.0,
+    inset: bool = False,
+) -> Figure:
+    """Draw several scatters with the same axes: splits side by side, or runs side by side, a row a split.
+
+    Parameters
+    ----------
+    panels
+        What to draw; one panel for each run and split.
+    venue, width
+        Where the figure is to be printed, see `embedlens.figures.style`.
+    scale
+        Limits and colours of all panels; by default what they need together.
+    note
+        What else the heading says.
+    heading
+        Parts of another heading, in place of the usual one and the note.
+    color
+        Of all dots; by default one for each run.
+    faint
+        Whether the dots stand behind something else that the caller draws.
+    bar
+        Inches to leave for a scale of colours that the caller draws.
+    inset
+        Whether the dots are enlarged in a panel of which they leave most empty.
+    """
+    runs, splits, ordered = _in_order(panels)
+    by_run = len(runs) > 1
+    columns = min(len(runs) if by_run else len(panels), _MAX_COLUMNS)
+    rows = -(-len(runs) // columns) * len(splits) if by_run else -(-len(panels) // columns)
+    shared = scale or scale_of(panel.triplets for panel in panels)
+    room = bar + (_COLORBAR if shared.max_count else 0.0)
+    inches = width_of(venue, width)
+    told = _in_lines(heading or heading_of(panels, note), inches)
+    figure, axes = _grid(rows, columns, inches, bar=room, header=_HEADER + _LINE * told.count("\n"))
+    _limit_height(figure, venue)
+    places = _places(ordered, splits, columns, by_run=by_run)
+    for place, panel in zip(places, ordered, strict=True):
+        own = color or _color(runs, panel)
+        plot(panel.triplets, axes[place], scale=shared, color=own, colorbar=False, faint=faint)
+        if columns >= _FEW_TICKS:
+            _half_ticks(axes[place], shared.limits)
+        if inset:
+            draw_inset(axes[place], np.column_stack([panel.triplets.s_ap, panel.triplets.s_an]), color=own)
+    _tidy(axes, places)
+    draw_colorbar(figure, figure.axes)
+    _title_all(figure, panels)
+    figure.suptitle(told, gid="heading")
+    return figure
+
+
+def update_grid(figure: Figure, panels: Sequence[Panel], *, scale: Scale, note: str = "") -> None:
+    """Show other epochs in a figure that `plot_grid` drew; its layout stays.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    panels
+        What to show: the same runs and splits, in the same order.
+    scale
+        Limits and colours of all panels, those with which the figure was drawn.
+    note
+        What else the heading says.
+    """
+    for axes, panel in axes_of(figure, panels):
+        update(axes, panel.triplets, scale=scale)
+    _title_all(figure, panels)
+    for text in figure.texts:
+        if text.get_gid() == "heading":  # `suptitle` would move it to where no layout has put it
+            text.set_text(_in_lines(heading_of(panels, note), figure.get_figwidth()))
+    figure.fit()
+
+
+def axes_of(figure: Figure, panels: Sequence[Panel]) -> list[tuple[Axes, Panel]]:
+    """Return the axes of each panel of a figure that `plot_grid` drew."""
+    return list(zip(figure.axes, _in_order(panels)[2], strict=False))
+
+
+def _in_order(panels: Sequence[Panel]) -> tuple[list[str], list[str], list[Panel]]:
+    """Return the runs, the splits, and the panels in the order of a grid's axes."""
+    runs = list(dict.fromkeys(panel.run for panel in panels))
+    splits = list(dict.fromkeys(panel.split for panel in panels))
+    return runs, splits, sorted(panels, key=lambda panel: (splits.index(panel.split), runs.index(panel.run)))
+
+
+def _title_all(figure: Figure, panels: Sequence[Panel]) -> None:
+    for axes, panel in axes_of(figure, panels):
+        title = _title(panel, panels)
+        place = mpl.rcParams["axes.titlelocation"]
+        if not axes.get_title(place):
+            axes.set_title(title)
+        elif axes.get_title(place) != title:
+            title_at(axes, place).set_text(title)  # `set_title` would move it onto what stands above the axes
+
+
+def titles_of(panels: Sequence[Panel]) -> list[str]:
+    """Return the title of each panel: what tells it from the others."""
+    return [_title(panel, panels) for panel in panels]
+
+
+def heading_of(panels: Sequence[Panel], note: str) -> list[str]:
+    """Return the parts of the heading: what all panels share of run and epoch, and the note."""
+    runs, epochs = {panel.run for panel in panels}, {panel.epoch for panel in panels}
+    alone = [shorten(run, _NAME_LETTERS) for run in runs if len(runs) == 1]
+    shared = [*alone, *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)]
+    return [*shared, *([note] if note else [])]
+
+
+def _in_lines(parts: Sequence[str], inches: float) -> str:
+    """Join the parts of a heading by commas, in as many lines as the width asks for."""
+    size = FontProperties(size=mpl.rcParams["figure.titlesize"]).get_size_in_points()
+    room = inches * 72 / (_LETTER * size)
+    lines = [""]
+    for part in parts:
+        longer = f"{lines[-1]}, {part}" if lines[-1] else part
+        if lines[-1] and len(longer) > room:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
+def plot_strip(
+    frames: Mapping[int, Sequence[Panel]], *, venue: str = "cvpr", width: str = "full", note: str = ""
+) -> Figure:
+    """Draw epochs from left to right, a row for each run and split: an animation on paper.
+
+    Parameters
+    ----------
+    frames
+        Epoch -> its panels, as `frames_of` gives them; a panel of another epoch says so.
+    venue, width
+        Where the figure is to be printed, see `embedlens.figures.style`.
+    note
+        A heading.
+    """
+    panels = [panel for column in frames.values() for panel in column]
+    series = list(dict.fromkeys((panel.run, panel.split) for panel in panels))
+    runs = list(dict.fromkeys(panel.run for panel in panels))
+    scale = scale_of(panel.triplets for panel in panels)
+    header = _HEADER if note else 0.0
+    room = _COLORBAR if scale.max_count else 0.0
+    figure, axes = _grid(len(series), len(frames), width_of(venue, width), bar=room, header=header)
+    _limit_height(figure, venue)
+    for column, (epoch, shown) in enumerate(frames.items()):
+        for panel in shown:
+            row = series.index((panel.run, panel.split))
+            plot(panel.triplets, axes[row, column], scale=scale, color=_color(runs, panel), colorbar=False)
+            if row == 0 or panel.epoch != epoch:
+                axes[row, column].set_title(f"epoch {panel.epoch}")
+            shorten_numbers(axes[row, column], with_n=column == 0)
+            _half_ticks(axes[row, column], scale.limits)
+    _tidy(axes, list(np.ndindex(axes.shape)))
+    draw_colorbar(figure, figure.axes)
+    for row, (run, split) in enumerate(series):
+        axes[row, 0].set_ylabel(f"{run}, {split}\n{axes[row, 0].get_ylabel()}")
+    if note:
+        figure.suptitle(note)
+    return figure
+
+
+def shorten_numbers(axes: Axes, *, with_n: bool) -> None:
+    """Leave of a panel's numbers what a small panel, or one with much else in it, has room for."""
+    first, *_, last = axes.texts[0].get_text().replace("below diagonal", "below").splitlines()
+    axes.texts[0].set_text(f"{first}\n{last}" if with_n else first)
+
+
+def _half_ticks(axes: Axes, limits: tuple[float, float]) -> None:
+    """Put numbers at every half of the axes of a small panel, where that leaves two."""
+    if limits[1] - limits[0] >= 1:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MultipleLocator(0.5))
+
+
+def _color(runs: Sequence[str], panel: Panel) -> str:
+    return looks_of(runs)[panel.run].color
+
+
+def _title(panel: Panel, panels: Sequence[Panel]) -> str:
+    """Return what tells a panel from the others: the run and the epoch where they differ, and the split."""
+    parts = [shorten(panel.run, _NAME_LETTERS)] if len({other.run for other in panels}) > 1 else []
+    parts.append(panel.split)
+    if len({other.epoch for other in panels}) > 1:
+        parts.append(f"epoch {panel.epoch}")
+    return ", ".join(parts)
+
+
+def _places(
+    panels: Sequence[Panel], splits: Sequence[str], columns: int, *, by_run: bool
+) -> list[tuple[int, int]]:
+    """Return each panel's row and column; a new split starts a new row where runs stand side by side."""
+    if not by_run:
+        return [divmod(number, columns) for number in range(len(panels))]
+    places, counts = [], dict.fromkeys(splits, 0)
+    block = -(-len({panel.run for panel in panels}) // columns)
+    for panel in panels:
+        row, column = divmod(counts[panel.split], columns)
+        places.append((splits.index(panel.split) * block + row, column))
+        counts[panel.split] += 1
+    return places
+
+
+def _grid(rows: int, columns: int, inches: float, *, bar: float, header: float) -> tuple[Figure, Any]:
+    """Make a figure of exactly that width with square panels, and room for a scale of colours."""
+    side = (inches - _MARGIN - bar - _GAP * (columns - 1)) / columns
+    height = rows * side + (rows - 1) * _GAP + _MARGIN + header
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.05, hspace=0.02)
+    figure = Figure(figsize=(inches, height), layout=layout)
+    return figure, figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+
+
+def _limit_height(figure: Figure, venue: str) -> None:
+    """Make a figure no higher than the venue's page; its panels shrink."""
+    figure.tallest = max_height_of(venue)
+    figure.set_figheight(min(figure.get_figheight(), figure.tallest))
+
+
+def _tidy(axes: Any, places: Sequence[tuple[int, int]]) -> None:
+    """Label the outer axes only, and take away the panels that hold nothing."""
+    for place in np.ndindex(axes.shape):
+        if place not in places:
+            axes[place].remove()
+            continue
+        if (place[0] + 1, place[1]) in places:
+            axes[place].set_xlabel("")
+        else:
+            axes[place].tick_params(labelbottom=True)
+        if place[1]:
+            axes[place].set_ylabel("")

@@ -1,0 +1,17 @@
+"""Figures of verified pairs (ROC) and of identified items (DIR)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedlens.lazy import attached
+
+if TYPE_CHECKING:
+    from embedlens.figures.verification import pairs, rank_1
+    from embedlens.figures.verification.pairs import compare, draw_curves, plot, rate_axes
+
+__all__ = ["compare", "draw_curves", "pairs", "plot", "rank_1", "rate_axes"]
+
+__getattr__, __dir__ = attached(
+    __name__, {"pairs": ["plot", "compare", "draw_curves", "rate_axes"]}, modules=["pairs", "rank_1"]
+)

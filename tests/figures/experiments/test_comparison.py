@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgba
+
+from embedlens import InputError
+from embedlens.analysis.experiments.comparison import Entry, compare
+from embedlens.figures.experiments import comparison
+
+SCORES = {"a": [0.1, 0.2], "a + m": [0.3, 0.5], "b": [0.4, 0.4], "m": [None, None]}
+
+
+@pytest.fixture(scope="module")
+def result():
+    groups = {"a": "a", "a + m": "a", "b": "b", "m": "own"}
+    return compare(
+        Entry(
+            name, groups[name], seed, {} if one is None else {"recall_at_1": one, "nmi": 1 - one}, name == "a"
+        )
+        for name, row in SCORES.items()
+        for seed, one in enumerate(row)
+    )
+
+
+def lines(ax, gid):
+    return [line for line in ax.lines if line.get_gid() == gid]
+
+
+def test_a_row_has_its_seeds_its_mean_and_its_deviation(result):
+    ax = comparison.plot(result)
+    y = comparison.rows_of(result)
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(SCORES)
+    assert ax.get_xlabel() == "R@1"
+    np.testing.assert_allclose(ax.get_yticks(), y)
+    assert ax.get_ylim()[0] > y[-1] > y[0] > ax.get_ylim()[1]  # the first on top
+    for row, (name, values) in enumerate(SCORES.items()):
+        (seeds,) = lines(ax, f"seeds {name}")
+        np.testing.assert_array_equal(seeds.get_xdata(), np.array(values, float))
+        assert set(seeds.get_ydata()) == {y[row]}
+    mean = ax.containers[1].lines[0]
+    assert mean.get_xdata()[0] == pytest.approx(0.4)
+    (bar,) = ax.containers[1].lines[2]
+    np.testing.assert_allclose(bar.get_segments()[0][:, 0], [0.4 - 0.02**0.5, 0.4 + 0.02**0.5])
+
+
+def test_a_mean_of_fewer_seeds_is_hollow_and_the_legend_says_so():
+    table = {"a": [0.1, 0.2], "a + m": [0.3, float("nan")]}
+    scores = [
+        Entry(name, "a", seed, {"nmi": 0.5, "f1": value}, name == "a")
+        for name, row in table.items()
+        for seed, value in enumerate(row)
+    ]
+    made = compare(scores)
+    for metric, hollow in (("nmi", [False, False]), ("f1", [False, True])):
+        ax = comparison.plot(made, metric=metric)
+        fills = [to_rgba(box.lines[0].get_markerfacecolor()) for box in ax.containers]
+        assert [fill == to_rgba("white") for fill in fills] == hollow
+    figure = comparison.plot_panels(made, ["nmi", "f1"])
+    assert "some seeds missing" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_groups_stand_apart_and_have_a_colour_each(result):
+    ax = comparison.plot(result, metric="nmi")
+    assert ax.get_xlabel() == "NMI"
+    gaps = np.diff(comparison.rows_of(result))
+    assert gaps[0] == 1
+    assert (gaps[1:] > 1).all()
+    colors = [to_rgba(lines(ax, f"seeds {name}")[0].get_color()) for name in SCORES]
+    assert colors[0] == colors[1]
+    assert len(set(colors)) == 3
+
+
+def test_a_line_marks_what_others_are_compared_with_and_a_cross_what_failed(result):
+    ax = comparison.plot(result)
+    (plain,) = lines(ax, "plain")
+    assert list(plain.get_xdata()) == pytest.approx([0.15, 0.15])
+    assert plain.get_ydata()[0] < 0
+    assert plain.get_ydata()[1] > 1
+    (failed,) = lines(ax, "failed")
+    assert failed.get_ydata()[0] == comparison.rows_of(result)[-1]
+
+
+def test_panels_share_the_names_and_nothing_is_cut(result):
+    figure = comparison.plot_panels(result, ["recall_at_1", "nmi"], heading="digits")
+    figure.canvas.draw()
+    first, second = figure.axes
+    assert [ax.get_xlabel() for ax in figure.axes] == ["R@1", "NMI"]
+    assert first.get_shared_y_axes().joined(first, second)
+    assert figure.get_figwidth() == pytest.approx(6.875)
+    (legend,) = figure.legends
+    told = [text.get_text() for text in legend.get_texts()]
+    assert told == ["a seed", "mean ± standard deviation", "the loss alone"]
+    box = figure.get_tightbbox()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.get_figwidth()
+
+
+def test_the_legend_has_what_is_drawn():
+    alone = compare([Entry("a", "a", 0, {"nmi": 0.5}, True), Entry("m", "own", 0, {"nmi": 0.4}, False)])
+    (legend,) = comparison.plot_panels(alone, ["nmi"]).legends
+    assert [text.get_text() for text in legend.get_texts()] == ["score"]
+
+
+def test_metrics_that_are_not_there(result):
+    with pytest.raises(
+        InputError, match="^unknown metric of the comparison 'f1'; choose one of: recall_at_1, nmi$"
+    ):
+        comparison.plot(result, metric="f1")
+    with pytest.raises(InputError, match="^no metric to draw$"):
+        comparison.plot_panels(result, [])

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import math
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from embedlens import InputError
+from embedlens.analysis.experiments.curves import Band, Curve
+from embedlens.figures import style
+from embedlens.figures.experiments.curves import Panel, metric_label, plot, plot_panels
+from embedlens.figures.style import looks_of
+
+
+def curve(name="a", metric="test_nmi", n=6, seed=0, scale=1.0):
+    values = np.random.default_rng(seed).uniform(0.2, 0.9, n) * scale
+    return Curve.of(name, metric, epoch=np.arange(n), x=np.arange(n) * scale, value=values)
+
+
+def lines(axes):
+    return {line.get_gid().removeprefix("line "): line for line in axes.get_lines()}
+
+
+def bands(axes):
+    return [child for child in axes.collections if (child.get_gid() or "").startswith("band ")]
+
+
+def panels(n, runs=2):
+    return [
+        Panel(f"metric {number}", tuple(curve(f"run{run}", f"m{number}", seed=run) for run in range(runs)))
+        for number in range(n)
+    ]
+
+
+def test_a_line_a_run_with_its_data_in_its_colour():
+    result = [curve("a"), curve("b", seed=1)]
+    axes = plot(result)
+    drawn = lines(axes)
+    for one in result:
+        np.testing.assert_array_equal(drawn[one.name].get_xdata(), one.x)
+        np.testing.assert_array_equal(drawn[one.name].get_ydata(), one.value)
+        assert drawn[one.name].get_color() == looks_of(["a", "b"])[one.name].color
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b"]
+    assert axes.get_xlabel() == "epoch"
+    assert axes.get_ylabel() == "test nmi"
+    assert plot([curve("a")]).get_legend() is None
+
+
+def test_gaps_break_the_line_and_lone_values_are_marked():
+    values = [1.0, 2.0, np.nan, 3.0, np.nan, 4.0, 5.0, *np.ones(40)]
+    axes = plot([Curve.of("a", "m", epoch=range(47), x=range(47), value=values)])
+    line = lines(axes)["a"]
+    np.testing.assert_array_equal(np.isnan(line.get_ydata()), np.isnan(values))
+    assert line.get_markevery() == [3]
+    assert lines(plot([curve(n=25)]))["a"].get_markevery() == list(range(25))
+    assert lines(plot([curve(n=26)]))["a"].get_markevery() == []
+
+
+def test_a_band_reaches_one_deviation_around_the_mean():
+    band = Band.of("g", [curve("a"), curve("b", seed=1), curve("c", seed=2)])
+    axes = plot([band, curve("d", seed=3)])
+    np.testing.assert_array_equal(lines(axes)["g"].get_ydata(), band.mean)
+    (drawn,) = bands(axes)
+    vertices = drawn.get_paths()[0].vertices
+    for x, mean, deviation in zip(band.x, band.mean, band.deviation, strict=True):
+        at = vertices[vertices[:, 0] == x, 1]
+        assert at.min() == pytest.approx(mean - deviation)
+        assert at.max() == pytest.approx(mean + deviation)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["g (mean ± s.d. of 3)", "d"]
+
+
+def test_epochs_have_whole_ticks_and_long_runs_short_numbers():
+    axes = plot([curve(n=3)])
+    axes.figure.draw_without_rendering()
+    assert all(tick == int(tick) for tick in axes.get_xticks())
+    axes = plot([curve(scale=20_000)], x="step")
+    axes.figure.draw_without_rendering()
+    assert any(text.get_text().endswith("k") for text in axes.get_xticklabels())
+    assert axes.get_xlabel() == "optimiser step"
+    assert plot([curve()], x="seconds").get_xlabel() == "training time (s)"
+    with pytest.raises(InputError, match="unknown x axis 'hours'; choose one of: epoch, step, seconds"):
+        plot([curve()], x="hours")
+
+
+def test_colours_differ_and_then_dashes():
+    assert len({look.color for look in looks_of("abcdefg").values()}) == 7
+    assert "#F0E442" not in {look.color.upper() for look in looks_of("abcdefg").values()}
+    assert [look.color for look in looks_of("abcdefghi").values()] == [
+        mpl.colors.to_hex(color) for color in mpl.color_sequences["petroff10"][1:]
+    ]
+    many = looks_of(str(number) for number in range(36)).values()
+    assert len({(look.color, str(look.dashes)) for look in many}) == 36
+
+
+@pytest.mark.parametrize(
+    ("metric", "label"),
+    [
+        ("test_recall_at_10", "test R@10"),
+        ("train_map_at_5", "train MAP@5"),
+        ("test_map_at_r", "test MAP@R"),
+        ("nmi", "NMI"),
+        ("test_hard_f1", "test_hard F1"),
+        ("valid_share", "valid share"),
+        ("lr", "learning rate"),
+    ],
+)
+def test_metrics_are_spelt_as_in_papers(metric, label):
+    assert metric_label(metric, ["test", "test_hard", "train"]) == label
+
+
+@pytest.mark.parametrize(
+    ("count", "width", "shape"),
+    [
+        (1, "column", (1, 1)),
+        (2, "column", (1, 2)),
+        (4, "full", (1, 4)),
+        (5, "full", (2, 3)),
+        (8, "full", (2, 4)),
+    ],
+)
+def test_one_panel_a_metric_one_legend_and_the_same_x(count, width, shape):
+    with style.paper():
+        figure = plot_panels(panels(count), width=width)
+    assert len(figure.axes) == count
+    grid = figure.axes[0].get_gridspec()
+    assert (grid.nrows, grid.ncols) == shape
+    assert [axes.get_ylabel().replace("\n", " ") for axes in figure.axes] == [
+        f"metric {n}" for n in range(count)
+    ]
+    assert len({axes.get_xlim() for axes in figure.axes}) == 1
+    assert all(axes.get_legend() is None for axes in figure.axes)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["run0", "run1"]
+    colors = {name: {lines(axes)[name].get_color() for axes in figure.axes} for name in ("run0", "run1")}
+    assert all(len(found) == 1 for found in colors.values())
+    labelled = [axes.get_xlabel() for axes in figure.axes]
+    assert labelled == [""] * (count - shape[1]) + ["epoch"] * min(count, shape[1])
+
+
+def test_one_run_stands_in_the_heading():
+    with style.paper():
+        figure = plot_panels(panels(2, runs=1), heading="run0")
+    assert figure.get_suptitle() == "run0"
+    assert not figure.legends
+
+
+@pytest.mark.parametrize(
+    ("venue", "width", "inches"),
+    [
+        ("cvpr", "column", 3.25),
+        ("cvpr", "full", 6.875),
+        ("eccv", "full", 4.8),
+        ("nature", "full", 183 / 25.4),
+    ],
+)
+def test_size_is_the_venue_s_and_text_stays_inside(tmp_path, venue, width, inches):
+    named = [
+        Panel(
+            "a long name of a loss on fixed batches",
+            tuple(curve(f"run-with-a-long-name-{run}", f"m{number}", seed=run) for run in range(6)),
+        )
+        for number in range(7)
+    ]
+    with style.paper(venue):
+        figure = plot_panels(named, venue=venue, width=width)
+        figure.savefig(tmp_path / "figure.pdf")
+        figure.draw_without_rendering()
+        boxes = [axes.get_tightbbox() for axes in figure.axes]
+        legend = figure.legends[0].get_window_extent()
+    raw = (tmp_path / "figure.pdf").read_bytes()
+    box = [float(value) for value in re.search(rb"/MediaBox \[([^\]]*)\]", raw)[1].split()]
+    assert box[2] == pytest.approx(72 * inches, abs=0.01)
+    assert box[3] <= 72 * style.max_height_of(venue) + 0.01
+    assert b"/Type3" not in raw
+    assert legend.x0 >= -0.5
+    assert legend.x1 <= figure.bbox.x1 + 0.5
+    assert legend.y1 <= figure.bbox.y1 + 0.5
+    for number, one in enumerate(boxes):
+        assert one.x0 >= -0.5
+        assert one.y0 >= -0.5
+        assert one.x1 <= figure.bbox.x1 + 0.5
+        assert one.y1 <= legend.y0 + 0.5
+        for other in boxes[number + 1 :]:
+            assert not one.padded(-2).overlaps(other.padded(-2))
+
+
+def test_given_axes_are_drawn_on():
+    axes = Figure().add_subplot()
+    assert plot([curve("a"), curve("b")], axes) is axes
+    assert axes.get_legend() is None
+
+
+def test_a_line_is_broken_at_nan_and_its_axis_is_kept():
+    told = {"epoch": range(5), "x": range(5), "taken": [True] * 5}
+    nan = math.nan
+    axes = plot([Curve.of("a", "loss", value=[4.0, nan, 3.0, nan, nan], **told)])
+    (line,) = [line for line in axes.get_lines() if line.get_gid() == "line a"]
+    np.testing.assert_array_equal(line.get_ydata(), [4, nan, 3, nan, nan])
+    assert axes.get_xlim()[1] >= 4
+    assert not [text for text in axes.texts if text.get_gid() == "empty"]
+    empty = plot([Curve.of("a", "loss", value=[nan] * 5, **told)])
+    assert [text.get_text() for text in empty.texts] == ["no finite value"]
+    assert empty.get_xlim()[1] >= 4

@@ -1,0 +1,105 @@
+"""Every result of an analysis has a short representation."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+
+import numpy as np
+import pytest
+import torch
+
+import embedlens
+from embedlens.analysis.triplets.nearest import nearest_triplets, summarise
+from embedlens.results import Result
+
+
+def _modules():
+    for info in pkgutil.walk_packages(embedlens.__path__, "embedlens."):
+        yield importlib.import_module(info.name)
+
+
+def _subclasses(kind):
+    for one in kind.__subclasses__():
+        yield one
+        yield from _subclasses(one)
+
+
+def _dataclasses():
+    for module in _modules():
+        for value in vars(module).values():
+            if (
+                inspect.isclass(value)
+                and dataclasses.is_dataclass(value)
+                and value.__module__ == module.__name__
+            ):
+                yield value
+
+
+DATA = list(_dataclasses())
+# A dataclass with slots is made twice; the first class of its name has no module that knows it.
+RESULTS = sorted({*_subclasses(Result)} & {*DATA}, key=lambda kind: (kind.__module__, kind.__name__))
+OWN = ("Artifacts", "Setting", "Stamp")  # what no function for users returns
+
+
+def test_there_are_results():
+    assert len(RESULTS) > 70
+    assert {kind.__name__ for kind in _subclasses(Result)} == {kind.__name__ for kind in RESULTS}
+
+
+def test_all_that_holds_arrays_is_a_result():
+    """A dataclass of arrays, or of one text or number per item, has no long representation."""
+    missing = [
+        kind.__qualname__
+        for kind in DATA
+        if not issubclass(kind, Result) and not kind.__name__.startswith("_") and kind.__name__ not in OWN
+        and any("NDArray" in str(field.type) for field in dataclasses.fields(kind))
+    ]  # fmt: skip
+    assert missing == []
+
+
+HELD = [
+    (np.full((4321, 7), 0.123456), "float64[4321, 7]"),
+    (torch.full((4321, 7), 0.123456), "torch.float32[4321, 7]"),
+    ([0.123456] * 4321, "list[4321]"),
+    (dict.fromkeys(range(4321), "0.123456"), "dict[4321]"),
+    ("0.123456" * 4321, "…"),
+]
+
+
+@pytest.mark.parametrize("kind", RESULTS, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+def test_never_prints_what_it_holds(kind):
+    """Whatever the fields hold, the text has one line of at most 170 letters and no entry of an array."""
+    for value, shown in HELD:
+        made = object.__new__(kind)
+        for field in dataclasses.fields(kind):
+            object.__setattr__(made, field.name, value)
+        text = repr(made)
+        assert text.startswith(f"{kind.__name__}(")
+        assert "\n" not in text
+        assert len(text) <= 170
+        assert shown in text
+        assert shown == "…" or "0.12" not in text
+
+
+def test_a_snapshot_and_a_run_of_many_names(tmp_path):
+    y = np.arange(500)
+    names = {label: f"class {label}" for label in range(500)}
+    with embedlens.Recorder(tmp_path / "run", labels={"test": y}, class_names=names) as recorder:
+        recorder.record(0, {"test": np.ones((500, 3), np.float32)})
+    assert repr(recorder.run.snapshot("test")) == (
+        "Snapshot(epoch=0, run='run', split='test', embeddings=float32[500, 3], labels=int64[500])"
+    )
+    assert len(repr(recorder.run.info)) <= 170
+
+
+def test_shapes_and_main_numbers():
+    z = np.random.default_rng(0).normal(size=(40, 5))
+    result = nearest_triplets(z, np.arange(40) % 4)
+    assert "s_ap=float64[40]" in repr(result)
+    assert "'nearest'" in repr(result)
+    numbers = summarise(result)
+    assert f"below_diagonal={numbers.below_diagonal:.4g}" in repr(numbers)
+    assert "n=40" in repr(numbers)
