@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         grid,
         grid_runs,
         grid_training,
+        latent_maps,
         metric_names,
         recipe,
         run_metrics,
@@ -24,14 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Trainer", "collapse", "comparison", "epoch_metrics", "grid", "grid_runs", "grid_training",
-    "metric_names", "recipe", "run_metrics", "sweep", "trainer",
+    "latent_maps", "metric_names", "recipe", "run_metrics", "sweep", "trainer",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(
     __name__,
     {"trainer": ["Trainer"]},
     modules=[
-        "collapse", "comparison", "epoch_metrics", "grid", "grid_runs", "grid_training", "metric_names",
-        "recipe", "run_metrics", "sweep", "trainer",
+        "collapse", "comparison", "epoch_metrics", "grid", "grid_runs", "grid_training", "latent_maps",
+        "metric_names", "recipe", "run_metrics", "sweep", "trainer",
     ],
 )  # fmt: skip

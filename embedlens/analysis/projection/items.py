@@ -111,6 +111,62 @@ def whole_by_default(y: ArrayLike, n: int, *, first: ArrayLike = ()) -> bool:
     return bool(n < FEWEST_OF_A_CLASS * known.size and max(needed, count.max()) <= n < count.sum())
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Sample(Result):
+    """A sample of items.
+
+    Attributes
+    ----------
+    rows
+        int64 [n]: rows of the items, ascending.
+    n_classes, of_classes
+        Number of classes in the sample, and of the items it is drawn from.
+    whole_classes
+        Whether these classes have all their items in the sample.
+    by_default
+        Whether the caller left that open.
+    """
+
+    rows: NDArray[np.int64]
+    n_classes: int
+    of_classes: int
+    whole_classes: bool
+    by_default: bool
+
+    def summary(self) -> dict[str, int | str]:
+        """Return how the items were drawn, and the numbers of classes."""
+        drawn = "whole classes" if self.whole_classes else "items of every class"
+        return {"sampled": drawn, "n_classes": self.n_classes, "of_classes": self.of_classes}
+
+
+def draw_sample(
+    y: ArrayLike, n: int, *, whole_classes: bool | None = None, first: ArrayLike = (), seed: int = 0
+) -> Sample:
+    """Return a sample by class as `sample` draws it, of whole classes where these are the better default.
+
+    Parameters
+    ----------
+    y
+        Integer labels [N] of embeddings [N, D].
+    n
+        Items wanted.
+    whole_classes
+        As for `sample`; None: as `whole_by_default` says.
+    first, seed
+        As for `sample`.
+
+    Raises
+    ------
+    InputError
+        As for `sample`.
+    """
+    labels = check_labels(y)
+    whole = whole_by_default(labels, n, first=first) if whole_classes is None else whole_classes
+    rows = sample(labels, n, whole_classes=whole, first=first if whole else (), seed=seed)
+    classes, drawn_from = np.unique(labels[rows]).size, np.unique(labels).size
+    return Sample(rows, classes, drawn_from, whole, whole_classes is None)
+
+
 def sample(
     y: ArrayLike, n: int, *, whole_classes: bool = False, first: ArrayLike = (), seed: int = 0
 ) -> NDArray[np.int64]:

@@ -12,7 +12,7 @@ from openTSNE.tsne import kl_divergence_bh
 from support import blobs
 
 from embedlens.analysis.projection.gradient import ExactGradient
-from embedlens.analysis.projection.items import Graph, central_space, graph_of, points_of
+from embedlens.analysis.projection.items import Graph, central_space, draw_sample, graph_of, points_of
 from embedlens.analysis.projection.maps import (
     STEADY,
     Parameters,
@@ -410,3 +410,14 @@ def test_classes_that_come_first_are_drawn_whole():
         assert rows.size == 15
     with pytest.raises(InputError, match="classes to highlight have 10 items, more than a sample of 9"):
         sample(y, 9, whole_classes=True, first=[4, 9])
+
+
+def test_a_sample_says_how_it_was_drawn():
+    y = np.repeat(np.arange(20), 5)
+    drawn = draw_sample(y, 15, first=[4], seed=1)
+    assert drawn.summary() == {"sampled": "whole classes", "n_classes": 3, "of_classes": 20}
+    assert drawn.by_default
+    assert (drawn.rows == sample(y, 15, whole_classes=True, first=[4], seed=1)).all()
+    every = draw_sample(y, 40, whole_classes=False, first=[4], seed=1)
+    assert (every.n_classes, every.whole_classes, every.by_default) == (20, False, False)
+    assert (every.rows == sample(y, 40, seed=1)).all()

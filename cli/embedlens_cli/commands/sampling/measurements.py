@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.sampling.mining import Picks
     from embedlens.figures.sampling.distances import Contents
     from embedlens.store import Run
-    from embedlens_cli.commands.sampling.command import SamplingOptions
+    from embedlens_cli.commands.sampling.sampling_options import SamplingOptions
     from embedlens_cli.common.reading import Kept
     from embedlens_cli.common.snapshots import Selection
 

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
     from embedlens.artifacts import Table
     from embedlens.figures.sampling.distances import Contents
-    from embedlens_cli.commands.sampling.command import SamplingOptions
     from embedlens_cli.commands.sampling.measurements import Group, SplitSampling
+    from embedlens_cli.commands.sampling.sampling_options import SamplingOptions
 
 
-def table(group: Group, shown: Contents, panels: Sequence[str]) -> Table:
+def table_of(group: Group, shown: Contents, panels: Sequence[str]) -> Table:
     """Return all that the figure shows, a block for each curve or histogram."""
     import numpy as np
 

@@ -9,7 +9,12 @@ import typer
 
 from embedlens.errors import InputError
 from embedlens_cli.commands.tsne import colours as colored
-from embedlens_cli.commands.tsne.map_options import MapOptions, ParameterOptions, parameter_words
+from embedlens_cli.commands.tsne.map_options import (
+    MapOptions,
+    MapSettings,
+    ParameterOptions,
+    parameter_words,
+)
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
@@ -40,27 +45,27 @@ def tsne(
     With --animate the first map is optimised until it is at rest, every later one starts from the map before
     and is aligned to it: an unchanged epoch has an unchanged map.
     """
+    from embedlens.experiments.latent_maps import check_latent
     from embedlens.figures.style import paper
     from embedlens.selection import choose_epochs
     from embedlens_cli.commands.tsne import figures as map_figures
-    from embedlens_cli.commands.tsne import items as map_items
-    from embedlens_cli.commands.tsne import maps as mapped
-    from embedlens_cli.commands.tsne import synthesis as synthesising
+    from embedlens_cli.commands.tsne import maps as snapshot_maps
     from embedlens_cli.common import console
     from embedlens_cli.common.report import Report, by_split
     from embedlens_cli.common.snapshots import Selection
 
     look = drawn.look()
     _check(what, animate=animate)
-    settings = mapped.Settings(what, how.parameters(), series=animate)
+    settings = MapSettings(what, how.parameters(), series=animate)
     selection = Selection.of(where, leave_out, look)
     splits = colored.colored_splits(selection, what.color, named=bool(where.split))
     selection = replace(selection, splits=splits, epoch="all" if animate else where.epoch)
     if animate:
-        mapped.check_series(selection)
+        snapshot_maps.check_series(selection)
     if what.synthesised is not None:
-        synthesising.check_latent(selection)
-    maps = mapped.measure(selection, settings)
+        for one in selection:
+            check_latent(one.run, one.split, one.epoch)
+    maps = snapshot_maps.measure(selection, settings)
     report = Report.of(
         "tsne", selection, look, options=drawn, facts=settings.facts,
         words=[*words, *parameter_words(settings.parameters)],
@@ -74,7 +79,7 @@ def tsne(
             map_figures.save_stills(report, stills, series=animate)
             if animate:
                 map_figures.save_animation(report, group, fps=fps)
-    for line in [*map_items.sample_warnings(maps), *mapped.restless(maps, settings)]:
+    for line in [*snapshot_maps.sample_warnings(maps), *snapshot_maps.restless(maps, settings)]:
         console.remark(line)
     report.end(lambda: map_figures.print_table(maps))
 

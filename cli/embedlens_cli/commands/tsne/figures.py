@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from embedlens_cli.commands.tsne.synthesis import facts_of
 from embedlens_cli.common import class_names, figure_style
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.figure import Figure
 
+    from embedlens.analysis.projection.synthesis import SynthesisedMap
     from embedlens.artifacts import Table
     from embedlens_cli.commands.tsne.maps import Maps, SnapshotMap
     from embedlens_cli.common.report import Report
@@ -129,10 +131,19 @@ def _facts_of(group: Frame) -> dict[str, Any]:
             for label, (one, found) in maps.items()
             if one.run.class_names
         }
-        told["synthesised"] = facts_of({label: found for label, (_, found) in maps.items()})
+        told["synthesised"] = _synthesis_facts({label: found for label, (_, found) in maps.items()})
         told["synthesised"] |= {"class_names": named} if named else {}
     panels = [{**one.facts, **result.numbers, "shown": result.numbers["n"]} for one, result in group]
     return {**told, "panels": panels}
+
+
+def _synthesis_facts(maps: Mapping[str, SynthesisedMap]) -> dict[str, object]:
+    """Return what a sidecar says of synthesised points: run -> classes, and how they were drawn."""
+    return {
+        "points": {run: one.drawn.label.size for run, one in maps.items()},
+        "drawn": "class mean of z_I + z_V, z_V ~ N(mu_i, diag sigma_i^2), i an item of the class at random",
+        "classes": {run: one.drawn.classes.tolist() for run, one in maps.items()},
+    }
 
 
 def print_table(maps: Maps) -> None:

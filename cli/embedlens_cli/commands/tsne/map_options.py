@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
 import typer
 
@@ -136,6 +136,43 @@ class ParameterOptions:
     def parameters(self) -> Parameters:
         """Return them checked; wrong ones raise `InputError`."""
         return Parameters(**vars(self))
+
+
+@dataclass(frozen=True, slots=True)
+class MapSettings:
+    """How every map is made.
+
+    Attributes
+    ----------
+    options
+        What is mapped and how it is drawn.
+    parameters
+        Those of t-SNE.
+    series
+        Whether each map of a run starts from the one before.
+    """
+
+    options: MapOptions
+    parameters: Parameters
+    series: bool
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the sidecar of every figure says."""
+        from importlib import metadata
+
+        from embedlens.similarity import engine_facts
+
+        what = self.options
+        names = ("sample", "whole_classes", "central", "thumbnails", "thumbnail_size", "color")
+        return {
+            "parameters": asdict(self.parameters),
+            **{name: getattr(what, name) for name in names},
+            "distance": "Euclidean, class means subtracted" if what.central else self.parameters.metric,
+            "neighbours": "exact, 3 x perplexity",
+            "openTSNE": metadata.version("openTSNE"),
+            "engine": engine_facts(what.device),
+        }
 
 
 def parameter_words(parameters: Parameters) -> list[str]:

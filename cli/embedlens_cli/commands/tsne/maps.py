@@ -15,52 +15,15 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from embedlens.analysis.projection.maps import Parameters, Step
+    from embedlens.analysis.projection.items import Sample
+    from embedlens.analysis.projection.maps import Step
     from embedlens.analysis.projection.synthesis import SynthesisedMap
     from embedlens.figures.projection.maps import Map
-    from embedlens_cli.commands.tsne.items import Sampled
-    from embedlens_cli.commands.tsne.map_options import MapOptions
+    from embedlens_cli.commands.tsne.map_options import MapOptions, MapSettings
     from embedlens_cli.common.reading import Kept
     from embedlens_cli.common.snapshots import Selected, Selection
 
     Maps = Mapping[Selected, "SnapshotMap"]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How every map is made.
-
-    Attributes
-    ----------
-    options
-        What is mapped and how it is drawn.
-    parameters
-        Those of t-SNE.
-    series
-        Whether each map of a run starts from the one before.
-    """
-
-    options: MapOptions
-    parameters: Parameters
-    series: bool
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What the sidecar of every figure says."""
-        from importlib import metadata
-
-        from embedlens.similarity import engine_facts
-
-        what = self.options
-        names = ("sample", "whole_classes", "central", "thumbnails", "thumbnail_size", "color")
-        return {
-            "parameters": asdict(self.parameters),
-            **{name: getattr(what, name) for name in names},
-            "distance": "Euclidean, class means subtracted" if what.central else self.parameters.metric,
-            "neighbours": "exact, 3 x perplexity",
-            "openTSNE": metadata.version("openTSNE"),
-            "engine": engine_facts(what.device),
-        }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +58,7 @@ class SnapshotMap:
     names: Mapping[int, str]
     class_names: Mapping[int, str]
     synthesised: SynthesisedMap | None
-    sampled: Sampled | None
+    sampled: Sample | None
 
     @property
     def numbers(self) -> dict[str, int | float | str]:
@@ -105,7 +68,7 @@ class SnapshotMap:
             "n": projection.item.size,
             "of": self.labels.size,
             "n_singletons": projection.n_singletons,
-            **({} if self.sampled is None else self.sampled.numbers),
+            **({} if self.sampled is None else self.sampled.summary()),
             **({} if self.synthesised is None else {"n_synthesised": self.synthesised.drawn.label.size}),
             "kl_divergence": projection.kl_divergence,
             "iterations": projection.iterations,
@@ -121,7 +84,7 @@ class SnapshotMap:
         """Return the map as figures take it."""
         from embedlens.figures.projection.maps import Map
 
-        note = "" if self.sampled is None else self.sampled.note
+        note = "" if self.sampled is None or not self.sampled.whole_classes else classes_shown(self.sampled)
         size = self.options.thumbnail_size
         return Map(title, self.step.projection, self.labels, self.thumbnails, size, self.synthesised, note)
 
@@ -143,7 +106,7 @@ def check_series(selection: Selection) -> None:
             raise InputError(message)
 
 
-def measure(selection: Selection, settings: Settings) -> dict[Selected, SnapshotMap]:
+def measure(selection: Selection, settings: MapSettings) -> dict[Selected, SnapshotMap]:
     """Map every snapshot: from scratch, or each epoch of a run from the one before."""
     from embedlens_cli.common import console
 
@@ -158,12 +121,11 @@ def measure(selection: Selection, settings: Settings) -> dict[Selected, Snapshot
     return maps
 
 
-def _map(places: Sequence[Selected], settings: Settings, kept: Kept) -> dict[Selected, SnapshotMap]:
+def _map(places: Sequence[Selected], settings: MapSettings, kept: Kept) -> dict[Selected, SnapshotMap]:
     """Map epochs of a split, each from the one before; errors name the place."""
     import numpy as np
 
     from embedlens.figures.style import class_colors
-    from embedlens_cli.commands.tsne.items import sampled_rows
 
     what, (run, split) = settings.options, (places[0].run, places[0].split)
     labels, by_class = run.labels(split), what.color == CLASS
@@ -179,7 +141,8 @@ def _map(places: Sequence[Selected], settings: Settings, kept: Kept) -> dict[Sel
     steps: list[tuple[Step, SynthesisedMap | None]] = []
     try:
         class_colors(there, highlight)  # refuses too many before anything is computed
-        rows, sampled = sampled_rows(kept.of(labels), settings, highlight if by_class else ())
+        sampled = _sample(kept.of(labels), settings, highlight if by_class else ())
+        rows = None if sampled is None else sampled.rows
         for step in _Steps(settings, kept, rows, highlight).of(places):
             steps.append(step)
     except InputError as error:
@@ -196,7 +159,7 @@ def _map(places: Sequence[Selected], settings: Settings, kept: Kept) -> dict[Sel
 class _Steps:
     """Makes the maps of a split; `rows` are those of the items that stay."""
 
-    settings: Settings
+    settings: MapSettings
     kept: Kept
     rows: NDArray[np.int64] | None
     highlight: Sequence[int]
@@ -204,7 +167,8 @@ class _Steps:
     def of(self, places: Sequence[Selected]) -> Iterator[tuple[Step, SynthesisedMap | None]]:
         """Yield the maps of epochs, and what was synthesised in each; items are rows of the split."""
         from embedlens.analysis.projection.maps import Step
-        from embedlens_cli.commands.tsne.synthesis import synthesised_map
+        from embedlens.experiments.latent_maps import latent_map
+        from embedlens.figures.style import class_colors
 
         if self.settings.options.synthesised is None:
             for step in self._plain(places):
@@ -212,8 +176,14 @@ class _Steps:
                 yield replace(step, projection=placed), None
             return
         rows = self.kept.rows if self.rows is None else self.kept.row(self.rows)
+        options, parameters = self.settings.options, asdict(self.settings.parameters)
         for one in places:
-            found = synthesised_map(one, self.settings, rows=rows, highlight=self.highlight)
+            labels = one.run.labels(one.split)
+            classes = [*class_colors(labels if rows is None else labels[rows], self.highlight)]
+            found = latent_map(
+                one.snapshot, one.run, per_class=options.synthesised or 0, classes=classes, rows=rows,
+                device=options.device, **parameters,
+            )  # fmt: skip
             yield Step(found.items, "cold", 0.0, 0.0), found
 
     def _plain(self, places: Sequence[Selected]) -> Iterator[Step]:
@@ -230,7 +200,33 @@ class _Steps:
             yield from (Step(tsne(one, labels, **told), "cold", 0.0, 0.0) for one in snapshots)
 
 
-def restless(maps: Maps, settings: Settings) -> list[str]:
+def _sample(labels: NDArray[np.int64], settings: MapSettings, highlight: Sequence[int]) -> Sample | None:
+    """Return the items to map, None for all; classes to highlight are among them."""
+    from embedlens.analysis.projection.items import draw_sample
+
+    size, whole = settings.options.sample, settings.options.whole_classes
+    if size is None:
+        return None
+    return draw_sample(labels, size, whole_classes=whole, first=highlight, seed=settings.parameters.seed)
+
+
+def classes_shown(sampled: Sample) -> str:
+    """Return how many classes a map shows."""
+    return f"{sampled.n_classes:,} of {sampled.of_classes:,} classes"
+
+
+def sample_warnings(maps: Maps) -> list[str]:
+    """Return a line for each split of which whole classes are mapped by default."""
+    lines = [
+        f"run {one.label!r}, split {one.split!r}: the map shows all items of {classes_shown(result.sampled)}"
+        ", drawn at random; --every-class maps some items of every class"
+        for one, result in maps.items()
+        if result.sampled is not None and result.sampled.whole_classes and result.sampled.by_default
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def restless(maps: Maps, settings: MapSettings) -> list[str]:
     """Return a line for each first map of a series that ended before it was at rest."""
     from embedlens.analysis.projection.maps import rest_of
 

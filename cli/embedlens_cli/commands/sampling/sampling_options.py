@@ -1,0 +1,104 @@
+"""Options of `sampling`: panels, mining strategies, batches and pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import typer
+
+from embedlens_cli.common import options
+from embedlens_cli.common.option_groups import InName
+
+
+def _panels(text: str) -> list[str]:
+    """Return the panels that an option names, in the order of the figure; all by default."""
+    from embedlens.figures.sampling.distances import PANELS, check_panels
+
+    return check_panels(options.words(text) or PANELS)
+
+
+def _strategies(text: str) -> list[str]:
+    """Return the mining strategies that an option names, each once; unknown ones are refused."""
+    from embedlens.analysis.sampling.mining import STRATEGIES
+    from embedlens.objectives.miners import build_miner
+
+    names = list(dict.fromkeys(options.words(text) or STRATEGIES))
+    for name in names:
+        build_miner(name)
+    return names
+
+
+def _panels_word(text: str) -> str:
+    return "+".join(_panels(text)) if _panels(text) != _panels("") else ""
+
+
+def _mining_word(text: str) -> str:
+    return "+".join(_strategies(text)) if _strategies(text) != _strategies("") else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingOptions:
+    """What is measured and drawn."""
+
+    show: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Panels, comma-separated: losses, sphere, distances, picked, nonzero, noise.",
+            show_default="all",
+        ),
+        InName(_panels_word),
+    ] = ""
+    mining: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Strategies, comma-separated: all, random, hard, semi-hard, semi-hard-range, "
+            "distance-weighted, easy-positive, or pml:CLASS. Over the epochs of several runs the first is "
+            "drawn.",
+            show_default="every one but all",
+        ),
+        InName(_mining_word),
+    ] = ""
+    margin: Annotated[
+        float,
+        typer.Option(help="Of triplet and margin loss, and of semi-hard mining, in distance."),
+        InName("margin-{:g}"),
+    ] = 0.2
+    beta: Annotated[
+        float, typer.Option(help="The margin loss's boundary between pairs."), InName("beta-{:g}")
+    ] = 1.2
+    pairs: Annotated[
+        int,
+        typer.Option(help="Pairs of each kind, drawn by seed where there are more.", min=1),
+        InName("{}-pairs"),
+    ] = 500_000
+    batches: Annotated[
+        int,
+        typer.Option(help="Batches that are mined.", min=1),
+        InName("{}-batches-{}x{}", of=("batches", "classes_per_batch", "items_per_class")),
+    ] = 32
+    classes_per_batch: Annotated[int, typer.Option(help="P of a batch.", min=2)] = 16
+    items_per_class: Annotated[int, typer.Option(help="K of a batch.", min=2)] = 4
+    seed: Annotated[
+        int, typer.Option(help="Of pairs, batches and what a strategy draws.", min=0), InName("seed-{}")
+    ] = 0
+
+    @property
+    def panels(self) -> list[str]:
+        """The panels, in order."""
+        return _panels(self.show)
+
+    @property
+    def strategies(self) -> list[str]:
+        """The mining strategies."""
+        return _strategies(self.mining)
+
+    def check(self) -> None:
+        """Refuse strategies that are unknown and numbers that cannot be, before a run is opened."""
+        from embedlens.analysis.sampling.theory import check_margin
+
+        _strategies(self.mining)
+        check_margin(self.margin)
+        check_margin(self.beta, name="beta")
