@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from figure_support import legend_texts
 from support import blobs
 
 from embedlens.analysis.pruning import pruned_recall
@@ -45,7 +46,7 @@ def test_runs_of_several_sizes_share_one_axis():
     (axes,) = figure.axes
     lines = [line for line in axes.get_lines() if line.get_gid() == "pruning"]
     assert len({line.get_color() for line in lines}) == 3
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(curves)
+    assert legend_texts(figure.legends[0]) == list(curves)
     assert axes.get_title("left") == "test, epoch 3"
     figure.draw_without_rendering()
     shown = [text.get_text() for text in axes.get_xticklabels()]
@@ -78,7 +79,7 @@ def test_chunks_stand_beside_their_spectra_in_their_colours():
     assert [line.get_color() for line in spectra] == [line.get_color() for line in curves[1:]]
     assert left.get_legend() is None
     assert [axes.get_title("left") for axes in figure.axes[::2]] == ["one", "two"]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+    assert legend_texts(figure.legends[0]) == [
         "whole embedding",
         "chunk 1",
         "chunk 2",

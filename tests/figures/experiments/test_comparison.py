@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from figure_support import artists, legend_texts
 from matplotlib.colors import to_rgba
 
 from embedlens import InputError
@@ -23,10 +24,6 @@ def result():
     )
 
 
-def lines(ax, gid):
-    return [line for line in ax.lines if line.get_gid() == gid]
-
-
 def test_a_row_has_its_seeds_its_mean_and_its_deviation(result):
     ax = comparison.plot(result)
     y = comparison.rows_of(result)
@@ -35,7 +32,7 @@ def test_a_row_has_its_seeds_its_mean_and_its_deviation(result):
     np.testing.assert_allclose(ax.get_yticks(), y)
     assert ax.get_ylim()[0] > y[-1] > y[0] > ax.get_ylim()[1]  # the first on top
     for row, (name, values) in enumerate(SCORES.items()):
-        (seeds,) = lines(ax, f"seeds {name}")
+        (seeds,) = artists(ax, f"seeds {name}")
         np.testing.assert_array_equal(seeds.get_xdata(), np.array(values, float))
         assert set(seeds.get_ydata()) == {y[row]}
     mean = ax.containers[1].lines[0]
@@ -57,7 +54,7 @@ def test_a_mean_of_fewer_seeds_is_hollow_and_the_legend_says_so():
         fills = [to_rgba(box.lines[0].get_markerfacecolor()) for box in ax.containers]
         assert [fill == to_rgba("white") for fill in fills] == hollow
     figure = comparison.plot_panels(made, ["nmi", "f1"])
-    assert "some seeds missing" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert "some seeds missing" in legend_texts(figure.legends[0])
 
 
 def test_groups_stand_apart_and_have_a_colour_each(result):
@@ -66,18 +63,18 @@ def test_groups_stand_apart_and_have_a_colour_each(result):
     gaps = np.diff(comparison.rows_of(result))
     assert gaps[0] == 1
     assert (gaps[1:] > 1).all()
-    colors = [to_rgba(lines(ax, f"seeds {name}")[0].get_color()) for name in SCORES]
+    colors = [to_rgba(artists(ax, f"seeds {name}")[0].get_color()) for name in SCORES]
     assert colors[0] == colors[1]
     assert len(set(colors)) == 3
 
 
 def test_a_line_marks_what_others_are_compared_with_and_a_cross_what_failed(result):
     ax = comparison.plot(result)
-    (plain,) = lines(ax, "plain")
+    (plain,) = artists(ax, "plain")
     assert list(plain.get_xdata()) == pytest.approx([0.15, 0.15])
     assert plain.get_ydata()[0] < 0
     assert plain.get_ydata()[1] > 1
-    (failed,) = lines(ax, "failed")
+    (failed,) = artists(ax, "failed")
     assert failed.get_ydata()[0] == comparison.rows_of(result)[-1]
 
 
@@ -89,7 +86,7 @@ def test_panels_share_the_names_and_nothing_is_cut(result):
     assert first.get_shared_y_axes().joined(first, second)
     assert figure.get_figwidth() == pytest.approx(6.875)
     (legend,) = figure.legends
-    told = [text.get_text() for text in legend.get_texts()]
+    told = legend_texts(legend)
     assert told == ["a seed", "mean ± standard deviation", "the loss alone"]
     box = figure.get_tightbbox()
     assert box.x0 >= 0
@@ -99,7 +96,7 @@ def test_panels_share_the_names_and_nothing_is_cut(result):
 def test_the_legend_has_what_is_drawn():
     alone = compare([Entry("a", "a", 0, {"nmi": 0.5}, True), Entry("m", "own", 0, {"nmi": 0.4}, False)])
     (legend,) = comparison.plot_panels(alone, ["nmi"]).legends
-    assert [text.get_text() for text in legend.get_texts()] == ["score"]
+    assert legend_texts(legend) == ["score"]
 
 
 def test_metrics_that_are_not_there(result):

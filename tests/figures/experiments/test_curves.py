@@ -6,6 +6,7 @@ import re
 import matplotlib as mpl
 import numpy as np
 import pytest
+from figure_support import legend_texts
 from matplotlib.figure import Figure
 
 from embedlens import InputError
@@ -43,7 +44,7 @@ def test_a_line_a_run_with_its_data_in_its_colour():
         np.testing.assert_array_equal(drawn[one.name].get_xdata(), one.x)
         np.testing.assert_array_equal(drawn[one.name].get_ydata(), one.value)
         assert drawn[one.name].get_color() == looks_of(["a", "b"])[one.name].color
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a", "b"]
+    assert legend_texts(axes.get_legend()) == ["a", "b"]
     assert axes.get_xlabel() == "epoch"
     assert axes.get_ylabel() == "test nmi"
     assert plot([curve("a")]).get_legend() is None
@@ -69,7 +70,7 @@ def test_a_band_reaches_one_deviation_around_the_mean():
         at = vertices[vertices[:, 0] == x, 1]
         assert at.min() == pytest.approx(mean - deviation)
         assert at.max() == pytest.approx(mean + deviation)
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["g (mean ± s.d. of 3)", "d"]
+    assert legend_texts(axes.get_legend()) == ["g (mean ± s.d. of 3)", "d"]
 
 
 def test_epochs_have_whole_ticks_and_long_runs_short_numbers():
@@ -133,7 +134,7 @@ def test_one_panel_a_metric_one_legend_and_the_same_x(count, width, shape):
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
     assert all(axes.get_legend() is None for axes in figure.axes)
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["run0", "run1"]
+    assert legend_texts(legend) == ["run0", "run1"]
     colors = {name: {lines(axes)[name].get_color() for axes in figure.axes} for name in ("run0", "run1")}
     assert all(len(found) == 1 for found in colors.values())
     labelled = [axes.get_xlabel() for axes in figure.axes]

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from figure_support import legend_texts
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
@@ -41,10 +42,6 @@ def named(axes):
     return {a.get_gid(): a for a in [*axes.get_lines(), *axes.collections] if a.get_gid()}
 
 
-def legend_texts(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
-
-
 def test_dots_lines_and_bars_of_the_best_on_top():
     result = sweep()
     axes, rows = plot(result, label="test R@1", end="epoch 8"), ranked(result)
@@ -65,13 +62,13 @@ def test_dots_lines_and_bars_of_the_best_on_top():
     assert low < rows.initial.min()
     assert high > (rows.mean + rows.deviation).max()
     assert axes.get_xlabel() == "test R@1"
-    assert legend_texts(axes.figure) == ["epoch 0", "epoch 8", "± s.d. of 3 seeds"]
+    assert legend_texts(axes.figure.legends[0]) == ["epoch 0", "epoch 8", "± s.d. of 3 seeds"]
 
 
 def test_one_seed_has_no_bars():
     axes = plot(sweep(seeds=(0,)))
     assert "bars" not in named(axes)
-    assert legend_texts(axes.figure) == ["epoch 0", "end"]
+    assert legend_texts(axes.figure.legends[0]) == ["epoch 0", "end"]
 
 
 def test_what_collapsed_is_hollow_and_what_failed_is_told():
@@ -87,7 +84,7 @@ def test_what_collapsed_is_hollow_and_what_failed_is_told():
     texts = [text.get_text() for text in axes.get_yticklabels()]
     assert texts[-1] == "nn"
     assert "ep (1 of 3 failed)" in texts
-    assert legend_texts(axes.figure)[2:] == ["± s.d. of 3 seeds", "collapsed", "failed"]
+    assert legend_texts(axes.figure.legends[0])[2:] == ["± s.d. of 3 seeds", "collapsed", "failed"]
     axes.figure.draw_without_rendering()
     cross = found["failed"].get_transform().transform(found["failed"].get_xydata())[0, 0]
     dots = axes.transData.transform(found["initial"].get_xydata())[:, 0]
@@ -97,7 +94,7 @@ def test_what_collapsed_is_hollow_and_what_failed_is_told():
 def test_nothing_but_failures():
     axes = plot(sweep(losses=("ep",), seeds=(0,), failed={("ep", 0)}))
     assert axes.get_xlim() == (0, 1)
-    assert legend_texts(axes.figure) == ["failed"]
+    assert legend_texts(axes.figure.legends[0]) == ["failed"]
 
 
 def test_several_rates_are_refused():

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from figure_support import legend_texts
 from matplotlib.figure import Figure
 
 from embedlens import InputError
@@ -33,10 +34,6 @@ def named(axes, kind):
     return {a.get_gid().removeprefix(f"{kind} "): a for a in found if (a.get_gid() or "").startswith(kind)}
 
 
-def legend_texts(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
-
-
 def test_a_line_a_loss_over_the_rates_of_the_grid():
     result = sweep()
     axes = plot(result, label="test R@1")
@@ -56,7 +53,7 @@ def test_a_line_a_loss_over_the_rates_of_the_grid():
     assert axes.xaxis.get_minorticklocs().size == 0
     assert axes.get_xlabel() == "learning rate"
     assert axes.get_ylabel() == "test R@1"
-    assert legend_texts(axes.figure) == ["ep", "epshn", "± s.d. of 3 seeds"]
+    assert legend_texts(axes.figure.legends[0]) == ["ep", "epshn", "± s.d. of 3 seeds"]
 
 
 def test_bars_reach_one_deviation_and_stand_beside_each_other():
@@ -85,7 +82,7 @@ def test_one_seed_has_no_bars_and_stands_where_it_is():
     axes = plot(sweep(seeds=(0,)))
     assert named(axes, "bars") == {}
     assert named(axes, "line")["ep"].get_transform() == axes.transData
-    assert legend_texts(axes.figure) == ["ep", "epshn"]
+    assert legend_texts(axes.figure.legends[0]) == ["ep", "epshn"]
 
 
 def test_failures_are_crosses_below_the_lines_and_hollow_points():
@@ -103,7 +100,7 @@ def test_failures_are_crosses_below_the_lines_and_hollow_points():
     assert list(partly) == ["ep"]
     np.testing.assert_array_equal(partly["ep"].get_xdata(), [RATES[3]])
     assert partly["ep"].get_markerfacecolor() == "white"
-    assert legend_texts(axes.figure)[2:] == ["± s.d. of 3 seeds", "failed", "some seeds failed"]
+    assert legend_texts(axes.figure.legends[0])[2:] == ["± s.d. of 3 seeds", "failed", "some seeds failed"]
     every = {("ep", rate, seed) for rate in RATES for seed in range(3)}
     nothing = plot(sweep(losses=("ep",), failed=every))
     assert nothing.get_ylim() == (0, 1)
@@ -144,7 +141,7 @@ def test_losses_alone_are_rows():
     assert axes.get_xlabel() == "test R@1"
     figure = plot_panels(result, width="column", end="epoch 8", heading="glyphs")
     assert figure.get_suptitle() == "glyphs"
-    assert legend_texts(figure) == ["epoch 8", "± s.d. of 3 seeds"]
+    assert legend_texts(figure.legends[0]) == ["epoch 8", "± s.d. of 3 seeds"]
 
 
 def test_rates_and_dims_make_panels_with_the_same_limits():

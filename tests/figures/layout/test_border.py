@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from figure_support import artists_of_kind
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -35,10 +36,6 @@ def ordinary(n=60):
     return at(*np.random.default_rng(1).uniform(0, 0.9, (n, 2)))
 
 
-def artists(axes, gid):
-    return [child for child in axes.get_children() if str(child.get_gid()).startswith(gid)]
-
-
 def assert_whole(dots):
     """Every dot of a scatter lies, to its edge, inside what is drawn of it."""
     figure = dots.axes.get_figure(root=True)
@@ -68,7 +65,7 @@ def drawn(axes):
 def test_dots_of_a_collapsed_space_lie_inside_the_frame(n):
     axes = plot(corner(n), color="#D55E00")
     assert axes.get_xlim() == axes.get_ylim() == (-0.2, 1.04)
-    (dots,) = artists(axes, "dots")
+    (dots,) = artists_of_kind(axes, "dots")
     assert_whole(dots)
     box = axes.get_window_extent()
     places = axes.transData.transform(np.asarray(dots.get_offsets()))
@@ -77,7 +74,7 @@ def test_dots_of_a_collapsed_space_lie_inside_the_frame(n):
     assert (places + radius + frame < [box.x1, box.y1]).all()
     picture = drawn(axes)
     dots.set_visible(False)
-    for large in artists(axes, "crowd"):
+    for large in artists_of_kind(axes, "crowd"):
         large.set_visible(False)
     changed = (picture != drawn(axes)).any(axis=-1).sum()
     assert changed >= 2 * radius  # something of them is seen
@@ -85,7 +82,7 @@ def test_dots_of_a_collapsed_space_lie_inside_the_frame(n):
 
 def test_a_histogram_of_a_collapsed_space_lies_inside_the_frame():
     axes = plot(corner(100_001), colorbar=False)
-    (mesh,) = artists(axes, "histogram")
+    (mesh,) = artists_of_kind(axes, "histogram")
     counts = np.ma.filled(mesh.get_array(), 0)
     assert counts.sum() == 100_001
     assert not counts[-2:].any()
@@ -104,7 +101,7 @@ def test_a_histogram_of_a_collapsed_space_lies_inside_the_frame():
 def test_dots_on_the_border_are_drawn_whole(places):
     axes = plot(at(*places))
     assert axes.get_xlim()[1] == 1.0
-    (dots,) = artists(axes, "dots")
+    (dots,) = artists_of_kind(axes, "dots")
     assert_whole(dots)
     for dpi in (50, 200):
         axes.figure.set_dpi(dpi)
@@ -121,7 +118,7 @@ def test_limits_leave_room_for_a_tenth_of_a_part_and_more():
 
 def test_dots_that_limits_leave_out_do_not_look_in():
     axes = plot(at((0.3, 0.1), (0.9, 0.8)), scale=Scale((0.4, 1.0), None))
-    (dots,) = artists(axes, "dots")
+    (dots,) = artists_of_kind(axes, "dots")
     drawn(axes)
     box, clip = axes.bbox.extents, dots.get_clip_box().extents
     np.testing.assert_allclose(clip[:2], box[:2])
@@ -141,7 +138,7 @@ def test_films_show_them_as_stills_do():
     with style.paper():
         film = Film(frames_of(panels))
         (axes,) = film._figure.axes
-        color = artists(axes, "dots")[0].get_facecolor()[0, :3]
+        color = artists_of_kind(axes, "dots")[0].get_facecolor()[0, :3]
         last = film[1]
         assert axes.get_xlim() == (-0.2, 1.04)
         film._canvas.draw()
@@ -157,7 +154,7 @@ def test_flows_show_them():
         figure = plot_flows([pair[0]], [pair[1]], [flow(start, end)])
         (axes,) = figure.axes
         assert axes.get_xlim()[1] == 1.04
-        assert_whole(artists(axes, "dots")[1])
+        assert_whole(artists_of_kind(axes, "dots")[1])
         figure = plot_flows([pair[1]], [replace(pair[1], epoch=5)], [flow(end, end)])
     assert figure.axes[0].get_xlim() == (0.8, 1.04)
 
@@ -167,7 +164,7 @@ def test_trajectories_show_them():
     axes = trajectory.plot([one])
     assert axes.get_xlim() == (-0.2, 1.04)
     for gid in ("states", "end", "initial"):
-        for line in artists(axes, gid):
+        for line in artists_of_kind(axes, gid):
             assert not line.get_clip_on()
 
 
@@ -184,8 +181,8 @@ def test_limits_of_the_data_leave_room_for_a_collapsed_space():
 def test_a_collapsed_space_of_many_dots_is_plainly_seen(n):
     """A dot of five points across over the diagonal, where one of one point would lie beneath it."""
     axes = plot(corner(n), color="#D55E00", colorbar=False)
-    (large,) = artists(axes, "crowd")
-    (diagonal,) = artists(axes, "diagonal")
+    (large,) = artists_of_kind(axes, "crowd")
+    (diagonal,) = artists_of_kind(axes, "diagonal")
     assert large.get_zorder() > diagonal.get_zorder()
     assert_whole(large)
     usual = painted(drawn(axes), "#D55E00")
@@ -195,9 +192,11 @@ def test_a_collapsed_space_of_many_dots_is_plainly_seen(n):
 
 def test_a_space_that_is_wide_has_no_large_dots():
     axes = plot(ordinary(6_000), color="#D55E00")
-    assert not any(len(large.get_offsets()) for large in artists(axes, "crowd"))
+    assert not any(len(large.get_offsets()) for large in artists_of_kind(axes, "crowd"))
     near = plot(at(*np.random.default_rng(0).uniform(0.9905, 1, (6_000, 2))), scale=Scale((0.98, 1.01), None))
-    assert not any(len(large.get_offsets()) for large in artists(near, "crowd"))  # its dots are seen there
+    assert not any(
+        len(large.get_offsets()) for large in artists_of_kind(near, "crowd")
+    )  # its dots are seen there
 
 
 def test_a_film_shows_a_collapse_of_many_dots_in_its_frames_alone():
@@ -208,7 +207,7 @@ def test_a_film_shows_a_collapse_of_many_dots_in_its_frames_alone():
         shown = []
         for number in (0, 1, 0):
             film[number]
-            (large,) = artists(axes, "crowd")
+            (large,) = artists_of_kind(axes, "crowd")
             shown.append(len(large.get_offsets()))
         assert shown == [0, 100, 0]
 
@@ -218,7 +217,7 @@ def test_flows_of_a_collapsed_space_show_both_states():
     pair = [Panel("mine", "test", epoch, one) for epoch in (0, 3)]
     with style.paper():
         (axes,) = plot_flows(pair[:1], pair[1:], [flow(one, one)]).axes
-    start, end = artists(axes, "crowd")
+    start, end = artists_of_kind(axes, "crowd")
     assert start.get_sizes()[0] > end.get_sizes()[0]
     assert [part.get_zorder() > 5 for part in (start, end)] == [True, True]  # over the arrows
 

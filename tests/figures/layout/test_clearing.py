@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import pytest
+from figure_support import legend_texts
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 
@@ -142,7 +143,7 @@ def test_a_legend_inside_moves_to_a_free_corner_or_above():
             box = axes.get_legend().get_window_extent()
             assert not covers(axes, box)
             assert (box.y0 >= axes.get_window_extent().y1 - 1) == full
-            texts = [text.get_text() for text in axes.get_legend().get_texts()]
+            texts = legend_texts(axes.get_legend())
             assert texts == ["a run", "another"][: 1 + full]
 
 
@@ -177,7 +178,7 @@ def test_numbers_beside_a_name_are_never_shortened():
     with style.paper("cvpr"):
         figure = rocs.compare({name: roc(scores, np.arange(200) % 2 == 0) for name in LONG[:2]})
         _save(figure)
-        told = [text.get_text() for text in figure.legends[0].get_texts()]
+        told = legend_texts(figure.legends[0])
     assert all("…" in text and ", AUC 0." in text and text.endswith("%") for text in told), told
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+from figure_support import legend_texts
 
 from embedlens.analysis.triplets.field import field
 from embedlens.analysis.triplets.flow import flow
@@ -159,7 +160,7 @@ def test_four_flows_have_one_legend_and_nothing_overlaps():
         figure.savefig(io.BytesIO(), format="png")
     assert not any(axes.get_legend() for axes in figure.axes)
     (legend,) = figure.legends
-    told = [text.get_text() for text in legend.get_texts()]
+    told = legend_texts(legend)
     assert told == ["epoch 0", *(f"run {at}, epoch 4" for at in range(4))]
     for axes in figure.axes:
         box, title = _numbers(axes).get_window_extent(), axes._left_title.get_window_extent()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from figure_support import artists, legend_texts
 from support import blobs
 
 from embedlens.analysis.open_set.ranking import rank_labels
@@ -17,14 +18,10 @@ def ranking(seed=0, n=160, new_label=3):
     return rank_labels(z, y, new_label=new_label)
 
 
-def lines(axes, gid):
-    return [line for line in axes.get_lines() if line.get_gid() == gid]
-
-
 def test_the_line_is_the_function_of_steps():
     sweep = ranking().sweep()
     axes = plot(sweep, label="run")
-    (line,) = lines(axes, "map_at_5")
+    (line,) = artists(axes, "map_at_5")
     assert line.get_drawstyle() == "steps-pre"
     x, y = line.get_xdata(), line.get_ydata()
     assert x[0] == -1.0
@@ -32,7 +29,7 @@ def test_the_line_is_the_function_of_steps():
     assert np.array_equal(y[1:], sweep.map_at_5)
     assert axes.get_ylabel() == "MAP@5"
     assert "similarity below which" in axes.get_xlabel()
-    (mark,) = lines(axes, "chosen")
+    (mark,) = artists(axes, "chosen")
     best = choose(sweep)
     assert (mark.get_xdata()[0], mark.get_ydata()[0]) == (best.thresholds[0], best.map_at_5)
     assert line.get_label() == f"run: {best.map_at_5:.3f} at {best.thresholds[0]:.3f}"
@@ -44,12 +41,12 @@ def test_two_thresholds_are_marked_and_told():
     one = ranking()
     sweep, choice = one.sweep(), choose_halves(one)
     axes = plot(sweep, choice=choice, scores="probability")
-    (mark,) = lines(axes, "chosen")
+    (mark,) = artists(axes, "chosen")
     assert tuple(mark.get_xdata()) == choice.thresholds
     assert mark.get_ydata().tolist() == [one.map_at_5(value) for value in choice.thresholds]
     first, second = choice.thresholds
     assert (
-        lines(axes, "map_at_5")[0].get_label()
+        artists(axes, "map_at_5")[0].get_label()
         == f"{choice.map_at_5:.3f} in halves at {first:.3f}, {second:.3f}"
     )
     assert "probability" in axes.get_xlabel()
@@ -63,17 +60,17 @@ def test_several_runs_share_axes_and_show_every_mark(parts):
         figure.draw_without_rendering()
     assert figure.get_size_inches()[0] == 3.25
     (axes,) = figure.axes
-    assert len({line.get_color() for line in lines(axes, "map_at_5")}) == 3
-    assert len(lines(axes, "known")) == len(lines(axes, "new")) == 3 * parts
+    assert len({line.get_color() for line in artists(axes, "map_at_5")}) == 3
+    assert len(artists(axes, "known")) == len(artists(axes, "new")) == 3 * parts
     (legend,) = figure.legends
     assert legend.get_title().get_text() == "MAP@5 of 144 known + 16 new items,\n81 known + 9 new items"
-    texts = [text.get_text() for text in legend.get_texts()]
+    texts = legend_texts(legend)
     assert texts[3:] == (["known items", "new items"] if parts else [])
-    for mark in lines(axes, "chosen"):
+    for mark in artists(axes, "chosen"):
         assert axes.get_xlim()[0] < mark.get_xdata()[0] < axes.get_xlim()[1]
         assert axes.get_ylim()[0] < mark.get_ydata()[0] < axes.get_ylim()[1]
     if parts:
-        new = lines(axes, "new")[0]
+        new = artists(axes, "new")[0]
         assert np.array_equal(new.get_ydata()[1:], curves["one"].map_at_5_new)
 
 
@@ -93,7 +90,7 @@ def test_of_very_many_steps_some_are_drawn_at_their_own_place():
     sweep = rank_labels(z, y, new_label=3).sweep()
     assert sweep.threshold.size > 4000
     axes = plot(sweep, choice=Choice((0.5,), 0.5, 0.5, 0.5))
-    (line,) = lines(axes, "map_at_5")
+    (line,) = artists(axes, "map_at_5")
     x, values = line.get_xdata()[1:], line.get_ydata()[1:]
     assert x.size <= 4001
     steps = np.searchsorted(sweep.threshold, x)
@@ -105,7 +102,7 @@ def test_the_panel_ends_where_the_curves_leave_it_and_shows_the_mark():
     sweep = rank_labels(z, y, new_label=3).sweep()
     with paper("cvpr"):
         (axes,) = compare({"a": sweep}).axes
-    (line,), (mark,) = lines(axes, "map_at_5"), lines(axes, "chosen")
+    (line,), (mark,) = artists(axes, "map_at_5"), artists(axes, "chosen")
     low, high = axes.get_xlim()
     x, values = line.get_data()
     assert low < mark.get_xdata()[0] < high

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from figure_support import legend_texts
 from matplotlib.colors import to_hex
 
 from embedlens.analysis.projection.maps import Projection
@@ -115,7 +116,7 @@ def test_thumbnails_do_not_overlap_and_wear_their_class(shape):
     assert (inside == 7).all()
     note = next(text for text in axes.texts if text.get_gid() == "n").get_text()
     assert note == f"n = 200, {len(drawn)} pictured"
-    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    texts = legend_texts(figure.legends[0])
     assert texts == ["0", "1", "2", "3"]
     tints = {to_hex(color) for color in collection(axes, "dots").get_facecolors()}
     assert len(tints) == 4
@@ -200,7 +201,7 @@ def test_maps_side_by_side_share_colours_and_have_the_venue_s_width():
     assert {to_hex(color) for color in first.get_facecolors()} == {
         to_hex(color) for color in second.get_facecolors()
     }
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["three", "5", "10 others"]
+    assert legend_texts(figure.legends[0]) == ["three", "5", "10 others"]
     assert [axes.get_title("left") or axes.get_title() for axes in figure.axes] == ["one", "two"]
 
 
@@ -249,7 +250,7 @@ def test_long_class_names_fit_below():
         figure.draw_without_rendering()
         (legend,) = figure.legends
     assert legend.get_window_extent().width <= figure.bbox.width
-    texts = [text.get_text() for text in legend.get_texts()]
+    texts = legend_texts(legend)
     assert [text[0] + text[-1] for text in texts] == ["00", "11", "22", "33"]
 
 

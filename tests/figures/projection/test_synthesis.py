@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+from figure_support import legend_texts
 from matplotlib.colors import to_hex
 
 from embedlens.analysis.projection.maps import Projection
@@ -50,6 +51,6 @@ def test_a_figure_has_items_in_paler_tones_room_for_all_points_and_a_legend_of_e
     assert tints == set(paler(colors).values())
     assert not tints & set(colors.values())
     assert {to_hex(color) for color in drawn["synthesised"].get_edgecolors()} == {colors[0], colors[2]}
-    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    texts = legend_texts(figure.legends[0])
     assert texts == ["zero", "1", "2", "item", "synthesised, 4 a class", "class mean"]
     assert next(text for text in axes.texts if text.get_gid() == "n").get_text() == "n = 30, 8 synthesised"

@@ -6,6 +6,7 @@ from dataclasses import replace
 import matplotlib as mpl
 import numpy as np
 import pytest
+from figure_support import artists_of_kind, legend_texts
 from matplotlib.colors import to_hex
 from support import blobs
 
@@ -21,14 +22,6 @@ from embedlens.figures.sampling import mining as sampling_picks
 from embedlens.figures.sampling.distances import PANELS, Contents, check_panels, grid_of, plot, plot_panels
 
 D = np.linspace(0, 2, 41)
-
-
-def artists(axes, gid):
-    return [child for child in axes.get_children() if str(child.get_gid()).startswith(gid)]
-
-
-def told(legend):
-    return [text.get_text() for text in legend.get_texts()]
 
 
 def mined(seed=0, spread=0.9):
@@ -73,21 +66,21 @@ def test_distances_of_one_run_in_two_colours(one):
     pairs = one.pairs["one"]
     colours = set()
     for kind in ("positive", "negative"):
-        (outline,) = artists(axes, f"{kind} one")
+        (outline,) = artists_of_kind(axes, f"{kind} one")
         values, edges, _ = outline.get_data()
         shown = getattr(pairs, kind).merged(100)
         np.testing.assert_array_equal(values, shown.density)
         np.testing.assert_array_equal(edges, shown.edges)
         colours.add(to_hex(outline.get_edgecolor()))
     assert len(colours) == 2
-    for curve, line in zip(one.beside, artists(axes, "sphere"), strict=True):
+    for curve, line in zip(one.beside, artists_of_kind(axes, "sphere"), strict=True):
         np.testing.assert_array_equal(line.get_xydata(), np.stack([curve.distance, curve.density], axis=1))
-    assert told(axes.get_legend()) == [
+    assert legend_texts(axes.get_legend()) == [
         f"positive, n = {pairs.n_positive:,}", f"negative, n = 500 of {pairs.n_negative / 1000:.3g}k",
         "q(d), D = 8", "q(d), effective D = 4.2",
     ]  # fmt: skip
     assert axes.get_xlim() == (0, 2)
-    top = max(line.get_ydata()[1:-1].max() for line in artists(axes, "sphere"))
+    top = max(line.get_ydata()[1:-1].max() for line in artists_of_kind(axes, "sphere"))
     assert axes.get_ylim()[0] == 0
     assert axes.get_ylim()[1] > 1.2 * top
 
@@ -96,19 +89,19 @@ def test_distances_of_several_runs_a_colour_each(two):
     axes = plot(two.pairs)
     looks = style.looks_of(two.pairs)
     for run in two.pairs:
-        outlines = [artists(axes, f"{kind} {run}")[0] for kind in ("positive", "negative")]
+        outlines = [artists_of_kind(axes, f"{kind} {run}")[0] for kind in ("positive", "negative")]
         assert {to_hex(outline.get_edgecolor()) for outline in outlines} == {looks[run].color.lower()}
         assert outlines[0].get_linestyle() != outlines[1].get_linestyle()
-    assert told(axes.get_legend()) == ["positive, n = 270", "negative, n = 500"]
+    assert legend_texts(axes.get_legend()) == ["positive, n = 270", "negative, n = 500"]
 
 
 def test_a_kind_without_pairs_is_not_drawn():
     z, y = blobs(n=20)
     axes = plot({"one": pair_distances(z, np.arange(20))})
-    assert not artists(axes, "positive")
-    assert told(axes.get_legend()) == ["negative, n = 190"]
+    assert not artists_of_kind(axes, "positive")
+    assert legend_texts(axes.get_legend()) == ["negative, n = 190"]
     mixed = plot({"one": pair_distances(z, np.arange(20)), "other": pair_distances(z, y)})
-    assert told(mixed.get_legend())[0] == "positive, n = 0 to 24"
+    assert legend_texts(mixed.get_legend())[0] == "positive, n = 0 to 24"
 
 
 def test_a_figure_of_everything_has_the_size_of_the_venue(one):
@@ -140,13 +133,16 @@ def test_a_figure_of_everything_has_the_size_of_the_venue(one):
 
 def test_the_legend_below_tells_strategies_of_one_run_and_names_of_several(one, two):
     with style.paper():
-        assert told(plot_panels(one).legends[0]) == [
+        assert legend_texts(plot_panels(one).legends[0]) == [
             f"{found.mining}, n = {found.n:,}" for found in one.picks["one"]
         ]
-        assert told(plot_panels(one, ["nonzero"], width="column").legends[0]) == list(STRATEGIES)
-        assert told(plot_panels(two).legends[0]) == ["one", "other"]
+        assert legend_texts(plot_panels(one, ["nonzero"], width="column").legends[0]) == list(STRATEGIES)
+        assert legend_texts(plot_panels(two).legends[0]) == ["one", "other"]
         named = replace(two, run_labels={"one": "one, 3 batches"})
-        assert told(plot_panels(named, ["picked"], width="column").legends[0]) == ["one, 3 batches", "other"]
+        assert legend_texts(plot_panels(named, ["picked"], width="column").legends[0]) == [
+            "one, 3 batches",
+            "other",
+        ]
         for show in (["losses"], ["sphere", "noise"]):
             assert not plot_panels(two, show).legends
         assert not plot_panels(one, ["distances"], width="column").legends
@@ -157,8 +153,8 @@ def test_panels_asked_for_stand_in_their_order(one):
         figure = plot_panels(one, ["noise", "losses", "noise"])
         (alone,) = plot_panels(one, ["sphere"], width="column").axes
     assert len(figure.axes) == 2
-    assert artists(figure.axes[0], "margin")
-    assert artists(figure.axes[1], "noise")
+    assert artists_of_kind(figure.axes[0], "margin")
+    assert artists_of_kind(figure.axes[1], "noise")
     assert not alone.get_title(loc="left").startswith("(")
     titled = replace(one, titles={"noise": ", D = 8"})
     with style.paper():
@@ -179,7 +175,7 @@ def test_refused(one):
 def test_picks_of_one_run_are_histograms(one):
     found = one.picks["one"]
     axes = sampling_picks.plot(one.picks, note="3 batches")
-    outlines = artists(axes, "picked")
+    outlines = artists_of_kind(axes, "picked")
     assert len(outlines) == len(STRATEGIES)
     for outline, result in zip(outlines, found, strict=True):
         values, edges, _ = outline.get_data()
@@ -187,13 +183,13 @@ def test_picks_of_one_run_are_histograms(one):
         assert edges[-1] == 2
     looks = {(to_hex(outline.get_edgecolor()), str(outline.get_linestyle())) for outline in outlines}
     assert len(looks) == len(STRATEGIES)
-    assert artists(axes, "note")[0].get_text() == "3 batches"
+    assert artists_of_kind(axes, "note")[0].get_text() == "3 batches"
 
 
 def test_the_note_stands_in_the_freer_corner():
     for distance, side in ((0.3, "right"), (1.4, "left"), (1.0, "left")):
         found = Picks("hard", histogram(np.full(5, distance)), 1.0, 0)
-        (note,) = artists(sampling_picks.plot({"one": [found]}, note="x"), "note")
+        (note,) = artists_of_kind(sampling_picks.plot({"one": [found]}, note="x"), "note")
         assert note.get_horizontalalignment() == side
         assert note.get_position()[0] == (0.03 if side == "left" else 0.97)
 
@@ -218,16 +214,16 @@ def test_picks_of_several_runs_are_ranges(two):
 
 def test_shares_of_one_run_a_line_a_strategy_of_several_a_line_a_run(one, two):
     axes = sampling_picks.plot_nonzero(one.nonzero)
-    lines = artists(axes, "nonzero")
+    lines = artists_of_kind(axes, "nonzero")
     for line, share in zip(lines, one.nonzero["one"], strict=True):
         assert line.get_label() == share.mining
         np.testing.assert_array_equal(line.get_xydata(), np.stack([share.epoch, share.share], axis=1))
-    assert not artists(axes, "mining") + artists(axes, "alone")
+    assert not artists_of_kind(axes, "mining") + artists_of_kind(axes, "alone")
     axes = sampling_picks.plot_nonzero(two.nonzero)
-    for line, (run, shares) in zip(artists(axes, "nonzero"), two.nonzero.items(), strict=True):
+    for line, (run, shares) in zip(artists_of_kind(axes, "nonzero"), two.nonzero.items(), strict=True):
         assert line.get_label() == run
         np.testing.assert_array_equal(line.get_ydata(), shares[0].share)
-    assert artists(axes, "mining")[0].get_text() == "random mining"
+    assert artists_of_kind(axes, "mining")[0].get_text() == "random mining"
     assert axes.get_ylim()[0] == 0
 
 
@@ -235,7 +231,7 @@ def test_a_line_is_broken_where_nothing_is_picked_and_the_axis_goes_on():
     nan = float("nan")
     share = NonzeroShare("hard", np.arange(30), np.array([nan, 0.5, nan, *[0.4] * 25, nan, nan]))
     axes = sampling_picks.plot_nonzero({"one": [share]})
-    (line,) = artists(axes, "nonzero hard")
+    (line,) = artists_of_kind(axes, "nonzero hard")
     np.testing.assert_array_equal(line.get_xdata(), np.arange(30))
     np.testing.assert_array_equal(line.get_ydata(), share.share)
     assert line.get_markevery() == [1]  # no line goes to it
@@ -246,9 +242,9 @@ def test_a_line_is_broken_where_nothing_is_picked_and_the_axis_goes_on():
 
 def test_a_single_epoch_is_said_to_be_one():
     axes = sampling_picks.plot_nonzero(contents(epochs=1).nonzero)
-    assert artists(axes, "alone")[0].get_text() == "one epoch\nrecorded"
+    assert artists_of_kind(axes, "alone")[0].get_text() == "one epoch\nrecorded"
     assert list(axes.get_xticks()) == [0]
-    assert all(line.get_marker() == "o" for line in artists(axes, "nonzero"))
+    assert all(line.get_marker() == "o" for line in artists_of_kind(axes, "nonzero"))
 
 
 def test_a_run_that_bears_the_name_of_a_strategy_looks_like_a_run(two):
@@ -256,9 +252,9 @@ def test_a_run_that_bears_the_name_of_a_strategy_looks_like_a_run(two):
     axes = sampling_picks.plot_nonzero(nonzero)
     with style.paper():
         figure = plot_panels(Contents(nonzero=nonzero), ["nonzero"], width="column")
-    for lines in (artists(axes, "nonzero"), figure.legends[0].get_lines()):
+    for lines in (artists_of_kind(axes, "nonzero"), figure.legends[0].get_lines()):
         assert [line.get_linestyle() for line in lines] == ["-", "-"]
-    lines = artists(sampling_picks.plot_nonzero({"one": two.nonzero["one"]}), "nonzero")
+    lines = artists_of_kind(sampling_picks.plot_nonzero({"one": two.nonzero["one"]}), "nonzero")
     assert [line.get_linestyle() for line in lines] == ["-", "-", "-", "--", "-", "--"]
 
 

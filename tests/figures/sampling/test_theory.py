@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import matplotlib as mpl
 import numpy as np
+from figure_support import artists_of_kind, legend_texts
 from matplotlib.colors import to_hex
 
 from embedlens.analysis.sampling import theory
@@ -10,27 +11,25 @@ from embedlens.figures.sampling.theory import plot_densities, plot_losses, plot_
 D = np.linspace(0, 2, 41)
 
 
-def artists(axes, gid):
-    return [child for child in axes.get_children() if str(child.get_gid()).startswith(gid)]
-
-
-def told(axes):
-    return [text.get_text() for text in axes.get_legend().get_texts()]
-
-
 def test_losses_are_solid_for_positive_and_dashed_for_negative_pairs():
     curves = theory.loss_curves(D)
     axes = plot_losses(curves, notes={"triplet": "partner at 1"})
     for curve in curves:
         (positive,), (negative,) = (
-            artists(axes, f"{curve.loss} {kind}") for kind in ("positive", "negative")
+            artists_of_kind(axes, f"{curve.loss} {kind}") for kind in ("positive", "negative")
         )
         np.testing.assert_array_equal(positive.get_xydata(), np.stack([D, curve.positive], axis=1))
         np.testing.assert_array_equal(negative.get_xydata(), np.stack([D, curve.negative], axis=1))
         assert positive.get_color() == negative.get_color()
         assert (positive.get_linestyle(), negative.get_linestyle()) == ("-", "--")
-    assert len({line.get_color() for line in artists(axes, "")[:0] + axes.lines}) == 3
-    assert told(axes) == ["contrastive", "triplet, partner at 1", "margin", "positive pair", "negative pair"]
+    assert len({line.get_color() for line in axes.lines}) == 3
+    assert legend_texts(axes.get_legend()) == [
+        "contrastive",
+        "triplet, partner at 1",
+        "margin",
+        "positive pair",
+        "negative pair",
+    ]
     assert axes.get_xlim() == (0, 2)
     assert axes.get_ylim()[1] > 1.4
 
@@ -50,13 +49,13 @@ def test_legends_stand_clear_of_the_curves():
 def test_densities_a_shade_for_each_dimension():
     densities = [theory.sphere_density(D, dim) for dim in theory.DIMS]
     axes = plot_densities(densities)
-    lines = artists(axes, "sphere")
+    lines = artists_of_kind(axes, "sphere")
     for line, density in zip(lines, densities, strict=True):
         np.testing.assert_array_equal(line.get_ydata(), density.density)
-    assert told(axes) == [f"D = {dim}" for dim in (4, 8, 16, 32, 64, 128, 256, 512)]
+    assert legend_texts(axes.get_legend()) == [f"D = {dim}" for dim in (4, 8, 16, 32, 64, 128, 256, 512)]
     brightness = [sum(mpl.colors.to_rgb(line.get_color())) for line in lines]
     assert brightness == sorted(brightness)
-    (mark,) = artists(axes, "orthogonal")
+    (mark,) = artists_of_kind(axes, "orthogonal")
     assert mark.get_xdata()[0] == np.sqrt(2)
     assert np.isfinite(plot_densities([theory.sphere_density(D, 2)]).get_ylim()).all()
 
@@ -64,13 +63,13 @@ def test_densities_a_shade_for_each_dimension():
 def test_noise_a_colour_for_each_scale_and_dashes_for_each_dimension():
     noise = [theory.gradient_noise(D, dim, scale) for dim in (16, 64) for scale in (0.01, 0.1)]
     axes = plot_noise(noise)
-    lines = artists(axes, "noise")
+    lines = artists_of_kind(axes, "noise")
     for line, one in zip(lines, noise, strict=True):
         np.testing.assert_array_equal(line.get_ydata(), one.variance)
     colours = [to_hex(line.get_color()) for line in lines]
     assert colours[:2] == colours[2:]
     assert len(set(colours)) == 2
     assert [line.get_linestyle() for line in lines] == ["-", "-", "--", "--"]
-    assert told(axes) == ["s = 0.1", "s = 0.01", "D = 16", "D = 64"]
-    assert told(plot_noise(noise[:2])) == ["s = 0.1", "s = 0.01"]
+    assert legend_texts(axes.get_legend()) == ["s = 0.1", "s = 0.01", "D = 16", "D = 64"]
+    assert legend_texts(plot_noise(noise[:2]).get_legend()) == ["s = 0.1", "s = 0.01"]
     assert max(axes.get_yticks()) == 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from figure_support import artists, title_of
 from matplotlib.colors import to_hex
 from support import blobs
 
@@ -14,14 +15,6 @@ from embedlens.figures.spectrum.components import compare, limits_of, limits_of_
 def scatter_of(n=60, numbers=(1, -1), classes=6, seed=0, **options):
     z, y = blobs(n=n, classes=classes, seed=seed)
     return class_scatter(z, y * 10, numbers, **options)
-
-
-def artists(axes, gid):
-    return [child for child in axes.get_children() if child.get_gid() == gid]
-
-
-def title_of(axes):
-    return (axes.get_title(loc="left") or axes.get_title()).replace("\n", " ")
 
 
 def test_every_item_stands_at_its_class_and_value():
@@ -84,7 +77,7 @@ def test_a_row_a_run_and_the_same_limits_in_all_panels_but_the_smallest():
     assert len(panels) == 6
     assert [axes.get_ylabel().split("\n")[0] for axes in panels] == ["wide", "", "", "flat", "", ""]
     assert title_of(panels[0]) == "component 1 of 8, largest"
-    assert title_of(panels[2]) == "component 8 of 8, smallest (own scale)"
+    assert title_of(panels[2]).replace("\n", " ") == "component 8 of 8, smallest (own scale)"
     assert figure.get_suptitle() == "test, epoch 3"
     leading = np.concatenate([result.values[:, :2].ravel() for result in runs.values()])
     smallest = np.concatenate([result.values[:, 2] for result in runs.values()])

@@ -2,16 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from figure_support import artist, legend_texts
 from matplotlib.colors import to_hex
 from support import blobs
 
 from embedlens.analysis.spectrum.intra_class import class_spectra
 from embedlens.figures.spectrum.intra_class import compare, plot
 from embedlens.figures.style import class_colors, paper
-
-
-def artist(axes, gid):
-    return next(one for one in axes.get_children() if one.get_gid() == gid)
 
 
 def spectra(n=60, classes=6, seed=0, **options):
@@ -49,7 +46,7 @@ def test_few_classes_have_colours_and_a_legend(classes):
     result = spectra(classes=classes)
     figure = compare({"one": result}, names={2: "two"}, title="test")
     lines = artist(figure.axes[0], "classes")
-    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    texts = legend_texts(figure.legends[0])
     tints = [to_hex(color) for color in lines.get_colors()]
     if classes == 6:
         assert tints == [*class_colors(result.labels).values()]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from figure_support import artists, legend_texts
 from matplotlib.colors import to_hex
 from support import blobs
 
@@ -18,10 +19,6 @@ def chunked(n_slices=2, seed=0, *, dim=8):
     return spectra, slice_recalls(z, y, n_slices)
 
 
-def artists(axes, gid):
-    return [child for child in axes.get_children() if child.get_gid() == gid]
-
-
 def bars_of(axes):
     return [patch for container in axes.containers for patch in container]
 
@@ -34,7 +31,7 @@ def test_bars_are_chunks_alone_and_the_line_is_the_first_ones():
     np.testing.assert_array_equal(line.get_xydata(), np.stack([[1, 2, 3, 4], recalls.joined], axis=1))
     assert axes.get_ylim()[0] == 0
     assert axes.get_ylim()[1] > recalls.joined.max()
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+    assert legend_texts(axes.get_legend()) == [
         "first chunks joined",
         "chunk alone",
     ]
@@ -50,7 +47,7 @@ def test_a_spectrum_has_the_colour_of_its_bar():
     for line, found, bar in zip(lines, spectra, bars_of(right), strict=True):
         np.testing.assert_array_equal(line.get_ydata(), found.deviations)
         assert to_hex(line.get_color()) == to_hex(bar.get_facecolor()[:3])
-    assert [text.get_text() for text in left.get_legend().get_texts()] == [f"chunk {n}" for n in (1, 2, 3, 4)]
+    assert legend_texts(left.get_legend()) == [f"chunk {n}" for n in (1, 2, 3, 4)]
     values = [text.get_text() for text in right.texts]
     assert values == [f"{value:.1%}" for value in recalls.joined]
     assert left.get_xlabel() == "component of the chunk (2 dims each)"
@@ -61,7 +58,7 @@ def test_dead_dimensions_of_chunks_are_told():
     z[:, 5] = 0
     spectra = [spectrum(take(z, chunk)) for chunk in chunks_of(8, 2)[0]]
     axes = plot_spectra(spectra, log=True)
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+    assert legend_texts(axes.get_legend()) == [
         "chunk 1",
         "chunk 2: 1 of 4 dimensions is dead",
     ]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import matplotlib as mpl
 import numpy as np
 import pytest
+from figure_support import artists, legend_texts, title_of
 from matplotlib.colors import LogNorm, to_hex
 from support import blobs
 
@@ -22,18 +23,6 @@ def space(dim=8, *, dead=0, seed=0, **options):
 
 def series(dim=8, *, dead=0, epochs=(0, 1, 5)):
     return over_epochs({e: space(dim, seed=e, dead=dead if e else 0) for e in epochs})
-
-
-def artists(axes, gid):
-    return [child for child in axes.get_children() if child.get_gid() == gid]
-
-
-def told(axes):
-    return [text.get_text() for text in axes.get_legend().get_texts()]
-
-
-def title_of(axes):
-    return axes.get_title(loc="left") or axes.get_title()
 
 
 def test_the_curve_is_the_deviation_of_each_component():
@@ -115,7 +104,7 @@ def test_sizes_are_overlaid_up_to_the_largest():
     low, high = axes.get_xlim()
     assert low < 1 < 64 < high < 66
     assert axes.get_ylim()[1] > max(result.deviations[0] for result in sizes.values())
-    assert told(axes) == ["d64", "d32", "2 of 32 dimensions are dead", "d16"]
+    assert legend_texts(axes.get_legend()) == ["d64", "d32", "2 of 32 dimensions are dead", "d16"]
     assert title_of(axes) == "test, epoch 3, n = 60"
     (crosses,) = artists(axes, "dead")
     assert to_hex(crosses.get_color()) == to_hex(lines[1].get_color())
@@ -124,7 +113,8 @@ def test_sizes_are_overlaid_up_to_the_largest():
 def test_one_run_needs_no_legend_unless_dimensions_are_dead():
     with style.paper():
         assert compare({"mine": space()}).axes[0].get_legend() is None
-        assert told(compare({"mine": space(dead=1)}).axes[0]) == ["1 of 8 dimensions is dead"]
+        (axes,) = compare({"mine": space(dead=1)}).axes
+        assert legend_texts(axes.get_legend()) == ["1 of 8 dimensions is dead"]
 
 
 def test_many_runs_have_their_legend_below():

@@ -5,6 +5,7 @@ import re
 import matplotlib as mpl
 import numpy as np
 import pytest
+from figure_support import artists, legend_texts, title_of
 from matplotlib.figure import Figure
 
 from embedlens.analysis.triplets.distances import Distances, ecdf, histograms
@@ -29,10 +30,6 @@ def drawn(kind="histogram", centres=(0.97, 0.85, 0.8), spread=0.05):
     return [Shown(name, results[name], initial=at == 0) for at, name in enumerate(names)]
 
 
-def of(axes, gid):
-    return [child for child in axes.get_children() if child.get_gid() == gid]
-
-
 def pair(first="run1", second="run2", reference="run1, epoch 6", difference=-0.05, spread=0.004, p=1e-9):
     return Paired(
         first, second, reference, 500, 0, difference, difference - spread, difference + spread, p, 0.9
@@ -42,11 +39,11 @@ def pair(first="run1", second="run2", reference="run1, epoch 6", difference=-0.0
 def test_a_histogram_is_an_outline_over_a_light_fill_with_its_mean():
     result = histograms({"a": sample()}, bins=12)["a"]
     axes = plot(result, look=Look("#D55E00"), label="a, epoch 6")
-    (outline,) = of(axes, "histogram")
+    (outline,) = artists(axes, "histogram")
     values, edges, _ = outline.get_data()
     np.testing.assert_array_equal(values, result.count)
     np.testing.assert_array_equal(edges, result.edges)
-    (mean,) = of(axes, "mean")
+    (mean,) = artists(axes, "mean")
     assert mean.get_xdata()[0] == mean.get_xdata()[1] == result.mean
     at = np.searchsorted(result.edges, result.mean) - 1
     assert mean.get_ydata()[0] == 0
@@ -59,11 +56,11 @@ def test_a_histogram_is_an_outline_over_a_light_fill_with_its_mean():
 def test_an_ecdf_steps_up_at_every_dot():
     result = ecdf(Distances(np.arange(4), np.array([0.4, 0.9, 0.4, 0.5]), 0))
     axes = plot(result)
-    (curve,) = of(axes, "ecdf")
+    (curve,) = artists(axes, "ecdf")
     assert curve.get_xdata().tolist() == [0.4, 0.4, 0.4, 0.5, 0.9]
     assert curve.get_ydata().tolist() == [0, 0.25, 0.5, 0.75, 1]
     assert curve.get_drawstyle() == "steps-post"
-    (mean,) = of(axes, "mean")
+    (mean,) = artists(axes, "mean")
     assert mean.get_xdata()[0] == pytest.approx(0.55)
     assert mean.get_ydata()[1] == 0.75
     assert axes.get_ylim() == (0, 1)
@@ -75,7 +72,7 @@ def test_states_share_axes_and_the_initial_is_blue(kind):
     with style.paper():
         figure = plot_together(shown, n_text="n = 500", title="test")
     axes = figure.axes[0]
-    curves = of(axes, kind)
+    curves = artists(axes, kind)
     looks = looks_of(["run1", "run2"])
     colors = [INITIAL, looks["run1"].color, looks["run2"].color]
     for curve, color in zip(curves, colors, strict=True):
@@ -85,9 +82,9 @@ def test_states_share_axes_and_the_initial_is_blue(kind):
     if kind == "histogram":
         edges = [curve.get_data()[1].tolist() for curve in curves]
         assert edges[0] == edges[1] == edges[2]
-    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    texts = legend_texts(figure.legends[0])
     assert texts == [f"{one.name}, mean {one.result.mean:.3f}" for one in shown]
-    (corner,) = of(axes, "corner")
+    (corner,) = artists(axes, "corner")
     assert corner.get_text().startswith("n = 500")
 
 
@@ -107,7 +104,7 @@ def test_the_corner_covers_no_curve(kind, centres):
         figure = plot_together(shown, [pair(), pair(reference="run2, epoch 6")], n_text="n = 500")
         figure.draw_without_rendering()
         axes = figure.axes[0]
-        (corner,) = of(axes, "corner")
+        (corner,) = artists(axes, "corner")
         box = corner.get_window_extent()
     inside = axes.get_window_extent()
     assert inside.x0 <= box.x0 < box.x1 <= inside.x1
@@ -131,12 +128,12 @@ def test_a_peak_of_the_initial_state_is_cut_and_told():
     peak = peaked["a"].count.max()
     assert axes.get_ylim()[1] < peak
     assert axes.get_ylim()[1] > peaked["b"].count.max()
-    (text,) = of(axes, "peak")
+    (text,) = artists(axes, "peak")
     assert text.get_text() == f"↑ {peak:,}"
     assert mpl.colors.same_color(text.get_color(), INITIAL)
-    assert axes.get_title(loc="left") or axes.get_title()
+    assert title_of(axes)
     equal = plot_together(drawn()).axes[0]
-    assert not of(equal, "peak")
+    assert not artists(equal, "peak")
     assert equal.get_ylim()[1] > max(one.result.count.max() for one in drawn())
     left = histograms({"a": sample(0.5, 0.004), "b": sample(0.8, seed=1)})
     shown = [Shown("initial", left["a"], initial=True), Shown("run", left["b"])]
@@ -150,12 +147,12 @@ def test_few_dots_beyond_the_axis_are_counted(kind):
     result = histograms({"a": far}, bins=100)["a"] if kind == "histogram" else ecdf(far)
     axes = plot_together([Shown("a", result)], n_text="n = 3,002").axes[0]
     assert axes.get_xlim()[1] < 1.2
-    (corner,) = of(axes, "corner")
+    (corner,) = artists(axes, "corner")
     told = corner.get_text().splitlines()
     low, high = axes.get_xlim()
     assert told == ["n = 3,002", f"beyond the axis: {np.sum((values < low) | (values > high))}"]
     few = plot_together([Shown("a", ecdf(sample(n=300)))], n_text="n = 300").axes[0]
-    assert of(few, "corner")[0].get_text() == "n = 300"
+    assert artists(few, "corner")[0].get_text() == "n = 300"
 
 
 def test_the_corner_says_which_is_nearer_by_how_much_and_for_which_triplets():
@@ -179,7 +176,7 @@ def test_the_corner_says_which_is_nearer_by_how_much_and_for_which_triplets():
 def test_the_numbers_are_those_of_the_comparison():
     first, second = sample(0.9, seed=1), sample(0.8, seed=2)
     found = compare(first, second, names=("a", "b"), reference="a, epoch 1")
-    (corner,) = of(plot_together(drawn(), [found]).axes[0], "corner")
+    (corner,) = artists(plot_together(drawn(), [found]).axes[0], "corner")
     assert f"by a median {abs(np.median(second.distance - first.distance)):.3f}" in corner.get_text()
     assert "nearer: b" in corner.get_text()
 
@@ -211,7 +208,7 @@ def test_given_axes_are_drawn_on():
     result = histograms({"a": sample(), "b": sample(0.5)})
     assert plot(result["a"], ax=axes) is axes
     plot(result["b"], ax=axes)
-    assert len(of(axes, "histogram")) == 2
+    assert len(artists(axes, "histogram")) == 2
     assert axes.get_ylim()[1] >= max(result["a"].count.max(), result["b"].count.max())
 
 
@@ -233,7 +230,7 @@ def test_a_comparison_of_long_names_covers_no_curve_and_stays_in_its_panel():
             figure = plot_together(shown, pairs, n_text="n = 500")
             figure.draw_without_rendering()
             (axes,) = figure.axes
-            (text,) = of(axes, "corner")
+            (text,) = artists(axes, "corner")
             box, frame = text.get_window_extent(), axes.get_window_extent()
         assert frame.x0 <= box.x0 <= box.x1 <= frame.x1
         assert box.y1 <= figure.bbox.y1
@@ -258,7 +255,7 @@ def test_peaks_side_by_side_share_a_text():
     with style.paper("cvpr"):
         figure = plot_together([Shown(name, one, name[0] == "i") for name, one in results.items()])
         figure.draw_without_rendering()
-    (peak,) = of(figure.axes[0], "peak")
+    (peak,) = artists(figure.axes[0], "peak")
     heights = [int(one.count.max()) for name, one in results.items() if name[0] == "i"]
     assert peak.get_text() == f"\N{UPWARDS ARROW} {min(heights):,} to {max(heights):,}"
     assert peak.get_window_extent().x1 <= figure.bbox.x1

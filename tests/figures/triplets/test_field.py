@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from figure_support import artists
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from support import blobs
@@ -12,10 +13,6 @@ from embedlens.figures import style
 from embedlens.figures.triplets.field import plot, plot_field
 from embedlens.figures.triplets.nearest import plot as plot_triplets
 from embedlens.figures.triplets.panels import Panel
-
-
-def parts(axes, gid):
-    return [child for child in axes.get_children() if child.get_gid() == gid]
 
 
 def panels(runs=2, splits=1):
@@ -29,7 +26,7 @@ def panels(runs=2, splits=1):
 def test_arrows_have_one_length_the_field_s_direction_and_its_speed_as_colour():
     result = field("epshn", order=2)
     axes = plot(result)
-    (arrows,) = parts(axes, "field")
+    (arrows,) = artists(axes, "field")
     np.testing.assert_allclose(arrows.get_offsets(), np.stack([result.s_ap, result.s_an], axis=1))
     lengths = np.hypot(arrows.U, arrows.V)
     np.testing.assert_allclose(lengths, lengths[0])
@@ -49,24 +46,24 @@ def test_arrows_have_one_length_the_field_s_direction_and_its_speed_as_colour():
 def test_it_stands_behind_the_dots_of_a_scatter():
     axes = plot_triplets(nearest_triplets(*blobs()))
     assert plot(field("epshn"), ax=axes, colorbar=False) is axes
-    (arrows,), (dots,) = parts(axes, "field"), parts(axes, "dots")
+    (arrows,), (dots,) = artists(axes, "field"), artists(axes, "dots")
     assert arrows.get_zorder() < dots.get_zorder()
-    assert len(parts(axes, "diagonal")) == 1
+    assert len(artists(axes, "diagonal")) == 1
     assert not axes.child_axes
 
 
 def test_where_nothing_moves_there_is_no_arrow():
     result = field("triplet")
     assert (result.speed == 0).any()
-    (arrows,) = parts(plot(result), "field")
+    (arrows,) = artists(plot(result), "field")
     assert len(arrows.get_offsets()) == (result.speed > 0).sum()
     still = field(lambda s_ap, s_an: 0 * s_ap)
-    assert not parts(plot(still, ax=Figure().add_subplot()), "field")
+    assert not artists(plot(still, ax=Figure().add_subplot()), "field")
 
 
 def test_given_places_are_drawn():
     result = field("epshn", ([0.95], [0.95]))
-    (arrows,) = parts(plot(result), "field")
+    (arrows,) = artists(plot(result), "field")
     assert arrows.get_offsets().tolist() == [[0.95, 0.95]]
     assert arrows.V[0] == pytest.approx(-arrows.U[0])
 
@@ -75,11 +72,11 @@ def test_runs_and_splits_get_the_same_field_and_one_scale():
     with style.paper():
         figure = plot_field(panels(2, 2), field("epshn", angle=60))
     scatters = figure.axes[:4]
-    assert all(len(parts(axes, "field")) == 1 for axes in scatters)
+    assert all(len(artists(axes, "field")) == 1 for axes in scatters)
     assert sum(len(axes.child_axes) for axes in scatters) == 1
     assert len(scatters[1].child_axes) == 1  # of the first row's last
     assert figure.get_suptitle() == "epoch 6, field of epshn, order 1, 60° between the planes"
-    (text,) = parts(scatters[0], "numbers")
+    (text,) = artists(scatters[0], "numbers")
     first, last = text.get_text().splitlines()
     assert first.startswith("R@1")
     assert last == "n = 60"

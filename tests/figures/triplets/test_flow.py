@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from figure_support import artist, artists, legend_texts
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.quiver import QuiverKey
@@ -21,15 +22,6 @@ def states(n=600, seed=0, low=0.0, shift=0.15):
     before = random.uniform(low, 0.8, (2, n))
     after = before + random.normal(shift, 0.01, (2, n)) * [[1], [-1]]
     return tuple(Triplets(index, index, index, *place, 2) for place in (before, after))
-
-
-def parts(axes, gid):
-    return [child for child in axes.get_children() if child.get_gid() == gid]
-
-
-def artist(axes, gid):
-    (found,) = parts(axes, gid)
-    return found
 
 
 def key_of(axes):
@@ -89,7 +81,7 @@ def test_arrows_are_to_scale_where_they_can_be_seen():
 def test_no_arrow_is_no_key():
     start, end = states()
     axes = plot(flow(start, end, minimum=10**6), ax=Figure().add_subplot())
-    assert not parts(axes, "flow")
+    assert not artists(axes, "flow")
 
 
 def test_the_window_holds_the_dots_in_steps():
@@ -116,10 +108,10 @@ def test_panels_of_runs_and_splits_share_axes_arrows_and_colours():
     placed = [flows[0], flows[2], flows[1], flows[3]]
     for axes, found in zip(figure.axes, placed, strict=True):
         np.testing.assert_allclose(artist(axes, "flow").U, found.d_ap)
-        before, after = parts(axes, "dots")
+        before, after = artists(axes, "dots")
         assert before.get_facecolor()[0, :3] == pytest.approx(to_rgb(style.INITIAL))
         assert not np.allclose(after.get_facecolor()[0, :3], before.get_facecolor()[0, :3])
-        assert [text.get_text() for text in axes.get_legend().get_texts()] == ["epoch 0", "epoch 6"]
+        assert legend_texts(axes.get_legend()) == ["epoch 0", "epoch 6"]
     before, after = (summarise(panel.triplets).below_diagonal for panel in pairs[0])
     text = artist(figure.axes[0], "numbers").get_text()
     assert f"R@1 {before:.1%} to {after:.1%}" in text

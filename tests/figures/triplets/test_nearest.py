@@ -5,6 +5,7 @@ import re
 import matplotlib as mpl
 import numpy as np
 import pytest
+from figure_support import artist, title_of
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 from support import blobs
@@ -17,21 +18,11 @@ from embedlens.figures.triplets.nearest import limits_of, plot
 from embedlens.figures.triplets.panels import Panel, frames_of, plot_grid, plot_strip
 
 
-def title_of(axes):
-    """The title, wherever the style puts it."""
-    return axes.get_title(loc="left") or axes.get_title()
-
-
 def triplets(n, seed=0, low=0.0):
     random = np.random.default_rng(seed)
     s_ap, s_an = random.uniform(low, 1, (2, n))
     index = np.arange(n)
     return Triplets(index, index, index, s_ap, s_an, 0)
-
-
-def artist(axes, gid):
-    (found,) = (child for child in axes.get_children() if child.get_gid() == gid)
-    return found
 
 
 def test_dots_diagonal_ideal_point_and_numbers():

@@ -5,6 +5,7 @@ import re
 import matplotlib as mpl
 import numpy as np
 import pytest
+from figure_support import artist, artists, legend_texts, title_of
 from matplotlib.figure import Figure
 
 from embedlens import InputError
@@ -23,13 +24,8 @@ def path(run="a", n=7, seed=0, anchor=5, first=0, start=(0.9, 0.95)):
     return Path(run, anchor, 8, 13, np.arange(first, first + n), np.minimum(s_ap, 1), s_an)
 
 
-def of(axes, gid):
-    return [child for child in axes.get_children() if child.get_gid() == gid]
-
-
 def line(axes, gid):
-    (found,) = of(axes, gid)
-    return found.get_xydata()
+    return artist(axes, gid).get_xydata()
 
 
 def thumbnails(shape=(8, 8)):
@@ -46,7 +42,7 @@ def test_the_path_goes_through_every_state_from_blue_to_the_run_s_colour():
         np.testing.assert_array_equal(line(axes, f"path {one.run}"), dots)
         np.testing.assert_array_equal(line(axes, f"states {one.run}"), dots[1:])
         np.testing.assert_array_equal(line(axes, f"end {one.run}"), dots[-1:])
-        (end,), (states,) = of(axes, f"end {one.run}"), of(axes, f"states {one.run}")
+        (end,), (states,) = artists(axes, f"end {one.run}"), artists(axes, f"states {one.run}")
         assert end.get_color() == states.get_color() == looks[one.run].color != INITIAL
         assert end.get_markersize() > 2 * states.get_markersize()
     assert line(axes, "ideal").tolist() == [[1, 0]]
@@ -56,10 +52,10 @@ def test_the_path_goes_through_every_state_from_blue_to_the_run_s_colour():
 
 
 def test_a_shared_initial_state_is_one_blue_dot():
-    (dot,) = of(plot([path("a"), path("b", seed=1)]), "initial")
+    (dot,) = artists(plot([path("a"), path("b", seed=1)]), "initial")
     assert dot.get_color() == INITIAL
     assert dot.get_xydata().tolist() == [[0.9, 0.95]]
-    two = of(plot([path("a"), path("b", seed=1, start=(0.7, 0.5)), path("c", seed=2)]), "initial")
+    two = artists(plot([path("a"), path("b", seed=1, start=(0.7, 0.5)), path("c", seed=2)]), "initial")
     assert [dot.get_xydata().tolist() for dot in two] == [[[0.9, 0.95]], [[0.7, 0.5]]]
 
 
@@ -113,9 +109,7 @@ def test_small_multiples_have_the_same_axes(count, width, shape):
     assert (grid.nrows, grid.ncols) == shape
     assert {axes.get_xlim() for axes in figure.axes} == {axes.get_ylim() for axes in figure.axes}
     assert figure.axes[0].get_xlim()[0] < -0.2
-    assert [axes.get_title(loc="left") or axes.get_title() for axes in figure.axes] == [
-        f"anchor {number}" for number in range(count)
-    ]
+    assert [title_of(axes) for axes in figure.axes] == [f"anchor {number}" for number in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -131,9 +125,7 @@ def test_size_is_exactly_the_venue_s_and_pictures_cover_nothing(tmp_path, venue,
     with style.paper(venue):
         figure = plot_panels(panels, venue=venue, width=width, heading=heading)
         figure.savefig(tmp_path / "figure.pdf")
-        boxes = [
-            axes.get_tightbbox() for axes in figure.axes if axes.get_title(loc="left") or axes.get_title()
-        ]
+        boxes = [axes.get_tightbbox() for axes in figure.axes if title_of(axes)]
     raw = (tmp_path / "figure.pdf").read_bytes()
     box = [float(value) for value in re.search(rb"/MediaBox \[([^\]]*)\]", raw)[1].split()]
     assert box[2] == pytest.approx(72 * inches, abs=0.01)
@@ -179,7 +171,7 @@ def test_pictures_are_named_and_bordered(count, shape):
     for axes in figure.axes:
         for number, (kind, color) in enumerate(borders.items()):
             (picture,), (border,), (caption,) = (
-                of(axes, f"{what} {kind}") for what in ("thumbnail", "border", "caption")
+                artists(axes, f"{what} {kind}") for what in ("thumbnail", "border", "caption")
             )
             np.testing.assert_array_equal(picture.get_array(), thumbnails(shape)[number].image)
             assert caption.get_text() == f"{kind}\nclass {number}"
@@ -211,7 +203,7 @@ def test_pictures_are_within_the_figure_and_do_not_overlap(count, shape):
 def test_the_legend_tells_the_initial_state_and_the_ends():
     def texts(paths):
         (legend,) = plot_panels([Panel(tuple(paths))], width="full").legends
-        return [text.get_text() for text in legend.get_texts()]
+        return legend_texts(legend)
 
     assert texts([path("a"), path("b", n=4)]) == ["initial state (epoch 0)", "a, epoch 6", "b, epoch 3"]
     features = path("b", first=PRETRAINED)
@@ -228,9 +220,9 @@ def test_names_that_the_font_lacks_or_that_break_lines_are_printed():
         figure = plot_panels([panel, panel])
         figure.draw_without_rendering()
     axes = figure.axes[0]
-    assert (axes.get_title(loc="left") or axes.get_title()) == "anchor 1, $x_ long"
-    assert of(axes, "caption anchor")[0].get_text() == "anchor\nU+1F9FF"
-    assert of(axes, "caption negative")[0].get_text() == "negative\naaaa…aaaa"
+    assert title_of(axes) == "anchor 1, $x_ long"
+    assert artists(axes, "caption anchor")[0].get_text() == "anchor\nU+1F9FF"
+    assert artists(axes, "caption negative")[0].get_text() == "negative\naaaa…aaaa"
 
 
 def test_more_panels_than_fit_are_refused():

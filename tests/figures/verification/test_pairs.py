@@ -3,6 +3,7 @@ from __future__ import annotations
 import matplotlib as mpl
 import numpy as np
 import pytest
+from figure_support import artists, title_of
 from matplotlib.colors import to_hex
 from support import blobs
 
@@ -16,14 +17,6 @@ def curve(n=400, seed=0, gap=1.0):
     random = np.random.default_rng(seed)
     same = np.arange(n) % 2 == 0
     return roc(random.normal(size=n) + gap * same, same)
-
-
-def artists(axes, gid):
-    return [child for child in axes.get_children() if child.get_gid() == gid]
-
-
-def title_of(axes):
-    return axes.get_title(loc="left") or axes.get_title()
 
 
 def test_the_curve_shows_what_the_result_holds():

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from figure_support import artists, legend_texts
 from matplotlib.colors import to_hex
 from support import blobs
 
@@ -13,10 +14,6 @@ from embedlens.figures.verification.rank_1 import compare, plot
 @pytest.fixture(scope="module")
 def result():
     return open_set(*blobs(n=150, classes=12, spread=1.3), [0.02])
-
-
-def artists(axes, gid):
-    return [child for child in axes.get_children() if child.get_gid() == gid]
 
 
 def test_the_curve_and_its_band_show_what_the_result_holds(result):
@@ -56,6 +53,6 @@ def test_several_on_one_axes(result):
         assert [to_hex(line.get_color()) for line in lines] == ["#009e73", "#d55e00"]
         bands = artists(axes, "standard error")
         assert [to_hex(band.get_facecolor()[0]) for band in bands] == ["#009e73", "#d55e00"]
-        texts = [text.get_text() for text in figure.legends[0].get_texts()]
+        texts = legend_texts(figure.legends[0])
     assert [text[:3] for text in texts] == ["a, ", "b, "]
     assert figure.get_figwidth() == 3.25
