@@ -25,7 +25,7 @@ def main() -> None:
         axes = embedlens.figures.triplets.plot(triplets)
         axes.figure.set_size_inches(3.25, 3.25)
         axes.figure.savefig("mine.pdf")
-    print(embedlens.analysis.triplets.summarise(triplets).columns())
+    print(embedlens.analysis.triplets.summarise(triplets).summary())
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def main() -> None:
             snapshot = run.snapshot(split, -1)
             triplets = nearest_triplets(snapshot.embeddings, snapshot.labels)
             panels.append(Panel(run.name, split, snapshot.epoch, triplets))
-            print(run.name, split, summarise(triplets).columns())
+            print(run.name, split, summarise(triplets).summary())
     with paper("cvpr"):
         plot_grid(panels, venue="cvpr", width="full").savefig("orders.pdf")
 

@@ -33,7 +33,7 @@ def main() -> None:
     for reference in list(states)[1:]:
         sides = [distances(follow_triplets(s.embeddings, triplets[reference])) for s in (first, second)]
         paired.append(compare(*sides, names=("order 1", "order 2"), reference=reference))
-        print(paired[-1].columns())
+        print(paired[-1].summary())
 
     shown = [Shown(name, result, name.startswith("initial")) for name, result in counted.items()]
     with paper("cvpr"):

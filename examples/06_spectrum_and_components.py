@@ -5,7 +5,7 @@ The same as `embedlens spectrum` and `embedlens components`, from Python and on 
 
 from pathlib import Path
 
-from embedlens.analysis.spectrum import measures, spectrum
+from embedlens.analysis.spectrum import spectrum
 from embedlens.analysis.spectrum.components import class_scatter
 from embedlens.analysis.spectrum.slices import slice_recalls
 from embedlens.experiments import Trainer
@@ -23,7 +23,7 @@ def main() -> None:
         run = trainer.run()
         snapshot = run.snapshot("test", -1)
         spectra[run.name] = spectrum(snapshot.embeddings)
-        print(run.name, measures(spectra[run.name]))
+        print(run.name, spectra[run.name].summary())
         print(run.name, slice_recalls(snapshot.embeddings, snapshot.labels, 4).columns())
     largest_and_smallest = class_scatter(snapshot.embeddings, snapshot.labels)
     with paper("cvpr"):

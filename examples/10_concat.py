@@ -31,7 +31,7 @@ def main() -> None:
         snapshot = run.snapshot("test", -1)
         triplets = nearest_triplets(snapshot.embeddings, snapshot.labels)
         panels.append(Panel(run.name, "test", snapshot.epoch, triplets))
-        print(run.name, summarise(triplets).columns())
+        print(run.name, summarise(triplets).summary())
     with paper("cvpr"):
         plot_grid(panels, venue="cvpr", width="full").savefig("concat.pdf")
 

@@ -40,7 +40,7 @@ def main() -> None:
     for epoch in run.epochs():
         snapshot = run.snapshot("test", epoch)
         triplets = nearest_triplets(snapshot.embeddings, snapshot.labels)
-        print(f"epoch {epoch}", summarise(triplets).columns())
+        print(f"epoch {epoch}", summarise(triplets).summary())
         panels.append(Panel(run.name, "test", epoch, triplets))
     with paper("cvpr"):
         plot_grid(panels, venue="cvpr", width="full").savefig("own_images.pdf")

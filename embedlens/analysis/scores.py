@@ -203,7 +203,7 @@ def score(
         z, y, gallery = _known(z, y, gallery, settings.new_label)
     demands = _demands([name for name in wanted if not apart or name != "map_at_5"], settings)
     if demands is not None:
-        found |= retrieval.retrieve(z, y, demands, gallery=gallery, device=device).columns()
+        found |= retrieval.retrieve(z, y, demands, gallery=gallery, device=device).summary()
     if apart:
         found["map_at_5"] = at_5["map_at_5"]
     if any(name in CLUSTERING for name in wanted):
@@ -211,7 +211,7 @@ def score(
         scores = clustering.kmeans_scores(z, y, seeds=settings.seeds, ami=ami, device=device)
         found |= scores.summary()
     if any(name in DISTANCES for name in wanted):
-        found |= geometry.class_distances(z, y).columns()
+        found |= geometry.class_distances(z, y).summary()
     if "uniformity" in wanted:
         found["uniformity"] = geometry.uniformity(z)
     if "mean_similarity" in wanted:

@@ -75,7 +75,7 @@ def main():
     print(f"  inertia, ours over faiss's     {found['ours'].inertia / inertia:.8f}")
     print(f"  items in the same cluster      {np.mean(assigned[:, 0] == found['ours'].labels):.6f}")
     for name, clusters in (("faiss", assigned[:, 0]), ("ours", found["ours"].labels)):
-        print(f"  scores, {name:<22} {clustering_scores(labels, clusters).columns()}")
+        print(f"  scores, {name:<22} {clustering_scores(labels, clusters).summary()}")
 
 
 if __name__ == "__main__":

@@ -125,7 +125,7 @@ def test_thresholds_of_other_items(cli):
     assert chosen["map_at_5"] == expected["map_at_5"] <= chosen["best_map_at_5"]
     done = cli("identify", "--new-label", "3", "--choose-on", "halves", "--seed", "2", "--json")
     halves = choose_halves(rank_labels(test.embeddings, test.labels, new_label=3), seed=2)
-    assert {name: numbers(done, "one")[name] for name in halves.columns()} == halves.columns()
+    assert {name: numbers(done, "one")[name] for name in halves.summary()} == halves.summary()
     assert "chosen-on-halves-seed-2" in done.json["data"][0]
     assert "flatters" not in done.err
 

@@ -205,7 +205,7 @@ def test_variances_within_classes_through_the_real_entry_point(program, run, fol
     ]
     snapshot = run.snapshot("test", 2)
     wanted = class_spectra(snapshot.embeddings, snapshot.labels)
-    assert answer["summary"]["mine"]["test"]["2"] == wanted.numbers()
+    assert answer["summary"]["mine"]["test"]["2"] == wanted.summary()
     rows = rows_of(answer)
     assert [float(row["variance"]) for row in rows] == wanted.columns()["variance"].tolist()
     assert {row["class"] for row in rows} == {"0", "1", "2", "3", "4", "5"}

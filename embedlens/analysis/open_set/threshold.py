@@ -35,7 +35,7 @@ class Choice(Result):
     map_at_5_known: float
     map_at_5_new: float
 
-    def columns(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float]:
         """Return the numbers by name."""
         named = {"threshold": self.thresholds[0]}
         if len(self.thresholds) > 1:
@@ -131,7 +131,7 @@ class Identification(Result):
         """Return the numbers by name; MAP@5 of no queries is NaN."""
         best = self.sweep.best()
         return {
-            **self.choice.columns(),
+            **self.choice.summary(),
             "best_threshold": best,
             "best_map_at_5": float(self.sweep.map_at_5[self.sweep.at(best)]),
             "map_at_5_never_new": self.never,

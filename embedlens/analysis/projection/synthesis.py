@@ -75,16 +75,21 @@ class SynthesisedMap(Result):
         """Where everything is, float64 [n + M + C, 2]."""
         return np.concatenate([self.items.coordinates, self.drawn_at, self.centres_at])
 
-    def columns(self, y: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-        """Return the data that a figure of the map shows, by column.
-
-        `kind` tells items, synthesised points and class means apart; `item` of a synthesised point is the
-        item whose mu and sigma it was drawn from, and -1 of a class mean.
+    def labels(self, y: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the labels of items, synthesised points and class means, in the order of `coordinates`.
 
         Parameters
         ----------
         y
             Labels of all items of the split, int64 [N].
+        """
+        return np.concatenate([y[self.items.item], self.drawn.label, self.drawn.classes])
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Return the data that a figure of the map shows, by column.
+
+        `kind` distinguishes items, synthesised points and class means; `item` of a synthesised point is the
+        item whose mu and sigma it was drawn from, and -1 for a class mean.
         """
         sizes = (self.items.item.size, self.drawn.item.size, self.drawn.classes.size)
         x, up = self.coordinates.T
@@ -93,7 +98,6 @@ class SynthesisedMap(Result):
             "item": np.concatenate([self.items.item, self.drawn.item, np.full(sizes[2], -1)]),
             "x": x,
             "y": up,
-            "label": np.concatenate([y[self.items.item], self.drawn.label, self.drawn.classes]),
         }
 
 

@@ -38,7 +38,7 @@ class ClusteringScores(Result):
     f1: float
     ami: float | None = None
 
-    def columns(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float]:
         """Return the scores by name."""
         scores = {"nmi": self.nmi, "f1": self.f1}
         return scores if self.ami is None else {**scores, "ami": self.ami}
@@ -164,13 +164,13 @@ class SeededScores(Result):
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
         """Return one row a seed, by column."""
-        names = self.scores[0].columns()
-        values = {name: np.array([score.columns()[name] for score in self.scores]) for name in names}
+        names = self.scores[0].summary()
+        values = {name: np.array([score.summary()[name] for score in self.scores]) for name in names}
         return {"seed": np.array(self.seeds), **values, "inertia": self.inertia}
 
     def summary(self) -> dict[str, float]:
         """Return the mean of each score and, of several seeds, its standard deviation as ``NAME_std``."""
-        values = {name: [score.columns()[name] for score in self.scores] for name in self.scores[0].columns()}
+        values = {name: [score.summary()[name] for score in self.scores] for name in self.scores[0].summary()}
         result = {name: float(np.mean(column)) for name, column in values.items()}
         if len(self.seeds) > 1:
             result |= {f"{name}_std": float(np.std(column, ddof=1)) for name, column in values.items()}

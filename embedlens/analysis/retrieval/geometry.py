@@ -40,7 +40,7 @@ class ClassDistances(Result):
     pi_inter: float
     pi_ratio: float
 
-    def columns(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float]:
         """Return the numbers by name."""
         return {name: getattr(self, name) for name in ("alignment", "pi_intra", "pi_inter", "pi_ratio")}
 

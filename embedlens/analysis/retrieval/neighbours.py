@@ -59,7 +59,7 @@ class Retrieval(Result):
     knn_accuracy: float
     hubness: float
 
-    def columns(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float]:
         """Return the numbers by name."""
         names = ("n", "n_singletons", "r_precision", "map_at_r", "map_at_5", "knn_accuracy", "hubness")
         return {

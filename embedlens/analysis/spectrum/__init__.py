@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from embedlens.analysis.spectrum.values import (
         Spectrum,
         effective_rank,
-        measures,
         participation_ratio,
         singular_values,
         spectral_decay,
@@ -48,7 +47,6 @@ __all__ = [
     "factorisation",
     "intra_class",
     "mean_row",
-    "measures",
     "over_epochs",
     "participation_ratio",
     "score_correlations",
@@ -83,7 +81,6 @@ __getattr__, __dir__ = attached(
             "participation_ratio",
             "effective_rank",
             "spectral_decay",
-            "measures",
         ],
     },
     modules=["components", "epochs", "factorisation", "intra_class", "slices", "values"],

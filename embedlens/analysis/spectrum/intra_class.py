@@ -75,7 +75,7 @@ class ClassSpectra(Result):
         """Mean over pairs of classes of the cosine between covariances: 1 where they are proportional."""
         return _mean(self.similarity)
 
-    def numbers(self) -> dict[str, float]:
+    def summary(self) -> dict[str, float]:
         """Return what is said of the spectra, by name; NaN where two classes would be needed."""
         return {
             "n": int(self.counts.sum()),

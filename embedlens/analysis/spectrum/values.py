@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 _LEAST = 1e-12
-SHARES = (90, 95, 99)
+PERCENTAGES = (90, 95, 99)
 _RESOLUTION = {2: 2.0**-11}  # bytes a number -> relative size of what rounding leaves
 _FINE = 2.0**-20
 KINDS = {"pca": "PCA", "svd": "SVD"}
@@ -122,6 +122,47 @@ class Spectrum(Result):
             "deviation": self.deviations,
             "cumulative": self.cumulative,
             "dead": self.dead.astype(np.int64),
+        }
+
+    def summary(self, kind: str = "pca", *, k: int = 1) -> dict[str, float]:
+        """Return the numbers by which spectra of centred embeddings are compared; NaN where all is dead.
+
+        Parameters
+        ----------
+        kind
+            "pca" or "svd": the spectrum in which dead dimensions and dims are counted.
+        k
+            The k - 1 largest values are left out of rho.
+
+        Returns
+        -------
+        dict
+            ``n``, ``dim``, ``n_dead``; ``effective_rank`` and ``rho`` (uncentred), ``participation_ratio``
+            (centred); ``dims_90``, ``dims_95``, ``dims_99``: number of leading components that hold that
+            percentage of the sum of all sigma^2 (of the variance).
+
+        Raises
+        ------
+        InputError
+            A spectrum of uncentred embeddings, an unknown kind, or k out of range.
+        """
+        if kind not in KINDS:
+            raise unknown(kind, "kind of spectrum", KINDS)
+        if self.kind != "pca":
+            message = "a spectrum of uncentred embeddings (SVD); summaries need that of centred ones (PCA)"
+            raise InputError(message)
+        uncentred = self.uncentred()
+        ratio = float("nan") if self.dead.all() else participation_ratio(self.singular_values)
+        counted = self if kind == "pca" else uncentred
+        dims = {f"dims_{percent}": counted.dims_for(percent / 100) for percent in PERCENTAGES}
+        return {
+            "n": counted.n,
+            "dim": counted.dim,
+            "n_dead": counted.n_dead,
+            "effective_rank": effective_rank(uncentred.singular_values),
+            "participation_ratio": ratio,
+            "rho": spectral_decay(uncentred.singular_values, uncentred.dim, k=k),
+            **{name: float("nan") if count is None else count for name, count in dims.items()},
         }
 
 
@@ -262,47 +303,3 @@ def spectral_decay(sigma: ArrayLike, dim: int, *, k: int = 1) -> float:
     values = np.maximum(values, _LEAST * values[0])[k - 1 :]
     share = values / values.sum()
     return max(0.0, float(-np.mean(np.log(share * share.size))))
-
-
-def measures(centred: Spectrum, kind: str = "pca", *, k: int = 1) -> dict[str, float]:
-    """Return the numbers by which spectra of embeddings [N, D] are compared; NaN where all is dead.
-
-    Parameters
-    ----------
-    centred
-        The spectrum of the centred embeddings (PCA).
-    kind
-        "pca" or "svd": the spectrum that dead dimensions and dims are counted in.
-    k
-        The k - 1 largest values are left out of rho.
-
-    Returns
-    -------
-    dict
-        ``n``, ``dim``, ``n_dead``; ``effective_rank`` and ``rho`` (uncentred), ``participation_ratio``
-        (centred); ``dims_90``, ``dims_95``, ``dims_99``: leading components that hold so many per cent of
-        the sum of all sigma^2 (of the variance).
-
-    Raises
-    ------
-    InputError
-        A spectrum of uncentred embeddings, an unknown kind, or k out of range.
-    """
-    if kind not in KINDS:
-        raise unknown(kind, "kind of spectrum", KINDS)
-    if centred.kind != "pca":
-        message = "a spectrum of uncentred embeddings (SVD); measures start from that of centred ones (PCA)"
-        raise InputError(message)
-    uncentred = centred.uncentred()
-    ratio = float("nan") if centred.dead.all() else participation_ratio(centred.singular_values)
-    counted = centred if kind == "pca" else uncentred
-    dims = {f"dims_{share}": counted.dims_for(share / 100) for share in SHARES}
-    return {
-        "n": counted.n,
-        "dim": counted.dim,
-        "n_dead": counted.n_dead,
-        "effective_rank": effective_rank(uncentred.singular_values),
-        "participation_ratio": ratio,
-        "rho": spectral_decay(uncentred.singular_values, uncentred.dim, k=k),
-        **{name: float("nan") if count is None else count for name, count in dims.items()},
-    }

@@ -109,7 +109,7 @@ class TripletSummary(Result):
         """The name of the share below the diagonal: Recall@1 only where the triplets are the nearest."""
         return "recall_at_1" if self.choice == "nearest" else "below_diagonal"
 
-    def columns(self) -> dict[str, int | float]:
+    def summary(self) -> dict[str, int | float]:
         """Return the numbers by name."""
         return {
             "n": self.n,

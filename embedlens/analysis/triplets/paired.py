@@ -76,7 +76,7 @@ class Paired(Result):
             return self.second
         return self.first if self.low > 0 else ""
 
-    def columns(self) -> dict[str, str | int | float]:
+    def summary(self) -> dict[str, str | int | float]:
         """Return the numbers by name."""
         return {
             "compared_with": self.first,

@@ -62,9 +62,14 @@ class ClosedSet(Result):
         """Standard error of the mean over draws; NaN of a single one."""
         return standard_error(self.rank_1_of_draws)
 
-    def columns(self) -> dict[str, NDArray[np.float64] | int]:
-        """Return rank-1 by draw, and the numbers of items."""
-        return {"rank_1": self.rank_1_of_draws, "n_probes": self.n_probes, "n_gallery": self.n_gallery}
+    def columns(self) -> dict[str, NDArray[np.float64]]:
+        """Return rank-1, one row per draw."""
+        return {"rank_1": self.rank_1_of_draws}
+
+    def summary(self) -> dict[str, int | float]:
+        """Return mean and standard error of rank-1 over draws, and the numbers of items."""
+        names = ("rank_1", "rank_1_se", "n_probes", "n_gallery", "n_without_mate")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

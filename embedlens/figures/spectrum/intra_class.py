@@ -142,7 +142,7 @@ def _entries(colors: Mapping[int, str] | None, names: Mapping[int, str]) -> tupl
 
 def _told(result: ClassSpectra) -> str:
     """Return what the corner says."""
-    numbers = {name: "-" if math.isnan(value) else f"{value:.2f}" for name, value in result.numbers().items()}
+    numbers = {name: "-" if math.isnan(value) else f"{value:.2f}" for name, value in result.summary().items()}
     classes = "1 class" if result.labels.size == 1 else f"{result.labels.size:,} classes"
     alone = f", {result.n_alone:,} of one item left out" if result.n_alone else ""
     return (

@@ -31,10 +31,10 @@ def test_a_threshold_of_other_queries_is_judged_on_these():
 def test_halves_are_two_choices():
     one = ranking()
     found = choose_halves(one, seed=4)
-    assert list(found.columns())[:2] == ["threshold_1", "threshold_2"]
+    assert list(found.summary())[:2] == ["threshold_1", "threshold_2"]
     assert found.map_at_5 <= choose(one.sweep()).map_at_5
-    assert found.columns() == choose_halves(one, seed=4).columns()
-    assert found.columns() != choose_halves(one, seed=5).columns()
+    assert found.summary() == choose_halves(one, seed=4).summary()
+    assert found.summary() != choose_halves(one, seed=5).summary()
 
 
 def test_halves_of_two_kinds_of_queries_in_closed_form():

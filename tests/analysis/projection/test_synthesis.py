@@ -93,9 +93,9 @@ def test_one_map_of_items_points_and_means():
     own, other = (found.items.coordinates[y[rows] == label].mean(axis=0) for label in (1, 0))
     for at in (*found.drawn_at, *found.centres_at):
         assert np.linalg.norm(at - own) < np.linalg.norm(at - other)
-    table = found.columns(y)
+    table = found.columns()
     assert table["kind"].tolist() == ["item"] * 20 + ["synthesised"] * 6 + ["class mean"]
-    assert table["label"].tolist() == [*y[rows], *[1] * 7]
+    assert found.labels(y).tolist() == [*y[rows], *[1] * 7]
     assert table["item"].tolist() == [*rows, *drawn.item, -1]
     np.testing.assert_array_equal(np.column_stack([table["x"], table["y"]]), found.coordinates)
     again = synthesised_map(z, drawn, rows=rows, n_jobs=1, **QUICK)

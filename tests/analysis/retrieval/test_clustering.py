@@ -185,8 +185,8 @@ def test_pairs_beyond_int32_are_exact():
 
 
 def test_special_cases():
-    assert clustering_scores([5, 5, 5], [1, 1, 1], ami=True).columns() == {"nmi": 1.0, "f1": 1.0, "ami": 1.0}
-    assert clustering_scores([0, 1, 2], [2, 0, 1], ami=True).columns() == {"nmi": 1.0, "f1": 1.0, "ami": 1.0}
+    assert clustering_scores([5, 5, 5], [1, 1, 1], ami=True).summary() == {"nmi": 1.0, "f1": 1.0, "ami": 1.0}
+    assert clustering_scores([0, 1, 2], [2, 0, 1], ami=True).summary() == {"nmi": 1.0, "f1": 1.0, "ami": 1.0}
     assert clustering_scores([0, 0, 1, 1], [3, 3, 3, 3], ami=True).ami == 0.0
     assert clustering_scores([2**24, 2**24 + 1], [0, 1]).nmi == pytest.approx(1.0)
     with pytest.raises(InputError, match="there are 3 cluster numbers, but 2 labels"):

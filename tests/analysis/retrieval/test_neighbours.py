@@ -172,9 +172,9 @@ def test_invariance_under_rotation_scaling_and_renaming():
     random = np.random.default_rng(3)
     turn, _ = np.linalg.qr(random.normal(size=(7, 7)))
     names = random.permutation(1000)[:10] - 500
-    expected = retrieve(z, y, EVERYTHING).columns()
+    expected = retrieve(z, y, EVERYTHING).summary()
     scaled = z.astype(float) @ turn * random.uniform(0.1, 9, (120, 1))
-    assert retrieve(scaled, names[y], EVERYTHING).columns() == pytest.approx(expected)
+    assert retrieve(scaled, names[y], EVERYTHING).summary() == pytest.approx(expected)
 
 
 def test_k_beyond_the_gallery_is_one_and_two_items_have_a_score():

@@ -112,7 +112,7 @@ def test_what_chance_makes_of_classes_of_one_covariance_and_of_others():
 
 def test_the_same_seed_gives_the_same_numbers():
     z, y = sized([4, 5, 6])
-    one, two, other = (class_spectra(z, y, seed=seed).numbers() for seed in (0, 0, 1))
+    one, two, other = (class_spectra(z, y, seed=seed).summary() for seed in (0, 0, 1))
     assert one == two
     assert one["similarity_if_alike"] != other["similarity_if_alike"]
     assert one["similarity"] == other["similarity"]

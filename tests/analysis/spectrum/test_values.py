@@ -12,7 +12,6 @@ from embedlens.analysis.retrieval.neighbours import recall_at_k
 from embedlens.analysis.spectrum.epochs import over_epochs
 from embedlens.analysis.spectrum.values import (
     effective_rank,
-    measures,
     participation_ratio,
     singular_values,
     spectral_decay,
@@ -132,7 +131,7 @@ def test_dead_dimensions_are_told_from_small_ones(rotated, dtype):
     found = spectrum(z)
     assert found.n_dead == 2
     assert found.dead.tolist() == [False] * 10 + [True] * 2
-    assert measures(found)["n_dead"] == 2
+    assert found.summary()["n_dead"] == 2
 
 
 def test_a_constant_dimension_is_dead_for_pca_and_alive_for_svd():
@@ -142,7 +141,7 @@ def test_a_constant_dimension_is_dead_for_pca_and_alive_for_svd():
     assert found.n_dead == 1
     assert found.components[-1] == pytest.approx(np.eye(5)[2], abs=1e-7)
     assert found.uncentred().n_dead == 0
-    assert measures(found, "svd")["n_dead"] == 0
+    assert found.summary("svd")["n_dead"] == 0
 
 
 def test_a_point_has_no_spectrum():
@@ -150,7 +149,7 @@ def test_a_point_has_no_spectrum():
     assert found.n_dead == 3
     assert np.isnan(found.cumulative).all()
     assert found.dims_for(0.5) is None
-    numbers = measures(found)
+    numbers = found.summary()
     assert np.isnan([numbers[name] for name in ("participation_ratio", "dims_90", "dims_99")]).all()
     assert numbers["effective_rank"] == pytest.approx(1)
 
@@ -213,7 +212,7 @@ def test_measures_take_each_number_from_its_own_spectrum():
     z, _ = blobs(n=40, dim=6)
     z = z + np.array([3, 0, 0, 0, 0, 0], np.float32)
     centred = spectrum(z)
-    numbers = measures(centred)
+    numbers = centred.summary()
     uncentred = np.linalg.svd(unit(z), compute_uv=False)
     variances = np.linalg.eigvalsh(np.cov(unit(z).T))
     assert numbers["effective_rank"] == pytest.approx(effective_rank(uncentred))
@@ -221,13 +220,13 @@ def test_measures_take_each_number_from_its_own_spectrum():
     assert numbers["participation_ratio"] == pytest.approx(variances.sum() ** 2 / np.sum(variances**2))
     shares = np.cumsum(variances[::-1]) / variances.sum()
     assert numbers["dims_90"] == 1 + np.sum(shares < 0.9)
-    assert measures(centred, "svd")["dims_90"] == 1 + np.sum(
+    assert centred.summary("svd")["dims_90"] == 1 + np.sum(
         np.cumsum(uncentred**2) / np.sum(uncentred**2) < 0.9
     )
-    with pytest.raises(InputError, match="start from that of centred ones"):
-        measures(centred.uncentred())
+    with pytest.raises(InputError, match="summaries need that of centred ones"):
+        centred.uncentred().summary()
     with pytest.raises(InputError, match="unknown kind of spectrum 'ica'"):
-        measures(centred, "ica")
+        centred.summary("ica")
 
 
 def test_a_dead_dimension_is_clipped_and_fewer_items_than_dims_count_all_dims():

@@ -163,7 +163,7 @@ def test_a_comparison_says_which_is_nearer():
     assert found.nearer == "b"
     assert found.share == np.mean(first + shift < first)
     assert found.p_value < 1e-30
-    assert found.columns()["triplets_of"] == "a, epoch 3"
+    assert found.summary()["triplets_of"] == "a, epoch 3"
     other = compare(sample(first + shift), sample(first), names=("b", "a"))
     assert other.nearer == "b"
     assert (other.difference, other.p_value) == pytest.approx((-found.difference, found.p_value), abs=1e-12)
@@ -182,7 +182,7 @@ def test_a_state_is_nearer_on_the_triplets_that_the_other_one_chose():
     for one, sides in zip(found, followed.values(), strict=True):
         pair = [distances(side) for side in sides]
         alone = compare(*pair, names=("z", "other"), reference=one.reference, resamples=500, seed=3)
-        assert one.columns() == alone.columns()
+        assert one.summary() == alone.summary()
         assert one.difference == np.median(pair[1].distance - pair[0].distance)
     assert [one.nearer for one in found] == ["other", "z"]
     assert not agree(found)

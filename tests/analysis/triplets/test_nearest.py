@@ -132,9 +132,9 @@ def test_followed_triplets_keep_their_items():
     unit = later.astype(np.float64) / np.linalg.norm(later.astype(np.float64), axis=1, keepdims=True)
     np.testing.assert_allclose(moved.s_an, (unit[chosen.anchor] * unit[chosen.negative]).sum(1), atol=1e-14)
     assert (chosen.choice, moved.choice) == ("nearest", "fixed")
-    assert "recall_at_1" in summarise(chosen).columns()
-    assert "below_diagonal" in summarise(moved).columns()
-    assert "recall_at_1" not in summarise(moved).columns()
+    assert "recall_at_1" in summarise(chosen).summary()
+    assert "below_diagonal" in summarise(moved).summary()
+    assert "recall_at_1" not in summarise(moved).summary()
 
 
 def test_followed_items_must_be_there():

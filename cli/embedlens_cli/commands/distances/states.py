@@ -164,7 +164,7 @@ def figure_facts(found: Comparison, drawn: Sequence[Shown]) -> dict[str, Any]:
         }
         for one, each in zip(found.states, drawn, strict=True)
     ]
-    paired = [one.columns() for several in found.paired.values() for one in several]
+    paired = [one.summary() for several in found.paired.values() for one in several]
     return {"states": states, "paired": paired}
 
 
@@ -176,7 +176,7 @@ def enter(report: Report, found: Comparison) -> None:
             numbers.update(one.distances.summary())
         comparisons = found.paired.get(one.state.label, [])
         if comparisons and not one.initial:
-            first, *others = [each.columns() for each in comparisons]
+            first, *others = [each.summary() for each in comparisons]
             numbers |= {"paired": first} | ({"paired_other_triplets": others} if others else {})
 
 

@@ -124,7 +124,7 @@ def enter(report: Report, found: Found) -> None:
     from embedlens.analysis.triplets.nearest import summarise
 
     for one, result in found.items():
-        report.enter(one, summarise(result).columns())
+        report.enter(one, summarise(result).summary())
 
 
 def print_summary(found: Found) -> None:

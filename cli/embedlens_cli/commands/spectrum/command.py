@@ -187,11 +187,10 @@ def _measure(one: Selected, chosen: _Options) -> SnapshotSpectrum:
 
 def _decompose(z: NDArray[Any], chosen: _Options) -> tuple[Spectrum, dict[str, float]]:
     """Return the spectrum to draw, and the numbers of both kinds."""
-    from embedlens.analysis.spectrum.values import measures
     from embedlens.analysis.spectrum.values import spectrum as decompose
 
     centred = decompose(z, normalize=chosen.normalize)
-    return centred.uncentred() if chosen.svd else centred, measures(centred, chosen.kind)
+    return centred.uncentred() if chosen.svd else centred, centred.summary(chosen.kind)
 
 
 def _facts(chosen: _Options) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def draw(
     }
     report = Report.of("spectrum", selection, look, options=options, words=words, facts=facts)
     for one, result in results.items():
-        report.enter(one, result.numbers())
+        report.enter(one, result.summary())
     with paper(look.venue):
         for group in by_split(results):
             _save(report, group)
@@ -75,7 +75,7 @@ def _save(report: Report, group: Results) -> None:
     panels = dict(zip(names, group.values(), strict=True))
     figure = compare(panels, names=known, title=title, **report.look.size(len(group)))
     told = [
-        {**one.facts, "shown": result.labels.size, **finite(result.numbers())}
+        {**one.facts, "shown": result.labels.size, **finite(result.summary())}
         for one, result in group.items()
     ]
     table = [{**one.facts, **_columns(result, one.run.class_names)} for one, result in group.items()]
@@ -110,7 +110,7 @@ def _print_table(results: Results) -> None:
     shown = ("mean_variance", "variation", "variation_if_alike", "similarity", "similarity_if_alike")
     rows = []
     for one, result in results.items():
-        numbers = finite(result.numbers())
+        numbers = finite(result.summary())
         values = ["-" if numbers[name] is None else f"{numbers[name]:.4f}" for name in shown]
         counts = f"{numbers['n_classes']:,}", f"{numbers['n']:,}"
         rows.append((f"{one.label}, {one.split}", str(one.epoch), *counts, *values))

@@ -91,7 +91,7 @@ class SnapshotMap:
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the table behind the map, one row per point."""
         if self.synthesised is not None:
-            found = self.synthesised.columns(self.labels)
+            found = {**self.synthesised.columns(), "label": self.synthesised.labels(self.labels)}
         else:
             projection = self.step.projection
             found = {**projection.columns(), "label": self.labels[projection.item]}
