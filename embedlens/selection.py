@@ -15,7 +15,7 @@ from embedlens.store.format import info_file
 from embedlens.text import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 def runs_folder() -> Path:
@@ -130,18 +130,34 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
 
 def choose_splits(runs: Sequence[Run], asked: Sequence[str]) -> list[str]:
     """Return the splits asked for, which every run must have; those that all runs share where none is."""
-    shared = [split for split in runs[0].splits if all(split in run.splits for run in runs)]
     if not asked:
-        if not shared:
-            message = "the runs share no split; name those meant with --split, for runs that have them"
-            raise InputError(message)
-        return shared
+        return _common_default(runs, _shared_splits)
     for split in asked:
         for run in runs:
             if split not in run.splits:
                 place = f"run {run.name!r}"
                 raise unknown(split, "split", run.splits).within(place)
     return list(dict.fromkeys(asked))
+
+
+def _shared_splits(runs: Sequence[Run]) -> list[str]:
+    """Return the splits that all runs have; `InputError` where there is none."""
+    shared = [split for split in runs[0].splits if all(split in run.splits for run in runs)]
+    if not shared:
+        message = "the runs share no split; name those meant with --split, for runs that have them"
+        raise InputError(message)
+    return shared
+
+
+def _common_default(runs: Sequence[Run], default: Callable[[Sequence[Run]], list[str]]) -> list[str]:
+    """Return the default splits of runs; an `InputWarning` says which runs have others on their own."""
+    splits = default(runs)
+    others = [(run.name, own) for run in runs if set(own := default([run])) != set(splits)]
+    if others:
+        names = listed(f"{name}: {'+'.join(own)}" for name, own in others)
+        text = f"the default split of these runs together is {'+'.join(splits)}; of each alone {names}"
+        warnings.warn(f"{text}; choose with --split", InputWarning, stacklevel=3)
+    return splits
 
 
 def choose_epochs(run: Run, asked: str) -> list[int]:
@@ -216,7 +232,12 @@ def evaluated_splits(runs: Sequence[Run], asked: Sequence[str]) -> list[str]:
     """Return the splits to score: those asked for; else the query splits, or test, or all."""
     if asked:
         return choose_splits(runs, asked)
-    shared = choose_splits(runs, ())
+    return _common_default(runs, _evaluated_by_default)
+
+
+def _evaluated_by_default(runs: Sequence[Run]) -> list[str]:
+    """Return the query splits that the runs share, or test, or all that they share."""
+    shared = _shared_splits(runs)
     queries = [split for split in shared if any(gallery_of(run, split) for run in runs)]
     return queries or [split for split in shared if split == "test"] or shared
 

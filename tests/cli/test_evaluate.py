@@ -97,6 +97,34 @@ def test_seeds_of_one_method_have_a_mean_and_a_standard_deviation(folder, cli):
     assert "loss-s0" not in paper.out
 
 
+def test_runs_of_other_default_splits_are_warned_of_and_the_table_names_the_split(folder, cli):
+    z, y = blobs()
+    with embedlens.Recorder(
+        folder / "runs/imp",
+        labels={"train": y, "query": y, "gallery": y},
+        query_gallery={"query": "gallery"},
+        class_names={0: "zero"},
+    ) as recorder:
+        recorder.record(0, {"train": z, "query": z, "gallery": z})
+    write_run(folder / "runs/mine", epochs=1)
+    warning = (
+        "warning: the default split of these runs together is train; of each alone imp: query, mine: test; "
+        "choose with --split"
+    )
+    for command in (["evaluate", "--metrics", "R@1"], ["evaluate", "--metrics", "R@1", "--latex"]):
+        result = cli(*command, "mine", "imp")
+        assert result.err.count(warning.replace("imp: query, mine: test", "mine: test, imp: query")) == 1
+        assert "split train, epoch 0" in result.out
+    assert cli("spectrum", "imp", "mine", "--format", "svg").err.count(warning) == 1
+    drawn = cli("scatter", "imp", "mine", "--format", "svg").err
+    assert "together is train; of each alone imp: train+query+gallery, mine: train+test" in drawn
+    for words in (["--split", "train"], []):
+        alone = ["mine"] if not words else ["mine", "imp"]
+        quiet = cli("evaluate", *alone, *words, "--metrics", "R@1")
+        assert "default split" not in quiet.err
+        assert f"split {'test' if not words else 'train'}, epoch 0" in quiet.out
+
+
 def test_a_run_without_a_seed_does_not_part_those_that_have_one(folder, cli):
     for name, method in (("x1", {"seed": 1}), ("x2", {"seed": 2}), ("bare", {})):
         recorder = embedlens.Recorder(folder / f"runs/{name}", labels={"test": blobs()[1]}, method=method)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import listed
-from embedlens.text import for_latex
+from embedlens.text import escaped, for_latex
 from embedlens_cli.common.report import finite
 
 if TYPE_CHECKING:
@@ -114,6 +114,12 @@ def plain(rows: Sequence[Row], *, width: int | None) -> tuple[list[str], list[li
     return list(columns[0]), [list(column) for column in columns[1:]]
 
 
+def constants(rows: Sequence[Row]) -> str:
+    """Return split and epoch of all rows, as far as they are no columns; empty where both are."""
+    kept = _places(rows)
+    return ", ".join(f"{name} {getattr(rows[0], name)}" for name in ("split", "epoch") if name not in kept)
+
+
 def latex(rows: Sequence[Row]) -> str:
     """Return the table for a paper: shares in per cent, the best of several runs in bold; needs booktabs."""
     repeated = any(row.seeds or row.spread for row in rows)
@@ -131,6 +137,8 @@ def latex(rows: Sequence[Row]) -> str:
         lines.append(" & ".join(cells) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     notes = ["% needs \\usepackage{booktabs}"]
+    if shared := constants(rows):
+        notes.append(f"% {escaped(shared)}")
     if any(_SHARES.fullmatch(metric) for metric in metrics):
         notes.append(f"% {', '.join(title(m) for m in metrics if _SHARES.fullmatch(m))}: per cent")
     if repeated:

@@ -214,3 +214,5 @@ def _print(rows: Sequence[Row], means: Sequence[Row], *, latex: bool, as_csv: bo
         console.print_csv(score_table.records([*rows, *means]))
     else:
         console.print_table(*score_table.plain([*rows, *means], width=console.terminal_width()))
+        if shared := score_table.constants(rows):
+            console.say(shared)
