@@ -327,6 +327,11 @@ def group_name(labels: Sequence[str]) -> str:
         start = start.rstrip("0123456789")
     if any(label[: len(label) - len(end)][-1:].isdigit() for label in labels):
         end = end.lstrip("0123456789")
+    # A word that only some letters of are shared, as of mine and method, names nothing.
+    if any(re.match(r"[^-_. /=\d]", label[len(start) :]) for label in labels):
+        start = re.sub(r"[^-_. /=]+$", "", start)
+    if any(re.search(r"[^-_. /=\d]$", label[: len(label) - len(end)]) for label in labels):
+        end = re.sub(r"^[^-_. /=]+", "", end)
     start = re.sub(r"(^|[-_. /]+)(s|seed)?[-_. =/]*$|seed[-_. =]*$", "", start, flags=re.IGNORECASE)
     end = end.lstrip("-_. /")
     return "-".join(word for word in (start, end) if word)

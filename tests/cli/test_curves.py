@@ -259,6 +259,11 @@ def test_what_is_no_repetition(curves, folder):
         (["runs/seed0/x", "runs/seed1/x"], "runs-x"),
         (["cat", "dog"], ""),
         (["s1", "s2"], ""),
+        (["mine", "m-imp"], ""),
+        (["base-alpha", "base-amber"], "base"),
+        (["alpha-run", "beta-rerun"], ""),
+        (["x run", "y run"], "run"),
+        (["mb0", "mb12"], "mb"),
     ],
 )
 def test_groups_are_named_by_what_their_runs_share(labels, name):
@@ -269,6 +274,15 @@ def test_groups_without_a_name_say_their_runs(curves, folder):
     for seed, name in enumerate(("cat", "dog")):
         logged_run(folder / f"runs/{name}", seed=seed)
     assert set(curves("cat", "dog", "--json").json["summary"]) == {"cat", "dog", "cat to dog"}
+
+
+def test_renamed_runs_are_never_grouped(curves, folder):
+    for seed in range(2):
+        logged_run(folder / f"runs/m{seed}", seed=seed)
+    assert set(curves("m0", "m1", "--json").json["summary"]) == {"m0", "m1", "m"}
+    renamed = curves("m0", "m1", "--names", '"Ours, 2019",Base', "--json").json
+    assert set(renamed["summary"]) == {"Ours, 2019", "Base"}
+    assert json.loads((folder / renamed["data"][0]).with_suffix(".json").read_text())["groups"] == {}
 
 
 def _labels(monkeypatch):

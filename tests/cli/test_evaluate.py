@@ -94,7 +94,17 @@ def test_seeds_of_one_method_have_a_mean_and_a_standard_deviation(folder, cli):
     assert f"{np.mean(values):.4f} ± {np.std(values, ddof=1):.4f}" in table.out
     paper = cli("evaluate", *names, "--metrics", "r_precision", "--latex")
     assert f"{100 * np.mean(values):.1f} $\\pm$ {100 * np.std(values, ddof=1):.1f}" in paper.out
-    assert "loss-s0" not in paper.out
+    assert "% loss: mean of loss-s0, loss-s1, loss-s2\n" in paper.out
+    assert "loss-s0 " not in paper.out
+    assert "loss-s0 &" not in paper.out
+    named = ["--metrics", "r_precision", "--names", 'A,"B, C",D']
+    for words in ([], ["--latex"], ["--csv"], ["--json"]):
+        renamed = cli("evaluate", *names, *named, *words).out
+        assert "B, C" in renamed
+        assert "mean of" not in renamed
+        assert "loss-s0" not in renamed
+        assert '"groups"' not in renamed
+    assert (folder / "figures/scores-A-B_C-D-test-epoch-0000-r_precision.csv").is_file()
 
 
 def test_runs_of_other_default_splits_are_warned_of_and_the_table_names_the_split(folder, cli):

@@ -41,6 +41,14 @@ def test_as_many_names_as_runs(cli, runs, command, names):
     assert_refused(cli(*_words(command), "--names", names), "--names", "name")
 
 
+def test_a_name_with_a_comma_stands_in_quotes(cli, folder, runs):
+    done = cli(*_words("components"), "--names", ' "Smith et al. (2019), re-run", Ours', "--json")
+    with (folder / done.json["data"][0]).open() as file:
+        assert {row["run"] for row in csv.DictReader(file)} == {"Smith et al. (2019), re-run", "Ours"}
+    for names in ('"a,b', '"a"x,b', '"",b'):
+        assert_refused(cli(*_words("components"), "--names", names), "--names", "name")
+
+
 def test_no_text_and_no_title(cli, folder, runs):
     plain = cli("scatter", "runs/a", "--split", "test", "--format", "svg", "--out", "o", "--json")
     bare = cli(

@@ -75,7 +75,7 @@ def components(
     from embedlens_cli.common.snapshots import Selection
 
     look, numbers = drawn.look(), _numbers(component)
-    selection = Selection.of(where, leave_out, look)
+    selection = Selection.of(where, leave_out, look.names)
     _check(selection.runs, numbers)
     kept = selection.kept()
 

@@ -107,7 +107,7 @@ def pca_prune(
     if similarity not in SIMILARITIES:
         raise unknown(similarity, "similarity", SIMILARITIES)
     look, wanted = drawn.look(), _parse(dims)
-    selection = Selection.of(where, leave_out, look)
+    selection = Selection.of(where, leave_out, look.names)
     check_slices(selection.runs, slices)
     tell_idle(((one.run, one.epoch) for one in selection), slices)
     kept = {run.path: _kept(wanted, slices, selection.runs, run) for run in selection.runs}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError
 from embedlens_cli.common import options
+from embedlens_cli.common.run_names import RunNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -29,7 +29,7 @@ class Look:
     venue, width
         Where they are printed; a width of None is a column for a figure of one panel, else full.
     names
-        What runs are called, in their order; none: by their own names.
+        What runs are called.
     title, text
         Whether titles and the statistics in corners are drawn.
     """
@@ -37,7 +37,7 @@ class Look:
     formats: Sequence[str]
     venue: str
     width: str | None
-    names: Sequence[str] = ()
+    names: RunNames = RunNames()
     title: bool = True
     text: bool = True
 
@@ -58,20 +58,7 @@ class Look:
 
         known = check_formats(options.words(formats))
         width_of(venue, width or "full")
-        called = [] if names is None else [name.strip() for name in names.split(",")]
-        if not all(called) or len(set(called)) < len(called):
-            message = f"--names {names!r} has an empty or a repeated name; give each run a name of its own"
-            raise InputError(message)
-        return cls(known, venue, width, called, title, text)
-
-    def rename(self, runs: Sequence[Run]) -> list[Run]:
-        """Return the runs under the names that --names gives them; `InputError` where there are others."""
-        if not self.names:
-            return list(runs)
-        if len(self.names) != len(runs):
-            message = f"--names gives {len(self.names)} for {len(runs)} runs; give one name for each run"
-            raise InputError(message)
-        return [run.renamed(name) for run, name in zip(runs, self.names, strict=True)]
+        return cls(known, venue, width, RunNames.of(names), title, text)
 
     def finish(self, figure: Figure) -> None:
         """Leave out of a figure what the options leave out."""

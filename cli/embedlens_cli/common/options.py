@@ -85,7 +85,8 @@ Names = Annotated[
     str | None,
     typer.Option(
         metavar="NAME[,NAME]",
-        help="What runs are called in the figure, its data and its answer, in the order of the runs.",
+        help="What runs are called in the figure, its data and its answer, in the order of the runs; a name "
+        "with a comma in quotes: '\"A, B\",C'.",
         show_default="names of the runs",
     ),
 ]

@@ -143,6 +143,9 @@ def latex(rows: Sequence[Row]) -> str:
         notes.append(f"% {', '.join(title(m) for m in metrics if _SHARES.fullmatch(m))}: per cent")
     if repeated:
         notes.append("% +-: standard deviation over the runs of a mean, or over seeds of k-means")
+    notes += dict.fromkeys(
+        escaped(f"% {row.run}: mean of {listed(row.members)}") for row in rows if row.seeds
+    )
     return "\n".join([*notes, *lines])
 
 

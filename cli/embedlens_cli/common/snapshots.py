@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from embedlens.searches import Search
     from embedlens.store import Run, Snapshot
-    from embedlens_cli.common.figure_style import Look
     from embedlens_cli.common.option_groups import LeaveOutOptions, RunOptions, SnapshotOptions
     from embedlens_cli.common.reading import Kept, Reader
+    from embedlens_cli.common.run_names import RunNames
 
 Result = TypeVar("Result")
 
@@ -93,9 +93,9 @@ class Selection:
 
     @classmethod
     def of(
-        cls, where: SnapshotOptions | RunOptions, leave_out: LeaveOutOptions, look: Look | None = None
+        cls, where: SnapshotOptions | RunOptions, leave_out: LeaveOutOptions, names: RunNames | None = None
     ) -> Selection:
-        """Return the selection; `look` gives runs their names in figures.
+        """Return the selection; `names` are those that runs are called by.
 
         Raises
         ------
@@ -107,8 +107,8 @@ class Selection:
         reader = leave_out.reader()
         typed = where.runs or []
         runs = selection.choose_runs(typed)
-        if look is not None:
-            runs = look.rename(runs)
+        if names is not None:
+            runs = names.rename(runs)
         choose = selection.choose_splits if where.all_splits else selection.evaluated_splits
         splits = choose(runs, options.words(where.split))
         return cls(runs, selection.run_labels(runs), splits, where.epoch, reader, typed)

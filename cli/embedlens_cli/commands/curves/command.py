@@ -118,14 +118,14 @@ def curves(
     _check_words(x, seeds)
     reader = leave_out.reader()
     meter = Meter(check_monitors(options.words(monitor)), batched.facts, device)
-    chosen = look.rename(selection.choose_runs(runs or [], logged=True))
+    chosen = look.names.rename(selection.choose_runs(runs or [], logged=True))
     labels = selection.run_labels(chosen)
     sources = [RunMetrics.of(label, run) for label, run in zip(labels, chosen, strict=True)]
     named, splits = options.words(metrics), options.words(split)
     wanted = choose_metrics(named, sources, splits=splits, monitors=meter.losses)
     _compute(sources, wanted, meter, reader)
     lines = _lines(sources, wanted, x)
-    groups = selection.repeats(chosen) if seeds == "band" else {}
+    groups = look.names.repeats(chosen) if seeds == "band" else {}
     panels = _panels(lines, groups, sources)
     facts = _facts(sources, groups, meter, x=x) | reader.facts
     artifacts = Artifacts(

@@ -69,7 +69,7 @@ def distances(
 
     look = drawn.look()
     check_device(device)
-    selection = Selection.of(where, leave_out, look)
+    selection = Selection.of(where, leave_out, look.names)
     reference = Reference.of(selection, chosen)
     check_same_triplets(selection, _WHY)
     for run in selection.runs:

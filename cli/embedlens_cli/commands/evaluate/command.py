@@ -53,6 +53,7 @@ def evaluate(
     log: Annotated[bool, typer.Option("--log", help="Write the scores into log.csv, too.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the table for a paper (booktabs).")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV, in full precision.")] = False,
+    names: options.Names = None,
     out: options.Out = None,
     device: options.Device = "cpu",
     as_json: options.Json = False,
@@ -64,9 +65,9 @@ def evaluate(
     """
     from embedlens.analysis.scores import check_metrics
     from embedlens.artifacts import Artifacts, figures_folder
-    from embedlens.selection import repeats
     from embedlens_cli.common import console
     from embedlens_cli.common import score_tables as score_table
+    from embedlens_cli.common.run_names import RunNames
     from embedlens_cli.common.slices import check_slices, tell_idle
     from embedlens_cli.common.snapshots import Selection
 
@@ -74,7 +75,8 @@ def evaluate(
     _check_log(log, [*changed(how), *changed(leave_out)])
     settings = how.settings(ks)
     wanted = check_metrics(options.words(metrics), settings)
-    selection = Selection.of(where, leave_out)
+    named = RunNames.of(names)
+    selection = Selection.of(where, leave_out, named)
     runs, places = selection.runs, list(selection)
     check_slices(runs, how.slices)
     tell_idle(((one.run, one.epoch) for one in places), how.slices)
@@ -83,7 +85,7 @@ def evaluate(
         lambda one: _score(one, wanted, settled[one.run.path], how=how, device=device), "scoring"
     )
     rows = _without_other_losses(runs, [row for several in measured.values() for row in several])
-    means = score_table.grouped(rows, repeats(runs))
+    means = score_table.grouped(rows, named.repeats(runs))
     if log:
         _write_log(dict(zip(selection.labels, runs, strict=True)), rows)
     facts = _facts(selection, places, settings, how=how, device=device)

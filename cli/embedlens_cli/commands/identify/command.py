@@ -62,7 +62,7 @@ def identify(
 
     look = drawn.look()
     check_device(device)
-    selection = Selection.of(where, leave_out, look)
+    selection = Selection.of(where, leave_out, look.names)
     found = {
         source: identified(source, how, device)
         for source in console.track(_sources(selection, joined), "identifying")

@@ -46,7 +46,7 @@ def sampling(
     size = look.size(len(panels))
     grid_of(panels, **size)
     what.check()
-    selection = Selection.of(where, leave_out, look)
+    selection = Selection.of(where, leave_out, look.names)
     _check_epochs(panels, selection.runs)
     results = measurements.measure(selection, what)
     report = Report.of("sampling", selection, look, options=drawn, words=words, facts=_facts(what))

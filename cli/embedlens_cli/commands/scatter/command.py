@@ -95,7 +95,7 @@ def scatter(
     _check(flows, epoch=where.epoch, field=fields.field, animate=animate)
     look, field = drawn.look(), _choose_field(fields)
     _check_limits(limits, moving=flows.flow or animate)
-    selection = Selection.of(where, leave_out, look)
+    selection = Selection.of(where, leave_out, look.names)
     still = fields.field is not None or not flows.flow
     asked = {run.path: selection.epochs(run) if still else [] for run in selection.runs}
     spans = {run.path: _span(run, flows) for run in selection.runs if flows.flow}

@@ -122,7 +122,7 @@ def spectrum(
 
     look, log_drawn = drawn.look(), _is_log(log, heatmap, cumulative)
     check_device(device)
-    selection = Selection.of(where, leave_out, look)
+    selection = Selection.of(where, leave_out, look.names)
     chosen = _Options(
         svd=svd, log=log_drawn, cumulative=cumulative, heatmap=heatmap, normalize=normalize,
         every_epoch=selection.several_epochs, slices=slices, device=device,

@@ -72,7 +72,7 @@ def trajectory(
     check_device(device)
     choose_limits(limits, [np.zeros(1)])
     check_count(anchors.size, **look.size(anchors.size))
-    selection = Selection.of(where, leave_out, look)
+    selection = Selection.of(where, leave_out, look.names)
     reference = Reference.of(selection, chosen)
     check_same_triplets(selection)
     found = {

@@ -57,7 +57,7 @@ def tsne(
     look = drawn.look()
     _check(what, animate=animate)
     settings = MapSettings(what, how.parameters(), series=animate)
-    selection = Selection.of(where, leave_out, look)
+    selection = Selection.of(where, leave_out, look.names)
     splits = colored.colored_splits(selection, what.color, named=bool(where.split))
     selection = replace(selection, splits=splits, epoch="all" if animate else where.epoch)
     if animate:

@@ -138,7 +138,7 @@ def verify(
     if how.pairs_by not in _PAIRS_BY:
         raise unknown(how.pairs_by, "--pairs-by", _PAIRS_BY)
     check_device(device)
-    selection = Selection.of(where, leave_out, look)
+    selection = Selection.of(where, leave_out, look.names)
     found = selection.measure(
         lambda one: _measure(one, how, device), "verifying", files=[how.pairs] if how.pairs else []
     )
