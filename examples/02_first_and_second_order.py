@@ -8,7 +8,7 @@ from pathlib import Path
 from embedlens.analysis.triplets import nearest_triplets, summarise
 from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.panels import Panel, plot_grid
+from embedlens.figures.triplets.panels import Panel, figure
 from embedlens.training.config import TrainConfig
 
 
@@ -24,7 +24,7 @@ def main() -> None:
             panels.append(Panel(run.name, split, snapshot.epoch, triplets))
             print(run.name, split, summarise(triplets).summary())
     with paper("cvpr"):
-        plot_grid(panels, venue="cvpr", width="full").savefig("orders.pdf")
+        figure(panels, venue="cvpr", width="full").savefig("orders.pdf")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from embedlens.analysis.triplets import follow_triplets, nearest_triplets
 from embedlens.analysis.triplets.trajectory import follow, moved_anchors, take
 from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.trajectory import Panel, Thumbnail, plot_panels
+from embedlens.figures.triplets.trajectory import Panel, Thumbnail, figure
 from embedlens.store import Run
 from embedlens.training.config import TrainConfig
 
@@ -39,7 +39,7 @@ def main() -> None:
         for path in paths:
             print(f"{path.run}, anchor {path.anchor}: {path.distance[0]:.3f} to {path.distance[-1]:.3f}")
     with paper("cvpr"):
-        plot_panels(panels, venue="cvpr", width="full").savefig("trajectory.pdf")
+        figure(panels, venue="cvpr", width="full").savefig("trajectory.pdf")
 
 
 if __name__ == "__main__":

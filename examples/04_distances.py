@@ -11,7 +11,8 @@ from embedlens.analysis.triplets.distances import distances, histograms
 from embedlens.analysis.triplets.paired import compare
 from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.distances import Shown, plot_together
+from embedlens.figures.triplets.distances import Shown
+from embedlens.figures.triplets.distances import figure as distances_figure
 from embedlens.store import Snapshot
 from embedlens.training.config import TrainConfig
 
@@ -37,7 +38,7 @@ def main() -> None:
 
     shown = [Shown(name, result, name.startswith("initial")) for name, result in counted.items()]
     with paper("cvpr"):
-        figure = plot_together(shown, paired, n_text=f"n = {paired[0].n:,}", title="digits, test")
+        figure = distances_figure(shown, paired, n_text=f"n = {paired[0].n:,}", title="digits, test")
         figure.savefig("distances.pdf")
 
 

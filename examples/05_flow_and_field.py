@@ -10,8 +10,8 @@ from embedlens.analysis.triplets.field import field
 from embedlens.analysis.triplets.flow import flow
 from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.field import plot_field
-from embedlens.figures.triplets.flow import plot_flows
+from embedlens.figures.triplets.field import figure as field_figure
+from embedlens.figures.triplets.flow import figure as flow_figure
 from embedlens.figures.triplets.panels import Panel
 from embedlens.training.config import TrainConfig
 
@@ -27,11 +27,11 @@ def main() -> None:
     moved = flow(start.triplets, end.triplets)
     print(f"{moved.count.size} arrows, mean change ({moved.mean_d_ap:+.3f}, {moved.mean_d_an:+.3f})")
     with paper("cvpr"):
-        plot_flows([start], [end], [moved], width="column").savefig("flow.pdf")
+        flow_figure([start], [end], [moved], width="column").savefig("flow.pdf")
         for order in (1, 2):
             corner = field("epshn", ([0.95], [0.95]), order=order)
             print(f"{corner.loss}: at (0.95, 0.95) along (1, {corner.d_an[0] / corner.d_ap[0]:.0f})")
-        plot_field([end], field("epshn", order=2), width="column").savefig("field.pdf")
+        field_figure([end], field("epshn", order=2), width="column").savefig("field.pdf")
 
 
 if __name__ == "__main__":

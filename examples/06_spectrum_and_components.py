@@ -27,8 +27,8 @@ def main() -> None:
         print(run.name, slice_recalls(snapshot.embeddings, snapshot.labels, 4).columns())
     largest_and_smallest = class_scatter(snapshot.embeddings, snapshot.labels)
     with paper("cvpr"):
-        curves.compare(spectra, title="digits, test").savefig("spectrum.pdf")
-        scatters.compare({run.name: largest_and_smallest}).savefig("components.pdf")
+        curves.figure(spectra, title="digits, test").savefig("spectrum.pdf")
+        scatters.figure({run.name: largest_and_smallest}).savefig("components.pdf")
 
 
 if __name__ == "__main__":

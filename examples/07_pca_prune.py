@@ -4,7 +4,7 @@ from pathlib import Path
 
 from embedlens.analysis.pruning import pruned_recall
 from embedlens.experiments import Trainer
-from embedlens.figures.pruning import compare
+from embedlens.figures.pruning import figure
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
 
@@ -21,7 +21,7 @@ def main() -> None:
             f"{dim}: R@1 {curve.recall[-1]:.3f}; best {curve.recall.max():.3f} by {curve.recall.argmax() + 1}"
         )
     with paper("cvpr"):
-        compare(curves, venue="cvpr", fit="train").savefig("pruning.pdf")
+        figure(curves, venue="cvpr", fit="train").savefig("pruning.pdf")
 
 
 if __name__ == "__main__":

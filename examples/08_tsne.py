@@ -7,7 +7,7 @@ from pathlib import Path
 
 from embedlens.analysis.projection import tsne_series
 from embedlens.experiments import Trainer
-from embedlens.figures.projection import Map, compare, limits_of
+from embedlens.figures.projection import Map, figure, limits_of
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
 
@@ -28,7 +28,7 @@ def main() -> None:
         )
     limits = limits_of(one.projection for one in maps)
     with paper("cvpr"):
-        compare(maps, venue="cvpr", width="full", limits=limits).savefig("tsne.pdf")
+        figure(maps, venue="cvpr", width="full", limits=limits).savefig("tsne.pdf")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from embedlens.experiments.grid_runs import plan
 from embedlens.experiments.grid_training import train_runs
 from embedlens.experiments.recipe import Recipe
 from embedlens.experiments.sweep import Score, measure, summarise
-from embedlens.figures.experiments.sweep import plot_panels
+from embedlens.figures.experiments.sweep import figure as sweep_figure
 from embedlens.figures.style import paper
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     result = summarise(outcomes)
     print(result.columns())
     with paper("cvpr"):
-        figure = plot_panels(result, label="test R@1", heading=f"digits, n = {outcomes[0].items}")
+        figure = sweep_figure(result, label="test R@1", title=f"digits, n = {outcomes[0].items}")
         figure.savefig("sweep.pdf")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import embedlens
 from embedlens.analysis.triplets import nearest_triplets, summarise
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.panels import Panel, plot_grid
+from embedlens.figures.triplets.panels import Panel, figure
 from embedlens.store.concat import concatenate
 
 
@@ -33,7 +33,7 @@ def main() -> None:
         panels.append(Panel(run.name, "test", snapshot.epoch, triplets))
         print(run.name, summarise(triplets).summary())
     with paper("cvpr"):
-        plot_grid(panels, venue="cvpr", width="full").savefig("concat.pdf")
+        figure(panels, venue="cvpr", width="full").savefig("concat.pdf")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import embedlens
 from embedlens.analysis.experiments.sweep import Record, summarise
 from embedlens.analysis.scores import score
 from embedlens.experiments import Trainer
-from embedlens.figures.experiments.sweep import plot_panels
+from embedlens.figures.experiments.sweep import figure as sweep_figure
 from embedlens.figures.style import paper
 from embedlens.objectives import LOSSES
 from embedlens.objectives.losses import usual_rate
@@ -33,7 +33,7 @@ def main() -> None:
         )
     print(embedlens.open_run("runs/margin").log[-1])  # what the loss logs besides
     with paper("cvpr"):
-        figure = plot_panels(summarise(records), label="test R@1", heading="digits, epoch 1")
+        figure = sweep_figure(summarise(records), label="test R@1", title="digits, epoch 1")
         figure.savefig("losses.pdf")
 
 

@@ -11,7 +11,7 @@ from embedlens.analysis.experiments.curves import fixed_batches
 from embedlens.analysis.sampling import pair_distances, theory
 from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroShare, picks
 from embedlens.experiments import Trainer
-from embedlens.figures.sampling import Contents, plot_panels
+from embedlens.figures.sampling import Contents, figure
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
 
@@ -46,7 +46,7 @@ def main() -> None:
         note="8 batches",
     )  # fmt: skip
     with paper("cvpr"):
-        plot_panels(contents, heading="digits, test").savefig("sampling.pdf")
+        figure(contents, title="digits, test").savefig("sampling.pdf")
 
 
 if __name__ == "__main__":

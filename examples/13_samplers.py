@@ -12,7 +12,7 @@ from embedlens.analysis.experiments.sweep import Record, summarise
 from embedlens.analysis.triplets import nearest_triplets
 from embedlens.analysis.triplets import summarise as regions
 from embedlens.experiments import Trainer
-from embedlens.figures.experiments.sweep import plot_panels
+from embedlens.figures.experiments.sweep import figure as sweep_figure
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
 from embedlens.training.samplers import SAMPLERS
@@ -37,7 +37,7 @@ def main() -> None:
         )
         records.append(Record(name, config.lr, config.dim, config.seed, end, initial=start))
     with paper("cvpr"):
-        figure = plot_panels(summarise(records), label="test R@1", heading="digits, triplet loss, epoch 1")
+        figure = sweep_figure(summarise(records), label="test R@1", title="digits, triplet loss, epoch 1")
         figure.savefig("samplers.pdf")
 
 

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from embedlens.analysis.triplets import nearest_triplets, summarise
 from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.panels import Panel, plot_grid
+from embedlens.figures.triplets.panels import Panel, figure
 from embedlens.training.config import TrainConfig
 
 
@@ -43,7 +43,7 @@ def main() -> None:
         print(f"epoch {epoch}", summarise(triplets).summary())
         panels.append(Panel(run.name, "test", epoch, triplets))
     with paper("cvpr"):
-        plot_grid(panels, venue="cvpr", width="full").savefig("own_images.pdf")
+        figure(panels, venue="cvpr", width="full").savefig("own_images.pdf")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import embedlens
 from embedlens.analysis.open_set.classifier import fit_classifier, rank_by_classifier
 from embedlens.analysis.open_set.ranking import rank_labels
 from embedlens.analysis.open_set.threshold import choose_halves
-from embedlens.figures.open_set.ranking import compare
+from embedlens.figures.open_set.ranking import figure
 from embedlens.figures.style import paper
 from embedlens.store.concat import join
 
@@ -41,7 +41,7 @@ def main() -> None:
         sweeps = {name: ranking.sweep() for name, ranking in rankings.items()}
         print(scores, {name: round(choice.map_at_5, 4) for name, choice in choices.items()})
         with paper("cvpr"):
-            compare(sweeps, choices=choices, scores=scores).savefig(f"identify-{scores}.pdf")
+            figure(sweeps, choices=choices, scores=scores).savefig(f"identify-{scores}.pdf")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from embedlens.analysis.pruning import pruned_recall
 from embedlens.analysis.spectrum import spectrum
 from embedlens.analysis.spectrum.slices import chunks_of, slice_recalls, take
 from embedlens.experiments import Trainer
-from embedlens.figures.pruning import compare_chunks
+from embedlens.figures.pruning import figure_of_slices
 from embedlens.figures.style import paper
 from embedlens.training.config import TrainConfig
 
@@ -42,7 +42,7 @@ def main() -> None:
             pieces.append((spectrum(z), pruned_recall(z, test.labels, fit=fit)))
         rows[name] = (whole, pieces)
     with paper("cvpr"):
-        compare_chunks(rows, title="digits, test", fit="train").savefig("chunks.pdf")
+        figure_of_slices(rows, title="digits, test", fit="train").savefig("chunks.pdf")
 
 
 if __name__ == "__main__":

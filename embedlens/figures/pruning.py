@@ -79,7 +79,7 @@ def plot(
     return axes
 
 
-def compare(
+def figure(
     curves: Mapping[str, PruningCurve],
     *,
     venue: str = "cvpr",
@@ -116,7 +116,7 @@ def compare(
     return figure
 
 
-def compare_chunks(
+def figure_of_slices(
     runs: Mapping[str, tuple[PruningCurve, Sequence[tuple[Spectrum, PruningCurve]]]],
     *,
     venue: str = "cvpr",

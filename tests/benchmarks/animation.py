@@ -27,7 +27,7 @@ from embedlens.analysis.triplets.nearest import Triplets
 from embedlens.figures.export.animation import DPI, render, write_gif
 from embedlens.figures.export.film import Film
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.panels import Panel, frames_of, update_grid
+from embedlens.figures.triplets.panels import Panel, frames_of, update_figure
 
 FPS = 2.0
 
@@ -48,7 +48,7 @@ def theirs(frames, path):
     figure = film._figure
 
     def update(epoch):
-        update_grid(figure, frames[epoch], scale=film.scale)
+        update_figure(figure, frames[epoch], scale=film.scale)
 
     animation = FuncAnimation(figure, update, frames=list(frames), init_func=lambda: None, blit=False)
     animation.save(path, writer=PillowWriter(fps=FPS), dpi=DPI)
@@ -62,7 +62,7 @@ def compare(frames, paths):
         with Image.open(path) as image:
             assert image.n_frames == len(frames)
             for number in (0, len(frames) // 2, len(frames) - 1):
-                update_grid(other._figure, frames[number], scale=film.scale)
+                update_figure(other._figure, frames[number], scale=film.scale)
                 drawn = render(other._figure).astype(int)
                 assert (film[number] == drawn).all(), "the film is matplotlib's drawing, pixel for pixel"
                 image.seek(number)

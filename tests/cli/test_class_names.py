@@ -116,9 +116,9 @@ def test_identify_says_which_class_is_new(cli, monkeypatch):
     titles = []
     from embedlens.figures.open_set import ranking as new_class
 
-    drawn = new_class.compare
+    drawn = new_class.figure
     monkeypatch.setattr(
-        new_class, "compare", lambda *args, **more: titles.append(more["title"]) or drawn(*args, **more)
+        new_class, "figure", lambda *args, **more: titles.append(more["title"]) or drawn(*args, **more)
     )
     record("runs/mine")
     told = cli("identify", "--new-label", "3", "--split", "test", "--format", "png", "--json")

@@ -289,13 +289,13 @@ def _labels(monkeypatch):
     """Collect the y labels of the panels that are drawn."""
     from embedlens.figures.experiments import curves as figures
 
-    found, draw = [], figures.plot_panels
+    found, draw = [], figures.figure
 
     def spy(panels, **options):
         found.extend((panel.label, [curve.name for curve in panel.curves]) for panel in panels)
         return draw(panels, **options)
 
-    monkeypatch.setattr(figures, "plot_panels", spy)
+    monkeypatch.setattr(figures, "figure", spy)
     return found
 
 

@@ -281,13 +281,13 @@ def test_copies_are_those_of_each_state_and_the_figure_says_how_many_stay(cli, f
     with embedlens.Recorder("runs/one", labels={"test": y}, method={}) as recorder:
         recorder.record(0, {"test": z})
         recorder.record(1, {"test": later})
-    told, keep = [], figures.plot_together
+    told, keep = [], figures.figure
 
     def plot(*words, **more):
         told.append(more["n_text"])
         return keep(*words, **more)
 
-    monkeypatch.setattr(figures, "plot_together", plot)
+    monkeypatch.setattr(figures, "figure", plot)
     words = ("distances", "one", "--resamples", "5", "--format", "png", "--json")
     done = cli(*words, "--exclude-duplicates")
     assert done.code == 0, done.err

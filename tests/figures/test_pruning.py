@@ -8,7 +8,8 @@ from support import blobs
 
 from embedlens.analysis.pruning import pruned_recall
 from embedlens.analysis.spectrum.values import spectrum
-from embedlens.figures.pruning import compare, compare_chunks, plot
+from embedlens.figures.pruning import figure as pruning_figure
+from embedlens.figures.pruning import figure_of_slices, plot
 from embedlens.figures.style import paper
 
 
@@ -41,7 +42,7 @@ def test_labels_say_how_the_curve_was_made():
 def test_runs_of_several_sizes_share_one_axis():
     curves = {f"dim{dim}": curve(dim) for dim in (4, 8, 24)}
     with paper("icml"):
-        figure = compare(curves, venue="icml", title="test, epoch 3")
+        figure = pruning_figure(curves, venue="icml", title="test, epoch 3")
     assert figure.get_size_inches()[0] == 3.25
     (axes,) = figure.axes
     lines = [line for line in axes.get_lines() if line.get_gid() == "pruning"]
@@ -55,7 +56,7 @@ def test_runs_of_several_sizes_share_one_axis():
 
 
 def test_a_single_number_is_drawn():
-    figure = compare({"run": curve(dims=[3])})
+    figure = pruning_figure({"run": curve(dims=[3])})
     figure.draw_without_rendering()
     assert not figure.legends
     assert line_of(figure.axes[0], "pruning").get_marker() == "o"
@@ -68,7 +69,7 @@ def test_chunks_stand_beside_their_spectra_in_their_colours():
     ]
     runs = {name: (pruned_recall(z, y), parts) for name in ("one", "two")}
     with paper("cvpr"):
-        figure = compare_chunks(runs, title="test, epoch 3", fit="train")
+        figure = figure_of_slices(runs, title="test, epoch 3", fit="train")
     figure.draw_without_rendering()
     assert len(figure.axes) == 4
     left, right = figure.axes[:2]
@@ -85,5 +86,5 @@ def test_chunks_stand_beside_their_spectra_in_their_colours():
         "chunk 2",
     ]
     with paper("cvpr"):
-        narrow = compare_chunks({"one": runs["one"]}, width="column")
+        narrow = figure_of_slices({"one": runs["one"]}, width="column")
     assert narrow.axes[0].get_position().y0 > narrow.axes[1].get_position().y1  # one above the other

@@ -158,7 +158,8 @@ def _correlations(found: Found) -> dict[Selected, dict[str, Any]]:
 
 def _save_split(report: Report, found: Found) -> None:
     """Write the figure of a split, or one of each epoch; all have the same limits."""
-    from embedlens.figures.spectrum.components import compare, limits_of, limits_of_smallest
+    from embedlens.figures.spectrum.components import figure as components_figure
+    from embedlens.figures.spectrum.components import limits_of, limits_of_smallest
     from embedlens_cli.common import class_names
     from embedlens_cli.common.report import by_split, headings
 
@@ -166,7 +167,7 @@ def _save_split(report: Report, found: Found) -> None:
     correlations = _correlations(found)
     for group in by_split(found, apart=report.selection.several_epochs):
         title, names = headings(group)
-        figure = compare(
+        figure = components_figure(
             dict(zip(names, group.values(), strict=True)), limits=limits, limits_smallest=own, title=title,
             class_names={name: one.run.class_names for name, one in zip(names, group, strict=True)},
             **report.look.size(max(result.components.size for result in group.values()) * len(group)),

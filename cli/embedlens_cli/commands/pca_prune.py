@@ -201,7 +201,8 @@ def _measure(
 
 def _save(report: Report, group: Mapping[Selected, Sequence[_Pruned]], *, sliced: bool) -> None:
     """Write the curves of one split."""
-    from embedlens.figures.pruning import compare, compare_chunks
+    from embedlens.figures.pruning import figure as pruning_figure
+    from embedlens.figures.pruning import figure_of_slices
     from embedlens_cli.common.report import headings
 
     title, names = headings(group)
@@ -209,10 +210,10 @@ def _save(report: Report, group: Mapping[Selected, Sequence[_Pruned]], *, sliced
     if sliced:
         rows = {name: (whole.curve, [(part.spectrum, part.curve) for part in parts if part.spectrum])
                 for name, (whole, *parts) in zip(names, group.values(), strict=True)}  # fmt: skip
-        figure = compare_chunks(rows, **report.look.size(2), title=title, fit=fits)
+        figure = figure_of_slices(rows, **report.look.size(2), title=title, fit=fits)
     else:
         curves = {name: whole.curve for name, (whole,) in zip(names, group.values(), strict=True)}
-        figure = compare(curves, **report.look.size(), title=title, fit=fits)
+        figure = pruning_figure(curves, **report.look.size(), title=title, fit=fits)
     every = [(one.facts | result.facts, result.curve) for one, results in group.items() for result in results]
     table: Table = [{**place, **curve.columns()} for place, curve in every]
     panels = [

@@ -108,13 +108,13 @@ def plot(result: Comparison, ax: Axes | None = None, *, metric: str | None = Non
     return axes
 
 
-def plot_panels(
+def figure(
     result: Comparison,
     metrics: Sequence[str],
     *,
     venue: str = "cvpr",
     width: str = "full",
-    heading: str = "",
+    title: str = "",
 ) -> Figure:
     """Draw a panel a metric, side by side at their size in print.
 
@@ -126,7 +126,7 @@ def plot_panels(
         Those that are drawn.
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
-    heading
+    title
         Stands above the figure.
 
     Raises
@@ -139,15 +139,15 @@ def plot_panels(
         raise InputError(message)
     handles = _handles(result)
     legend = _LEGEND + _LEGEND_ROW * ((len(handles) - 1) // _COLUMNS)
-    height = _ROW * float(rows_of(result)[-1] + 1) + _AROUND + legend + (_HEADING if heading else 0.0)
+    height = _ROW * float(rows_of(result)[-1] + 1) + _AROUND + legend + (_HEADING if title else 0.0)
     size = width_of(venue, width), min(height, max_height_of(venue))
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.03))
     panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
     for ax, metric in zip(panels, metrics, strict=True):
         plot(result, ax, metric=metric)
     figure.legend(handles=handles, loc="outside lower center", ncols=_COLUMNS, columnspacing=1.2)
-    if heading:
-        figure.suptitle(heading)
+    if title:
+        figure.suptitle(title)
     return figure
 
 

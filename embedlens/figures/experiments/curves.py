@@ -130,8 +130,8 @@ def plot(
     return axes
 
 
-def plot_panels(
-    panels: Sequence[Panel], *, x: str = "epoch", venue: str = "cvpr", width: str = "full", heading: str = ""
+def figure(
+    panels: Sequence[Panel], *, x: str = "epoch", venue: str = "cvpr", width: str = "full", title: str = ""
 ) -> Figure:
     """Draw one panel a metric, side by side as far as the width allows, with one legend above all.
 
@@ -143,7 +143,7 @@ def plot_panels(
         What stands on the x axis: "epoch", "step" or "seconds"; its limits are the same in all panels.
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
-    heading
+    title
         Stands above the figure where there is one run, which needs no legend.
     """
     inches = width_of(venue, width)
@@ -168,10 +168,10 @@ def plot_panels(
         axes.tick_params(labelbottom=lowest)
         axes.set_xlabel(axes.get_xlabel() if lowest else "")
     figure.align_ylabels()
-    header = 0.2 if heading else 0.0
-    if heading:
-        figure.suptitle(heading)
-    if len(looks) > 1 or not heading:
+    header = 0.2 if title else 0.0
+    if title:
+        figure.suptitle(title)
+    if len(looks) > 1 or not title:
         handles, names, endings = _entries(panels, looks)
         header += legend_below(
             figure, handles, names, endings=endings, loc="outside upper center", most=5, **_LEGEND

@@ -79,14 +79,14 @@ def plot(result: Sweep, ax: Axes | None = None, *, label: str = "score", end: st
     return axes
 
 
-def plot_figure(
+def figure(
     result: Sweep,
     *,
     venue: str = "cvpr",
     width: str = "column",
     label: str = "score",
     end: str = "end",
-    heading: str = "",
+    title: str = "",
 ) -> Figure:
     """Draw the figure at its size in print: as high as the losses need.
 
@@ -100,15 +100,15 @@ def plot_figure(
         Text at the x axis.
     end
         What the legend calls the end of training.
-    heading
+    title
         Stands above the figure.
     """
-    height = _ROW * len(result.losses) + _AROUND + (_HEADING if heading else 0.0)
+    height = _ROW * len(result.losses) + _AROUND + (_HEADING if title else 0.0)
     layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03)
     figure = Figure(figsize=(width_of(venue, width), height), layout=layout)
     plot(result, figure.add_subplot(), label=label, end=end)
-    if heading:
-        figure.suptitle(heading)
+    if title:
+        figure.suptitle(title)
     height += legend_below(figure, *_legend(ranked(result), end))
     figure.set_figheight(min(height, max_height_of(venue)))
     return figure

@@ -106,14 +106,14 @@ def plot(
     return axes
 
 
-def plot_panels(
+def figure(
     result: Sweep,
     *,
     venue: str = "cvpr",
     width: str = "column",
     label: str = "score",
     end: str = "end",
-    heading: str = "",
+    title: str = "",
 ) -> Figure:
     """Draw one panel for each dim where learning rates vary, too, with the same limits and one legend.
 
@@ -129,13 +129,11 @@ def plot_panels(
         What the score is called at its axis.
     end
         What the end of training is called where it stands beside epoch 0.
-    heading
+    title
         Stands above the figure.
     """
     if result.axis == "loss":
-        return sweep_losses.plot_figure(
-            result, venue=venue, width=width, label=label, end=end, heading=heading
-        )
+        return sweep_losses.figure(result, venue=venue, width=width, label=label, end=end, title=title)
     inches = width_of(venue, width)
     panels = [[dim] for dim in result.dims] if result.axis == "lr" else [result.dims]
     rows = -(-len(panels) // max(1, int(inches / _PANEL)))
@@ -156,9 +154,9 @@ def plot_panels(
             axes.tick_params(labelbottom=True)
         if len(panels) > 1:
             axes.set_title(f"{panels[number][0]} dims")
-    if heading:
-        figure.suptitle(heading)
-    height = figure.get_figheight() + (0.2 if heading else 0.0) + (0.15 * rows if len(panels) > 1 else 0.0)
+    if title:
+        figure.suptitle(title)
+    height = figure.get_figheight() + (0.2 if title else 0.0) + (0.15 * rows if len(panels) > 1 else 0.0)
     height += legend_below(figure, *_entries(result, looks), most=6)
     figure.set_figheight(min(height, max_height_of(venue)))
     figure.draw_without_rendering()  # only now is it known how wide the panels are

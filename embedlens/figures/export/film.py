@@ -14,7 +14,8 @@ from embedlens.figures.export.animation import canvas_of
 from embedlens.figures.export.stamp import learn_stamp, stamp_dots
 from embedlens.figures.layout.corners import free_corners
 from embedlens.figures.triplets.nearest import DOTS_ZORDER, Scale, numbers_text, scale_of
-from embedlens.figures.triplets.panels import axes_of, plot_grid, titles_of, update_grid
+from embedlens.figures.triplets.panels import axes_of, titles_of, update_figure
+from embedlens.figures.triplets.panels import figure as scatter_figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +32,7 @@ class Film(Sequence["NDArray[np.uint8]"]):
     """The frames of an animation of triplet scatters, each uint8 [h, w, 3], drawn anew whenever one is taken.
 
     The figure is laid out once, and what does not move is drawn once, so that frames differ in nothing but
-    dots, contours and text. A frame is what `animation.render` makes of `plot_grid`, pixel for pixel. One
+    dots, contours and text. A frame is what `animation.render` makes of `panels.figure`, pixel for pixel. One
     is in memory at a time.
 
     Parameters
@@ -68,7 +69,7 @@ class Film(Sequence["NDArray[np.uint8]"]):
         self._note = note
         # room for the heading is needed where one frame has one
         fullest = min(self._frames, key=_by_length)
-        figure = plot_grid(fullest, venue=venue, width=width, scale=self.scale, note=note)
+        figure = scatter_figure(fullest, venue=venue, width=width, scale=self.scale, note=note)
         self._figure = figure
         self._canvas = canvas_of(figure)
         if finish is not None:
@@ -113,7 +114,7 @@ class Film(Sequence["NDArray[np.uint8]"]):
         """Draw one frame, or several."""
         if isinstance(number, slice):
             return [self[place] for place in range(*number.indices(len(self)))]
-        update_grid(self._figure, self._frames[number], scale=self.scale, note=self._note)
+        update_figure(self._figure, self._frames[number], scale=self.scale, note=self._note)
         renderer = self._canvas.get_renderer()  # type: ignore[no-untyped-call]
         picture = np.asarray(renderer.buffer_rgba())
         picture[:] = self._background

@@ -93,7 +93,7 @@ def plot(
     return axes
 
 
-def compare(
+def figure(
     curves: Mapping[str, NewSweep],
     *,
     choices: Mapping[str, Choice] | None = None,

@@ -8,10 +8,10 @@ from embedlens.lazy import attached
 
 if TYPE_CHECKING:
     from embedlens.figures.projection import maps, synthesis
-    from embedlens.figures.projection.maps import Map, compare, limits_of, plot
+    from embedlens.figures.projection.maps import Map, figure, limits_of, plot
 
-__all__ = ["Map", "compare", "limits_of", "maps", "plot", "synthesis"]
+__all__ = ["Map", "figure", "limits_of", "maps", "plot", "synthesis"]
 
 __getattr__, __dir__ = attached(
-    __name__, {"maps": ["Map", "limits_of", "plot", "compare"]}, modules=["maps", "synthesis"]
+    __name__, {"maps": ["Map", "limits_of", "plot", "figure"]}, modules=["maps", "synthesis"]
 )

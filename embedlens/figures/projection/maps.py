@@ -175,7 +175,7 @@ def _of_items(
     return known, pictures
 
 
-def compare(
+def figure(
     maps: Sequence[Map],
     *,
     venue: str = "cvpr",

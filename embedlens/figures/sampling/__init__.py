@@ -8,12 +8,12 @@ from embedlens.lazy import attached
 
 if TYPE_CHECKING:
     from embedlens.figures.sampling import distances, mining, theory
-    from embedlens.figures.sampling.distances import Contents, check_panels, grid_of, plot, plot_panels
+    from embedlens.figures.sampling.distances import Contents, check_panels, figure, grid_of, plot
 
-__all__ = ["Contents", "check_panels", "distances", "grid_of", "mining", "plot", "plot_panels", "theory"]
+__all__ = ["Contents", "check_panels", "distances", "figure", "grid_of", "mining", "plot", "theory"]
 
 __getattr__, __dir__ = attached(
     __name__,
-    {"distances": ["Contents", "plot", "plot_panels", "grid_of", "check_panels"]},
+    {"distances": ["Contents", "plot", "figure", "grid_of", "check_panels"]},
     modules=["distances", "mining", "theory"],
 )

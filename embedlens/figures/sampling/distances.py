@@ -147,13 +147,13 @@ def plot(
     return axes
 
 
-def plot_panels(
+def figure(
     contents: Contents,
     show: Sequence[str] = PANELS,
     *,
     venue: str = "cvpr",
     width: str = "full",
-    heading: str = "",
+    title: str = "",
 ) -> Figure:
     """Draw the panels asked for, side by side as far as the width allows, with one legend below.
 
@@ -165,7 +165,7 @@ def plot_panels(
         Names in `PANELS`.
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
-    heading
+    title
         Stands above the figure.
 
     Raises
@@ -175,7 +175,7 @@ def plot_panels(
     """
     names, inches = check_panels(show), width_of(venue, width)
     rows, columns = grid_of(names, venue=venue, width=width)
-    height = rows * min(_TALLEST, max(_LOWEST, 0.85 * inches / columns)) + (0.2 if heading else 0)
+    height = rows * min(_TALLEST, max(_LOWEST, 0.85 * inches / columns)) + (0.2 if title else 0)
     layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.04)
     figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout=layout)
     grid = figure.subplots(rows, columns, squeeze=False)
@@ -187,8 +187,8 @@ def plot_panels(
         _draw(axes, name, contents)
         letter = f"({chr(ord('a') + number)}) " if len(names) > 1 else ""
         axes.set_title(f"{letter}{_TITLES[name]}{contents.titles.get(name, '')}")
-    if heading:
-        figure.suptitle(heading)
+    if title:
+        figure.suptitle(title)
     labels = _labels(contents, names)
     if labels:
         runs = {*contents.pairs, *contents.picks, *contents.nonzero}
@@ -210,12 +210,12 @@ def grid_of(show: Sequence[str], *, venue: str = "cvpr", width: str = "full") ->
     show
         Names in `PANELS`.
     venue, width
-        As in `plot_panels`.
+        As in `figure`.
 
     Raises
     ------
     InputError
-        As `plot_panels`.
+        As `figure`.
     """
     names, inches = check_panels(show), width_of(venue, width)
     columns = max(1, min(len(names), int(inches / _NARROWEST), 3))

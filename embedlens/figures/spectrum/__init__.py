@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from embedlens.figures.spectrum.values import (
         check_alike,
         check_scale,
-        compare,
         component_ticks,
         dead_text,
+        figure,
         heights,
         plot,
         value_label,
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 __all__ = [
     "check_alike",
     "check_scale",
-    "compare",
     "component_ticks",
     "components",
     "dead_text",
     "epochs",
+    "figure",
     "heights",
     "intra_class",
     "plot",
@@ -44,7 +44,7 @@ __getattr__, __dir__ = attached(
             "heights",
             "value_label",
             "dead_text",
-            "compare",
+            "figure",
             "check_alike",
             "component_ticks",
         ]

@@ -130,7 +130,7 @@ def _around(parts: list[NDArray[np.float64]]) -> tuple[float, float]:
     return low - margin, high + _HEADROOM * margin
 
 
-def compare(
+def figure(
     runs: Mapping[str, ClassScatter],
     *,
     limits: tuple[float, float] | None = None,

@@ -114,7 +114,7 @@ def plot_heatmap(
     return axes
 
 
-def compare(
+def figure(
     runs: Mapping[str, SpectrumEpochs],
     *,
     heatmap: bool = False,

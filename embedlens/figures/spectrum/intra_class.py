@@ -83,7 +83,7 @@ def plot(result: ClassSpectra, ax: Axes | None = None, *, colors: Mapping[int, s
     return axes
 
 
-def compare(
+def figure(
     runs: Mapping[str, ClassSpectra],
     *,
     names: Mapping[int, str] | None = None,

@@ -112,7 +112,7 @@ def plot_spectra(
     return axes
 
 
-def compare(
+def figure(
     runs: Mapping[str, tuple[Sequence[Spectrum], SliceRecalls]],
     *,
     log: bool = False,

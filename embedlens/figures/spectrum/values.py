@@ -136,7 +136,7 @@ def dead_text(result: Spectrum) -> str:
     return f"{result.n_dead} of {result.dim} dimensions {verb} dead{few}"
 
 
-def compare(
+def figure(
     spectra: Mapping[str, Spectrum],
     *,
     log: bool = False,

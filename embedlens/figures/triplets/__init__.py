@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         scale_of,
         update,
     )
+    from embedlens.figures.triplets.panels import figure, figure_of_epochs
 
 __all__ = [
     "Scale",
@@ -29,6 +30,8 @@ __all__ = [
     "draw_dots",
     "draw_guides",
     "field",
+    "figure",
+    "figure_of_epochs",
     "flow",
     "frame",
     "is_framed",
@@ -58,7 +61,8 @@ __getattr__, __dir__ = attached(
             "draw_dots",
             "draw_colorbar",
             "numbers_text",
-        ]
+        ],
+        "panels": ["figure", "figure_of_epochs"],
     },
     modules=["distances", "field", "flow", "nearest", "paired", "panels", "trajectory"],
 )

@@ -100,7 +100,7 @@ def plot(
     return axes
 
 
-def plot_together(
+def figure(
     shown: Sequence[Shown],
     paired: Sequence[Paired] = (),
     *,

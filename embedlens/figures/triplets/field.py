@@ -11,7 +11,8 @@ from matplotlib.quiver import Quiver
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.ticks import number_log_bar
 from embedlens.figures.triplets.nearest import frame, is_framed, limits_of
-from embedlens.figures.triplets.panels import axes_of, heading_of, plot_grid, shorten_numbers
+from embedlens.figures.triplets.panels import axes_of, heading_of, shorten_numbers
+from embedlens.figures.triplets.panels import figure as scatter_figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +105,7 @@ def _draw_colorbar(axes: Axes, arrows: Quiver) -> None:
     bar.set_label("speed, per unit of the learning rate")
 
 
-def plot_field(
+def figure(
     panels: Sequence[Panel],
     result: Field,
     *,
@@ -130,7 +131,9 @@ def plot_field(
     """
     told = f"field of {result.loss}, {result.angle:g}° between the planes"
     heading = [*heading_of(panels, note), told]
-    figure = plot_grid(panels, venue=venue, width=width, scale=scale, heading=heading, faint=True, bar=_BAR)
+    figure = scatter_figure(
+        panels, venue=venue, width=width, scale=scale, title=heading, faint=True, bar=_BAR
+    )
     drawn = [axes for axes, _ in axes_of(figure, panels)]
     for axes in drawn:
         plot(result, axes, colorbar=False)

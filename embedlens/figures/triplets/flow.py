@@ -24,7 +24,8 @@ from embedlens.figures.triplets.nearest import (
     limits_of,
     scale_of,
 )
-from embedlens.figures.triplets.panels import axes_of, plot_grid
+from embedlens.figures.triplets.panels import axes_of
+from embedlens.figures.triplets.panels import figure as scatter_figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -145,7 +146,7 @@ def window_of(triplets: Iterable[Triplets]) -> tuple[float, float]:
     return max(-1.0, min(0.8, round(float(np.floor(low * 5 + 1e-9)) / 5, 1))), upper_limit(states)
 
 
-def plot_flows(
+def figure(
     starts: Sequence[Panel],
     ends: Sequence[Panel],
     flows: Sequence[Flow],
@@ -177,8 +178,8 @@ def plot_flows(
     runs = {panel.run for panel in starts}
     shared = [*(runs if len(runs) == 1 else ()), *(spans if len(spans) == 1 else ())]
     heading = [*shared, note] if note else shared or [" "]
-    figure = plot_grid(
-        starts, venue=venue, width=width, scale=scale, heading=heading, color=INITIAL, faint=True
+    figure = scatter_figure(
+        starts, venue=venue, width=width, scale=scale, title=heading, color=INITIAL, faint=True
     )
     stretch = stretch_of(flows, window)
     most = max((int(flow.count.max()) for flow in flows if flow.count.size), default=1)

@@ -58,14 +58,14 @@ def frames_of(panels: Sequence[Panel]) -> dict[int, list[Panel]]:
     return frames
 
 
-def plot_grid(
+def figure(
     panels: Sequence[Panel],
     *,
     venue: str = "cvpr",
     width: str = "full",
     scale: Scale | None = None,
     note: str = "",
-    heading: Sequence[str] = (),
+    title: Sequence[str] = (),
     color: str | None = None,
     faint: bool = False,
     bar: float = 0.0,
@@ -82,9 +82,9 @@ def plot_grid(
     scale
         Limits and colours of all panels; by default what they need together.
     note
-        What else the heading says.
-    heading
-        Parts of another heading, in place of the usual one and the note.
+        What else the title says.
+    title
+        Parts of another title, in place of the default one and the note.
     color
         Of all dots; by default one for each run.
     faint
@@ -101,7 +101,8 @@ def plot_grid(
     shared = scale or scale_of(panel.triplets for panel in panels)
     room = bar + (_COLORBAR if shared.max_count else 0.0)
     inches = width_of(venue, width)
-    told = _in_lines(heading or heading_of(panels, note), inches)
+    parts = [title] if isinstance(title, str) and title else title
+    told = _in_lines(parts or heading_of(panels, note), inches)
     figure, axes = _grid(rows, columns, inches, bar=room, header=_HEADER + _LINE * told.count("\n"))
     _limit_height(figure, venue)
     places = _places(ordered, splits, columns, by_run=by_run)
@@ -119,8 +120,8 @@ def plot_grid(
     return figure
 
 
-def update_grid(figure: Figure, panels: Sequence[Panel], *, scale: Scale, note: str = "") -> None:
-    """Show other epochs in a figure that `plot_grid` drew; its layout stays.
+def update_figure(figure: Figure, panels: Sequence[Panel], *, scale: Scale, note: str = "") -> None:
+    """Show other epochs in a figure that `figure` made; its layout stays.
 
     Parameters
     ----------
@@ -143,7 +144,7 @@ def update_grid(figure: Figure, panels: Sequence[Panel], *, scale: Scale, note: 
 
 
 def axes_of(figure: Figure, panels: Sequence[Panel]) -> list[tuple[Axes, Panel]]:
-    """Return the axes of each panel of a figure that `plot_grid` drew."""
+    """Return the axes of each panel of a figure that `figure` made."""
     return list(zip(figure.axes, _in_order(panels)[2], strict=False))
 
 
@@ -191,8 +192,8 @@ def _in_lines(parts: Sequence[str], inches: float) -> str:
     return "\n".join(lines)
 
 
-def plot_strip(
-    frames: Mapping[int, Sequence[Panel]], *, venue: str = "cvpr", width: str = "full", note: str = ""
+def figure_of_epochs(
+    frames: Mapping[int, Sequence[Panel]], *, venue: str = "cvpr", width: str = "full", title: str = ""
 ) -> Figure:
     """Draw epochs from left to right, a row for each run and split: an animation on paper.
 
@@ -202,14 +203,14 @@ def plot_strip(
         Epoch -> its panels, as `frames_of` gives them; a panel of another epoch says so.
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
-    note
+    title
         A heading.
     """
     panels = [panel for column in frames.values() for panel in column]
     series = list(dict.fromkeys((panel.run, panel.split) for panel in panels))
     runs = list(dict.fromkeys(panel.run for panel in panels))
     scale = scale_of(panel.triplets for panel in panels)
-    header = _HEADER if note else 0.0
+    header = _HEADER if title else 0.0
     room = _COLORBAR if scale.max_count else 0.0
     figure, axes = _grid(len(series), len(frames), width_of(venue, width), bar=room, header=header)
     _limit_height(figure, venue)
@@ -225,8 +226,8 @@ def plot_strip(
     draw_colorbar(figure, figure.axes)
     for row, (run, split) in enumerate(series):
         axes[row, 0].set_ylabel(f"{run}, {split}\n{axes[row, 0].get_ylabel()}")
-    if note:
-        figure.suptitle(note)
+    if title:
+        figure.suptitle(title)
     return figure
 
 

@@ -138,12 +138,12 @@ def _open_inset(axes: Axes, result: Sequence[Path], looks: Mapping[str, Look]) -
     return inset
 
 
-def plot_panels(
+def figure(
     panels: Sequence[Panel],
     *,
     venue: str = "cvpr",
     width: str = "full",
-    heading: str = "",
+    title: str = "",
     limits: tuple[float, float] | None = None,
 ) -> Figure:
     """Draw one anchor a panel, with the same axes: up to four side by side, then further rows.
@@ -154,7 +154,7 @@ def plot_panels(
         What to draw, of the same runs in each.
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
-    heading
+    title
         What all panels share.
     limits
         Of both axes of all panels, see `plot`. Without them paths are enlarged in an inset where they leave
@@ -191,13 +191,13 @@ def plot_panels(
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_locator(MultipleLocator(0.5))
         top = _draw_thumbnails(axes, panels[number].thumbnails, side=side, beside=beside)
-        title = shorten(printable(panels[number].title), _TITLE_LETTERS)
-        axes.set_title(title, parse_math=False, y=top)
+        above = shorten(printable(panels[number].title), _TITLE_LETTERS)
+        axes.set_title(above, parse_math=False, y=top)
         axes.set_ylabel("" if number % columns else axes.get_ylabel())
         axes.set_xlabel(axes.get_xlabel() if number + columns >= len(panels) else "")
     told = None
-    if heading:
-        told = figure.suptitle(shorten(heading, _HEADING_LETTERS), parse_math=False)
+    if title:
+        told = figure.suptitle(shorten(title, _HEADING_LETTERS), parse_math=False)
     others = legend_below(figure, *_legend(panels, looks))
     figure.fit()  # the height is that of the titles' lines
     if told is not None:

@@ -8,10 +8,10 @@ from embedlens.lazy import attached
 
 if TYPE_CHECKING:
     from embedlens.figures.verification import pairs, rank_1
-    from embedlens.figures.verification.pairs import compare, draw_curves, plot, rate_axes
+    from embedlens.figures.verification.pairs import figure, figure_of_curves, plot, rate_axes
 
-__all__ = ["compare", "draw_curves", "pairs", "plot", "rank_1", "rate_axes"]
+__all__ = ["figure", "figure_of_curves", "pairs", "plot", "rank_1", "rate_axes"]
 
 __getattr__, __dir__ = attached(
-    __name__, {"pairs": ["plot", "compare", "draw_curves", "rate_axes"]}, modules=["pairs", "rank_1"]
+    __name__, {"pairs": ["plot", "figure", "figure_of_curves", "rate_axes"]}, modules=["pairs", "rank_1"]
 )

@@ -61,7 +61,7 @@ def plot(
     return axes
 
 
-def compare(
+def figure(
     curves: Mapping[str, Roc], *, venue: str = "cvpr", width: str = "column", title: str = ""
 ) -> Figure:
     """Draw several ROCs on one axes, one colour each.
@@ -75,10 +75,10 @@ def compare(
     title
         What all curves share.
     """
-    return draw_curves(curves, plot, venue=venue, width=width, title=title)
+    return figure_of_curves(curves, plot, venue=venue, width=width, title=title)
 
 
-def draw_curves(
+def figure_of_curves(
     curves: Mapping[str, Any], draw: Callable[..., Axes], *, venue: str, width: str, title: str
 ) -> Figure:
     """Draw each curve with its own colour on one axes of the venue's width; of several, with a legend below.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.figures.layout.canvas import Figure
-from embedlens.figures.verification.pairs import draw_curves, rate_axes
+from embedlens.figures.verification.pairs import figure_of_curves, rate_axes
 from embedlens.text import for_legend
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def plot(
     return axes
 
 
-def compare(
+def figure(
     curves: Mapping[str, OpenSet],
     *,
     far: float = FAR,
@@ -100,4 +100,4 @@ def compare(
     title
         What all curves share.
     """
-    return draw_curves(curves, partial(plot, far=far), venue=venue, width=width, title=title)
+    return figure_of_curves(curves, partial(plot, far=far), venue=venue, width=width, title=title)

@@ -53,7 +53,7 @@ def test_a_mean_of_fewer_seeds_is_hollow_and_the_legend_says_so():
         ax = comparison.plot(made, metric=metric)
         fills = [to_rgba(box.lines[0].get_markerfacecolor()) for box in ax.containers]
         assert [fill == to_rgba("white") for fill in fills] == hollow
-    figure = comparison.plot_panels(made, ["nmi", "f1"])
+    figure = comparison.figure(made, ["nmi", "f1"])
     assert "some seeds missing" in legend_texts(figure.legends[0])
 
 
@@ -79,7 +79,7 @@ def test_a_line_marks_what_others_are_compared_with_and_a_cross_what_failed(resu
 
 
 def test_panels_share_the_names_and_nothing_is_cut(result):
-    figure = comparison.plot_panels(result, ["recall_at_1", "nmi"], heading="digits")
+    figure = comparison.figure(result, ["recall_at_1", "nmi"], title="digits")
     figure.canvas.draw()
     first, second = figure.axes
     assert [ax.get_xlabel() for ax in figure.axes] == ["R@1", "NMI"]
@@ -95,7 +95,7 @@ def test_panels_share_the_names_and_nothing_is_cut(result):
 
 def test_the_legend_has_what_is_drawn():
     alone = compare([Entry("a", "a", 0, {"nmi": 0.5}, True), Entry("m", "own", 0, {"nmi": 0.4}, False)])
-    (legend,) = comparison.plot_panels(alone, ["nmi"]).legends
+    (legend,) = comparison.figure(alone, ["nmi"]).legends
     assert legend_texts(legend) == ["score"]
 
 
@@ -105,4 +105,4 @@ def test_metrics_that_are_not_there(result):
     ):
         comparison.plot(result, metric="f1")
     with pytest.raises(InputError, match="^no metric to draw$"):
-        comparison.plot_panels(result, [])
+        comparison.figure(result, [])

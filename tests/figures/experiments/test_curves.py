@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from embedlens import InputError
 from embedlens.analysis.experiments.curves import Band, Curve
 from embedlens.figures import style
-from embedlens.figures.experiments.curves import Panel, metric_label, plot, plot_panels
+from embedlens.figures.experiments.curves import Panel, metric_label, plot
+from embedlens.figures.experiments.curves import figure as curves_figure
 from embedlens.figures.style import looks_of
 
 
@@ -124,7 +125,7 @@ def test_metrics_are_spelt_as_in_papers(metric, label):
 )
 def test_one_panel_a_metric_one_legend_and_the_same_x(count, width, shape):
     with style.paper():
-        figure = plot_panels(panels(count), width=width)
+        figure = curves_figure(panels(count), width=width)
     assert len(figure.axes) == count
     grid = figure.axes[0].get_gridspec()
     assert (grid.nrows, grid.ncols) == shape
@@ -143,7 +144,7 @@ def test_one_panel_a_metric_one_legend_and_the_same_x(count, width, shape):
 
 def test_one_run_stands_in_the_heading():
     with style.paper():
-        figure = plot_panels(panels(2, runs=1), heading="run0")
+        figure = curves_figure(panels(2, runs=1), title="run0")
     assert figure.get_suptitle() == "run0"
     assert not figure.legends
 
@@ -166,7 +167,7 @@ def test_size_is_the_venue_s_and_text_stays_inside(tmp_path, venue, width, inche
         for number in range(7)
     ]
     with style.paper(venue):
-        figure = plot_panels(named, venue=venue, width=width)
+        figure = curves_figure(named, venue=venue, width=width)
         figure.savefig(tmp_path / "figure.pdf")
         figure.draw_without_rendering()
         boxes = [axes.get_tightbbox() for axes in figure.axes]

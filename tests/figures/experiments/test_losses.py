@@ -13,7 +13,8 @@ from embedlens import InputError
 from embedlens.analysis.experiments.losses import ranked
 from embedlens.analysis.experiments.sweep import Record, summarise
 from embedlens.figures import style
-from embedlens.figures.experiments.losses import END, plot, plot_figure
+from embedlens.figures.experiments.losses import END, plot
+from embedlens.figures.experiments.losses import figure as losses_figure
 
 LOSSES = (
     "contrastive triplet margin lifted angular proxy-nca softmax n-pair-mc n-pair-ovo tuplet ep ephn epshn "
@@ -116,7 +117,7 @@ def test_given_axes_are_drawn_on():
 def test_size_is_the_venue_s_and_nothing_touches(tmp_path, venue, width, inches, count):
     result = sweep(losses=LOSSES[-count:], failed={("nn", 0), ("nn", 1), ("nn", 2)}, collapsed={("hn", 0)})
     with style.paper(venue):
-        figure = plot_figure(result, venue=venue, width=width, label="test R@1", heading="glyphs, n = 9,814")
+        figure = losses_figure(result, venue=venue, width=width, label="test R@1", title="glyphs, n = 9,814")
         figure.savefig(tmp_path / "figure.pdf")
         figure.draw_without_rendering()
     raw = (tmp_path / "figure.pdf").read_bytes()

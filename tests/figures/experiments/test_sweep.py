@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from embedlens import InputError
 from embedlens.analysis.experiments.sweep import Record, summarise
 from embedlens.figures import style
-from embedlens.figures.experiments.sweep import plot, plot_panels
+from embedlens.figures.experiments.sweep import figure as sweep_figure
+from embedlens.figures.experiments.sweep import plot
 from embedlens.figures.style import looks_of
 
 RATES = (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3)
@@ -131,7 +132,7 @@ def test_dims_alone_are_the_x_axis():
     np.testing.assert_array_equal(named(axes, "line")["ep"].get_xdata(), [16, 32, 64])
     assert [text.get_text() for text in axes.get_xticklabels()] == ["16", "32", "64"]
     assert axes.get_xlabel() == "dimensions of the embedding"
-    assert len(plot_panels(result).axes) == 1
+    assert len(sweep_figure(result).axes) == 1
 
 
 def test_losses_alone_are_rows():
@@ -139,7 +140,7 @@ def test_losses_alone_are_rows():
     axes = plot(result, label="test R@1")
     assert sorted(text.get_text() for text in axes.get_yticklabels()) == list(LOSSES)
     assert axes.get_xlabel() == "test R@1"
-    figure = plot_panels(result, width="column", end="epoch 8", heading="glyphs")
+    figure = sweep_figure(result, width="column", end="epoch 8", title="glyphs")
     assert figure.get_suptitle() == "glyphs"
     assert legend_texts(figure.legends[0]) == ["epoch 8", "± s.d. of 3 seeds"]
 
@@ -147,7 +148,7 @@ def test_losses_alone_are_rows():
 def test_rates_and_dims_make_panels_with_the_same_limits():
     result = sweep(dims=(64, 32, 16), failed={("ep", RATES[4], seed) for seed in range(3)})
     with style.paper():
-        figure = plot_panels(result, width="full", label="test R@1", heading="glyphs")
+        figure = sweep_figure(result, width="full", label="test R@1", title="glyphs")
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["16 dims", "32 dims", "64 dims"]
     assert len({axes.get_ylim() for axes in figure.axes}) == 1
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
@@ -169,8 +170,8 @@ def test_rates_and_dims_make_panels_with_the_same_limits():
 
 def test_labels_are_slanted_where_they_would_touch():
     with style.paper():
-        few = plot_panels(sweep()).axes[0]
-        many = plot_panels(sweep(rates=[1e-5 * 2**k for k in range(10)])).axes[0]
+        few = sweep_figure(sweep()).axes[0]
+        many = sweep_figure(sweep(rates=[1e-5 * 2**k for k in range(10)])).axes[0]
     assert {text.get_rotation() for text in few.get_xticklabels()} == {0}
     assert {text.get_rotation() for text in many.get_xticklabels()} == {40}
 
@@ -183,7 +184,7 @@ def test_size_is_the_venue_s_and_text_stays_inside(tmp_path, venue, width, inche
     losses = ("contrastive", "ep", "ephn", "epshn", "n-pair-mc", "triplet")
     result = sweep(losses=losses, dims=(64, 32), failed={("ep", RATES[0], 1)})
     with style.paper(venue):
-        figure = plot_panels(result, venue=venue, width=width, label="test R@1", heading="glyphs, epoch 8")
+        figure = sweep_figure(result, venue=venue, width=width, label="test R@1", title="glyphs, epoch 8")
         figure.savefig(tmp_path / "figure.pdf")
         figure.draw_without_rendering()
     raw = (tmp_path / "figure.pdf").read_bytes()

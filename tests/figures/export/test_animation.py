@@ -17,7 +17,8 @@ from embedlens.figures.export.stamp import learn_stamp, stamp_dots
 from embedlens.figures.layout.corners import free_corners
 from embedlens.figures.style import paper
 from embedlens.figures.triplets.nearest import scale_of
-from embedlens.figures.triplets.panels import Panel, frames_of, plot_grid
+from embedlens.figures.triplets.panels import Panel, frames_of
+from embedlens.figures.triplets.panels import figure as scatter_figure
 
 
 def frames(count=4, size=(64, 48)):
@@ -115,7 +116,7 @@ def test_a_film_s_frames_are_matplotlib_s_drawing_pixel_for_pixel(n):
         film = Film(frames, note="a note")
         scale = scale_of(panel.triplets for shown in frames.values() for panel in shown)
         for number in (1, 0, len(film) - 1):
-            drawn = still(plot_grid(frames[number], scale=scale, note="a note"))
+            drawn = still(scatter_figure(frames[number], scale=scale, note="a note"))
             np.testing.assert_array_equal(film[number], drawn)
 
 
@@ -125,7 +126,7 @@ def test_a_film_keeps_its_layout_where_headings_and_titles_change():
     frames = frames_of([*short, *panels(60, runs=("b",), splits=("test",), epochs=3)])
     with paper():
         film = Film(frames)
-        np.testing.assert_array_equal(film[0], still(plot_grid(frames[0], scale=film.scale)))
+        np.testing.assert_array_equal(film[0], still(scatter_figure(frames[0], scale=film.scale)))
         one, two, three = film[:]
     frame_line = [np.flatnonzero((shown < 90).all(axis=2).sum(axis=0) > 300) for shown in (one, two, three)]
     assert frame_line[0].size >= 2

@@ -17,7 +17,7 @@ from embedlens.figures.export.film import Film
 from embedlens.figures.layout.border import upper_limit
 from embedlens.figures.layout.limits import choose_limits
 from embedlens.figures.triplets import trajectory
-from embedlens.figures.triplets.flow import plot_flows
+from embedlens.figures.triplets.flow import figure as flow_figure
 from embedlens.figures.triplets.nearest import Scale, limits_of, plot, scale_of
 from embedlens.figures.triplets.panels import Panel, frames_of
 
@@ -151,11 +151,11 @@ def test_flows_show_them():
     start, end = ordinary(), corner()
     pair = Panel("mine", "test", 0, start), Panel("mine", "test", 3, end)
     with style.paper():
-        figure = plot_flows([pair[0]], [pair[1]], [flow(start, end)])
+        figure = flow_figure([pair[0]], [pair[1]], [flow(start, end)])
         (axes,) = figure.axes
         assert axes.get_xlim()[1] == 1.04
         assert_whole(artists_of_kind(axes, "dots")[1])
-        figure = plot_flows([pair[1]], [replace(pair[1], epoch=5)], [flow(end, end)])
+        figure = flow_figure([pair[1]], [replace(pair[1], epoch=5)], [flow(end, end)])
     assert figure.axes[0].get_xlim() == (0.8, 1.04)
 
 
@@ -216,7 +216,7 @@ def test_flows_of_a_collapsed_space_show_both_states():
     one = corner(6_000)
     pair = [Panel("mine", "test", epoch, one) for epoch in (0, 3)]
     with style.paper():
-        (axes,) = plot_flows(pair[:1], pair[1:], [flow(one, one)]).axes
+        (axes,) = flow_figure(pair[:1], pair[1:], [flow(one, one)]).axes
     start, end = artists_of_kind(axes, "crowd")
     assert start.get_sizes()[0] > end.get_sizes()[0]
     assert [part.get_zorder() > 5 for part in (start, end)] == [True, True]  # over the arrows

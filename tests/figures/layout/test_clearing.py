@@ -151,7 +151,7 @@ def test_long_names_of_five_runs_stand_below_the_curves():
     z = np.random.default_rng(0).normal(size=(60, 6))
     with style.paper("cvpr"):
         for options in ({}, {"log": True}, {"cumulative": True}):
-            figure = spectra.compare({name: spectrum(z) for name in LONG}, title="test", **options)
+            figure = spectra.figure({name: spectrum(z) for name in LONG}, title="test", **options)
             _save(figure)
             (axes,), (legend,) = figure.axes, figure.legends
             assert axes.get_legend() is None
@@ -166,7 +166,7 @@ def test_long_names_of_five_runs_stand_below_the_curves():
 def test_short_names_stay_inside_where_there_is_room():
     z = np.random.default_rng(0).normal(size=(60, 6)) * [6, 1, 0.5, 0.3, 0.2, 0.1]
     with style.paper("cvpr"):
-        figure = spectra.compare({name: spectrum(z) for name in "ab"})
+        figure = spectra.figure({name: spectrum(z) for name in "ab"})
         _save(figure)
         (axes,) = figure.axes
         assert not figure.legends
@@ -176,7 +176,7 @@ def test_short_names_stay_inside_where_there_is_room():
 def test_numbers_beside_a_name_are_never_shortened():
     scores = np.random.default_rng(0).normal(size=200)
     with style.paper("cvpr"):
-        figure = rocs.compare({name: roc(scores, np.arange(200) % 2 == 0) for name in LONG[:2]})
+        figure = rocs.figure({name: roc(scores, np.arange(200) % 2 == 0) for name in LONG[:2]})
         _save(figure)
         told = legend_texts(figure.legends[0])
     assert all("…" in text and ", AUC 0." in text and text.endswith("%") for text in told), told

@@ -14,13 +14,13 @@ from embedlens.figures import style
 from embedlens.figures.export.film import Film
 from embedlens.figures.layout.corners import free_corners
 from embedlens.figures.triplets import panels
-from embedlens.figures.triplets.field import plot_field
-from embedlens.figures.triplets.flow import plot_flows
+from embedlens.figures.triplets.field import figure as field_figure
+from embedlens.figures.triplets.flow import figure as flow_figure
 
 
 def _grid(z):
     shown = nearest_triplets(z, np.arange(60) % 10)
-    return panels.plot_grid([panels.Panel(name, "test", 3, shown) for name in "ab"])
+    return panels.figure([panels.Panel(name, "test", 3, shown) for name in "ab"])
 
 
 def _boxes(figure):
@@ -80,7 +80,7 @@ def test_filled_bins_of_a_histogram_are_free():
     """Dots near (1, 1) alone leave the corner free; dots everywhere do not."""
     with style.paper("cvpr"):
         for low, above in ((0.8, False), (-0.2, True)):
-            figure = panels.plot_grid([panels.Panel("a", "test", 1, _spread(100_001, low, 1.0))])
+            figure = panels.figure([panels.Panel("a", "test", 1, _spread(100_001, low, 1.0))])
             (axes, *_) = figure.axes
             free_corners(figure)
             figure.draw_without_rendering()
@@ -96,7 +96,7 @@ def test_filled_bins_of_a_histogram_are_free():
 def test_arrows_of_a_field_are_free_and_panels_keep_their_size():
     shown = [panels.Panel(name, "test", 1, _spread(60, 0.8, 1.0)) for name in "ab"]
     with style.paper("cvpr"):
-        figure = plot_field(shown, field("ephn", limits=(-0.2, 1.0)))
+        figure = field_figure(shown, field("ephn", limits=(-0.2, 1.0)))
         before = [axes.get_window_extent().width for axes in figure.axes]
         free_corners(figure)
         figure.draw_without_rendering()
@@ -113,7 +113,7 @@ def test_arrows_and_both_states_of_a_flow_are_free():
     end = _spread(200, 0.8, 1.0)
     pair = panels.Panel("a", "test", 0, start), panels.Panel("a", "test", 1, end)
     with style.paper("cvpr"):
-        figure = plot_flows([pair[0]], [pair[1]], [flow(start, end)])
+        figure = flow_figure([pair[0]], [pair[1]], [flow(start, end)])
         free_corners(figure)
         figure.draw_without_rendering()
         assert _stands_above(figure.axes[0])
@@ -144,7 +144,7 @@ def test_statistics_of_an_animation_stand_in_one_place():
 
 def test_an_inset_counts_as_what_a_panel_shows():
     with style.paper("cvpr"):
-        figure = panels.plot_grid([panels.Panel("a", "test", 1, _spread(60, 0.9, 1.0))])
+        figure = panels.figure([panels.Panel("a", "test", 1, _spread(60, 0.9, 1.0))])
         (axes,) = figure.axes
         axes.inset_axes((0.05, 0.6, 0.3, 0.3), gid="inset")
         free_corners(figure)
@@ -156,7 +156,7 @@ def test_four_flows_have_one_legend_and_nothing_overlaps():
     ends = [panels.Panel(f"run {at}", "test", 4, _spread(100, 0.4, 1.0, at)) for at in range(4)]
     flows = [flow(a.triplets, b.triplets) for a, b in zip(starts, ends, strict=True)]
     with style.paper("cvpr"):
-        figure = plot_flows(starts, ends, flows)
+        figure = flow_figure(starts, ends, flows)
         figure.savefig(io.BytesIO(), format="png")
     assert not any(axes.get_legend() for axes in figure.axes)
     (legend,) = figure.legends

@@ -29,25 +29,25 @@ def _names(letters, count=2):
 
 def _scatter(names):
     shown = nearest_triplets(Z, Y)
-    return panels.plot_grid([panels.Panel(name, "test", 3, shown) for name in names], width="full")
+    return panels.figure([panels.Panel(name, "test", 3, shown) for name in names], width="full")
 
 
 def _spectrum(names):
-    return spectra.compare({name: spectrum(Z) for name in names}, title="test, epoch 3")
+    return spectra.figure({name: spectrum(Z) for name in names}, title="test, epoch 3")
 
 
 def _roc(names):
     scores = RNG.normal(size=200)
-    return rocs.compare({name: roc(scores, np.arange(200) % 2 == 0) for name in names}, title="test")
+    return rocs.figure({name: roc(scores, np.arange(200) % 2 == 0) for name in names}, title="test")
 
 
 def _pruning(names):
     curve = pruned_recall(Z, Y, [1, 2, 4])
-    return pruning.compare(dict.fromkeys(names, curve), title="test")
+    return pruning.figure(dict.fromkeys(names, curve), title="test")
 
 
 def _titled(names):
-    return spectra.compare({names[0]: spectrum(Z)}, title=", ".join([names[0], "test", "epoch 3"]))
+    return spectra.figure({names[0]: spectrum(Z)}, title=", ".join([names[0], "test", "epoch 3"]))
 
 
 def _shown(figure):

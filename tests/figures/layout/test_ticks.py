@@ -36,7 +36,7 @@ def test_an_axis_and_a_bar_of_any_range(ratio):
 def test_a_spectrum_of_less_than_a_decade():
     z = np.random.default_rng(0).normal(size=(60, 8)) * np.linspace(1, 0.2, 8)
     with style.paper("cvpr"):
-        figure = spectra.compare({"a": spectrum(z), "b": spectrum(z[::2])}, log=True)
+        figure = spectra.figure({"a": spectrum(z), "b": spectrum(z[::2])}, log=True)
         texts = _texts(figure)
         assert figure.axes[0].get_window_extent().width > 0.6 * figure.bbox.width
     assert "4×10⁻¹" in texts

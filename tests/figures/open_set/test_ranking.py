@@ -9,7 +9,8 @@ from support import blobs
 
 from embedlens.analysis.open_set.ranking import rank_labels
 from embedlens.analysis.open_set.threshold import Choice, choose, choose_halves
-from embedlens.figures.open_set.ranking import compare, plot
+from embedlens.figures.open_set.ranking import figure as ranking_figure
+from embedlens.figures.open_set.ranking import plot
 from embedlens.figures.style import paper
 
 
@@ -56,7 +57,7 @@ def test_two_thresholds_are_marked_and_told():
 def test_several_runs_share_axes_and_show_every_mark(parts):
     curves = {"one": ranking().sweep(), "two": ranking(seed=1).sweep(), "three": ranking(n=90).sweep()}
     with paper("icml"):
-        figure = compare(curves, venue="icml", title="test", parts=parts)
+        figure = ranking_figure(curves, venue="icml", title="test", parts=parts)
         figure.draw_without_rendering()
     assert figure.get_size_inches()[0] == 3.25
     (axes,) = figure.axes
@@ -78,7 +79,7 @@ def test_a_long_name_is_shortened():
     curves = {"a" * 30 + "b" * 30: ranking().sweep(), "two": ranking(seed=1).sweep()}
     choices = {name: choose_halves(ranking()) for name in curves}
     with paper("cvpr"):
-        figure = compare(curves, choices=choices)
+        figure = ranking_figure(curves, choices=choices)
         figure.draw_without_rendering()
     assert "a…b" in figure.legends[0].get_texts()[0].get_text()
     box = figure.legends[0].get_window_extent()
@@ -101,7 +102,7 @@ def test_the_panel_ends_where_the_curves_leave_it_and_shows_the_mark():
     z, y = blobs(n=2000, dim=16, classes=200, spread=0.3)
     sweep = rank_labels(z, y, new_label=3).sweep()
     with paper("cvpr"):
-        (axes,) = compare({"a": sweep}).axes
+        (axes,) = ranking_figure({"a": sweep}).axes
     (line,), (mark,) = artists(axes, "map_at_5"), artists(axes, "chosen")
     low, high = axes.get_xlim()
     x, values = line.get_data()

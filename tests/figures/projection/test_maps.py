@@ -11,7 +11,8 @@ from matplotlib.colors import to_hex
 
 from embedlens.analysis.projection.maps import Projection
 from embedlens.errors import InputError
-from embedlens.figures.projection.maps import GREY, Map, compare, limits_of, plot
+from embedlens.figures.projection.maps import GREY, Map, limits_of, plot
+from embedlens.figures.projection.maps import figure as map_figure
 from embedlens.figures.style import CLASS_COLORS, class_colors, paper
 
 
@@ -101,7 +102,7 @@ def test_a_sample_says_of_how_many():
 def test_thumbnails_do_not_overlap_and_wear_their_class(shape):
     result, labels = a_map(200), np.arange(200) % 4
     pictures = np.full((200, *shape), 7, np.uint8)
-    figure = compare([Map("", result, labels, pictures)], width="full")
+    figure = map_figure([Map("", result, labels, pictures)], width="full")
     (axes,) = figure.axes
     drawn = [image for image in axes.images if image.get_gid() == "picture"]
     assert 20 < len(drawn) < 200
@@ -125,7 +126,7 @@ def test_thumbnails_do_not_overlap_and_wear_their_class(shape):
 
 def test_thumbnails_of_many_classes_have_grey_dots_and_no_legend():
     result, labels = a_map(200), np.arange(200) % 40
-    figure = compare([Map("", result, labels, np.full((200, 8, 8), 7, np.uint8))], width="full")
+    figure = map_figure([Map("", result, labels, np.full((200, 8, 8), 7, np.uint8))], width="full")
     (axes,) = figure.axes
     assert not figure.legends
     assert len(np.unique(collection(axes, "others").get_facecolors(), axis=0)) == 1
@@ -138,7 +139,7 @@ def test_thumbnails_keep_their_aspect_and_none_is_cut(shape):
     with paper():
         tight = [(float(part.min()), float(part.max())) for part in result.coordinates.T]
         maps = [Map("", result, labels, np.zeros((200, *shape), np.uint8), 0.4)]
-        figure = compare(maps, width="full", limits=tuple(tight))
+        figure = map_figure(maps, width="full", limits=tuple(tight))
         figure.draw_without_rendering()
     (axes,) = figure.axes
     (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
@@ -175,7 +176,7 @@ def test_smaller_thumbnails_hide_fewer():
     result, labels = a_map(300), np.arange(300) % 4
     pictures = np.full((300, 8, 8), 7, np.uint8)
     large, small = (
-        compare([Map("", result, labels, pictures, size)], width="full").axes[0] for size in (0.2, 0.1)
+        map_figure([Map("", result, labels, pictures, size)], width="full").axes[0] for size in (0.2, 0.1)
     )
     assert len(small.images) > 1.3 * len(large.images)
     sides = [np.diff(axes.images[0].get_extent()[:2])[0] for axes in (large, small)]
@@ -193,7 +194,7 @@ def test_maps_side_by_side_share_colours_and_have_the_venue_s_width():
     labels = np.arange(60) % 12
     maps = [Map(name, a_map(seed=seed), labels) for seed, name in enumerate(("one", "two"))]
     with paper("neurips"):
-        figure = compare(
+        figure = map_figure(
             maps, venue="neurips", width="full", title="test", names={3: "three"}, highlight=[3, 5]
         )
     assert figure.get_size_inches()[0] == 5.5
@@ -212,7 +213,7 @@ def test_limits_hold_every_map_and_are_shared_by_frames():
         for axis in (0, 1):
             assert limits[axis][0] < one.coordinates[:, axis].min()
             assert limits[axis][1] > one.coordinates[:, axis].max()
-    figure = compare([Map("", maps[0], np.zeros(60, np.int64))], limits=limits)
+    figure = map_figure([Map("", maps[0], np.zeros(60, np.int64))], limits=limits)
     assert figure.axes[0].get_xlim() == limits[0]
     assert figure.axes[0].get_ylim() == limits[1]
     assert figure.axes[0].get_aspect() == 1
@@ -233,7 +234,7 @@ def test_maps_side_by_side_have_panels_of_one_size():
     wide, tall = a_map(40), replace(a_map(40), coordinates=a_map(40).coordinates[:, ::-1])
     maps = [Map(name, one, np.arange(40) % 4) for name, one in (("wide", wide), ("tall", tall))]
     with paper():
-        figure = compare(maps, width="full")
+        figure = map_figure(maps, width="full")
         figure.draw_without_rendering()
     first, second = (axes.get_window_extent().bounds for axes in figure.axes)
     assert first[1:] == pytest.approx(second[1:], abs=1)
@@ -246,7 +247,7 @@ def test_maps_side_by_side_have_panels_of_one_size():
 def test_long_class_names_fit_below():
     names = {label: f"{label}{'n' * 92}{label}" for label in range(4)}
     with paper():
-        figure = compare([Map("", a_map(40), np.arange(40) % 4)], names=names)
+        figure = map_figure([Map("", a_map(40), np.arange(40) % 4)], names=names)
         figure.draw_without_rendering()
         (legend,) = figure.legends
     assert legend.get_window_extent().width <= figure.bbox.width
@@ -256,5 +257,5 @@ def test_long_class_names_fit_below():
 
 def test_the_corner_says_how_many_classes_are_whole():
     one = Map("", a_map(40), np.arange(40) % 4, note="4 of 9 classes")
-    (text,) = [text for text in compare([one]).axes[0].texts if text.get_gid() == "n"]
+    (text,) = [text for text in map_figure([one]).axes[0].texts if text.get_gid() == "n"]
     assert text.get_text() == "n = 40, 4 of 9 classes"

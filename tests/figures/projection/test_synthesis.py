@@ -6,7 +6,8 @@ from matplotlib.colors import to_hex
 
 from embedlens.analysis.projection.maps import Projection
 from embedlens.analysis.projection.synthesis import Synthesised, SynthesisedMap
-from embedlens.figures.projection.maps import Map, compare
+from embedlens.figures.projection.maps import Map
+from embedlens.figures.projection.maps import figure as map_figure
 from embedlens.figures.projection.synthesis import paler, plot
 
 LABELS = np.arange(30) % 3
@@ -40,7 +41,7 @@ def test_points_are_rings_in_the_colour_of_their_class_and_means_crosses():
 
 def test_a_figure_has_items_in_paler_tones_room_for_all_points_and_a_legend_of_each():
     result = a_map()
-    figure = compare([Map("", result.items, LABELS, synthesised=result)], names={0: "zero"})
+    figure = map_figure([Map("", result.items, LABELS, synthesised=result)], names={0: "zero"})
     (axes,) = figure.axes
     drawn = collections(axes)
     assert axes.get_xlim()[1] > 4 < axes.get_ylim()[1]

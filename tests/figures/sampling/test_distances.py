@@ -19,7 +19,8 @@ from embedlens.figures import style
 from embedlens.figures.layout.covering import covers
 from embedlens.figures.sampling import distances as sampling
 from embedlens.figures.sampling import mining as sampling_picks
-from embedlens.figures.sampling.distances import PANELS, Contents, check_panels, grid_of, plot, plot_panels
+from embedlens.figures.sampling.distances import PANELS, Contents, check_panels, grid_of, plot
+from embedlens.figures.sampling.distances import figure as sampling_figure
 
 D = np.linspace(0, 2, 41)
 
@@ -112,7 +113,7 @@ def test_a_figure_of_everything_has_the_size_of_the_venue(one):
     ):
         assert grid_of(PANELS, venue=venue, width=width) == grid
         with style.paper(venue):
-            figure = plot_panels(one, venue=venue, width=width, heading="one, test, epoch 2")
+            figure = sampling_figure(one, venue=venue, width=width, title="one, test, epoch 2")
             figure.draw_without_rendering()
         assert figure.get_figwidth() == style.width_of(venue, width)
         assert figure.get_figheight() <= style.max_height_of(venue)
@@ -133,43 +134,43 @@ def test_a_figure_of_everything_has_the_size_of_the_venue(one):
 
 def test_the_legend_below_tells_strategies_of_one_run_and_names_of_several(one, two):
     with style.paper():
-        assert legend_texts(plot_panels(one).legends[0]) == [
+        assert legend_texts(sampling_figure(one).legends[0]) == [
             f"{found.mining}, n = {found.n:,}" for found in one.picks["one"]
         ]
-        assert legend_texts(plot_panels(one, ["nonzero"], width="column").legends[0]) == list(STRATEGIES)
-        assert legend_texts(plot_panels(two).legends[0]) == ["one", "other"]
+        assert legend_texts(sampling_figure(one, ["nonzero"], width="column").legends[0]) == list(STRATEGIES)
+        assert legend_texts(sampling_figure(two).legends[0]) == ["one", "other"]
         named = replace(two, run_labels={"one": "one, 3 batches"})
-        assert legend_texts(plot_panels(named, ["picked"], width="column").legends[0]) == [
+        assert legend_texts(sampling_figure(named, ["picked"], width="column").legends[0]) == [
             "one, 3 batches",
             "other",
         ]
         for show in (["losses"], ["sphere", "noise"]):
-            assert not plot_panels(two, show).legends
-        assert not plot_panels(one, ["distances"], width="column").legends
+            assert not sampling_figure(two, show).legends
+        assert not sampling_figure(one, ["distances"], width="column").legends
 
 
 def test_panels_asked_for_stand_in_their_order(one):
     with style.paper():
-        figure = plot_panels(one, ["noise", "losses", "noise"])
-        (alone,) = plot_panels(one, ["sphere"], width="column").axes
+        figure = sampling_figure(one, ["noise", "losses", "noise"])
+        (alone,) = sampling_figure(one, ["sphere"], width="column").axes
     assert len(figure.axes) == 2
     assert artists_of_kind(figure.axes[0], "margin")
     assert artists_of_kind(figure.axes[1], "noise")
     assert not alone.get_title(loc="left").startswith("(")
     titled = replace(one, titles={"noise": ", D = 8"})
     with style.paper():
-        assert plot_panels(titled, ["noise"]).axes[0].get_title(loc="left") == "gradient noise, D = 8"
+        assert sampling_figure(titled, ["noise"]).axes[0].get_title(loc="left") == "gradient noise, D = 8"
 
 
 def test_refused(one):
     with pytest.raises(InputError, match="unknown panel 'los'; choose one of: losses"):
-        plot_panels(one, ["los"])
+        sampling_figure(one, ["los"])
     with pytest.raises(InputError, match="no panel"):
         check_panels([])
     with pytest.raises(InputError, match="6 panels do not fit a width of 3.25 inches"):
         grid_of(PANELS, width="column")
     with pytest.raises(InputError, match="unknown venue"):
-        plot_panels(one, venue="cvrp")
+        sampling_figure(one, venue="cvrp")
 
 
 def test_picks_of_one_run_are_histograms(one):
@@ -251,7 +252,7 @@ def test_a_run_that_bears_the_name_of_a_strategy_looks_like_a_run(two):
     nonzero = {"easy-positive": two.nonzero["one"], "other": two.nonzero["other"]}
     axes = sampling_picks.plot_nonzero(nonzero)
     with style.paper():
-        figure = plot_panels(Contents(nonzero=nonzero), ["nonzero"], width="column")
+        figure = sampling_figure(Contents(nonzero=nonzero), ["nonzero"], width="column")
     for lines in (artists_of_kind(axes, "nonzero"), figure.legends[0].get_lines()):
         assert [line.get_linestyle() for line in lines] == ["-", "-"]
     lines = artists_of_kind(sampling_picks.plot_nonzero({"one": two.nonzero["one"]}), "nonzero")
@@ -268,7 +269,7 @@ def test_no_legend_nor_note_covers_a_curve(one, two, width):
     for contents in (one, two):
         for show in (["losses", "sphere", "distances"], ["picked", "nonzero", "noise"]):
             with style.paper():
-                figure = plot_panels(contents, show, width=width)
+                figure = sampling_figure(contents, show, width=width)
                 figure.savefig(io.BytesIO(), format="png", dpi=100)
                 figure.draw_without_rendering()
             for axes in figure.axes:

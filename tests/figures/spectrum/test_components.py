@@ -9,7 +9,8 @@ from support import blobs
 from embedlens import InputError
 from embedlens.analysis.spectrum.components import class_scatter
 from embedlens.figures import style
-from embedlens.figures.spectrum.components import compare, limits_of, limits_of_smallest, plot
+from embedlens.figures.spectrum.components import figure as components_figure
+from embedlens.figures.spectrum.components import limits_of, limits_of_smallest, plot
 
 
 def scatter_of(n=60, numbers=(1, -1), classes=6, seed=0, **options):
@@ -71,7 +72,7 @@ def test_many_items_are_rasterised_alone():
 def test_a_row_a_run_and_the_same_limits_in_all_panels_but_the_smallest():
     runs = {"wide": scatter_of(numbers=(1, 2, -1)), "flat": scatter_of(numbers=(1, 2, -1), seed=3)}
     with style.paper():
-        figure = compare(runs, title="test, epoch 3")
+        figure = components_figure(runs, title="test, epoch 3")
         figure.draw_without_rendering()
     panels = figure.axes
     assert len(panels) == 6
@@ -96,7 +97,7 @@ def test_the_smallest_component_alone_has_the_shared_limits():
     only = scatter_of(numbers=[-1])
     assert limits_of([only]) == limits_of_smallest([only])
     assert limits_of_smallest([scatter_of(numbers=[1, 2])]) is None
-    assert title_of(compare({"a": only}).axes[0]) == "component 8 of 8, smallest"
+    assert title_of(components_figure({"a": only}).axes[0]) == "component 8 of 8, smallest"
 
 
 def test_class_names_do_not_squeeze_the_panels():
@@ -104,7 +105,7 @@ def test_class_names_do_not_squeeze_the_panels():
     with style.paper():
         sizes = []
         for named in (None, names):
-            figure = compare({"a": scatter_of()}, class_names=named)
+            figure = components_figure({"a": scatter_of()}, class_names=named)
             figure.draw_without_rendering()
             sizes.append(figure.axes[0].get_window_extent().height)
     assert sizes[1] > 0.9 * sizes[0]
@@ -112,7 +113,7 @@ def test_class_names_do_not_squeeze_the_panels():
 
 def test_numbers_stand_above_all_values():
     with style.paper():
-        figure = compare({"a": scatter_of()})
+        figure = components_figure({"a": scatter_of()})
         figure.draw_without_rendering()
     for axes in figure.axes:
         (text,), (dots,) = artists(axes, "numbers"), artists(axes, "items")
@@ -127,7 +128,7 @@ def test_numbers_stand_above_all_values():
 def test_size_of_the_venue(venue, width, inches, count):
     result = scatter_of(numbers=range(1, count + 1))
     with style.paper(venue):
-        figure = compare({"a": result, "b": result}, venue=venue, width=width)
+        figure = components_figure({"a": result, "b": result}, venue=venue, width=width)
     assert figure.get_figwidth() == inches
     assert figure.get_figheight() <= style.max_height_of(venue)
     assert len(figure.axes) == 2 * count

@@ -7,7 +7,8 @@ from matplotlib.colors import to_hex
 from support import blobs
 
 from embedlens.analysis.spectrum.intra_class import class_spectra
-from embedlens.figures.spectrum.intra_class import compare, plot
+from embedlens.figures.spectrum.intra_class import figure as intra_class_figure
+from embedlens.figures.spectrum.intra_class import plot
 from embedlens.figures.style import class_colors, paper
 
 
@@ -44,7 +45,7 @@ def test_the_corner_tells_the_numbers():
 @pytest.mark.parametrize("classes", [6, 12])
 def test_few_classes_have_colours_and_a_legend(classes):
     result = spectra(classes=classes)
-    figure = compare({"one": result}, names={2: "two"}, title="test")
+    figure = intra_class_figure({"one": result}, names={2: "two"}, title="test")
     lines = artist(figure.axes[0], "classes")
     texts = legend_texts(figure.legends[0])
     tints = [to_hex(color) for color in lines.get_colors()]
@@ -60,7 +61,7 @@ def test_few_classes_have_colours_and_a_legend(classes):
 def test_panels_share_limits_and_the_venue_s_width():
     runs = {"one": spectra(), "two": spectra(n=18, seed=3), "three": spectra(classes=12)}
     with paper("neurips"):
-        figure = compare(runs, venue="neurips", width="full")
+        figure = intra_class_figure(runs, venue="neurips", width="full")
     assert figure.get_size_inches()[0] == 5.5
     assert [axes.get_title("left") for axes in figure.axes] == [*runs]
     assert (

@@ -10,7 +10,8 @@ from embedlens import InputError
 from embedlens.analysis.spectrum.slices import chunks_of, slice_recalls, take
 from embedlens.analysis.spectrum.values import spectrum
 from embedlens.figures import style
-from embedlens.figures.spectrum.slices import compare, plot, plot_spectra
+from embedlens.figures.spectrum.slices import figure as slices_figure
+from embedlens.figures.spectrum.slices import plot, plot_spectra
 
 
 def chunked(n_slices=2, seed=0, *, dim=8):
@@ -41,7 +42,7 @@ def test_bars_are_chunks_alone_and_the_line_is_the_first_ones():
 def test_a_spectrum_has_the_colour_of_its_bar():
     spectra, recalls = chunked(4)
     with style.paper():
-        figure = compare({"mine": (spectra, recalls)})
+        figure = slices_figure({"mine": (spectra, recalls)})
     left, right = figure.axes
     lines = artists(left, "spectrum")
     for line, found, bar in zip(lines, spectra, bars_of(right), strict=True):
@@ -69,7 +70,7 @@ def test_dead_dimensions_of_chunks_are_told():
 def test_runs_are_rows_with_the_same_limits(log):
     runs = {"a": chunked(2), "b": chunked(8, seed=1)}
     with style.paper():
-        figure = compare(runs, log=log, title="test")
+        figure = slices_figure(runs, log=log, title="test")
         figure.draw_without_rendering()
     assert len(figure.axes) == 4
     assert figure.axes[0].get_ylim() == figure.axes[2].get_ylim()
@@ -84,11 +85,11 @@ def test_runs_are_rows_with_the_same_limits(log):
 @pytest.mark.parametrize("n_slices", [1, 8])
 def test_size_of_the_venue(venue, width, inches, n_slices):
     with style.paper(venue):
-        figure = compare({"a": chunked(n_slices)}, cumulative=True, venue=venue, width=width)
+        figure = slices_figure({"a": chunked(n_slices)}, cumulative=True, venue=venue, width=width)
     assert figure.get_figwidth() == inches
     assert figure.get_figheight() <= style.max_height_of(venue)
 
 
 def test_spectra_and_recalls_must_be_of_the_same_chunks():
     with pytest.raises(InputError, match="1 spectra beside Recall@1 of 2 chunks"):
-        compare({"a": (chunked(1)[0], chunked(2)[1])})
+        slices_figure({"a": (chunked(1)[0], chunked(2)[1])})

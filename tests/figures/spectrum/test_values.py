@@ -12,7 +12,8 @@ from embedlens.analysis.spectrum.epochs import over_epochs
 from embedlens.analysis.spectrum.values import spectrum
 from embedlens.figures import style
 from embedlens.figures.spectrum import epochs as spectrum_epochs
-from embedlens.figures.spectrum.values import compare, component_ticks, dead_text, plot
+from embedlens.figures.spectrum.values import component_ticks, dead_text, plot
+from embedlens.figures.spectrum.values import figure as spectrum_figure
 
 
 def space(dim=8, *, dead=0, seed=0, **options):
@@ -96,7 +97,7 @@ def test_dead_dimensions_in_words():
 def test_sizes_are_overlaid_up_to_the_largest():
     sizes = {"d64": space(64), "d32": space(32, dead=2), "d16": space(16)}
     with style.paper():
-        figure = compare(sizes, title="test, epoch 3, n = 60")
+        figure = spectrum_figure(sizes, title="test, epoch 3, n = 60")
         (axes,) = figure.axes
     lines = artists(axes, "spectrum")
     assert [np.size(line.get_xdata()) for line in lines] == [64, 32, 16]
@@ -112,14 +113,14 @@ def test_sizes_are_overlaid_up_to_the_largest():
 
 def test_one_run_needs_no_legend_unless_dimensions_are_dead():
     with style.paper():
-        assert compare({"mine": space()}).axes[0].get_legend() is None
-        (axes,) = compare({"mine": space(dead=1)}).axes
+        assert spectrum_figure({"mine": space()}).axes[0].get_legend() is None
+        (axes,) = spectrum_figure({"mine": space(dead=1)}).axes
         assert legend_texts(axes.get_legend()) == ["1 of 8 dimensions is dead"]
 
 
 def test_many_runs_have_their_legend_below():
     with style.paper():
-        figure = compare({f"run-{number}": space(seed=number) for number in range(9)})
+        figure = spectrum_figure({f"run-{number}": space(seed=number) for number in range(9)})
         figure.draw_without_rendering()
         (legend,) = figure.legends
         box = legend.get_window_extent()
@@ -132,20 +133,20 @@ def test_many_runs_have_their_legend_below():
 def test_kinds_are_not_mixed():
     for other in (space(center=False), space(normalize=False)):
         with pytest.raises(InputError, match="are not compared"):
-            compare({"a": space(), "b": other})
+            spectrum_figure({"a": space(), "b": other})
 
 
 @pytest.mark.parametrize(("venue", "width", "inches"), [("cvpr", "column", 3.25), ("neurips", "full", 5.5)])
 def test_size_of_the_venue(venue, width, inches):
     with style.paper(venue):
         for figure in (
-            compare({"a": space(), "b": space(seed=1)}, venue=venue, width=width),
-            spectrum_epochs.compare({"a": series(), "b": series()}, venue=venue, width=width),
+            spectrum_figure({"a": space(), "b": space(seed=1)}, venue=venue, width=width),
+            spectrum_epochs.figure({"a": series(), "b": series()}, venue=venue, width=width),
         ):
             assert figure.get_figwidth() == inches
             assert figure.get_figheight() <= style.max_height_of(venue)
     with pytest.raises(InputError, match="unknown venue"):
-        compare({"a": space()}, venue="cvrp")
+        spectrum_figure({"a": space()}, venue="cvrp")
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3, 7, 8, 9, 16, 33, 64, 100, 128, 500, 512, 2048])
@@ -190,7 +191,7 @@ def test_a_heat_map_holds_every_value_and_greys_the_dead(log):
 def test_runs_over_epochs_share_limits_and_colours(heatmap):
     runs = {"small": series(4), "dead": series(8, dead=2, epochs=(0, 9)), "large": series(8)}
     with style.paper():
-        figure = spectrum_epochs.compare(runs, heatmap=heatmap, title="test")
+        figure = spectrum_epochs.figure(runs, heatmap=heatmap, title="test")
         figure.draw_without_rendering()
         panels = figure.axes[:3]
         right = max(axes.title.get_window_extent().x1 for axes in panels[:2])
@@ -212,6 +213,6 @@ def test_runs_over_epochs_share_limits_and_colours(heatmap):
 
 def test_four_runs_are_a_square():
     with style.paper():
-        figure = spectrum_epochs.compare({str(number): series() for number in range(4)})
+        figure = spectrum_epochs.figure({str(number): series() for number in range(4)})
     columns = {axes.get_subplotspec().colspan.start for axes in figure.axes[:4]}
     assert columns == {0, 1}

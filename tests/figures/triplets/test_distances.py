@@ -12,7 +12,8 @@ from embedlens.analysis.triplets.distances import Distances, ecdf, histograms
 from embedlens.analysis.triplets.paired import Paired, compare
 from embedlens.figures import style
 from embedlens.figures.style import INITIAL, Look, looks_of
-from embedlens.figures.triplets.distances import Shown, plot, plot_together
+from embedlens.figures.triplets.distances import Shown, plot
+from embedlens.figures.triplets.distances import figure as distances_figure
 from embedlens.figures.triplets.paired import corner_lines
 
 
@@ -70,7 +71,7 @@ def test_an_ecdf_steps_up_at_every_dot():
 def test_states_share_axes_and_the_initial_is_blue(kind):
     shown = drawn(kind)
     with style.paper():
-        figure = plot_together(shown, n_text="n = 500", title="test")
+        figure = distances_figure(shown, n_text="n = 500", title="test")
     axes = figure.axes[0]
     curves = artists(axes, kind)
     looks = looks_of(["run1", "run2"])
@@ -91,7 +92,7 @@ def test_states_share_axes_and_the_initial_is_blue(kind):
 def test_initial_states_that_differ_are_blue_in_other_dashes():
     shown = drawn()
     shown[1] = Shown("initial state of b", shown[1].result, initial=True)
-    handles = plot_together(shown).legends[0].get_lines()
+    handles = distances_figure(shown).legends[0].get_lines()
     assert [line.get_color() for line in handles[:2]] == [INITIAL, INITIAL]
     assert handles[0].get_linestyle() != handles[1].get_linestyle()
 
@@ -101,7 +102,7 @@ def test_initial_states_that_differ_are_blue_in_other_dashes():
 def test_the_corner_covers_no_curve(kind, centres):
     shown = drawn(kind, centres)
     with style.paper():
-        figure = plot_together(shown, [pair(), pair(reference="run2, epoch 6")], n_text="n = 500")
+        figure = distances_figure(shown, [pair(), pair(reference="run2, epoch 6")], n_text="n = 500")
         figure.draw_without_rendering()
         axes = figure.axes[0]
         (corner,) = artists(axes, "corner")
@@ -124,7 +125,7 @@ def test_a_peak_of_the_initial_state_is_cut_and_told():
     shown = drawn(centres=(0.97, 0.8, 0.75))
     peaked = histograms({"a": sample(0.97, 0.004), "b": sample(0.8, seed=1)})
     shown = [Shown("initial state (epoch 0)", peaked["a"], initial=True), Shown("run, epoch 1", peaked["b"])]
-    axes = plot_together(shown, title="test").axes[0]
+    axes = distances_figure(shown, title="test").axes[0]
     peak = peaked["a"].count.max()
     assert axes.get_ylim()[1] < peak
     assert axes.get_ylim()[1] > peaked["b"].count.max()
@@ -132,12 +133,12 @@ def test_a_peak_of_the_initial_state_is_cut_and_told():
     assert text.get_text() == f"↑ {peak:,}"
     assert mpl.colors.same_color(text.get_color(), INITIAL)
     assert title_of(axes)
-    equal = plot_together(drawn()).axes[0]
+    equal = distances_figure(drawn()).axes[0]
     assert not artists(equal, "peak")
     assert equal.get_ylim()[1] > max(one.result.count.max() for one in drawn())
     left = histograms({"a": sample(0.5, 0.004), "b": sample(0.8, seed=1)})
     shown = [Shown("initial", left["a"], initial=True), Shown("run", left["b"])]
-    assert plot_together(shown, title="test").axes[0].get_title(loc="right") == "test"
+    assert distances_figure(shown, title="test").axes[0].get_title(loc="right") == "test"
 
 
 @pytest.mark.parametrize("kind", ["histogram", "ecdf"])
@@ -145,13 +146,13 @@ def test_few_dots_beyond_the_axis_are_counted(kind):
     values = np.concatenate([sample(n=3_000).distance, [1.9, 2.0]])
     far = Distances(np.arange(3_002), values, 0)
     result = histograms({"a": far}, bins=100)["a"] if kind == "histogram" else ecdf(far)
-    axes = plot_together([Shown("a", result)], n_text="n = 3,002").axes[0]
+    axes = distances_figure([Shown("a", result)], n_text="n = 3,002").axes[0]
     assert axes.get_xlim()[1] < 1.2
     (corner,) = artists(axes, "corner")
     told = corner.get_text().splitlines()
     low, high = axes.get_xlim()
     assert told == ["n = 3,002", f"beyond the axis: {np.sum((values < low) | (values > high))}"]
-    few = plot_together([Shown("a", ecdf(sample(n=300)))], n_text="n = 300").axes[0]
+    few = distances_figure([Shown("a", ecdf(sample(n=300)))], n_text="n = 300").axes[0]
     assert artists(few, "corner")[0].get_text() == "n = 300"
 
 
@@ -176,7 +177,7 @@ def test_the_corner_says_which_is_nearer_by_how_much_and_for_which_triplets():
 def test_the_numbers_are_those_of_the_comparison():
     first, second = sample(0.9, seed=1), sample(0.8, seed=2)
     found = compare(first, second, names=("a", "b"), reference="a, epoch 1")
-    (corner,) = artists(plot_together(drawn(), [found]).axes[0], "corner")
+    (corner,) = artists(distances_figure(drawn(), [found]).axes[0], "corner")
     assert f"by a median {abs(np.median(second.distance - first.distance)):.3f}" in corner.get_text()
     assert "nearer: b" in corner.get_text()
 
@@ -192,7 +193,7 @@ def test_size_is_exactly_the_venue_s(tmp_path, venue, width, inches, kind):
         "a run with a very long name that no legend has room for, epoch 1234567", shown[1].result
     )
     with style.paper(venue):
-        figure = plot_together(shown, [pair()], n_text="n = 500", title="test", venue=venue, width=width)
+        figure = distances_figure(shown, [pair()], n_text="n = 500", title="test", venue=venue, width=width)
         figure.savefig(tmp_path / "figure.pdf")
         legend = figure.legends[0].get_window_extent()
     raw = (tmp_path / "figure.pdf").read_bytes()
@@ -227,7 +228,7 @@ def test_a_comparison_of_long_names_covers_no_curve_and_stays_in_its_panel():
             pair(*names, f"{names[1]}, epoch 6", difference=0.05),
         ]
         with style.paper("cvpr"):
-            figure = plot_together(shown, pairs, n_text="n = 500")
+            figure = distances_figure(shown, pairs, n_text="n = 500")
             figure.draw_without_rendering()
             (axes,) = figure.axes
             (text,) = artists(axes, "corner")
@@ -253,7 +254,7 @@ def test_peaks_side_by_side_share_a_text():
     samples |= {f"run{at}, epoch 6": sample(0.7, 0.08, seed=at) for at in range(3)}
     results = histograms(samples)
     with style.paper("cvpr"):
-        figure = plot_together([Shown(name, one, name[0] == "i") for name, one in results.items()])
+        figure = distances_figure([Shown(name, one, name[0] == "i") for name, one in results.items()])
         figure.draw_without_rendering()
     (peak,) = artists(figure.axes[0], "peak")
     heights = [int(one.count.max()) for name, one in results.items() if name[0] == "i"]

@@ -10,7 +10,8 @@ from support import blobs
 from embedlens.analysis.triplets.field import field
 from embedlens.analysis.triplets.nearest import nearest_triplets
 from embedlens.figures import style
-from embedlens.figures.triplets.field import plot, plot_field
+from embedlens.figures.triplets.field import figure as field_figure
+from embedlens.figures.triplets.field import plot
 from embedlens.figures.triplets.nearest import plot as plot_triplets
 from embedlens.figures.triplets.panels import Panel
 
@@ -70,7 +71,7 @@ def test_given_places_are_drawn():
 
 def test_runs_and_splits_get_the_same_field_and_one_scale():
     with style.paper():
-        figure = plot_field(panels(2, 2), field("epshn", angle=60))
+        figure = field_figure(panels(2, 2), field("epshn", angle=60))
     scatters = figure.axes[:4]
     assert all(len(artists(axes, "field")) == 1 for axes in scatters)
     assert sum(len(axes.child_axes) for axes in scatters) == 1
@@ -94,7 +95,7 @@ def test_runs_and_splits_get_the_same_field_and_one_scale():
 )
 def test_size_is_exact_and_nothing_is_cut(runs, splits, venue, width, inches):
     with style.paper(venue):
-        figure = plot_field(panels(runs, splits), field("epshn"), venue=venue, width=width)
+        figure = field_figure(panels(runs, splits), field("epshn"), venue=venue, width=width)
         figure.draw_without_rendering()
         box = figure.get_tightbbox()
     assert figure.get_figwidth() == pytest.approx(inches)

@@ -12,7 +12,8 @@ from matplotlib.quiver import QuiverKey
 from embedlens.analysis.triplets.flow import flow
 from embedlens.analysis.triplets.nearest import Triplets, summarise
 from embedlens.figures import style
-from embedlens.figures.triplets.flow import plot, plot_flows, stretch_of, window_of
+from embedlens.figures.triplets.flow import figure as flow_figure
+from embedlens.figures.triplets.flow import plot, stretch_of, window_of
 from embedlens.figures.triplets.panels import Panel
 
 
@@ -101,7 +102,7 @@ def test_panels_of_runs_and_splits_share_axes_arrows_and_colours():
     starts, ends = zip(*pairs, strict=True)
     flows = [flow(start.triplets, end.triplets) for start, end in pairs]
     with style.paper():
-        figure = plot_flows(starts, ends, flows)
+        figure = flow_figure(starts, ends, flows)
     assert [axes.get_title("left") for axes in figure.axes] == ["a, train", "b, train", "a, test", "b, test"]
     assert figure.get_suptitle() == "epoch 0 to 6"
     assert len({axes.get_xlim() for axes in figure.axes}) == 1
@@ -126,7 +127,9 @@ def test_titles_tell_the_epochs_where_they_differ():
     pairs = [pair("a", last=6), pair("b", last=4, seed=1)]
     starts, ends = zip(*pairs, strict=True)
     with style.paper():
-        figure = plot_flows(starts, ends, [flow(s.triplets, e.triplets) for s, e in pairs], note="same items")
+        figure = flow_figure(
+            starts, ends, [flow(s.triplets, e.triplets) for s, e in pairs], note="same items"
+        )
     assert [axes.get_title("left") for axes in figure.axes] == [
         "a, test, epoch 0 to 6",
         "b, test, epoch 0 to 4",
@@ -141,7 +144,7 @@ def test_size_is_exact_and_text_stays_inside(venue, width, inches):
     start, end = pair(low=0.3)
     with style.paper(venue):
         note = "triplets of a run with a long name, epoch 6"
-        figure = plot_flows(
+        figure = flow_figure(
             [start], [end], [flow(start.triplets, end.triplets)], venue=venue, width=width, note=note
         )
         figure.draw_without_rendering()

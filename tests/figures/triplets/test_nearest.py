@@ -15,7 +15,8 @@ from embedlens.analysis.triplets.density import counts_by_place, enclosing_level
 from embedlens.analysis.triplets.nearest import Triplets, nearest_triplets, summarise
 from embedlens.figures import style
 from embedlens.figures.triplets.nearest import limits_of, plot
-from embedlens.figures.triplets.panels import Panel, frames_of, plot_grid, plot_strip
+from embedlens.figures.triplets.panels import Panel, figure_of_epochs, frames_of
+from embedlens.figures.triplets.panels import figure as scatter_figure
 
 
 def triplets(n, seed=0, low=0.0):
@@ -88,7 +89,7 @@ def test_contours_are_those_of_axes_contour():
 def test_more_become_a_histogram_with_shared_colours():
     many = [Panel("a", "test", epoch, triplets(100_001 + epoch, seed=epoch)) for epoch in (0, 1)]
     meshes = []
-    for panel, axes in zip(many, plot_strip(frames_of(many)).axes, strict=False):
+    for panel, axes in zip(many, figure_of_epochs(frames_of(many)).axes, strict=False):
         meshes.append(artist(axes, "histogram"))
         assert meshes[-1].get_array().sum() == panel.triplets.s_ap.size
         assert isinstance(meshes[-1].norm, mpl.colors.LogNorm)
@@ -119,7 +120,7 @@ def panels(runs=1, splits=2, epochs=1, n=40):
 )
 def test_grid_places_every_panel(runs, splits, shape):
     with style.paper():
-        figure = plot_grid(panels(runs, splits), width="full")
+        figure = scatter_figure(panels(runs, splits), width="full")
     assert len(figure.axes) == runs * splits
     grid = figure.axes[0].get_gridspec()
     assert (grid.nrows, grid.ncols) == shape
@@ -143,7 +144,7 @@ def test_grid_places_every_panel(runs, splits, shape):
 )
 def test_size_is_exactly_the_venue_s(tmp_path, venue, width, inches):
     with style.paper(venue):
-        figure = plot_grid(panels(2, 2), venue=venue, width=width)
+        figure = scatter_figure(panels(2, 2), venue=venue, width=width)
         figure.savefig(tmp_path / "figure.pdf")
     raw = (tmp_path / "figure.pdf").read_bytes()
     box = [float(value) for value in re.search(rb"/MediaBox \[([^\]]*)\]", raw)[1].split()]
@@ -155,7 +156,7 @@ def test_size_is_exactly_the_venue_s(tmp_path, venue, width, inches):
 
 def test_text_stays_inside_and_apart():
     with style.paper("nature"):
-        figure = plot_grid(panels(2, 2), venue="nature", width="full")
+        figure = scatter_figure(panels(2, 2), venue="nature", width="full")
         figure.draw_without_rendering()
         renderer = figure.canvas.get_renderer() if hasattr(figure.canvas, "get_renderer") else None
         boxes = [axes.get_tightbbox(renderer) for axes in figure.axes]
@@ -200,7 +201,7 @@ def test_given_axes_are_drawn_on():
 
 def test_strip_has_a_row_a_series_and_a_column_an_epoch():
     with style.paper():
-        figure = plot_strip(frames_of(panels(2, 1, epochs=3)))
+        figure = figure_of_epochs(frames_of(panels(2, 1, epochs=3)))
     assert len(figure.axes) == 6
     assert [title_of(axes) for axes in figure.axes] == [
         "epoch 0",
@@ -215,11 +216,11 @@ def test_strip_has_a_row_a_series_and_a_column_an_epoch():
 
 
 def test_titles_tell_what_differs():
-    one = plot_grid(panels(1, 2))
+    one = scatter_figure(panels(1, 2))
     one.draw_without_rendering()
     assert one.get_suptitle() == "run0, epoch 0"
     assert [title_of(axes) for axes in one.axes] == ["split0", "split1"]
-    two = plot_grid([Panel("a", "test", 3, triplets(5)), Panel("b", "test", 8, triplets(5))])
+    two = scatter_figure([Panel("a", "test", 3, triplets(5)), Panel("b", "test", 8, triplets(5))])
     assert two.get_suptitle() == ""
     assert [title_of(axes) for axes in two.axes] == ["a, test, epoch 3", "b, test, epoch 8"]
 
@@ -231,5 +232,5 @@ def test_frames_take_the_latest_epoch_of_each_run():
     assert list(frames) == [0, 1, 2, 4]
     shown = [sorted(panel.epoch for panel in frame) for frame in frames.values()]
     assert shown == [[0, 1], [1, 1], [1, 2], [2, 4]]
-    titles = [title_of(axes) for axes in plot_strip(frames).axes]
+    titles = [title_of(axes) for axes in figure_of_epochs(frames).axes]
     assert titles == ["epoch 0", "epoch 1", "epoch 2", "epoch 2", "epoch 1", "", "epoch 1", ""]

@@ -13,7 +13,8 @@ from embedlens.analysis.triplets.trajectory import PRETRAINED, Path
 from embedlens.figures import style
 from embedlens.figures.layout.numbers import marked_states
 from embedlens.figures.style import INITIAL, looks_of
-from embedlens.figures.triplets.trajectory import Panel, Thumbnail, check_count, plot, plot_panels
+from embedlens.figures.triplets.trajectory import Panel, Thumbnail, check_count, plot
+from embedlens.figures.triplets.trajectory import figure as trajectory_figure
 
 
 def path(run="a", n=7, seed=0, anchor=5, first=0, start=(0.9, 0.95)):
@@ -62,7 +63,7 @@ def test_a_shared_initial_state_is_one_blue_dot():
 def test_epochs_are_numbered_where_nothing_is_touched():
     paths = [path("a"), path("b", seed=1), path("c", n=40, seed=2)]
     with style.paper():
-        figure = plot_panels([Panel(tuple(paths), "anchor 5")], width="column")
+        figure = trajectory_figure([Panel(tuple(paths), "anchor 5")], width="column")
         (axes, *_) = figure.axes
         texts = [child for child in axes.texts if (child.get_gid() or "").startswith("epoch ")]
         boxes = [text.get_window_extent() for text in texts]
@@ -103,7 +104,7 @@ def test_long_paths_are_marked_at_round_epochs_and_the_end():
 def test_small_multiples_have_the_same_axes(count, width, shape):
     panels = [Panel((path(seed=number, start=(0.5, -0.1)),), f"anchor {number}") for number in range(count)]
     with style.paper():
-        figure = plot_panels(panels, width=width)
+        figure = trajectory_figure(panels, width=width)
     assert len(figure.axes) == count
     grid = figure.axes[0].get_gridspec()
     assert (grid.nrows, grid.ncols) == shape
@@ -123,7 +124,7 @@ def test_size_is_exactly_the_venue_s_and_pictures_cover_nothing(tmp_path, venue,
     ]
     heading = "test, triplets of a, epoch 6" if venue != "neurips" else ""
     with style.paper(venue):
-        figure = plot_panels(panels, venue=venue, width=width, heading=heading)
+        figure = trajectory_figure(panels, venue=venue, width=width, title=heading)
         figure.savefig(tmp_path / "figure.pdf")
         boxes = [axes.get_tightbbox() for axes in figure.axes if title_of(axes)]
     raw = (tmp_path / "figure.pdf").read_bytes()
@@ -157,8 +158,8 @@ def test_size_is_exactly_the_venue_s_and_pictures_cover_nothing(tmp_path, venue,
 
 def test_the_figure_is_as_high_as_its_panels():
     with style.paper():
-        low = plot_panels([Panel((path(),), "anchor")] * 2, width="column")
-        high = plot_panels([Panel((path(),), "anchor")] * 4, width="column")
+        low = trajectory_figure([Panel((path(),), "anchor")] * 2, width="column")
+        high = trajectory_figure([Panel((path(),), "anchor")] * 4, width="column")
     assert 1.5 < low.get_figheight() < 2.5
     assert 1.7 * low.get_figheight() < high.get_figheight() < 2.1 * low.get_figheight()
 
@@ -166,7 +167,7 @@ def test_the_figure_is_as_high_as_its_panels():
 @pytest.mark.parametrize(("count", "shape"), [(1, (8, 8)), (2, (6, 9, 3))])
 def test_pictures_are_named_and_bordered(count, shape):
     with style.paper():
-        figure = plot_panels([Panel((path(),), "anchor 5", thumbnails(shape))] * count)
+        figure = trajectory_figure([Panel((path(),), "anchor 5", thumbnails(shape))] * count)
     borders = {"anchor": "#000000", "positive": "#009E73", "negative": "#D55E00"}
     for axes in figure.axes:
         for number, (kind, color) in enumerate(borders.items()):
@@ -184,7 +185,7 @@ def test_pictures_are_named_and_bordered(count, shape):
 @pytest.mark.parametrize("shape", [(20, 60), (60, 20)])
 def test_pictures_are_within_the_figure_and_do_not_overlap(count, shape):
     with style.paper():
-        figure = plot_panels([Panel((path(),), "anchor 5", thumbnails(shape))] * count)
+        figure = trajectory_figure([Panel((path(),), "anchor 5", thumbnails(shape))] * count)
         figure.draw_without_rendering()
     boxes = [
         child.get_window_extent()
@@ -202,7 +203,7 @@ def test_pictures_are_within_the_figure_and_do_not_overlap(count, shape):
 
 def test_the_legend_tells_the_initial_state_and_the_ends():
     def texts(paths):
-        (legend,) = plot_panels([Panel(tuple(paths))], width="full").legends
+        (legend,) = trajectory_figure([Panel(tuple(paths))], width="full").legends
         return legend_texts(legend)
 
     assert texts([path("a"), path("b", n=4)]) == ["initial state (epoch 0)", "a, epoch 6", "b, epoch 3"]
@@ -217,7 +218,7 @@ def test_names_that_the_font_lacks_or_that_break_lines_are_printed():
         panel = Panel(
             (path(),), "anchor 1, $x_\nlong", (strange, strange, Thumbnail(strange.image, "a" * 40))
         )
-        figure = plot_panels([panel, panel])
+        figure = trajectory_figure([panel, panel])
         figure.draw_without_rendering()
     axes = figure.axes[0]
     assert title_of(axes) == "anchor 1, $x_ long"
@@ -233,10 +234,10 @@ def test_more_panels_than_fit_are_refused():
         (9, "full", "nature", 8),
     ):
         with pytest.raises(InputError, match=f"{count} anchors asked for; 1 to {most} fit a figure of width"):
-            plot_panels(panels * count, venue=venue, width=width)
+            trajectory_figure(panels * count, venue=venue, width=width)
         check_count(most, venue, width)
     with pytest.raises(InputError, match="0 anchors asked for"):
-        plot_panels([])
+        trajectory_figure([])
 
 
 def test_given_axes_are_drawn_on():
@@ -255,7 +256,7 @@ def narrow(run="a", seed=0):
 def test_narrow_paths_are_enlarged_in_an_inset():
     paths = (narrow("a"), narrow("b", seed=1))
     with style.paper("cvpr"):
-        figure = plot_panels([Panel(paths), Panel((path("a"), path("b", seed=1)))], width="full")
+        figure = trajectory_figure([Panel(paths), Panel((path("a"), path("b", seed=1)))], width="full")
         figure.draw_without_rendering()
     near, wide = figure.axes
     (inset,) = [child for child in near.child_axes if child.get_gid() == "inset"]
@@ -279,14 +280,14 @@ def test_narrow_paths_are_enlarged_in_an_inset():
 
 def test_limits_by_option_leave_no_inset():
     with style.paper("cvpr"):
-        figure = plot_panels([Panel((narrow(),))], width="column", limits=(0.8, 1.0))
+        figure = trajectory_figure([Panel((narrow(),))], width="column", limits=(0.8, 1.0))
     assert not figure.axes[0].child_axes
 
 
 def test_headings_and_titles_of_long_names_do_not_touch():
     panels = [Panel((path(),), f"anchor {number}, {'W' * 28}") for number in range(4)]
     with style.paper("cvpr"):
-        figure = plot_panels(panels, heading=f"test, triplets of {'Q' * 94}, epoch 4")
+        figure = trajectory_figure(panels, title=f"test, triplets of {'Q' * 94}, epoch 4")
         figure.draw_without_rendering()
         (heading,) = figure.texts
         titles = [axes._left_title for axes in figure.axes]
@@ -296,7 +297,7 @@ def test_headings_and_titles_of_long_names_do_not_touch():
         assert box.x0 >= -1
         for title in titles:
             assert title.get_window_extent().y1 <= box.y0
-        usual = plot_panels([Panel((path(),), "anchor 1")] * 4, heading="test")
+        usual = trajectory_figure([Panel((path(),), "anchor 1")] * 4, title="test")
         usual.draw_without_rendering()
     sides = [one.axes[0].get_window_extent().width / one.dpi for one in (figure, usual)]
     assert sides[0] > 0.9 * sides[1]

@@ -10,7 +10,8 @@ from support import blobs
 from embedlens import InputError
 from embedlens.analysis.verification.pairs import roc
 from embedlens.figures import style
-from embedlens.figures.verification.pairs import compare, plot
+from embedlens.figures.verification.pairs import figure as roc_figure
+from embedlens.figures.verification.pairs import plot
 
 
 def curve(n=400, seed=0, gap=1.0):
@@ -51,7 +52,7 @@ def test_ties_and_few_pairs_are_drawn_too():
 def test_the_axis_reaches_down_to_the_finest_curve():
     with style.paper():
         for order in ((200, 4000), (4000, 200)):
-            figure = compare({str(n): curve(n) for n in order})
+            figure = roc_figure({str(n): curve(n) for n in order})
             assert figure.axes[0].get_xlim()[0] == 1 / 2000
 
 
@@ -59,7 +60,7 @@ def test_one_colour_a_curve_and_none_too_faint():
     curves = {f"run{number}": curve(seed=number, gap=number / 3) for number in range(8)}
     curves["a-run-whose-name-goes-on-and-on-to-the-end"] = curve()
     with style.paper():
-        figure = compare(curves, title="test, epoch 3")
+        figure = roc_figure(curves, title="test, epoch 3")
         (axes,) = figure.axes
         lines = artists(axes, "roc")
         looks = {(to_hex(line.get_color()), line.get_linestyle()) for line in lines}
@@ -81,7 +82,7 @@ def test_one_colour_a_curve_and_none_too_faint():
 
 def test_one_curve_alone_is_not_named():
     with style.paper():
-        alone, two = compare({"mine": curve()}), compare({"mine": curve(), "other": curve(seed=1)})
+        alone, two = roc_figure({"mine": curve()}), roc_figure({"mine": curve(), "other": curve(seed=1)})
     assert [text.get_text()[:3] for text in alone.axes[0].get_legend().get_texts()] == ["AUC"]
     assert [text.get_text()[:5] for text in two.legends[0].get_texts()] == ["mine,", "other"]
 
@@ -89,12 +90,12 @@ def test_one_curve_alone_is_not_named():
 @pytest.mark.parametrize(("venue", "width", "inches"), [("cvpr", "column", 3.25), ("neurips", "full", 5.5)])
 def test_size_of_the_venue(venue, width, inches):
     with style.paper(venue):
-        figure = compare({"a": curve()}, venue=venue, width=width)
+        figure = roc_figure({"a": curve()}, venue=venue, width=width)
         assert figure.get_figwidth() == inches
         assert figure.get_figheight() <= style.max_height_of(venue)
         assert figure.axes[0].xaxis.label.get_fontsize() == mpl.rcParams["axes.labelsize"]
     with pytest.raises(InputError, match="unknown venue"):
-        compare({"a": curve()}, venue="cvrp")
+        roc_figure({"a": curve()}, venue="cvrp")
 
 
 def test_a_real_curve_on_axes_of_one_s_own():

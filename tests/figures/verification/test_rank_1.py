@@ -8,7 +8,8 @@ from support import blobs
 
 from embedlens.analysis.verification.rank_1 import OpenSet, open_set
 from embedlens.figures import style
-from embedlens.figures.verification.rank_1 import compare, plot
+from embedlens.figures.verification.rank_1 import figure as rank_1_figure
+from embedlens.figures.verification.rank_1 import plot
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_a_single_draw_has_no_band():
 
 def test_several_on_one_axes(result):
     with style.paper():
-        figure = compare({"a": result, "b": result}, far=0.02, title="test")
+        figure = rank_1_figure({"a": result, "b": result}, far=0.02, title="test")
         (axes,) = figure.axes
         lines = artists(axes, "dir")
         assert [to_hex(line.get_color()) for line in lines] == ["#009e73", "#d55e00"]

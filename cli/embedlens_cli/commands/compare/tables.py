@@ -30,7 +30,7 @@ def answer(
     """Print the table, and write it with the figure, its data and the sidecar, which holds `facts`, too."""
     from embedlens.artifacts import Artifacts
     from embedlens.experiments.comparison import summarise
-    from embedlens.figures.experiments.comparison import plot_panels
+    from embedlens.figures.experiments.comparison import figure as comparison_figure
     from embedlens.figures.style import paper
     from embedlens.files import write_text
     from embedlens_cli.common import console
@@ -52,7 +52,7 @@ def answer(
     heading = f"{config.data}, {split}, epoch {config.epochs}, {dims_of(planned)}, {seeds}"
     drawn = [name for name in _DRAWN if name in result.metrics] or result.metrics.tolist()[:3]
     with paper(look.venue):
-        figure = plot_panels(result, drawn, **look.size(len(drawn)), heading=heading)
+        figure = comparison_figure(result, drawn, **look.size(len(drawn)), title=heading)
         look.save(artifacts, stem, figure, [result.columns()], facts={"drawn": drawn})
     table = where.figures / f"{look.stem(stem)}.tex"
     write_text(table, score_table.latex(means) + "\n")

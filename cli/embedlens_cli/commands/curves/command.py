@@ -109,7 +109,7 @@ def curves(
     from embedlens.devices import check_device
     from embedlens.experiments.metric_names import choose_metrics
     from embedlens.experiments.run_metrics import Meter, RunMetrics
-    from embedlens.figures.experiments.curves import plot_panels
+    from embedlens.figures.experiments.curves import figure as curves_figure
     from embedlens.figures.style import paper
     from embedlens_cli.common import console, figure_style
 
@@ -140,7 +140,7 @@ def curves(
     ]  # fmt: skip
     with paper(drawn.venue):
         heading = labels[0] if len(labels) == 1 else ""
-        figure = plot_panels(panels, x=x, heading=heading, **look.size(len(panels)))
+        figure = curves_figure(panels, x=x, title=heading, **look.size(len(panels)))
         look.save(artifacts, stem, figure, curve_tables.table(lines, panels, sources), {})
     figure_style.answer(
         artifacts, chosen, lambda: curve_tables.print_summary(panels), given=runs, as_json=drawn.as_json

@@ -61,7 +61,7 @@ def distances(
     from embedlens.analysis.triplets.paired import compare_choices
     from embedlens.devices import check_device
     from embedlens.figures.style import paper
-    from embedlens.figures.triplets.distances import plot_together
+    from embedlens.figures.triplets.distances import figure as distances_figure
     from embedlens.selection import choose_epoch
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selection
@@ -85,7 +85,7 @@ def distances(
             compared.enter(report, comparison)
             shown = compared.shown(comparison.states, None if ecdf else bins)
             pairs = next(iter(comparison.paired.values())) if len(comparison.paired) == 1 else []
-            figure = plot_together(shown, pairs, n_text=comparison.n_text, title=split, **look.size())
+            figure = distances_figure(shown, pairs, n_text=comparison.n_text, title=split, **look.size())
             report.add(
                 figure, compared.table(comparison, shown), places[split],
                 facts=compared.figure_facts(comparison, shown), words=[reference.stem],

@@ -133,7 +133,7 @@ def _facts(how: IdentifyOptions, device: str) -> dict[str, Any]:
 
 def _save(report: Report, group: Mapping[Source, Identified], how: IdentifyOptions, *, parts: bool) -> None:
     """Write the curves of one split."""
-    from embedlens.figures.open_set.ranking import compare
+    from embedlens.figures.open_set.ranking import figure as ranking_figure
     from embedlens_cli.common.figure_style import epochs_text
 
     first, one = next(iter(group.items()))
@@ -143,7 +143,7 @@ def _save(report: Report, group: Mapping[Source, Identified], how: IdentifyOptio
     new = "" if how.new_label is None else f"{shortened(one.new_class or how.new_label)} is new"
     at = [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
     title = [*(names if len(names) == 1 else ()), first.split, searched, *at, new]
-    figure = compare(
+    figure = ranking_figure(
         {source.label: result.result.sweep for source, result in group.items()},
         choices={source.label: result.result.choice for source, result in group.items()},
         parts=parts,

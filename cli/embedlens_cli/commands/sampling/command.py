@@ -35,7 +35,8 @@ def sampling(
     After Wu et al., "Sampling matters in deep embedding learning", ICCV 2017. All epochs are mined on the
     same batches. Of several runs the ranges of what each strategy picks are compared.
     """
-    from embedlens.figures.sampling.distances import grid_of, plot_panels
+    from embedlens.figures.sampling.distances import figure as sampling_figure
+    from embedlens.figures.sampling.distances import grid_of
     from embedlens.figures.style import paper
     from embedlens_cli.common import console
     from embedlens_cli.common.figure_style import epochs_text
@@ -55,7 +56,7 @@ def sampling(
     with paper(drawn.venue):
         for group in measurements.groups(results, one_per_epoch=selection.several_epochs):
             contents, heading = measurements.contents(group, what), measurements.heading(group)
-            figure = plot_panels(contents, panels, heading=heading, **size)
+            figure = sampling_figure(contents, panels, title=heading, **size)
             epochs = epochs_text(epoch for _, epoch in group)
             stem = ["sampling", *runs, group[0][0].split, epochs, *report.words]
             table = tables.table_of(group, contents, panels)

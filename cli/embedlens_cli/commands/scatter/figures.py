@@ -75,10 +75,10 @@ class Drawing:
 
     def _save_scatter(self, found: Found) -> None:
         from embedlens.figures.triplets.nearest import scale_of
-        from embedlens.figures.triplets.panels import plot_grid
+        from embedlens.figures.triplets.panels import figure as scatter_figure
 
         scale = scale_of(found.values(), limits=self._limits_of(found))
-        figure = plot_grid(
+        figure = scatter_figure(
             _panels(found), **self._size(found), note=self._note, scale=scale, inset=self.limits == "full"
         )
         hidden = sum(_outside(result, scale.limits) for result in found.values())
@@ -86,12 +86,12 @@ class Drawing:
 
     def _save_field(self, found: Found, chosen: LossField) -> None:
         """Write the scatter with the field behind it, and the arrows beside the dots in the data."""
-        from embedlens.figures.triplets.field import plot_field
+        from embedlens.figures.triplets.field import figure as field_figure
         from embedlens.figures.triplets.nearest import scale_of
 
         scale = scale_of(found.values(), limits=self._limits_of(found))
         field = chosen.within(scale.limits)
-        figure = plot_field(_panels(found), field, **self._size(found), scale=scale, note=self._note)
+        figure = field_figure(_panels(found), field, **self._size(found), scale=scale, note=self._note)
         facts = {
             "loss": field.loss,
             "angle_degrees": field.angle,
@@ -106,12 +106,13 @@ class Drawing:
     def save_flow(self, starts: Found, ends: Found) -> None:
         """Write the flow of each run and split, and add its numbers to the JSON answer."""
         from embedlens.analysis.triplets.flow import flow, occupied
-        from embedlens.figures.triplets.flow import out_of_sight, plot_flows
+        from embedlens.figures.triplets.flow import figure as flow_figure
+        from embedlens.figures.triplets.flow import out_of_sight
 
         limits = occupied(starts.values())
         sides = list(zip(starts.values(), ends.values(), strict=True))
         flows = [flow(*pair, limits=limits) for pair in sides]
-        figure = plot_flows(_panels(starts), _panels(ends), flows, **self._size(starts), note=self._note)
+        figure = flow_figure(_panels(starts), _panels(ends), flows, **self._size(starts), note=self._note)
         table, panels = [], []
         for start, end, one in zip(starts, ends, flows, strict=True):
             place = {
@@ -146,7 +147,7 @@ class Drawing:
         """Write all epochs as GIF and MP4, and the key epochs as a strip."""
         from embedlens.figures.export.animation import key_epochs, write_gif, write_mp4
         from embedlens.figures.export.film import Film
-        from embedlens.figures.triplets.panels import frames_of, plot_strip
+        from embedlens.figures.triplets.panels import figure_of_epochs, frames_of
 
         look, panels = self.report.look, _panels(found)
         frames = frames_of(panels)
@@ -158,7 +159,7 @@ class Drawing:
         self._save(writers, found, epochs="animation", facts={"frames": len(frames), "fps": fps})
         keys = key_epochs({one.epoch for one in found})
         columns = {epoch: shown for epoch, shown in frames.items() if epoch in keys}
-        strip = plot_strip(columns, venue=look.venue, width=look.width or "full", note=self._note)
+        strip = figure_of_epochs(columns, venue=look.venue, width=look.width or "full", title=self._note)
         places = dict(zip(panels, found, strict=True))
         shown = dict.fromkeys(places[panel] for column in columns.values() for panel in column)
         self._save(strip, {one: found[one] for one in shown}, epochs="strip", facts={})

@@ -238,7 +238,7 @@ def _draw(report: Report, group: Mapping[Selected, SnapshotSpectrum], chosen: _O
             run: over_epochs({one.epoch: result.whole for one, result in group.items() if one.label == run})
             for run in runs
         }
-        return spectrum_epochs.compare(series, heatmap=chosen.heatmap, **drawn)
+        return spectrum_epochs.figure(series, heatmap=chosen.heatmap, **drawn)
     named = dict(zip(names, group.values(), strict=True))
     if chosen.slices is not None:
         parts = {
@@ -246,5 +246,5 @@ def _draw(report: Report, group: Mapping[Selected, SnapshotSpectrum], chosen: _O
             for name, result in named.items()
             if result.recalls is not None
         }
-        return slices.compare(parts, **drawn)
-    return curves.compare({name: result.whole for name, result in named.items()}, **drawn)
+        return slices.figure(parts, **drawn)
+    return curves.figure({name: result.whole for name, result in named.items()}, **drawn)

@@ -67,13 +67,13 @@ def draw(
 
 def _save(report: Report, group: Results) -> None:
     """Write the figure of one split."""
-    from embedlens.figures.spectrum.intra_class import compare
+    from embedlens.figures.spectrum.intra_class import figure as intra_class_figure
     from embedlens_cli.common.report import headings
 
     title, names = headings(group)
     known = class_names.joint(one.run.class_names for one in group)
     panels = dict(zip(names, group.values(), strict=True))
-    figure = compare(panels, names=known, title=title, **report.look.size(len(group)))
+    figure = intra_class_figure(panels, names=known, title=title, **report.look.size(len(group)))
     told = [
         {**one.facts, "shown": result.labels.size, **finite(result.summary())}
         for one, result in group.items()

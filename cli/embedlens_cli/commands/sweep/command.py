@@ -116,7 +116,7 @@ def _draw(
     from embedlens.artifacts import Artifacts
     from embedlens.experiments.sweep import summarise
     from embedlens.figures.experiments.curves import metric_label
-    from embedlens.figures.experiments.sweep import plot_panels
+    from embedlens.figures.experiments.sweep import figure as sweep_figure
     from embedlens.figures.style import paper
     from embedlens_cli.common import console
     from embedlens_cli.common.figure_style import epochs_text
@@ -138,8 +138,8 @@ def _draw(
     ]  # fmt: skip
     with paper(look.venue):
         panels = len(result.dims) if result.axis == "lr" else 1
-        told = {"label": label, "end": f"epoch {config.epochs}", "heading": heading}
-        figure = plot_panels(result, **look.size(panels), **told)
+        told = {"label": label, "end": f"epoch {config.epochs}", "title": heading}
+        figure = sweep_figure(result, **look.size(panels), **told)
         look.save(artifacts, name, figure, sweep_tables.csv_rows(outcomes, result), facts={})
     if where.as_json:
         console.print_json(artifacts.answer())

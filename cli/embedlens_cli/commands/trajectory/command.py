@@ -63,7 +63,8 @@ def trajectory(
     from embedlens.devices import check_device
     from embedlens.figures.layout.limits import choose_limits
     from embedlens.figures.style import paper
-    from embedlens.figures.triplets.trajectory import check_count, plot_panels
+    from embedlens.figures.triplets.trajectory import check_count
+    from embedlens.figures.triplets.trajectory import figure as trajectory_figure
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selection
     from embedlens_cli.common.triplet_states import check_same_triplets
@@ -89,9 +90,9 @@ def trajectory(
             followed.enter(report, paths, split)
             panels = _panels(paths, _images(selection.runs[0], split) if thumbnails else None)
             values = [one for panel in panels for path in panel.paths for one in (path.s_ap, path.s_an)]
-            figure = plot_panels(
+            figure = trajectory_figure(
                 panels, **look.size(len(panels)), limits=choose_limits(limits, values),
-                heading=f"{split}, triplets of {reference.name}",
+                title=f"{split}, triplets of {reference.name}",
             )  # fmt: skip
             _save(report, figure, paths, split=split, words=[options.limits_word(limits)])
     report.end(lambda: followed.print_table(found))

@@ -36,7 +36,8 @@ def save_stills(report: Report, maps: Maps, *, series: bool) -> None:
 def save_animation(report: Report, maps: Maps, *, fps: float) -> None:
     """Write all epochs as GIF and MP4, and the key epochs as a strip."""
     from embedlens.figures.export.animation import key_epochs, write_gif, write_mp4
-    from embedlens.figures.projection.maps import compare, limits_of
+    from embedlens.figures.projection.maps import figure as map_figure
+    from embedlens.figures.projection.maps import limits_of
 
     look, every = report.look, list(maps.items())
     limits = limits_of(result.step.projection for result in maps.values())
@@ -51,7 +52,7 @@ def save_animation(report: Report, maps: Maps, *, fps: float) -> None:
     keys, several = key_epochs(frames), len({one.label for one in maps}) > 1
     strip = [frames[epoch][row] for row in range(len(next(iter(frames.values())))) for epoch in keys]
     titles = [f"{one.label}, epoch {one.epoch}" if several else f"epoch {one.epoch}" for one, _ in strip]
-    figure = compare(
+    figure = map_figure(
         [result.drawn(title) for (_, result), title in zip(strip, titles, strict=True)],
         venue=look.venue, width=look.width or "full", title="" if several else _heading(strip),
         highlight=strip[0][1].highlight, names=class_names.joint(result.names for _, result in strip),
@@ -93,12 +94,12 @@ class _Pictures(Sequence[Any]):
 
 def _draw(group: Frame, look: figure_style.Look, limits: Any = None) -> Figure:
     """Draw maps side by side."""
-    from embedlens.figures.projection.maps import compare
+    from embedlens.figures.projection.maps import figure as map_figure
     from embedlens_cli.common.report import headings
 
     epochs = {one.epoch for one, _ in group}
     titles = headings(one for one, _ in group)[1] if len(group) > 1 else [""]
-    return compare(
+    return map_figure(
         [result.drawn(title) for (_, result), title in zip(group, titles, strict=True)],
         venue=look.venue,
         width=look.size(len(group))["width"],

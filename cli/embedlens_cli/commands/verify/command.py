@@ -229,9 +229,9 @@ def _save(report: Report, group: Mapping[Selected, verified.Verification], how: 
     rocs = dict(zip(names, (result.roc for result in results), strict=True))
     dirs = dict(zip(names, (result.open for result in results), strict=True))
     drawn = {
-        "roc": (verification.compare(rocs, title=title, **size), [one.columns() for one in rocs.values()]),
+        "roc": (verification.figure(rocs, title=title, **size), [one.columns() for one in rocs.values()]),
         "dir": (
-            identification.compare(dirs, far=how.fars[0], title=title, **size),
+            identification.figure(dirs, far=how.fars[0], title=title, **size),
             [one.columns() for one in dirs.values()],
         ),
     }
