@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("pdf", "png", "svg")
 _LONGEST = 160
+_SHORTEST = 6  # letters of a name that still tell a run from others
 _PACKAGES = ("numpy", "torch", "matplotlib")
 
 Table = list[dict[str, Any]]
@@ -118,7 +119,7 @@ class Artifacts:
             own = Path(runs[0]["path"]) / "figures"
             if own.resolve() == self.folder.resolve():
                 return []
-        return list(dict.fromkeys(names))
+        return [RunName(name) for name in dict.fromkeys(names)]
 
     def _free(self, folder: Path, stem: str) -> str:
         """Return the stem, with a digest where the files of that name show other runs of the same names.
@@ -198,12 +199,50 @@ def _can_hold(folder: Path) -> bool:
     return not place.is_dir() or os.access(place, os.W_OK | os.X_OK)
 
 
+class RunName(str):
+    """The name of a run as a part of a file name, which is shortened before the other parts are."""
+
+    __slots__ = ()
+
+
 def stem_of(parts: Iterable[str]) -> str:
-    """Join what distinguishes a figure to a file name; a very long one ends in a digest of the rest."""
-    stem = "-".join(re.sub(r"[^\w.+-]+", "_", part) for part in parts if part)
-    if len(stem) <= _LONGEST:
+    """Join what distinguishes a figure to a file name of at most 160 bytes.
+
+    Of a longer one the names of runs are shortened, and a digest of the whole follows them, so that split,
+    epochs and options stay readable; only where these alone are too long is the end cut.
+    """
+    given = [part for part in parts if part]
+    stem = _joined(given)
+    if _size(stem) <= _LONGEST:
         return stem
-    return f"{stem[: _LONGEST - 9]}-{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(stem.encode(errors="replace")).hexdigest()[:8]
+    runs = [part for part in given if isinstance(part, RunName)]
+    if runs:
+        place = next(number for number, part in enumerate(given) if isinstance(part, RunName))
+        others = [part for part in given if not isinstance(part, RunName)]
+        each = (_LONGEST - _size(_joined([*others, digest]))) // len(runs) - 1
+        names = [_cut(_joined([name]), each) for name in runs]
+        if each < _SHORTEST:
+            names = [f"{len(runs)}_runs"]
+        stem = _joined([*others[:place], *names, digest, *others[place:]])
+        if _size(stem) <= _LONGEST:
+            return stem
+    return f"{_cut(stem, _LONGEST - 9)}-{digest}"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    """Return parts as one file name."""
+    return "-".join(re.sub(r"[^\w.+-]+", "_", part) for part in parts)
+
+
+def _size(text: str) -> int:
+    """Return how many bytes a file name takes."""
+    return len(text.encode(errors="replace"))
+
+
+def _cut(text: str, size: int) -> str:
+    """Return the first letters of a text that take at most `size` bytes."""
+    return text.encode(errors="replace")[: max(size, 0)].decode(errors="ignore")
 
 
 def _versions() -> dict[str, str]:

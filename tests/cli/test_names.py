@@ -187,6 +187,21 @@ def test_epochs_by_words_lists_and_ranges(cli, folder):
     assert_refused(cli("distances", "a", "--epoch", "0,1"), "may be several epochs; give one")
 
 
+@pytest.mark.parametrize("command", ["spectrum", "evaluate --metrics R@1"])
+def test_no_choice_of_epochs_replaces_the_files_of_another(cli, folder, command):
+    write_run(folder / "runs/mine", epochs=24, n=30)
+    names = []
+    for epochs in ("all", "0:4:2", "0,2", "0:20:2", "0:20", "0:11,13", "0:11,12,23"):
+        words = ["mine", "--epoch", epochs, "--json", *(["--format", "svg"] if command == "spectrum" else [])]
+        done = cli(*command.split(), *words)
+        assert done.code == 0, done.err
+        names.append(done.json["data"][0])
+    assert "-epoch-all" in names[0]
+    assert "-epoch-0000+0002+0004" in names[1]
+    assert "-epoch-0000-to-0020-by-1" in names[4]
+    assert len(set(names)) == 7
+
+
 def test_an_unknown_run_gets_the_nearest_name(cli, folder):
     write_run(folder / "runs/f-sup", epochs=1)
     write_run(folder / "runs/other", epochs=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from embedlens.artifacts import Artifacts, Table
     from embedlens.store import Run
+
+_MOST_EPOCHS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,15 @@ class Look:
 
 
 def epochs_text(epochs: Iterable[int]) -> str:
-    """Return what a file name says of epochs."""
-    return "epoch-" + "+".join(f"{epoch:04d}" for epoch in sorted(set(epochs)))
+    """Return what a file name says of epochs: each of a few; of many the first, the last and the step."""
+    every = sorted(set(epochs))
+    if len(every) <= _MOST_EPOCHS:
+        return "epoch-" + "+".join(f"{epoch:04d}" for epoch in every)
+    steps = {after - before for before, after in zip(every, every[1:], strict=False)}
+    if len(steps) == 1:
+        return f"epoch-{every[0]:04d}-to-{every[-1]:04d}-by-{steps.pop()}"
+    digest = hashlib.sha256(repr(every).encode()).hexdigest()[:8]
+    return f"epoch-{every[0]:04d}-to-{every[-1]:04d}-{len(every)}_epochs_{digest}"
 
 
 def answer(

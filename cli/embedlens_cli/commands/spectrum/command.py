@@ -216,7 +216,7 @@ def _save(report: Report, group: Mapping[Selected, SnapshotSpectrum], chosen: _O
         for one, result in group.items()
     ]
     figure, table = _draw(report, group, chosen), decomposed.table_of(group)
-    epochs = "epoch-all" if chosen.every_epoch else None
+    epochs = "epoch-all" if report.selection.epoch == "all" else None
     report.add(figure, table, list(group), facts={"panels": panels}, epochs=epochs)
 
 
