@@ -8,7 +8,7 @@ from pathlib import Path
 from embedlens.analysis.triplets import nearest_triplets, summarise
 from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.panels import Panel, figure
+from embedlens.figures.triplets.panels import ScatterPanel, figure
 from embedlens.training.config import TrainConfig
 
 
@@ -21,7 +21,7 @@ def main() -> None:
         for split in run.splits:
             snapshot = run.snapshot(split, -1)
             triplets = nearest_triplets(snapshot.embeddings, snapshot.labels)
-            panels.append(Panel(run.name, split, snapshot.epoch, triplets))
+            panels.append(ScatterPanel(run.name, split, snapshot.epoch, triplets))
             print(run.name, split, summarise(triplets).summary())
     with paper("cvpr"):
         figure(panels, venue="cvpr", width="full").savefig("orders.pdf")

@@ -9,7 +9,7 @@ from embedlens.analysis.triplets import follow_triplets, nearest_triplets
 from embedlens.analysis.triplets.trajectory import follow, moved_anchors, take
 from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.trajectory import Panel, Thumbnail, figure
+from embedlens.figures.triplets.trajectory import Thumbnail, TrajectoryPanel, figure
 from embedlens.store import Run
 from embedlens.training.config import TrainConfig
 
@@ -35,7 +35,7 @@ def main() -> None:
     for paths in zip(*followed, strict=True):
         items = paths[0].anchor, paths[0].positive, paths[0].negative
         pictures = tuple(Thumbnail(images[item], str(last.labels[item])) for item in items)
-        panels.append(Panel(paths, f"anchor {paths[0].anchor}", pictures))
+        panels.append(TrajectoryPanel(paths, f"anchor {paths[0].anchor}", pictures))
         for path in paths:
             print(f"{path.run}, anchor {path.anchor}: {path.distance[0]:.3f} to {path.distance[-1]:.3f}")
     with paper("cvpr"):

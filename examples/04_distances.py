@@ -11,7 +11,7 @@ from embedlens.analysis.triplets.distances import distances, histograms
 from embedlens.analysis.triplets.paired import compare
 from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.distances import Shown
+from embedlens.figures.triplets.distances import StateDistribution
 from embedlens.figures.triplets.distances import figure as distances_figure
 from embedlens.store import Snapshot
 from embedlens.training.config import TrainConfig
@@ -36,7 +36,7 @@ def main() -> None:
         paired.append(compare(*sides, names=("order 1", "order 2"), reference=reference))
         print(paired[-1].summary())
 
-    shown = [Shown(name, result, name.startswith("initial")) for name, result in counted.items()]
+    shown = [StateDistribution(name, result, name.startswith("initial")) for name, result in counted.items()]
     with paper("cvpr"):
         figure = distances_figure(shown, paired, n_text=f"n = {paired[0].n:,}", title="digits, test")
         figure.savefig("distances.pdf")

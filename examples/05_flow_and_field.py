@@ -12,7 +12,7 @@ from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
 from embedlens.figures.triplets.field import figure as field_figure
 from embedlens.figures.triplets.flow import figure as flow_figure
-from embedlens.figures.triplets.panels import Panel
+from embedlens.figures.triplets.panels import ScatterPanel
 from embedlens.training.config import TrainConfig
 
 
@@ -20,7 +20,7 @@ def main() -> None:
     config = TrainConfig(data="digits", loss="epshn", loss_options={"order": 2}, epochs=2, dim=16)
     run = Trainer(config, Path("runs/digits")).run()
     start, end = (
-        Panel(run.name, "test", epoch, nearest_triplets(snapshot.embeddings, snapshot.labels))
+        ScatterPanel(run.name, "test", epoch, nearest_triplets(snapshot.embeddings, snapshot.labels))
         for epoch in (0, 2)
         for snapshot in [run.snapshot("test", epoch)]
     )

@@ -10,7 +10,7 @@ import numpy as np
 import embedlens
 from embedlens.analysis.triplets import nearest_triplets, summarise
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.panels import Panel, figure
+from embedlens.figures.triplets.panels import ScatterPanel, figure
 from embedlens.store.concat import concatenate
 
 
@@ -30,7 +30,7 @@ def main() -> None:
     for run in (*parts, both):
         snapshot = run.snapshot("test", -1)
         triplets = nearest_triplets(snapshot.embeddings, snapshot.labels)
-        panels.append(Panel(run.name, "test", snapshot.epoch, triplets))
+        panels.append(ScatterPanel(run.name, "test", snapshot.epoch, triplets))
         print(run.name, summarise(triplets).summary())
     with paper("cvpr"):
         figure(panels, venue="cvpr", width="full").savefig("concat.pdf")

@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from embedlens.analysis.triplets import nearest_triplets, summarise
 from embedlens.experiments import Trainer
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.panels import Panel, figure
+from embedlens.figures.triplets.panels import ScatterPanel, figure
 from embedlens.training.config import TrainConfig
 
 
@@ -41,7 +41,7 @@ def main() -> None:
         snapshot = run.snapshot("test", epoch)
         triplets = nearest_triplets(snapshot.embeddings, snapshot.labels)
         print(f"epoch {epoch}", summarise(triplets).summary())
-        panels.append(Panel(run.name, "test", epoch, triplets))
+        panels.append(ScatterPanel(run.name, "test", epoch, triplets))
     with paper("cvpr"):
         figure(panels, venue="cvpr", width="full").savefig("own_images.pdf")
 

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below
 from embedlens.figures.spectrum.slices import plot_spectra
-from embedlens.figures.style import looks_of, max_height_of, width_of
+from embedlens.figures.style import line_styles, max_height_of, width_of
 from embedlens.text import for_legend
 
 if TYPE_CHECKING:
@@ -105,9 +105,9 @@ def figure(
     height = min(0.72 * inches, 2.8)
     figure = Figure(figsize=(inches, height), layout="constrained")
     axes = figure.add_subplot()
-    looks = looks_of(curves)
+    styles = line_styles(curves)
     for name, curve in curves.items():
-        plot(curve, axes, color=looks[name].color, linestyle=looks[name].dashes, label=name, fit=fit)
+        plot(curve, axes, color=styles[name].color, linestyle=styles[name].dashes, label=name, fit=fit)
     axes.set_title(title)
     _say_n(axes, {curve.n for curve in curves.values()})
     if several:
@@ -153,9 +153,9 @@ def figure_of_slices(
             left.get_legend().remove()
         plot(whole, right, color="black", label="whole embedding", fit=fit)
         names = [f"chunk {number}" for number in range(1, len(chunks) + 1)]
-        looks = looks_of(names)
+        styles = line_styles(names)
         for one, (_, curve) in zip(names, chunks, strict=True):
-            plot(curve, right, color=looks[one].color, linestyle=looks[one].dashes, label=one, fit=fit)
+            plot(curve, right, color=styles[one].color, linestyle=styles[one].dashes, label=one, fit=fit)
         left.set_title(name if len(runs) > 1 else "")
         left.set_xlabel(f"component of the chunk ({chunks[0][1].dim} dims each)")
         _say_n(right, {whole.n})

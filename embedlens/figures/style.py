@@ -53,14 +53,14 @@ _DASHES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LineStyle:
     """How one run or group is drawn in every panel: colour, and dashes where the colours do not suffice."""
 
     color: str
     dashes: Any = "-"
 
 
-def looks_of(names: Iterable[str]) -> dict[str, Look]:
+def line_styles(names: Iterable[str]) -> dict[str, LineStyle]:
     """Return how each run or group is drawn: by its place in the order alone, the same in all figures.
 
     Up to five: Okabe-Ito without its yellow and its blues; beyond that petroff10 without its blue, then the
@@ -74,7 +74,7 @@ def looks_of(names: Iterable[str]) -> dict[str, Look]:
     known = list(dict.fromkeys(names))
     colors = list(_FEW) if len(known) <= len(_FEW) else list(mpl.color_sequences["petroff10"])[1:]
     return {
-        name: Look(
+        name: LineStyle(
             mpl.colors.to_hex(colors[number % len(colors)]), _DASHES[number // len(colors) % len(_DASHES)]
         )
         for number, name in enumerate(known)

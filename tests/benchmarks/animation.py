@@ -27,7 +27,7 @@ from embedlens.analysis.triplets.nearest import Triplets
 from embedlens.figures.export.animation import DPI, render, write_gif
 from embedlens.figures.export.film import Film
 from embedlens.figures.style import paper
-from embedlens.figures.triplets.panels import Panel, frames_of, update_figure
+from embedlens.figures.triplets.panels import ScatterPanel, frames_of, update_figure
 
 FPS = 2.0
 
@@ -83,7 +83,7 @@ def main():
     options = parser.parse_args()
     frames = frames_of(
         [
-            Panel("mine", split, epoch, cloud(options.n, epoch / max(1, options.epochs - 1), seed))
+            ScatterPanel("mine", split, epoch, cloud(options.n, epoch / max(1, options.epochs - 1), seed))
             for epoch in range(options.epochs)
             for seed, split in enumerate(("train", "test"))
         ]

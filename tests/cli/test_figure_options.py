@@ -7,7 +7,7 @@ import csv
 import pytest
 from support import assert_refused, write_run
 
-from embedlens.figures.style import looks_of
+from embedlens.figures.style import line_styles
 
 COMMANDS = ("scatter", "distances", "spectrum", "components", "pca-prune", "curves", "trajectory", "verify")
 
@@ -62,7 +62,7 @@ def test_no_text_and_no_title(cli, folder, runs):
 
 
 def test_a_run_has_one_colour_in_all_figures(cli, folder, runs):
-    colors = [look.color.lower() for look in looks_of(["a", "b"]).values()]
+    colors = [line.color.lower() for line in line_styles(["a", "b"]).values()]
     for command in ("scatter", "distances", "spectrum", "pca-prune", "curves", "trajectory", "verify"):
         lines = ("--seeds", "lines") if command == "curves" else ()
         done = cli(*_words(command), *lines, "--json")

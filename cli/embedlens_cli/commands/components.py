@@ -74,8 +74,8 @@ def components(
     from embedlens_cli.common.report import Report, by_split
     from embedlens_cli.common.snapshots import Selection
 
-    look, numbers = drawn.look(), _numbers(component)
-    selection = Selection.of(where, leave_out, look.names)
+    style, numbers = drawn.style(), _numbers(component)
+    selection = Selection.of(where, leave_out, style.names)
     _check(selection.runs, numbers)
     kept = selection.kept()
 
@@ -92,7 +92,7 @@ def components(
         "signs": _SIGNS,
         "seed": None,
     }
-    report = Report.of("components", selection, look, options=drawn, words=words, facts=facts)
+    report = Report.of("components", selection, style, options=drawn, words=words, facts=facts)
     for one, result in found.items():
         report.enter(one, _summary(result))
     with paper(drawn.venue):
@@ -170,7 +170,7 @@ def _save_split(report: Report, found: Found) -> None:
         figure = components_figure(
             dict(zip(names, group.values(), strict=True)), limits=limits, limits_smallest=own, title=title,
             class_names={name: one.run.class_names for name, one in zip(names, group, strict=True)},
-            **report.look.size(max(result.components.size for result in group.values()) * len(group)),
+            **report.style.size(max(result.components.size for result in group.values()) * len(group)),
         )  # fmt: skip
         table = [
             {**one.facts, **result.columns()}

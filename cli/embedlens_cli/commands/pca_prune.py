@@ -106,8 +106,8 @@ def pca_prune(
 
     if similarity not in SIMILARITIES:
         raise unknown(similarity, "similarity", SIMILARITIES)
-    look, wanted = drawn.look(), _parse(dims)
-    selection = Selection.of(where, leave_out, look.names)
+    style, wanted = drawn.style(), _parse(dims)
+    selection = Selection.of(where, leave_out, style.names)
     check_slices(selection.runs, slices)
     tell_idle(((one.run, one.epoch) for one in selection), slices)
     kept = {run.path: _kept(wanted, slices, selection.runs, run) for run in selection.runs}
@@ -124,7 +124,7 @@ def pca_prune(
         "engine": engine_facts(device)
         | {"screen": "float32, one pass for all dims", "settle": "float64, fixed order"},
     }
-    report = Report.of("pca-prune", selection, look, options=drawn, words=words, facts=facts)
+    report = Report.of("pca-prune", selection, style, options=drawn, words=words, facts=facts)
     for one, results in found.items():
         report.enter(one, _summary(results))
     with paper(drawn.venue):
@@ -210,10 +210,10 @@ def _save(report: Report, group: Mapping[Selected, Sequence[_Pruned]], *, sliced
     if sliced:
         rows = {name: (whole.curve, [(part.spectrum, part.curve) for part in parts if part.spectrum])
                 for name, (whole, *parts) in zip(names, group.values(), strict=True)}  # fmt: skip
-        figure = figure_of_slices(rows, **report.look.size(2), title=title, fit=fits)
+        figure = figure_of_slices(rows, **report.style.size(2), title=title, fit=fits)
     else:
         curves = {name: whole.curve for name, (whole,) in zip(names, group.values(), strict=True)}
-        figure = pruning_figure(curves, **report.look.size(), title=title, fit=fits)
+        figure = pruning_figure(curves, **report.style.size(), title=title, fit=fits)
     every = [(one.facts | result.facts, result.curve) for one, results in group.items() for result in results]
     table: Table = [{**place, **curve.columns()} for place, curve in every]
     panels = [

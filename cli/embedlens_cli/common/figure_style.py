@@ -22,7 +22,7 @@ _MOST_EPOCHS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FigureStyle:
     """How figures are drawn and named, as the options say.
 
     Attributes
@@ -54,7 +54,7 @@ class Look:
         names: str | None = None,
         title: bool = True,
         text: bool = True,
-    ) -> Look:
+    ) -> FigureStyle:
         """Check the options; wrong ones raise `InputError`."""
         from embedlens.artifacts import check_formats
         from embedlens.figures.style import width_of

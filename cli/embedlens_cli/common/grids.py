@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from embedlens.experiments.grid import Grid
     from embedlens.experiments.grid_runs import PlannedRun
     from embedlens.training.progress import Progress
-    from embedlens_cli.common.figure_style import Look
+    from embedlens_cli.common.figure_style import FigureStyle
 
 DEFAULTS = {"loss": "ep,epshn", "lr": "0.0001,0.0002,0.0004,0.0008,0.0016", "dim": "64", "seed": "0"}
 """The grid that is trained by default."""
@@ -47,11 +47,11 @@ class GridOptions:
     device: options.Device = "cpu"
     as_json: options.Json = False
 
-    def look(self) -> Look:
+    def style(self) -> FigureStyle:
         """Return how the figure looks; wrong options raise `InputError`."""
-        from embedlens_cli.common.figure_style import Look
+        from embedlens_cli.common.figure_style import FigureStyle
 
-        return Look.of(self.formats, self.venue, self.width, title=self.title, text=self.text)
+        return FigureStyle.of(self.formats, self.venue, self.width, title=self.title, text=self.text)
 
     @property
     def folder(self) -> Path:

@@ -13,7 +13,7 @@ from embedlens_cli.common import options
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from embedlens_cli.common.figure_style import Look
+    from embedlens_cli.common.figure_style import FigureStyle
     from embedlens_cli.common.reading import Reader
 
 Command = TypeVar("Command", bound="Callable[..., None]")
@@ -114,11 +114,11 @@ class FigureOptions:
     text: options.Text = True
     as_json: options.Json = False
 
-    def look(self) -> Look:
+    def style(self) -> FigureStyle:
         """Return them checked; wrong ones raise `InputError`."""
-        from embedlens_cli.common.figure_style import Look
+        from embedlens_cli.common.figure_style import FigureStyle
 
-        return Look.of(
+        return FigureStyle.of(
             self.formats, self.venue, self.width, names=self.names, title=self.title, text=self.text
         )
 

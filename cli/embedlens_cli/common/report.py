@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from embedlens.artifacts import Artifacts, Table
-    from embedlens_cli.common.figure_style import Look
+    from embedlens_cli.common.figure_style import FigureStyle
     from embedlens_cli.common.option_groups import FigureOptions
     from embedlens_cli.common.snapshots import Selected, Selection
 
@@ -31,7 +31,7 @@ class Report:
         What file names begin with.
     selection
         What the command read.
-    look
+    style
         How figures look.
     words
         What file names say of the options.
@@ -43,7 +43,7 @@ class Report:
 
     name: str
     selection: Selection
-    look: Look
+    style: FigureStyle
     words: Sequence[str]
     artifacts: Artifacts
     as_json: bool
@@ -53,7 +53,7 @@ class Report:
         cls,
         name: str,
         selection: Selection,
-        look: Look,
+        style: FigureStyle,
         *,
         options: FigureOptions,
         words: Iterable[str] = (),
@@ -66,7 +66,7 @@ class Report:
         every = {"runs": run_facts(selection.runs), **facts, **selection.reader.facts}
         artifacts = Artifacts(figures_folder(selection.runs, options.out), console.command(), every)
         told = [*words, *selection.reader.leave_out.words]
-        return cls(name, selection, look, told, artifacts, options.as_json)
+        return cls(name, selection, style, told, artifacts, options.as_json)
 
     def add(
         self,
@@ -108,9 +108,9 @@ class Report:
         of_splits = {"split": splits[0]} if len(splits) == 1 else {"splits": splits}
         every = {**of_splits, "epochs": shown, **facts}
         if isinstance(figure, Mapping):
-            self.artifacts.save(self.look.stem(parts), figure, table, facts=every)
+            self.artifacts.save(self.style.stem(parts), figure, table, facts=every)
         else:
-            self.look.save(self.artifacts, parts, figure, table, every)
+            self.style.save(self.artifacts, parts, figure, table, every)
 
     def enter(self, place: Selected, numbers: Mapping[str, Any]) -> None:
         """Put the numbers of a snapshot into the JSON answer: run -> split -> epoch -> name -> number.

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from embedlens.errors import InputError, unknown
 from embedlens.figures.experiments.curves import metric_label
 from embedlens.figures.layout.canvas import Figure
-from embedlens.figures.style import looks_of, max_height_of, width_of
+from embedlens.figures.style import line_styles, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,10 +72,10 @@ def plot(result: Comparison, ax: Axes | None = None, *, metric: str | None = Non
     height = _ROW * float(y[-1] + 1) + _AROUND
     axes = Figure(figsize=(3.25, height), layout="constrained").add_subplot() if ax is None else ax
     axes.grid(axis="x", color="0.9", linewidth=0.5)
-    looks = looks_of(result.groups.tolist())
+    styles = line_styles(result.groups.tolist())
     mean, deviation = result.mean[:, k], result.deviation[:, k]
     for row, group in enumerate(result.groups.tolist()):
-        color = looks[group].color
+        color = styles[group].color
         seeds = result.scores[row, :, k]
         axes.plot(seeds, np.full(seeds.size, y[row]), color=color, gid=f"seeds {result.names[row]}", **_SEED)
         bar = None if np.isnan(deviation[row]) else deviation[row]

@@ -21,7 +21,7 @@ from embedlens.errors import unknown
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below
 from embedlens.figures.layout.text import shorten
-from embedlens.figures.style import Look, looks_of, max_height_of, width_of
+from embedlens.figures.style import LineStyle, line_styles, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +46,7 @@ _LEGEND: dict[str, Any] = {"handler_map": {tuple: HandlerTuple()}}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Panel:
+class CurvePanel:
     """The curves of one metric, and the text at their y axis."""
 
     label: str
@@ -82,7 +82,7 @@ def plot(
     *,
     x: str = "epoch",
     label: str | None = None,
-    looks: Mapping[str, Look] | None = None,
+    styles: Mapping[str, LineStyle] | None = None,
 ) -> Axes:
     """Draw the curves of one metric.
 
@@ -99,8 +99,8 @@ def plot(
         What stands on the x axis: "epoch", "step" or "seconds".
     label
         Text at the y axis; by default the metric's name as papers spell it.
-    looks
-        Colours by name, the same for panels of one figure (`looks_of`).
+    styles
+        Colours by name, the same for panels of one figure (`line_styles`).
 
     Returns
     -------
@@ -110,7 +110,7 @@ def plot(
     if x not in X_LABELS:
         raise unknown(x, "x axis", X_LABELS)
     axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax
-    styles = looks or looks_of(curve.name for curve in result)
+    styles = styles or line_styles(curve.name for curve in result)
     axes.grid(axis="y", color="0.9", linewidth=0.5)
     for curve in result:
         _draw(axes, curve, styles[curve.name])
@@ -124,14 +124,19 @@ def plot(
     axes.set_ylabel(label or metric_label(result[0].metric))
     _ticks(axes, x)
     if ax is None and len(result) > 1:
-        handles, names, endings = _entries([Panel("", tuple(result))], styles)
+        handles, names, endings = _entries([CurvePanel("", tuple(result))], styles)
         labels = [name + ending for name, ending in zip(names, endings, strict=True)]
         axes.legend(handles, labels, loc="best", **_LEGEND)
     return axes
 
 
 def figure(
-    panels: Sequence[Panel], *, x: str = "epoch", venue: str = "cvpr", width: str = "full", title: str = ""
+    panels: Sequence[CurvePanel],
+    *,
+    x: str = "epoch",
+    venue: str = "cvpr",
+    width: str = "full",
+    title: str = "",
 ) -> Figure:
     """Draw one panel a metric, side by side as far as the width allows, with one legend above all.
 
@@ -149,7 +154,7 @@ def figure(
     inches = width_of(venue, width)
     rows = -(-len(panels) // max(1, int(inches / _PANEL)))
     columns = -(-len(panels) // rows)
-    looks = looks_of(curve.name for panel in panels for curve in panel.curves)
+    styles = line_styles(curve.name for panel in panels for curve in panel.curves)
     side = min(_TALLEST, max(1.25, 0.72 * inches / columns))
     letters = int((side - 0.2) * 72 / (0.6 * mpl.rcParams["font.size"]))  # that fit beside a panel
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03, wspace=0.04, hspace=0.04)
@@ -163,7 +168,7 @@ def figure(
         label = "\n".join(
             textwrap.fill(shorten(line, _LABEL_LINES * letters), letters) for line in panel.label.splitlines()
         )
-        plot(panel.curves, axes, x=x, label=label, looks=looks)
+        plot(panel.curves, axes, x=x, label=label, styles=styles)
         lowest = number + columns >= len(panels)
         axes.tick_params(labelbottom=lowest)
         axes.set_xlabel(axes.get_xlabel() if lowest else "")
@@ -171,8 +176,8 @@ def figure(
     header = 0.2 if title else 0.0
     if title:
         figure.suptitle(title)
-    if len(looks) > 1 or not title:
-        handles, names, endings = _entries(panels, looks)
+    if len(styles) > 1 or not title:
+        handles, names, endings = _entries(panels, styles)
         header += legend_below(
             figure, handles, names, endings=endings, loc="outside upper center", most=5, **_LEGEND
         )
@@ -180,22 +185,22 @@ def figure(
     return figure
 
 
-def _draw(axes: Axes, curve: Curve | Band, look: Look) -> None:
+def _draw(axes: Axes, curve: Curve | Band, style: LineStyle) -> None:
     """Draw a line, and around the mean of several runs its band."""
     heights = _heights(curve)
     there = ~np.isnan(heights)
     alone = there & ~np.r_[False, there[:-1]] & ~np.r_[there[1:], False]
     marked = np.flatnonzero(there if there.sum() <= _MARKED_UP_TO else alone)
     axes.plot(
-        curve.x, heights, color=look.color, linestyle=look.dashes, linewidth=1.2, marker="o", markersize=2.5,
-        markeredgewidth=0, markevery=marked.tolist(), zorder=3, gid=f"line {curve.name}",
+        curve.x, heights, color=style.color, linestyle=style.dashes, linewidth=1.2, marker="o",
+        markersize=2.5, markeredgewidth=0, markevery=marked.tolist(), zorder=3, gid=f"line {curve.name}",
     )  # fmt: skip
     # matplotlib's limits leave out points without a height; a run that diverged keeps its axis.
     axes.update_datalim(np.column_stack([curve.x, np.zeros(curve.x.size)]), updatey=False)
     if isinstance(curve, Band):
         low, high = curve.mean - curve.deviation, curve.mean + curve.deviation
         axes.fill_between(
-            curve.x, low, high, color=look.color, alpha=0.2, linewidth=0, zorder=2, gid=f"band {curve.name}"
+            curve.x, low, high, color=style.color, alpha=0.2, linewidth=0, zorder=2, gid=f"band {curve.name}"
         )
 
 
@@ -214,16 +219,16 @@ def _ticks(axes: Axes, x: str) -> None:
 
 
 def _entries(
-    panels: Sequence[Panel], looks: Mapping[str, Look]
+    panels: Sequence[CurvePanel], styles: Mapping[str, LineStyle]
 ) -> tuple[list[tuple[Patch | Line2D, ...]], list[str], list[str]]:
     """Return handles, names and endings of the legend; a group says of how many runs it is the mean."""
     handles: list[tuple[Patch | Line2D, ...]] = []
     endings = []
     curves = {curve.name: curve for panel in panels for curve in panel.curves}
     for name, curve in curves.items():
-        line = Line2D([], [], color=looks[name].color, linestyle=looks[name].dashes, linewidth=1.2)
+        line = Line2D([], [], color=styles[name].color, linestyle=styles[name].dashes, linewidth=1.2)
         if isinstance(curve, Band):
-            patch = Patch(facecolor=looks[name].color, alpha=0.2, linewidth=0)
+            patch = Patch(facecolor=styles[name].color, alpha=0.2, linewidth=0)
             handles.append((patch, line))
             endings.append(f" (mean ± s.d. of {len(curve.runs)})")
         else:

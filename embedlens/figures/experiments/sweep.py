@@ -16,7 +16,7 @@ from embedlens.errors import unknown
 from embedlens.figures.experiments import losses as sweep_losses
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below
-from embedlens.figures.style import Look, looks_of, max_height_of, width_of
+from embedlens.figures.style import LineStyle, line_styles, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ def plot(
     *,
     dims: Sequence[int] | None = None,
     label: str = "score",
-    looks: Mapping[str, Look] | None = None,
+    styles: Mapping[str, LineStyle] | None = None,
 ) -> Axes:
     """Draw the mean score against what varies, with bars of one sample standard deviation over the seeds.
 
@@ -62,8 +62,8 @@ def plot(
         The dims to draw against the learning rate, each with dashes of its own; all by default.
     label
         Text at the y axis.
-    looks
-        Colours by loss, the same for panels of one figure (`looks_of`).
+    styles
+        Colours by loss, the same for panels of one figure (`line_styles`).
 
     Returns
     -------
@@ -81,7 +81,7 @@ def plot(
     if result.axis == "loss":
         return sweep_losses.plot(result, ax, label=label)
     axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax
-    styles, places = looks or looks_of(result.losses), _places(result)
+    styles, places = styles or line_styles(result.losses), _places(result)
     shown: list[int | None] = list(dims or result.dims) if result.axis == "lr" else [None]
     axes.grid(axis="y", color="0.9", linewidth=0.5)
     _set_axes(axes, result, label)
@@ -92,13 +92,13 @@ def plot(
         for number, dim in enumerate(shown):
             rows = np.flatnonzero((result.loss == loss) & ((result.dim == dim) | (dim is None)))
             name = f"{loss}, {dim} dims" if len(shown) > 1 else loss
-            look = Look(styles[loss].color, _DASHES[number % len(_DASHES)])
+            style = LineStyle(styles[loss].color, _DASHES[number % len(_DASHES)])
             moved = min(_APART, _APART_ALL / lines) * (
                 (place * len(shown) + number) % lines - (lines - 1) / 2
             )
-            _draw(axes, result, rows, x=places[rows], look=look, name=name, moved=moved)
+            _draw(axes, result, rows, x=places[rows], style=style, name=name, moved=moved)
             for x in places[rows][result.n[rows] == 0].tolist():
-                missing.setdefault(x, []).append(look.color)
+                missing.setdefault(x, []).append(style.color)
     _draw_initial(axes, result, places, shown)
     _crosses(axes, missing)
     if ax is None:
@@ -138,7 +138,7 @@ def figure(
     panels = [[dim] for dim in result.dims] if result.axis == "lr" else [result.dims]
     rows = -(-len(panels) // max(1, int(inches / _PANEL)))
     columns = -(-len(panels) // rows)
-    looks = looks_of(result.losses)
+    styles = line_styles(result.losses)
     side = min(_TALLEST, max(1.25, 0.66 * inches / columns))
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03, wspace=0.03, hspace=0.03)
     figure = Figure(figsize=(inches, rows * side + _X_LABEL), layout=layout)
@@ -147,7 +147,7 @@ def figure(
         if number >= len(panels):
             axes.remove()
             continue
-        plot(result, axes, dims=panels[number], label=label, looks=looks)
+        plot(result, axes, dims=panels[number], label=label, styles=styles)
         axes.label_outer(remove_inner_ticks=False)
         if number + columns >= len(panels):
             axes.set_xlabel(X_LABELS[result.axis])
@@ -157,7 +157,7 @@ def figure(
     if title:
         figure.suptitle(title)
     height = figure.get_figheight() + (0.2 if title else 0.0) + (0.15 * rows if len(panels) > 1 else 0.0)
-    height += legend_below(figure, *_entries(result, looks), most=6)
+    height += legend_below(figure, *_entries(result, styles), most=6)
     figure.set_figheight(min(height, max_height_of(venue)))
     figure.draw_without_rendering()  # only now is it known how wide the panels are
     for axes in figure.axes:
@@ -178,7 +178,7 @@ def _draw(
     rows: NDArray[np.intp],
     *,
     x: NDArray[np.float64],
-    look: Look,
+    style: LineStyle,
     name: str,
     moved: float,
 ) -> None:
@@ -192,13 +192,13 @@ def _draw(
     if figure is not None and not np.isnan(result.deviation).all():
         aside = aside + ScaledTranslation(moved / 72, 0, figure.dpi_scale_trans)
     axes.plot(
-        x, mean, color=look.color, linestyle=look.dashes, linewidth=1.2, marker="o", markersize=3.5,
+        x, mean, color=style.color, linestyle=style.dashes, linewidth=1.2, marker="o", markersize=3.5,
         markeredgewidth=0, zorder=3, gid=f"line {name}", transform=aside,
     )  # fmt: skip
     barred = ~np.isnan(deviation)
     if barred.any():
         bars = axes.errorbar(
-            x[barred], mean[barred], deviation[barred], fmt="none", ecolor=look.color, elinewidth=0.8,
+            x[barred], mean[barred], deviation[barred], fmt="none", ecolor=style.color, elinewidth=0.8,
             capsize=2, capthick=0.8, zorder=2, transform=aside,
         )  # fmt: skip
         bars.lines[2][0].set_gid(f"bars {name}")
@@ -206,7 +206,7 @@ def _draw(
     if partly.any():
         axes.plot(
             x[partly], mean[partly], linestyle="none", marker="o", markersize=3.5, markerfacecolor="white",
-            markeredgecolor=look.color, markeredgewidth=0.8, zorder=4, gid=f"partly {name}", transform=aside,
+            markeredgecolor=style.color, markeredgewidth=0.8, zorder=4, gid=f"partly {name}", transform=aside,
         )  # fmt: skip
 
 
@@ -305,14 +305,14 @@ def _crosses(axes: Axes, missing: Mapping[float, Sequence[str]]) -> None:
 
 
 def _entries(
-    result: Sweep, looks: Mapping[str, Look], *, dims: Sequence[Any] = ()
+    result: Sweep, styles: Mapping[str, LineStyle], *, dims: Sequence[Any] = ()
 ) -> tuple[list[Any], list[str]]:
     """Name the losses (and the dims by their dashes), what the bars are, and what failed."""
     handles: list[Any] = []
     labels: list[str] = []
     grey: dict[str, Any] = {"color": "0.3", "linestyle": "none"}
     for loss in result.losses:
-        handles.append(Line2D([], [], color=looks[loss].color, linewidth=1.2, marker="o", markersize=3.5))
+        handles.append(Line2D([], [], color=styles[loss].color, linewidth=1.2, marker="o", markersize=3.5))
         labels.append(loss)
     for number, dim in enumerate(dims if len(dims) > 1 else ()):
         handles.append(Line2D([], [], color="0.3", linestyle=_DASHES[number % len(_DASHES)], linewidth=1.2))

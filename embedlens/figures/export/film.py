@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.figures.layout.canvas import Figure
-    from embedlens.figures.triplets.panels import Panel
+    from embedlens.figures.triplets.panels import ScatterPanel
 
 
 class Film(Sequence["NDArray[np.uint8]"]):
@@ -56,7 +56,7 @@ class Film(Sequence["NDArray[np.uint8]"]):
 
     def __init__(
         self,
-        frames: Mapping[int, Sequence[Panel]],
+        frames: Mapping[int, Sequence[ScatterPanel]],
         *,
         venue: str = "cvpr",
         width: str = "full",
@@ -159,6 +159,6 @@ class Film(Sequence["NDArray[np.uint8]"]):
         return [*parts, *self._figure.texts]
 
 
-def _by_length(panels: Sequence[Panel]) -> tuple[int, int]:
+def _by_length(panels: Sequence[ScatterPanel]) -> tuple[int, int]:
     """Order frames by what their heading and titles need: the longest first."""
     return len({panel.epoch for panel in panels}), -max(len(title) for title in titles_of(panels))

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from embedlens.analysis.open_set.threshold import choose
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below
-from embedlens.figures.style import looks_of, max_height_of, width_of
+from embedlens.figures.style import line_styles, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -124,12 +124,12 @@ def figure(
     height = min(0.72 * inches, 2.8)
     figure = Figure(figsize=(inches, height), layout="constrained")
     axes = figure.add_subplot()
-    looks = looks_of(curves)
+    styles = line_styles(curves)
     names = [name if len(curves) > 1 else "all items" for name in curves]
     for name, (key, result) in zip(names, curves.items(), strict=True):
         plot(
             result, axes, choice=(choices or {}).get(key), parts=parts, scores=scores, label=name,
-            color=looks[key].color, linestyle=looks[key].dashes,
+            color=styles[key].color, linestyle=styles[key].dashes,
         )  # fmt: skip
     axes.set_title(title)
     if not parts:

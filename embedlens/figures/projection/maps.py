@@ -297,17 +297,17 @@ def _dots(
     n, (x, y) = result.item.size, result.coordinates.T
     order = np.random.default_rng(DRAW_SEED).permutation(n)
     size = min(_dot_size(axes, n), area)
-    look: dict[str, Any] = {"linewidths": 0, "rasterized": n > RASTERISE_ABOVE}
+    style: dict[str, Any] = {"linewidths": 0, "rasterized": n > RASTERISE_ABOVE}
     if labels is None:
-        axes.scatter(x[order], y[order], s=size, c="C0", alpha=0.7, gid="dots", zorder=3, **look)
+        axes.scatter(x[order], y[order], s=size, c="C0", alpha=0.7, gid="dots", zorder=3, **style)
         return
     coloured = np.isin(labels, list(colors))[order]
     rest, chosen = order[~coloured], order[coloured]
     if rest.size:
-        axes.scatter(x[rest], y[rest], s=size, c=GREY, gid="others", zorder=2, **look)
+        axes.scatter(x[rest], y[rest], s=size, c=GREY, gid="others", zorder=2, **style)
     bigger = size if not rest.size else max(1.8 * size, 3.0)
     tints = [colors[int(label)] for label in labels[chosen]]
-    axes.scatter(x[chosen], y[chosen], s=bigger, c=tints, gid="dots", zorder=3, **look)
+    axes.scatter(x[chosen], y[chosen], s=bigger, c=tints, gid="dots", zorder=3, **style)
 
 
 def _dot_size(axes: Axes, n: int) -> float:

@@ -72,14 +72,14 @@ def paler(colors: Mapping[int, str]) -> dict[int, str]:
 
 def handles(result: SynthesisedMap) -> list[Line2D]:
     """Return the entries of a legend: items, rings and crosses."""
-    look: dict[str, Any] = {"linestyle": "none", "color": _INK}
+    style: dict[str, Any] = {"linestyle": "none", "color": _INK}
     per_class = result.drawn.label.size // result.drawn.classes.size
     pale = paler({0: _UNKNOWN})[0]
     return [
         Line2D([], [], marker="o", markersize=_ITEM, linestyle="none", color=pale, label="item"),
         Line2D(
             [], [], marker="o", markerfacecolor="none", markersize=_AREA**0.5, markeredgewidth=_RING,
-            label=f"synthesised, {per_class:,} a class", **look,
+            label=f"synthesised, {per_class:,} a class", **style,
         ),
-        Line2D([], [], marker="+", markersize=_CROSS, markeredgewidth=0.8, label="class mean", **look),
+        Line2D([], [], marker="+", markersize=_CROSS, markeredgewidth=0.8, label="class mean", **style),
     ]  # fmt: skip

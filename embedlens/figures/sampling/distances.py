@@ -24,7 +24,7 @@ from embedlens.figures.sampling.theory import (
     raise_clear,
     top_legend,
 )
-from embedlens.figures.style import looks_of, max_height_of, width_of
+from embedlens.figures.style import line_styles, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -112,11 +112,11 @@ def plot(
         The axes.
     """
     axes = new_axes() if ax is None else ax
-    looks, alone = looks_of(result), len(result) == 1
+    styles, alone = line_styles(result), len(result) == 1
     lines, top = [], 0.0
     for run, pairs in result.items():
         for kind, (distances, there) in _kinds(pairs).items():
-            shown, color = distances.merged(PAIR_BINS), _PAIRS[kind] if alone else looks[run].color
+            shown, color = distances.merged(PAIR_BINS), _PAIRS[kind] if alone else styles[run].color
             axes.stairs(
                 shown.density, shown.edges, color=color, linestyle="-" if alone else _DASHES[kind],
                 linewidth=1.0, zorder=3, gid=f"{kind} {run}",
@@ -192,8 +192,8 @@ def figure(
     labels = _labels(contents, names)
     if labels:
         runs = {*contents.pairs, *contents.picks, *contents.nonzero}
-        looks = (looks_of if runs.issuperset(labels) else sampling_picks.looks)(labels)
-        lines = [_line(name, color=looks[name].color, dashes=looks[name].dashes) for name in labels]
+        styles = (line_styles if runs.issuperset(labels) else sampling_picks.strategy_styles)(labels)
+        lines = [_line(name, color=styles[name].color, dashes=styles[name].dashes) for name in labels]
         height += legend_below(figure, lines, list(labels.values()))
         figure.set_figheight(min(height, max_height_of(venue)))
     layout.execute(figure)

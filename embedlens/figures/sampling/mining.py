@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, MultipleLocator
 
 from embedlens.figures.layout.text import small_size
 from embedlens.figures.sampling.theory import distance_axis, mark_orthogonal, new_axes
-from embedlens.figures.style import Look, looks_of
+from embedlens.figures.style import LineStyle, line_styles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ _AN_ANCHOR: Any = (0, (2.2, 1.2))
 _MARKED_UP_TO = 25  # epochs; longer lines get no markers
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
+def strategy_styles(names: Iterable[str]) -> dict[str, LineStyle]:
     """Return how strategies are drawn.
 
     Strategies that choose one triplet an anchor are dashed: their distances are often those of one that
@@ -39,8 +39,8 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
         Names of strategies.
     """
     return {
-        name: replace(look, dashes=_AN_ANCHOR) if name in ("semi-hard-range", "easy-positive") else look
-        for name, look in looks_of(names).items()
+        name: replace(style, dashes=_AN_ANCHOR) if name in ("semi-hard-range", "easy-positive") else style
+        for name, style in line_styles(names).items()
     }
 
 
@@ -95,15 +95,15 @@ def plot_nonzero(result: Mapping[str, Sequence[NonzeroShare]], ax: Axes | None =
     axes = new_axes() if ax is None else ax
     alone = [share for shares in result.values() for share in shares] if len(result) == 1 else []
     lines = {share.mining: share for share in alone} or {run: shares[0] for run, shares in result.items()}
-    styles = looks(lines) if alone else looks_of(lines)
+    styles = strategy_styles(lines) if alone else line_styles(lines)
     for name, share in lines.items():
-        look, there = styles[name], ~np.isnan(share.share)
+        style, there = styles[name], ~np.isnan(share.share)
         lonely = there & ~np.r_[False, there[:-1]] & ~np.r_[there[1:], False]  # no line would show them
         marked = np.flatnonzero(there if share.epoch.size <= _MARKED_UP_TO else lonely).tolist()
         # Where nothing is picked the line is broken, and the axis goes on.
         axes.update_datalim(np.column_stack([share.epoch, np.zeros(share.epoch.size)]), updatey=False)
         axes.plot(
-            share.epoch, share.share, color=look.color, linestyle=look.dashes, linewidth=1.1,
+            share.epoch, share.share, color=style.color, linestyle=style.dashes, linewidth=1.1,
             marker="o", markevery=marked, markersize=2.5, markeredgewidth=0, clip_on=False, zorder=3,
             label=name, gid=f"nonzero {name}",
         )  # fmt: skip
@@ -137,11 +137,11 @@ def _tell_one_epoch(axes: Axes, shares: Sequence[NonzeroShare]) -> None:
 
 def _draw_histograms(axes: Axes, result: Sequence[Picks], note: str) -> None:
     """Draw the outline of each strategy's histogram, and the note in the upper corner that is freer."""
-    styles, top, sides = looks(picks.mining for picks in result), 0.0, [0.0, 0.0]
+    styles, top, sides = strategy_styles(picks.mining for picks in result), 0.0, [0.0, 0.0]
     for picks in result:
-        shown, look = picks.distances.merged(PICK_BINS), styles[picks.mining]
+        shown, style = picks.distances.merged(PICK_BINS), styles[picks.mining]
         axes.stairs(
-            shown.density, shown.edges, color=look.color, linestyle=look.dashes, linewidth=1.1,
+            shown.density, shown.edges, color=style.color, linestyle=style.dashes, linewidth=1.1,
             label=f"{picks.mining}, n = {picks.n:,}", gid=f"picked {picks.mining}",
         )  # fmt: skip
         top = max(top, float(shown.density.max()))
@@ -158,7 +158,7 @@ def _draw_histograms(axes: Axes, result: Sequence[Picks], note: str) -> None:
 
 def _draw_ranges(axes: Axes, result: Mapping[str, Sequence[Picks]]) -> None:
     """Draw for each strategy, from the top, a row with the range of each run."""
-    styles = looks_of(result)
+    styles = line_styles(result)
     step = 0.7 / len(result)
     for place, (run, strategies) in enumerate(result.items()):
         for row, picks in enumerate(strategies):

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from embedlens.errors import InputError
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.spectrum import values as single
-from embedlens.figures.style import looks_of, max_height_of, width_of
+from embedlens.figures.style import line_styles, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,8 +46,8 @@ def plot(result: SliceRecalls, ax: Axes | None = None, *, top: float | None = No
     axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax
     count = result.alone.size
     number = np.arange(1, count + 1)
-    looks = list(looks_of(map(str, number)).values())
-    colors = [look.color for look in looks]
+    styles = list(line_styles(map(str, number)).values())
+    colors = [style.color for style in styles]
     axes.bar(
         number, result.alone, width=0.7, color=colors, alpha=0.55, zorder=2, label="chunk alone", gid="alone"
     )
@@ -96,12 +96,12 @@ def plot_spectra(
     """
     axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax
     names = [f"chunk {number}" for number in range(1, len(result) + 1)]
-    looks = looks_of(names)
+    styles = line_styles(names)
     for name, spectrum in zip(names, result, strict=True):
         dead = single.dead_text(spectrum)
         single.plot(
-            spectrum, axes, log=log, cumulative=cumulative, color=looks[name].color,
-            linestyle=looks[name].dashes, label=f"{name}: {dead}" if dead else name,
+            spectrum, axes, log=log, cumulative=cumulative, color=styles[name].color,
+            linestyle=styles[name].dashes, label=f"{name}: {dead}" if dead else name,
         )  # fmt: skip
     handles = [line for line in axes.lines if line.get_gid() == "spectrum"]
     if len(result) > _NAMED_UP_TO:

@@ -12,7 +12,7 @@ from embedlens.errors import InputError
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below, place_legend
 from embedlens.figures.layout.ticks import number_log_axis
-from embedlens.figures.style import looks_of, max_height_of, width_of
+from embedlens.figures.style import line_styles, max_height_of, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -162,15 +162,15 @@ def figure(
     inches = width_of(venue, width)
     figure = Figure(figsize=(inches, min(0.72 * inches, 2.6)), layout="constrained")
     axes = figure.add_subplot()
-    looks = looks_of(spectra)
+    styles = line_styles(spectra)
     lines: list[Line2D] = []
     for name, result in spectra.items():
-        look, label = looks[name], name if len(spectra) > 1 else ""
-        plot(result, axes, log=log, cumulative=cumulative, color=look.color, linestyle=look.dashes)
+        style, label = styles[name], name if len(spectra) > 1 else ""
+        plot(result, axes, log=log, cumulative=cumulative, color=style.color, linestyle=style.dashes)
         if label:
-            lines.append(Line2D([], [], color=look.color, linestyle=look.dashes, label=label))
+            lines.append(Line2D([], [], color=style.color, linestyle=style.dashes, label=label))
         if result.n_dead:
-            cross = Line2D([], [], color=look.color, linestyle="none", marker="x", markersize=3)
+            cross = Line2D([], [], color=style.color, linestyle="none", marker="x", markersize=3)
             cross.set_label(dead_text(result))
             lines.append(cross)
     if max(result.dim for result in spectra.values()) > _MARKED_UP_TO:

@@ -13,7 +13,7 @@ from embedlens.analysis.triplets.distances import Ecdf, Histogram
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below
 from embedlens.figures.layout.text import small_size
-from embedlens.figures.style import INITIAL, Look, looks_of, max_height_of, width_of
+from embedlens.figures.style import INITIAL, LineStyle, line_styles, max_height_of, width_of
 from embedlens.figures.triplets.paired import LONGEST, corner_lines
 from embedlens.text import for_legend
 
@@ -37,7 +37,7 @@ _BLUES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))  # dashes of i
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class StateDistribution:
     """One state among several: its distribution, what the legend calls it, whether it is an initial state."""
 
     name: str
@@ -49,7 +49,7 @@ def plot(
     result: Histogram | Ecdf,
     ax: Axes | None = None,
     *,
-    look: Look | None = None,
+    style: LineStyle | None = None,
     label: str | None = None,
     fill: float = 0.15,
 ) -> Axes:
@@ -61,8 +61,8 @@ def plot(
         A histogram, drawn as an outline with a light fill, or a cumulative distribution, drawn as steps.
     ax
         Axes to draw on; new ones by default. Several distributions on one axes are compared.
-    look
-        Colour and dashes; by default the first of `embedlens.figures.style.looks_of`.
+    style
+        Colour and dashes; by default the first of `embedlens.figures.style.line_styles`.
     label
         What a legend calls it; its mean is added.
     fill
@@ -74,7 +74,7 @@ def plot(
         The axes.
     """
     axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax
-    style = look or looks_of(["one"])["one"]
+    style = style or line_styles(["one"])["one"]
     told = f"{label + ', ' if label else ''}mean {result.mean:.3f}"
     drawn: dict[str, Any] = {"color": style.color, "linestyle": style.dashes, "linewidth": 1.1, "label": told}
     if isinstance(result, Histogram):
@@ -101,7 +101,7 @@ def plot(
 
 
 def figure(
-    shown: Sequence[Shown],
+    shown: Sequence[StateDistribution],
     paired: Sequence[Paired] = (),
     *,
     n_text: str = "",
@@ -129,19 +129,19 @@ def figure(
     height = min(0.72 * inches, 2.6)
     figure = Figure(figsize=(inches, height), layout="constrained")
     axes = figure.add_subplot()
-    looks = _looks(shown)
+    styles = _looks(shown)
     for one in shown:
         plot(
             one.result,
             axes,
-            look=looks[one.name],
+            style=styles[one.name],
             label=for_legend(one.name),
             fill=min(0.15, 0.5 / len(shown)),
         )
     hidden = _focus(axes, shown)
     axes.set_title(title, loc="left")
     labels = axes.get_legend_handles_labels()[1]
-    lines = [Line2D([], [], color=looks[one.name].color, linestyle=looks[one.name].dashes) for one in shown]
+    lines = [Line2D([], [], color=styles[one.name].color, linestyle=styles[one.name].dashes) for one in shown]
     height += legend_below(figure, lines, labels)
     figure.set_figheight(min(height, max_height_of(venue)))
     more = [*([n_text] if n_text else []), *([f"beyond the axis: {hidden:,}"] if hidden else [])]
@@ -150,19 +150,19 @@ def figure(
         for letters in range(LONGEST, _FEWEST - 1, -2)
     ]
     _corner(figure, _narrow_enough(figure, told), [one.result for one in shown])
-    _name_peaks(axes, shown, looks)
+    _name_peaks(axes, shown, styles)
     return figure
 
 
-def _looks(shown: Sequence[Shown]) -> dict[str, Look]:
-    """Return the look of each state: blue ones differ in their dashes."""
+def _looks(shown: Sequence[StateDistribution]) -> dict[str, LineStyle]:
+    """Return the line style of each state: blue ones differ in their dashes."""
     initial = [one.name for one in shown if one.initial]
-    looks = looks_of(one.name for one in shown if not one.initial)
-    blue = {name: Look(INITIAL, _BLUES[number % len(_BLUES)]) for number, name in enumerate(initial)}
-    return looks | blue
+    styles = line_styles(one.name for one in shown if not one.initial)
+    blue = {name: LineStyle(INITIAL, _BLUES[number % len(_BLUES)]) for number, name in enumerate(initial)}
+    return styles | blue
 
 
-def _focus(axes: Axes, shown: Sequence[Shown]) -> int:
+def _focus(axes: Axes, shown: Sequence[StateDistribution]) -> int:
     """Set limits that few dots lie beyond; return their number.
 
     At either end up to one dot in a thousand of a state may lie beyond. So may the peak of an initial state
@@ -203,14 +203,14 @@ def _n_beyond(result: Histogram | Ecdf, low: float, high: float) -> int:
     return int(np.sum((result.distance < low) | (result.distance > high)))
 
 
-def _name_peaks(axes: Axes, shown: Sequence[Shown], looks: Mapping[str, Look]) -> None:
+def _name_peaks(axes: Axes, shown: Sequence[StateDistribution], styles: Mapping[str, LineStyle]) -> None:
     """Say above the axes how high histograms are that reach beyond it; peaks side by side share a text."""
     peaks = []
     for one in shown:
         if isinstance(one.result, Histogram) and one.result.count.max() > axes.get_ylim()[1]:
             at = int(one.result.count.argmax())
             middle = (one.result.edges[at] + one.result.edges[at + 1]) / 2
-            peaks.append((float(middle), int(one.result.count.max()), looks[one.name].color))
+            peaks.append((float(middle), int(one.result.count.max()), styles[one.name].color))
     low, high = axes.get_xlim()
     groups: list[list[tuple[float, int, str]]] = []
     for peak in sorted(peaks):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.triplets.field import Field
     from embedlens.figures.triplets.nearest import Scale
-    from embedlens.figures.triplets.panels import Panel
+    from embedlens.figures.triplets.panels import ScatterPanel
 
 DECADES = 3
 """Below the fastest arrow of a field; slower ones have the palest colour."""
@@ -106,7 +106,7 @@ def _draw_colorbar(axes: Axes, arrows: Quiver) -> None:
 
 
 def figure(
-    panels: Sequence[Panel],
+    panels: Sequence[ScatterPanel],
     result: Field,
     *,
     venue: str = "cvpr",

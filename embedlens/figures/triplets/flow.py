@@ -14,7 +14,7 @@ from embedlens.analysis.triplets.nearest import summarise
 from embedlens.figures.layout.border import upper_limit
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below
-from embedlens.figures.style import INITIAL, Look, looks_of
+from embedlens.figures.style import INITIAL, LineStyle, line_styles
 from embedlens.figures.triplets.nearest import (
     HISTOGRAM_ABOVE,
     Scale,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.triplets.flow import Flow
     from embedlens.analysis.triplets.nearest import Triplets
-    from embedlens.figures.triplets.panels import Panel
+    from embedlens.figures.triplets.panels import ScatterPanel
 
 _PALEST = 0.3  # opacity of the arrow of the fewest dots; that of the most is 1
 _VISIBLE = 0.03  # of the panel's side: arrows that are shorter are drawn longer
@@ -147,8 +147,8 @@ def window_of(triplets: Iterable[Triplets]) -> tuple[float, float]:
 
 
 def figure(
-    starts: Sequence[Panel],
-    ends: Sequence[Panel],
+    starts: Sequence[ScatterPanel],
+    ends: Sequence[ScatterPanel],
     flows: Sequence[Flow],
     *,
     venue: str = "cvpr",
@@ -173,7 +173,7 @@ def figure(
     """
     window = window_of(panel.triplets for panel in (*starts, *ends))
     scale = Scale(window, scale_of((panel.triplets for panel in starts), limits=window).max_count)
-    looks = looks_of(panel.run for panel in starts)
+    styles = line_styles(panel.run for panel in starts)
     spans = {f"epoch {start.epoch} to {end.epoch}" for start, end in zip(starts, ends, strict=True)}
     runs = {panel.run for panel in starts}
     shared = [*(runs if len(runs) == 1 else ()), *(spans if len(spans) == 1 else ())]
@@ -187,19 +187,19 @@ def figure(
     across = len(runs) if len(runs) > 1 else len(starts)
     below = across > _LARGE and len(spans) == 1  # small panels have no room for a legend
     if below:
-        _legend_below(figure, starts[0], {end.run: end for end in ends}, looks)
+        _legend_below(figure, starts[0], {end.run: end for end in ends}, styles)
     for axes, start in axes_of(figure, starts):
         end, flow = parts[id(start)]
         if end.triplets.s_ap.size <= HISTOGRAM_ABOVE:
-            draw_dots(axes, end.triplets, color=looks[end.run].color, faint=True)
+            draw_dots(axes, end.triplets, color=styles[end.run].color, faint=True)
             if not below:
-                _legend(axes, start, end, color=looks[end.run].color, length=stretch)
+                _legend(axes, start, end, color=styles[end.run].color, length=stretch)
         plot(flow, axes, stretch=stretch, most=most)
         _name(axes, start, end, flow=flow, alike=len(spans) == 1)
     return figure
 
 
-def _legend(axes: Axes, start: Panel, end: Panel, *, color: str, length: float) -> None:
+def _legend(axes: Axes, start: ScatterPanel, end: ScatterPanel, *, color: str, length: float) -> None:
     """Say whose dots are whose, beside the key of arrows that are drawn so many times longer."""
     handles = [
         Line2D([], [], linestyle="none", marker="o", markersize=3, color=shade, label=f"epoch {panel.epoch}")
@@ -209,10 +209,14 @@ def _legend(axes: Axes, start: Panel, end: Panel, *, color: str, length: float) 
     axes.legend(handles=handles, loc=place, handletextpad=0.1)
 
 
-def _legend_below(figure: Figure, start: Panel, ends: Mapping[str, Panel], looks: Mapping[str, Look]) -> None:
+def _legend_below(
+    figure: Figure, start: ScatterPanel, ends: Mapping[str, ScatterPanel], styles: Mapping[str, LineStyle]
+) -> None:
     """Say below all panels whose dots are whose; the figure becomes higher by as much."""
     dot: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 3}
-    handles = [Line2D([], [], color=color, **dot) for color in (INITIAL, *(looks[run].color for run in ends))]
+    handles = [
+        Line2D([], [], color=color, **dot) for color in (INITIAL, *(styles[run].color for run in ends))
+    ]
     named = [
         f"{run}, epoch {end.epoch}" if len(ends) > 1 else f"epoch {end.epoch}" for run, end in ends.items()
     ]
@@ -220,7 +224,7 @@ def _legend_below(figure: Figure, start: Panel, ends: Mapping[str, Panel], looks
     figure.set_figheight(min(figure.get_figheight() + high, figure.tallest or np.inf))
 
 
-def _name(axes: Axes, start: Panel, end: Panel, *, flow: Flow, alike: bool) -> None:
+def _name(axes: Axes, start: ScatterPanel, end: ScatterPanel, *, flow: Flow, alike: bool) -> None:
     """Write what the panel shows: its epochs where they differ, and in the corner the numbers of both."""
     if not alike:
         title = axes.get_title(mpl.rcParams["axes.titlelocation"]).split(", epoch")[0]

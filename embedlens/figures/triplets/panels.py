@@ -15,7 +15,7 @@ from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.fitting import title_at
 from embedlens.figures.layout.limits import draw_inset
 from embedlens.figures.layout.text import shorten
-from embedlens.figures.style import looks_of, max_height_of, width_of
+from embedlens.figures.style import line_styles, max_height_of, width_of
 from embedlens.figures.triplets.nearest import Scale, draw_colorbar, plot, scale_of, update
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _MARGIN, _GAP, _COLORBAR = 0.57, 0.2, 0.5  # inches: labels, between panels, a s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Panel:
+class ScatterPanel:
     """One scatter among several: the triplets of a split of a run at an epoch, and which those are."""
 
     run: str
@@ -42,13 +42,13 @@ class Panel:
     triplets: Triplets
 
 
-def frames_of(panels: Sequence[Panel]) -> dict[int, list[Panel]]:
+def frames_of(panels: Sequence[ScatterPanel]) -> dict[int, list[ScatterPanel]]:
     """Return the panels of each epoch; a run without that epoch stands at its latest before.
 
     A run that starts later stands at its first epoch.
     """
     frames = {}
-    series: dict[tuple[str, str], list[Panel]] = {}
+    series: dict[tuple[str, str], list[ScatterPanel]] = {}
     for panel in sorted(panels, key=lambda panel: panel.epoch):
         series.setdefault((panel.run, panel.split), []).append(panel)
     for epoch in sorted({panel.epoch for panel in panels}):
@@ -59,7 +59,7 @@ def frames_of(panels: Sequence[Panel]) -> dict[int, list[Panel]]:
 
 
 def figure(
-    panels: Sequence[Panel],
+    panels: Sequence[ScatterPanel],
     *,
     venue: str = "cvpr",
     width: str = "full",
@@ -120,7 +120,7 @@ def figure(
     return figure
 
 
-def update_figure(figure: Figure, panels: Sequence[Panel], *, scale: Scale, note: str = "") -> None:
+def update_figure(figure: Figure, panels: Sequence[ScatterPanel], *, scale: Scale, note: str = "") -> None:
     """Show other epochs in a figure that `figure` made; its layout stays.
 
     Parameters
@@ -143,19 +143,19 @@ def update_figure(figure: Figure, panels: Sequence[Panel], *, scale: Scale, note
     figure.fit()
 
 
-def axes_of(figure: Figure, panels: Sequence[Panel]) -> list[tuple[Axes, Panel]]:
+def axes_of(figure: Figure, panels: Sequence[ScatterPanel]) -> list[tuple[Axes, ScatterPanel]]:
     """Return the axes of each panel of a figure that `figure` made."""
     return list(zip(figure.axes, _in_order(panels)[2], strict=False))
 
 
-def _in_order(panels: Sequence[Panel]) -> tuple[list[str], list[str], list[Panel]]:
+def _in_order(panels: Sequence[ScatterPanel]) -> tuple[list[str], list[str], list[ScatterPanel]]:
     """Return the runs, the splits, and the panels in the order of a grid's axes."""
     runs = list(dict.fromkeys(panel.run for panel in panels))
     splits = list(dict.fromkeys(panel.split for panel in panels))
     return runs, splits, sorted(panels, key=lambda panel: (splits.index(panel.split), runs.index(panel.run)))
 
 
-def _title_all(figure: Figure, panels: Sequence[Panel]) -> None:
+def _title_all(figure: Figure, panels: Sequence[ScatterPanel]) -> None:
     for axes, panel in axes_of(figure, panels):
         title = _title(panel, panels)
         place = mpl.rcParams["axes.titlelocation"]
@@ -165,12 +165,12 @@ def _title_all(figure: Figure, panels: Sequence[Panel]) -> None:
             title_at(axes, place).set_text(title)  # `set_title` would move it onto what stands above the axes
 
 
-def titles_of(panels: Sequence[Panel]) -> list[str]:
+def titles_of(panels: Sequence[ScatterPanel]) -> list[str]:
     """Return the title of each panel: what tells it from the others."""
     return [_title(panel, panels) for panel in panels]
 
 
-def heading_of(panels: Sequence[Panel], note: str) -> list[str]:
+def heading_of(panels: Sequence[ScatterPanel], note: str) -> list[str]:
     """Return the parts of the heading: what all panels share of run and epoch, and the note."""
     runs, epochs = {panel.run for panel in panels}, {panel.epoch for panel in panels}
     alone = [shorten(run, _NAME_LETTERS) for run in runs if len(runs) == 1]
@@ -193,7 +193,7 @@ def _in_lines(parts: Sequence[str], inches: float) -> str:
 
 
 def figure_of_epochs(
-    frames: Mapping[int, Sequence[Panel]], *, venue: str = "cvpr", width: str = "full", title: str = ""
+    frames: Mapping[int, Sequence[ScatterPanel]], *, venue: str = "cvpr", width: str = "full", title: str = ""
 ) -> Figure:
     """Draw epochs from left to right, a row for each run and split: an animation on paper.
 
@@ -244,11 +244,11 @@ def _half_ticks(axes: Axes, limits: tuple[float, float]) -> None:
             axis.set_major_locator(MultipleLocator(0.5))
 
 
-def _color(runs: Sequence[str], panel: Panel) -> str:
-    return looks_of(runs)[panel.run].color
+def _color(runs: Sequence[str], panel: ScatterPanel) -> str:
+    return line_styles(runs)[panel.run].color
 
 
-def _title(panel: Panel, panels: Sequence[Panel]) -> str:
+def _title(panel: ScatterPanel, panels: Sequence[ScatterPanel]) -> str:
     """Return what tells a panel from the others: the run and the epoch where they differ, and the split."""
     parts = [shorten(panel.run, _NAME_LETTERS)] if len({other.run for other in panels}) > 1 else []
     parts.append(panel.split)
@@ -258,7 +258,7 @@ def _title(panel: Panel, panels: Sequence[Panel]) -> str:
 
 
 def _places(
-    panels: Sequence[Panel], splits: Sequence[str], columns: int, *, by_run: bool
+    panels: Sequence[ScatterPanel], splits: Sequence[str], columns: int, *, by_run: bool
 ) -> list[tuple[int, int]]:
     """Return each panel's row and column; a new split starts a new row where runs stand side by side."""
     if not by_run:

@@ -20,7 +20,7 @@ from embedlens.figures.layout.legends import legend_below
 from embedlens.figures.layout.limits import open_inset
 from embedlens.figures.layout.numbers import marked_states, number_epochs
 from embedlens.figures.layout.text import printable, shorten, small_size
-from embedlens.figures.style import INITIAL, Look, looks_of, max_height_of, width_of
+from embedlens.figures.style import INITIAL, LineStyle, line_styles, max_height_of, width_of
 from embedlens.figures.triplets import nearest as triplets
 from embedlens.results import Result
 
@@ -58,7 +58,7 @@ class Thumbnail(Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Panel:
+class TrajectoryPanel:
     """One anchor: its paths, one a run, its title, and pictures of anchor, positive and negative, or none."""
 
     paths: tuple[Path, ...]
@@ -70,7 +70,7 @@ def plot(
     result: Sequence[Path],
     ax: Axes | None = None,
     *,
-    looks: Mapping[str, Look] | None = None,
+    styles: Mapping[str, LineStyle] | None = None,
     limits: tuple[float, float] | None = None,
     numbers: bool = True,
 ) -> Axes:
@@ -85,7 +85,7 @@ def plot(
         The paths, one a run.
     ax
         Axes to draw on; new ones by default.
-    looks
+    styles
         Colours by run, the same for panels of one figure.
     limits
         Limits of both axes, the same for panels that are compared; by default [-0.2, 1], the lower one moved
@@ -99,47 +99,47 @@ def plot(
         The axes, with equal scales.
     """
     axes = Figure(figsize=(3.25, 3.25), layout="constrained").add_subplot() if ax is None else ax
-    styles = looks or looks_of(path.run for path in result)
+    styles = styles or line_styles(path.run for path in result)
     triplets.frame(axes, limits or limits_of(result))
     _draw_paths(axes, result, styles)
     axes.set_xlabel(r"$S_{ap}$, same positive", parse_math=True)
     axes.set_ylabel(r"$S_{an}$, same negative", parse_math=True)
     if numbers:
-        number_epochs(axes, result, {run: look.color for run, look in styles.items()})
+        number_epochs(axes, result, {run: style.color for run, style in styles.items()})
     return axes
 
 
-def _draw_paths(axes: Axes, result: Sequence[Path], looks: Mapping[str, Look]) -> None:
+def _draw_paths(axes: Axes, result: Sequence[Path], styles: Mapping[str, LineStyle]) -> None:
     """Draw paths, their states, and their ends."""
     for path in result:
-        look, marked = looks[path.run], marked_states(path)
+        style, marked = styles[path.run], marked_states(path)
         axes.plot(
-            path.s_ap, path.s_an, color=look.color, linestyle=look.dashes, linewidth=0.9, zorder=4,
+            path.s_ap, path.s_an, color=style.color, linestyle=style.dashes, linewidth=0.9, zorder=4,
             gid=f"path {path.run}",
         )  # fmt: skip
         axes.plot(
-            path.s_ap[marked], path.s_an[marked], color=look.color, linestyle="none", marker="o",
+            path.s_ap[marked], path.s_an[marked], color=style.color, linestyle="none", marker="o",
             markersize=2.2, markeredgewidth=0, zorder=4, clip_on=False, gid=f"states {path.run}",
         )  # fmt: skip
-        axes.plot(path.s_ap[-1:], path.s_an[-1:], **_end(look), zorder=6, gid=f"end {path.run}")
+        axes.plot(path.s_ap[-1:], path.s_an[-1:], **_end(style), zorder=6, gid=f"end {path.run}")
     for place in _initial_places(result):
         axes.plot(*([value] for value in place), **_START, zorder=6.5, gid="initial")
 
 
-def _open_inset(axes: Axes, result: Sequence[Path], looks: Mapping[str, Look]) -> Axes | None:
+def _open_inset(axes: Axes, result: Sequence[Path], styles: Mapping[str, LineStyle]) -> Axes | None:
     """Enlarge paths that leave most of their panel empty."""
     lines = [np.column_stack([path.s_ap, path.s_an]) for path in result]
     steps = np.linspace(0.0, 1.0, _STEPS)[:, None, None]
     along = [(line[:-1] + steps * np.diff(line, axis=0)).reshape(-1, 2) for line in lines]
     inset = open_inset(axes, np.concatenate(lines), along=np.concatenate(along))
     if inset is not None:
-        _draw_paths(inset, result, looks)
+        _draw_paths(inset, result, styles)
         inset.set(xlim=inset.get_xlim(), ylim=inset.get_ylim())
     return inset
 
 
 def figure(
-    panels: Sequence[Panel],
+    panels: Sequence[TrajectoryPanel],
     *,
     venue: str = "cvpr",
     width: str = "full",
@@ -172,7 +172,7 @@ def figure(
     beside = columns == 1
     side = (inches - _MARGIN) / (1.05 + _BESIDE) if beside else _side(inches, columns)
     paths = [path for panel in panels for path in panel.paths]
-    looks = looks_of(path.run for path in paths)
+    styles = line_styles(path.run for path in paths)
     tallest = max_height_of(venue)
     figure = Figure(figsize=(inches, tallest))
     grid = figure.subplots(rows, columns, squeeze=False)
@@ -182,8 +182,8 @@ def figure(
         if number >= len(panels):
             axes.remove()
             continue
-        plot(panels[number].paths, axes, looks=looks, limits=shared, numbers=False)
-        inset = _open_inset(axes, panels[number].paths, looks) if limits is None else None
+        plot(panels[number].paths, axes, styles=styles, limits=shared, numbers=False)
+        inset = _open_inset(axes, panels[number].paths, styles) if limits is None else None
         numbered.append((axes if inset is None else inset, panels[number].paths))
         for line in axes.lines if limits else ():  # what lies beyond limits by option stays out of sight
             line.set_clip_on(True)
@@ -198,13 +198,13 @@ def figure(
     told = None
     if title:
         told = figure.suptitle(shorten(title, _HEADING_LETTERS), parse_math=False)
-    others = legend_below(figure, *_legend(panels, looks))
+    others = legend_below(figure, *_legend(panels, styles))
     figure.fit()  # the height is that of the titles' lines
     if told is not None:
         others += told.get_window_extent().height / figure.dpi + _BELOW_HEADING
     _fit_height(figure, grid, others, tallest)
     for axes, shown in numbered:
-        number_epochs(axes, shown, {run: look.color for run, look in looks.items()})
+        number_epochs(axes, shown, {run: style.color for run, style in styles.items()})
     return figure
 
 
@@ -247,10 +247,10 @@ def limits_of(paths: Iterable[Path]) -> tuple[float, float]:
     return triplets.limits_of(path.dots() for path in paths)
 
 
-def _end(look: Look) -> dict[str, Any]:
+def _end(style: LineStyle) -> dict[str, Any]:
     """Return how the end of a path is drawn."""
     return {
-        "color": look.color, "marker": "o", "markersize": 6, "linestyle": "none", "markeredgecolor": "black",
+        "color": style.color, "marker": "o", "markersize": 6, "linestyle": "none", "markeredgecolor": "black",
         "markeredgewidth": 0.5, "clip_on": False,
     }  # fmt: skip
 
@@ -265,7 +265,9 @@ def _initial_places(paths: Sequence[Path]) -> list[tuple[float, float]]:
     return places
 
 
-def _legend(panels: Sequence[Panel], looks: Mapping[str, Look]) -> tuple[list[Line2D], list[str]]:
+def _legend(
+    panels: Sequence[TrajectoryPanel], styles: Mapping[str, LineStyle]
+) -> tuple[list[Line2D], list[str]]:
     """Return what the legend shows: the initial state and which it is, every run and its last epoch."""
     first = {path.run: path for path in panels[0].paths}
     starts = {run: path.states[0] for run, path in first.items()}
@@ -274,8 +276,8 @@ def _legend(panels: Sequence[Panel], looks: Mapping[str, Look]) -> tuple[list[Li
     which = kinds[0] if len(kinds) == 1 else "; ".join(f"{run}: {state}" for run, state in starts.items())
     handles = [Line2D([], [], **_START)]
     for run in first:
-        look = looks[run]
-        handles.append(Line2D([], [], **{**_end(look), "linestyle": look.dashes, "linewidth": 0.9}))
+        style = styles[run]
+        handles.append(Line2D([], [], **{**_end(style), "linestyle": style.dashes, "linewidth": 0.9}))
     return handles, [
         f"initial state ({which})",
         *(f"{shorten(run, _NAME_LETTERS)}, {path.states[-1]}" for run, path in first.items()),

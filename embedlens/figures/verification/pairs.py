@@ -10,7 +10,7 @@ from matplotlib.ticker import LogLocator
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below, place_legend
 from embedlens.figures.layout.ticks import number_log_axis
-from embedlens.figures.style import looks_of, max_height_of, width_of
+from embedlens.figures.style import line_styles, max_height_of, width_of
 from embedlens.text import for_legend
 
 if TYPE_CHECKING:
@@ -99,10 +99,10 @@ def figure_of_curves(
     height = min(0.8 * inches, 3.2)
     figure = Figure(figsize=(inches, height), layout="constrained")
     axes = figure.add_subplot()
-    looks = looks_of(curves)
+    styles = line_styles(curves)
     for name, result in curves.items():
-        look = looks[name]
-        draw(result, axes, label=name if several else None, color=look.color, linestyle=look.dashes)
+        style = styles[name]
+        draw(result, axes, label=name if several else None, color=style.color, linestyle=style.dashes)
     axes.set_title(title)
     handles, labels = axes.get_legend_handles_labels()
     if several:

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from embedlens import InputError
 from embedlens.analysis.experiments.curves import Band, Curve
 from embedlens.figures import style
-from embedlens.figures.experiments.curves import Panel, metric_label, plot
+from embedlens.figures.experiments.curves import CurvePanel, metric_label, plot
 from embedlens.figures.experiments.curves import figure as curves_figure
-from embedlens.figures.style import looks_of
+from embedlens.figures.style import line_styles
 
 
 def curve(name="a", metric="test_nmi", n=6, seed=0, scale=1.0):
@@ -32,7 +32,9 @@ def bands(axes):
 
 def panels(n, runs=2):
     return [
-        Panel(f"metric {number}", tuple(curve(f"run{run}", f"m{number}", seed=run) for run in range(runs)))
+        CurvePanel(
+            f"metric {number}", tuple(curve(f"run{run}", f"m{number}", seed=run) for run in range(runs))
+        )
         for number in range(n)
     ]
 
@@ -44,7 +46,7 @@ def test_a_line_a_run_with_its_data_in_its_colour():
     for one in result:
         np.testing.assert_array_equal(drawn[one.name].get_xdata(), one.x)
         np.testing.assert_array_equal(drawn[one.name].get_ydata(), one.value)
-        assert drawn[one.name].get_color() == looks_of(["a", "b"])[one.name].color
+        assert drawn[one.name].get_color() == line_styles(["a", "b"])[one.name].color
     assert legend_texts(axes.get_legend()) == ["a", "b"]
     assert axes.get_xlabel() == "epoch"
     assert axes.get_ylabel() == "test nmi"
@@ -88,13 +90,13 @@ def test_epochs_have_whole_ticks_and_long_runs_short_numbers():
 
 
 def test_colours_differ_and_then_dashes():
-    assert len({look.color for look in looks_of("abcdefg").values()}) == 7
-    assert "#F0E442" not in {look.color.upper() for look in looks_of("abcdefg").values()}
-    assert [look.color for look in looks_of("abcdefghi").values()] == [
+    assert len({line.color for line in line_styles("abcdefg").values()}) == 7
+    assert "#F0E442" not in {line.color.upper() for line in line_styles("abcdefg").values()}
+    assert [line.color for line in line_styles("abcdefghi").values()] == [
         mpl.colors.to_hex(color) for color in mpl.color_sequences["petroff10"][1:]
     ]
-    many = looks_of(str(number) for number in range(36)).values()
-    assert len({(look.color, str(look.dashes)) for look in many}) == 36
+    many = line_styles(str(number) for number in range(36)).values()
+    assert len({(line.color, str(line.dashes)) for line in many}) == 36
 
 
 @pytest.mark.parametrize(
@@ -160,7 +162,7 @@ def test_one_run_stands_in_the_heading():
 )
 def test_size_is_the_venue_s_and_text_stays_inside(tmp_path, venue, width, inches):
     named = [
-        Panel(
+        CurvePanel(
             "a long name of a loss on fixed batches",
             tuple(curve(f"run-with-a-long-name-{run}", f"m{number}", seed=run) for run in range(6)),
         )

@@ -12,7 +12,7 @@ from embedlens.analysis.experiments.sweep import Record, summarise
 from embedlens.figures import style
 from embedlens.figures.experiments.sweep import figure as sweep_figure
 from embedlens.figures.experiments.sweep import plot
-from embedlens.figures.style import looks_of
+from embedlens.figures.style import line_styles
 
 RATES = (1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3)
 LOSSES = ("ep", "epshn")
@@ -44,7 +44,7 @@ def test_a_line_a_loss_over_the_rates_of_the_grid():
         rows = result.loss == loss
         np.testing.assert_array_equal(lines[loss].get_xdata(), RATES)
         np.testing.assert_array_equal(lines[loss].get_ydata(), result.mean[rows])
-        assert lines[loss].get_color() == looks_of(LOSSES)[loss].color
+        assert lines[loss].get_color() == line_styles(LOSSES)[loss].color
     assert axes.get_xscale() == "log"
     assert axes.xaxis.get_transform().base == 2
     assert [text.get_text() for text in axes.get_xticklabels()] == [
@@ -92,7 +92,7 @@ def test_failures_are_crosses_below_the_lines_and_hollow_points():
     axes = plot(result)
     crosses = [line for line in axes.get_lines() if line.get_gid() == "failed"]
     assert [line.get_xdata()[0] for line in crosses] == [RATES[4]] * 2
-    assert [line.get_color() for line in crosses] == [look.color for look in looks_of(LOSSES).values()]
+    assert [line.get_color() for line in crosses] == [line.color for line in line_styles(LOSSES).values()]
     assert len({line.get_ydata()[0] for line in crosses}) == 2
     lowest = axes.transData.transform((RATES[0], np.nanmin(result.mean - np.nan_to_num(result.deviation))))[1]
     for line in crosses:

@@ -17,7 +17,7 @@ from embedlens.figures.export.stamp import learn_stamp, stamp_dots
 from embedlens.figures.layout.corners import free_corners
 from embedlens.figures.style import paper
 from embedlens.figures.triplets.nearest import scale_of
-from embedlens.figures.triplets.panels import Panel, frames_of
+from embedlens.figures.triplets.panels import ScatterPanel, frames_of
 from embedlens.figures.triplets.panels import figure as scatter_figure
 
 
@@ -95,7 +95,7 @@ def cloud(n, epoch, seed):
 def panels(n, *, runs=("mine",), splits=("train", "test"), epochs=3):
     places = [(run, split) for run in runs for split in splits]
     return [
-        Panel(run, split, epoch, cloud(n, epoch, seed))
+        ScatterPanel(run, split, epoch, cloud(n, epoch, seed))
         for epoch in range(epochs)
         for seed, (run, split) in enumerate(places)
     ]

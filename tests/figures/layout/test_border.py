@@ -19,7 +19,7 @@ from embedlens.figures.layout.limits import choose_limits
 from embedlens.figures.triplets import trajectory
 from embedlens.figures.triplets.flow import figure as flow_figure
 from embedlens.figures.triplets.nearest import Scale, limits_of, plot, scale_of
-from embedlens.figures.triplets.panels import Panel, frames_of
+from embedlens.figures.triplets.panels import ScatterPanel, frames_of
 
 
 def at(*places):
@@ -134,7 +134,7 @@ def test_dots_do_not_move_the_layout():
 
 
 def test_films_show_them_as_stills_do():
-    panels = [Panel("mine", "test", epoch, one) for epoch, one in enumerate((ordinary(), corner()))]
+    panels = [ScatterPanel("mine", "test", epoch, one) for epoch, one in enumerate((ordinary(), corner()))]
     with style.paper():
         film = Film(frames_of(panels))
         (axes,) = film._figure.axes
@@ -149,7 +149,7 @@ def test_films_show_them_as_stills_do():
 
 def test_flows_show_them():
     start, end = ordinary(), corner()
-    pair = Panel("mine", "test", 0, start), Panel("mine", "test", 3, end)
+    pair = ScatterPanel("mine", "test", 0, start), ScatterPanel("mine", "test", 3, end)
     with style.paper():
         figure = flow_figure([pair[0]], [pair[1]], [flow(start, end)])
         (axes,) = figure.axes
@@ -202,7 +202,7 @@ def test_a_space_that_is_wide_has_no_large_dots():
 def test_a_film_shows_a_collapse_of_many_dots_in_its_frames_alone():
     states = ordinary(6_000), corner(6_000)
     with style.paper():
-        film = Film(frames_of([Panel("mine", "test", epoch, one) for epoch, one in enumerate(states)]))
+        film = Film(frames_of([ScatterPanel("mine", "test", epoch, one) for epoch, one in enumerate(states)]))
         (axes,) = film._figure.axes
         shown = []
         for number in (0, 1, 0):
@@ -214,7 +214,7 @@ def test_a_film_shows_a_collapse_of_many_dots_in_its_frames_alone():
 
 def test_flows_of_a_collapsed_space_show_both_states():
     one = corner(6_000)
-    pair = [Panel("mine", "test", epoch, one) for epoch in (0, 3)]
+    pair = [ScatterPanel("mine", "test", epoch, one) for epoch in (0, 3)]
     with style.paper():
         (axes,) = flow_figure(pair[:1], pair[1:], [flow(one, one)]).axes
     start, end = artists_of_kind(axes, "crowd")

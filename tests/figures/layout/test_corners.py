@@ -20,7 +20,7 @@ from embedlens.figures.triplets.flow import figure as flow_figure
 
 def _grid(z):
     shown = nearest_triplets(z, np.arange(60) % 10)
-    return panels.figure([panels.Panel(name, "test", 3, shown) for name in "ab"])
+    return panels.figure([panels.ScatterPanel(name, "test", 3, shown) for name in "ab"])
 
 
 def _boxes(figure):
@@ -80,7 +80,7 @@ def test_filled_bins_of_a_histogram_are_free():
     """Dots near (1, 1) alone leave the corner free; dots everywhere do not."""
     with style.paper("cvpr"):
         for low, above in ((0.8, False), (-0.2, True)):
-            figure = panels.figure([panels.Panel("a", "test", 1, _spread(100_001, low, 1.0))])
+            figure = panels.figure([panels.ScatterPanel("a", "test", 1, _spread(100_001, low, 1.0))])
             (axes, *_) = figure.axes
             free_corners(figure)
             figure.draw_without_rendering()
@@ -94,7 +94,7 @@ def test_filled_bins_of_a_histogram_are_free():
 
 
 def test_arrows_of_a_field_are_free_and_panels_keep_their_size():
-    shown = [panels.Panel(name, "test", 1, _spread(60, 0.8, 1.0)) for name in "ab"]
+    shown = [panels.ScatterPanel(name, "test", 1, _spread(60, 0.8, 1.0)) for name in "ab"]
     with style.paper("cvpr"):
         figure = field_figure(shown, field("ephn", limits=(-0.2, 1.0)))
         before = [axes.get_window_extent().width for axes in figure.axes]
@@ -111,7 +111,7 @@ def test_arrows_and_both_states_of_a_flow_are_free():
     random = np.random.default_rng(0)
     start = Triplets(index, index, index, random.uniform(0, 0.3, 200), random.uniform(0.7, 1.0, 200), 0)
     end = _spread(200, 0.8, 1.0)
-    pair = panels.Panel("a", "test", 0, start), panels.Panel("a", "test", 1, end)
+    pair = panels.ScatterPanel("a", "test", 0, start), panels.ScatterPanel("a", "test", 1, end)
     with style.paper("cvpr"):
         figure = flow_figure([pair[0]], [pair[1]], [flow(start, end)])
         free_corners(figure)
@@ -123,7 +123,7 @@ def test_arrows_and_both_states_of_a_flow_are_free():
 def test_statistics_of_an_animation_stand_in_one_place():
     """One frame of three has dots beneath the corner: they stand above the panel in all."""
     states = [_spread(60, 0.8, 1.0), _spread(60, -0.2, 1.0), _spread(60, 0.8, 1.0, seed=2)]
-    frames = {number: [panels.Panel("a", "test", number, one)] for number, one in enumerate(states)}
+    frames = {number: [panels.ScatterPanel("a", "test", number, one)] for number, one in enumerate(states)}
     with style.paper("cvpr"):
         film = Film(frames)
         (axes,) = film._figure.axes
@@ -144,7 +144,7 @@ def test_statistics_of_an_animation_stand_in_one_place():
 
 def test_an_inset_counts_as_what_a_panel_shows():
     with style.paper("cvpr"):
-        figure = panels.figure([panels.Panel("a", "test", 1, _spread(60, 0.9, 1.0))])
+        figure = panels.figure([panels.ScatterPanel("a", "test", 1, _spread(60, 0.9, 1.0))])
         (axes,) = figure.axes
         axes.inset_axes((0.05, 0.6, 0.3, 0.3), gid="inset")
         free_corners(figure)
@@ -152,8 +152,8 @@ def test_an_inset_counts_as_what_a_panel_shows():
 
 
 def test_four_flows_have_one_legend_and_nothing_overlaps():
-    starts = [panels.Panel(f"run {at}", "test", 0, _spread(100, 0.9, 1.0, at)) for at in range(4)]
-    ends = [panels.Panel(f"run {at}", "test", 4, _spread(100, 0.4, 1.0, at)) for at in range(4)]
+    starts = [panels.ScatterPanel(f"run {at}", "test", 0, _spread(100, 0.9, 1.0, at)) for at in range(4)]
+    ends = [panels.ScatterPanel(f"run {at}", "test", 4, _spread(100, 0.4, 1.0, at)) for at in range(4)]
     flows = [flow(a.triplets, b.triplets) for a, b in zip(starts, ends, strict=True)]
     with style.paper("cvpr"):
         figure = flow_figure(starts, ends, flows)

@@ -29,7 +29,7 @@ def _names(letters, count=2):
 
 def _scatter(names):
     shown = nearest_triplets(Z, Y)
-    return panels.figure([panels.Panel(name, "test", 3, shown) for name in names], width="full")
+    return panels.figure([panels.ScatterPanel(name, "test", 3, shown) for name in names], width="full")
 
 
 def _spectrum(names):

@@ -17,7 +17,9 @@ def _grid(spread, **options):
     z = np.r_[np.ones(6), np.zeros(2)] + spread * rng.normal(size=(60, 8))
     shown = nearest_triplets(z, np.arange(60) % 6)
     with style.paper("cvpr"):
-        figure = panels.figure([panels.Panel("a", "test", 0, shown)], width="column", inset=True, **options)
+        figure = panels.figure(
+            [panels.ScatterPanel("a", "test", 0, shown)], width="column", inset=True, **options
+        )
         figure.draw_without_rendering()
     return shown, figure
 

@@ -88,10 +88,10 @@ def test_distances_of_one_run_in_two_colours(one):
 
 def test_distances_of_several_runs_a_colour_each(two):
     axes = plot(two.pairs)
-    looks = style.looks_of(two.pairs)
+    styles = style.line_styles(two.pairs)
     for run in two.pairs:
         outlines = [artists_of_kind(axes, f"{kind} {run}")[0] for kind in ("positive", "negative")]
-        assert {to_hex(outline.get_edgecolor()) for outline in outlines} == {looks[run].color.lower()}
+        assert {to_hex(outline.get_edgecolor()) for outline in outlines} == {styles[run].color.lower()}
         assert outlines[0].get_linestyle() != outlines[1].get_linestyle()
     assert legend_texts(axes.get_legend()) == ["positive, n = 270", "negative, n = 500"]
 
@@ -182,8 +182,8 @@ def test_picks_of_one_run_are_histograms(one):
         values, edges, _ = outline.get_data()
         np.testing.assert_array_equal(values, result.distances.merged(50).density)
         assert edges[-1] == 2
-    looks = {(to_hex(outline.get_edgecolor()), str(outline.get_linestyle())) for outline in outlines}
-    assert len(looks) == len(STRATEGIES)
+    styles = {(to_hex(outline.get_edgecolor()), str(outline.get_linestyle())) for outline in outlines}
+    assert len(styles) == len(STRATEGIES)
     assert artists_of_kind(axes, "note")[0].get_text() == "3 batches"
 
 
@@ -197,7 +197,7 @@ def test_the_note_stands_in_the_freer_corner():
 
 def test_picks_of_several_runs_are_ranges(two):
     axes = sampling_picks.plot(two.picks)
-    looks = style.looks_of(two.picks)
+    styles = style.line_styles(two.picks)
     for run, found in two.picks.items():
         for row, result in enumerate(found):
             (line,), (median,) = (
@@ -208,7 +208,7 @@ def test_picks_of_several_runs_are_ranges(two):
             np.testing.assert_array_equal(line.get_xdata(), [d.quantile(0.05), d.quantile(0.95)])
             assert median.get_xdata()[0] == d.quantile(0.5)
             assert abs(line.get_ydata()[0] - row) < 0.5
-            assert line.get_color() == looks[run].color
+            assert line.get_color() == styles[run].color
     assert [label.get_text().replace("\n", "") for label in axes.get_yticklabels()] == list(STRATEGIES)
     assert axes.get_ylim() == (5.5, -0.5)
 

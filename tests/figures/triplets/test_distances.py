@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from embedlens.analysis.triplets.distances import Distances, ecdf, histograms
 from embedlens.analysis.triplets.paired import Paired, compare
 from embedlens.figures import style
-from embedlens.figures.style import INITIAL, Look, looks_of
-from embedlens.figures.triplets.distances import Shown, plot
+from embedlens.figures.style import INITIAL, LineStyle, line_styles
+from embedlens.figures.triplets.distances import StateDistribution, plot
 from embedlens.figures.triplets.distances import figure as distances_figure
 from embedlens.figures.triplets.paired import corner_lines
 
@@ -28,7 +28,7 @@ def drawn(kind="histogram", centres=(0.97, 0.85, 0.8), spread=0.05):
         name: sample(c, spread, seed=at) for at, (name, c) in enumerate(zip(names, centres, strict=True))
     }
     results = histograms(samples) if kind == "histogram" else {n: ecdf(s) for n, s in samples.items()}
-    return [Shown(name, results[name], initial=at == 0) for at, name in enumerate(names)]
+    return [StateDistribution(name, results[name], initial=at == 0) for at, name in enumerate(names)]
 
 
 def pair(first="run1", second="run2", reference="run1, epoch 6", difference=-0.05, spread=0.004, p=1e-9):
@@ -39,7 +39,7 @@ def pair(first="run1", second="run2", reference="run1, epoch 6", difference=-0.0
 
 def test_a_histogram_is_an_outline_over_a_light_fill_with_its_mean():
     result = histograms({"a": sample()}, bins=12)["a"]
-    axes = plot(result, look=Look("#D55E00"), label="a, epoch 6")
+    axes = plot(result, style=LineStyle("#D55E00"), label="a, epoch 6")
     (outline,) = artists(axes, "histogram")
     values, edges, _ = outline.get_data()
     np.testing.assert_array_equal(values, result.count)
@@ -74,8 +74,8 @@ def test_states_share_axes_and_the_initial_is_blue(kind):
         figure = distances_figure(shown, n_text="n = 500", title="test")
     axes = figure.axes[0]
     curves = artists(axes, kind)
-    looks = looks_of(["run1", "run2"])
-    colors = [INITIAL, looks["run1"].color, looks["run2"].color]
+    styles = line_styles(["run1", "run2"])
+    colors = [INITIAL, styles["run1"].color, styles["run2"].color]
     for curve, color in zip(curves, colors, strict=True):
         assert mpl.colors.same_color(
             curve.get_edgecolor() if kind == "histogram" else curve.get_color(), color
@@ -91,7 +91,7 @@ def test_states_share_axes_and_the_initial_is_blue(kind):
 
 def test_initial_states_that_differ_are_blue_in_other_dashes():
     shown = drawn()
-    shown[1] = Shown("initial state of b", shown[1].result, initial=True)
+    shown[1] = StateDistribution("initial state of b", shown[1].result, initial=True)
     handles = distances_figure(shown).legends[0].get_lines()
     assert [line.get_color() for line in handles[:2]] == [INITIAL, INITIAL]
     assert handles[0].get_linestyle() != handles[1].get_linestyle()
@@ -124,7 +124,10 @@ def test_the_corner_covers_no_curve(kind, centres):
 def test_a_peak_of_the_initial_state_is_cut_and_told():
     shown = drawn(centres=(0.97, 0.8, 0.75))
     peaked = histograms({"a": sample(0.97, 0.004), "b": sample(0.8, seed=1)})
-    shown = [Shown("initial state (epoch 0)", peaked["a"], initial=True), Shown("run, epoch 1", peaked["b"])]
+    shown = [
+        StateDistribution("initial state (epoch 0)", peaked["a"], initial=True),
+        StateDistribution("run, epoch 1", peaked["b"]),
+    ]
     axes = distances_figure(shown, title="test").axes[0]
     peak = peaked["a"].count.max()
     assert axes.get_ylim()[1] < peak
@@ -137,7 +140,7 @@ def test_a_peak_of_the_initial_state_is_cut_and_told():
     assert not artists(equal, "peak")
     assert equal.get_ylim()[1] > max(one.result.count.max() for one in drawn())
     left = histograms({"a": sample(0.5, 0.004), "b": sample(0.8, seed=1)})
-    shown = [Shown("initial", left["a"], initial=True), Shown("run", left["b"])]
+    shown = [StateDistribution("initial", left["a"], initial=True), StateDistribution("run", left["b"])]
     assert distances_figure(shown, title="test").axes[0].get_title(loc="right") == "test"
 
 
@@ -146,13 +149,13 @@ def test_few_dots_beyond_the_axis_are_counted(kind):
     values = np.concatenate([sample(n=3_000).distance, [1.9, 2.0]])
     far = Distances(np.arange(3_002), values, 0)
     result = histograms({"a": far}, bins=100)["a"] if kind == "histogram" else ecdf(far)
-    axes = distances_figure([Shown("a", result)], n_text="n = 3,002").axes[0]
+    axes = distances_figure([StateDistribution("a", result)], n_text="n = 3,002").axes[0]
     assert axes.get_xlim()[1] < 1.2
     (corner,) = artists(axes, "corner")
     told = corner.get_text().splitlines()
     low, high = axes.get_xlim()
     assert told == ["n = 3,002", f"beyond the axis: {np.sum((values < low) | (values > high))}"]
-    few = distances_figure([Shown("a", ecdf(sample(n=300)))], n_text="n = 300").axes[0]
+    few = distances_figure([StateDistribution("a", ecdf(sample(n=300)))], n_text="n = 300").axes[0]
     assert artists(few, "corner")[0].get_text() == "n = 300"
 
 
@@ -189,7 +192,7 @@ def test_the_numbers_are_those_of_the_comparison():
 )  # fmt: skip
 def test_size_is_exactly_the_venue_s(tmp_path, venue, width, inches, kind):
     shown = drawn(kind, (0.9, 0.8, 0.7, 0.75))
-    shown[1] = Shown(
+    shown[1] = StateDistribution(
         "a run with a very long name that no legend has room for, epoch 1234567", shown[1].result
     )
     with style.paper(venue):
@@ -218,7 +221,9 @@ def test_a_comparison_of_long_names_covers_no_curve_and_stays_in_its_panel():
     names = [f"{'Q' * 93}{number}" for number in range(2)]
     for kind in ("histogram", "ecdf"):
         shown = [
-            Shown(f"{name}, epoch 6" if at else "initial state (epoch 0)", one.result, initial=not at)
+            StateDistribution(
+                f"{name}, epoch 6" if at else "initial state (epoch 0)", one.result, initial=not at
+            )
             for at, (name, one) in enumerate(
                 zip(["", *names], drawn(kind, (0.97, 0.7, 0.65), 0.1), strict=True)
             )
@@ -254,7 +259,9 @@ def test_peaks_side_by_side_share_a_text():
     samples |= {f"run{at}, epoch 6": sample(0.7, 0.08, seed=at) for at in range(3)}
     results = histograms(samples)
     with style.paper("cvpr"):
-        figure = distances_figure([Shown(name, one, name[0] == "i") for name, one in results.items()])
+        figure = distances_figure(
+            [StateDistribution(name, one, name[0] == "i") for name, one in results.items()]
+        )
         figure.draw_without_rendering()
     (peak,) = artists(figure.axes[0], "peak")
     heights = [int(one.count.max()) for name, one in results.items() if name[0] == "i"]

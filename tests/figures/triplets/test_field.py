@@ -13,12 +13,12 @@ from embedlens.figures import style
 from embedlens.figures.triplets.field import figure as field_figure
 from embedlens.figures.triplets.field import plot
 from embedlens.figures.triplets.nearest import plot as plot_triplets
-from embedlens.figures.triplets.panels import Panel
+from embedlens.figures.triplets.panels import ScatterPanel
 
 
 def panels(runs=2, splits=1):
     return [
-        Panel(f"run{run}", f"split{split}", 6, nearest_triplets(*blobs(n=60, seed=10 * run + split)))
+        ScatterPanel(f"run{run}", f"split{split}", 6, nearest_triplets(*blobs(n=60, seed=10 * run + split)))
         for run in range(runs)
         for split in range(splits)
     ]

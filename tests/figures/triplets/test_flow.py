@@ -14,7 +14,7 @@ from embedlens.analysis.triplets.nearest import Triplets, summarise
 from embedlens.figures import style
 from embedlens.figures.triplets.flow import figure as flow_figure
 from embedlens.figures.triplets.flow import plot, stretch_of, window_of
-from embedlens.figures.triplets.panels import Panel
+from embedlens.figures.triplets.panels import ScatterPanel
 
 
 def states(n=600, seed=0, low=0.0, shift=0.15):
@@ -32,7 +32,7 @@ def key_of(axes):
 
 def pair(run="mine", split="test", first=0, last=6, **options):
     start, end = states(**options)
-    return Panel(run, split, first, start), Panel(run, split, last, end)
+    return ScatterPanel(run, split, first, start), ScatterPanel(run, split, last, end)
 
 
 def test_arrows_go_from_the_mean_place_to_the_mean_end():

@@ -15,7 +15,7 @@ from embedlens.analysis.triplets.density import counts_by_place, enclosing_level
 from embedlens.analysis.triplets.nearest import Triplets, nearest_triplets, summarise
 from embedlens.figures import style
 from embedlens.figures.triplets.nearest import limits_of, plot
-from embedlens.figures.triplets.panels import Panel, figure_of_epochs, frames_of
+from embedlens.figures.triplets.panels import ScatterPanel, figure_of_epochs, frames_of
 from embedlens.figures.triplets.panels import figure as scatter_figure
 
 
@@ -87,7 +87,7 @@ def test_contours_are_those_of_axes_contour():
 
 
 def test_more_become_a_histogram_with_shared_colours():
-    many = [Panel("a", "test", epoch, triplets(100_001 + epoch, seed=epoch)) for epoch in (0, 1)]
+    many = [ScatterPanel("a", "test", epoch, triplets(100_001 + epoch, seed=epoch)) for epoch in (0, 1)]
     meshes = []
     for panel, axes in zip(many, figure_of_epochs(frames_of(many)).axes, strict=False):
         meshes.append(artist(axes, "histogram"))
@@ -107,7 +107,7 @@ def test_limits_widen_in_steps_for_all_together():
 
 def panels(runs=1, splits=2, epochs=1, n=40):
     return [
-        Panel(f"run{run}", f"split{split}", epoch, triplets(n, seed=run * 100 + split * 10 + epoch))
+        ScatterPanel(f"run{run}", f"split{split}", epoch, triplets(n, seed=run * 100 + split * 10 + epoch))
         for run in range(runs)
         for split in range(splits)
         for epoch in range(epochs)
@@ -220,14 +220,16 @@ def test_titles_tell_what_differs():
     one.draw_without_rendering()
     assert one.get_suptitle() == "run0, epoch 0"
     assert [title_of(axes) for axes in one.axes] == ["split0", "split1"]
-    two = scatter_figure([Panel("a", "test", 3, triplets(5)), Panel("b", "test", 8, triplets(5))])
+    two = scatter_figure(
+        [ScatterPanel("a", "test", 3, triplets(5)), ScatterPanel("b", "test", 8, triplets(5))]
+    )
     assert two.get_suptitle() == ""
     assert [title_of(axes) for axes in two.axes] == ["a, test, epoch 3", "b, test, epoch 8"]
 
 
 def test_frames_take_the_latest_epoch_of_each_run():
-    short = [Panel("a", "test", epoch, triplets(5)) for epoch in (1, 4)]
-    long = [Panel("b", "test", epoch, triplets(5)) for epoch in (0, 1, 2)]
+    short = [ScatterPanel("a", "test", epoch, triplets(5)) for epoch in (1, 4)]
+    long = [ScatterPanel("b", "test", epoch, triplets(5)) for epoch in (0, 1, 2)]
     frames = frames_of(short + long)
     assert list(frames) == [0, 1, 2, 4]
     shown = [sorted(panel.epoch for panel in frame) for frame in frames.values()]

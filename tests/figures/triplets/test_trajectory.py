@@ -12,8 +12,8 @@ from embedlens import InputError
 from embedlens.analysis.triplets.trajectory import PRETRAINED, Path
 from embedlens.figures import style
 from embedlens.figures.layout.numbers import marked_states
-from embedlens.figures.style import INITIAL, looks_of
-from embedlens.figures.triplets.trajectory import Panel, Thumbnail, check_count, plot
+from embedlens.figures.style import INITIAL, line_styles
+from embedlens.figures.triplets.trajectory import Thumbnail, TrajectoryPanel, check_count, plot
 from embedlens.figures.triplets.trajectory import figure as trajectory_figure
 
 
@@ -37,14 +37,14 @@ def thumbnails(shape=(8, 8)):
 def test_the_path_goes_through_every_state_from_blue_to_the_run_s_colour():
     paths = [path("a"), path("b", seed=1)]
     axes = plot(paths)
-    looks = looks_of(["a", "b"])
+    styles = line_styles(["a", "b"])
     for one in paths:
         dots = np.stack([one.s_ap, one.s_an], axis=1)
         np.testing.assert_array_equal(line(axes, f"path {one.run}"), dots)
         np.testing.assert_array_equal(line(axes, f"states {one.run}"), dots[1:])
         np.testing.assert_array_equal(line(axes, f"end {one.run}"), dots[-1:])
         (end,), (states,) = artists(axes, f"end {one.run}"), artists(axes, f"states {one.run}")
-        assert end.get_color() == states.get_color() == looks[one.run].color != INITIAL
+        assert end.get_color() == states.get_color() == styles[one.run].color != INITIAL
         assert end.get_markersize() > 2 * states.get_markersize()
     assert line(axes, "ideal").tolist() == [[1, 0]]
     assert line(axes, "diagonal").tolist() == [[-0.2, -0.2], [1, 1]]
@@ -63,7 +63,7 @@ def test_a_shared_initial_state_is_one_blue_dot():
 def test_epochs_are_numbered_where_nothing_is_touched():
     paths = [path("a"), path("b", seed=1), path("c", n=40, seed=2)]
     with style.paper():
-        figure = trajectory_figure([Panel(tuple(paths), "anchor 5")], width="column")
+        figure = trajectory_figure([TrajectoryPanel(tuple(paths), "anchor 5")], width="column")
         (axes, *_) = figure.axes
         texts = [child for child in axes.texts if (child.get_gid() or "").startswith("epoch ")]
         boxes = [text.get_window_extent() for text in texts]
@@ -83,7 +83,7 @@ def test_epochs_are_numbered_where_nothing_is_touched():
             steps = start + (end - start) * np.linspace(0, 1, 200)[:, None]
             assert not any(box.contains(*point) for point in steps)
     colors = {text.get_gid(): text.get_color() for text in texts}
-    assert colors["epoch a"] == looks_of("abc")["a"].color
+    assert colors["epoch a"] == line_styles("abc")["a"].color
     assert not any((child.get_gid() or "").startswith("epoch ") for child in plot(paths, numbers=False).texts)
 
 
@@ -102,7 +102,10 @@ def test_long_paths_are_marked_at_round_epochs_and_the_end():
      (5, "full", (2, 3))],
 )  # fmt: skip
 def test_small_multiples_have_the_same_axes(count, width, shape):
-    panels = [Panel((path(seed=number, start=(0.5, -0.1)),), f"anchor {number}") for number in range(count)]
+    panels = [
+        TrajectoryPanel((path(seed=number, start=(0.5, -0.1)),), f"anchor {number}")
+        for number in range(count)
+    ]
     with style.paper():
         figure = trajectory_figure(panels, width=width)
     assert len(figure.axes) == count
@@ -120,7 +123,8 @@ def test_small_multiples_have_the_same_axes(count, width, shape):
 )  # fmt: skip
 def test_size_is_exactly_the_venue_s_and_pictures_cover_nothing(tmp_path, venue, width, inches, count):
     panels = [
-        Panel((path(seed=n), path("b", seed=n + 50)), f"anchor {n}", thumbnails()) for n in range(count)
+        TrajectoryPanel((path(seed=n), path("b", seed=n + 50)), f"anchor {n}", thumbnails())
+        for n in range(count)
     ]
     heading = "test, triplets of a, epoch 6" if venue != "neurips" else ""
     with style.paper(venue):
@@ -158,8 +162,8 @@ def test_size_is_exactly_the_venue_s_and_pictures_cover_nothing(tmp_path, venue,
 
 def test_the_figure_is_as_high_as_its_panels():
     with style.paper():
-        low = trajectory_figure([Panel((path(),), "anchor")] * 2, width="column")
-        high = trajectory_figure([Panel((path(),), "anchor")] * 4, width="column")
+        low = trajectory_figure([TrajectoryPanel((path(),), "anchor")] * 2, width="column")
+        high = trajectory_figure([TrajectoryPanel((path(),), "anchor")] * 4, width="column")
     assert 1.5 < low.get_figheight() < 2.5
     assert 1.7 * low.get_figheight() < high.get_figheight() < 2.1 * low.get_figheight()
 
@@ -167,7 +171,7 @@ def test_the_figure_is_as_high_as_its_panels():
 @pytest.mark.parametrize(("count", "shape"), [(1, (8, 8)), (2, (6, 9, 3))])
 def test_pictures_are_named_and_bordered(count, shape):
     with style.paper():
-        figure = trajectory_figure([Panel((path(),), "anchor 5", thumbnails(shape))] * count)
+        figure = trajectory_figure([TrajectoryPanel((path(),), "anchor 5", thumbnails(shape))] * count)
     borders = {"anchor": "#000000", "positive": "#009E73", "negative": "#D55E00"}
     for axes in figure.axes:
         for number, (kind, color) in enumerate(borders.items()):
@@ -185,7 +189,7 @@ def test_pictures_are_named_and_bordered(count, shape):
 @pytest.mark.parametrize("shape", [(20, 60), (60, 20)])
 def test_pictures_are_within_the_figure_and_do_not_overlap(count, shape):
     with style.paper():
-        figure = trajectory_figure([Panel((path(),), "anchor 5", thumbnails(shape))] * count)
+        figure = trajectory_figure([TrajectoryPanel((path(),), "anchor 5", thumbnails(shape))] * count)
         figure.draw_without_rendering()
     boxes = [
         child.get_window_extent()
@@ -203,7 +207,7 @@ def test_pictures_are_within_the_figure_and_do_not_overlap(count, shape):
 
 def test_the_legend_tells_the_initial_state_and_the_ends():
     def texts(paths):
-        (legend,) = trajectory_figure([Panel(tuple(paths))], width="full").legends
+        (legend,) = trajectory_figure([TrajectoryPanel(tuple(paths))], width="full").legends
         return legend_texts(legend)
 
     assert texts([path("a"), path("b", n=4)]) == ["initial state (epoch 0)", "a, epoch 6", "b, epoch 3"]
@@ -215,7 +219,7 @@ def test_the_legend_tells_the_initial_state_and_the_ends():
 def test_names_that_the_font_lacks_or_that_break_lines_are_printed():
     strange = Thumbnail(np.zeros((4, 4), np.uint8), "\U0001f9ff")
     with style.paper():
-        panel = Panel(
+        panel = TrajectoryPanel(
             (path(),), "anchor 1, $x_\nlong", (strange, strange, Thumbnail(strange.image, "a" * 40))
         )
         figure = trajectory_figure([panel, panel])
@@ -227,7 +231,7 @@ def test_names_that_the_font_lacks_or_that_break_lines_are_printed():
 
 
 def test_more_panels_than_fit_are_refused():
-    panels = [Panel((path(),))]
+    panels = [TrajectoryPanel((path(),))]
     for count, width, venue, most in (
         (13, "full", "cvpr", 12),
         (7, "column", "cvpr", 6),
@@ -256,7 +260,9 @@ def narrow(run="a", seed=0):
 def test_narrow_paths_are_enlarged_in_an_inset():
     paths = (narrow("a"), narrow("b", seed=1))
     with style.paper("cvpr"):
-        figure = trajectory_figure([Panel(paths), Panel((path("a"), path("b", seed=1)))], width="full")
+        figure = trajectory_figure(
+            [TrajectoryPanel(paths), TrajectoryPanel((path("a"), path("b", seed=1)))], width="full"
+        )
         figure.draw_without_rendering()
     near, wide = figure.axes
     (inset,) = [child for child in near.child_axes if child.get_gid() == "inset"]
@@ -280,12 +286,12 @@ def test_narrow_paths_are_enlarged_in_an_inset():
 
 def test_limits_by_option_leave_no_inset():
     with style.paper("cvpr"):
-        figure = trajectory_figure([Panel((narrow(),))], width="column", limits=(0.8, 1.0))
+        figure = trajectory_figure([TrajectoryPanel((narrow(),))], width="column", limits=(0.8, 1.0))
     assert not figure.axes[0].child_axes
 
 
 def test_headings_and_titles_of_long_names_do_not_touch():
-    panels = [Panel((path(),), f"anchor {number}, {'W' * 28}") for number in range(4)]
+    panels = [TrajectoryPanel((path(),), f"anchor {number}, {'W' * 28}") for number in range(4)]
     with style.paper("cvpr"):
         figure = trajectory_figure(panels, title=f"test, triplets of {'Q' * 94}, epoch 4")
         figure.draw_without_rendering()
@@ -297,7 +303,7 @@ def test_headings_and_titles_of_long_names_do_not_touch():
         assert box.x0 >= -1
         for title in titles:
             assert title.get_window_extent().y1 <= box.y0
-        usual = trajectory_figure([Panel((path(),), "anchor 1")] * 4, title="test")
+        usual = trajectory_figure([TrajectoryPanel((path(),), "anchor 1")] * 4, title="test")
         usual.draw_without_rendering()
     sides = [one.axes[0].get_window_extent().width / one.dpi for one in (figure, usual)]
     assert sides[0] > 0.9 * sides[1]

@@ -63,15 +63,15 @@ def test_one_colour_a_curve_and_none_too_faint():
         figure = roc_figure(curves, title="test, epoch 3")
         (axes,) = figure.axes
         lines = artists(axes, "roc")
-        looks = {(to_hex(line.get_color()), line.get_linestyle()) for line in lines}
+        styles = {(to_hex(line.get_color()), line.get_linestyle()) for line in lines}
         figure.draw_without_rendering()
         (legend,) = figure.legends
         box = legend.get_window_extent()
         assert box.y1 <= axes.get_window_extent().y0
         assert box.x0 >= 0
         assert box.x1 <= figure.bbox.x1
-    assert len(looks) == 9
-    assert "#f0e442" not in {colour for colour, _ in looks}
+    assert len(styles) == 9
+    assert "#f0e442" not in {colour for colour, _ in styles}
     told = [text.get_text().split(",")[0] for text in legend.get_texts()]
     assert told[:8] == list(curves)[:8]
     assert told[8].startswith("a-run-who")

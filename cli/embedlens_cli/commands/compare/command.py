@@ -66,7 +66,7 @@ def compare(
     if latex and where.as_json:
         message = "--latex and --json exclude each other; choose one"
         raise InputError(message)
-    look = where.look()
+    style = where.style()
     wanted = check_metrics(options.words(metrics))
     grid = grids.grid_of({"loss": loss, "lr": grids.DEFAULT_RATE, "dim": None, "seed": seed})
     ways = ways_of(options.words(method), grid.losses)
@@ -87,4 +87,4 @@ def compare(
     reader.warnings.tell()
     seeds = [] if grid.seeds == _SEEDS else [f"seed-{'+'.join(map(str, grid.seeds))}"]
     told = [*seeds, *words, *training_options.file_words(recipe)]
-    answer(runs, scores, look, where=where, words=told, latex=latex, facts=reader.facts)
+    answer(runs, scores, style, where=where, words=told, latex=latex, facts=reader.facts)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.experiments.comparison import Comparison
     from embedlens.experiments.comparison import ComparedRun, Scores
-    from embedlens_cli.common.figure_style import Look
+    from embedlens_cli.common.figure_style import FigureStyle
     from embedlens_cli.common.grids import GridOptions
     from embedlens_cli.common.score_tables import Row
 
@@ -20,7 +20,7 @@ _DRAWN = ("recall_at_1", "nmi", "f1")
 def answer(
     planned: Sequence[ComparedRun],
     scores: Sequence[Scores],
-    look: Look,
+    style: FigureStyle,
     *,
     where: GridOptions,
     words: Sequence[str],
@@ -51,10 +51,10 @@ def answer(
     seeds = f"mean and standard deviation of {console.count_text(result.seeds.size, 'seed')}"
     heading = f"{config.data}, {split}, epoch {config.epochs}, {dims_of(planned)}, {seeds}"
     drawn = [name for name in _DRAWN if name in result.metrics] or result.metrics.tolist()[:3]
-    with paper(look.venue):
-        figure = comparison_figure(result, drawn, **look.size(len(drawn)), title=heading)
-        look.save(artifacts, stem, figure, [result.columns()], facts={"drawn": drawn})
-    table = where.figures / f"{look.stem(stem)}.tex"
+    with paper(style.venue):
+        figure = comparison_figure(result, drawn, **style.size(len(drawn)), title=heading)
+        style.save(artifacts, stem, figure, [result.columns()], facts={"drawn": drawn})
+    table = where.figures / f"{style.stem(stem)}.tex"
     write_text(table, score_table.latex(means) + "\n")
     artifacts.data.append(table)
     for line in score_table.missing(means):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.experiments.curves import Curve
     from embedlens.experiments.run_metrics import Meter, RunMetrics
-    from embedlens.figures.experiments.curves import Panel
+    from embedlens.figures.experiments.curves import CurvePanel
     from embedlens_cli.common.reading import Reader
 
 _LONGEST = 60  # letters of a file name that the runs, or the metrics, may take
@@ -113,19 +113,19 @@ def curves(
     from embedlens.figures.style import paper
     from embedlens_cli.common import console, figure_style
 
-    look = drawn.look()
+    style = drawn.style()
     check_device(device)
     _check_words(x, seeds)
     reader = leave_out.reader()
     meter = Meter(check_monitors(options.words(monitor)), batched.facts, device)
-    chosen = look.names.rename(selection.choose_runs(runs or [], logged=True))
+    chosen = style.names.rename(selection.choose_runs(runs or [], logged=True))
     labels = selection.run_labels(chosen)
     sources = [RunMetrics.of(label, run) for label, run in zip(labels, chosen, strict=True)]
     named, splits = options.words(metrics), options.words(split)
     wanted = choose_metrics(named, sources, splits=splits, monitors=meter.losses)
     _compute(sources, wanted, meter, reader)
     lines = _lines(sources, wanted, x)
-    groups = look.names.repeats(chosen) if seeds == "band" else {}
+    groups = style.names.repeats(chosen) if seeds == "band" else {}
     panels = _panels(lines, groups, sources)
     facts = _facts(sources, groups, meter, x=x) | reader.facts
     artifacts = Artifacts(
@@ -140,8 +140,8 @@ def curves(
     ]  # fmt: skip
     with paper(drawn.venue):
         heading = labels[0] if len(labels) == 1 else ""
-        figure = curves_figure(panels, x=x, title=heading, **look.size(len(panels)))
-        look.save(artifacts, stem, figure, curve_tables.table(lines, panels, sources), {})
+        figure = curves_figure(panels, x=x, title=heading, **style.size(len(panels)))
+        style.save(artifacts, stem, figure, curve_tables.table(lines, panels, sources), {})
     figure_style.answer(
         artifacts, chosen, lambda: curve_tables.print_summary(panels), given=runs, as_json=drawn.as_json
     )
@@ -192,11 +192,11 @@ def _lines(sources: Sequence[RunMetrics], metrics: Sequence[str], x: str) -> lis
 
 def _panels(
     lines: Sequence[Curve], groups: Mapping[str, Sequence[str]], sources: Sequence[RunMetrics]
-) -> list[Panel]:
+) -> list[CurvePanel]:
     """Return one panel per metric; a training loss gets one for each loss, since their scales differ."""
     from embedlens.analysis.experiments.curves import Band
     from embedlens.experiments.run_metrics import training_loss
-    from embedlens.figures.experiments.curves import Panel, metric_label
+    from embedlens.figures.experiments.curves import CurvePanel, metric_label
 
     trained = {source.label: training_loss(source.run.method) for source in sources}
     splits = list(dict.fromkeys(split for source in sources for split in source.run.splits))
@@ -210,7 +210,7 @@ def _panels(
             label = metric_label(metric, splits)
             label += f" ({kind})" if len(set(kinds.values())) > 1 and kind else ""
             try:
-                panels.append(Panel(label, tuple(Band.in_place(shown, groups))))
+                panels.append(CurvePanel(label, tuple(Band.in_place(shown, groups))))
             except InputError as error:
                 message = f"{error}; --seeds lines draws them one by one"
                 raise InputError(message) from error

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from embedlens.analysis.experiments.curves import Band, Curve
     from embedlens.artifacts import Table
     from embedlens.experiments.run_metrics import RunMetrics
-    from embedlens.figures.experiments.curves import Panel
+    from embedlens.figures.experiments.curves import CurvePanel
 
 
-def table(lines: Sequence[Curve], panels: Sequence[Panel], sources: Sequence[RunMetrics]) -> Table:
+def table(lines: Sequence[Curve], panels: Sequence[CurvePanel], sources: Sequence[RunMetrics]) -> Table:
     """Return one row per run, metric and epoch; mean and deviation of the run's group stand beside it."""
     import numpy as np
 
@@ -40,13 +40,13 @@ def table(lines: Sequence[Curve], panels: Sequence[Panel], sources: Sequence[Run
     return blocks
 
 
-def _bands(panels: Sequence[Panel]) -> list[Band]:
+def _bands(panels: Sequence[CurvePanel]) -> list[Band]:
     from embedlens.analysis.experiments.curves import Band
 
     return [curve for panel in panels for curve in panel.curves if isinstance(curve, Band)]
 
 
-def summary(lines: Sequence[Curve], panels: Sequence[Panel]) -> dict[str, Any]:
+def summary(lines: Sequence[Curve], panels: Sequence[CurvePanel]) -> dict[str, Any]:
     """Return the values: run -> metric -> epoch, x and values; a group also has its runs and deviations."""
     from embedlens.analysis.experiments.curves import Band
 
@@ -64,7 +64,7 @@ def summary(lines: Sequence[Curve], panels: Sequence[Panel]) -> dict[str, Any]:
     return numbers
 
 
-def print_summary(panels: Sequence[Panel]) -> None:
+def print_summary(panels: Sequence[CurvePanel]) -> None:
     """Print the last value of every curve: one row per run or group, one column per metric."""
     from embedlens.analysis.experiments.curves import Band
     from embedlens_cli.common import console

@@ -67,9 +67,9 @@ def distances(
     from embedlens_cli.common.snapshots import Selection
     from embedlens_cli.common.triplet_states import check_same_triplets
 
-    look = drawn.look()
+    style = drawn.style()
     check_device(device)
-    selection = Selection.of(where, leave_out, look.names)
+    selection = Selection.of(where, leave_out, style.names)
     reference = Reference.of(selection, chosen)
     check_same_triplets(selection, _WHY)
     for run in selection.runs:
@@ -79,13 +79,13 @@ def distances(
     found = {split: compared.measure(own, reference, compare, device=device) for split, own in places.items()}
     selection.reader.warnings.tell()
     facts = _facts(selection, reference, device) | {"resamples": resamples, "seed": seed}
-    report = Report.of("distances", selection, look, options=drawn, words=words, facts=facts)
+    report = Report.of("distances", selection, style, options=drawn, words=words, facts=facts)
     with paper(drawn.venue):
         for split, comparison in found.items():
             compared.enter(report, comparison)
             shown = compared.shown(comparison.states, None if ecdf else bins)
             pairs = next(iter(comparison.paired.values())) if len(comparison.paired) == 1 else []
-            figure = distances_figure(shown, pairs, n_text=comparison.n_text, title=split, **look.size())
+            figure = distances_figure(shown, pairs, n_text=comparison.n_text, title=split, **style.size())
             report.add(
                 figure, compared.table(comparison, shown), places[split],
                 facts=compared.figure_facts(comparison, shown), words=[reference.stem],

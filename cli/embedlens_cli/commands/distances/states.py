@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.analysis.triplets.paired import Paired
     from embedlens.artifacts import Table
-    from embedlens.figures.triplets.distances import Shown
+    from embedlens.figures.triplets.distances import StateDistribution
     from embedlens_cli.common.reference import Reference
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selected
@@ -125,10 +125,10 @@ def _initials(finals: Sequence[Measured], device: str) -> list[Measured]:
     return [Measured.of(state, device, labels=labels, initial=True) for labels, state in groups]
 
 
-def shown(states: Sequence[Measured], bins: int | None) -> list[Shown]:
+def shown(states: Sequence[Measured], bins: int | None) -> list[StateDistribution]:
     """Return the histogram of each state, or without bins its cumulative distribution, with its name."""
     from embedlens.analysis.triplets.distances import ecdf, histograms
-    from embedlens.figures.triplets.distances import Shown
+    from embedlens.figures.triplets.distances import StateDistribution
 
     several = sum(one.initial for one in states) > 1
     samples, initial = {}, {}
@@ -137,12 +137,12 @@ def shown(states: Sequence[Measured], bins: int | None) -> list[Shown]:
         name = f"initial state{whose} ({one.state.name})" if one.initial else one.name
         samples[name], initial[name] = one.distances, one.initial
     if bins is None:
-        return [Shown(name, ecdf(sample), initial[name]) for name, sample in samples.items()]
+        return [StateDistribution(name, ecdf(sample), initial[name]) for name, sample in samples.items()]
     counted = histograms(samples, bins=bins)
-    return [Shown(name, counted[name], initial[name]) for name in samples]
+    return [StateDistribution(name, counted[name], initial[name]) for name in samples]
 
 
-def table(found: Comparison, drawn: Sequence[Shown]) -> Table:
+def table(found: Comparison, drawn: Sequence[StateDistribution]) -> Table:
     """Return the data that the figure shows, one block per state."""
     return [
         {"run": "; ".join(one.labels), "split": one.state.split, "state": one.state.name}
@@ -151,7 +151,7 @@ def table(found: Comparison, drawn: Sequence[Shown]) -> Table:
     ]
 
 
-def figure_facts(found: Comparison, drawn: Sequence[Shown]) -> dict[str, Any]:
+def figure_facts(found: Comparison, drawn: Sequence[StateDistribution]) -> dict[str, Any]:
     """Return what the sidecar of a figure says: its states, how many items it shows, the comparisons."""
     states = [
         {

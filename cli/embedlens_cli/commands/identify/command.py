@@ -60,16 +60,16 @@ def identify(
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selection
 
-    look = drawn.look()
+    style = drawn.style()
     check_device(device)
-    selection = Selection.of(where, leave_out, look.names)
+    selection = Selection.of(where, leave_out, style.names)
     found = {
         source: identified(source, how, device)
         for source in console.track(_sources(selection, joined), "identifying")
     }
     selection.reader.warnings.tell()
     facts = _facts(how, device)
-    report = Report.of("identify", selection, look, options=drawn, words=how.words, facts=facts)
+    report = Report.of("identify", selection, style, options=drawn, words=how.words, facts=facts)
     for source, one in found.items():
         splits = report.artifacts.summary.setdefault(source.label, {})
         splits.setdefault(source.split, {})[source.epoch] = one.summary()
@@ -149,14 +149,14 @@ def _save(report: Report, group: Mapping[Source, Identified], how: IdentifyOptio
         parts=parts,
         scores="probability" if how.classifier else "similarity",
         title=", ".join(filter(None, title)),
-        **report.look.size(),
+        **report.style.size(),
     )
     table = [{**source.facts, **result.result.sweep.columns()} for source, result in group.items()]
     panels = [source.facts | result.summary() for source, result in group.items()]
     words = [*report.words, "parts" if parts else ""]
     stem = ["identify", *report.artifacts.named(names), first.split, epochs_text(epochs), *words]
     facts = {"split": first.split, "epochs": epochs, "panels": panels}
-    report.look.save(report.artifacts, stem, figure, table, facts)
+    report.style.save(report.artifacts, stem, figure, table, facts)
 
 
 def _warn(found: Mapping[Source, Identified], how: IdentifyOptions) -> None:

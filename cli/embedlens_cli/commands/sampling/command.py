@@ -43,14 +43,14 @@ def sampling(
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selection
 
-    look, panels = drawn.look(), what.panels
-    size = look.size(len(panels))
+    style, panels = drawn.style(), what.panels
+    size = style.size(len(panels))
     grid_of(panels, **size)
     what.check()
-    selection = Selection.of(where, leave_out, look.names)
+    selection = Selection.of(where, leave_out, style.names)
     _check_epochs(panels, selection.runs)
     results = measurements.measure(selection, what)
-    report = Report.of("sampling", selection, look, options=drawn, words=words, facts=_facts(what))
+    report = Report.of("sampling", selection, style, options=drawn, words=words, facts=_facts(what))
     report.artifacts.summary.update(tables.summary(results))
     runs = report.artifacts.named([run.name for run in selection.runs])
     with paper(drawn.venue):
@@ -60,7 +60,7 @@ def sampling(
             epochs = epochs_text(epoch for _, epoch in group)
             stem = ["sampling", *runs, group[0][0].split, epochs, *report.words]
             table = tables.table_of(group, contents, panels)
-            look.save(report.artifacts, stem, figure, table, tables.figure_facts(group))
+            style.save(report.artifacts, stem, figure, table, tables.figure_facts(group))
     for line in tables.warnings(results, what):
         console.remark(line)
     report.end(lambda: tables.print_table(results))

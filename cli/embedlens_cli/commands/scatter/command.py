@@ -93,9 +93,9 @@ def scatter(
     from embedlens_cli.common.snapshots import Selection
 
     _check(flows, epoch=where.epoch, field=fields.field, animate=animate)
-    look, field = drawn.look(), _choose_field(fields)
+    style, field = drawn.style(), _choose_field(fields)
     _check_limits(limits, moving=flows.flow or animate)
-    selection = Selection.of(where, leave_out, look.names)
+    selection = Selection.of(where, leave_out, style.names)
     still = fields.field is not None or not flows.flow
     asked = {run.path: selection.epochs(run) if still else [] for run in selection.runs}
     spans = {run.path: _span(run, flows) for run in selection.runs if flows.flow}
@@ -109,7 +109,7 @@ def scatter(
         places=selection.at(lambda run: epochs[run.path]),
     )  # fmt: skip
     report = Report.of(
-        "scatter", selection, look, options=drawn,
+        "scatter", selection, style, options=drawn,
         words=[fixed.stem if fixed else "", options.limits_word(limits)],
         facts=scatter_data.command_facts(selection, fixed, device),
     )  # fmt: skip

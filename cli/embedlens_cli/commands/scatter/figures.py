@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.triplets.field import Field
     from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.artifacts import Table
-    from embedlens.figures.triplets.panels import Panel
+    from embedlens.figures.triplets.panels import ScatterPanel
     from embedlens_cli.commands.scatter.panels import Found
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selected
@@ -149,9 +149,9 @@ class Drawing:
         from embedlens.figures.export.film import Film
         from embedlens.figures.triplets.panels import figure_of_epochs, frames_of
 
-        look, panels = self.report.look, _panels(found)
+        style, panels = self.report.style, _panels(found)
         frames = frames_of(panels)
-        film = Film(frames, **self._size(found), note=self._note, finish=look.finish)
+        film = Film(frames, **self._size(found), note=self._note, finish=style.finish)
         writers = {
             "gif": lambda path: write_gif(path, film, fps),
             "mp4": lambda path: write_mp4(path, film, fps),
@@ -159,7 +159,7 @@ class Drawing:
         self._save(writers, found, epochs="animation", facts={"frames": len(frames), "fps": fps})
         keys = key_epochs({one.epoch for one in found})
         columns = {epoch: shown for epoch, shown in frames.items() if epoch in keys}
-        strip = figure_of_epochs(columns, venue=look.venue, width=look.width or "full", title=self._note)
+        strip = figure_of_epochs(columns, venue=style.venue, width=style.width or "full", title=self._note)
         places = dict(zip(panels, found, strict=True))
         shown = dict.fromkeys(places[panel] for column in columns.values() for panel in column)
         self._save(strip, {one: found[one] for one in shown}, epochs="strip", facts={})
@@ -193,13 +193,13 @@ class Drawing:
 
     def _size(self, found: Iterable[Selected]) -> dict[str, Any]:
         """Return venue and width of a figure with one panel per run and split."""
-        return self.report.look.size(len({(one.label, one.split) for one in found}))
+        return self.report.style.size(len({(one.label, one.split) for one in found}))
 
 
-def _panels(found: Found) -> list[Panel]:
-    from embedlens.figures.triplets.panels import Panel
+def _panels(found: Found) -> list[ScatterPanel]:
+    from embedlens.figures.triplets.panels import ScatterPanel
 
-    return [Panel(one.label, one.split, one.epoch, result) for one, result in found.items()]
+    return [ScatterPanel(one.label, one.split, one.epoch, result) for one, result in found.items()]
 
 
 def _outside(triplets: Triplets, limits: tuple[float, float]) -> int:

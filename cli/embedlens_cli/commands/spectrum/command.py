@@ -120,9 +120,9 @@ def spectrum(
     from embedlens_cli.common.slices import tell_idle
     from embedlens_cli.common.snapshots import Selection
 
-    look, log_drawn = drawn.look(), _is_log(log, heatmap, cumulative)
+    style, log_drawn = drawn.style(), _is_log(log, heatmap, cumulative)
     check_device(device)
-    selection = Selection.of(where, leave_out, look.names)
+    selection = Selection.of(where, leave_out, style.names)
     chosen = _Options(
         svd=svd, log=log_drawn, cumulative=cumulative, heatmap=heatmap, normalize=normalize,
         every_epoch=selection.several_epochs, slices=slices, device=device,
@@ -134,11 +134,11 @@ def spectrum(
         )  # fmt: skip
     _check(chosen, selection.runs)
     if intra_class:
-        class_spectra.draw(selection, look, normalize=normalize, options=drawn, words=words)
+        class_spectra.draw(selection, style, normalize=normalize, options=drawn, words=words)
         return
     tell_idle(((one.run, one.epoch) for one in selection), slices)
     results = selection.measure(lambda one: _measure(one, chosen), "decomposing")
-    report = Report.of("spectrum", selection, look, options=drawn, words=words, facts=_facts(chosen))
+    report = Report.of("spectrum", selection, style, options=drawn, words=words, facts=_facts(chosen))
     for one, result in results.items():
         report.enter(one, result.summary)
     with paper(drawn.venue):
@@ -231,7 +231,7 @@ def _draw(report: Report, group: Mapping[Selected, SnapshotSpectrum], chosen: _O
     runs = list(dict.fromkeys(one.label for one in group))
     panels = len(runs) if chosen.every_epoch else 1 if chosen.slices is None else 2
     drawn: dict[str, Any] = {
-        "log": chosen.log, "cumulative": chosen.cumulative, "title": title, **report.look.size(panels),
+        "log": chosen.log, "cumulative": chosen.cumulative, "title": title, **report.style.size(panels),
     }  # fmt: skip
     if chosen.every_epoch:
         series = {

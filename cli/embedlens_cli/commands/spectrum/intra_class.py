@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from embedlens.analysis.spectrum.intra_class import ClassSpectra
-    from embedlens_cli.common.figure_style import Look
+    from embedlens_cli.common.figure_style import FigureStyle
     from embedlens_cli.common.option_groups import FigureOptions
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selected, Selection
@@ -32,7 +32,7 @@ def check(given: Mapping[str, bool]) -> None:
 
 
 def draw(
-    selection: Selection, look: Look, *, normalize: bool, options: FigureOptions, words: Iterable[str]
+    selection: Selection, style: FigureStyle, *, normalize: bool, options: FigureOptions, words: Iterable[str]
 ) -> None:
     """Decompose the classes of every snapshot, write the figures, give the answer."""
     from embedlens.analysis.spectrum.intra_class import class_spectra
@@ -54,10 +54,10 @@ def draw(
         "if_alike": "means of 20 deals of the deviations from class means among the classes",
         "seed": 0,
     }
-    report = Report.of("spectrum", selection, look, options=options, words=words, facts=facts)
+    report = Report.of("spectrum", selection, style, options=options, words=words, facts=facts)
     for one, result in results.items():
         report.enter(one, result.summary())
-    with paper(look.venue):
+    with paper(style.venue):
         for group in by_split(results):
             _save(report, group)
     for line in _warnings(results):
@@ -73,7 +73,7 @@ def _save(report: Report, group: Results) -> None:
     title, names = headings(group)
     known = class_names.joint(one.run.class_names for one in group)
     panels = dict(zip(names, group.values(), strict=True))
-    figure = intra_class_figure(panels, names=known, title=title, **report.look.size(len(group)))
+    figure = intra_class_figure(panels, names=known, title=title, **report.style.size(len(group)))
     told = [
         {**one.facts, "shown": result.labels.size, **finite(result.summary())}
         for one, result in group.items()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from embedlens.experiments.grid_runs import PlannedRun
     from embedlens.experiments.sweep import Outcome, Score
-    from embedlens_cli.common.figure_style import Look
+    from embedlens_cli.common.figure_style import FigureStyle
 
 
 @training_options.takes_recipe(after="epochs")
@@ -63,7 +63,7 @@ def sweep(
     from embedlens_cli.common import console
     from embedlens_cli.common.reading import Reader
 
-    look = where.look()
+    style = where.style()
     wanted, device = _one_score(metric), check_device(where.device)
     recipe = training_options.recipe_of(context.params, epochs=epochs)
     grid = grids.grid_of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})
@@ -84,7 +84,7 @@ def sweep(
         raise InputError(message)
     sweep_tables.tell_failures(outcomes)
     words = [*grids.file_words(grid), *training_options.file_words(recipe)]
-    _draw(outcomes, score, look, where=where, words=words, facts=reader.facts)
+    _draw(outcomes, score, style, where=where, words=words, facts=reader.facts)
 
 
 def _one_score(metric: str) -> str:
@@ -106,7 +106,7 @@ def _facts(run: PlannedRun) -> dict[str, Any]:
 def _draw(
     outcomes: Sequence[Outcome],
     score: Score,
-    look: Look,
+    style: FigureStyle,
     *,
     where: grids.GridOptions,
     words: Sequence[str],
@@ -136,11 +136,11 @@ def _draw(
         "sweep", config.data, *words, "" if score.metric == "recall_at_1" else score.metric, score.split,
         epochs_text([config.epochs]),
     ]  # fmt: skip
-    with paper(look.venue):
+    with paper(style.venue):
         panels = len(result.dims) if result.axis == "lr" else 1
         told = {"label": label, "end": f"epoch {config.epochs}", "title": heading}
-        figure = sweep_figure(result, **look.size(panels), **told)
-        look.save(artifacts, name, figure, sweep_tables.csv_rows(outcomes, result), facts={})
+        figure = sweep_figure(result, **style.size(panels), **told)
+        style.save(artifacts, name, figure, sweep_tables.csv_rows(outcomes, result), facts={})
     if where.as_json:
         console.print_json(artifacts.answer())
         return

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.analysis.triplets.nearest import Triplets
-    from embedlens.figures.triplets.trajectory import Panel
+    from embedlens.figures.triplets.trajectory import TrajectoryPanel
     from embedlens.store import Run
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selection
@@ -69,11 +69,11 @@ def trajectory(
     from embedlens_cli.common.snapshots import Selection
     from embedlens_cli.common.triplet_states import check_same_triplets
 
-    look, anchors = drawn.look(), Anchors.of(typed)
+    style, anchors = drawn.style(), Anchors.of(typed)
     check_device(device)
     choose_limits(limits, [np.zeros(1)])
-    check_count(anchors.size, **look.size(anchors.size))
-    selection = Selection.of(where, leave_out, look.names)
+    check_count(anchors.size, **style.size(anchors.size))
+    selection = Selection.of(where, leave_out, style.names)
     reference = Reference.of(selection, chosen)
     check_same_triplets(selection)
     found = {
@@ -82,7 +82,7 @@ def trajectory(
     }
     selection.reader.warnings.tell()
     report = Report.of(
-        "trajectory", selection, look, options=drawn, words=(anchors.stem, reference.stem, *words),
+        "trajectory", selection, style, options=drawn, words=(anchors.stem, reference.stem, *words),
         facts=_facts(selection, reference, device) | anchors.facts,
     )  # fmt: skip
     with paper(drawn.venue):
@@ -91,7 +91,7 @@ def trajectory(
             panels = _panels(paths, _images(selection.runs[0], split) if thumbnails else None)
             values = [one for panel in panels for path in panel.paths for one in (path.s_ap, path.s_an)]
             figure = trajectory_figure(
-                panels, **look.size(len(panels)), limits=choose_limits(limits, values),
+                panels, **style.size(len(panels)), limits=choose_limits(limits, values),
                 title=f"{split}, triplets of {reference.name}",
             )  # fmt: skip
             _save(report, figure, paths, split=split, words=[options.limits_word(limits)])
@@ -181,21 +181,21 @@ def _images(run: Run, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 def _panels(
     anchors: Sequence[Followed], images: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None
-) -> list[Panel]:
+) -> list[TrajectoryPanel]:
     """Return what is drawn of every anchor; without pictures its class stands in the title."""
-    from embedlens.figures.triplets.trajectory import Panel, Thumbnail
+    from embedlens.figures.triplets.trajectory import Thumbnail, TrajectoryPanel
 
     panels = []
     for one in anchors:
         path = one.paths[0]
         title = f"anchor {path.anchor}"
         if images is None:
-            panels.append(Panel(one.paths, f"{title}, {one.classes[0]}"))
+            panels.append(TrajectoryPanel(one.paths, f"{title}, {one.classes[0]}"))
             continue
         own, others = images
         items = (own[path.anchor], others[path.positive], others[path.negative])
         pictures = [Thumbnail(item, name) for item, name in zip(items, one.classes, strict=True)]
-        panels.append(Panel(one.paths, title, tuple(pictures)))
+        panels.append(TrajectoryPanel(one.paths, title, tuple(pictures)))
     return panels
 
 

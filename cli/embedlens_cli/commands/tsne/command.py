@@ -54,10 +54,10 @@ def tsne(
     from embedlens_cli.common.report import Report, by_split
     from embedlens_cli.common.snapshots import Selection
 
-    look = drawn.look()
+    style = drawn.style()
     _check(what, animate=animate)
     settings = MapSettings(what, how.parameters(), series=animate)
-    selection = Selection.of(where, leave_out, look.names)
+    selection = Selection.of(where, leave_out, style.names)
     splits = colored.colored_splits(selection, what.color, named=bool(where.split))
     selection = replace(selection, splits=splits, epoch="all" if animate else where.epoch)
     if animate:
@@ -67,7 +67,7 @@ def tsne(
             check_latent(one.run, one.split, one.epoch)
     maps = snapshot_maps.measure(selection, settings)
     report = Report.of(
-        "tsne", selection, look, options=drawn, facts=settings.facts,
+        "tsne", selection, style, options=drawn, facts=settings.facts,
         words=[*words, *parameter_words(settings.parameters)],
     )  # fmt: skip
     for one, result in maps.items():

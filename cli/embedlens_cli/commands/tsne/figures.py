@@ -29,7 +29,7 @@ def save_stills(report: Report, maps: Maps, *, series: bool) -> None:
         groups = [list(maps.items())]
     for group in groups:
         text = figure_style.epochs_text(one.epoch for one, _ in group) + ("-series" if series else "")
-        figure, places = _draw(group, report.look), [one for one, _ in group]
+        figure, places = _draw(group, report.style), [one for one, _ in group]
         report.add(figure, _table(group), places, facts=_facts_of(group), epochs=text)
 
 
@@ -39,10 +39,10 @@ def save_animation(report: Report, maps: Maps, *, fps: float) -> None:
     from embedlens.figures.projection.maps import figure as map_figure
     from embedlens.figures.projection.maps import limits_of
 
-    look, every = report.look, list(maps.items())
+    style, every = report.style, list(maps.items())
     limits = limits_of(result.step.projection for result in maps.values())
     frames = _frames(every)
-    pictures = _Pictures([frame for _, frame in sorted(frames.items())], look, limits)
+    pictures = _Pictures([frame for _, frame in sorted(frames.items())], style, limits)
     writers = {
         "gif": lambda path: write_gif(path, pictures, fps),
         "mp4": lambda path: write_mp4(path, pictures, fps),
@@ -54,7 +54,7 @@ def save_animation(report: Report, maps: Maps, *, fps: float) -> None:
     titles = [f"{one.label}, epoch {one.epoch}" if several else f"epoch {one.epoch}" for one, _ in strip]
     figure = map_figure(
         [result.drawn(title) for (_, result), title in zip(strip, titles, strict=True)],
-        venue=look.venue, width=look.width or "full", title="" if several else _heading(strip),
+        venue=style.venue, width=style.width or "full", title="" if several else _heading(strip),
         highlight=strip[0][1].highlight, names=class_names.joint(result.names for _, result in strip),
         limits=limits, columns=len(keys),
     )  # fmt: skip
@@ -78,8 +78,8 @@ def _frames(maps: Frame) -> dict[int, Frame]:
 class _Pictures(Sequence[Any]):
     """Frames of an animation, each drawn when it is asked for."""
 
-    def __init__(self, frames: Sequence[Frame], look: figure_style.Look, limits: Any) -> None:
-        self._frames, self._look, self._limits = frames, look, limits
+    def __init__(self, frames: Sequence[Frame], style: figure_style.FigureStyle, limits: Any) -> None:
+        self._frames, self._look, self._limits = frames, style, limits
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -92,7 +92,7 @@ class _Pictures(Sequence[Any]):
         return render(figure)
 
 
-def _draw(group: Frame, look: figure_style.Look, limits: Any = None) -> Figure:
+def _draw(group: Frame, style: figure_style.FigureStyle, limits: Any = None) -> Figure:
     """Draw maps side by side."""
     from embedlens.figures.projection.maps import figure as map_figure
     from embedlens_cli.common.report import headings
@@ -101,8 +101,8 @@ def _draw(group: Frame, look: figure_style.Look, limits: Any = None) -> Figure:
     titles = headings(one for one, _ in group)[1] if len(group) > 1 else [""]
     return map_figure(
         [result.drawn(title) for (_, result), title in zip(group, titles, strict=True)],
-        venue=look.venue,
-        width=look.size(len(group))["width"],
+        venue=style.venue,
+        width=style.size(len(group))["width"],
         title=_heading(group) + (f", epoch {min(epochs)}" if len(epochs) == 1 else ""),
         highlight=group[0][1].highlight,
         names=class_names.joint(result.names for _, result in group),

@@ -134,15 +134,15 @@ def verify(
     from embedlens_cli.common.report import Report, by_split
     from embedlens_cli.common.snapshots import Selection
 
-    look, negatives, fars = drawn.look(), how.numbers_of_negatives, how.fars
+    style, negatives, fars = drawn.style(), how.numbers_of_negatives, how.fars
     if how.pairs_by not in _PAIRS_BY:
         raise unknown(how.pairs_by, "--pairs-by", _PAIRS_BY)
     check_device(device)
-    selection = Selection.of(where, leave_out, look.names)
+    selection = Selection.of(where, leave_out, style.names)
     found = selection.measure(
         lambda one: _measure(one, how, device), "verifying", files=[how.pairs] if how.pairs else []
     )
-    report = Report.of("verify", selection, look, options=drawn, facts=_facts(selection, how, device))
+    report = Report.of("verify", selection, style, options=drawn, facts=_facts(selection, how, device))
     for one, result in found.items():
         report.enter(one, result.values(fars))
     with paper(drawn.venue):
@@ -225,7 +225,7 @@ def _save(report: Report, group: Mapping[Selected, verified.Verification], how: 
     from embedlens.figures.verification import rank_1 as identification
     from embedlens_cli.common.report import finite, headings
 
-    (title, names), size, results = headings(group), report.look.size(), group.values()
+    (title, names), size, results = headings(group), report.style.size(), group.values()
     rocs = dict(zip(names, (result.roc for result in results), strict=True))
     dirs = dict(zip(names, (result.open for result in results), strict=True))
     drawn = {
