@@ -9,7 +9,7 @@ import numpy as np
 
 from embedlens.errors import InputError, shortened
 from embedlens.results import Result
-from embedlens.selection import class_among, class_of
+from embedlens.selection import label_among, label_of_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -81,15 +81,15 @@ class LeaveOut:
             "duplicates_excluded": self.duplicates,
         }
 
-    def labels_of(self, run: Run) -> Labels:
+    def labels_of(self, run: Run) -> LeftOutLabels:
         """Return the labels that a run gives these classes; one that it does not have is refused."""
-        return self._labels(lambda word: class_of(run, word, run.splits), run.class_names)
+        return self._labels(lambda word: label_of_class(run, word, run.splits), run.class_names)
 
-    def labels_among(self, names: Mapping[int, str], place: str) -> Labels:
+    def labels_among(self, names: Mapping[int, str], place: str) -> LeftOutLabels:
         """Return the labels, of label -> name of a data set, of these classes; an unknown one is refused."""
-        return self._labels(lambda word: class_among(word, names, place), names)
+        return self._labels(lambda word: label_among(word, names, place), names)
 
-    def _labels(self, label_of: Callable[[str], int], names: Mapping[int, str]) -> Labels:
+    def _labels(self, label_of: Callable[[str], int], names: Mapping[int, str]) -> LeftOutLabels:
         ignored, distractors = (
             np.array(sorted({label_of(word) for word in words}), np.int64)
             for words in (self.ignored, self.distractors)
@@ -100,11 +100,11 @@ class LeaveOut:
             called = f"label {both[0]}" if name is None else f"class {shortened(name)!r} (label {both[0]})"
             message = f"{called} is given to --ignore-label and to --distractor-label; choose one"
             raise InputError(message)
-        return Labels(ignored, distractors)
+        return LeftOutLabels(ignored, distractors)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Labels(Result):
+class LeftOutLabels(Result):
     """Labels of items that are ignored, and of distractors, int64 each."""
 
     ignored: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError
-from embedlens.leave_out import Labels, LeaveOut
+from embedlens.leave_out import LeaveOut, LeftOutLabels
 from embedlens.results import Result
 from embedlens.selection import searched_split
 from embedlens.similarity.pairing import Gallery
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embedlens.analysis.scores import Settings
+    from embedlens.analysis.scores import ScoreSettings
     from embedlens.analysis.spectrum.slices import Chunk
     from embedlens.store import Run
 
@@ -27,7 +27,7 @@ ID = "id"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Side(Result):
+class SplitItems(Result):
     """Items of a split.
 
     Attributes
@@ -56,16 +56,16 @@ class Side(Result):
         y: NDArray[np.int64],
         *,
         ids: Sequence[str] | None = None,
-    ) -> Side:
+    ) -> SplitItems:
         """Return all items of a split."""
         return cls(split, z, y, np.arange(y.size), None if ids is None else np.asarray(ids))
 
-    def take(self, keep: NDArray[np.bool_]) -> Side:
+    def take(self, keep: NDArray[np.bool_]) -> SplitItems:
         """Return some of the items; all of them stay as they are, unread."""
         if keep.all():
             return self
         ids = None if self.ids is None else self.ids[keep]
-        return Side(self.split, self.z[keep], self.y[keep], self.rows[keep], ids)
+        return SplitItems(self.split, self.z[keep], self.y[keep], self.rows[keep], ids)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,8 +87,8 @@ class Search:
     """
 
     place: str
-    query: Side
-    other: Side | None = None
+    query: SplitItems
+    other: SplitItems | None = None
     gallery: Gallery | None = None
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -127,7 +127,7 @@ class Search:
         return replace(self, query=query, other=other, gallery=gallery)
 
     def score(
-        self, metrics: Sequence[str], *, settings: Settings | None = None, device: str = "cpu"
+        self, metrics: Sequence[str], *, settings: ScoreSettings | None = None, device: str = "cpu"
     ) -> dict[str, float]:
         """Return scores of the snapshot by name, as `analysis.scores.score` does; errors say the place."""
         from embedlens.analysis.scores import score
@@ -167,8 +167,10 @@ def search_of(
     at = None if epoch is None else run.resolve_epoch(epoch)
     place = f"run {run.name!r}, split {split!r}, {'pretrained' if at is None else f'epoch {at}'}"
 
-    def read(name: str) -> Side:
-        return Side.of(name, embeddings_of(run, name, at), run.labels(name), ids=run.items(name).get(ID))
+    def read(name: str) -> SplitItems:
+        return SplitItems.of(
+            name, embeddings_of(run, name, at), run.labels(name), ids=run.items(name).get(ID)
+        )
 
     return search_in(
         read, (split, searched), place=place, labels=out.labels_of(run), duplicates=out.duplicates
@@ -192,15 +194,15 @@ def items_of(run: Run, split: str, epoch: int = -1, *, leave_out: LeaveOut | Non
 
 
 def search_in(
-    read: Callable[[str], Side],
+    read: Callable[[str], SplitItems],
     splits: tuple[str, str | None],
     *,
     place: str,
-    labels: Labels | None = None,
+    labels: LeftOutLabels | None = None,
     duplicates: bool = False,
 ) -> Search:
     """Return the search of one split in another (None: in itself) of what `read` returns for a split."""
-    labels = labels or Labels()
+    labels = labels or LeftOutLabels()
     sides = [read(name) for name in splits if name is not None]
     counts: dict[str, int] = {}
     kept = [side.take(~np.isin(side.y, labels.ignored)) for side in sides]
@@ -233,7 +235,9 @@ def search_in(
     return Search(place, found, other, Gallery(other.z, other.y, items), counts)
 
 
-def _count(counts: dict[str, int], name: str, before: Sequence[Side], after: Sequence[Side]) -> None:
+def _count(
+    counts: dict[str, int], name: str, before: Sequence[SplitItems], after: Sequence[SplitItems]
+) -> None:
     """Note how many items were left out in all, and how many of them of a gallery."""
     left = [one.y.size - other.y.size for one, other in zip(before, after, strict=True)]
     counts[name] = sum(left)
@@ -241,7 +245,7 @@ def _count(counts: dict[str, int], name: str, before: Sequence[Side], after: Seq
         counts[f"{name}_in_gallery"] = left[1]
 
 
-def _items(sides: Sequence[Side], *, contents: bool) -> list[NDArray[np.int64]]:
+def _items(sides: Sequence[SplitItems], *, contents: bool) -> list[NDArray[np.int64]]:
     """Return a number for each row, equal for rows that are the same item: those of one label and id.
 
     With `contents`, rows of one label that hold the same numbers are the same item, too.

@@ -252,14 +252,14 @@ def galleries(run: Run) -> dict[str, str]:
     return {query: gallery for query, gallery in run.info.query_gallery if query != gallery}
 
 
-def class_of(run: Run, word: str, splits: Sequence[str]) -> int:
+def label_of_class(run: Run, word: str, splits: Sequence[str]) -> int:
     """Return the label of some splits that a name or a number means; another one raises `InputError`."""
     labels: list[int] = sorted({label for split in splits for label in run.labels(split).tolist()})
     names = {label: run.info.class_names.get(str(label), str(label)) for label in labels}
-    return class_among(word, names, f"run {run.name!r}")
+    return label_among(word, names, f"run {run.name!r}")
 
 
-def class_among(word: str, names: Mapping[int, str], place: str) -> int:
+def label_among(word: str, names: Mapping[int, str], place: str) -> int:
     """Return the label, of label -> name, that a name or a number means; others are told with their place."""
     for label, name in names.items():
         if word == name:

@@ -162,7 +162,7 @@ CALLS = {
         {**ZY, "dims": np.array([1, 3, 6]), "fit": Z2}, free=("dims", "fit"), numbered=("dims",)
     ),
     "analysis.retrieval.neighbours.retrieve": Call(
-        ZY, {"demands": embedlens.analysis.retrieval.Demands(ks=(1,))}
+        ZY, {"demands": embedlens.analysis.retrieval.RetrievalOptions(ks=(1,))}
     ),
     "analysis.retrieval.neighbours.recall_at_k": Call({**ZY, "ks": np.array([1, 4])}, free=("ks",)),
     "analysis.retrieval.neighbours.at_r": Call({"positive": NEIGHBOURS > 1, "r": Y}),
@@ -170,7 +170,7 @@ CALLS = {
     "analysis.retrieval.neighbours.retrieve in a gallery": Call(
         {**ZY, "z2": Z2, "y2": Y},
         call=lambda function, a: function(
-            a["z"], a["y"], embedlens.analysis.retrieval.Demands(ks=(1,)), gallery=(a["z2"], a["y2"])
+            a["z"], a["y"], embedlens.analysis.retrieval.RetrievalOptions(ks=(1,)), gallery=(a["z2"], a["y2"])
         ),
     ),
     "analysis.open_set.ranking.rank_labels in a gallery": Call(
@@ -260,8 +260,8 @@ CALLS = {
             for art in function(MAP, labels=a["labels"], thumbnails=a["thumbnails"]).images
         ],
     ),
-    "pairs.drawing.class_numbers": Call({"labels": Y}),
-    "pairs.drawing.draw_pairs": Call({"y": Y}, {"folds": 2, "per_fold": 5}),
+    "pairs.random_pairs.class_numbers": Call({"labels": Y}),
+    "pairs.random_pairs.draw_pairs": Call({"y": Y}, {"folds": 2, "per_fold": 5}),
     "pairs.names.ItemNames": Call(
         {"labels": Y},
         call=lambda function, a: function(

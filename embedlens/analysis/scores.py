@@ -56,7 +56,7 @@ _PRINTED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ScoreSettings:
     """What the scores depend on beside the embeddings.
 
     Attributes
@@ -90,7 +90,7 @@ class Settings:
     rho_k: int = 1
 
 
-def check_metrics(names: Iterable[str], settings: Settings | None = None) -> list[str]:
+def check_metrics(names: Iterable[str], settings: ScoreSettings | None = None) -> list[str]:
     """Return the metrics meant, each once, in the order asked.
 
     Parameters
@@ -106,7 +106,7 @@ def check_metrics(names: Iterable[str], settings: Settings | None = None) -> lis
     InputError
         An unknown name, or none.
     """
-    settings = settings or Settings()
+    settings = settings or ScoreSettings()
     found: list[str] = []
     for given in names:
         name = given.strip().lower().replace(" ", "_")
@@ -142,7 +142,7 @@ def score(
     y: ArrayLike,
     metrics: Sequence[str],
     *,
-    settings: Settings | None = None,
+    settings: ScoreSettings | None = None,
     gallery: GalleryLike | None = None,
     device: str = "cpu",
 ) -> dict[str, float]:
@@ -157,7 +157,7 @@ def score(
     metrics
         Names, as `check_metrics` knows them.
     settings
-        What the scores depend on; the defaults of `Settings`.
+        What the scores depend on; the defaults of `ScoreSettings`.
     gallery
         Embeddings [M, D] and labels [M] that retrieval searches; without it every item searches all others.
         Scores of clusters, distances and spectra are those of `z` alone.
@@ -186,7 +186,7 @@ def score(
     `geometry.class_distances`, `geometry.uniformity`, `geometry.mean_similarity`, `spectrum.effective_rank`,
     `spectrum.spectral_decay`.
     """
-    settings = settings or Settings()
+    settings = settings or ScoreSettings()
     wanted = check_metrics(metrics, settings)
     array, labels = check_pair(z, y)
     z, y = array, labels
@@ -237,10 +237,10 @@ def _known(
     return to_numpy(z)[known], labels[known], gallery
 
 
-def _demands(wanted: Sequence[str], settings: Settings) -> retrieval.Demands | None:
+def _demands(wanted: Sequence[str], settings: ScoreSettings) -> retrieval.RetrievalOptions | None:
     """Return what retrieval must compute for some metrics; None where it is not needed."""
     ks = tuple(int(name.removeprefix("recall_at_")) for name in wanted if name.startswith("recall_at_"))
-    demands = retrieval.Demands(
+    demands = retrieval.RetrievalOptions(
         ks=ks,
         at_r=any(name in AT_R for name in wanted),
         macro=settings.macro,
@@ -250,7 +250,7 @@ def _demands(wanted: Sequence[str], settings: Settings) -> retrieval.Demands | N
         weighted=settings.weighted,
         hubness="hubness" in wanted,
     )
-    idle = retrieval.Demands(
+    idle = retrieval.RetrievalOptions(
         macro=settings.macro, new_threshold=settings.new_threshold, weighted=settings.weighted
     )
     return None if demands == idle else demands

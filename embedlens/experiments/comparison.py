@@ -191,7 +191,7 @@ def score_runs(
 def summarise(runs: Sequence[ComparedRun], scores: Sequence[Scores]) -> Comparison:
     """Return means and deviations over the seeds, and what each method gains over its loss alone."""
     return analysis.compare(
-        analysis.Entry(
+        analysis.RunScores(
             one.way.name, one.way.group, one.run.config.seed, found.values, one.way.method == "plain"
         )
         for one, found in zip(runs, scores, strict=True)

@@ -9,14 +9,14 @@ import numpy as np
 
 from embedlens.errors import InputError
 from embedlens.leave_out import LeaveOut
-from embedlens.searches import ID, Side, search_in
+from embedlens.searches import ID, SplitItems, search_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from embedlens.leave_out import Labels
+    from embedlens.leave_out import LeftOutLabels
     from embedlens.training.config import TrainConfig
     from embedlens.training.datasets.base import ImageDataset
     from embedlens.training.loop import Metrics
@@ -52,7 +52,7 @@ def check_left_out(config: TrainConfig) -> None:
                 raise InputError(message)
 
 
-def _labels_left_out(data: ImageDataset, config: TrainConfig) -> Labels:
+def _labels_left_out(data: ImageDataset, config: TrainConfig) -> LeftOutLabels:
     known = sorted({label for part in data.splits.values() for label in part.labels.tolist()})
     names = {label: data.class_names.get(label, str(label)) for label in known}
     return leave_out_of(config).labels_among(names, f"data {config.data!r}")
@@ -76,7 +76,7 @@ def epoch_metrics(
     query_gallery: Mapping[str, str] | None = None,
     *,
     ids: Mapping[str, Sequence[str]] | None = None,
-    leave_out: Labels | None = None,
+    leave_out: LeftOutLabels | None = None,
     duplicates: bool = False,
 ) -> dict[str, float]:
     """Return R@1, effective rank and mean similarity of every split.
@@ -88,8 +88,8 @@ def epoch_metrics(
     recalls: dict[str, float] = {}
     spaces: dict[str, float] = {}
 
-    def side(name: str) -> Side:
-        return Side.of(name, embeddings[name], labels[name], ids=(ids or {}).get(name))
+    def side(name: str) -> SplitItems:
+        return SplitItems.of(name, embeddings[name], labels[name], ids=(ids or {}).get(name))
 
     for split in embeddings:
         searched = split not in pairs.values() or split in pairs

@@ -16,7 +16,7 @@ from embedlens.store.log import epoch_of
 from embedlens.store.ownership import is_unbegun
 from embedlens.training.backbones import Backbone, build_backbone
 from embedlens.training.config import TrainConfig
-from embedlens.training.methods import Given, build_method
+from embedlens.training.methods import MethodInputs, build_method
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -101,7 +101,7 @@ def check_grid(configs: Sequence[TrainConfig]) -> None:
         methods.add(alike)
         with torch.random.fork_rng():
             backbone = backbone or build_backbone(config, data)  # a grid has one
-            build_method(Given(config, backbone, labels))
+            build_method(MethodInputs(config, backbone, labels))
 
 
 def _planned(config: TrainConfig, path: Path, *, any_threads: bool) -> PlannedRun:

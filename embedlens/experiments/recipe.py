@@ -108,9 +108,9 @@ class Recipe:
     @property
     def default_loss(self) -> str:
         """The loss that the method trains with where none is chosen."""
-        return methods.usual_loss(self.value("method"))
+        return methods.default_loss(self.value("method"))
 
     @property
     def default_dim(self) -> int:
         """The dimensions that the method makes where none are chosen."""
-        return methods.usual_dim(self.value("method"), self.shared.get("method_options", {}))
+        return methods.default_dim(self.value("method"), self.shared.get("method_options", {}))

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from embedlens.errors import InputError
 from embedlens.objectives.base import LOSSES, Loss
-from embedlens.objectives.reduction import Tally
+from embedlens.objectives.reduction import NonzeroMeanReducer
 
 if TYPE_CHECKING:
     import torch
@@ -63,8 +63,8 @@ class Angular(Loss):
         if not 0 < alpha < 90:
             message = f"alpha is {alpha}; an angle between 0 and 90 degrees is needed"
             raise InputError(message)
-        self._loss = losses.AngularLoss(alpha=alpha, reducer=Tally())
-        self._tally: Tally = self._loss.reducer
+        self._loss = losses.AngularLoss(alpha=alpha, reducer=NonzeroMeanReducer())
+        self._tally: NonzeroMeanReducer = self._loss.reducer
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the loss over all positive pairs of the batch."""

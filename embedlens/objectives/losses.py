@@ -12,7 +12,7 @@ from embedlens.errors import InputError
 from embedlens.objectives import building
 from embedlens.objectives.base import LOSSES, Loss, Setting
 from embedlens.objectives.miners import build_miner, mining_options
-from embedlens.objectives.pml import FromPackage
+from embedlens.objectives.pml import PmlLoss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ def loss_class(name: str) -> type[Loss]:
     """Return the class of a loss; all that stand behind "pml:" share one. Unknown: `InputError`."""
     if name.startswith(building.PREFIX):
         building.package_class(package, name, kind="loss")
-        return FromPackage
+        return PmlLoss
     return LOSSES.get(name)
 
 

@@ -10,7 +10,7 @@ from pytorch_metric_learning import losses, reducers
 from embedlens.errors import InputError
 from embedlens.objectives.base import LOSSES, Loss
 from embedlens.objectives.miners import All, DistanceWeighted, Miner, SemiHard
-from embedlens.objectives.reduction import Tally
+from embedlens.objectives.reduction import NonzeroMeanReducer
 
 if TYPE_CHECKING:
     from embedlens.objectives.miners import Mined
@@ -36,8 +36,8 @@ class Triplet(Loss):
     def __init__(self, *, margin: float = 0.2, miner: Miner | None = None) -> None:
         super().__init__()
         self.miner = miner or SemiHard(margin=margin)
-        self._loss = losses.TripletMarginLoss(margin=margin, reducer=Tally())
-        self._tally: Tally = self._loss.reducer
+        self._loss = losses.TripletMarginLoss(margin=margin, reducer=NonzeroMeanReducer())
+        self._tally: NonzeroMeanReducer = self._loss.reducer
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the loss over the mined triplets of the batch."""
@@ -69,7 +69,7 @@ class Contrastive(Loss):
     def __init__(self, *, margin: float = 1.0, miner: Miner | None = None) -> None:
         super().__init__()
         self.miner = miner or All()
-        self._tallies = {"pos_loss": Tally(power=2), "neg_loss": Tally(power=2)}
+        self._tallies = {"pos_loss": NonzeroMeanReducer(power=2), "neg_loss": NonzeroMeanReducer(power=2)}
         self._loss = losses.ContrastiveLoss(
             pos_margin=0, neg_margin=margin, reducer=reducers.MultipleReducers(self._tallies)
         )

@@ -101,7 +101,7 @@ def build_miner(name: str, options: Mapping[str, Any] | None = None) -> Miner:
     """
     given = dict(options or {})
     if name.startswith(building.PREFIX):
-        return _FromPackage(building.package_class(package, name, kind="miner"), given)
+        return _PmlMiner(building.package_class(package, name, kind="miner"), given)
     return MINERS.get(name)(**building.checked_options(MINERS, name, given))
 
 
@@ -255,7 +255,7 @@ class EasyPositive(_OfSimilarities):
         return _kept(anchor, p, n, positives.any(dim=1) & negatives.any(dim=1))
 
 
-class _FromPackage(Miner):
+class _PmlMiner(Miner):
     """A miner of pytorch-metric-learning; pairs that it mines become the triplets that they allow."""
 
     def __init__(self, made: type, options: Mapping[str, Any]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from embedlens.objectives.miners import Miner
 
 
-class FromPackage(Loss):
+class PmlLoss(Loss):
     """A loss of the package; classes are numbered from 0 for it, and told to it where it asks.
 
     Parameters

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 
-class Tally(reducers.BaseReducer):  # type: ignore[misc]
+class NonzeroMeanReducer(reducers.BaseReducer):  # type: ignore[misc]
     """Averages the non-zero terms, as published code does, and counts what the average leaves out.
 
     The average of the non-zero terms alone stays level while fewer and fewer terms are left, so the mean

@@ -125,7 +125,7 @@ class ItemNames:
         whole = [row for row in found if self._paths[row] == wanted]
         return self._only(whole or found, repr(name))
 
-    def class_of(self, row: int) -> str:
+    def class_name(self, row: int) -> str:
         """Return how a message calls the class of an item: its name, and the label where that is another."""
         name, label = self._classes[row], str(self.labels[row])
         return label if name == label else f"{shortened(name)} (label {label})"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.errors import InputError
-from embedlens.pairs.drawing import FOLDS, Pairs
 from embedlens.pairs.names import ItemNames, MissingItem
+from embedlens.pairs.random_pairs import FOLDS, Pairs
 from embedlens.tables import read_lines, split_line
 
 if TYPE_CHECKING:
@@ -212,6 +212,6 @@ def _rows(line: _Line, names: ItemNames) -> tuple[int, int]:
         raise InputError(message)
     if (names.labels[a] == names.labels[b]) != line.same:
         kind = "of two classes" if line.same else "of one class"
-        message = f"{line.text[:60]!r} names items {kind}: {names.class_of(a)} and {names.class_of(b)}"
+        message = f"{line.text[:60]!r} names items {kind}: {names.class_name(a)} and {names.class_name(b)}"
         raise InputError(message)
     return a, b

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     Float = NDArray[np.float32]
     Same = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
-    Side = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 TINY = 1e-15
 """Rows whose first columns have a norm below this are not screened, for their products may underflow."""

@@ -42,7 +42,7 @@ def float32_error(dim: int) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Side(Result):
+class ScreenedRows(Result):
     """Rows made ready for screening: unit rows in float32 [N, D], and in the screen's type on its device."""
 
     rows: Rows
@@ -51,7 +51,7 @@ class Side(Result):
     error: NDArray[np.float64]
 
 
-def make_side(rows: Rows, dtype: torch.dtype, device: str) -> Side:
+def screened_rows(rows: Rows, dtype: torch.dtype, device: str) -> ScreenedRows:
     """Normalise rows and round them to the screen's type."""
     unit = _aligned((len(rows), rows.dim), torch.float32)
     half = _aligned((len(rows), rows.dim if dtype is torch.bfloat16 else 0), torch.int16)
@@ -64,7 +64,7 @@ def make_side(rows: Rows, dtype: torch.dtype, device: str) -> Side:
         spans(len(rows), 2048),
     )
     source = half.view(torch.bfloat16) if dtype is torch.bfloat16 else unit
-    return Side(rows, unit.numpy(), source.to(device), error)
+    return ScreenedRows(rows, unit.numpy(), source.to(device), error)
 
 
 def _aligned(shape: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
@@ -100,8 +100,8 @@ class Screen:
 
     def __init__(self, pairing: Pairing, dtype: torch.dtype, device: str) -> None:
         self.pairing, self.dtype, self.device = pairing, dtype, device
-        self.queries = make_side(pairing.queries, dtype, device)
-        self.gallery = self.queries if pairing.one_set else make_side(pairing.gallery, dtype, device)
+        self.queries = screened_rows(pairing.queries, dtype, device)
+        self.gallery = self.queries if pairing.one_set else screened_rows(pairing.gallery, dtype, device)
         self._buffers = local()
         worst = float(self.gallery.error.max())
         self.error = self._bound(self.queries.error, worst)

@@ -30,11 +30,11 @@ _FIELDS = {"epoch": r"(?P<epoch>\d+)", "split": r"(?P<split>[^/]+?)"}
 _TOKEN = re.compile(r"\{([^{}]*)\}|(\*)|(\?)")
 _NUMBER = re.compile(r"\d")
 
-Found = dict[str, dict[int, Path]]
+SplitFiles = dict[str, dict[int, Path]]
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImportSource:
     """Where the arrays and the labels are.
 
     Attributes
@@ -62,7 +62,7 @@ class Source:
 
 
 def import_run(
-    source: Source,
+    source: ImportSource,
     out: Path,
     *,
     dtype: str = "float32",
@@ -132,7 +132,7 @@ def _read_kept(
 
 
 def _imported(
-    out: Path, begin: Callable[[Path], Recorder], found: Found, read: Callable[[str, Path], NDArray[Any]]
+    out: Path, begin: Callable[[Path], Recorder], found: SplitFiles, read: Callable[[str, Path], NDArray[Any]]
 ) -> Run:
     """Return the run at `out` if it is the one that the import would make; refuse it else.
 
@@ -175,13 +175,13 @@ def _import_epoch(
         raise error.within(place) from error
 
 
-def find_files(pattern: str, split: str) -> Found:
+def find_files(pattern: str, split: str) -> SplitFiles:
     """Return the files that a pattern means: split -> epoch -> path; epoch 0 where it has no ``{epoch}``.
 
     ``*`` and ``?`` in the pattern stand for any text and any character of one file or folder name.
     """
     expression, wildcard = _compile(pattern)
-    found: Found = {}
+    found: SplitFiles = {}
     for name in sorted(glob.glob(wildcard)):
         match = re.fullmatch(expression, Path(name).as_posix())
         if match is None:
@@ -209,7 +209,7 @@ def _two_files(pattern: str, epoch: int, first: Path, second: Path) -> InputErro
     return InputError(message)
 
 
-def _warn_of_names(source: Source, found: Found, with_labels: Found) -> None:
+def _warn_of_names(source: ImportSource, found: SplitFiles, with_labels: SplitFiles) -> None:
     """Warn of files that the pattern leaves out or takes for epoch 0, although their names tell an epoch."""
     taken = {file for files in (*found.values(), *with_labels.values()) for file in files.values()}
     numbered = [file.name for files in found.values() for file in files.values() if names_an_epoch(file)]
@@ -229,9 +229,9 @@ def _warn_of_names(source: Source, found: Found, with_labels: Found) -> None:
         warnings.warn(message, InputWarning, stacklevel=3)
 
 
-def _of_splits(source: Source, found: Found, with_labels: Found) -> Found:
+def _of_splits(source: ImportSource, found: SplitFiles, with_labels: SplitFiles) -> SplitFiles:
     """Return the files of the labels of every split; a file of labels without a split serves them all."""
-    chosen: Found = {}
+    chosen: SplitFiles = {}
     for split in found:
         shared = with_labels.get(source.split) if "{split}" not in source.labels else None
         by_epoch = with_labels.get(split) or shared

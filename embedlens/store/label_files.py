@@ -52,7 +52,7 @@ class LabelFile(Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Labels(Result):
+class ImportedLabels(Result):
     """The labels of every split of an import.
 
     Attributes
@@ -70,7 +70,7 @@ class Labels(Result):
     kept: dict[str, NDArray[np.bool_]]
 
 
-def gather_labels(files: Mapping[str, Mapping[int, Path]], key: str | None, missing: str) -> Labels:
+def gather_labels(files: Mapping[str, Mapping[int, Path]], key: str | None, missing: str) -> ImportedLabels:
     """Read the labels of every split.
 
     Parameters
@@ -96,7 +96,7 @@ def gather_labels(files: Mapping[str, Mapping[int, Path]], key: str | None, miss
         kept[split] = _kept(found[0], missing)
         raw[split] = found[0].values[kept[split]]
     if all(column.dtype.kind != "U" for column in raw.values()):
-        return Labels({split: _checked(column, split) for split, column in raw.items()}, {}, kept)
+        return ImportedLabels({split: _checked(column, split) for split, column in raw.items()}, {}, kept)
     # Numbers in one split and names in another are classes of one run.
     texts = {
         split: [str(value) for value in (column if column.dtype.kind == "U" else _checked(column, split))]
@@ -109,7 +109,7 @@ def gather_labels(files: Mapping[str, Mapping[int, Path]], key: str | None, miss
             )
             warnings.warn(message, InputWarning, stacklevel=3)
     values, names = number_labels(texts)
-    return Labels({split: _checked(column, split) for split, column in values.items()}, names, kept)
+    return ImportedLabels({split: _checked(column, split) for split, column in values.items()}, names, kept)
 
 
 def read_labels(file: Path, key: str | None) -> LabelFile:

@@ -25,11 +25,11 @@ from embedlens.store.checks import (
 from embedlens.store.checksums import Placement, placement
 from embedlens.store.contents import begin, check_recorded, recorded_only
 from embedlens.store.extras import check_extras, check_run_extras, extra_files, recorded_extras
-from embedlens.store.given import given_labels, plain_method
 from embedlens.store.lock import Lock
 from embedlens.store.log import drop_after, epoch_of, merge_log, read_log
 from embedlens.store.ownership import building, check_untaken, remove_temporary
 from embedlens.store.run import Run
+from embedlens.store.user_inputs import integer_labels, plain_method
 from embedlens.text import escaped
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Recorder:
         resume: bool = False,
     ) -> None:
         self.path = Path(path)
-        numbered, names = given_labels(labels, class_names)
+        numbered, names = integer_labels(labels, class_names)
         plain = plain_method(method)
         contents = check_contents(
             numbered, items=items or {}, thumbnails=thumbnails or {}, pretrained=pretrained or {}

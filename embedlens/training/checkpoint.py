@@ -11,8 +11,8 @@ from embedlens.errors import InputError, first_sentence
 from embedlens.files import atomic_path
 from embedlens.store import open_run
 from embedlens.store.format import info_file
+from embedlens.store.integrity import check_archive
 from embedlens.store.ownership import CHECKPOINT_NAME
-from embedlens.store.verification import check_archive
 from embedlens.training.config import TrainConfig
 
 if TYPE_CHECKING:

@@ -23,12 +23,12 @@ from embedlens.training.distributed import Team, check_team, parallel
 from embedlens.training.early_stop import stop_reason
 from embedlens.training.embedding import Embedder
 from embedlens.training.loading import Request, read_batches
-from embedlens.training.methods import Given, build_method, check_method
+from embedlens.training.methods import MethodInputs, build_method, check_method
 from embedlens.training.optimisation import Stepper
-from embedlens.training.pictures import thumbnails
 from embedlens.training.progress import Progress
 from embedlens.training.reproducible import reproducible
 from embedlens.training.streams import Draw, Purpose, torch_seed
+from embedlens.training.thumbnails import thumbnails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -107,7 +107,7 @@ class TrainingLoop:
         with torch.random.fork_rng():
             torch.manual_seed(torch_seed(config.seed, Purpose.WEIGHTS))
             backbone = build_backbone(config, self.data, workers=workers)
-            method = build_method(Given(self.config, backbone, train.labels))
+            method = build_method(MethodInputs(self.config, backbone, train.labels))
         self.remarks = (*self.data.remarks, *backbone.remarks)
         self.method = method.to(self.team.device)
         self.stepper = Stepper(self.config, self.method, self.team.device)

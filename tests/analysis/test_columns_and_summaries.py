@@ -55,7 +55,7 @@ def _records():
 def _comparison():
     rows = [(name, seed) for name in ("a", "b") for seed in (0, 1)]
     return comparison.compare(
-        comparison.Entry(name, "a", seed, {"recall_at_1": seed / 4, "nmi": 0.5}, name == "a")
+        comparison.RunScores(name, "a", seed, {"recall_at_1": seed / 4, "nmi": 0.5}, name == "a")
         for name, seed in rows
     )
 
@@ -98,7 +98,7 @@ MADE = {
     "Path": lambda: trajectory.follow([(0, Z), (1, Z)], nearest.nearest_triplets(Z[:12], Y[:12]))[0],
     "Projection": lambda: maps.Projection(np.arange(3), np.ones((3, 2)), 0.5, 0, 10, 0.1),
     "PruningCurve": lambda: pruning.pruned_recall(Z, Y, [1, 4]),
-    "Retrieval": lambda: neighbours.retrieve(Z, Y, neighbours.Demands(ks=(1, 2), at_r=True)),
+    "Retrieval": lambda: neighbours.retrieve(Z, Y, neighbours.RetrievalOptions(ks=(1, 2), at_r=True)),
     "Roc": lambda: pairs.roc(X, X > 0.5),
     "SeededScores": lambda: clustering.kmeans_scores(Z, Y, seeds=(0, 1), ami=True),
     "SliceRecalls": lambda: slices.slice_recalls(Z, Y, 4),

@@ -22,8 +22,8 @@ from support import blobs
 
 from embedlens import InputError
 from embedlens.analysis.retrieval.clustering import clustering_scores, kmeans
-from embedlens.analysis.retrieval.neighbours import Demands, retrieve
-from embedlens.analysis.scores import Settings, score
+from embedlens.analysis.retrieval.neighbours import RetrievalOptions, retrieve
+from embedlens.analysis.scores import ScoreSettings, score
 from embedlens.analysis.verification.pairs import roc
 from embedlens.similarity import pair_similarity, survey
 
@@ -51,7 +51,7 @@ RETRIEVAL = ("precision_at_1", "r_precision", "mean_average_precision_at_r")
 
 
 def ours(z, y, **options):
-    found = retrieve(z, y, Demands(ks=(1,), at_r=True), **options)
+    found = retrieve(z, y, RetrievalOptions(ks=(1,), at_r=True), **options)
     return [found.recall[1], found.r_precision, found.map_at_r]
 
 
@@ -75,7 +75,7 @@ def test_difference_singletons_are_left_out_by_both():
     y[:9] = np.arange(100, 109)
     theirs = accuracy_calculator(z, y, include=RETRIEVAL)
     assert ours(z, y) == pytest.approx([theirs[name] for name in RETRIEVAL], abs=1e-6)
-    assert retrieve(z, y, Demands(ks=(1,))).n_singletons == 9
+    assert retrieve(z, y, RetrievalOptions(ks=(1,))).n_singletons == 9
 
 
 def test_difference_ties_count_against_the_anchor_here():
@@ -153,7 +153,7 @@ def test_knn_accuracy_is_scikit_learn_s_where_votes_do_not_tie():
     z, y = blobs(n=300, dim=6, classes=2, spread=3.0)  # two classes, odd k: no equal votes
     z_g, y_g = blobs(n=200, dim=6, classes=2, spread=3.0, seed=5)
     theirs = KNeighborsClassifier(7, algorithm="brute").fit(unit(z_g), y_g).score(unit(z), y)
-    found = retrieve(z, y, Demands(knn=7), gallery=(z_g, y_g))
+    found = retrieve(z, y, RetrievalOptions(knn=7), gallery=(z_g, y_g))
     assert found.knn_accuracy == pytest.approx(theirs)
 
 
@@ -162,7 +162,7 @@ def test_difference_equal_votes_go_to_the_nearer_label_here():
     query = np.array([[1.0, 0.0], [1.0, 0.01]])
     theirs = KNeighborsClassifier(2, algorithm="brute").fit(unit(z_g), y_g).predict(unit(query))
     assert theirs.tolist() == [3, 3]  # the smaller label
-    found = retrieve(query, [5, 5], Demands(knn=2), gallery=(z_g, y_g))
+    found = retrieve(query, [5, 5], RetrievalOptions(knn=2), gallery=(z_g, y_g))
     assert found.knn_accuracy == 1.0
 
 
@@ -235,7 +235,7 @@ def test_one_dimension():
 
 def test_k_larger_than_the_gallery():
     z, y = blobs(n=12, classes=3)
-    found = score(z, y, ["recall_at_1000", "knn_accuracy"], settings=Settings(knn=500))
+    found = score(z, y, ["recall_at_1000", "knn_accuracy"], settings=ScoreSettings(knn=500))
     assert found["recall_at_1000"] == 1.0
     # all others vote, so the two other classes with four items each outvote the three left of the own
     assert found["knn_accuracy"] == 0.0

@@ -9,8 +9,8 @@ import pytest
 from support import blobs
 
 from embedlens.analysis.retrieval.label_ranking import mean_precision
-from embedlens.analysis.retrieval.neighbours import Demands, retrieve
-from embedlens.analysis.scores import ALL, Settings, check_metrics, score
+from embedlens.analysis.retrieval.neighbours import RetrievalOptions, retrieve
+from embedlens.analysis.scores import ALL, ScoreSettings, check_metrics, score
 from embedlens.similarity import pair_similarity
 
 
@@ -33,7 +33,7 @@ def tied():
 
 
 DATA = {"imbalanced": imbalanced(), "ties": tied()}
-NAMES = check_metrics(ALL, Settings(ks=(1, 4)))
+NAMES = check_metrics(ALL, ScoreSettings(ks=(1, 4)))
 
 
 def alike(one, two):
@@ -46,7 +46,7 @@ def test_every_score_is_the_same_alone_in_pairs_and_among_all(name, searched):
     z, y = DATA[name]
     gallery = None if searched == "itself" else (z[::2], y[::2])
     z, y = (z, y) if gallery is None else (z[1::2], y[1::2])
-    settings = Settings(ks=(1, 4), weighted=True)
+    settings = ScoreSettings(ks=(1, 4), weighted=True)
 
     def scores(names):
         return score(z, y, names, settings=settings, gallery=gallery)
@@ -86,7 +86,7 @@ def test_map_at_5_of_imbalanced_classes_is_that_of_plain_loops(threshold):
             place = ranked.index(truth)
             precision.append(1 / (place + 1) if place < 5 else 0.0)
     for demands in (
-        Demands(map_at_5=True, new_threshold=threshold),
-        Demands(ks=(1,), at_r=True, map_at_5=True, knn=3, hubness=True, new_threshold=threshold),
+        RetrievalOptions(map_at_5=True, new_threshold=threshold),
+        RetrievalOptions(ks=(1,), at_r=True, map_at_5=True, knn=3, hubness=True, new_threshold=threshold),
     ):
         assert retrieve(z, y, demands).map_at_5 == mean_precision(np.array(precision))

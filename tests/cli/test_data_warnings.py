@@ -10,7 +10,7 @@ import embedlens
 from embedlens.experiments.collapse import COLLAPSED
 from embedlens.experiments.comparison import ComparedRun, Way, score_runs
 from embedlens.experiments.grid_runs import PlannedRun
-from embedlens.searches import Side, search_in, search_of
+from embedlens.searches import SplitItems, search_in, search_of
 from embedlens.training.config import TrainConfig
 from embedlens_cli.commands import demo
 from embedlens_cli.common.data_warnings import DataWarnings, collapse, told_once
@@ -82,9 +82,9 @@ def test_the_program_warns_on_standard_error_and_json_stays_whole(program, folde
 
 def search(z, gallery=None):
     y = np.arange(len(z)) % 3
-    sides = {"query": Side.of("query", z, y)}
+    sides = {"query": SplitItems.of("query", z, y)}
     if gallery is not None:
-        sides["gallery"] = Side.of("gallery", gallery, np.arange(len(gallery)) % 3)
+        sides["gallery"] = SplitItems.of("gallery", gallery, np.arange(len(gallery)) % 3)
     return search_in(sides.__getitem__, ("query", None if gallery is None else "gallery"), place="here")
 
 

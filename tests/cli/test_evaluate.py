@@ -10,7 +10,7 @@ import pytest
 from support import assert_refused, blobs, write_run
 
 import embedlens
-from embedlens.analysis.scores import Settings, score
+from embedlens.analysis.scores import ScoreSettings, score
 
 DEFAULT = [
     "n",
@@ -183,7 +183,7 @@ def test_kmeans_seeds_and_options_reach_the_scores(folder, cli):
     )  # fmt: skip
     found = result.json["summary"]["mine"]["test"]["0"]
     snapshot = run.snapshot("test", 0)
-    settings = Settings(seeds=(1, 2, 3), knn=3, weighted=True, macro=True, new_threshold=0.5, rho_k=2)
+    settings = ScoreSettings(seeds=(1, 2, 3), knn=3, weighted=True, macro=True, new_threshold=0.5, rho_k=2)
     names = ["nmi", "knn_accuracy", "map_at_5", "map_at_r", "rho"]
     assert found == pytest.approx(score(snapshot.embeddings, snapshot.labels, names, settings=settings))
     assert found["nmi_std"] >= 0
@@ -204,7 +204,7 @@ def test_a_new_label_leaves_the_gallery(folder, cli):
     names = {label: f"whale {label}" for label in range(5)} | {5: "nobody"}
     run = write_run(folder / "runs/mine", epochs=1, class_names=names)
     snapshot = run.snapshot("test", 0)
-    settings = Settings(new_threshold=0.5, new_label=5)
+    settings = ScoreSettings(new_threshold=0.5, new_label=5)
     expected = score(snapshot.embeddings, snapshot.labels, ["map_at_5"], settings=settings)
     for word in ("nobody", "5"):
         found = cli(

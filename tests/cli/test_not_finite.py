@@ -9,7 +9,7 @@ import pytest
 from support import assert_refused, write_run
 
 import embedlens
-from embedlens.analysis.experiments.comparison import Entry, compare
+from embedlens.analysis.experiments.comparison import RunScores, compare
 from embedlens.analysis.experiments.sweep import summarise
 from embedlens.experiments.grid_runs import PlannedRun
 from embedlens.experiments.sweep import Outcome, Score, measure
@@ -74,7 +74,7 @@ def test_the_best_in_bold_is_a_finite_one(odd):
 def test_compared_means_say_what_they_leave_out():
     table = {"ep": [(0.5, 0.2), (0.7, NAN), (0.6, NAN)], "epshn": [(0.4, NAN)] * 3}
     result = compare(
-        Entry(name, name, seed, {"recall_at_1": r, "nmi": nmi})
+        RunScores(name, name, seed, {"recall_at_1": r, "nmi": nmi})
         for name, row in table.items()
         for seed, (r, nmi) in enumerate(row)
     )

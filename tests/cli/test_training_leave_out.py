@@ -11,7 +11,7 @@ from support import assert_refused, blobs
 
 import embedlens
 from embedlens.experiments.epoch_metrics import epoch_metrics
-from embedlens.leave_out import Labels
+from embedlens.leave_out import LeftOutLabels
 from embedlens.training.config import TrainConfig
 
 OPTIONS = ("--ignore-label", "-1", "--distractor-label", "0", "--exclude-duplicates")
@@ -128,7 +128,7 @@ def test_numbers_of_an_epoch_are_those_of_plain_loops():
     labels = {"query": y, "gallery": y_g}
     found = epoch_metrics(
         {"query": z, "gallery": z_g}, labels, {"query": "gallery"},
-        leave_out=Labels(np.array([4]), np.array([3])), duplicates=True,
+        leave_out=LeftOutLabels(np.array([4]), np.array([3])), duplicates=True,
     )  # fmt: skip
     hits = []
     for i in range(24):

@@ -9,10 +9,10 @@ import torch
 from embedlens import InputError
 from embedlens.analysis.open_set.ranking import rank_labels
 from embedlens.analysis.pruning import pruned_recall
-from embedlens.analysis.retrieval.neighbours import Demands, retrieve
+from embedlens.analysis.retrieval.neighbours import RetrievalOptions, retrieve
 from embedlens.similarity import Gallery, survey
 
-DEMANDS = Demands(ks=(1, 2, 4), at_r=True, map_at_5=True, knn=3, hubness=True)
+DEMANDS = RetrievalOptions(ks=(1, 2, 4), at_r=True, map_at_5=True, knn=3, hubness=True)
 
 
 def crowd(seed, n=60, m=90, classes=4):
@@ -78,4 +78,4 @@ def test_items_that_do_not_fit_are_refused():
     own = Gallery(z, y, (np.arange(60), np.arange(60)))
     one_each = np.arange(60)
     with pytest.raises(InputError, match="no query has a positive but itself"):
-        retrieve(z, one_each, Demands(ks=(1,)), gallery=own._replace(labels=one_each))
+        retrieve(z, one_each, RetrievalOptions(ks=(1,)), gallery=own._replace(labels=one_each))

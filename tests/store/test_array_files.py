@@ -13,7 +13,7 @@ from support import blobs
 
 from embedlens import InputError
 from embedlens.store.array_files import read_array
-from embedlens.store.importing import Source, import_run
+from embedlens.store.importing import ImportSource, import_run
 
 Z, Y = blobs(n=8, dim=3, classes=2)
 T = torch.from_numpy(Z)
@@ -131,11 +131,11 @@ def test_names_that_hold_numbers_are_not_left_out_in_silence(folder):
     for name in ("e_-1.npy", "e_0.npy", "e_best.npy"):
         np.save(name, Z)
     with pytest.warns(UserWarning, match=r"left out.*e_-1.npy, e_best.npy; epochs begin at 0"):
-        assert import_run(Source("e_{epoch}.npy", "y.npy"), folder / "run").epochs() == [0]
+        assert import_run(ImportSource("e_{epoch}.npy", "y.npy"), folder / "run").epochs() == [0]
     with pytest.warns(UserWarning, match=r"has no {epoch}, so e_0.npy is imported as epoch 0"):
-        import_run(Source("e_0.npy", "y.npy"), folder / "one")
+        import_run(ImportSource("e_0.npy", "y.npy"), folder / "one")
     with pytest.raises(InputError, match=r"write {epoch} where.*\(shards\).*numpy.concatenate"):
-        import_run(Source("e_*.npy", "y.npy"), folder / "two")
+        import_run(ImportSource("e_*.npy", "y.npy"), folder / "two")
 
 
 @pytest.mark.parametrize("legacy", [False, True])

@@ -8,7 +8,7 @@ from support import blobs
 
 from embedlens.errors import InputWarning
 from embedlens.store.epoch_names import names_an_epoch
-from embedlens.store.importing import Source, import_run
+from embedlens.store.importing import ImportSource, import_run
 
 EPOCHS = [
     ["epoch_12.npy"], ["e3.npy"], ["emb_e_3.npy"], ["ep12.npy"], ["model-Epoch=07.npy"], ["ckpt0040.npy"],
@@ -49,10 +49,10 @@ def test_import_warns_of_epochs_alone(folder):
     write(["resnet50.npy"])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert import_run(Source("resnet50.npy", str(labels)), folder / "one").epochs() == [0]
+        assert import_run(ImportSource("resnet50.npy", str(labels)), folder / "one").epochs() == [0]
     write(["emb_1.npy", "emb_2.npy"])
     with pytest.warns(InputWarning, match=r"has no {epoch}, so emb_2.npy is imported as epoch 0"):
-        assert import_run(Source("emb_2.npy", str(labels)), folder / "two").epochs() == [0]
+        assert import_run(ImportSource("emb_2.npy", str(labels)), folder / "two").epochs() == [0]
 
 
 def test_the_command_line_warns_of_epochs_alone(cli, folder):

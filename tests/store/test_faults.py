@@ -15,8 +15,8 @@ from support import blobs, tree, write_run
 import embedlens
 from embedlens import InputError, Recorder
 from embedlens.store.concat import concatenate
-from embedlens.store.importing import Source, import_run
-from embedlens.store.verification import verify
+from embedlens.store.importing import ImportSource, import_run
+from embedlens.store.integrity import verify
 
 Z, Y = blobs(n=12, classes=3)
 LABELS = {"train": Y, "test": Y}
@@ -123,7 +123,7 @@ def test_an_import_killed_at_every_operation_can_be_repeated(tmp_path, monkeypat
     for epoch in range(2):
         np.save(source / f"e{epoch}.npy", Z + epoch)
     kept = tree(source)
-    what = Source(str(source / "e{epoch}.npy"), str(source / "y.npy"))
+    what = ImportSource(str(source / "e{epoch}.npy"), str(source / "y.npy"))
     import_run(what, tmp_path / "whole", link=link)
     out = tmp_path / "run"
     for _ in kill_at_each(monkeypatch, lambda: import_run(what, out, link=link)):
@@ -137,7 +137,7 @@ def test_an_import_killed_at_every_operation_can_be_repeated(tmp_path, monkeypat
 def test_an_import_is_repeated_only_where_it_made_the_run(tmp_path):
     np.save(tmp_path / "y.npy", Y)
     np.save(tmp_path / "e0.npy", Z)
-    what = Source(str(tmp_path / "e{epoch}.npy"), str(tmp_path / "y.npy"))
+    what = ImportSource(str(tmp_path / "e{epoch}.npy"), str(tmp_path / "y.npy"))
     import_run(what, tmp_path / "run", method={"loss": "a"})
     before = tree(tmp_path / "run")
     assert import_run(what, tmp_path / "run", method={"loss": "a"}).epochs() == [0]

@@ -9,10 +9,10 @@ import torch
 from support import blobs, tree
 
 from embedlens import InputError
-from embedlens.store.importing import Source, find_files, import_run
+from embedlens.store.importing import ImportSource, find_files, import_run
 
 Z, Y = blobs()
-NPY = Source("dump/{split}_{epoch}.npy", "dump/{split}_labels.npy")
+NPY = ImportSource("dump/{split}_{epoch}.npy", "dump/{split}_labels.npy")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_npy_by_split_and_epoch(dump):
 def test_one_file_is_epoch_0_of_split_test(folder):
     np.save("z.npy", Z.astype(np.float64))
     np.save("y.npy", Y)
-    run = import_run(Source("z.npy", "y.npy"), folder / "run", dtype="float16")
+    run = import_run(ImportSource("z.npy", "y.npy"), folder / "run", dtype="float16")
     assert (run.splits, run.epochs(), run.info.dtype) == (("test",), [0], "float16")
     np.testing.assert_array_equal(run.snapshot("test").embeddings, Z.astype(np.float16))
 
@@ -51,9 +51,9 @@ def test_npz_and_torch_by_key(folder):
         torch.save(torch.from_numpy(epoch * Z).half(), f"e{epoch}.pth")
     torch.save(torch.from_numpy(Y), "y.pt")
     sources = [
-        Source("e{epoch}.npz", "e{epoch}.npz", key="z", labels_key="y"),
-        Source("e{epoch}.pt", "e{epoch}.pt", key="emb", labels_key="lab"),
-        Source("e{epoch}.pth", "y.pt", split="gallery"),
+        ImportSource("e{epoch}.npz", "e{epoch}.npz", key="z", labels_key="y"),
+        ImportSource("e{epoch}.pt", "e{epoch}.pt", key="emb", labels_key="lab"),
+        ImportSource("e{epoch}.pth", "y.pt", split="gallery"),
     ]
     for number, source in enumerate(sources):
         run = import_run(source, folder / f"run{number}")
@@ -76,7 +76,7 @@ def test_npz_and_torch_by_key(folder):
 def test_labels_as_text(folder, name, text, key):
     np.save("z.npy", Z)
     (folder / name).write_text(text)
-    run = import_run(Source("z.npy", name, labels_key=key), folder / "run")
+    run = import_run(ImportSource("z.npy", name, labels_key=key), folder / "run")
     np.testing.assert_array_equal(run.labels("test"), Y)
     assert run.info.class_names == {}
 
@@ -86,7 +86,7 @@ def test_labels_that_are_names_are_numbered_alike_in_all_splits(folder):
     for split, names in words.items():
         np.save(f"{split}.npy", Z[:4])
         (folder / f"{split}.txt").write_text("\n".join(names))
-    run = import_run(Source("{split}.npy", "{split}.txt"), folder / "run")
+    run = import_run(ImportSource("{split}.npy", "{split}.txt"), folder / "run")
     assert run.info.class_names == {"0": "ant", "1": "bee", "2": "owl"}
     assert run.labels("train").tolist() == [2, 0, 2, 0]
     assert run.labels("test").tolist() == [1, 2, 1, 2]
@@ -130,7 +130,7 @@ def _spoil(dump, kind):
     """Break the dump in one way; return the source to import it with."""
     source = NPY
     if kind == "nothing":
-        source = Source("dump/{split}-{epoch}.npy", "dump/{split}_labels.npy")
+        source = ImportSource("dump/{split}-{epoch}.npy", "dump/{split}_labels.npy")
     elif kind == "two files":
         np.save("dump/test_2.npy", Z)
     elif kind == "missing epoch":
@@ -151,46 +151,46 @@ def _spoil(dump, kind):
     elif kind == "labels missing":
         (dump / "dump/test_labels.npy").unlink()
     elif kind == "no labels":
-        source = Source(NPY.pattern, "dump/{split}_classes.npy")
+        source = ImportSource(NPY.pattern, "dump/{split}_classes.npy")
     elif kind == "float labels":
         np.save("dump/test_labels.npy", Y.astype(np.float32))
     elif kind == "key":
         np.savez("dump/a.npz", a=Z, b=Z)
-        source = Source("dump/a.npz", "dump/test_labels.npy")
+        source = ImportSource("dump/a.npz", "dump/test_labels.npy")
     elif kind == "wrong key":
         np.savez("dump/a.npz", a=Z, b=Z)
-        source = Source("dump/a.npz", "dump/test_labels.npy", key="c")
+        source = ImportSource("dump/a.npz", "dump/test_labels.npy", key="c")
     elif kind == "broken npz":
         (dump / "dump/a.npz").write_bytes(b"PK\x03\x04 no zip")
-        source = Source("dump/a.npz", "dump/test_labels.npy")
+        source = ImportSource("dump/a.npz", "dump/test_labels.npy")
     elif kind == "object npz":
         np.savez("dump/a.npz", a=Z.astype(object))
-        source = Source("dump/a.npz", "dump/test_labels.npy")
+        source = ImportSource("dump/a.npz", "dump/test_labels.npy")
     elif kind == "pickled torch":
         torch.save({"a": _Harm()}, "dump/a.pt")
-        source = Source("dump/a.pt", "dump/test_labels.npy")
+        source = ImportSource("dump/a.pt", "dump/test_labels.npy")
     elif kind == "pickle":
         (dump / "dump/a.pt").write_bytes(pickle.dumps(_Harm()))
-        source = Source("dump/a.pt", "dump/test_labels.npy")
+        source = ImportSource("dump/a.pt", "dump/test_labels.npy")
     elif kind == "text torch":
         torch.save("text", "dump/a.pt")
-        source = Source("dump/a.pt", "dump/test_labels.npy")
+        source = ImportSource("dump/a.pt", "dump/test_labels.npy")
     elif kind == "ending":
-        source = Source("dump/*_labels.txt", "dump/test_labels.npy")
+        source = ImportSource("dump/*_labels.txt", "dump/test_labels.npy")
         (dump / "dump/a_labels.txt").write_text("1")
     elif kind == "column":
         (dump / "y.csv").write_text("a,b\n1,2\n")
-        source = Source("dump/test_01.npy", "y.csv")
+        source = ImportSource("dump/test_01.npy", "y.csv")
     elif kind == "short row":
         (dump / "y.csv").write_text("a,label\n1,2\n1\n")
-        source = Source("dump/test_01.npy", "y.csv")
+        source = ImportSource("dump/test_01.npy", "y.csv")
     elif kind == "binary text":
         (dump / "y.txt").write_bytes(b"\xff\xfe\x00")
-        source = Source("dump/test_01.npy", "y.txt")
+        source = ImportSource("dump/test_01.npy", "y.txt")
     elif kind == "differing labels":
         np.save("dump/l_0.npy", Y)
         np.save("dump/l_1.npy", Y[::-1])
-        source = Source("dump/test_{epoch}.npy", "dump/l_{epoch}.npy")
+        source = ImportSource("dump/test_{epoch}.npy", "dump/l_{epoch}.npy")
     return source
 
 

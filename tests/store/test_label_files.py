@@ -6,7 +6,7 @@ from support import assert_refused, blobs
 
 from embedlens import InputError, open_run
 from embedlens.errors import InputWarning
-from embedlens.store.importing import Source, import_run
+from embedlens.store.importing import ImportSource, import_run
 from embedlens.store.label_files import read_labels
 
 Z, Y = blobs()
@@ -86,17 +86,17 @@ def test_missing_labels_are_refused_by_line_dropped_or_kept(folder, empty):
     (folder / "y.csv").write_text("n,label\n" + "".join(f"{n},{name}\n" for n, name in enumerate(names)))
     for epoch in range(2):
         np.save(f"z{epoch}.npy", (epoch + 1) * Z[:5])
-    source = Source("z{epoch}.npy", "y.csv")
+    source = ImportSource("z{epoch}.npy", "y.csv")
     with pytest.raises(InputError, match=r"y.csv:4: the label is .*--missing-label drop"):
         import_run(source, folder / "run")
     with pytest.warns(InputWarning, match="1 of 5 items have no label and are left out"):
-        run = import_run(Source("z{epoch}.npy", "y.csv", missing_label="drop"), folder / "dropped")
+        run = import_run(ImportSource("z{epoch}.npy", "y.csv", missing_label="drop"), folder / "dropped")
     assert run.labels("test").tolist() == [1, 0, 1, 0]
     np.testing.assert_array_equal(run.snapshot("test", 1).embeddings, 2 * Z[[0, 1, 3, 4]])
     with pytest.warns(InputWarning), pytest.raises(InputError, match="leave out --link"):
-        import_run(Source("z{epoch}.npy", "y.csv", missing_label="drop"), folder / "linked", link=True)
+        import_run(ImportSource("z{epoch}.npy", "y.csv", missing_label="drop"), folder / "linked", link=True)
     if empty:
-        run = import_run(Source("z{epoch}.npy", "y.csv", missing_label="keep"), folder / "kept")
+        run = import_run(ImportSource("z{epoch}.npy", "y.csv", missing_label="keep"), folder / "kept")
         assert empty in run.info.class_names.values()
 
 
@@ -121,7 +121,7 @@ def test_digits_in_one_split_and_a_name_in_another(folder):
         np.save(f"{split}.npy", Z[:4])
         (folder / f"{split}.txt").write_text(content)
     with pytest.warns(InputWarning, match=r"numbers and names, e.g. '1' and 'owl'.*0 to 3"):
-        run = import_run(Source("{split}.npy", "{split}.txt"), folder / "run")
+        run = import_run(ImportSource("{split}.npy", "{split}.txt"), folder / "run")
     assert run.labels("train").tolist() == [0, 1, 2, 1]
     assert run.labels("test").tolist() == [0, 3, 2, 3]
     assert run.info.class_names == {"0": "1", "1": "2", "2": "10", "3": "owl"}

@@ -14,7 +14,7 @@ from support import blobs, tree, write_run
 import embedlens
 from embedlens import InputError, Recorder
 from embedlens.store.concat import concatenate
-from embedlens.store.importing import Source, import_run
+from embedlens.store.importing import ImportSource, import_run
 from embedlens.store.ownership import building_folder, clear, is_unbegun
 
 Z, Y = blobs()
@@ -181,7 +181,7 @@ def dump(folder, *, epochs=2, broken=False):
     np.save(folder / "y.npy", Y)
     for epoch in range(epochs):
         np.save(folder / f"e{epoch}.npy", Z * np.nan if broken and epoch == 1 else Z)
-    return Source(str(folder / "e{epoch}.npy"), str(folder / "y.npy"))
+    return ImportSource(str(folder / "e{epoch}.npy"), str(folder / "y.npy"))
 
 
 def test_imports_and_joins_that_fail_keep_what_stands_in_their_hidden_folder(tmp_path):

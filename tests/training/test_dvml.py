@@ -14,7 +14,7 @@ from embedlens.training.backbones.base import Backbone
 from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
 from embedlens.training.loop import TrainingLoop
-from embedlens.training.methods import Given, build_method
+from embedlens.training.methods import MethodInputs, build_method
 from embedlens.training.methods.dvml import WEIGHTS, central, divergence, sampled
 
 DIM, WIDTH = 3, 6
@@ -28,7 +28,7 @@ CONFIG = TrainConfig(
 def method():
     torch.manual_seed(0)
     backbone = Backbone(torch.nn.Linear(4, WIDTH), WIDTH, {}, pretrained=False)
-    return build_method(Given(CONFIG, backbone, np.repeat(np.arange(4), 8)))
+    return build_method(MethodInputs(CONFIG, backbone, np.repeat(np.arange(4), 8)))
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_the_weight_of_the_reconstruction(batch, epoch):
         torch.manual_seed(0)
         backbone = Backbone(torch.nn.Linear(4, WIDTH), WIDTH, {}, pretrained=False)
         config = replace(CONFIG, method_options={"reconstruction_weight": weight})
-        method = build_method(Given(config, backbone, np.repeat(np.arange(4), 8)))
+        method = build_method(MethodInputs(config, backbone, np.repeat(np.arange(4), 8)))
         loss, logs, _ = losses(method, batch, epoch)
         totals.append(loss.item())
     assert totals[0] - totals[2] == pytest.approx(logs["reconstruction"], rel=1e-5)

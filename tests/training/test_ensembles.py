@@ -15,7 +15,7 @@ from embedlens.training.backbones import Backbone, Stages
 from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
 from embedlens.training.loop import TrainingLoop
-from embedlens.training.methods import Given, build_method, usual_dim, usual_loss
+from embedlens.training.methods import MethodInputs, build_method, default_dim, default_loss
 from embedlens.training.methods.dreml import dealt_out
 from embedlens.training.methods.hdc import kept, shares_of
 
@@ -55,10 +55,10 @@ def made(method, *, dim=None, config=None, pretrained=False, staged=True, **opti
     torch.manual_seed(0)
     stages = Towers()
     backbone = Backbone(Top(stages), WIDTHS[-1], {}, pretrained, stages=(lambda: stages) if staged else None)
-    settings = {"classes_per_batch": 3, "items_per_class": 4, "loss": usual_loss(method), **(config or {})}
-    dims = dim or usual_dim(method, options)
+    settings = {"classes_per_batch": 3, "items_per_class": 4, "loss": default_loss(method), **(config or {})}
+    dims = dim or default_dim(method, options)
     chosen = TrainConfig(method=method, method_options=options, dim=dims, **settings)
-    return build_method(Given(chosen, backbone, LABELS))
+    return build_method(MethodInputs(chosen, backbone, LABELS))
 
 
 @pytest.fixture
@@ -230,10 +230,10 @@ def test_hard_shares_as_people_give_them():
 
 
 def test_dims_and_losses_where_none_are_chosen():
-    assert usual_dim("dreml", {"learners": 3, "meta_classes": 5}) == 15
-    assert usual_dim("dreml", {}) == usual_dim("plain", {}) == usual_dim("hdc", {"heads": 4}) == 64
-    assert usual_dim("hdc", {}) == 66
-    assert [usual_loss(name) for name in ("plain", "dvml", "dreml", "hdc")] == [
+    assert default_dim("dreml", {"learners": 3, "meta_classes": 5}) == 15
+    assert default_dim("dreml", {}) == default_dim("plain", {}) == default_dim("hdc", {"heads": 4}) == 64
+    assert default_dim("hdc", {}) == 66
+    assert [default_loss(name) for name in ("plain", "dvml", "dreml", "hdc")] == [
         "epshn", "epshn", "softmax", "contrastive",
     ]  # fmt: skip
 

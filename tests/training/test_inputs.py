@@ -22,8 +22,8 @@ from embedlens.training.datasets.images import ImageFiles
 from embedlens.training.inputs import ArrayInputs, FeatureInputs, FileInputs, View
 from embedlens.training.loading import Request, blocks, read_batches, read_raw
 from embedlens.training.loop import TrainingLoop
-from embedlens.training.pictures import read_all, the_images, thumbnails
 from embedlens.training.streams import Draw, stream
+from embedlens.training.thumbnails import read_all, the_images, thumbnails
 
 CPU = torch.device("cpu")
 SIZE = 16

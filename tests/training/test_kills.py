@@ -15,7 +15,7 @@ from support import tree
 import embedlens
 from embedlens import InputError
 from embedlens.experiments.grid_runs import plan, run_name
-from embedlens.store.verification import verify
+from embedlens.store.integrity import verify
 from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
 from embedlens.training.loop import TrainingLoop

@@ -21,7 +21,7 @@ from embedlens.training.backbones import Backbone, EmbeddingNetwork
 from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
 from embedlens.training.loop import TrainingLoop
-from embedlens.training.methods import METHODS, Given, build_method, divide_conquer, method_options
+from embedlens.training.methods import METHODS, MethodInputs, build_method, divide_conquer, method_options
 from embedlens.training.methods.divide_conquer import learnable, matched
 from embedlens.training.streams import Purpose, torch_seed
 
@@ -116,7 +116,7 @@ def made(labels=LABELS, *, linear=False, dim=8, epochs=6, config=None, **options
     network = nn.Linear(WIDTH, WIDTH) if linear else nn.Identity()
     settings = {"data": "csv", "dim": dim, "epochs": epochs, "classes_per_batch": 3, "items_per_class": 4}
     chosen = TrainConfig(method="divide-conquer", method_options=options, **{**settings, **(config or {})})
-    return build_method(Given(chosen, Backbone(network, WIDTH, {}, pretrained=False), labels))
+    return build_method(MethodInputs(chosen, Backbone(network, WIDTH, {}, pretrained=False), labels))
 
 
 def embedder(features=FEATURES, seen=None):
@@ -318,9 +318,9 @@ def test_more_clusters_than_items_and_unknown_methods():
     with pytest.raises(
         InputError, match=r"^unknown method 'conquer'; choose one of: .*divide-conquer.*plain"
     ):
-        build_method(Given(TrainConfig(method="conquer"), backbone, LABELS))
+        build_method(MethodInputs(TrainConfig(method="conquer"), backbone, LABELS))
     with pytest.raises(InputError, match=r"^method 'plain' has no option 'clusters'; it has none$"):
-        build_method(Given(TrainConfig(method_options={"clusters": 2}), backbone, LABELS))
+        build_method(MethodInputs(TrainConfig(method_options={"clusters": 2}), backbone, LABELS))
     assert {"plain", "divide-conquer"} <= set(METHODS.names())
     assert method_options("plain") == {}
     usual = {"clusters": 4, "recluster": 2, "finish": 0, "cluster_on": "penultimate"}

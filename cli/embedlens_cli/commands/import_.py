@@ -65,13 +65,13 @@ def import_(
 
     Example: embedlens import 'dump/{split}_{epoch}.npy' --labels 'dump/{split}_labels.npy' --out runs/mine
     """
-    from embedlens.store.importing import Source, import_run
+    from embedlens.store.importing import ImportSource, import_run
     from embedlens.store.lock import release_when_terminated
     from embedlens_cli.common import console
 
     release_when_terminated()
     notes = _notes(method or [])
-    source = Source(pattern, labels, key, labels_key, split, missing_label)
+    source = ImportSource(pattern, labels, key, labels_key, split, missing_label)
     run = import_run(source, out, dtype=dtype, link=link, method=notes)
     if as_json:
         console.print_summary(facts_of(run))

@@ -8,7 +8,7 @@ from embedlens.lazy import attached
 
 if TYPE_CHECKING:
     from embedlens.analysis.experiments import comparison, curves, losses, monitoring, repeats, sweep
-    from embedlens.analysis.experiments.comparison import Comparison, Entry, compare
+    from embedlens.analysis.experiments.comparison import Comparison, RunScores, compare
     from embedlens.analysis.experiments.curves import Band, Curve
     from embedlens.analysis.experiments.losses import ranked
     from embedlens.analysis.experiments.monitoring import (
@@ -26,7 +26,7 @@ __all__ = [
     "Band",
     "Comparison",
     "Curve",
-    "Entry",
+    "RunScores",
     "FixedBatches",
     "Record",
     "Repeated",
@@ -49,7 +49,7 @@ __all__ = [
 __getattr__, __dir__ = attached(
     __name__,
     {
-        "comparison": ["Entry", "Comparison", "compare"],
+        "comparison": ["RunScores", "Comparison", "compare"],
         "curves": ["Curve", "Band"],
         "losses": ["ranked"],
         "monitoring": ["FixedBatches", "fixed_batches", "AllTriplets", "check_monitors", "monitor"],

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class RunScores:
     """The scores of one run.
 
     Attributes
@@ -125,7 +125,7 @@ class Comparison(Result):
         return found
 
 
-def compare(entries: Iterable[Entry]) -> Comparison:
+def compare(entries: Iterable[RunScores]) -> Comparison:
     """Gather the scores of runs by what was trained and by seed.
 
     Parameters

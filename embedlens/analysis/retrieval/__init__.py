@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     )
     from embedlens.analysis.retrieval.learners import Clusters, describe_clusters
     from embedlens.analysis.retrieval.neighbours import (
-        Demands,
         Retrieval,
+        RetrievalOptions,
         at_r,
         recall_at_k,
         retrieve,
@@ -51,7 +51,7 @@ __all__ = [
     "ClassSizes",
     "ClusteringScores",
     "Clusters",
-    "Demands",
+    "RetrievalOptions",
     "Duplicates",
     "Retrieval",
     "SeededScores",
@@ -89,7 +89,7 @@ __getattr__, __dir__ = attached(
         "geometry": ["ClassDistances", "class_distances", "uniformity", "mean_similarity"],
         "label_ranking": ["winning_labels", "label_precision", "mean_precision", "first_labels"],
         "learners": ["Clusters", "describe_clusters"],
-        "neighbours": ["Retrieval", "Demands", "retrieve", "recall_at_k", "at_r", "skewness"],
+        "neighbours": ["Retrieval", "RetrievalOptions", "retrieve", "recall_at_k", "at_r", "skewness"],
     },
     modules=[
         "class_sizes",

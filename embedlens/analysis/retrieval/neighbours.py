@@ -69,7 +69,7 @@ class Retrieval(Result):
 
 
 @dataclass(frozen=True, slots=True)
-class Demands:
+class RetrievalOptions:
     """What `retrieve` computes beside Recall@K.
 
     Attributes
@@ -106,7 +106,7 @@ class Demands:
 def retrieve(
     z: ArrayLike,
     y: ArrayLike,
-    demands: Demands,
+    demands: RetrievalOptions,
     *,
     gallery: GalleryLike | None = None,
     device: str = "cpu",
@@ -152,7 +152,7 @@ def retrieve(
     if positives.any() and not found.n_positives.any():
         message = "no query has a positive but itself; retrieval scores need another item of its label"
         raise InputError(message)
-    tally = _Tally(demands, labels, gallery_labels, found)
+    tally = _ScoreSums(demands, labels, gallery_labels, found)
     if demands.at_r or demands.hubness or demands.map_at_5 or demands.knn:
         for part in found.neighbours():
             tally.add(part)
@@ -192,12 +192,12 @@ def recall_at_k(
     Ties count against the query: definition of `retrieve`. Jegou, Douze, Schmid, TPAMI 2011; Oh Song et al.,
     CVPR 2016, for metric learning.
     """
-    demands = Demands(ks=tuple(check_integers(ks, "the K of Recall@K").tolist()))
+    demands = RetrievalOptions(ks=tuple(check_integers(ks, "the K of Recall@K").tolist()))
     return retrieve(z, y, demands, gallery=gallery, device=device).recall
 
 
 def _check(
-    labels: NDArray[np.int64], gallery_labels: NDArray[np.int64], demands: Demands, *, one_set: bool
+    labels: NDArray[np.int64], gallery_labels: NDArray[np.int64], demands: RetrievalOptions, *, one_set: bool
 ) -> NDArray[np.int64]:
     """Return how many positives each query has; refuse what has no score."""
     for k in demands.ks:
@@ -221,12 +221,12 @@ def _check(
     return positives
 
 
-class _Tally:
+class _ScoreSums:
     """Adds up the scores of queries, some rows at a time."""
 
     def __init__(
         self,
-        demands: Demands,
+        demands: RetrievalOptions,
         labels: NDArray[np.int64],
         gallery_labels: NDArray[np.int64],
         found: Survey,

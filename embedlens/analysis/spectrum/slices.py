@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.analysis.retrieval.neighbours import Demands, retrieve
+from embedlens.analysis.retrieval.neighbours import RetrievalOptions, retrieve
 from embedlens.arrays import check_embeddings, check_pair, shape_text, to_numpy
 from embedlens.errors import InputError
 from embedlens.results import Result
@@ -164,7 +164,7 @@ def slice_recalls(
     array, labels = check_pair(z, y)
     array = check_embeddings(array, rows=labels.size, dim=None)
     alone, joined = chunks_of(array.shape[1], n_slices)
-    demands = Demands(ks=(1,))
+    demands = RetrievalOptions(ks=(1,))
     searched = None if gallery is None else Gallery.of(gallery)
 
     def recall(chunk: Chunk) -> Retrieval:

@@ -11,7 +11,7 @@ from torch.nn import functional
 from embedlens.training.backbones.base import BACKBONES, Backbone, Stages
 from embedlens.training.datasets.images import ImageFiles
 from embedlens.training.inputs import ArrayInputs, View
-from embedlens.training.pictures import read_all, the_images
+from embedlens.training.thumbnails import read_all, the_images
 
 if TYPE_CHECKING:
     from embedlens.training.choices import NetworkChoice

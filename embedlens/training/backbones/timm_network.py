@@ -14,7 +14,7 @@ from embedlens.errors import InputError, first_sentence
 from embedlens.training.backbones.base import BACKBONES, Backbone, Stages
 from embedlens.training.datasets.images import ImageFiles
 from embedlens.training.inputs import ArrayInputs, FileInputs, Inputs, View
-from embedlens.training.pictures import the_images
+from embedlens.training.thumbnails import the_images
 
 if TYPE_CHECKING:
     from embedlens.training.choices import NetworkChoice

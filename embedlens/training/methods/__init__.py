@@ -4,19 +4,19 @@ from embedlens.training.methods import divide_conquer, dreml, dvml, hdc, plain
 from embedlens.training.methods.base import (
     METHODS,
     Batch,
-    Given,
     Method,
+    MethodInputs,
     build_method,
     check_method,
+    default_dim,
+    default_loss,
     method_options,
-    usual_dim,
-    usual_loss,
 )
 
 __all__ = [
     "METHODS",
     "Batch",
-    "Given",
+    "MethodInputs",
     "Method",
     "build_method",
     "check_method",
@@ -26,6 +26,6 @@ __all__ = [
     "hdc",
     "method_options",
     "plain",
-    "usual_dim",
-    "usual_loss",
+    "default_dim",
+    "default_loss",
 ]

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from embedlens.training.samplers import Embed
 
 
-USUAL_DIM = 64
-USUAL_LOSS = "epshn"
+DEFAULT_DIM = 64
+DEFAULT_LOSS = "epshn"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -47,7 +47,7 @@ class Batch(Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Given(Result):
+class MethodInputs(Result):
     """What a method is made from.
 
     Attributes
@@ -118,9 +118,9 @@ class Method(nn.Module, ABC):
         self.remarks: list[str] = []
 
     @classmethod
-    def usual_dim(cls, options: Mapping[str, Any]) -> int:
+    def default_dim(cls, options: Mapping[str, Any]) -> int:
         """Return the dimensions D of the embedding that suit the options."""
-        return USUAL_DIM
+        return DEFAULT_DIM
 
     @abstractmethod
     def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:
@@ -169,15 +169,15 @@ def method_options(name: str) -> dict[str, Any]:
     return {one.name: one.default for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
-def usual_loss(name: str) -> str:
+def default_loss(name: str) -> str:
     """Return the loss that a method trains with where none is chosen."""
-    return (METHODS.get(name).losses or (USUAL_LOSS,))[0]
+    return (METHODS.get(name).losses or (DEFAULT_LOSS,))[0]
 
 
-def usual_dim(name: str, options: Mapping[str, Any]) -> int:
+def default_dim(name: str, options: Mapping[str, Any]) -> int:
     """Return the dimensions of the embedding that a method makes where none are chosen."""
     check_method(name, options)
-    return METHODS.get(name).usual_dim({**method_options(name), **options})
+    return METHODS.get(name).default_dim({**method_options(name), **options})
 
 
 def check_method(name: str, options: Mapping[str, Any], loss: str | None = None) -> None:
@@ -194,7 +194,7 @@ def check_method(name: str, options: Mapping[str, Any], loss: str | None = None)
         raise InputError(message)
 
 
-def build_method(given: Given) -> Method:
+def build_method(given: MethodInputs) -> Method:
     """Make the method that a configuration names.
 
     Raises
@@ -208,7 +208,7 @@ def build_method(given: Given) -> Method:
     return made(given, **config.method_options)
 
 
-def make_loss(given: Given, dim: int) -> Loss:
+def make_loss(given: MethodInputs, dim: int) -> Loss:
     """Make the loss of a configuration for so many dims and the classes of the training split."""
     import numpy as np
 

@@ -16,8 +16,16 @@ from torch import nn
 
 from embedlens.errors import InputError, unknown
 from embedlens.similarity.kmeans import kmeans
-from embedlens.training.methods.base import METHODS, Batch, EmbedAll, EmbedSplits, Given, Method, make_loss
-from embedlens.training.methods.pieces import check_divides, check_whole, unit_pieces
+from embedlens.training.methods.base import (
+    METHODS,
+    Batch,
+    EmbedAll,
+    EmbedSplits,
+    Method,
+    MethodInputs,
+    make_loss,
+)
+from embedlens.training.methods.slices import check_divides, check_whole, unit_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,7 +95,7 @@ class DivideConquer(Method):
 
     def __init__(
         self,
-        given: Given,
+        given: MethodInputs,
         *,
         clusters: int = 4,
         recluster: int = 2,

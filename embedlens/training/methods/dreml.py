@@ -14,8 +14,8 @@ from torch import nn
 from torch.nn import functional
 
 from embedlens.errors import InputError, unknown
-from embedlens.training.methods.base import METHODS, Batch, Given, Method
-from embedlens.training.methods.pieces import check_whole, unit_pieces
+from embedlens.training.methods.base import METHODS, Batch, Method, MethodInputs
+from embedlens.training.methods.slices import check_whole, unit_pieces
 from embedlens.training.streams import Purpose, stream
 
 if TYPE_CHECKING:
@@ -88,7 +88,9 @@ class DREML(Method):
     classes: torch.Tensor
     meta: torch.Tensor
 
-    def __init__(self, given: Given, *, learners: int = 8, meta_classes: int = 8, trunk: str = "own") -> None:
+    def __init__(
+        self, given: MethodInputs, *, learners: int = 8, meta_classes: int = 8, trunk: str = "own"
+    ) -> None:
         super().__init__()
         config, classes = given.config, np.unique(given.labels)
         check_whole("learners", learners, 1)
@@ -119,7 +121,7 @@ class DREML(Method):
         self.steps, self.looks = self._sampler.steps, self._sampler.looks
 
     @classmethod
-    def usual_dim(cls, options: Mapping[str, Any]) -> int:
+    def default_dim(cls, options: Mapping[str, Any]) -> int:
         """Return E M."""
         return int(options["learners"]) * int(options["meta_classes"])
 

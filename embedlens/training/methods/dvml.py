@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from embedlens.errors import InputError
-from embedlens.training.methods.base import METHODS, Batch, EmbedSplits, Given, Method, make_loss
+from embedlens.training.methods.base import METHODS, Batch, EmbedSplits, Method, MethodInputs, make_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -101,7 +101,7 @@ class DVML(Method):
 
     def __init__(
         self,
-        given: Given,
+        given: MethodInputs,
         *,
         first_phase: int | None = None,
         record_latent: bool = False,

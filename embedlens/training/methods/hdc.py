@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from embedlens.errors import InputError
-from embedlens.training.methods.base import METHODS, USUAL_DIM, Batch, Given, Method
-from embedlens.training.methods.pieces import check_divides, check_whole, unit_pieces
+from embedlens.training.methods.base import DEFAULT_DIM, METHODS, Batch, Method, MethodInputs
+from embedlens.training.methods.slices import check_divides, check_whole, unit_pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,7 +84,7 @@ class HDC(Method):
 
     def __init__(
         self,
-        given: Given,
+        given: MethodInputs,
         *,
         heads: int = 3,
         hard_shares: str | Sequence[float] | None = None,
@@ -116,10 +116,10 @@ class HDC(Method):
         self.steps, self.looks = self._sampler.steps, self._sampler.looks
 
     @classmethod
-    def usual_dim(cls, options: Mapping[str, Any]) -> int:
+    def default_dim(cls, options: Mapping[str, Any]) -> int:
         """Return the least multiple of K from 64."""
         heads = max(1, int(options["heads"]))
-        return -(-USUAL_DIM // heads) * heads
+        return -(-DEFAULT_DIM // heads) * heads
 
     def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:
         """Yield the sampler's batches."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedlens.training.backbones import EmbeddingNetwork
-from embedlens.training.methods.base import METHODS, Batch, Given, Method, make_loss
+from embedlens.training.methods.base import METHODS, Batch, Method, MethodInputs, make_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Plain(Method):
         Configuration, backbone and labels.
     """
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: MethodInputs) -> None:
         super().__init__()
         backbone, dim = given.backbone, given.config.dim
         self.network = EmbeddingNetwork(backbone.module, width=backbone.width, dim=dim)

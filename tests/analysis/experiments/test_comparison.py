@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedlens import InputError
-from embedlens.analysis.experiments.comparison import Entry, compare
+from embedlens.analysis.experiments.comparison import RunScores, compare
 
 NAMES = ("a", "a + m", "b", "m")
 
@@ -17,7 +17,7 @@ def entries(values, seeds=(0, 1, 2)):
     """Scores by name and seed; None: the run failed."""
     groups = {"a": "a", "a + m": "a", "b": "b", "m": "own"}
     return [
-        Entry(name, groups[name], seed, {} if one is None else {"r": one, "nmi": 1 - one}, name in "ab")
+        RunScores(name, groups[name], seed, {} if one is None else {"r": one, "nmi": 1 - one}, name in "ab")
         for seed in seeds
         for name, row in zip(NAMES, values, strict=True)
         for one in [row[seed]]
@@ -58,7 +58,7 @@ def test_a_score_that_is_not_finite_is_in_no_mean_and_counted():
     assert result.n.tolist() == [2, 2, 0, 1]
     table = {"r": [[0.1, nan, 0.3], [0.2, 0.9, 0.6]], "nmi": [[0.5, 0.6, nan], [0.7, nan, nan]]}
     given = [
-        Entry(name, "a", seed, {metric: table[metric][row][seed] for metric in table}, name == "a")
+        RunScores(name, "a", seed, {metric: table[metric][row][seed] for metric in table}, name == "a")
         for row, name in enumerate(("a", "a + m"))
         for seed in range(3)
     ]
@@ -87,8 +87,8 @@ def test_the_columns_have_a_row_for_each_name_and_seed():
 
 def test_what_cannot_be_compared():
     with pytest.raises(InputError, match="^no run has scores; nothing can be compared$"):
-        compare([Entry("a", "a", 0, {})])
+        compare([RunScores("a", "a", 0, {})])
     with pytest.raises(InputError, match="^'a' has two runs of seed 0; one is compared$"):
-        compare([Entry("a", "a", 0, {"r": 1.0}), Entry("a", "a", 0, {"r": 1.0})])
+        compare([RunScores("a", "a", 0, {"r": 1.0}), RunScores("a", "a", 0, {"r": 1.0})])
     with pytest.raises(InputError, match="^'b' has the scores nmi, not r$"):
-        compare([Entry("a", "a", 0, {"r": 1.0}), Entry("b", "a", 0, {"nmi": 1.0})])
+        compare([RunScores("a", "a", 0, {"r": 1.0}), RunScores("b", "a", 0, {"nmi": 1.0})])

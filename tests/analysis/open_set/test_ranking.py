@@ -10,8 +10,8 @@ from support import blobs
 
 from embedlens import InputError
 from embedlens.analysis.open_set.ranking import Ranking, map_at_5, rank_labels
-from embedlens.analysis.retrieval.neighbours import Demands, retrieve
-from embedlens.analysis.scores import Settings, score
+from embedlens.analysis.retrieval.neighbours import RetrievalOptions, retrieve
+from embedlens.analysis.scores import ScoreSettings, score
 from embedlens.similarity import pair_similarity
 
 
@@ -101,13 +101,13 @@ def test_the_sweep_is_evaluate_to_the_last_digit():
     random = np.random.default_rng(0)
     middles = (sweep.threshold[1:] + sweep.threshold[:-1]) / 2
     for threshold in [-1.0, 1.0, sweep.best(), *random.choice(middles, 20), *random.uniform(0, 1, 20)]:
-        demands = Demands(map_at_5=True, new_threshold=float(threshold))
+        demands = RetrievalOptions(map_at_5=True, new_threshold=float(threshold))
         assert sweep.map_at_5[sweep.at(threshold)] == retrieve(z, y, demands, gallery=gallery).map_at_5
 
 
 def test_score_takes_a_new_label():
     z, y = blobs(n=90, dim=6, classes=9, spread=1.5)
-    told = Settings(new_label=2, new_threshold=0.5)
+    told = ScoreSettings(new_label=2, new_threshold=0.5)
     alone = score(z, y, ["map_at_5"], settings=told)
     at_5 = map_at_5(z, y, 0.5, new_label=2)["map_at_5"]
     assert alone == {"n": 80, "n_singletons": 0, "n_new": 10, "map_at_5": at_5}

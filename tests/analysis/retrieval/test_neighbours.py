@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from support import blobs
 
 from embedlens import InputError
-from embedlens.analysis.retrieval.neighbours import Demands, at_r, recall_at_k, retrieve, skewness
+from embedlens.analysis.retrieval.neighbours import RetrievalOptions, at_r, recall_at_k, retrieve, skewness
 from embedlens.similarity import pair_similarity
 
-EVERYTHING = Demands(ks=(1, 2, 5, 1000), at_r=True, map_at_5=True, knn=3, hubness=True)
+EVERYTHING = RetrievalOptions(ks=(1, 2, 5, 1000), at_r=True, map_at_5=True, knn=3, hubness=True)
 
 
 def rankings(z, y, gallery=None):
@@ -115,7 +115,7 @@ def test_scores_are_those_of_plain_loops(n, dim, classes, levels, knn, macro, th
     z[~z.any(axis=1)] = 1
     y = random.integers(0, classes, n)
     y[:3] = [0, 0, 1]
-    demands = Demands(
+    demands = RetrievalOptions(
         ks=(1, 3, 10), at_r=True, macro=macro, map_at_5=True, new_threshold=threshold, knn=knn, hubness=True
     )
     assert_is_plain(z, y, demands)
@@ -125,7 +125,7 @@ def test_new_is_not_placed_before_labels_that_are_not_seen_yet():
     """The fifth label is the right one and as similar as the threshold, but beyond the first neighbours."""
     z = np.array([[1.0]] * 15 + [[-1.0]], np.float32)
     y = np.array([4, *([0] * 11), 1, 2, 3, 4])
-    demands = Demands(ks=(1,), at_r=True, map_at_5=True, new_threshold=-1.0, knn=1, hubness=True)
+    demands = RetrievalOptions(ks=(1,), at_r=True, map_at_5=True, new_threshold=-1.0, knn=1, hubness=True)
     assert_is_plain(z, y, demands)
 
 
@@ -134,7 +134,7 @@ def test_query_and_gallery(weighted):
     z, y = blobs(n=90, dim=6, classes=9, spread=2.0)
     z_g, y_g = blobs(n=70, dim=6, classes=9, spread=2.0, seed=1)
     y = np.where(np.arange(90) == 4, 99, y)  # a query whose label the gallery lacks
-    demands = Demands(ks=(1, 4), at_r=True, map_at_5=True, knn=5, weighted=weighted, hubness=True)
+    demands = RetrievalOptions(ks=(1, 4), at_r=True, map_at_5=True, knn=5, weighted=weighted, hubness=True)
     assert_is_plain(z, y, demands, (z_g, y_g))
     assert retrieve(z, y, demands, gallery=(z_g, y_g)).n_singletons == 1
 
@@ -151,7 +151,7 @@ def test_labels_beyond_the_first_neighbours_are_found_for_map_at_5():
     angle = np.concatenate([np.linspace(0.1, 0.4, 300), [0.0, 0.5], np.linspace(0.6, 1.0, 300)])
     z = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     y = np.concatenate([np.arange(300) % 2, [7, 7], np.arange(300) % 9 + 10])
-    demands = Demands(map_at_5=True)
+    demands = RetrievalOptions(map_at_5=True)
     assert retrieve(z, y, demands).map_at_5 == pytest.approx(
         np.mean([label_precision(entries, y[i], None) for i, entries in rankings(z, y)])
     )
@@ -161,7 +161,7 @@ def test_ties_count_against_the_anchor_whatever_the_order_of_rows():
     z = np.array([[1, 0], [0, 1], [0, 1], [0, 1]], float)
     y = np.array([0, 1, 0, 1])
     for order in ([0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]):
-        found = retrieve(z[order], y[order], Demands(ks=(1, 2, 3, 4), at_r=True))
+        found = retrieve(z[order], y[order], RetrievalOptions(ks=(1, 2, 3, 4), at_r=True))
         # anchor 0: three ties, its positive last; anchors 1 and 3: each ties with 2; 2 has 1 and 3 before 0
         assert found.recall == {1: 0.0, 2: 0.5, 3: 1.0, 4: 1.0}
         assert found.map_at_r == found.r_precision == 0.0

@@ -6,7 +6,7 @@ from figure_support import artists, legend_texts
 from matplotlib.colors import to_rgba
 
 from embedlens import InputError
-from embedlens.analysis.experiments.comparison import Entry, compare
+from embedlens.analysis.experiments.comparison import RunScores, compare
 from embedlens.figures.experiments import comparison
 
 SCORES = {"a": [0.1, 0.2], "a + m": [0.3, 0.5], "b": [0.4, 0.4], "m": [None, None]}
@@ -16,7 +16,7 @@ SCORES = {"a": [0.1, 0.2], "a + m": [0.3, 0.5], "b": [0.4, 0.4], "m": [None, Non
 def result():
     groups = {"a": "a", "a + m": "a", "b": "b", "m": "own"}
     return compare(
-        Entry(
+        RunScores(
             name, groups[name], seed, {} if one is None else {"recall_at_1": one, "nmi": 1 - one}, name == "a"
         )
         for name, row in SCORES.items()
@@ -44,7 +44,7 @@ def test_a_row_has_its_seeds_its_mean_and_its_deviation(result):
 def test_a_mean_of_fewer_seeds_is_hollow_and_the_legend_says_so():
     table = {"a": [0.1, 0.2], "a + m": [0.3, float("nan")]}
     scores = [
-        Entry(name, "a", seed, {"nmi": 0.5, "f1": value}, name == "a")
+        RunScores(name, "a", seed, {"nmi": 0.5, "f1": value}, name == "a")
         for name, row in table.items()
         for seed, value in enumerate(row)
     ]
@@ -94,7 +94,9 @@ def test_panels_share_the_names_and_nothing_is_cut(result):
 
 
 def test_the_legend_has_what_is_drawn():
-    alone = compare([Entry("a", "a", 0, {"nmi": 0.5}, True), Entry("m", "own", 0, {"nmi": 0.4}, False)])
+    alone = compare(
+        [RunScores("a", "a", 0, {"nmi": 0.5}, True), RunScores("m", "own", 0, {"nmi": 0.4}, False)]
+    )
     (legend,) = comparison.figure(alone, ["nmi"]).legends
     assert legend_texts(legend) == ["score"]
 

@@ -221,7 +221,7 @@ def _facts(
     sources: Sequence[RunMetrics], groups: Mapping[str, Sequence[str]], meter: Meter, *, x: str
 ) -> dict[str, Any]:
     """Return what the sidecar says."""
-    from embedlens.analysis.scores import Settings
+    from embedlens.analysis.scores import ScoreSettings
     from embedlens.artifacts import run_facts
     from embedlens.similarity import engine_facts
 
@@ -241,7 +241,7 @@ def _facts(
         "x": x,
         "groups": {name: list(labels) for name, labels in groups.items()},
         "band": "mean and sample standard deviation (divisor n - 1) over the runs of a group",
-        "scores": asdict(Settings()),
+        "scores": asdict(ScoreSettings()),
         "monitor": meter.facts(),
         "engine": engine_facts(meter.device),
     }

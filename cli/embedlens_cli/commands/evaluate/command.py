@@ -21,7 +21,7 @@ from embedlens_cli.common.option_groups import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from embedlens.analysis.scores import Settings
+    from embedlens.analysis.scores import ScoreSettings
     from embedlens.artifacts import Artifacts
     from embedlens.store import Run
     from embedlens_cli.common.score_tables import Row
@@ -143,7 +143,7 @@ def _check_log(log: bool, names: Sequence[str]) -> None:
 
 
 def _score(
-    one: Selected, wanted: Sequence[str], settings: Settings, *, how: ScoreOptions, device: str
+    one: Selected, wanted: Sequence[str], settings: ScoreSettings, *, how: ScoreOptions, device: str
 ) -> list[Row]:
     """Score a snapshot, or chunks of its embeddings; the logged loss stands beside scores of the whole."""
     from embedlens_cli.common.score_tables import Row
@@ -182,7 +182,12 @@ def _write_log(runs: Mapping[str, Run], rows: Sequence[Row]) -> None:
 
 
 def _facts(
-    selection: Selection, places: Sequence[Selected], settings: Settings, *, how: ScoreOptions, device: str
+    selection: Selection,
+    places: Sequence[Selected],
+    settings: ScoreSettings,
+    *,
+    how: ScoreOptions,
+    device: str,
 ) -> dict[str, Any]:
     """Return what the sidecar says."""
     from dataclasses import asdict

@@ -14,7 +14,7 @@ from embedlens_cli.common.option_groups import changed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from embedlens.analysis.scores import Settings
+    from embedlens.analysis.scores import ScoreSettings
     from embedlens.store import Run
 
 
@@ -44,12 +44,12 @@ class ScoreOptions:
     rho_k: Annotated[int, typer.Option(help="k of rho: leaves out the k - 1 largest values.", min=1)] = 1
     slices: options.Slices = None
 
-    def settings(self, ks: str) -> Settings:
+    def settings(self, ks: str) -> ScoreSettings:
         """Return the settings of the scores with the K of recall."""
-        from embedlens.analysis.scores import RECALL_PRESETS, Settings
+        from embedlens.analysis.scores import RECALL_PRESETS, ScoreSettings
 
         allowed = f"numbers, or one of: {', '.join(RECALL_PRESETS)}, separated by commas"
-        return Settings(
+        return ScoreSettings(
             ks=RECALL_PRESETS.get(ks) or options.numbers(ks, "ks", allowed=allowed),
             knn=self.knn,
             weighted=self.weighted,
@@ -59,11 +59,11 @@ class ScoreOptions:
             rho_k=self.rho_k,
         )
 
-    def settings_of(self, run: Run, settings: Settings, metrics: Sequence[str]) -> Settings:
+    def settings_of(self, run: Run, settings: ScoreSettings, metrics: Sequence[str]) -> ScoreSettings:
         """Return settings with the label that a run gives the class that counts as new."""
         from dataclasses import replace
 
-        from embedlens.selection import class_of
+        from embedlens.selection import label_of_class
 
         if self.new_label is None:
             return settings
@@ -73,7 +73,7 @@ class ScoreOptions:
                 "class out by --ignore-label"
             )
             raise InputError(message)
-        return replace(settings, new_label=class_of(run, self.new_label, run.splits))
+        return replace(settings, new_label=label_of_class(run, self.new_label, run.splits))
 
     @property
     def words(self) -> list[str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.open_set.classifier import Classifier
     from embedlens.analysis.open_set.ranking import Ranking
     from embedlens.analysis.open_set.threshold import Identification
-    from embedlens.searches import Search, Side
+    from embedlens.searches import Search, SplitItems
     from embedlens.store import Run
     from embedlens_cli.common.reading import Reader
 
@@ -113,16 +113,16 @@ class Source:
         )  # fmt: skip
         return self.reader.note(self.label, found)
 
-    def _read(self, split: str) -> Side:
+    def _read(self, split: str) -> SplitItems:
         """Return the items of a split."""
-        from embedlens.searches import ID, Side
+        from embedlens.searches import ID, SplitItems
         from embedlens.store.concat import join
 
         found = [run.snapshot(split, epoch) for run, epoch in zip(self.runs, self.epochs, strict=True)]
         z = found[0].embeddings
         if len(found) > 1:
             z = join([one.embeddings for one in found], [1 / len(found)] * len(found))
-        return Side.of(split, z, found[0].labels, ids=self.runs[0].items(split).get(ID))
+        return SplitItems.of(split, z, found[0].labels, ids=self.runs[0].items(split).get(ID))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -180,12 +180,12 @@ def identified(source: Source, how: IdentifyOptions, device: str) -> Identified:
     """Rank the labels for the items of a source, and choose a threshold; errors name the place."""
     from embedlens.analysis.open_set.classifier import fit_classifier
     from embedlens.analysis.open_set.threshold import identify
-    from embedlens.selection import class_of
+    from embedlens.selection import label_of_class
 
     run = source.runs[0]
     gallery, chosen_on = splits_of(run, source.split, how)
     splits = [name for name in dict.fromkeys((source.split, gallery, chosen_on)) if name is not None]
-    new_label = None if how.new_label is None else class_of(run, how.new_label, splits)
+    new_label = None if how.new_label is None else label_of_class(run, how.new_label, splits)
     try:
         classifier, searched, other = None, gallery, None
         if how.classifier and gallery is not None:

@@ -22,7 +22,7 @@ def verify_runs(runs: Mapping[str, Run]) -> dict[str, dict[str, Any]]:
     InputError
         A damaged file; the message names those of all runs.
     """
-    from embedlens.store.verification import verify
+    from embedlens.store.integrity import verify
     from embedlens_cli.common import console
 
     results = {label: verify(run) for label, run in runs.items()}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Verification(Result):
+class Integrity(Result):
     """What was found in the files of a run.
 
     Attributes
@@ -41,7 +41,7 @@ class Verification(Result):
     unlisted: list[str]
 
 
-def verify(run: Run) -> Verification:
+def verify(run: Run) -> Integrity:
     """Compare every file of a run with its checksum, and open all that a reader would.
 
     Parameters
@@ -74,7 +74,7 @@ def verify(run: Run) -> Verification:
     n_verified += checkpoint.is_file() and CHECKPOINT_NAME not in damaged
     arrays = [file.relative_to(run.path).as_posix() for file in _arrays(run)]
     unlisted = [name for name in arrays if name not in listed and name not in damaged]
-    return Verification(damaged, n_verified, unlisted)
+    return Integrity(damaged, n_verified, unlisted)
 
 
 def check_archive(file: Path) -> None:

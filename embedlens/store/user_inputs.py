@@ -59,7 +59,7 @@ def _plain(value: object, depth: int) -> Any:
     return value
 
 
-def given_labels(labels: Mapping[str, Any], class_names: object) -> tuple[dict[str, Any], dict[int, str]]:
+def integer_labels(labels: Mapping[str, Any], class_names: object) -> tuple[dict[str, Any], dict[int, str]]:
     """Return labels and class names; labels that are text are numbered.
 
     Parameters
@@ -127,7 +127,7 @@ def _texts(split: str, values: ArrayLike) -> NDArray[np.str_] | None:
 
 
 def names_by_label(given: object, splits: Mapping[str, object]) -> dict[int, str]:
-    """Return class names by label; see `given_labels`."""
+    """Return class names by label; see `integer_labels`."""
     if given is None:
         return {}
     if isinstance(given, Mapping):

@@ -13,7 +13,7 @@ from support import blobs, write_run
 
 import embedlens
 from embedlens import InputError, Recorder
-from embedlens.store.verification import check_archive, verify
+from embedlens.store.integrity import check_archive, verify
 
 Z, Y = blobs()
 FIXTURE = Path(__file__).parent.parent / "fixtures/run-v1"
