@@ -12,7 +12,7 @@ from embedlens.results import Result
 from embedlens.selection import label_among, label_of_class
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -81,6 +81,12 @@ class LeaveOut:
             "duplicates_excluded": self.duplicates,
         }
 
+    def check_same_classes(self, runs: Sequence[Run]) -> None:
+        """Refuse a class to leave out that is another one in one of the runs than in the others."""
+        for option, words in (("--ignore-label", self.ignored), ("--distractor-label", self.distractors)):
+            for word in words:
+                check_same_class(runs, word, option)
+
     def labels_of(self, run: Run) -> LeftOutLabels:
         """Return the labels that a run gives these classes; one that it does not have is refused."""
         return self._labels(lambda word: label_of_class(run, word, run.splits), run.class_names)
@@ -101,6 +107,25 @@ class LeaveOut:
             message = f"{called} is given to --ignore-label and to --distractor-label; choose one"
             raise InputError(message)
         return LeftOutLabels(ignored, distractors)
+
+
+def check_same_class(runs: Sequence[Run], word: str, option: str) -> None:
+    """Refuse a class, by number or name, to which two runs give different names.
+
+    A run that does not have the class, or has no name for it, is refused or accepted where it is read.
+    """
+    named: dict[str, str] = {}
+    for run in runs if len(runs) > 1 else ():
+        try:
+            name = run.class_names.get(label_of_class(run, word, run.splits))
+        except InputError:
+            continue
+        if name is not None:
+            named.setdefault(name, run.name)
+    if len(named) > 1:
+        told = " and ".join(f"{shortened(name)!r} in run {run!r}" for name, run in [*named.items()][:2])
+        message = f"{option} {word} is class {told}; name the class, or read the runs one by one"
+        raise InputError(message)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -218,6 +218,46 @@ def test_a_new_label_leaves_the_gallery(folder, cli):
     assert without["test"]["0"]["map_at_5"] <= 50 / 60  # `new` is nowhere, and right for ten of sixty
 
 
+def test_the_table_says_of_what_map_at_5_is_a_mean(folder, cli):
+    run = write_run(folder / "runs/mine", epochs=1, n=60)
+    note = "MAP@5 is the mean over n + n new queries"
+    words = ["evaluate", "--metrics", "map_at_5,R@1", "--new-label", "2"]
+    values = cli(*words, "--json").json["summary"]["mine"]["test"]["0"]
+    assert (values["n"], values["n_new"]) == (50, 10)
+    snapshot = run.snapshot("test", 0)
+    at_5 = score(snapshot.embeddings, snapshot.labels, ["map_at_5"], settings=Settings(new_label=2))
+    assert values["map_at_5"] == at_5["map_at_5"]
+    assert cli(*words).out.count(note) == 1
+    assert f"% {note}" in cli(*words, "--latex").out
+    assert note not in cli("evaluate", "--metrics", "map_at_5,R@1").out
+
+
+COMMANDS_OF_CLASSES = (
+    "evaluate --metrics map_at_5 --new-label",
+    "identify --new-label",
+    "evaluate --metrics R@1 --ignore-label",
+    "spectrum --ignore-label",
+    "scatter --distractor-label",
+    "curves --metrics test_recall_at_1 --ignore-label",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS_OF_CLASSES)
+def test_a_number_that_names_another_class_in_another_run_is_refused(folder, cli, command):
+    z, y = blobs()
+    names = {"a": {0: "cat", 1: "dog"}, "b": {0: "dog", 1: "cat"}, "c": {}}
+    for run, classes in names.items():
+        with embedlens.Recorder(folder / f"runs/{run}", labels={"test": y}, class_names=classes) as recorder:
+            recorder.record(0, {"test": z})
+    drawn = [] if command.startswith("evaluate") else ["--format", "svg"]
+    name, *words = command.split()
+    assert_refused(
+        cli(name, "a", "b", *drawn, *words, "0"), words[-1], "'cat' in run 'a'", "'dog' in run 'b'"
+    )
+    for runs, word in ((["a", "b"], "cat"), (["a", "c"], "0"), (["a"], "0")):
+        assert cli(name, *runs, *drawn, *words, word).code == 0
+
+
 def test_query_and_gallery_splits(folder, cli):
     (z, y), (z_g, y_g) = blobs(n=40, spread=2.0), blobs(n=70, spread=2.0, seed=1)
     run = embedlens.Recorder(

@@ -112,7 +112,8 @@ NewLabel = Annotated[
     typer.Option(
         metavar="ID",
         help="Class, by number or name, that MAP@5 takes for nobody known: its items leave the gallery, and "
-        "as queries they are right where `new` stands. All other scores leave its items out.",
+        "as queries they are right where `new` stands. All other scores leave its items out: MAP@5 is the "
+        "mean over n + n new queries, the others over n.",
         show_default="none",
     ),
 ]

@@ -114,10 +114,14 @@ def plain(rows: Sequence[Row], *, width: int | None) -> tuple[list[str], list[li
     return list(columns[0]), [list(column) for column in columns[1:]]
 
 
-def constants(rows: Sequence[Row]) -> str:
-    """Return split and epoch of all rows, as far as they are no columns; empty where both are."""
+def notes(rows: Sequence[Row]) -> list[str]:
+    """Return what is said below the table: constant split and epoch, and of what MAP@5 is a mean."""
     kept = _places(rows)
-    return ", ".join(f"{name} {getattr(rows[0], name)}" for name in ("split", "epoch") if name not in kept)
+    shared = [f"{name} {getattr(rows[0], name)}" for name in ("split", "epoch") if name not in kept]
+    lines = [", ".join(shared)] if shared else []
+    if any("n_new" in row.values and "map_at_5" in row.values for row in rows):
+        lines.append("MAP@5 is the mean over n + n new queries, the other scores are of the n queries alone")
+    return lines
 
 
 def latex(rows: Sequence[Row]) -> str:
@@ -136,17 +140,15 @@ def latex(rows: Sequence[Row]) -> str:
         cells += [_latex_number(row, metric, bold=row in best.get(metric, ())) for metric in metrics]
         lines.append(" & ".join(cells) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
-    notes = ["% needs \\usepackage{booktabs}"]
-    if shared := constants(rows):
-        notes.append(f"% {escaped(shared)}")
+    comments = ["% needs \\usepackage{booktabs}", *(escaped(f"% {line}") for line in notes(rows))]
     if any(_SHARES.fullmatch(metric) for metric in metrics):
-        notes.append(f"% {', '.join(title(m) for m in metrics if _SHARES.fullmatch(m))}: per cent")
+        comments.append(f"% {', '.join(title(m) for m in metrics if _SHARES.fullmatch(m))}: per cent")
     if repeated:
-        notes.append("% +-: standard deviation over the runs of a mean, or over seeds of k-means")
-    notes += dict.fromkeys(
+        comments.append("% +-: standard deviation over the runs of a mean, or over seeds of k-means")
+    comments += dict.fromkeys(
         escaped(f"% {row.run}: mean of {listed(row.members)}") for row in rows if row.seeds
     )
-    return "\n".join([*notes, *lines])
+    return "\n".join([*comments, *lines])
 
 
 def records(rows: Iterable[Row]) -> list[dict[str, Any]]:

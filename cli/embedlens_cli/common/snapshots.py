@@ -109,6 +109,7 @@ class Selection:
         runs = selection.choose_runs(typed)
         if names is not None:
             runs = names.rename(runs)
+        reader.leave_out.check_same_classes(runs)
         choose = selection.choose_splits if where.all_splits else selection.evaluated_splits
         splits = choose(runs, options.words(where.split))
         return cls(runs, selection.run_labels(runs), splits, where.epoch, reader, typed)

@@ -119,6 +119,7 @@ def curves(
     reader = leave_out.reader()
     meter = Meter(check_monitors(options.words(monitor)), batched.facts, device)
     chosen = style.names.rename(selection.choose_runs(runs or [], logged=True))
+    reader.leave_out.check_same_classes(chosen)
     labels = selection.run_labels(chosen)
     sources = [RunMetrics.of(label, run) for label, run in zip(labels, chosen, strict=True)]
     named, splits = options.words(metrics), options.words(split)

@@ -65,6 +65,7 @@ def evaluate(
     """
     from embedlens.analysis.scores import check_metrics
     from embedlens.artifacts import Artifacts, figures_folder
+    from embedlens.leave_out import check_same_class
     from embedlens_cli.common import console
     from embedlens_cli.common import score_tables as score_table
     from embedlens_cli.common.run_names import RunNames
@@ -78,6 +79,8 @@ def evaluate(
     named = RunNames.of(names)
     selection = Selection.of(where, leave_out, named)
     runs, places = selection.runs, list(selection)
+    if how.new_label is not None:
+        check_same_class(runs, how.new_label, "--new-label")
     check_slices(runs, how.slices)
     tell_idle(((one.run, one.epoch) for one in places), how.slices)
     settled = {run.path: how.settings_of(run, settings, wanted) for run in runs}
@@ -221,5 +224,5 @@ def _print(rows: Sequence[Row], means: Sequence[Row], *, latex: bool, as_csv: bo
         console.print_csv(score_table.records([*rows, *means]))
     else:
         console.print_table(*score_table.plain([*rows, *means], width=console.terminal_width()))
-        if shared := score_table.constants(rows):
-            console.say(shared)
+        for line in score_table.notes([*rows, *means]):
+            console.say(line)

@@ -56,6 +56,7 @@ def identify(
     """
     from embedlens.devices import check_device
     from embedlens.figures.style import paper
+    from embedlens.leave_out import check_same_class
     from embedlens_cli.common import console
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selection
@@ -63,6 +64,8 @@ def identify(
     style = drawn.style()
     check_device(device)
     selection = Selection.of(where, leave_out, style.names)
+    if how.new_label is not None:
+        check_same_class(selection.runs, how.new_label, "--new-label")
     found = {
         source: identified(source, how, device)
         for source in console.track(_sources(selection, joined), "identifying")
