@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from embedlens.similarity.assignment import NearestCentroids
 
 FAISS_SEED = 1234
+FAISS_VERSIONS = "1.15"
+"""Releases of faiss whose k-means this equals, as the tests compare them (with the pin of constraints.txt).
+
+1.9 has the same initial points, but splits empty clusters otherwise.
+"""
 _SPLIT = np.float32(1 / 1024)
 
 

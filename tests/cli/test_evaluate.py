@@ -11,6 +11,7 @@ from support import assert_refused, blobs, write_run
 
 import embedlens
 from embedlens.analysis.scores import ScoreSettings, score
+from embedlens.similarity.lloyd import FAISS_VERSIONS
 
 DEFAULT = [
     "n",
@@ -191,6 +192,16 @@ def test_kmeans_seeds_and_options_reach_the_scores(folder, cli):
     assert all(found[name] != plain[name] for name in ("nmi", "map_at_5", "rho"))
 
 
+def test_scores_of_kmeans_name_the_releases_of_faiss_that_give_the_same(folder, cli):
+    write_run("runs/mine", epochs=1)
+    done = cli("evaluate", "mine", "--metrics", "nmi,R@1", "--json").json
+    assert done["kmeans_equals_faiss"] == FAISS_VERSIONS
+    assert json.loads(Path(done["data"][0]).with_suffix(".json").read_text())["kmeans_equals_faiss"] == "1.15"
+    pinned = (Path(__file__).parents[2] / "constraints.txt").read_text()
+    assert f"faiss-cpu=={FAISS_VERSIONS}." in pinned
+    assert "kmeans_equals_faiss" not in cli("evaluate", "mine", "--metrics", "R@1", "--json").json
+
+
 def test_losses_of_different_trainings_share_no_column(folder, cli):
     for name, loss in (("a", "triplet"), ("b", "triplet"), ("c", "margin")):
         z, y = blobs()
@@ -225,7 +236,7 @@ def test_the_table_says_of_what_map_at_5_is_a_mean(folder, cli):
     values = cli(*words, "--json").json["summary"]["mine"]["test"]["0"]
     assert (values["n"], values["n_new"]) == (50, 10)
     snapshot = run.snapshot("test", 0)
-    at_5 = score(snapshot.embeddings, snapshot.labels, ["map_at_5"], settings=Settings(new_label=2))
+    at_5 = score(snapshot.embeddings, snapshot.labels, ["map_at_5"], settings=ScoreSettings(new_label=2))
     assert values["map_at_5"] == at_5["map_at_5"]
     assert cli(*words).out.count(note) == 1
     assert f"% {note}" in cli(*words, "--latex").out

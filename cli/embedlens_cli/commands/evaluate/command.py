@@ -91,7 +91,8 @@ def evaluate(
     means = score_table.grouped(rows, named.repeats(runs))
     if log:
         _write_log(dict(zip(selection.labels, runs, strict=True)), rows)
-    facts = _facts(selection, places, settings, how=how, device=device)
+    clustered = _kmeans_facts(wanted)
+    facts = _facts(selection, places, settings, how=how, device=device) | clustered
     artifacts = Artifacts(
         figures_folder(runs, out), console.command(), facts, summary=score_table.summary(rows)
     )
@@ -103,7 +104,7 @@ def evaluate(
         console.remark(line)
     if as_json:
         groups = {"groups": score_table.groups(means)} if means else {}
-        console.print_json(artifacts.answer() | groups)
+        console.print_json(artifacts.answer() | groups | clustered)
         return
     console.name_implied(selection.typed, runs)
     _print(rows, means, latex=latex, as_csv=as_csv)
@@ -182,6 +183,14 @@ def _write_log(runs: Mapping[str, Run], rows: Sequence[Row]) -> None:
         log_metrics(
             runs[row.run], row.epoch, {f"{row.split}_{name}": value for name, value in scores.items()}
         )
+
+
+def _kmeans_facts(wanted: Sequence[str]) -> dict[str, str]:
+    """Return the releases of faiss whose k-means gives the same clusters; nothing where none is run."""
+    from embedlens.analysis.scores import CLUSTERING
+    from embedlens.similarity.lloyd import FAISS_VERSIONS
+
+    return {"kmeans_equals_faiss": FAISS_VERSIONS} if set(wanted) & set(CLUSTERING) else {}
 
 
 def _facts(
