@@ -1,4 +1,4 @@
-"""Results in, figures of papers out; modules by subject."""
+"""Figures of results: `plot` draws one result into axes, `figure` makes the whole figure."""
 
 from __future__ import annotations
 

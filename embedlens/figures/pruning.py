@@ -1,4 +1,4 @@
-"""Recall@1 against the number of leading components that are kept."""
+"""Recall@1 against the number of leading principal components."""
 
 from __future__ import annotations
 
@@ -124,12 +124,12 @@ def figure_of_slices(
     title: str = "",
     fit: str = "",
 ) -> Figure:
-    """Draw a row for each run: the spectra of the embedding's chunks, and the curves of each and of all.
+    """Draw a row for each run: the spectra of the embedding's slices, and the curves of each and of all.
 
     Parameters
     ----------
     runs
-        Name -> (curve of the whole embedding, spectrum and curve of each chunk).
+        Name -> (curve of the whole embedding, spectrum and curve of each slice).
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
@@ -140,24 +140,24 @@ def figure_of_slices(
     inches = width_of(venue, width)
     beside = inches > _BESIDE
     side = min(2.2, 0.66 * inches / (2 if beside else 1))
-    most = max(len(chunks) for _, chunks in runs.values())
+    most = max(len(slices) for _, slices in runs.values())
     legend = _LEGEND_ROW * (1 + most // _LEGEND_COLUMNS)
     height = len(runs) * side * (1 if beside else 2) + 0.2 + legend
     figure = Figure(figsize=(inches, min(height, max_height_of(venue))), layout="constrained")
     shape = (len(runs), 2) if beside else (2 * len(runs), 1)
     grid = figure.subplots(*shape, squeeze=False).reshape(len(runs), 2)
     handles: dict[str, Any] = {}
-    for (left, right), (name, (whole, chunks)) in zip(grid, runs.items(), strict=True):
-        plot_spectra([spectrum for spectrum, _ in chunks], left)
+    for (left, right), (name, (whole, slices)) in zip(grid, runs.items(), strict=True):
+        plot_spectra([spectrum for spectrum, _ in slices], left)
         if left.get_legend() is not None:
             left.get_legend().remove()
         plot(whole, right, color="black", label="whole embedding", fit=fit)
-        names = [f"chunk {number}" for number in range(1, len(chunks) + 1)]
+        names = [f"slice {number}" for number in range(1, len(slices) + 1)]
         styles = line_styles(names)
-        for one, (_, curve) in zip(names, chunks, strict=True):
+        for one, (_, curve) in zip(names, slices, strict=True):
             plot(curve, right, color=styles[one].color, linestyle=styles[one].dashes, label=one, fit=fit)
         left.set_title(name if len(runs) > 1 else "")
-        left.set_xlabel(f"component of the chunk ({chunks[0][1].dim} dims each)")
+        left.set_xlabel(f"component of the slice ({slices[0][1].dim} dims each)")
         _say_n(right, {whole.n})
         found, labels = right.get_legend_handles_labels()
         handles |= dict(zip(labels, found, strict=True))

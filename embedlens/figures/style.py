@@ -1,4 +1,4 @@
-"""The size and type of a venue's figures, applied in a scope."""
+"""Widths and font sizes of venues, colours and line styles."""
 
 from __future__ import annotations
 
@@ -109,16 +109,16 @@ def class_colors(labels: ArrayLike, highlight: Sequence[int] = ()) -> dict[int, 
     if len(chosen) > most:
         message = f"{len(chosen):,} classes to highlight; colours tell {most} apart at most; leave out some"
         raise InputError(message)
-    usual = known.tolist()
+    default = known.tolist()
     if known.size > most:
-        usual = sorted(known[np.argsort(-counts, kind="stable")[:HIGHLIGHTED]].tolist())
+        default = sorted(known[np.argsort(-counts, kind="stable")[:HIGHLIGHTED]].tolist())
     palette = [to_hex(color) for color in CLASS_COLORS]
-    colors: dict[int, str] = dict(zip(usual, palette, strict=False))
+    colors: dict[int, str] = dict(zip(default, palette, strict=False))
     if not chosen:
         return colors
     kept = {label: colors[label] for label in chosen if label in colors}
     # Colours that no class has without `highlight` come first, so that none stands for two classes in turn.
-    spare = [*palette[len(usual) :], *palette[: len(usual)]]
+    spare = [*palette[len(default) :], *palette[: len(default)]]
     free = [color for color in spare if color not in kept.values()]
     added = dict(zip(sorted(set(chosen) - set(kept)), free, strict=False))
     return {label: (kept | added)[label] for label in chosen}

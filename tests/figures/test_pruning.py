@@ -74,7 +74,7 @@ def test_chunks_stand_beside_their_spectra_in_their_colours():
     assert len(figure.axes) == 4
     left, right = figure.axes[:2]
     curves = [line for line in right.get_lines() if line.get_gid() == "pruning"]
-    assert [line.get_label() for line in curves] == ["whole embedding", "chunk 1", "chunk 2"]
+    assert [line.get_label() for line in curves] == ["whole embedding", "slice 1", "slice 2"]
     np.testing.assert_array_equal(curves[2].get_ydata(), parts[1][1].recall)
     spectra = [line for line in left.get_lines() if line.get_gid() == "spectrum"]
     assert [line.get_color() for line in spectra] == [line.get_color() for line in curves[1:]]
@@ -82,8 +82,8 @@ def test_chunks_stand_beside_their_spectra_in_their_colours():
     assert [axes.get_title("left") for axes in figure.axes[::2]] == ["one", "two"]
     assert legend_texts(figure.legends[0]) == [
         "whole embedding",
-        "chunk 1",
-        "chunk 2",
+        "slice 1",
+        "slice 2",
     ]
     with paper("cvpr"):
         narrow = figure_of_slices({"one": runs["one"]}, width="column")

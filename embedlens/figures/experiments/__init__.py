@@ -1,4 +1,4 @@
-"""Figures that compare runs: curves, sweeps, losses and methods."""
+"""Figures of training curves, sweeps, and comparisons of losses and methods."""
 
 from __future__ import annotations
 

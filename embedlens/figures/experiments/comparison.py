@@ -1,4 +1,4 @@
-"""Ways of training compared: a row each, its seeds as small dots, mean and standard deviation."""
+"""Scores of training methods, one row per method: seeds, mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def figure(
     width: str = "full",
     title: str = "",
 ) -> Figure:
-    """Draw a panel a metric, side by side at their size in print.
+    """Draw one panel per metric, side by side at their size in print.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def figure(
 def _handles(result: Comparison) -> list[Line2D]:
     """Return the entries of the legend, of what is drawn in a colour a group."""
     several = result.seeds.size > 1
-    dots = [Line2D([], [], color=_ANY, label="a seed", **_SEED)] if several else []
+    dots = [Line2D([], [], color=_ANY, label="one seed", **_SEED)] if several else []
     mean = Line2D([], [], color=_ANY, label="mean ± standard deviation" if several else "score", **_MEAN)
     compared = np.bincount(result.plain[result.plain >= 0], minlength=1).max() > 1
     dotted = {"color": _ANY, **_DOTTED}

@@ -1,4 +1,4 @@
-"""Metrics over training: one panel a metric, one colour a run, bands for runs that repeat over seeds."""
+"""Training curves: one panel per metric, one line per run, mean and band for runs that differ in the seed."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def figure(
     width: str = "full",
     title: str = "",
 ) -> Figure:
-    """Draw one panel a metric, side by side as far as the width allows, with one legend above all.
+    """Draw one panel per metric, side by side as far as the width allows, with one legend above all.
 
     Parameters
     ----------

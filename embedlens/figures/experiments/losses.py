@@ -1,4 +1,4 @@
-"""What each loss gained: a row a loss, from the score before training to the score at the end."""
+"""Scores of losses before and after training, one row per loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A score against learning rate (or dims): one line a loss, bars of one standard deviation."""
+"""Scores against learning rate or dims: one line per loss, error bars of one standard deviation."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def plot(
 
     The x axis is logarithmic with base 2, and its ticks are the values of the grid. A point of which some
     seeds failed is hollow; where all of them failed, a cross stands at the bottom. Where every loss has one
-    learning rate and one dim, `embedlens.figures.experiments.losses.plot` draws a row a loss instead.
+    learning rate and one dim, `embedlens.figures.experiments.losses.plot` draws one row per loss instead.
 
     Parameters
     ----------
@@ -117,7 +117,8 @@ def figure(
 ) -> Figure:
     """Draw one panel for each dim where learning rates vary, too, with the same limits and one legend.
 
-    Where every loss has one learning rate and one dim, a row a loss: `embedlens.figures.experiments.losses`.
+    Where every loss has one learning rate and one dim, one row per loss, as in
+    `embedlens.figures.experiments.losses`.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Animations: frames drawn on one canvas, and written as GIF and MP4."""
+"""Animations as GIF and MP4."""

@@ -1,4 +1,4 @@
-"""Frames to GIF and MP4, without any program of the system."""
+"""Encoding of frames as GIF and MP4."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Triplet scatters of one epoch after the other as pictures, drawn on one canvas when they are asked for."""
+"""Frames of animated triplet scatters, drawn on one canvas on request."""
 
 from __future__ import annotations
 

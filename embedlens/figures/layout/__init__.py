@@ -1,1 +1,1 @@
-"""Where text goes in a figure: legends below all axes, numbers along paths."""
+"""Layout of figures: legends, titles, statistics, limits and ticks."""

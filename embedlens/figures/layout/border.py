@@ -1,4 +1,4 @@
-"""Dots at the border of a triplet diagram: not under its frame, and not cut in half."""
+"""Dots at the border of a triplet diagram, drawn whole and above its frame."""
 
 from __future__ import annotations
 

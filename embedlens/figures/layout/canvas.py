@@ -1,4 +1,4 @@
-"""Figures and axes that a notebook shows as pictures, without pyplot and without any global state."""
+"""Figures and axes without pyplot and global state, which notebooks display."""
 
 from __future__ import annotations
 

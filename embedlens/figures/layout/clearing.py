@@ -1,4 +1,4 @@
-"""Texts and legends inside axes move to where they cover no data: to another corner, or above the axes."""
+"""Placement of texts and legends where they cover no data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statistics in the corner of a panel, which stand above it where they would cover what it shows."""
+"""Placement of statistics: in the corner of a panel, or above it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a box in a figure covers what axes draw: lines, dots, areas, bars, pictures."""
+"""Overlap of boxes with lines, dots, areas, bars and images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Titles, axis labels and legends that fit their place: names wrapped, or shortened in the middle."""
+"""Titles, axis labels and legends that fit their space: names are wrapped, or shortened in the middle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Legends that cover no data and fit the width of a figure."""
+"""Legends inside axes or below the figure."""
 
 from __future__ import annotations
 

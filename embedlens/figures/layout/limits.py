@@ -1,4 +1,4 @@
-"""Limits of triplet diagrams by option, and an enlarged part where most of a panel is empty."""
+"""Axis limits of triplet diagrams, and insets that enlarge dense regions."""
 
 from __future__ import annotations
 

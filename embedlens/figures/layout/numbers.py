@@ -1,4 +1,4 @@
-"""Which states of a path are marked, and the numbers of epochs beside the marks where there is room."""
+"""Markers and epoch numbers along paths."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def number_epochs(axes: Axes, paths: Sequence[Path], colors: Mapping[str, str]) 
     axes
         A triplet diagram with the paths on it, laid out at its final size.
     paths
-        The paths, one a run.
+        The paths, one per run.
     colors
         Colour of the numbers, by run.
     """

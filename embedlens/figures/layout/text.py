@@ -1,4 +1,4 @@
-"""Names that fit and that the font can print, and the size of the smallest text."""
+"""Names that fit and that the font can print, and the smallest font size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of items on a map, bordered in the colour of their class, as many as there is room for."""
+"""Thumbnails of items on a map, with borders in the colour of their class."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def draw_pictures(
 
 
 def _edge(height: int, width: int, share: float) -> int:
-    """Return the pixels that a border takes at each edge of a picture, a share of its longer side."""
+    """Return the pixels that a border takes at each edge of a picture, a fraction of its longer side."""
     return max(1, round(share * max(height, width)))
 
 
@@ -119,7 +119,7 @@ def _tint(label: int, known: NDArray[np.int64], colors: Mapping[int, str]) -> tu
 def _bordered(
     picture: NDArray[np.uint8], tint: tuple[float, float, float], share: float
 ) -> NDArray[np.uint8]:
-    """Return a picture [h, w, 3] with a border in the colour of its class, a share of its side wide."""
+    """Return a picture [h, w, 3] with a border in the colour of its class, a fraction of its side wide."""
     coloured = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
     height, width, _ = coloured.shape
     edge = _edge(height, width, share)

@@ -1,4 +1,4 @@
-"""Numbers at logarithmic axes, as text without mathematics."""
+"""Tick labels of logarithmic axes."""
 
 from __future__ import annotations
 

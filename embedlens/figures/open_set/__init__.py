@@ -1,4 +1,4 @@
-"""Figures of the ranking with an unknown class over its threshold."""
+"""Figures of open-set ranking."""
 
 from __future__ import annotations
 

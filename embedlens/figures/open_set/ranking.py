@@ -1,4 +1,4 @@
-"""MAP@5 against the threshold below which `new` is inserted: a curve a run, and what its threshold gives."""
+"""MAP@5 of open-set ranking against the threshold, one curve per run."""
 
 from __future__ import annotations
 

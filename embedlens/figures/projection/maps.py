@@ -1,4 +1,4 @@
-"""Maps of the embeddings: a dot, or a thumbnail, for each item, coloured by class."""
+"""t-SNE maps: one dot or thumbnail per item, coloured by class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Synthesised points and class means over the map of the items."""
+"""t-SNE maps of items, synthesised points and class means."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def handles(result: SynthesisedMap) -> list[Line2D]:
         Line2D([], [], marker="o", markersize=_ITEM, linestyle="none", color=pale, label="item"),
         Line2D(
             [], [], marker="o", markerfacecolor="none", markersize=_AREA**0.5, markeredgewidth=_RING,
-            label=f"synthesised, {per_class:,} a class", **style,
+            label=f"synthesised, {per_class:,} per class", **style,
         ),
         Line2D([], [], marker="+", markersize=_CROSS, markeredgewidth=0.8, label="class mean", **style),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Figures of distances of pairs, of what miners select, and of distances on the sphere."""
+"""Figures of pair distances, mining strategies, and distances on the sphere."""
 
 from __future__ import annotations
 

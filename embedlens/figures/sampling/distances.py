@@ -1,4 +1,4 @@
-"""The distances of a space, and the figure that shows all there is to say of sampling."""
+"""Histograms of pair distances, and the figure of all sampling panels."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _TITLES = {
     "losses": "loss",
     "sphere": "distances on the sphere",
     "distances": "distances of pairs",
-    "picked": "distance of negatives picked",
+    "picked": "distance of selected negatives",
     "nonzero": "loss > 0",
     "noise": "gradient noise",
 }
@@ -68,7 +68,7 @@ class Contents:
     beside
         Densities on spheres, drawn beside the distances.
     picks, nonzero
-        Name of the run -> for each strategy what it picks, and its shares of triplets with a loss.
+        Name of the run -> for each strategy what it selects, and its fractions of active triplets.
     loss_notes
         What the legend adds to the name of a loss.
     note

@@ -1,4 +1,4 @@
-"""The distances that mining strategies pick, and the share of their triplets that still teach."""
+"""Distances of the negatives that mining strategies select, and fractions of active triplets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PICK_BINS = 50
 RANGES = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Shares of the distances whose quantiles tell what several runs pick."""
+"""Quantiles of the distances that are drawn where there are several runs."""
 
 _AN_ANCHOR: Any = (0, (2.2, 1.2))
 _MARKED_UP_TO = 25  # epochs; longer lines get no markers
@@ -30,7 +30,7 @@ _MARKED_UP_TO = 25  # epochs; longer lines get no markers
 def strategy_styles(names: Iterable[str]) -> dict[str, LineStyle]:
     """Return how strategies are drawn.
 
-    Strategies that choose one triplet an anchor are dashed: their distances are often those of one that
+    Strategies that choose one triplet per anchor are dashed: their distances are often those of one that
     chooses a triplet for each positive pair, which would lie beneath.
 
     Parameters
@@ -45,7 +45,7 @@ def strategy_styles(names: Iterable[str]) -> dict[str, LineStyle]:
 
 
 def plot(result: Mapping[str, Sequence[Picks]], ax: Axes | None = None, *, note: str = "") -> Axes:
-    """Draw the distances of anchor and negative that strategies pick.
+    """Draw the distances of anchor and negative that strategies select.
 
     Of one run a histogram for each strategy. Of several, for each strategy the median, the quartiles (thick)
     and the 5th and 95th percentile (thin) of each run.
@@ -53,7 +53,7 @@ def plot(result: Mapping[str, Sequence[Picks]], ax: Axes | None = None, *, note:
     Parameters
     ----------
     result
-        Name of the run -> its picks, one for each strategy.
+        Name of the run -> its selections, one for each strategy.
     ax
         Axes to draw on; new ones by default.
     note
@@ -76,14 +76,14 @@ def plot(result: Mapping[str, Sequence[Picks]], ax: Axes | None = None, *, note:
 
 
 def plot_nonzero(result: Mapping[str, Sequence[NonzeroShare]], ax: Axes | None = None) -> Axes:
-    """Draw the share of triplets with a loss above 0 over training.
+    """Draw the fraction of active triplets (non-zero loss) over training.
 
     Of one run a line for each strategy; of several a line for each run, of their first strategy.
 
     Parameters
     ----------
     result
-        Name of the run -> its shares, one for each strategy.
+        Name of the run -> its fractions, one for each strategy.
     ax
         Axes to draw on; new ones by default.
 
@@ -100,7 +100,7 @@ def plot_nonzero(result: Mapping[str, Sequence[NonzeroShare]], ax: Axes | None =
         style, there = styles[name], ~np.isnan(share.share)
         lonely = there & ~np.r_[False, there[:-1]] & ~np.r_[there[1:], False]  # no line would show them
         marked = np.flatnonzero(there if share.epoch.size <= _MARKED_UP_TO else lonely).tolist()
-        # Where nothing is picked the line is broken, and the axis goes on.
+        # Where nothing is selected the line is broken, and the axis goes on.
         axes.update_datalim(np.column_stack([share.epoch, np.zeros(share.epoch.size)]), updatey=False)
         axes.plot(
             share.epoch, share.share, color=style.color, linestyle=style.dashes, linewidth=1.1,
@@ -114,7 +114,7 @@ def plot_nonzero(result: Mapping[str, Sequence[NonzeroShare]], ax: Axes | None =
             fontsize=small_size(), gid="mining",
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
         )  # fmt: skip
-    axes.set(xlabel="epoch", ylabel="share of triplets", ylim=(0, 1.03))
+    axes.set(xlabel="epoch", ylabel="fraction of triplets", ylim=(0, 1.03))
     axes.yaxis.set_major_locator(MultipleLocator(0.25))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="0.9", linewidth=0.5)

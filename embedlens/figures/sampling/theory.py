@@ -1,4 +1,4 @@
-"""Losses of a pair, distances on the sphere and gradient noise, each against the distance."""
+"""Pair losses, distances on the sphere and gradient noise as functions of the distance."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 POSITIVE: Any = "-"
 NEGATIVE: Any = (0, (3, 1.2))
-"""How pairs of one class, and of two, are drawn."""
+"""Line styles of positive and negative pairs."""
 
 # None of the colours that runs and strategies have in the panels beside.
 _LOSSES = {"contrastive": "0.6", "triplet": "#832db6", "margin": "black"}
@@ -36,7 +36,7 @@ _CLEAR = 2.0  # pixels
 def plot_losses(
     result: Sequence[LossCurve], ax: Axes | None = None, *, notes: Mapping[str, str] | None = None
 ) -> Axes:
-    """Draw losses against the distance of a pair: solid for pairs of one class, dashed for pairs of two.
+    """Draw losses against the distance of a pair: solid for positive pairs, dashed for negative pairs.
 
     Parameters
     ----------

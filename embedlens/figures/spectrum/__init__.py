@@ -1,4 +1,4 @@
-"""Figures of singular values, over epochs and within classes; of components and slices."""
+"""Figures of singular values, components, slices and intra-class covariances."""
 
 from __future__ import annotations
 

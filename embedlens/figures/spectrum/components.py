@@ -1,4 +1,4 @@
-"""The class scatter of single components: classes from left to right, each item's value upwards."""
+"""Principal component scores by class, one panel per component."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The spectrum over epochs: curves coloured by epoch, or a heat map."""
+"""Singular value spectra over epochs, as curves or as a heat map."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def figure(
     width: str = "full",
     title: str = "",
 ) -> Figure:
-    """Draw the spectra of every epoch, a panel a run, with the same limits and colours in all.
+    """Draw the spectra of every epoch, one panel per run, with the same limits and colours in all.
 
     Parameters
     ----------

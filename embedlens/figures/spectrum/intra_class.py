@@ -1,4 +1,4 @@
-"""The variance within each class, direction by direction: a thin line a class, a thick one for their mean."""
+"""Spectra of the covariance of each class, and their mean."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _THIN, _FAINTEST, _OPAQUE_UP_TO = "0.45", 0.12, 40  # grey, and how thin lines of many classes get fainter
 _COLORED_UP_TO = 10
 _LEAST = 1e-7  # of the largest variance: what is drawn below it is rounding
-_CUT = 0.001  # share of the smallest variances that may fall below the axes
+_CUT = 0.001  # fraction of the smallest variances that may fall below the axes
 _HEADING, _SIDE = 0.2, 2.4  # inches
 
 
@@ -135,7 +135,7 @@ def _entries(colors: Mapping[int, str] | None, names: Mapping[int, str]) -> tupl
     """Return handles and texts of the legend."""
     mean = Line2D([], [], color="black", linewidth=1.8)
     if colors is None:
-        return [Line2D([], [], color=_THIN, linewidth=0.5), mean], ["a class", "mean of the classes"]
+        return [Line2D([], [], color=_THIN, linewidth=0.5), mean], ["one class", "mean of the classes"]
     handles = [Line2D([], [], color=color, linewidth=0.8) for color in colors.values()]
     return [*handles, mean], [*(printable(names.get(label, str(label))) for label in colors), "mean"]
 
@@ -147,8 +147,8 @@ def _told(result: ClassSpectra) -> str:
     alone = f", {result.n_alone:,} of one item left out" if result.n_alone else ""
     return (
         f"{classes}{alone}\n"
-        f"variation {numbers['variation']} (if alike {numbers['variation_if_alike']})\n"
-        f"similarity {numbers['similarity']} (if alike {numbers['similarity_if_alike']})"
+        f"variation {numbers['variation']} (null {numbers['variation_if_alike']})\n"
+        f"similarity {numbers['similarity']} (null {numbers['similarity_if_alike']})"
     )
 
 

@@ -1,4 +1,4 @@
-"""An embedding as equal chunks: the spectrum of each, and Recall@1 as they are added one by one."""
+"""Spectra of an embedding's slices, and Recall@1 of single and concatenated slices."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from embedlens.analysis.spectrum.slices import SliceRecalls
     from embedlens.analysis.spectrum.values import Spectrum
 
-_NAMED_UP_TO = 4  # chunks that a legend names; beyond that the bars are the key
-_WRITTEN_UP_TO = 8  # chunks whose Recall@1 is written out
+_NAMED_UP_TO = 4  # slices that a legend names; beyond that the bars are the key
+_WRITTEN_UP_TO = 8  # slices whose Recall@1 is written out
 _HEADING = 0.2  # inches
 
 
 def plot(result: SliceRecalls, ax: Axes | None = None, *, top: float | None = None) -> Axes:
-    """Draw Recall@1 of each chunk by itself as a bar, and of the first 1, 2, ..., K chunks as a line.
+    """Draw Recall@1 of each slice by itself as a bar, and of the first 1, 2, ..., K slices as a line.
 
     Parameters
     ----------
     result
-        Recall@1 of the chunks.
+        Recall@1 of the slices.
     ax
         Axes to draw on; new ones by default.
     top
@@ -49,13 +49,13 @@ def plot(result: SliceRecalls, ax: Axes | None = None, *, top: float | None = No
     styles = list(line_styles(map(str, number)).values())
     colors = [style.color for style in styles]
     axes.bar(
-        number, result.alone, width=0.7, color=colors, alpha=0.55, zorder=2, label="chunk alone", gid="alone"
+        number, result.alone, width=0.7, color=colors, alpha=0.55, zorder=2, label="slice alone", gid="alone"
     )
     axes.plot(
         number, result.joined, color="black", marker="o", markersize=2.8, linewidth=1.1, zorder=3,
-        label="first chunks joined", gid="joined",
+        label="first slices joined", gid="joined",
     )  # fmt: skip
-    axes.set(xlabel="chunk", ylabel="R@1", xlim=(0.4, count + 0.6), ylim=(0.0, top or top_of([result])))
+    axes.set(xlabel="slice", ylabel="R@1", xlim=(0.4, count + 0.6), ylim=(0.0, top or top_of([result])))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=9, integer=True, min_n_ticks=1))
     axes.grid(axis="y", color="0.9", linewidth=0.5)
     if ax is None:
@@ -78,12 +78,12 @@ def top_of(results: Sequence[SliceRecalls]) -> float:
 def plot_spectra(
     result: Sequence[Spectrum], ax: Axes | None = None, *, log: bool = False, cumulative: bool = False
 ) -> Axes:
-    """Draw the spectrum of each chunk, in the colour of its bar.
+    """Draw the spectrum of each slice, in the colour of its bar.
 
     Parameters
     ----------
     result
-        Spectra of the chunks, in their order.
+        Spectra of the slices, in their order.
     ax
         Axes to draw on; new ones by default.
     log, cumulative
@@ -95,7 +95,7 @@ def plot_spectra(
         The axes.
     """
     axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax
-    names = [f"chunk {number}" for number in range(1, len(result) + 1)]
+    names = [f"slice {number}" for number in range(1, len(result) + 1)]
     styles = line_styles(names)
     for name, spectrum in zip(names, result, strict=True):
         dead = single.dead_text(spectrum)
@@ -108,7 +108,7 @@ def plot_spectra(
         handles = [line for line in handles if ":" in str(line.get_label())]
     if handles and len(result) > 1:
         axes.legend(handles=handles, loc="lower right" if cumulative else "best", handlelength=1.6)
-    axes.set_xlabel("component of the chunk")
+    axes.set_xlabel("component of the slice")
     return axes
 
 
@@ -121,12 +121,12 @@ def figure(
     width: str = "full",
     title: str = "",
 ) -> Figure:
-    """Draw a row for each run: the spectra of its chunks, and their Recall@1; limits are shared.
+    """Draw a row for each run: the spectra of its slices, and their Recall@1; limits are shared.
 
     Parameters
     ----------
     runs
-        Name -> (spectra of the chunks, Recall@1 of the chunks).
+        Name -> (spectra of the slices, Recall@1 of the slices).
     log, cumulative
         As in `embedlens.figures.spectrum.plot`.
     venue, width
@@ -137,7 +137,7 @@ def figure(
     inches = width_of(venue, width)
     for spectra, recalls in runs.values():
         if len(spectra) != recalls.alone.size:
-            message = f"{len(spectra)} spectra beside Recall@1 of {recalls.alone.size} chunks"
+            message = f"{len(spectra)} spectra beside Recall@1 of {recalls.alone.size} slices"
             raise InputError(message)
     beside = inches > 4
     side = min(2.2, 0.66 * inches / (2 if beside else 1))
@@ -151,17 +151,17 @@ def figure(
         plot(recalls, right, top=top)
         _write_recalls(right, recalls)
         left.set_title(name if len(runs) > 1 else "")
-        left.set_xlabel(f"component of the chunk ({recalls.dim} dims each)")
+        left.set_xlabel(f"component of the slice ({recalls.dim} dims each)")
         if len(spectra) > _NAMED_UP_TO:
-            right.set_xlabel("chunk, in the colour of its spectrum")
-        right.set_title("bars: chunk alone; line: first chunks joined")
+            right.set_xlabel("slice, in the colour of its spectrum")
+        right.set_title("bars: slice alone; line: first slices joined")
     _share_limits(list(grid[:, 0]), log=log, cumulative=cumulative)
     figure.suptitle(title)
     return figure
 
 
 def _write_recalls(axes: Axes, recalls: SliceRecalls) -> None:
-    """Write Recall@1 of the joined chunks above the line: of all of them, of each where there are few."""
+    """Write Recall@1 of the joined slices above the line: of all of them, of each where there are few."""
     count = recalls.joined.size
     for number in range(1, count + 1):
         if number == count or count <= _WRITTEN_UP_TO:

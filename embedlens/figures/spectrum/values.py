@@ -1,4 +1,4 @@
-"""Singular values of one or several spaces."""
+"""Singular value spectra."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def plot(
         Whether the y axis is logarithmic. Dead dimensions have no place there; in either case crosses on the
         lower edge tell where they are.
     cumulative
-        Draw the share of the leading components in the sum of all sigma^2 instead of sigma / sqrt(N - 1).
+        Draw the fraction of the leading components in the sum of all sigma^2 instead of sigma / sqrt(N - 1).
     color, linestyle
         Of the curve.
     label
@@ -84,9 +84,9 @@ def plot(
 
 
 def check_scale(*, log: bool, cumulative: bool) -> None:
-    """Refuse shares on a logarithmic axis, where nothing would be seen of them."""
+    """Refuse fractions on a logarithmic axis, where nothing would be seen of them."""
     if log and cumulative:
-        message = "cumulative shares are drawn on a linear axis; leave out one of log and cumulative"
+        message = "cumulative fractions are drawn on a linear axis; leave out one of log and cumulative"
         raise InputError(message)
 
 

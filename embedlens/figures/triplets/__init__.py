@@ -1,4 +1,4 @@
-"""Figures of nearest triplets: dots, density, flow, gradient field, paths and distances to (1, 0)."""
+"""Figures of nearest triplets: scatter, flow, gradient field, trajectories and distances to (1, 0)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Distances to the ideal point (1, 0): histograms, or cumulative distributions, of several states."""
+"""Histograms and cumulative distributions of the distance to the ideal point (1, 0)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.triplets.paired import Paired
 
 X_LABEL = r"distance of $(S_{ap}, S_{an})$ to $(1, 0)$"
-_SPARED = 0.001  # share of the dots at either end that may lie beyond the axis
+_SPARED = 0.001  # fraction of the dots at either end that may lie beyond the axis
 _WIDENINGS = 12  # of the axis of cumulative distributions, for the text in the corner
 _FEWEST = 8  # letters of a name in the corner, where room is scarce
 _WIDE = 0.7  # of the axes: the text in the corner, at most
@@ -90,7 +90,7 @@ def plot(
         axes.plot(
             x, np.concatenate([[0.0], result.share]), drawstyle="steps-post", zorder=3, gid="ecdf", **drawn
         )
-        axes.set(ylabel="share of anchors", ylim=(0, 1))
+        axes.set(ylabel="fraction of anchors", ylim=(0, 1))
     axes.plot(
         [result.mean] * 2, [0, _height(result, result.mean)], color=style.color, linestyle=(0, (2, 1.2)),
         linewidth=0.9, zorder=4, gid="mean",

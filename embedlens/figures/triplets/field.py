@@ -1,4 +1,4 @@
-"""The analytic field of a loss on the triplet diagram: arrows of one length, the fast ones darker."""
+"""Gradient field of a loss on the triplet diagram."""
 
 from __future__ import annotations
 

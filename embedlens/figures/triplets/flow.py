@@ -1,4 +1,4 @@
-"""The observed flow on the triplet scatter: from where the dots of a place were to where they went."""
+"""Mean displacement of triplets between two epochs, as arrows on the triplet diagram."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def plot(
 
     An arrow begins at the mean place of the bin's dots. Its length is their mean displacement times
     `stretch`, and a key says what a length means; with a stretch of 1 the tip is where the dots are at the
-    end, in the mean. Its opacity grows with the logarithm of the number of dots.
+    end, on average. Its opacity grows with the logarithm of the number of dots.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The triplet scatter: a dot for each anchor, (S_ap, S_an), and the ideal point (1, 0)."""
+"""Triplet scatter: one dot per anchor at (S_ap, S_an), and the ideal point (1, 0)."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ _LOWEST, _STEP = -0.2, 0.2
 _BINS = 150
 _STAR = "#E69F00"
 _LARGE_UP_TO = 330  # dots, which have the largest size
-_FAINT = 0.35  # of the usual opacity
+_FAINT = 0.35  # of the default opacity
 _SMOOTHING = 2.0  # bins
-ENCLOSED = (0.9, 0.6, 0.3)  # shares of the dots inside the contours
+ENCLOSED = (0.9, 0.6, 0.3)  # fractions of the dots inside the contours
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Scale:
     limits
         Limits of both axes.
     max_count
-        Upper end of a histogram's colours, dots a bin; None where no panel is a histogram.
+        Upper end of a histogram's colours, dots per bin; None where no panel is a histogram.
     """
 
     limits: tuple[float, float]
@@ -261,7 +261,7 @@ def _draw_contours(axes: Axes, result: Triplets, limits: tuple[float, float]) ->
 
 
 def _contours(result: Triplets, limits: tuple[float, float]) -> list[MplPath]:
-    """Return contours around the given shares of the dots; none where their density does not tell them apart.
+    """Return contours around the given fractions of the dots; none where their densities are equal.
 
     `Axes.contour` draws the same lines; making its set of contours anew for each frame of an animation takes
     four times as long.
@@ -296,7 +296,9 @@ def draw_colorbar(figure: Any, axes: Sequence[Axes]) -> None:
     """Draw one scale of colours for all histograms among the axes, if there are any; they share theirs."""
     meshes = [child for ax in axes for child in ax.get_children() if child.get_gid() == "histogram"]
     if meshes:
-        number_log_bar(figure.colorbar(meshes[0], ax=list(axes), label="dots a bin", fraction=0.03, pad=0.01))
+        number_log_bar(
+            figure.colorbar(meshes[0], ax=list(axes), label="dots per bin", fraction=0.03, pad=0.01)
+        )
 
 
 def _shown_counts(result: Triplets, limits: tuple[float, float]) -> Any:

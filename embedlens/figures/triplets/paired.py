@@ -1,4 +1,4 @@
-"""A paired comparison in the words that a corner of a figure has room for."""
+"""Text of a paired comparison of two states."""
 
 from __future__ import annotations
 

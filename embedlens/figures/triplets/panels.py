@@ -1,4 +1,4 @@
-"""Several triplet scatters in one figure: splits and runs side by side, epochs in a strip."""
+"""Figures of several triplet scatters: by split and run, or by epoch."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def figure(
     bar: float = 0.0,
     inset: bool = False,
 ) -> Figure:
-    """Draw several scatters with the same axes: splits side by side, or runs side by side, a row a split.
+    """Draw several scatters with the same axes: splits side by side, or runs side by side, one row per split.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The path of single triplets on the triplet diagram: from the blue initial state to the end of each run."""
+"""Trajectories of single triplets on the triplet diagram."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Thumbnail(Result):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrajectoryPanel:
-    """One anchor: its paths, one a run, its title, and pictures of anchor, positive and negative, or none."""
+    """One anchor: its paths, one per run, its title, and images of anchor, positive and negative, or none."""
 
     paths: tuple[Path, ...]
     title: str = ""
@@ -82,7 +82,7 @@ def plot(
     Parameters
     ----------
     result
-        The paths, one a run.
+        The paths, one per run.
     ax
         Axes to draw on; new ones by default.
     styles
@@ -146,7 +146,7 @@ def figure(
     title: str = "",
     limits: tuple[float, float] | None = None,
 ) -> Figure:
-    """Draw one anchor a panel, with the same axes: up to four side by side, then further rows.
+    """Draw one panel per anchor, with the same axes: up to four side by side, then further rows.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Figures of verified pairs (ROC) and of identified items (DIR)."""
+"""Figures of pair verification (ROC) and open-set identification (DIR)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ROC of pair verification: true accepts against false accepts, on a logarithmic axis."""
+"""ROC of pair verification on a logarithmic FAR axis."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def plot(
         label=f"{f'{for_legend(label)}, ' if label else ''}AUC {result.auc:.3f}, EER {result.eer:.1%}",
         gid="roc",
     )
-    axes.set(xlabel="FAR, pairs of two classes accepted", ylabel="TAR, pairs of one class accepted")
+    axes.set(xlabel="FAR, impostor pairs accepted", ylabel="TAR, genuine pairs accepted")
     rate_axes(axes, smallest)
     return axes
 
@@ -116,7 +116,7 @@ def figure_of_curves(
 
 
 def rate_axes(axes: Axes, smallest: float) -> None:
-    """Set a logarithmic axis of false accept rates, and shares upwards; what is seen already stays seen.
+    """Set a logarithmic axis of false accept rates, and fractions upwards; what is seen already stays seen.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Open-set identification: DIR against FAR, on a logarithmic axis."""
+"""Open-set identification: DIR against FAR on a logarithmic axis."""
 
 from __future__ import annotations
 

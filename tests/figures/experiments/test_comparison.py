@@ -87,7 +87,7 @@ def test_panels_share_the_names_and_nothing_is_cut(result):
     assert figure.get_figwidth() == pytest.approx(6.875)
     (legend,) = figure.legends
     told = legend_texts(legend)
-    assert told == ["a seed", "mean ± standard deviation", "the loss alone"]
+    assert told == ["one seed", "mean ± standard deviation", "the loss alone"]
     box = figure.get_tightbbox()
     assert box.x0 >= 0
     assert box.x1 <= figure.get_figwidth()

@@ -53,5 +53,5 @@ def test_a_figure_has_items_in_paler_tones_room_for_all_points_and_a_legend_of_e
     assert not tints & set(colors.values())
     assert {to_hex(color) for color in drawn["synthesised"].get_edgecolors()} == {colors[0], colors[2]}
     texts = legend_texts(figure.legends[0])
-    assert texts == ["zero", "1", "2", "item", "synthesised, 4 a class", "class mean"]
+    assert texts == ["zero", "1", "2", "item", "synthesised, 4 per class", "class mean"]
     assert next(text for text in axes.texts if text.get_gid() == "n").get_text() == "n = 30, 8 synthesised"

@@ -35,11 +35,11 @@ def test_the_corner_tells_the_numbers():
     result = spectra()
     text = artist(plot(result), "numbers").get_text().splitlines()
     assert text[0] == "6 classes"
-    assert text[1] == f"variation {result.variation:.2f} (if alike {result.variation_if_alike:.2f})"
-    assert text[2] == f"similarity {result.mean_similarity:.2f} (if alike {result.similarity_if_alike:.2f})"
+    assert text[1] == f"variation {result.variation:.2f} (null {result.variation_if_alike:.2f})"
+    assert text[2] == f"similarity {result.mean_similarity:.2f} (null {result.similarity_if_alike:.2f})"
     z, y = blobs(13, classes=12)
     alone = artist(plot(class_spectra(z, y)), "numbers").get_text()
-    assert alone == "1 class, 11 of one item left out\nvariation - (if alike -)\nsimilarity - (if alike -)"
+    assert alone == "1 class, 11 of one item left out\nvariation - (null -)\nsimilarity - (null -)"
 
 
 @pytest.mark.parametrize("classes", [6, 12])
@@ -54,7 +54,7 @@ def test_few_classes_have_colours_and_a_legend(classes):
         assert texts == ["0", "1", "two", "3", "4", "5", "mean"]
     else:
         assert len(set(tints)) == 1
-        assert texts == ["a class", "mean of the classes"]
+        assert texts == ["one class", "mean of the classes"]
     assert figure.get_suptitle() == "test"
 
 

@@ -33,10 +33,10 @@ def test_bars_are_chunks_alone_and_the_line_is_the_first_ones():
     assert axes.get_ylim()[0] == 0
     assert axes.get_ylim()[1] > recalls.joined.max()
     assert legend_texts(axes.get_legend()) == [
-        "first chunks joined",
-        "chunk alone",
+        "first slices joined",
+        "slice alone",
     ]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("chunk", "R@1")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("slice", "R@1")
 
 
 def test_a_spectrum_has_the_colour_of_its_bar():
@@ -48,10 +48,10 @@ def test_a_spectrum_has_the_colour_of_its_bar():
     for line, found, bar in zip(lines, spectra, bars_of(right), strict=True):
         np.testing.assert_array_equal(line.get_ydata(), found.deviations)
         assert to_hex(line.get_color()) == to_hex(bar.get_facecolor()[:3])
-    assert legend_texts(left.get_legend()) == [f"chunk {n}" for n in (1, 2, 3, 4)]
+    assert legend_texts(left.get_legend()) == [f"slice {n}" for n in (1, 2, 3, 4)]
     values = [text.get_text() for text in right.texts]
     assert values == [f"{value:.1%}" for value in recalls.joined]
-    assert left.get_xlabel() == "component of the chunk (2 dims each)"
+    assert left.get_xlabel() == "component of the slice (2 dims each)"
 
 
 def test_dead_dimensions_of_chunks_are_told():
@@ -60,8 +60,8 @@ def test_dead_dimensions_of_chunks_are_told():
     spectra = [spectrum(take(z, chunk)) for chunk in chunks_of(8, 2)[0]]
     axes = plot_spectra(spectra, log=True)
     assert legend_texts(axes.get_legend()) == [
-        "chunk 1",
-        "chunk 2: 1 of 4 dimensions is dead",
+        "slice 1",
+        "slice 2: 1 of 4 dimensions is dead",
     ]
     assert artists(axes, "dead")[0].get_xdata().tolist() == [4]
 
@@ -76,7 +76,7 @@ def test_runs_are_rows_with_the_same_limits(log):
     assert figure.axes[0].get_ylim() == figure.axes[2].get_ylim()
     assert figure.axes[1].get_ylim() == figure.axes[3].get_ylim()
     assert figure.axes[2].get_legend() is None
-    assert figure.axes[3].get_xlabel() == "chunk, in the colour of its spectrum"
+    assert figure.axes[3].get_xlabel() == "slice, in the colour of its spectrum"
     highest = max(part.deviations[0] for spectra, _ in runs.values() for part in spectra)
     assert figure.axes[0].get_ylim()[1] > highest
 
@@ -91,5 +91,5 @@ def test_size_of_the_venue(venue, width, inches, n_slices):
 
 
 def test_spectra_and_recalls_must_be_of_the_same_chunks():
-    with pytest.raises(InputError, match="1 spectra beside Recall@1 of 2 chunks"):
+    with pytest.raises(InputError, match="1 spectra beside Recall@1 of 2 slices"):
         slices_figure({"a": (chunked(1)[0], chunked(2)[1])})

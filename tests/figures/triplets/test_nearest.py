@@ -95,7 +95,7 @@ def test_more_become_a_histogram_with_shared_colours():
         assert isinstance(meshes[-1].norm, mpl.colors.LogNorm)
     assert meshes[0].norm.vmax == meshes[1].norm.vmax == max(mesh.get_array().max() for mesh in meshes)
     alone = plot(many[0].triplets)
-    assert [axes.get_ylabel() for axes in alone.figure.axes][1:] == ["dots a bin"]
+    assert [axes.get_ylabel() for axes in alone.figure.axes][1:] == ["dots per bin"]
 
 
 def test_limits_widen_in_steps_for_all_together():
