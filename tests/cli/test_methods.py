@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import assert_refused
+from training_support import train
 
 import embedlens
 from embedlens.analysis.retrieval.neighbours import recall_at_k
@@ -19,14 +20,13 @@ DIVIDED += ["--recluster", "1", "--dim", "4", "--epochs", "2", "--items-per-clas
 def divided(tmp_path_factory):
     """A run of Divide and Conquer; nothing below writes into it but figures."""
     from embedlens.training.config import TrainConfig
-    from embedlens.training.loop import TrainingLoop
 
     config = TrainConfig(
         data="digits", split_by="items", method="divide-conquer", dim=4, epochs=2, items_per_class=16,
         method_options={"clusters": 2, "recluster": 1},
     )  # fmt: skip
     path = tmp_path_factory.mktemp("runs") / "divided"
-    return TrainingLoop(config, path).run(lambda embeddings, labels: {}, lambda progress: None)
+    return train(path, config)
 
 
 @pytest.mark.slow

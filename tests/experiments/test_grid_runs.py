@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support import write_run
+from training_support import train
 
 import embedlens
 from embedlens import InputError
 from embedlens.experiments.grid_runs import check_grid, plan, run_name
 from embedlens.training.config import TrainConfig
-from embedlens.training.loop import TrainingLoop
 
 SMALL = TrainConfig(data="digits", epochs=1, dim=4, classes_per_batch=5, items_per_class=90, lr=1e-4)
 
@@ -30,7 +30,7 @@ def test_what_stands_in_the_place_of_a_run(tmp_path):
     (new,) = plan([config], tmp_path, any_threads=True)
     assert (new.recorded, new.finished) == (-1, False)
     assert new.path == tmp_path / run_name(config)
-    TrainingLoop(replace(config, epochs=0), new.path).run(lambda embeddings, labels: {}, lambda step: None)
+    train(new.path, replace(config, epochs=0))
     assert embedlens.open_run(new.path).method["classes_per_batch"] == 5
     (begun,) = plan([config], tmp_path, any_threads=True)
     assert (begun.recorded, begun.finished) == (0, False)

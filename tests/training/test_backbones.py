@@ -11,6 +11,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from training_support import finish, train
 from vision import declare_operators, pretrained_weights
 
 import embedlens
@@ -29,14 +30,6 @@ timm = pytest.importorskip("timm")
 QUICK = "test_resnet"  # 0.4 million weights, batch norm, images of 160 pixels
 RANDOM = NetworkChoice(data="csv", backbone=f"timm:{QUICK}", pretrained=False, image_size=32)
 LITE = "tf_efficientnet_lite0"
-
-
-def no_metrics(embeddings, labels):
-    return {}
-
-
-def nothing(progress):
-    pass
 
 
 def refuse(*args, **options):
@@ -213,7 +206,7 @@ def test_a_network_of_timm_trains_under_methods_of_pieces(birds, root, tmp_path,
         "dreml": {"loss": "softmax", "dim": 4, "method_options": {"learners": 2, "meta_classes": 2}},
     }[method]
     config = settings(root, backbone=f"timm:{QUICK}", image_size=32, pretrained=False, method=method)
-    run = TrainingLoop(replace(config, **own), tmp_path / "run").run(no_metrics, nothing)
+    run = train(tmp_path / "run", replace(config, **own))
     assert run.epochs() == [0, 1]
     assert run.info.slices == ([[0, 2], [2, 4], [4, 6]] if method == "hdc" else [[0, 2], [2, 4]])
     options = {"heads": 9, "hard_shares": "1" + ",1" * 8}
@@ -514,7 +507,7 @@ def test_frozen_batch_norm_stays_as_it_is(birds, root, tmp_path, saved, frozen):
     trainer = TrainingLoop(replace(config, freeze_bn=frozen), tmp_path / "run")
     module = trainer.method.network.features
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    trainer.run(no_metrics, nothing)
+    finish(trainer)
     norms = {name.rsplit(".", 1)[0] for name in saved[1].state_dict() if name.endswith("running_mean")}
     of_norm = {name for name in before if name.rsplit(".", 1)[0] in norms}
     assert len(of_norm) >= 4 * len(norms) > 0
@@ -536,10 +529,10 @@ def test_frozen_batch_norm_stays_as_it_is(birds, root, tmp_path, saved, frozen):
 
 def test_pretrained_features_are_recorded_once_and_change_nothing(birds, root, tmp_path, saved, monkeypatch):
     config = settings(root, backbone=f"timm:{QUICK}", image_size=32, weights=str(saved[0]))
-    TrainingLoop(config, tmp_path / "run").run(no_metrics, nothing)
+    train(tmp_path / "run", config)
     with monkeypatch.context() as patched:
         patched.setattr(TrainingLoop, "_features", lambda self, network: {})
-        TrainingLoop(config, tmp_path / "bare").run(no_metrics, nothing)
+        train(tmp_path / "bare", config)
     for split in ("train", "test"):
         assert embedlens.open_run(tmp_path / "run").pretrained(split).shape == (12, 96)
         assert embedlens.open_run(tmp_path / "bare").pretrained(split) is None
@@ -549,13 +542,13 @@ def test_pretrained_features_are_recorded_once_and_change_nothing(birds, root, t
     monkeypatch.setattr(TrainingLoop, "_features", refuse)
     path = tmp_path / "run"
     before = (path / "splits/test/pretrained.npy").read_bytes()
-    TrainingLoop(resumed_config(path, 2), path, resume=True).run(no_metrics, nothing)
+    train(path, resumed_config(path, 2), resume=True)
     assert (path / "splits/test/pretrained.npy").read_bytes() == before
 
 
 def test_random_features_are_not_recorded(birds, root, tmp_path):
     config = settings(root, backbone=f"timm:{QUICK}", image_size=32, pretrained=False, epochs=0)
-    run = TrainingLoop(config, tmp_path / "run").run(no_metrics, nothing)
+    run = train(tmp_path / "run", config)
     assert run.pretrained("test") is None
 
 
@@ -701,7 +694,7 @@ def test_labels_without_images_train_on_features(shuffled):
         data="csv", root=str(folder / "items.csv"), backbone=f"features:{folder / 'all.npy'}", epochs=2,
         dim=4, classes_per_batch=3, items_per_class=3, lr=0.05,
     )  # fmt: skip
-    run = TrainingLoop(config, folder / "run").run(no_metrics, nothing)
+    run = train(folder / "run", config)
     assert run.epochs() == [0, 1, 2]
     assert run.thumbnails("test") is None
     np.testing.assert_array_equal(run.pretrained("train"), array[labels < 3])
@@ -723,7 +716,7 @@ def test_features_train_where_images_are_missing(tmp_path):
         data="csv", root=str(root), backbone=f"features:{tmp_path / 'all.npy'}", epochs=1, dim=4,
         classes_per_batch=3, items_per_class=2,
     )  # fmt: skip
-    run = TrainingLoop(config, tmp_path / "run").run(no_metrics, nothing)
+    run = train(tmp_path / "run", config)
     assert run.epochs() == [0, 1]
     assert run.thumbnails("train") is None
 

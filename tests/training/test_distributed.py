@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from training_support import train
 
 import embedlens
 from embedlens import InputError
@@ -228,7 +229,7 @@ def test_a_batch_too_small_for_the_team_is_refused(tmp_path):
 
 def test_a_run_is_resumed_by_as_many_processes_as_began_it(tmp_path):
     config = TrainConfig(data="digits", epochs=0, dim=4, backbone="small")
-    TrainingLoop(config, tmp_path / "run").run(lambda embeddings, labels: {}, lambda step: None)
+    train(tmp_path / "run", config)
     with pytest.raises(InputError, match="the run is trained by 1 processes, but 2 are here; other numbers"):
         TrainingLoop(resumed_config(tmp_path / "run", 1), tmp_path / "run", resume=True, team=Team(size=2))
     with pytest.raises(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional
+from training_support import finish, train
 
 from embedlens import InputError
 from embedlens.training.backbones.base import Backbone
@@ -34,14 +35,6 @@ def method():
 @pytest.fixture
 def batch():
     return torch.randn(16, 4), torch.arange(16) % 4
-
-
-def no_metrics(embeddings, labels):
-    return {}
-
-
-def train(path, config, report=lambda progress: None, **options):
-    return TrainingLoop(config, path, **options).run(no_metrics, report)
 
 
 def test_the_divergence_is_torch_s():
@@ -150,7 +143,7 @@ def test_the_penalty_on_embeddings_is_that_on_the_invariant_head(method, batch):
 def test_the_trainer_penalises_what_the_method_calls_its_embeddings(tmp_path):
     trainer = TrainingLoop(replace(CONFIG, epochs=1, embedding_l2=0.5), tmp_path / "run")
     trainer.method.embeddings = lambda outputs: torch.ones_like(outputs[:, :DIM])
-    run = trainer.run(no_metrics, lambda progress: None)
+    run = finish(trainer)
     assert run.log[1]["embedding_l2"] == pytest.approx(0.5 * DIM)
 
 

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
+from training_support import train
 
 from embedlens import InputError
 from embedlens.training.backbones import Backbone, Stages
@@ -284,14 +285,6 @@ JOBS = {
     },
     "hdc": {"loss": "contrastive", "dim": 4, "method_options": {"heads": 2}},
 }  # fmt: skip
-
-
-def no_metrics(embeddings, labels):
-    return {}
-
-
-def train(path, config, report=lambda progress: None, **options):
-    return TrainingLoop(config, path, **options).run(no_metrics, report)
 
 
 @pytest.mark.slow

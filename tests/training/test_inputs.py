@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from torch import nn
+from training_support import snapshots, train
 
 import embedlens
 from embedlens import InputError
@@ -429,10 +430,8 @@ def test_a_run_has_the_same_bytes_with_any_number_of_workers(tmp_path, from_file
     found = []
     for workers in (0, 2):
         path = tmp_path / str(workers)
-        run = TrainingLoop(config, path, workers=workers).run(
-            lambda embeddings, labels: {}, lambda step: None
-        )
-        found.append({str(file.relative_to(path)): file.read_bytes() for file in path.glob("splits/*/*.npy")})
+        run = train(path, config, workers=workers)
+        found.append(snapshots(path))
         assert run.epochs() == [0, 1, 2]
     assert found[0] == found[1]
     names = {"splits/test/epoch-0002.npy", "splits/train/epoch-0001.npy", "splits/test/thumbnails.npy"}
@@ -468,5 +467,5 @@ def test_an_image_that_breaks_while_a_run_is_trained_ends_it_with_its_name(tmp_p
             layouts.truncate(broken)
 
     with pytest.raises(InputError, match=f"^{broken} cannot be read as an image"):
-        TrainingLoop(config, tmp_path / "run", workers=1).run(lambda embeddings, labels: {}, report)
+        train(tmp_path / "run", config, report, workers=1)
     assert embedlens.open_run(tmp_path / "run").epochs() == [0, 1]

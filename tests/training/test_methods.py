@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from faults import Killed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.functional import normalize
+from training_support import train
 
 import embedlens
 from embedlens import InputError
@@ -20,7 +22,6 @@ from embedlens.training import loop as module
 from embedlens.training.backbones import Backbone, EmbeddingNetwork
 from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
-from embedlens.training.loop import TrainingLoop
 from embedlens.training.methods import METHODS, MethodInputs, build_method, divide_conquer, method_options
 from embedlens.training.methods.divide_conquer import learnable, matched
 from embedlens.training.streams import Purpose, torch_seed
@@ -389,14 +390,6 @@ def test_the_largest_seeds_cluster():
 # Runs
 
 
-def no_metrics(embeddings, labels):
-    return {}
-
-
-def train(path, config, report=lambda step: None, **options):
-    return TrainingLoop(config, path, **options).run(no_metrics, report)
-
-
 def arrays(path):
     """All that is recorded of embeddings and besides."""
     return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.rglob("*.npy"))}
@@ -447,10 +440,6 @@ def test_what_a_run_records(whole):
         slices = run.snapshot(split, epoch).embeddings.reshape(-1, 2, 4)
         np.testing.assert_allclose(np.linalg.norm(slices, axis=2), 1, rtol=1e-5)
     assert all(row["loss"] > 0 for row in run.log[1:])
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing catches it, nothing is tidied."""
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3, 4])

@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from faults import Killed
 from hypothesis import given
 from hypothesis import strategies as st
+from training_support import finish, snapshots, train
 
 import embedlens
 from embedlens import InputError
@@ -58,26 +60,6 @@ def few_digits():
 
     yield
     del DATASETS._entries["few-digits"], BACKBONES._entries["tiny"]
-
-
-def no_metrics(embeddings, labels):
-    return {}
-
-
-def nothing(progress):
-    pass
-
-
-def train(path, config=SMALL, report=nothing, metrics=no_metrics, **options):
-    return TrainingLoop(config, path, **options).run(metrics, report)
-
-
-def snapshots(path):
-    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.glob("splits/*/*.npy"))}
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing catches it."""
 
 
 def killed_after_epoch_1(progress):
@@ -296,7 +278,7 @@ def first_step(path, config):
     trainer.method.network.register_forward_hook(look)
     trainer.stepper.step = stop
     with pytest.raises(Killed):
-        trainer.run(no_metrics, nothing)
+        finish(trainer)
     return trainer, seen[0], [value.grad.clone() for value in trainer.method.network.parameters()]
 
 
@@ -427,7 +409,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_recorded(plai
     trainer.method.loss = loss
     message = rf"^the loss is {value} at epoch 2, step 3; the epochs before stay recorded, try a lower --lr$"
     with pytest.raises(InputError, match=message):
-        trainer.run(no_metrics, nothing)
+        finish(trainer)
     run = embedlens.open_run(tmp_path / "run")
     assert run.epochs() == [0, 1]
     assert [row["epoch"] for row in run.log] == [0, 1]
@@ -550,13 +532,13 @@ def test_a_run_stops_says_why_and_stays_stopped(tmp_path):
     path = tmp_path / "run"
     config = replace(SMALL, epochs=8, items_per_class=24, stop_metric="score", patience=2)
     trainer = TrainingLoop(config, path)
-    run = trainer.run(scores([0.1, 0.4, 0.3, 0.4, 0.9]), nothing)
+    run = finish(trainer, metrics=scores([0.1, 0.4, 0.3, 0.4, 0.9]))
     assert run.epochs() == [0, 1, 2, 3]
     assert trainer.stopped == "epoch 3: score has been no better since epoch 1, 0.4000; training ends"
     before = snapshots(path)
     again = TrainingLoop(resumed_config(path, None), path, resume=True)
     assert again.stopped is None
-    assert again.run(refused_metrics, nothing).epochs() == [0, 1, 2, 3]
+    assert finish(again, metrics=refused_metrics).epochs() == [0, 1, 2, 3]
     assert again.stopped == trainer.stopped
     assert snapshots(path) == before
 
@@ -564,7 +546,7 @@ def test_a_run_stops_says_why_and_stays_stopped(tmp_path):
 def test_a_run_that_betters_itself_trains_to_the_end(tmp_path):
     config = replace(SMALL, epochs=4, items_per_class=24, stop_metric="score", patience=1)
     trainer = TrainingLoop(config, tmp_path / "run")
-    assert trainer.run(scores([0.1, 0.2, 0.3, 0.4, 0.5]), nothing).epochs() == [0, 1, 2, 3, 4]
+    assert finish(trainer, metrics=scores([0.1, 0.2, 0.3, 0.4, 0.5])).epochs() == [0, 1, 2, 3, 4]
     assert trainer.stopped is None
 
 

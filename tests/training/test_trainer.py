@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from faults import Killed
 from PIL import Image
 from support import entry_point
 from torch import nn
 from torch.nn import functional
+from training_support import snapshots, train
 
 import embedlens
 from embedlens import InputError
@@ -23,7 +25,6 @@ from embedlens.training.augmentation import augment
 from embedlens.training.backbones.small import SmallFeatures
 from embedlens.training.checkpoint import load_checkpoint, resumed_config
 from embedlens.training.config import TrainConfig
-from embedlens.training.loop import TrainingLoop
 from embedlens.training.optimisation import Stepper
 from embedlens.training.samplers import PKSampler
 from embedlens.training.streams import Draw, Purpose, stream
@@ -31,22 +32,14 @@ from embedlens.training.streams import Draw, Purpose, stream
 SMALL = TrainConfig(data="digits", epochs=3, dim=8, classes_per_batch=5, items_per_class=8, threads=2)
 
 
-def no_metrics(embeddings, labels):
+def count_items(embeddings, labels):
     return {"items": float(sum(len(y) for y in labels.values()))}
-
-
-def train(path, config=SMALL, report=lambda step: None, **options):
-    return TrainingLoop(config, path, **options).run(no_metrics, report)
-
-
-def snapshots(path):
-    return {str(file.relative_to(path)): file.read_bytes() for file in sorted(path.glob("splits/*/*.npy"))}
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "whole"
-    train(path)
+    train(path, SMALL, metrics=count_items)
     return path
 
 
@@ -83,7 +76,7 @@ def test_training_learns(whole):
 
 
 def test_same_seed_same_bytes(whole, tmp_path):
-    train(tmp_path / "again")
+    train(tmp_path / "again", SMALL)
     assert snapshots(tmp_path / "again") == snapshots(whole)
     train(tmp_path / "other", replace(SMALL, seed=1, epochs=0))
     other = snapshots(tmp_path / "other")["splits/test/epoch-0000.npy"]
@@ -100,10 +93,6 @@ def test_global_random_states_are_left_alone(tmp_path):
     assert torch.equal(torch.get_rng_state(), before[1])
     assert torch.get_num_threads() == threads
     assert not torch.are_deterministic_algorithms_enabled()
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing catches it, nothing is tidied."""
 
 
 def _kill_at(monkeypatch, moment):
@@ -147,7 +136,7 @@ def _kill_at(monkeypatch, moment):
 def test_killed_and_resumed_ends_with_the_same_bytes(whole, tmp_path, monkeypatch, moment):
     path = tmp_path / "killed"
     with pytest.raises(Killed):
-        train(path, report=_kill_at(monkeypatch, moment))
+        train(path, SMALL, _kill_at(monkeypatch, moment))
     monkeypatch.undo()
     before = embedlens.open_run(path)
     assert before.epochs() in ([], [0], [0, 1], [0, 1, 2])
@@ -196,7 +185,7 @@ def test_extending_equals_training_longer(whole, tmp_path):
 
 def test_what_cannot_be_resumed(whole, tmp_path):
     with pytest.raises(InputError, match=r"already exists; continue it with `embedlens train --resume"):
-        train(whole)
+        train(whole, SMALL)
     embedlens.Recorder(tmp_path / "mine", labels={"test": np.zeros(3, int)}, method={"loss": "mine"})
     with pytest.raises(InputError, match="only runs made by `embedlens train` resume"):
         resumed_config(tmp_path / "mine", None)
@@ -301,7 +290,7 @@ def test_a_missing_gpu_is_said(tmp_path):
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(InputError, match="torch sees no CUDA GPU"):
-        train(tmp_path / "run", device="cuda")
+        train(tmp_path / "run", SMALL, device="cuda")
     assert not (tmp_path / "run").exists()
 
 
