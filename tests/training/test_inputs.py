@@ -14,7 +14,7 @@ from training_support import snapshots, train
 
 import embedlens
 from embedlens import InputError
-from embedlens.training import pictures
+from embedlens.training import thumbnails as module
 from embedlens.training.augmentation import random_crop
 from embedlens.training.backbones.base import BACKBONES, Backbone
 from embedlens.training.config import TrainConfig
@@ -347,7 +347,7 @@ def test_all_images_of_a_split_at_one_size(files):
 
 def test_all_images_are_read_in_blocks(files, monkeypatch):
     whole = read_all(files, 8, workers=0)
-    monkeypatch.setattr(pictures, "_READ_AT_ONCE", 5)
+    monkeypatch.setattr(module, "_READ_AT_ONCE", 5)
     np.testing.assert_array_equal(read_all(files, 8, workers=0), whole)
 
 
@@ -358,7 +358,7 @@ def test_thumbnails_of_files(birds, monkeypatch):
     }  # fmt: skip
     # The files are smaller than this, so that none is read at a reduced size.
     np.testing.assert_array_equal(found["test"], read_all(birds.splits["test"].images, 64, workers=0))
-    monkeypatch.setattr(pictures, "_MANY", 11)
+    monkeypatch.setattr(module, "_MANY", 11)
     assert thumbnails(birds, workers=0)["train"].shape == (12, 32, 32, 3)
 
 
