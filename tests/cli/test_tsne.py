@@ -157,7 +157,10 @@ def test_two_runs_side_by_side(cli):
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        ((), ("run 'one'", "perplexity 30 is too large for 60 items", "19.6")),
+        (
+            ("--perplexity", "30"),
+            ("run 'one'", "perplexity 30 is too large for 60 items", "19.6", "--perplexity"),
+        ),
         (("--perplexity", "0"), ("perplexity is 0", "above 1")),
         (("--metric", "l1"), ("unknown metric 'l1'", "cosine, euclidean")),
         (("--init", "zeros"), ("unknown initialization 'zeros'",)),
@@ -173,6 +176,7 @@ def test_two_runs_side_by_side(cli):
         (("--thumbnails", "--thumbnail-size", "9"), ("--thumbnail-size", "less than or equal to 1")),
         (("--thumbnails", "--perplexity", "5"), ("has no thumbnails",)),
         (("--epoch", "7"), ("unknown epoch '7'",)),
+        (("--sample", "4", "--every-class"), ("no perplexity is allowed", "--perplexity")),
         (("--venue", "cvrp"), ("unknown venue 'cvrp'",)),
     ],
 )
@@ -247,3 +251,19 @@ def test_a_run_without_latent_has_nothing_to_synthesise_from(cli):
     write_run("runs/one")
     refused = cli("tsne", *QUICK, "--synthesised", "2")
     assert_refused(refused, "run 'one'", "no mu and sigma", "train with --method dvml --record-latent")
+
+
+def test_the_default_perplexity_fits_few_items(cli, folder):
+    write_run("runs/one", n=90, epochs=2)
+    write_run("runs/large", n=91, epochs=1)
+    quick = ("--n-iter", "20", "--format", "svg", "--json")
+    for words in ((), ("--animate", "--settle-iter", "10", "--warm-iter", "10")):
+        done = cli("tsne", "one", *quick, *words)
+        assert done.code == 0, done.err
+        assert done.err.count("perplexity 29.6 for 90 items, (n - 1) / 3") == 1
+        sidecar = json.loads((folder / done.json["data"][0]).with_suffix(".json").read_text())
+        assert sidecar["parameters"]["perplexity"] == 29.6
+    done = cli("tsne", "large", *quick)
+    assert "perplexity" not in done.err
+    sidecar = json.loads((folder / done.json["data"][0]).with_suffix(".json").read_text())
+    assert sidecar["parameters"]["perplexity"] == 30

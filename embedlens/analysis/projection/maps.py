@@ -20,7 +20,7 @@ from embedlens.errors import InputError
 from embedlens.results import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -66,6 +66,8 @@ class Projection(Result):
     gradient
         Root mean square step of the items in one iteration of plain gradient descent at openTSNE's learning
         rate, in units of the root mean square distance of the items from the centre.
+    perplexity
+        That of the map.
     """
 
     item: NDArray[np.int64]
@@ -74,6 +76,7 @@ class Projection(Result):
     n_singletons: int
     iterations: int
     gradient: float = float("nan")
+    perplexity: float = float("nan")
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
         """Return the data that a figure of the map shows, by column."""
@@ -148,8 +151,7 @@ def tsne(
     -----
     Source: van der Maaten and Hinton, JMLR 2008; central latent space: Lin et al., ECCV 2018.
     """
-    told = Parameters.of(parameters)
-    points, graph = _items(z, y, told, central=central, rows=rows, device=device)
+    points, graph, told = _items(z, y, parameters, central=central, rows=rows, device=device)
     return _first(points, graph, told, settle=False).projection
 
 
@@ -183,7 +185,6 @@ def tsne_series(
     InputError
         As for `tsne`; another number of items than in the first epoch.
     """
-    told = Parameters.of(parameters)
     before: tuple[Projection, Graph] | None = None
     size = 0
     for z in embeddings:
@@ -193,7 +194,7 @@ def tsne_series(
             message = f"an epoch has {n} items, the first has {size}; a series follows the same items"
             raise InputError(message)
         size = n
-        points, graph = _items(array, y, told, central=central, rows=rows, device=device)
+        points, graph, told = _items(array, y, parameters, central=central, rows=rows, device=device)
         step = (
             _first(points, graph, told, settle=True) if before is None else _next(points, graph, told, before)
         )
@@ -236,24 +237,17 @@ def align(coordinates: ArrayLike, to: ArrayLike) -> tuple[NDArray[np.float64], f
 def _items(
     z: ArrayLike,
     y: ArrayLike | None,
-    told: Parameters,
+    given: Mapping[str, Any],
     *,
     central: bool,
     rows: NDArray[np.int64] | None,
     device: str,
-) -> tuple[Points, Graph]:
-    """Return the items of a map and their neighbours."""
+) -> tuple[Points, Graph, Parameters]:
+    """Return the items of a map, their neighbours, and the parameters of so many items."""
+    told = Parameters.of(given)
     points = points_of(z, y, central=central, rows=rows)
-    _check_perplexity(told.perplexity, len(points.item))
-    return points, graph_of(points, int(3 * told.perplexity), metric=told.metric, device=device)
-
-
-def _check_perplexity(perplexity: float, n: int) -> None:
-    """Refuse a perplexity whose neighbours, three times as many, are not there."""
-    if n <= 3 * perplexity:
-        most = f"at most {np.floor((n - 1) / 3 * 10) / 10:g}" if n > 4 else "no perplexity"
-        message = f"perplexity {perplexity:g} is too large for {n} items: {most} is allowed, (n - 1) / 3"
-        raise InputError(message)
+    told = told.for_items(len(points.item), adapt="perplexity" not in given)
+    return points, graph_of(points, int(3 * told.perplexity), metric=told.metric, device=device), told
 
 
 def _first(points: Points, graph: Graph, told: Parameters, *, settle: bool) -> Step:
@@ -315,5 +309,5 @@ def _optimised(
     found = optimised(points, graph, told, start=start, phases=phases)
     return Projection(
         points.item, found.coordinates, found.kl_divergence, points.n_singletons, found.iterations,
-        found.gradient,
+        found.gradient, told.perplexity,
     )  # fmt: skip

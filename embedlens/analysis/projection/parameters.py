@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+import warnings
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError, InputWarning, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +24,8 @@ class Parameters:
     Attributes
     ----------
     perplexity
-        How many neighbours count, smoothly; three times as many are searched. More than 1.
+        How many neighbours count, smoothly; three times as many are searched. More than 1. Where none is
+        named, maps of 90 items and fewer have (n - 1) / 3.
     metric
         "cosine" (1 - S) or "euclidean" (of the normalised: sqrt(2 - 2 S)). openTSNE's own "cosine" is the
         first with its exact search, the second with its approximate one.
@@ -100,6 +102,34 @@ class Parameters:
             if name not in names:
                 raise unknown(name, "parameter of t-SNE", names)
         return cls(**given)
+
+    def for_items(self, n: int, *, adapt: bool) -> Parameters:
+        """Return the parameters of a map of `n` items.
+
+        Parameters
+        ----------
+        n
+            Number of items.
+        adapt
+            Whether a perplexity that is too large becomes the largest allowed, with an `InputWarning`.
+
+        Raises
+        ------
+        InputError
+            A perplexity whose neighbours, three times as many, are not there.
+        """
+        if n > 3 * self.perplexity:
+            return self
+        most = math.floor((n - 1) / 3 * 10) / 10
+        if adapt and most > 1:
+            text = f"perplexity {most:g} for {n} items, (n - 1) / 3: too few for {self.perplexity:g}"
+            warnings.warn(text, InputWarning, stacklevel=4)
+            return replace(self, perplexity=most)
+        allowed = f"at most {most:g}" if most > 1 else "no perplexity"
+        message = (
+            f"perplexity {self.perplexity:g} is too large for {n} items: {allowed} is allowed, (n - 1) / 3"
+        )
+        raise InputError(message)
 
     def changed(self) -> dict[str, Any]:
         """Return the parameters that are not the default, by name."""

@@ -209,7 +209,7 @@ def synthesised_map(
         **parameters,
     )
     at, drawn_at, centres_at = np.split(whole.coordinates, np.cumsum([item.size, drawn.label.size]).tolist())
-    items = Projection(item, at, whole.kl_divergence, 0, whole.iterations, whole.gradient)
+    items = Projection(item, at, whole.kl_divergence, 0, whole.iterations, whole.gradient, whole.perplexity)
     return SynthesisedMap(items, drawn, drawn_at, centres_at)
 
 

@@ -23,7 +23,7 @@ from embedlens.analysis.projection.maps import (
     tsne_series,
     whole_by_default,
 )
-from embedlens.errors import InputError
+from embedlens.errors import InputError, InputWarning
 
 QUICK = {"perplexity": 5, "early_exaggeration_iter": 50, "n_iter": 100, "n_jobs": 1}
 
@@ -375,6 +375,15 @@ def test_what_cannot_be_told(told, message):
 def test_what_cannot_be_mapped(z, message):
     with pytest.raises(InputError, match=message):
         tsne(z, **QUICK)
+
+
+def test_a_default_perplexity_is_the_largest_that_few_items_allow():
+    z = blobs(n=60)[0]
+    with pytest.warns(InputWarning, match="perplexity 19.6 for 60 items"):
+        found = tsne(z, n_iter=20)
+    assert found.perplexity == 19.6
+    named = tsne(z, n_iter=20, perplexity=19.6)
+    assert np.array_equal(found.coordinates, named.coordinates)
 
 
 def test_a_series_follows_the_same_items():

@@ -56,7 +56,7 @@ def tsne(
 
     style = drawn.style()
     _check(what, animate=animate)
-    settings = MapSettings(what, how.parameters(), series=animate)
+    settings = MapSettings(what, how.parameters(), series=animate, adapt=how.perplexity is None)
     selection = Selection.of(where, leave_out, style.names)
     splits = colored.colored_splits(selection, what.color, named=bool(where.split))
     selection = replace(selection, splits=splits, epoch="all" if animate else where.epoch)
@@ -66,8 +66,9 @@ def tsne(
         for one in selection:
             check_latent(one.run, one.split, one.epoch)
     maps = snapshot_maps.measure(selection, settings)
+    facts = settings.facts(result.step.projection.perplexity for result in maps.values())
     report = Report.of(
-        "tsne", selection, style, options=drawn, facts=settings.facts,
+        "tsne", selection, style, options=drawn, facts=facts,
         words=[*words, *parameter_words(settings.parameters)],
     )  # fmt: skip
     for one, result in maps.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,9 @@ from embedlens.analysis.projection.parameters import Parameters
 from embedlens_cli.commands.tsne.colours import CLASS
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import InName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _DEFAULT = Parameters()
 
@@ -92,9 +95,13 @@ class MapOptions:
 class ParameterOptions:
     """The parameters of t-SNE."""
 
-    perplexity: Annotated[float, typer.Option(help="Neighbours that count; 3 times as many must exist.")] = (
-        _DEFAULT.perplexity
-    )
+    perplexity: Annotated[
+        float | None,
+        typer.Option(
+            help="Neighbours that count; 3 times as many must exist.",
+            show_default=f"{_DEFAULT.perplexity:g}, or (n - 1) / 3 of fewer items",
+        ),
+    ] = None
     metric: Annotated[str, typer.Option(help="cosine or euclidean (of the normalised).")] = _DEFAULT.metric
     initialization: Annotated[str, typer.Option("--init", help="pca, random or spectral.")] = (
         _DEFAULT.initialization
@@ -135,7 +142,10 @@ class ParameterOptions:
 
     def parameters(self) -> Parameters:
         """Return them checked; wrong ones raise `InputError`."""
-        return Parameters(**vars(self))
+        return Parameters(
+            **{name: value for name, value in vars(self).items() if name != "perplexity"}
+            | ({} if self.perplexity is None else {"perplexity": self.perplexity})
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,23 +160,33 @@ class MapSettings:
         Those of t-SNE.
     series
         Whether each map of a run starts from the one before.
+    adapt
+        Whether the perplexity is the default, which is smaller for few items.
     """
 
     options: MapOptions
     parameters: Parameters
     series: bool
+    adapt: bool
 
     @property
-    def facts(self) -> dict[str, Any]:
-        """What the sidecar of every figure says."""
+    def passed(self) -> dict[str, Any]:
+        """The parameters by name, less the perplexity where the number of items decides on it."""
+        values = asdict(self.parameters)
+        return {name: value for name, value in values.items() if not (self.adapt and name == "perplexity")}
+
+    def facts(self, perplexities: Iterable[float]) -> dict[str, Any]:
+        """Return what the sidecar of every figure says; `perplexities` are those of the maps."""
         from importlib import metadata
 
         from embedlens.similarity import engine_facts
 
         what = self.options
+        used = sorted(set(perplexities))
+        perplexity = {"perplexity": used[0] if len(used) == 1 else used}
         names = ("sample", "whole_classes", "central", "thumbnails", "thumbnail_size", "color")
         return {
-            "parameters": asdict(self.parameters),
+            "parameters": asdict(self.parameters) | perplexity,
             **{name: getattr(what, name) for name in names},
             "distance": "Euclidean, class means subtracted" if what.central else self.parameters.metric,
             "neighbours": "exact, 3 x perplexity",

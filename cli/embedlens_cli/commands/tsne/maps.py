@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
@@ -147,6 +147,8 @@ def _map(places: Sequence[Selected], settings: MapSettings, kept: Kept) -> dict[
             steps.append(step)
     except InputError as error:
         at = places[min(len(steps), len(places) - 1)].place
+        if str(error).startswith("perplexity "):
+            error = InputError(f"{error}; change --perplexity")
         raise (error if run.name in str(error) else error.within(at)) from error
     classes = run.class_names if by_class else {}
     return {
@@ -176,7 +178,7 @@ class _Steps:
                 yield replace(step, projection=placed), None
             return
         rows = self.kept.rows if self.rows is None else self.kept.row(self.rows)
-        options, parameters = self.settings.options, asdict(self.settings.parameters)
+        options, parameters = self.settings.options, self.settings.passed
         for one in places:
             labels = one.run.labels(one.split)
             classes = [*class_colors(labels if rows is None else labels[rows], self.highlight)]
@@ -193,7 +195,7 @@ class _Steps:
         what, labels = self.settings.options, self.kept.of(places[0].run.labels(places[0].split))
         snapshots = (self.kept.of(one.snapshot.embeddings) for one in places)
         told: dict[str, Any] = {"central": what.central, "rows": self.rows, "device": what.device}
-        told |= asdict(self.settings.parameters)
+        told |= self.settings.passed
         if self.settings.series:
             yield from tsne_series(snapshots, labels, **told)
         else:
