@@ -1,6 +1,6 @@
 """Seed figure: "which whale is it?": MAP@5 over the threshold of `new`, by neighbours and by a classifier.
 
-The same as `embedlens identify first second --gallery train --new-label 24`, and with `--classifier`.
+The same as `embedlens identify first second --gallery train --unknown-class 24`, and with `--classifier`.
 """
 
 import numpy as np

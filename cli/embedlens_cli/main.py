@@ -1,4 +1,4 @@
-"""The program: its commands, and how it ends. Nothing heavy is imported before a command runs."""
+"""The program: its commands and exit statuses. Nothing heavy is imported before a command runs."""
 
 from __future__ import annotations
 
@@ -27,18 +27,25 @@ from embedlens_cli.commands.verify import command as verification
 from embedlens_cli.common import ending
 from embedlens_cli.common import library_warnings as warned
 
+_FORMER_NAMES = {"new-label": "unknown-class", "new-threshold": "unknown-threshold"}
+"""Former names of options, which are still read."""
+
 app = typer.Typer(
     name="embedlens",
     help="See, measure and print what training did to an embedding space.",
     epilog="Start with: embedlens demo",
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "token_normalize_func": lambda name: _FORMER_NAMES.get(name, name),
+    },
 )
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"embedlens {__version__}")
         raise typer.Exit
 
@@ -78,7 +85,7 @@ app.command("sampling")(sampling.sampling)
 
 
 def main() -> None:
-    """Run the command line and exit: 0 done, 2 wrong usage or bad input, 1 our fault."""
+    """Run the command line and exit: 0 done, 2 wrong usage or bad input, 1 internal error."""
     debug = "--debug" in sys.argv
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     ending.prepare_streams()

@@ -230,7 +230,7 @@ def test_early_stop_tells_why(cli, folder):
     assert run.epochs() == [0, 1, 2]
     best = run.log[0]["test_recall_at_1"]
     reason = f"epoch 2: test_recall_at_1 has been no better since epoch 0, {best:.4f}; training ends"
-    on = "; it goes on with --resume runs/told --stop-metric none"
+    on = "; resume with --resume runs/told --stop-metric none"
     assert done.err.splitlines()[-1] == reason + on
     assert "training ends" not in done.out
     assert "3 epochs recorded" in done.out

@@ -121,14 +121,14 @@ def test_identify_says_which_class_is_new(cli, monkeypatch):
         new_class, "figure", lambda *args, **more: titles.append(more["title"]) or drawn(*args, **more)
     )
     record("runs/mine")
-    told = cli("identify", "--new-label", "3", "--split", "test", "--format", "png", "--json")
+    told = cli("identify", "--unknown-class", "3", "--split", "test", "--format", "png", "--json")
     numbers = told.json["summary"]["mine"]["test"]["1"]
     assert (numbers["new_label"], numbers["new_class"]) == (3, "owl")
     assert titles == ["mine, test, epoch 1, owl is new"]
     sidecar = json.loads(Path(told.json["data"][0]).with_suffix(".json").read_text())
     assert sidecar["panels"][0]["new_class"] == "owl"
     record("runs/plain", names=None)
-    told = cli("identify", "plain", "--new-label", "3", "--split", "test", "--format", "png", "--json")
+    told = cli("identify", "plain", "--unknown-class", "3", "--split", "test", "--format", "png", "--json")
     assert "new_class" not in told.json["summary"]["plain"]["test"]["1"]
 
 

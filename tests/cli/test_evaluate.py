@@ -180,7 +180,7 @@ def test_kmeans_seeds_and_options_reach_the_scores(folder, cli):
     run = write_run(folder / "runs/mine", epochs=1)
     result = cli(
         "evaluate", "--metrics", "nmi,knn_accuracy,map_at_5,map_at_r,rho", "--kmeans-seeds", "1,2,3",
-        "--knn", "3", "--weighted", "--macro", "--new-threshold", "0.5", "--rho-k", "2", "--json",
+        "--knn", "3", "--weighted", "--macro", "--unknown-threshold", "0.5", "--rho-k", "2", "--json",
     )  # fmt: skip
     found = result.json["summary"]["mine"]["test"]["0"]
     snapshot = run.snapshot("test", 0)
@@ -219,13 +219,22 @@ def test_a_new_label_leaves_the_gallery(folder, cli):
     expected = score(snapshot.embeddings, snapshot.labels, ["map_at_5"], settings=settings)
     for word in ("nobody", "5"):
         found = cli(
-            "evaluate", "--metrics", "map_at_5", "--new-threshold", "0.5", "--new-label", word, "--json"
+            "evaluate",
+            "--metrics",
+            "map_at_5",
+            "--unknown-threshold",
+            "0.5",
+            "--unknown-class",
+            word,
+            "--json",
         )
         assert found.json["summary"]["mine"]["test"]["0"] == expected
         sidecar = json.loads(Path(found.json["data"][0]).with_suffix(".json").read_text())
         assert sidecar["new_label"] == word
     assert (expected["n"], expected["n_new"]) == (50, 10)
-    without = cli("evaluate", "--metrics", "map_at_5", "--new-label", "5", "--json").json["summary"]["mine"]
+    without = cli("evaluate", "--metrics", "map_at_5", "--unknown-class", "5", "--json").json["summary"][
+        "mine"
+    ]
     assert without["test"]["0"]["map_at_5"] <= 50 / 60  # `new` is nowhere, and right for ten of sixty
 
 
@@ -244,8 +253,8 @@ def test_the_table_says_of_what_map_at_5_is_a_mean(folder, cli):
 
 
 COMMANDS_OF_CLASSES = (
-    "evaluate --metrics map_at_5 --new-label",
-    "identify --new-label",
+    "evaluate --metrics map_at_5 --unknown-class",
+    "identify --unknown-class",
     "evaluate --metrics R@1 --ignore-label",
     "spectrum --ignore-label",
     "scatter --distractor-label",
@@ -307,9 +316,12 @@ def test_infinite_scores_are_null_in_json(folder, cli):
         (["--log", "--kmeans-seeds", "1,2"], ["--kmeans-seeds"]),
         (["--latex", "--csv"], ["--latex and --csv exclude each other"]),
         (["--csv", "--json"], ["--csv and --json exclude each other"]),
-        (["--metrics", "map_at_5", "--new-label", "7"], ["unknown class '7'", "0, 1, 2, 3, 4, 5"]),
-        (["--new-label", "1"], ["--new-label is for map_at_5", "--metrics map_at_5", "--ignore-label"]),
-        (["--log", "--new-label", "1"], ["--log", "--new-label"]),
+        (["--metrics", "map_at_5", "--unknown-class", "7"], ["unknown class '7'", "0, 1, 2, 3, 4, 5"]),
+        (
+            ["--unknown-class", "1"],
+            ["--unknown-class is for map_at_5", "--metrics map_at_5", "--ignore-label"],
+        ),
+        (["--log", "--unknown-class", "1"], ["--log", "--unknown-class"]),
         (["--split", "tets"], ["unknown split 'tets'", "test"]),
         (["--gallery", "shop"], ["unknown gallery split 'shop'", "none"]),
         (["--epoch", "9"], ["unknown epoch", "last"]),

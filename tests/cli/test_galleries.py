@@ -84,7 +84,7 @@ def test_identify_ranks_by_the_gallery(folder, cli, pair):
     (z, y), gallery = pair
     shop("runs/shop", (z, y), (gallery[0][gallery[1] != 5], gallery[1][gallery[1] != 5]))
     found = cli("identify", "shop", "--json").json["summary"]["shop"]["query"]["0"]
-    scored = cli("evaluate", "shop", "--metrics", "map_at_5", "--new-threshold", "-1", "--json")
+    scored = cli("evaluate", "shop", "--metrics", "map_at_5", "--unknown-threshold", "-1", "--json")
     assert found["gallery"] == "gallery"
     assert found["n_new"] == int((y == 5).sum())
     assert found["map_at_5_never_new"] == pytest.approx(
@@ -300,7 +300,7 @@ def test_every_score_of_a_row_is_of_the_same_items(folder, cli):
     found = done.json["summary"]["all"]["test"]["0"]
     assert found.pop("n_ignored") == 10
     assert found == less
-    done = cli("evaluate", "all", "--metrics", "all", "--new-label", "4", "--json")
+    done = cli("evaluate", "all", "--metrics", "all", "--unknown-class", "4", "--json")
     new = done.json["summary"]["all"]["test"]["0"]
     assert (new["n"], new["n_singletons"], new["n_new"]) == (50, 0, 10)
     assert new["map_at_5"] == pytest.approx(less["map_at_5"] * 50 / 60)  # ten more, never right

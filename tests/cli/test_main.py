@@ -46,7 +46,7 @@ def test_our_fault_is_one_line_with_exit_1_and_a_traceback_on_demand(cli, folder
     monkeypatch.setattr(runs, "_describe", broken)
     done = cli("info", "mine")
     assert done.code == 1
-    assert done.err == "embedlens: RuntimeError: two lines (our fault; --debug shows where)\n"
+    assert done.err == "embedlens: RuntimeError: two lines (internal error; --debug shows the traceback)\n"
     monkeypatch.setattr(sys, "argv", ["embedlens", "info", "mine", "--debug"])
     with pytest.raises(RuntimeError, match="two"):
         main()

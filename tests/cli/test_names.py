@@ -19,7 +19,7 @@ HOSTILE = {
 }  # fmt: skip
 FIGURES = {
     "scatter": ["--split", "test"], "trajectory": [], "distances": [], "spectrum": [], "components": [],
-    "pca-prune": ["--dims", "2,4"], "verify": ["--folds", "2"], "identify": ["--new-label", "0"],
+    "pca-prune": ["--dims", "2,4"], "verify": ["--folds", "2"], "identify": ["--unknown-class", "0"],
     "curves": ["--metrics", "loss"], "spectrum --intra-class": [],
     "tsne": ["--perplexity", "5", "--n-iter", "20", "--early-exaggeration-iter", "10"],
 }  # fmt: skip

@@ -183,4 +183,4 @@ def test_mining_that_picks_nothing_is_counted_over_the_epochs(cli, folder):
     words = ("--show", "nonzero", "--mining", "semi-hard", "--batches", "2", "--format", "png")
     done = cli("sampling", "one", *words, "--json")
     assert done.code == 0, done.err
-    assert "one, test: semi-hard mining picks nothing at 2 of 3 epochs (1, 2)" in done.err
+    assert "one, test: semi-hard mining selects nothing at 2 of 3 epochs (1, 2)" in done.err

@@ -189,7 +189,7 @@ def test_a_strategy_that_picks_nothing_is_told(cli):
         done = cli("sampling", "mine", "--mining", "distance-weighted,semi-hard", *also, "--format", "png",
                    "--json")  # fmt: skip
         assert done.code == 0, done.err
-        assert "distance-weighted mining picks nothing at 2 of 2 epochs (0, 1)" in done.err
+        assert "distance-weighted mining selects nothing at 2 of 2 epochs (0, 1)" in done.err
         told = done.json["summary"]["mine"]["test"]["1"]["mining"]["distance-weighted"]
         assert told == {"mean_distance": None, "nonzero_share": None, "triplets": 0, "skipped": 256 // 2}
 

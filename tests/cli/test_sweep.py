@@ -100,7 +100,7 @@ def test_a_stopped_grid_is_completed_with_the_same_bytes(cli, folder, monkeypatc
     monkeypatch.setattr(module, "save_checkpoint", stop)
     stopped = sweep(cli, *rates)
     assert stopped.code == 130
-    assert "go on with the same command" in stopped.err
+    assert "resume with the same command" in stopped.err
     assert stopped.out == ""
     monkeypatch.undo()
     monkeypatch.chdir(folder)
@@ -309,7 +309,7 @@ def test_all_losses_with_rates_or_the_usual_rate_of_some(cli, folder, few):
     assert listed("--loss", "all", "--lr", "0.1") == [("broken", 0.1), ("ep", 0.1), ("together", 0.1)]
     assert listed("--loss", "all") == [("broken", 0.001), ("ep", 0.001), ("together", 0.02)]
     assert listed("--loss", "all", "--optimizer", "sgd")[-1] == ("together", 0.5)
-    assert listed("--loss", "together,ep", "--lr", "usual") == [("together", 0.02), ("ep", 0.001)]
+    assert listed("--loss", "together,ep", "--lr", "default") == [("together", 0.02), ("ep", 0.001)]
     assert listed("--loss", "ep,all") == [("ep", 0.001), ("broken", 0.001), ("together", 0.02)]
     done = sweep(cli, "--loss", "ep", "--lr", "usual", "--json")
     assert "sweep-folder-ep-lrusual-dim4-" in done.json["figures"][0]
@@ -321,7 +321,7 @@ def test_a_score_that_is_not_logged_is_taken_at_epoch_0_too(cli, folder, few, mo
     monkeypatch.setattr(
         scores, "score", lambda *words, **more: (taken.append(words[2]), keep(*words, **more))[1]
     )
-    done = sweep(cli, "--loss", "ep,together", "--lr", "usual", "--metric", "nmi", "--json")
+    done = sweep(cli, "--loss", "ep,together", "--lr", "default", "--metric", "nmi", "--json")
     assert done.code == 0, done.err
     run = embedlens.open_run("runs/folder-ep-lr0.001-dim4-seed0")
     first = keep(run.snapshot("test", 0).embeddings, run.labels("test"), ["nmi"])["nmi"]
@@ -346,7 +346,7 @@ def test_of_all_losses_one_that_is_refused_is_left_out(cli, folder, few, monkeyp
     assert "folder-broken-lr0.001-dim4-seed0 cannot be trained: batches of it do not fit" in done.err
     assert "1 of 3 runs failed: folder-broken" in done.err
     assert_refused(sweep(cli, "--loss", "ep,broken", "--lr", "0.1"), "batches of it do not fit")
-    assert_refused(sweep(cli, "--loss", "all", "--lr", "usual,0.1"), "or 'usual' alone")
+    assert_refused(sweep(cli, "--loss", "all", "--lr", "usual,0.1"), "or 'default' alone")
 
 
 @pytest.mark.parametrize(

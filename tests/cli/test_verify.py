@@ -104,7 +104,7 @@ def test_tables_for_people(cli, run):
         "no",
     ):
         assert word in done.out
-    assert "not resolved: fewer pairs of two classes, or impostor probes, than 1 / FAR" in done.out
+    assert "not resolved: fewer impostor pairs, or impostor probes, than 1 / FAR" in done.out
     assert "wrote runs/mine/figures/verify-roc-test-epoch-0002.png" in done.out
     assert "too few classes for 10 and 100 negatives" in done.err
 

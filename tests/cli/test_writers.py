@@ -123,7 +123,7 @@ def test_resume_begins_anew_what_was_stopped_before_its_options_were_recorded(cl
     np.save(folder / "runs/mine/splits/test/labels.npy", Y)
     done = cli("train", "--resume", "mine", *TINY)
     assert done.code == 0, done.err
-    assert "runs/mine was stopped before its options were recorded; it begins anew" in done.err
+    assert "runs/mine was stopped before its options were recorded; it begins again" in done.err
     assert embedlens.open_run("runs/mine").epochs() == [0, 1]
     (folder / "runs/other").mkdir()
     (folder / "runs/other/notes.txt").touch()

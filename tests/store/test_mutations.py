@@ -81,7 +81,7 @@ def _fault(done):
     lines = done.err.strip().splitlines()
     if done.code not in (0, 2):
         return f"exit {done.code}"
-    if "Traceback" in done.err or "our fault" in done.err:
+    if "Traceback" in done.err or "internal error" in done.err:
         return "a traceback or an internal error"
     errors = [line for line in lines if line.startswith("embedlens: ")]
     if len(errors) != (done.code == 2):

@@ -1,4 +1,4 @@
-"""The command that scatters classes over single components."""
+"""The command `components`: the values of items in single components, by class."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def components(
     ] = "first,last",
     svd: Annotated[
         bool,
-        typer.Option("--svd", help="Of the uncentred embeddings (SVD) instead of the centred ones (PCA)."),
+        typer.Option("--svd", help="Decompose the uncentred embeddings (SVD), not the centred ones (PCA)."),
         InName("svd"),
     ] = False,
     where: SnapshotOptions,
@@ -65,9 +65,8 @@ def components(
 ) -> None:
     """Draw each item's value, (z - mean) V, in the largest and the smallest component, by class.
 
-    Classes stand in the order of their labels. Panels have the same y limits, one row per run; the smallest
-    component has its own, the same for all runs. Of several epochs each component keeps its sign from one to
-    the next.
+    Classes are in the order of their labels. Panels have the same y limits, one row per run; the smallest
+    component has its own, the same for all runs. Over several epochs each component keeps its sign.
     """
     from embedlens.analysis.spectrum.components import class_scatter
     from embedlens.figures.style import paper

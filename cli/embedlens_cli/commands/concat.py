@@ -1,4 +1,4 @@
-"""The command that joins runs into one of concatenated embeddings."""
+"""The command `concat`: one run of the concatenated embeddings of several."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def concat(
     weights: Annotated[
         str,
         typer.Option(
-            help="One a run, comma-separated: the cosine of the joined embeddings is the mean of theirs with "
-            "these weights.",
+            help="One per run, comma-separated: the cosine of the joined embeddings is the mean of theirs "
+            "with these weights.",
             show_default="equal",
         ),
     ] = "",

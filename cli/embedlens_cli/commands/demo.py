@@ -1,4 +1,4 @@
-"""The demonstration: two runs, and every figure of them, by the commands that anyone would type."""
+"""The command `demo`: two runs and every figure of them, by the commands that a user types."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TOUR = (
     ("scatter {one} {two} --animate", "every triplet as a dot, epoch by epoch: look at the .gif first"),
-    ("scatter {one} {two} --split test --flow", "where the dots went, in the mean"),
+    ("scatter {one} {two} --split test --flow", "the mean displacement of the dots"),
     ("scatter {one} {two} --split test --field epshn", "where a step of the first order would move them"),
     ("trajectory {one} {two}", "single triplets, from the initial state to the last epoch"),
     ("distances {one} {two}", "how far the dots end from (1, 0), and which run brings them nearer"),
@@ -42,8 +42,8 @@ def demo(
 ) -> None:
     """Train EPSHN of first and second order on glyphs, and make every figure of the two runs.
 
-    Runs go to ./runs/demo-order1 and ./runs/demo-order2, figures to ./figures. A second demo goes on where
-    the first one stood.
+    Runs go to ./runs/demo-order1 and ./runs/demo-order2, figures to ./figures. A second demo resumes
+    the first.
     """
     from embedlens.selection import runs_folder
     from embedlens_cli.common import console
@@ -69,7 +69,7 @@ def demo(
 
 
 def _train(path: Path, order: int, epochs: int, *, device: str) -> Path:
-    """Train one run, or go on with it."""
+    """Train one run, or resume it."""
     from embedlens.training.checkpoint import resumed_config
     from embedlens.training.config import TrainConfig
     from embedlens.training.reproducible import available_threads

@@ -1,4 +1,4 @@
-"""The command that makes a run of embeddings that another program saved."""
+"""The command `import`: a run of embeddings that another program saved."""
 
 from __future__ import annotations
 
@@ -57,7 +57,8 @@ def import_(
         typer.Option("--link/--copy", help="Hard-link .npy files of the same dtype instead of copying them."),
     ] = False,
     method: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="What to note of the method; repeatable.")
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Fact to record about the method; repeatable."),
     ] = None,
     as_json: options.Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The command that prunes dimensions."""
+"""The command `pca-prune`: Recall@1 by the number of leading components kept."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ def pca_prune(
     ] = "all",
     svd: Annotated[
         bool,
-        typer.Option("--svd", help="Directions of the uncentred embeddings instead of their PCA."),
+        typer.Option("--svd", help="Decompose the uncentred embeddings (SVD), not the centred ones (PCA)."),
         InName("svd"),
     ] = False,
     fit: Annotated[
         str | None,
-        typer.Option(help="Split that the directions are taken from.", show_default="train, else the split"),
+        typer.Option(help="Split that the components are fitted on.", show_default="train, else the split"),
         InName("fit-{}"),
     ] = None,
     similarity: Annotated[
@@ -80,7 +80,7 @@ def pca_prune(
     ] = "cosine",
     center: Annotated[
         bool,
-        typer.Option("--center", help="Take off the mean of the fit before the rotation, not rotate only."),
+        typer.Option("--center", help="Subtract the mean of the fit before the rotation."),
         InName("centred"),
     ] = False,
     slices: Annotated[options.Slices, InName("slices-{}")] = None,

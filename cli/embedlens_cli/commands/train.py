@@ -1,4 +1,4 @@
-"""The command that trains one run."""
+"""The command `train`: one run of training."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def train(
             help="Dimensions of the embedding.", show_default="64; hdc: 66, dreml: learners x meta-classes"
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="Epochs to train; with --resume also more than before.")] = 8,
+    epochs: Annotated[int, typer.Option(help="Epochs to train in all; --resume may raise them.")] = 8,
     lr: Annotated[
         float | None,
-        typer.Option(help="Learning rate.", show_default="the usual one of the loss; timm: a tenth"),
+        typer.Option(help="Learning rate.", show_default="the default of the loss; timm: a tenth"),
     ] = None,
     stop_metric: Annotated[
         str | None,
         typer.Option(
             help="Stop when this column of log.csv (test_recall_at_1) is no better for --patience epochs; "
-            "none: go on to the last.",
+            "none: train all epochs.",
             show_default="none",
         ),
     ] = None,
@@ -59,7 +59,7 @@ def train(
 ) -> None:
     """Train an embedding and record every epoch, epoch 0 being the state before training.
 
-    Stopped at any moment, a run goes on with --resume and ends with the same bytes.
+    An interrupted run is resumed by --resume and ends with the same bytes.
     """
     from embedlens.selection import choose_runs, runs_folder
     from embedlens.training.checkpoint import resumed_config
@@ -97,7 +97,8 @@ def _unbegun(resume: Path) -> Path | None:
     for path in (resume, runs_folder() / resume):
         if is_unbegun(path) or (not path.exists() and building_folder(path).is_dir()):
             console.remark(
-                f"{path} was stopped before its options were recorded; it begins anew with those given now"
+                f"{path} was stopped before its options were recorded; it begins again with those of this "
+                "command"
             )
             return path
         if path.exists():
@@ -124,7 +125,7 @@ def _refuse_beside_resume(context: typer.Context) -> None:
 def train_one(
     config: TrainConfig, path: Path, *, device: str, workers: int | None, resume: bool, as_json: bool
 ) -> Run:
-    """Train one run while a person watches; print its log, and warn when its space collapses.
+    """Train one run; print its log, and warn when its space collapses.
 
     Started by torchrun, the processes train it together, and the first one speaks.
     """
@@ -151,10 +152,10 @@ def train_one(
             try:
                 run = trainer.run(report=progress.report, warn=console.remark)
             except KeyboardInterrupt:
-                console.remark(f"go on with: embedlens train --resume {path}")
+                console.remark(f"resume with: embedlens train --resume {path}")
                 raise
     if trainer.stopped:
-        console.remark(f"{trainer.stopped}; it goes on with --resume {path} --stop-metric none")
+        console.remark(f"{trainer.stopped}; resume with --resume {path} --stop-metric none")
     if as_json:
         summary = {"name": run.name, "path": run.path.as_posix(), "log": run.log, "stopped": trainer.stopped}
         console.print_json({"figures": [], "data": [], "summary": summary})

@@ -1,4 +1,4 @@
-"""What a person sees: tables and paths on standard output, progress and remarks on standard error."""
+"""Tables and paths on standard output, progress and messages on standard error."""
 
 from __future__ import annotations
 

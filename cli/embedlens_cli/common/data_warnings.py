@@ -133,8 +133,8 @@ def collapse(search: Search) -> str | None:
         return None
     return (
         f"the space has collapsed ({', '.join(told)}; {COLLAPSED} or more), and scores and triplets rest on "
-        "the last digits; look at an earlier epoch, train with a lower --lr or less hard negatives, or "
-        "subtract the mean of features that were imported"
+        "the last digits; read an earlier epoch, train with a lower --lr or less hard negatives, or "
+        "subtract the mean of imported features"
     )
 
 

@@ -1,4 +1,4 @@
-"""How the program ends: exit statuses, one line for each error, and what consoles can show."""
+"""Exit statuses, the one line of each error, and encodings of the standard streams."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _described(error: BaseException) -> tuple[str, int]:
         error = error.__cause__  # typer takes every end of a file for the end of what the user types
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return "", INTERRUPTED
-    return f"{type(error).__name__}: {error} (our fault; --debug shows where)", 1
+    return f"{type(error).__name__}: {error} (internal error; --debug shows the traceback)", 1
 
 
 def _of_system(error: OSError) -> str:
@@ -85,7 +85,7 @@ def _of_system(error: OSError) -> str:
     if error.errno in _NO_SPACE:
         return f"no space left: {error.filename or 'writing'} ({reason})"
     if error.errno in _WRONG_PLACE:
-        return f"{error.filename}: {reason}; choose another place"
+        return f"{error.filename}: {reason}; choose another path"
     return f"{error.filename}: {reason}" if error.filename else reason
 
 

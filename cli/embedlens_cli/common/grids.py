@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 DEFAULTS = {"loss": "ep,epshn", "lr": "0.0001,0.0002,0.0004,0.0008,0.0016", "dim": "64", "seed": "0"}
 """The grid that is trained by default."""
 
-EVERY, DEFAULT_RATE = "all", "usual"
-"""What stands for every registered loss, and for the default learning rate of each loss."""
+EVERY, DEFAULT_RATE = "all", "default"
+"""Words for every registered loss, and for the default learning rate of each loss."""
+_FORMER_RATE = "usual"  # still read, and still what file names say
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ def grid_of(given: Mapping[str, str | None]) -> Grid:
         message = f"--loss {asked['loss']!r} names no loss; e.g. --loss {DEFAULTS['loss']}, or {EVERY}"
         raise InputError(message)
     rates: Sequence[float | None] = [None]
-    if asked["lr"].strip() != DEFAULT_RATE and not (every and given["lr"] is None):
+    if asked["lr"].strip() not in (DEFAULT_RATE, _FORMER_RATE) and not (every and given["lr"] is None):
         needed = f"numbers above 0 are needed, or {DEFAULT_RATE!r} alone"
         rates = _ascending(asked["lr"], "lr", needed, options.positive_numbers)
     dims = _ascending(
@@ -115,7 +116,7 @@ def file_words(grid: Grid) -> list[str]:
         ("seed", grid.seeds, default.seeds),
     )
     told = [
-        name + "+".join(DEFAULT_RATE if value is None else f"{value:g}" for value in own)
+        name + "+".join(_FORMER_RATE if value is None else f"{value:g}" for value in own)
         for name, own, other in axes if own != other
     ]  # fmt: skip
     more = [loss for loss in grid.losses if loss not in _losses(EVERY)] if grid.every else grid.losses
@@ -135,7 +136,7 @@ def train(
     try:
         return train_runs(planned, callbacks, device=device, workers=workers, every=every)
     except KeyboardInterrupt:
-        console.remark("go on with the same command; finished epochs are kept")
+        console.remark("resume with the same command; finished epochs are kept")
         raise
 
 

@@ -14,66 +14,70 @@ def option(kind: Any, default: Any, text: str, *, flag: str | None = None, **mor
 
 
 OF_LOSSES = {
-    "order": option(int | None, None, "1 or 2: the order of ephn and epshn.", show_default="1"),
+    "order": option(int | None, None, "Order of ephn and epshn: 1 or 2.", show_default="1"),
     "temperature": option(
-        float | None, None, "Of ep, ephn, epshn, sct, hn, shn and nn.", show_default="0.1"
+        float | None, None, "Temperature of ep, ephn, epshn, sct, hn, shn and nn.",
+        show_default="0.1"
     ),
     "margin": option(
-        float | None, None, "Of triplet, margin, contrastive and lifted.",
+        float | None, None, "Margin of triplet, margin, contrastive and lifted.",
         show_default="0.2; 1 for the last two",
     ),
-    "beta": option(float | None, None, "Of margin: where pairs part.", show_default="1.2"),
+    "beta": option(float | None, None, "Boundary beta between positive and negative pairs, of margin.",
+        show_default="1.2",
+   ),
     "learn_beta": option(
-        bool | None, None, "Of margin: learn beta.", show_default="fixed", flag="--learn-beta"
+        bool | None, None, "Learn beta of margin.", show_default="fixed", flag="--learn-beta"
     ),
-    "tau": option(float | None, None, "Of nn: the least similarity.", show_default="0.5"),
+    "tau": option(float | None, None, "Similarity tau from which pairs count, of nn.", show_default="0.5"),
     "l2": option(
         float | None, None, "Weight of the norms in n-pair-mc, n-pair-ovo, tuplet.",
         show_default="0.002", flag="--l2",
     ),
     "normalize": option(
-        bool | None, None, "Of lifted, n-pair-mc, n-pair-ovo, tuplet: scale embeddings to length 1.",
-        show_default="as they are", flag="--normalize",
+        bool | None, None, "Normalise embeddings in lifted, n-pair-mc, n-pair-ovo and tuplet.",
+        show_default="not normalised", flag="--normalize",
     ),
 }  # fmt: skip
 """Options of single losses; what is not given is None."""
 
 OF_METHODS = {
     "clusters": option(
-        int | None, None, "Of divide-conquer: K, clusters and slices of the embedding.", show_default="4"
+        int | None, None, "With divide-conquer: K, clusters and slices of the embedding.", show_default="4"
     ),
     "recluster": option(
-        int | None, None, "Of divide-conquer: epochs between clusterings.", show_default="2"
+        int | None, None, "With divide-conquer: epochs between clusterings.", show_default="2"
     ),
     "finish": option(
-        int | None, None, "Of divide-conquer: epochs at the end for the whole embedding.", show_default="0"
+        int | None, None, "With divide-conquer: epochs at the end for the whole embedding.", show_default="0"
     ),
     "cluster_on": option(
-        str | None, None, "Of divide-conquer: penultimate or embedding.", show_default="penultimate"
+        str | None, None, "With divide-conquer: penultimate or embedding.", show_default="penultimate"
     ),
-    "first_phase": option(int | None, None, "Of dvml: epochs of the first phase.", show_default="half"),
+    "first_phase": option(int | None, None, "With dvml: epochs of the first phase.", show_default="half"),
     "record_latent": option(
-        bool | None, None, "Of dvml: record mu, sigma and z minus its class mean.", show_default="not",
+        bool | None, None, "With dvml: record mu, sigma and z minus its class mean.", show_default="not",
         flag="--record-latent",
     ),
     "reconstruction_weight": option(
-        float | None, None, "Of dvml: weight of the reconstruction.", show_default="1"
+        float | None, None, "With dvml: weight of the reconstruction.", show_default="1"
     ),
-    "learners": option(int | None, None, "Of dreml: E, classifiers of meta-classes.", show_default="8"),
+    "learners": option(int | None, None, "With dreml: E, classifiers of meta-classes.", show_default="8"),
     "meta_classes": option(
-        int | None, None, "Of dreml: M, groups of classes, and dims, of each learner.", show_default="8"
+        int | None, None, "With dreml: M, groups of classes, and dims, of each learner.", show_default="8"
     ),
     "trunk": option(
-        str | None, None, "Of dreml: own, a network a learner, or shared, one for all.", show_default="own"
+        str | None, None, "With dreml: own, one network per learner, or shared, one network for all.",
+        show_default="own",
     ),
     "heads": option(
-        int | None, None, "Of hdc: K, heads at as many depths of the backbone.", show_default="3"
+        int | None, None, "With hdc: K, heads at as many depths of the backbone.", show_default="3"
     ),
     "hard_shares": option(
-        str | None, None, "Of hdc: the hardest share of pairs for each head.", show_default="1,0.5,0.2"
+        str | None, None, "With hdc: fraction of the hardest pairs for each head.", show_default="1,0.5,0.2"
     ),
     "cascade": option(
-        bool | None, None, "Of hdc: choose among the pairs that the head before kept.",
+        bool | None, None, "With hdc: select among the pairs that the head before kept.",
         show_default="of all pairs", flag="--cascade",
     ),
 }  # fmt: skip

@@ -75,7 +75,7 @@ Format = Annotated[str, typer.Option("--format", help="Figure formats, comma-sep
 Venue = Annotated[
     str,
     typer.Option(
-        help="Size and type for: aaai, cvpr, eccv, iccv, iclr, icml, jmlr, nature, neurips or tmlr."
+        help="Sets size and font: aaai, cvpr, eccv, iccv, iclr, icml, jmlr, nature, neurips or tmlr."
     ),
 ]
 Width = Annotated[
@@ -85,7 +85,7 @@ Names = Annotated[
     str | None,
     typer.Option(
         metavar="NAME[,NAME]",
-        help="What runs are called in the figure, its data and its answer, in the order of the runs; a name "
+        help="Names of the runs in figures, data and JSON, in the order of the runs; a name "
         "with a comma in quotes: '\"A, B\",C'.",
         show_default="names of the runs",
     ),
@@ -104,16 +104,16 @@ def limits_word(limits: str) -> str:
     return "" if limits == "full" else f"limits-{limits.replace(',', '-to-')}"
 
 
-Title = Annotated[bool, typer.Option("--title/--no-title", help="The title of the figure.")]
-Text = Annotated[bool, typer.Option("--text/--no-text", help="The statistics in the corner of a panel.")]
+Title = Annotated[bool, typer.Option("--title/--no-title", help="Draw the title of the figure.")]
+Text = Annotated[bool, typer.Option("--text/--no-text", help="Draw the statistics in the corners of panels.")]
 Device = Annotated[str, typer.Option(help="cpu or cuda.")]
-NewLabel = Annotated[
+UnknownClass = Annotated[
     str | None,
     typer.Option(
         metavar="ID",
-        help="Class, by number or name, that MAP@5 takes for nobody known: its items leave the gallery, and "
-        "as queries they are right where `new` stands. All other scores leave its items out: MAP@5 is the "
-        "mean over n + n new queries, the others over n.",
+        help="Class, by number or name, that MAP@5 counts as unknown: its items leave the gallery, and as "
+        "queries they are right where the unknown class is ranked. All other scores leave its items out: MAP@5 "
+        "is the mean over n + n new queries, the others over n.",
         show_default="none",
     ),
 ]
@@ -129,8 +129,7 @@ DistractorLabel = Annotated[
     str | None,
     typer.Option(
         metavar="ID[,ID]",
-        help="Classes whose items are in the gallery alone: never a query, never a positive "
-        "(Market-1501: 0).",
+        help="Classes whose items are only in the gallery: never a query, never a positive (Market-1501: 0).",
         show_default="none",
     ),
 ]
@@ -172,8 +171,8 @@ Slices = Annotated[
     str | None,
     typer.Option(
         metavar="K",
-        help="Take the embedding as K equal chunks, as they stand in it, or as the slices that it was "
-        "recorded with (recorded): each by itself, and the first 2, 3, ..., K side by side.",
+        help="Take the embedding as K equal slices, or as those that the run was recorded with (recorded): "
+        "each alone, and the first 2, 3, ..., K concatenated.",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""The reference epoch of a reference run, where triplets are chosen that are then followed."""
+"""The reference run and epoch, in which the triplets to follow are selected."""
 
 from __future__ import annotations
 
@@ -21,10 +21,14 @@ class ReferenceOptions:
     """Where triplets are chosen, as typed."""
 
     reference_run: Annotated[
-        str | None, typer.Option(help="Name of the run that chooses the triplets.", show_default="the first")
+        str | None,
+        typer.Option(help="Name of the run in which the triplets are selected.", show_default="the first"),
     ] = None
     reference_epoch: Annotated[
-        str, typer.Option(help="Epoch that chooses the nearest positive and negative: last, or a number.")
+        str,
+        typer.Option(
+            help="Epoch at which the nearest positive and negative are selected: last, or a number."
+        ),
     ] = "last"
 
 

@@ -22,7 +22,7 @@ _LATEX_TITLES = {
     "f1": "F$_1$", "pi_intra": r"$\pi_\mathrm{intra}$", "pi_inter": r"$\pi_\mathrm{inter}$",
     "pi_ratio": r"$\pi_\mathrm{ratio}$", "rho": r"$\rho$",
 }  # fmt: skip
-_SHARES = re.compile(r"recall_at_\d+|r_precision|map_at_r|map_at_5|knn_accuracy|nmi|f1|ami")
+_FRACTIONS = re.compile(r"recall_at_\d+|r_precision|map_at_r|map_at_5|knn_accuracy|nmi|f1|ami")
 _TURNED = 6
 COUNTS = ("n", "n_singletons", "n_new", "n_ignored", "n_distractors", "n_duplicates")
 
@@ -125,11 +125,11 @@ def notes(rows: Sequence[Row]) -> list[str]:
 
 
 def latex(rows: Sequence[Row]) -> str:
-    """Return the table for a paper: shares in per cent, the best of several runs in bold; needs booktabs."""
+    """Return the table for a paper: fractions in per cent, the best of several runs bold; needs booktabs."""
     repeated = any(row.seeds or row.spread for row in rows)
     kept = [name for name in _places(rows) if name != "n"]
     metrics = [metric for metric in _metrics(rows) if metric not in COUNTS]
-    best = {metric: _best(rows, metric) for metric in metrics if _SHARES.fullmatch(metric)}
+    best = {metric: _best(rows, metric) for metric in metrics if _FRACTIONS.fullmatch(metric)}
     lines = [rf"\begin{{tabular}}{{{'l' * len(kept)}{'r' * len(metrics)}}}", r"\toprule"]
     lines.append(
         " & ".join([*kept, *(_LATEX_TITLES.get(metric, title(metric)) for metric in metrics)]) + r" \\"
@@ -141,8 +141,8 @@ def latex(rows: Sequence[Row]) -> str:
         lines.append(" & ".join(cells) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     comments = ["% needs \\usepackage{booktabs}", *(escaped(f"% {line}") for line in notes(rows))]
-    if any(_SHARES.fullmatch(metric) for metric in metrics):
-        comments.append(f"% {', '.join(title(m) for m in metrics if _SHARES.fullmatch(m))}: per cent")
+    if any(_FRACTIONS.fullmatch(metric) for metric in metrics):
+        comments.append(f"% {', '.join(title(m) for m in metrics if _FRACTIONS.fullmatch(m))}: per cent")
     if repeated:
         comments.append("% +-: standard deviation over the runs of a mean, or over seeds of k-means")
     comments += dict.fromkeys(
@@ -255,7 +255,7 @@ def _latex_number(row: Row, metric: str, *, bold: bool) -> str:
     value = row.values.get(metric)
     if value is None or math.isnan(value):
         return "--" + _of(row, metric)
-    factor, digits = (100, 1) if _SHARES.fullmatch(metric) else (1, 3)
+    factor, digits = (100, 1) if _FRACTIONS.fullmatch(metric) else (1, 3)
     text = f"{value * factor:.{digits}f}"
     text = rf"\textbf{{{text}}}" if bold else text
     spread = _spread(row, metric)

@@ -35,28 +35,28 @@ _OF_RUNS = {
     ),
     "root": option(Path | None, None, "Folder (csv: file) of the data set.", metavar="DIR"),
     "split_by": option(
-        str | None, None, "classes: none is in train and test; items: all are in both.",
+        str | None, None, "classes: train and test have no class in common; items: they have all classes.",
         show_default="as published, else classes",
     ),
-    "boxes": option(bool, False, "Cut images to the boxes of their objects.", flag="--boxes"),
+    "boxes": option(bool, False, "Crop images to the bounding boxes of their objects.", flag="--boxes"),
     "image_size": option(
-        int | None, None, "Height and width of the images, pixels.", show_default="what suits the backbone"
+        int | None, None, "Height and width of the images, pixels.", show_default="that of the backbone"
     ),
     "augment": option(
-        bool, True, "Change training images a little at random.", flag="--augment/--no-augment"
+        bool, True, "Augment training images at random.", flag="--augment/--no-augment"
     ),
     "backbone": option(
         str, "small", "small, timm:NAME, or features:FILE.npy: features that exist already."
     ),
     "pretrained": option(
-        bool, True, "Start timm networks from their weights.", flag="--pretrained/--no-pretrained"
+        bool, True, "Start timm networks from pretrained weights.", flag="--pretrained/--no-pretrained"
     ),
     "weights": option(
         Path | None, None, "File of weights for a timm network.", metavar="FILE",
         show_default="those that timm fetches",
     ),
     "freeze_bn": option(
-        bool, False, "Leave batch norm of a timm network as it is.", flag="--freeze-bn"
+        bool, False, "Freeze batch normalisation of a timm network.", flag="--freeze-bn"
     ),
     "method": option(str, "plain", "plain, divide-conquer, dvml, dreml or hdc."),
     **OF_METHODS,
@@ -68,14 +68,14 @@ _OF_RUNS = {
         str | None, None,
         "Triplets that contrastive, triplet and margin learn from: all, random, hard, semi-hard, "
         "semi-hard-range, distance-weighted, easy-positive, or pml:CLASS.",
-        show_default="the usual one of the loss",
+        show_default="the default of the loss",
     ),
     "mining_options": option(
         str | None, None, """Options of the mining, e.g. '{"cutoff": 0.5}'.""", metavar="JSON"
     ),
     "sampler": option(
         str | None, None, "Batches: pk, n-pair, tuplet or hard-class.",
-        show_default="the usual one of the loss",
+        show_default="the default of the loss",
     ),
     **OF_LOSSES,
     "classes_per_batch": option(
@@ -87,19 +87,19 @@ _OF_RUNS = {
     "optimizer": option(str, "adam", "adam, adamw, sgd (momentum 0.9) or rmsprop."),
     "weight_decay": option(float, 0.0, "L2 penalty on the weights; of adamw decoupled."),
     "schedule": option(
-        str, "step", "Of the learning rate: step (--lr-step) or cosine, down to 0 at the end."
+        str, "step", "Schedule of the learning rate: step (--lr-step) or cosine, down to 0 at the end."
     ),
     "lr_step": option(int, 0, "Epochs between drops of the learning rate; 0: none."),
-    "lr_gamma": option(float, 0.1, "Factor of a drop."),
-    "warmup": option(float, 0.0, "Epochs in which the learning rate rises to its height."),
+    "lr_gamma": option(float, 0.1, "Factor of each drop of the learning rate."),
+    "warmup": option(float, 0.0, "Epochs in which the learning rate rises linearly to --lr."),
     "clip": option(
-        float | None, None, "Largest norm of the gradient.", show_default="not clipped"
+        float | None, None, "Maximum norm of the gradient.", show_default="not clipped"
     ),
     "embedding_l2": option(
         float, 0.0, "Weight of the mean squared norm of embeddings.", flag="--embedding-l2"
     ),
     "precision": option(
-        str, "float32", "Of the network in training: float32, bfloat16, or float16 (CUDA)."
+        str, "float32", "Precision of the network in training: float32, bfloat16, or float16 (CUDA)."
     ),
     "ignore_label": option(
         str | None, None,
@@ -120,7 +120,7 @@ _OF_RUNS = {
     ),
     "threads": option(int | None, None, "Threads of torch.", show_default="every core"),
     "workers": option(
-        int | None, None, "Processes that read image files; they change nothing but the time.",
+        int | None, None, "Processes that read image files; results do not depend on their number.",
         show_default="every core", min=0,
     ),
 }  # fmt: skip
@@ -189,13 +189,13 @@ def recipe_of(given: Mapping[str, Any], **more: Any) -> Recipe:
 
 def file_words(recipe: Recipe) -> list[str]:
     """Return what a file name says of the options: each that is not the default, but for the epochs."""
-    usual = {name: default for name, (_, default) in _OF_RUNS.items() if name in recipe.shared}
+    defaults = {name: default for name, (_, default) in _OF_RUNS.items() if name in recipe.shared}
     own = {**recipe.shared, "threads": recipe.threads}
-    usual["threads"] = None
+    defaults["threads"] = None
     files = {name: Path(own[name]).name for name in ("root", "weights") if own[name] is not None}
     changed = {
-        name: own[name] for name in usual
-        if name not in ("data", "root", "weights") and own[name] != usual[name]
+        name: own[name] for name in defaults
+        if name not in ("data", "root", "weights") and own[name] != defaults[name]
     }  # fmt: skip
     weights = {name: file for name, file in files.items() if name == "weights"}
     methods = recipe.shared["method_options"]

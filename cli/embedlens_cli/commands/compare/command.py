@@ -1,4 +1,4 @@
-"""The command that trains losses alone and under methods, over seeds, and compares them."""
+"""The command `compare`: losses alone and under methods, over seeds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def compare(
     ] = None,
     lr: Annotated[
         float | None,
-        typer.Option(help="Learning rate.", show_default="the usual one of each loss"),
+        typer.Option(help="Learning rate.", show_default="the default of each loss"),
         InName("lr-{}"),
     ] = None,
     seed: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = ",".join(map(str, _SEEDS)),
@@ -51,9 +51,9 @@ def compare(
 ) -> None:
     """Train each loss alone and under each method, over seeds, and compare their scores.
 
-    The table has means and standard deviations over the seeds, as text and as LaTeX. Stopped at any moment,
-    the same command goes on; finished runs are not trained again. What the data do not allow is refused
-    before the first run; a run that fails later is told, and the others go on.
+    The table has means and standard deviations over the seeds, as text and as LaTeX. After an interruption
+    the same command resumes; finished runs are not trained again. What the data do not allow is refused
+    before the first run; a run that fails later is reported, and the others are trained.
     """
     from embedlens.analysis.scores import check_metrics
     from embedlens.devices import check_device

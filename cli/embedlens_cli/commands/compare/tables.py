@@ -75,12 +75,12 @@ def answer(
 def dims_of(planned: Sequence[ComparedRun]) -> str:
     """Return the dims of the embeddings; those that few have are named with the methods that have them."""
     dims = Counter(one.run.config.dim for one in planned)
-    usual = dims.most_common(1)[0][0]
+    most = dims.most_common(1)[0][0]
     others = dict.fromkeys(
-        (one.way.method, one.run.config.dim) for one in planned if one.run.config.dim != usual
+        (one.way.method, one.run.config.dim) for one in planned if one.run.config.dim != most
     )
     told = "; ".join(f"{name}: {dim}" for name, dim in others)
-    return f"{usual} dims ({told})" if told else f"{usual} dims"
+    return f"{most} dims ({told})" if told else f"{most} dims"
 
 
 def means_of(result: Comparison, split: str, epoch: int) -> list[Row]:

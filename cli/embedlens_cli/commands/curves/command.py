@@ -1,4 +1,4 @@
-"""The command that follows metrics over training."""
+"""The command `curves`: metrics over training."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def curves(
     monitor: Annotated[
         str,
         typer.Option(
-            help="Comma-separated losses, by default options, on fixed batches of every snapshot.",
+            help="Comma-separated losses, with their default options, on the same batches of every snapshot.",
             show_default="none",
         ),
     ] = "",

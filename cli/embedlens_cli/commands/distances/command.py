@@ -1,4 +1,4 @@
-"""The command that compares distances to the ideal point."""
+"""The command `distances`: distances to the ideal point, and their paired comparison."""
 
 from __future__ import annotations
 
@@ -40,21 +40,23 @@ def distances(
     chosen: ReferenceOptions,
     resamples: Annotated[
         int,
-        typer.Option(help="Of the bootstrap of the median difference.", min=1, max=1_000_000),
+        typer.Option(
+            help="Bootstrap resamples for the interval of the median difference.", min=1, max=1_000_000
+        ),
         InName("{}-resamples"),
     ] = 2_000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.", min=0), InName("seed-{}")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.", min=0), InName("seed-{}")] = 0,
     leave_out: LeaveOutOptions,
     drawn: FigureOptions,
     device: options.Device = "cpu",
     words: FileWords,
 ) -> None:
-    """Draw how far the dots are from the ideal point (1, 0), and compare two runs on the same triplets.
+    """Draw the distances of triplets to the ideal point (1, 0), and compare two runs on the same triplets.
 
     The distributions are those of each state's own nearest triplets; blue is the initial state. The
     comparison follows the triplets of the reference epoch: each run against the first, or a single run
-    against its initial state. It is also made with triplets chosen in either state: a choice favours the
-    other one. Items of a query split have their positives and negatives in its gallery.
+    against its initial state. It is also made with triplets selected in either state, since the selection
+    favours the other one. Items of a query split have their positives and negatives in its gallery.
     """
     from functools import partial
 

@@ -1,7 +1,8 @@
-"""The command that scores snapshots."""
+"""The command `evaluate`: scores of snapshots."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -54,14 +55,21 @@ def evaluate(
     latex: Annotated[bool, typer.Option("--latex", help="Print the table for a paper (booktabs).")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV, in full precision.")] = False,
     names: options.Names = None,
-    out: options.Out = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of the table.",
+            show_default="figures/ in the run; ./figures for several runs",
+        ),
+    ] = None,
     device: options.Device = "cpu",
     as_json: options.Json = False,
     words: FileWords,
 ) -> None:
-    """Score snapshots: retrieval, clustering, and how the classes lie on the sphere.
+    """Score snapshots: retrieval, clustering, and geometry of the classes on the sphere.
 
-    One row a run or an epoch; of runs that differ in their seed alone also the mean and standard deviation.
+    One row per run and epoch; of runs that differ in their seed alone also the mean and standard deviation.
     """
     from embedlens.analysis.scores import check_metrics
     from embedlens.artifacts import Artifacts, figures_folder
@@ -79,8 +87,8 @@ def evaluate(
     named = RunNames.of(names)
     selection = Selection.of(where, leave_out, named)
     runs, places = selection.runs, list(selection)
-    if how.new_label is not None:
-        check_same_class(runs, how.new_label, "--new-label")
+    if how.unknown_class is not None:
+        check_same_class(runs, how.unknown_class, "--unknown-class")
     check_slices(runs, how.slices)
     tell_idle(((one.run, one.epoch) for one in places), how.slices)
     settled = {run.path: how.settings_of(run, settings, wanted) for run in runs}
@@ -215,7 +223,7 @@ def _facts(
         ],
         "settings": {name: value for name, value in asdict(settings).items() if name != "new_label"},
         "engine": engine_facts(device),
-        "new_label": how.new_label,
+        "new_label": how.unknown_class,
         **selection.reader.facts,
     }
 

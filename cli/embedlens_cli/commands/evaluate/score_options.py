@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from embedlens.store import Run
 
 
+_FILE_WORDS = {"unknown_threshold": "new-threshold", "unknown_class": "new-label"}
+"""What file names call options of another name."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
     """What the scores mean, beside their names: log.csv has those of the defaults alone."""
@@ -33,11 +37,11 @@ class ScoreOptions:
     macro: Annotated[
         bool, typer.Option("--macro", help="Average r_precision and map_at_r over classes, not items.")
     ] = False
-    new_threshold: Annotated[
+    unknown_threshold: Annotated[
         float | None,
-        typer.Option(help="Similarity below which map_at_5 inserts the label `new`.", min=-1, max=1),
+        typer.Option(help="Similarity below which map_at_5 ranks the unknown class.", min=-1, max=1),
     ] = None
-    new_label: options.NewLabel = None
+    unknown_class: options.UnknownClass = None
     kmeans_seeds: Annotated[
         str, typer.Option(help="Seeds of k-means, comma-separated; several: mean and standard deviation.")
     ] = "1234"
@@ -54,7 +58,7 @@ class ScoreOptions:
             knn=self.knn,
             weighted=self.weighted,
             macro=self.macro,
-            new_threshold=self.new_threshold,
+            new_threshold=self.unknown_threshold,
             seeds=options.numbers(self.kmeans_seeds, "kmeans-seeds"),
             rho_k=self.rho_k,
         )
@@ -65,18 +69,18 @@ class ScoreOptions:
 
         from embedlens.selection import label_of_class
 
-        if self.new_label is None:
+        if self.unknown_class is None:
             return settings
         if "map_at_5" not in metrics:
             message = (
-                "--new-label is for map_at_5, which is not requested; add --metrics map_at_5, or leave the "
-                "class out by --ignore-label"
+                "--unknown-class is for map_at_5, which is not requested; add --metrics map_at_5, or leave "
+                "the class out by --ignore-label"
             )
             raise InputError(message)
-        return replace(settings, new_label=label_of_class(run, self.new_label, run.splits))
+        return replace(settings, new_label=label_of_class(run, self.unknown_class, run.splits))
 
     @property
     def words(self) -> list[str]:
         """What file names say of them."""
-        told = {name.replace("_", "-"): value for name, value in changed(self).items()}
+        told = {_FILE_WORDS.get(name, name.replace("_", "-")): value for name, value in changed(self).items()}
         return [name if value is True else f"{name}-{value}" for name, value in told.items()]

@@ -1,4 +1,4 @@
-"""The command that names items, or says that they are nobody known."""
+"""The command `identify`: open-set identification, MAP@5 against the threshold of the unknown class."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ def identify(
         bool | None,
         typer.Option(
             "--joined/--no-joined",
-            help="Of several runs also their ensemble: unit embeddings side by side.",
+            help="Add the ensemble of several runs: their unit embeddings concatenated.",
             show_default="where the runs hold the same items",
         ),
     ] = None,
     parts: Annotated[
-        bool, typer.Option("--parts", help="Draw MAP@5 of the known and of the new items, too.")
+        bool, typer.Option("--parts", help="Draw MAP@5 of the items of known and unknown classes, too.")
     ] = False,
     leave_out: LeaveOutOptions,
     drawn: FigureOptions,
     device: options.Device = "cpu",
 ) -> None:
-    """Draw MAP@5 over the threshold below which an item is `new`: nobody of the gallery.
+    """Draw MAP@5 against the threshold below which an item is assigned to the unknown class.
 
     Classes are ranked by first appearance among the neighbours, or by a classifier's probabilities.
     """
@@ -64,8 +64,8 @@ def identify(
     style = drawn.style()
     check_device(device)
     selection = Selection.of(where, leave_out, style.names)
-    if how.new_label is not None:
-        check_same_class(selection.runs, how.new_label, "--new-label")
+    if how.unknown_class is not None:
+        check_same_class(selection.runs, how.unknown_class, "--unknown-class")
     found = {
         source: identified(source, how, device)
         for source in console.track(_sources(selection, joined), "identifying")
@@ -126,7 +126,7 @@ def _facts(how: IdentifyOptions, device: str) -> dict[str, Any]:
 
     ranked = {"classifier": "softmax, scikit-learn, L-BFGS, unit embeddings", "c": how.c}
     return {
-        "new_label": how.new_label,
+        "new_label": how.unknown_class,
         "chosen_on": how.choose_on or "the same items",
         "seed": how.halves,
         "threshold": "middle of the best step; of equal ones the middle, the lower of two",
@@ -143,7 +143,7 @@ def _save(report: Report, group: Mapping[Source, Identified], how: IdentifyOptio
     names = [source.label for source in group]
     epochs = sorted({epoch for source in group for epoch in source.epochs})
     searched = "" if one.gallery is None else f"{'fitted on' if how.classifier else 'gallery'} {one.gallery}"
-    new = "" if how.new_label is None else f"{shortened(one.new_class or how.new_label)} is new"
+    new = "" if how.unknown_class is None else f"{shortened(one.new_class or how.unknown_class)} is unknown"
     at = [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
     title = [*(names if len(names) == 1 else ()), first.split, searched, *at, new]
     figure = ranking_figure(
@@ -168,19 +168,19 @@ def _warn(found: Mapping[Source, Identified], how: IdentifyOptions) -> None:
 
     if how.choose_on is None:
         console.remark(
-            "each threshold is the best for the items that it is judged on, which flatters; "
-            "--choose-on halves, or a split, tells what it is worth on others"
+            "each threshold is selected on the items that it is evaluated on, so MAP@5 is optimistically "
+            "biased; --choose-on halves, or a split, evaluates it on other items"
         )
     for source, one in found.items():
         if one.classifier is not None and not one.classifier.converged:
             console.remark(
                 f"the classifier of {source.label} stopped after {one.classifier.iterations} steps "
-                "before it arrived; a smaller --c arrives sooner"
+                "before it converged; a smaller --c converges sooner"
             )
 
 
 def _print(found: Mapping[Source, Identified]) -> None:
-    """Print what each run makes of the known and of the new items."""
+    """Print MAP@5 of the items of known and unknown classes."""
     from embedlens_cli.common import console
 
     rows = []
@@ -195,7 +195,7 @@ def _print(found: Mapping[Source, Identified]) -> None:
         ))  # fmt: skip
     fitted = any(one.classifier is not None for one in found.values())
     columns = (
-        "run, split", "epoch", "fitted on" if fitted else "gallery", "known", "new", "never new", "threshold",
-        "MAP@5", "of known", "of new",
+        "run, split", "epoch", "fitted on" if fitted else "gallery", "known", "unknown", "without threshold",
+        "threshold", "MAP@5", "of known", "of unknown",
     )  # fmt: skip
     console.print_table(columns, rows)

@@ -1,4 +1,4 @@
-"""Runs, or several joined, whose items are identified, and what is found of them."""
+"""Identification of the items of a run, or of several joined: options and results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FITTED = "train"
 class IdentifyOptions:
     """How items are identified, and where the threshold is chosen."""
 
-    new_label: Annotated[options.NewLabel, InName("new-{}")] = None
+    unknown_class: Annotated[options.UnknownClass, InName("new-{}")] = None
     classifier: Annotated[
         bool,
         typer.Option(
@@ -51,17 +51,22 @@ class IdentifyOptions:
     choose_on: Annotated[
         str | None,
         typer.Option(
-            help="Choose the threshold on another split, or on each half of the items for the other: halves.",
-            show_default="the same items, which flatters",
+            help="Split that the threshold is selected on; halves: each half of the items selects it for "
+            "the other.",
+            show_default="the same items: optimistically biased",
         ),
         InName("chosen-on-{}"),
     ] = None
     c: Annotated[
         float,
-        typer.Option("--c", help="How closely --classifier fits: C of logistic regression.", min=1e-9),
+        typer.Option(
+            "--c",
+            help="With --classifier: inverse regularisation strength C of the logistic regression.",
+            min=1e-9,
+        ),
         InName("c-{:g}"),
     ] = 10.0
-    seed: Annotated[int, typer.Option(help="Of the halves.", min=0), InName("seed-{}")] = 0
+    seed: Annotated[int, typer.Option(help="Seed of the halves.", min=0), InName("seed-{}")] = 0
 
     @property
     def halves(self) -> int | None:
@@ -73,7 +78,7 @@ class IdentifyOptions:
         """What file names say of them."""
         c = ["c"] if self.classifier else []
         seed = [] if self.halves is None else ["seed"]
-        return file_words(self, ["new_label", "gallery", "classifier", *c, "choose_on", *seed])
+        return file_words(self, ["unknown_class", "gallery", "classifier", *c, "choose_on", *seed])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,7 +190,7 @@ def identified(source: Source, how: IdentifyOptions, device: str) -> Identified:
     run = source.runs[0]
     gallery, chosen_on = splits_of(run, source.split, how)
     splits = [name for name in dict.fromkeys((source.split, gallery, chosen_on)) if name is not None]
-    new_label = None if how.new_label is None else label_of_class(run, how.new_label, splits)
+    new_label = None if how.unknown_class is None else label_of_class(run, how.unknown_class, splits)
     try:
         classifier, searched, other = None, gallery, None
         if how.classifier and gallery is not None:
@@ -218,8 +223,8 @@ def _rank(search: Search, *, new_label: int | None, classifier: Classifier | Non
         )
     if not ranking.is_new.any():
         message = (
-            f"no item of split {search.query.split!r} is new, so any threshold does harm; name "
-            "the class that is to count as nobody known by --new-label, one that has items there"
+            f"no item of split {search.query.split!r} is of an unknown class, so no threshold "
+            "is of use; name a class of its items that counts as unknown by --unknown-class"
         )
         raise InputError(message)
     return ranking

@@ -19,7 +19,7 @@ _LONGEST = 32  # letters of the longest bar
 def class_facts(labels: NDArray[np.int64], names: Mapping[int, str]) -> dict[str, Any]:
     """Return numbers of items and classes, the sizes of classes, the smallest and the largest one.
 
-    `names`: label -> name; where there are any, a short list of the classes is told.
+    `names`: label -> name; where there are any, a short list of the classes is given.
     """
     from embedlens.analysis.retrieval.class_sizes import class_sizes
 

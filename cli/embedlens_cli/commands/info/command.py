@@ -1,4 +1,4 @@
-"""The command that reports what a run holds."""
+"""The command `info`: what a run holds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def info(
     device: options.Device = "cpu",
     as_json: options.Json = False,
 ) -> None:
-    """Say what stands in a run: method, epochs, dims, disk, splits, class sizes, R@1 of the last epoch."""
+    """Report what a run holds: method, epochs, dims, disk, splits, class sizes, R@1 of the last epoch."""
     from embedlens.selection import choose_runs, run_labels
     from embedlens_cli.commands.info import verification as run_verification
     from embedlens_cli.common import console
@@ -49,7 +49,7 @@ def info(
 
 
 def _describe(run: Run, reader: Reader, device: str) -> dict[str, Any]:
-    """Gather what `info` tells of a run."""
+    """Gather what `info` reports of a run."""
     epochs, features = run.epochs(), run.pretrained(run.splits[0])
     return {
         "name": run.name,
@@ -96,7 +96,7 @@ def _clusters(run: Run) -> dict[str, Any]:
 
 
 def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[str, Any]:
-    """Gather what `info` tells of a split; R@1 is None, with the reason, where it is not defined."""
+    """Gather what `info` reports of a split; R@1 is None, with the reason, where it is not defined."""
     from embedlens_cli.commands.info.class_sizes import class_facts
 
     facts = class_facts(run.labels(split), run.class_names)
@@ -119,7 +119,7 @@ def _print(facts: dict[str, Any]) -> None:
     method = ", ".join(f"{key}={value}" for key, value in _telling(facts["method"]).items())
     epochs = facts["epochs"]
     span = f"{len(epochs)} ({epochs[0]} to {epochs[-1]})" if epochs else "none yet"
-    console.say(f"  method  {method or '(not told)'}")
+    console.say(f"  method  {method or '(not recorded)'}")
     console.say(f"  epochs  {span}")
     console.say(f"  dims    {facts['dim'] or 'not known yet'} ({facts['dtype']})")
     if facts["slices"]:
@@ -155,7 +155,7 @@ def _print_clusters(split: str, epochs: dict[str, Any]) -> None:
     from embedlens_cli.common import console
 
     console.say(
-        f"  clusters, {split}: items of each; purity: share in the largest class of its cluster; "
+        f"  clusters, {split}: items of each; purity: fraction in the largest class of its cluster; "
         "alone: items without another of their class in it"
     )
     console.print_table(

@@ -1,4 +1,4 @@
-"""What `info --verify` reports of the files of runs."""
+"""The verification of the files of runs by `info --verify`."""
 
 from __future__ import annotations
 

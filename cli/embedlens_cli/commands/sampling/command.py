@@ -1,4 +1,4 @@
-"""The command that draws what mining strategies select."""
+"""The command `sampling`: losses, distances of pairs, and what mining strategies select."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def sampling(
     drawn: FigureOptions,
     words: FileWords,
 ) -> None:
-    """Draw what sampling does: losses, distances, what each mining strategy picks, and gradient noise.
+    """Draw what sampling does: losses, distances, selections of mining strategies, gradient noise.
 
     After Wu et al., "Sampling matters in deep embedding learning", ICCV 2017. All epochs are mined on the
-    same batches. Of several runs the ranges of what each strategy picks are compared.
+    same batches. Of several runs the ranges of the selected distances are compared.
     """
     from embedlens.figures.sampling.distances import figure as sampling_figure
     from embedlens.figures.sampling.distances import grid_of
@@ -70,8 +70,8 @@ def _check_epochs(panels: Sequence[str], runs: Sequence[Run]) -> None:
     """Refuse fractions over training alone where there is no training to see."""
     if list(panels) == ["nonzero"] and all(len(run.epochs()) == 1 for run in runs):
         message = (
-            f"run {runs[0].name!r} has one epoch ({runs[0].epochs()[0]}), and shares over epochs need two; "
-            "--show picked draws what is mined at one"
+            f"run {runs[0].name!r} has one epoch ({runs[0].epochs()[0]}), and fractions over epochs need "
+            "two; --show picked draws what is mined at one"
         )
         raise InputError(message)
 

@@ -57,17 +57,19 @@ class SamplingOptions:
             help="Strategies, comma-separated: all, random, hard, semi-hard, semi-hard-range, "
             "distance-weighted, easy-positive, or pml:CLASS. Over the epochs of several runs the first is "
             "drawn.",
-            show_default="every one but all",
+            show_default="all of them but `all`",
         ),
         InName(_mining_word),
     ] = ""
     margin: Annotated[
         float,
-        typer.Option(help="Of triplet and margin loss, and of semi-hard mining, in distance."),
+        typer.Option(help="Margin of triplet and margin loss, and of semi-hard mining, in distance."),
         InName("margin-{:g}"),
     ] = 0.2
     beta: Annotated[
-        float, typer.Option(help="The margin loss's boundary between pairs."), InName("beta-{:g}")
+        float,
+        typer.Option(help="Boundary of the margin loss between positive and negative pairs."),
+        InName("beta-{:g}"),
     ] = 1.2
     pairs: Annotated[
         int,
@@ -82,7 +84,7 @@ class SamplingOptions:
     classes_per_batch: Annotated[int, typer.Option(help="P of a batch.", min=2)] = 16
     items_per_class: Annotated[int, typer.Option(help="K of a batch.", min=2)] = 4
     seed: Annotated[
-        int, typer.Option(help="Of pairs, batches and what a strategy draws.", min=0), InName("seed-{}")
+        int, typer.Option(help="Seed of pairs, batches and random strategies.", min=0), InName("seed-{}")
     ] = 0
 
     @property

@@ -120,7 +120,7 @@ def warnings(results: Sequence[SplitSampling], what: SamplingOptions) -> list[st
 
 
 def _idle(one: SplitSampling) -> list[str]:
-    """Say at how many epochs a strategy picks nothing, where no share is drawn."""
+    """Say at how many epochs a strategy selects nothing, where no fraction is drawn."""
     from embedlens.errors import listed
 
     idle: dict[str, list[int]] = {}
@@ -128,7 +128,7 @@ def _idle(one: SplitSampling) -> list[str]:
         for picks in several:
             idle.setdefault(picks.mining, []).extend([] if picks.n else [epoch])
     return [
-        f"{one.run}, {one.split}: {mining} mining picks nothing at {len(epochs):,} of {len(one.picks):,} "
+        f"{one.run}, {one.split}: {mining} mining selects nothing at {len(epochs):,} of {len(one.picks):,} "
         f"epochs ({listed(map(str, epochs))})"
         for mining, epochs in idle.items()
         if epochs
@@ -136,7 +136,7 @@ def _idle(one: SplitSampling) -> list[str]:
 
 
 def print_table(results: Sequence[SplitSampling]) -> None:
-    """Print what strategies pick at the epochs drawn, and the distances of pairs."""
+    """Print what strategies select at the epochs drawn, and the distances of pairs."""
     from embedlens_cli.common import console
 
     pairs = [(one, epoch, one.pairs[epoch]) for one in results for epoch in one.epochs if one.pairs]

@@ -1,4 +1,4 @@
-"""The command that scatters triplets."""
+"""The command `scatter`: triplets as dots, their flow, and the field of a loss."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FlowOptions:
         bool,
         typer.Option(
             "--flow",
-            help="Draw where the dots went between two epochs, in the mean: an arrow for each place.",
+            help="Draw the mean displacement of the dots between two epochs, one arrow per bin.",
         ),
     ] = False
     flow_from: Annotated[
@@ -78,13 +78,13 @@ def scatter(
     leave_out: LeaveOutOptions,
     drawn: FigureOptions,
     limits: options.Limits = "full",
-    fps: Annotated[float, typer.Option(help="With --animate: epochs a second.", min=0.1, max=60)] = 2.0,
+    fps: Annotated[float, typer.Option(help="With --animate: epochs per second.", min=0.1, max=60)] = 2.0,
     device: options.Device = "cpu",
 ) -> None:
     """Draw each triplet as a dot: similarity to the nearest positive, similarity to the nearest negative.
 
-    Below the diagonal the nearest neighbour is right (their share is R@1); the ideal point is (1, 0). Items
-    of a query split have their positives and negatives in its gallery.
+    Below the diagonal the nearest neighbour has the same label (the fraction of these dots is R@1); the ideal
+    point is (1, 0). Items of a query split have their positives and negatives in its gallery.
     """
     from embedlens.figures.style import paper
     from embedlens_cli.commands.scatter import figures as scatter_figures

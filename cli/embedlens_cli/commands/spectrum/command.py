@@ -1,4 +1,4 @@
-"""The command that draws singular values."""
+"""The command `spectrum`: singular values, and dead dimensions."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ class _Snapshots(SnapshotOptions):
     """Which snapshots are decomposed; several epochs stand in one figure."""
 
     epoch: Annotated[
-        str, typer.Option(help="last, a number, or all: a curve an epoch, coloured by epoch, a panel a run.")
+        str,
+        typer.Option(
+            help="last, a number, or all: one curve per epoch, coloured by epoch, one panel per run."
+        ),
     ] = "last"
 
 
@@ -71,17 +74,21 @@ def spectrum(
     slices: Annotated[options.Slices, InName("slices-{}")] = None,
     svd: Annotated[
         bool,
-        typer.Option("--svd", help="Of the uncentred embeddings (SVD) instead of the centred ones (PCA)."),
+        typer.Option("--svd", help="Decompose the uncentred embeddings (SVD), not the centred ones (PCA)."),
         InName("svd"),
     ] = False,
     log: Annotated[
         bool | None,
-        typer.Option("--log/--linear", help="Logarithmic values.", show_default="log for --heatmap only"),
+        typer.Option(
+            "--log/--linear",
+            help="Scale of the values: logarithmic or linear.",
+            show_default="log for --heatmap only",
+        ),
         InName(lambda *of: "log" if _is_log(*of) else "", of=("log", "heatmap", "cumulative")),
     ] = None,
     cumulative: Annotated[
         bool,
-        typer.Option("--cumulative", help="Share of the leading components in the variance."),
+        typer.Option("--cumulative", help="Draw the cumulative fraction of the variance."),
         InName("cumulative"),
     ] = False,
     heatmap: Annotated[
@@ -93,7 +100,7 @@ def spectrum(
         bool,
         typer.Option(
             "--intra-class",
-            help="The variance within each class, and whether it is the same for all classes.",
+            help="Draw the variance within each class, and compare it between classes.",
         ),
         InName("intra-class"),
     ] = False,
@@ -221,7 +228,7 @@ def _save(report: Report, group: Mapping[Selected, SnapshotSpectrum], chosen: _O
 
 
 def _draw(report: Report, group: Mapping[Selected, SnapshotSpectrum], chosen: _Options) -> Figure:
-    """Draw the runs of one split: spectra on one axes, or a panel a run over epochs, or chunks."""
+    """Draw the runs of one split: spectra on one axes, or one panel per run over epochs, or chunks."""
     from embedlens.analysis.spectrum.epochs import over_epochs
     from embedlens.figures.spectrum import epochs as spectrum_epochs
     from embedlens.figures.spectrum import slices

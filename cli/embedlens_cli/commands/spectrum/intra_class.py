@@ -51,7 +51,7 @@ def draw(
         "drawn": "eigenvalues, falling",
         "variation": "coefficient of variation over the classes of the total variance",
         "similarity": "mean over pairs of classes of tr(A B) / (|A| |B|), 1 - correlation matrix distance",
-        "if_alike": "means of 20 deals of the deviations from class means among the classes",
+        "if_alike": "means over 20 random permutations of the deviations from class means among the classes",
         "seed": 0,
     }
     report = Report.of("spectrum", selection, style, options=options, words=words, facts=facts)

@@ -84,7 +84,7 @@ def print_tables(results: Results, kind: str) -> None:
     """Print the numbers of every snapshot, and of every chunk."""
     from embedlens_cli.common import console
 
-    share = "variance" if kind == "pca" else "sigma^2"
+    total = "variance" if kind == "pca" else "sigma^2"
     heading: tuple[str, ...] = ("run, split", "epoch", "n", "dims", "dead", "eff. rank", "part. ratio", "rho")
     heading += ("dims for 90 %", "95 %", "99 %")
     rows, chunks = [], []
@@ -99,9 +99,9 @@ def print_tables(results: Results, kind: str) -> None:
     console.print_table(heading, rows)
     if chunks:
         console.say("")
-        console.print_table((heading[0], "R@1", "R@1 with those before", *heading[3:]), chunks)
+        console.print_table((heading[0], "R@1", "R@1 with the chunks before", *heading[3:]), chunks)
     console.say(
-        f"effective rank and rho uncentred, participation ratio centred; dims for a share of the {share}"
+        f"effective rank and rho uncentred, participation ratio centred; dims for a fraction of the {total}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The command that trains a grid of runs and compares them."""
+"""The command `sweep`: a grid of runs over losses, learning rates, dims and seeds."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def sweep(
     context: typer.Context,
     *,
     loss: Annotated[
-        str, typer.Option(help="Comma-separated names as in `train`, or all: every loss there is.")
+        str, typer.Option(help="Losses as in `train`, comma-separated; all: every loss.")
     ] = grids.DEFAULTS["loss"],
     lr: Annotated[
         str | None,
         typer.Option(
-            help="Learning rates, comma-separated, or usual: that of each loss.",
-            show_default=f"{grids.DEFAULTS['lr']}; with --loss all: usual",
+            help="Learning rates, comma-separated, or default: that of each loss.",
+            show_default=f"{grids.DEFAULTS['lr']}; with --loss all: default",
         ),
     ] = None,
     dim: Annotated[str, typer.Option(help="Dimensions of the embedding, comma-separated.")] = grids.DEFAULTS[
@@ -40,7 +40,7 @@ def sweep(
     seed: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = grids.DEFAULTS["seed"],
     epochs: Annotated[int, typer.Option(help="Epochs of each run, and the one that is compared.", min=1)] = 8,
     metric: Annotated[
-        str, typer.Option(help="What is compared: recall_at_K, nmi or any score of evaluate.")
+        str, typer.Option(help="Score to compare: recall_at_K, nmi or any other of `evaluate`.")
     ] = "recall_at_1",
     split: Annotated[
         str | None,
@@ -50,11 +50,11 @@ def sweep(
 ) -> None:
     """Train a run for each loss, learning rate, dim and seed, and draw their scores.
 
-    With --loss all, every loss at its usual learning rate is compared with its own epoch 0.
+    With --loss all, every loss at its default learning rate is compared with its own epoch 0.
 
-    Stopped at any moment, the same command goes on; finished runs are not trained again, whatever grid they
-    were part of. A run that fails (its loss is no number) is told, and the others go on: the exit status is 0
-    as long as one run has succeeded.
+    After an interruption the same command resumes; finished runs are not trained again, whatever grid they
+    were part of. A run that fails (NaN or infinite loss) is reported, and the others are trained: the exit
+    status is 0 as long as one run has succeeded.
     """
     from embedlens.devices import check_device
     from embedlens.experiments import grid_runs

@@ -82,7 +82,7 @@ def _missing(value: object) -> bool:
 
 
 def print_summary(result: Sweep, label: str, epoch: int) -> None:
-    """Print a row a loss, the best first; where rates or dims vary, a column for each of them."""
+    """Print one row per loss, the best first; where rates or dims vary, a column for each of them."""
     if result.axis == "loss":
         _print_losses(result, label, epoch)
     else:
@@ -116,7 +116,7 @@ def _cell(value: float, form: str) -> str:
 
 
 def _print_grid(result: Sweep, label: str, epoch: int) -> None:
-    """Print a column a learning rate, or a dim where only dims vary."""
+    """Print one column per learning rate, or per dim where only dims vary."""
     from embedlens_cli.common import console
 
     by_dim = result.axis == "dim"
@@ -214,7 +214,7 @@ def tell_failures(outcomes: Sequence[Outcome]) -> None:
 
 
 def next_command(outcomes: Sequence[Outcome], score: Score) -> str:
-    """Return what is worth typing next: pruning where sizes were compared, else a scatter of the best."""
+    """Return the command to suggest: pruning where sizes were compared, else a scatter of the best."""
     good = [outcome for outcome in outcomes if not outcome.failure]
     rising = score.metric.startswith(_RISING)
     ranked = sorted(good, key=lambda outcome: outcome.value, reverse=True) if rising else good

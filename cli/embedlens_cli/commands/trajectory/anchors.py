@@ -21,21 +21,21 @@ class AnchorOptions:
         str | None, typer.Option(metavar="ROW[,ROW]", help="Anchors by row number.", show_default=False)
     ] = None
     worst: Annotated[
-        int | None, typer.Option(help="So many anchors farthest from (1, 0) at the reference epoch.", min=1)
+        int | None, typer.Option(help="Number of anchors farthest from (1, 0) at the reference epoch.", min=1)
     ] = None
-    random: Annotated[int | None, typer.Option(help="So many anchors drawn by --seed.", min=1)] = None
+    random: Annotated[int | None, typer.Option(help="Number of anchors drawn at random.", min=1)] = None
     moved: Annotated[
         int | None,
         typer.Option(
-            help="So many anchors whose distance to (1, 0) changed most from the initial state of the "
+            help="Number of anchors whose distance to (1, 0) changed most from the initial state of the "
             "reference run to its last epoch.",
             min=1,
             show_default=f"{_DEFAULT}, where no anchors are named otherwise",
         ),
     ] = None
-    seed: Annotated[int | None, typer.Option(help="With --random: of the draw.", min=0, show_default="0")] = (
-        None
-    )
+    seed: Annotated[
+        int | None, typer.Option(help="With --random: seed of the draw.", min=0, show_default="0")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

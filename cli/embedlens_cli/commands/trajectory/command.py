@@ -1,4 +1,4 @@
-"""The command that follows single triplets."""
+"""The command `trajectory`: paths of single triplets over the epochs."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def trajectory(
     chosen: ReferenceOptions,
     thumbnails: Annotated[
         bool,
-        typer.Option("--thumbnails/--no-thumbnails", help="The pictures of the three items."),
+        typer.Option("--thumbnails/--no-thumbnails", help="Draw the pictures of the three items."),
         InName("no-thumbnails"),
     ] = True,
     leave_out: LeaveOutOptions,

@@ -1,4 +1,4 @@
-"""The command that draws maps."""
+"""The command `tsne`: t-SNE maps of snapshots."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tsne(
         bool,
         typer.Option("--animate", help="Map all epochs, each from the one before: GIF, MP4 and a strip."),
     ] = False,
-    fps: Annotated[float, typer.Option(help="With --animate: epochs a second.", min=0.1, max=60)] = 2.0,
+    fps: Annotated[float, typer.Option(help="With --animate: epochs per second.", min=0.1, max=60)] = 2.0,
     where: SnapshotOptions,
     what: MapOptions,
     how: ParameterOptions,
@@ -42,8 +42,8 @@ def tsne(
 ) -> None:
     """Map the embeddings by t-SNE: openTSNE by cosine distance, with the exact neighbours.
 
-    With --animate the first map is optimised until it is at rest, every later one starts from the map before
-    and is aligned to it: an unchanged epoch has an unchanged map.
+    With --animate the first map is optimised until it has converged, every later one starts from the map
+    before and is aligned to it: an unchanged epoch has an unchanged map.
     """
     from embedlens.experiments.latent_maps import check_latent
     from embedlens.figures.style import paper

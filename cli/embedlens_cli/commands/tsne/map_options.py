@@ -98,7 +98,7 @@ class ParameterOptions:
     perplexity: Annotated[
         float | None,
         typer.Option(
-            help="Neighbours that count; 3 times as many must exist.",
+            help="Effective number of neighbours; 3 times as many items are needed.",
             show_default=f"{_DEFAULT.perplexity:g}, or (n - 1) / 3 of fewer items",
         ),
     ] = None
@@ -107,13 +107,15 @@ class ParameterOptions:
         _DEFAULT.initialization
     )
     early_exaggeration: Annotated[
-        float | None, typer.Option(help="Factor of the first phase.", show_default="12")
+        float | None, typer.Option(help="Exaggeration factor of the first phase.", show_default="12")
     ] = _DEFAULT.early_exaggeration
     early_exaggeration_iter: Annotated[int, typer.Option(help="Iterations of the first phase.")] = (
         _DEFAULT.early_exaggeration_iter
     )
     n_iter: Annotated[int, typer.Option(help="Iterations of the second phase.")] = _DEFAULT.n_iter
-    exaggeration: Annotated[float, typer.Option(help="Factor of the second phase.")] = _DEFAULT.exaggeration
+    exaggeration: Annotated[float, typer.Option(help="Exaggeration factor of the second phase.")] = (
+        _DEFAULT.exaggeration
+    )
     learning_rate: Annotated[
         float | None, typer.Option(help="Learning rate.", show_default="items / exaggeration")
     ] = _DEFAULT.learning_rate
@@ -130,7 +132,7 @@ class ParameterOptions:
     theta: Annotated[float, typer.Option(help="With bh: greater is faster, 0 exact.")] = _DEFAULT.theta
     settle_iter: Annotated[
         int,
-        typer.Option(help="With --animate: most further iterations until the first map is at rest."),
+        typer.Option(help="With --animate: most further iterations until the first map has converged."),
     ] = _DEFAULT.settle_iter
     warm_iter: Annotated[int, typer.Option(help="With --animate: most iterations of each later epoch.")] = (
         _DEFAULT.warm_iter
@@ -138,7 +140,9 @@ class ParameterOptions:
     n_jobs: Annotated[int | None, typer.Option("--threads", help="Threads.", show_default="every core")] = (
         _DEFAULT.n_jobs
     )
-    seed: Annotated[int, typer.Option(help="Of the initial map and of the sample.", min=0)] = _DEFAULT.seed
+    seed: Annotated[int, typer.Option(help="Seed of the initial map and of the sample.", min=0)] = (
+        _DEFAULT.seed
+    )
 
     def parameters(self) -> Parameters:
         """Return them checked; wrong ones raise `InputError`."""

@@ -234,9 +234,9 @@ def restless(maps: Maps, settings: MapSettings) -> list[str]:
 
     parameters = settings.parameters
     return [
-        f"{one.labelled_place}: the map is not at rest after {first.iterations:,} iterations (gradient "
-        f"{first.gradient:.1e}, at rest from {rest_of(parameters, first.item.size):.0e}), so later maps may "
-        f"move for that alone; raise --settle-iter {parameters.settle_iter}"
+        f"{one.labelled_place}: the map has not converged after {first.iterations:,} iterations (gradient "
+        f"{first.gradient:.1e}, converged from {rest_of(parameters, first.item.size):.0e}), so later maps "
+        f"may move for that alone; raise --settle-iter {parameters.settle_iter}"
         for one, result in maps.items()
         for first in [result.step.projection]
         if settings.series and result.step.start == "cold" and not result.step.at_rest

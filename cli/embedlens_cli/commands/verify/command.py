@@ -1,4 +1,4 @@
-"""The command that verifies pairs and identifies items."""
+"""The command `verify`: verification of pairs, closed-set and open-set identification."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ class VerifyOptions:
             metavar="FILE",
             help="Pairs in LFW's format (pairs.txt): a first line '10 300' (folds, pairs) or '300' (one set, "
             "cut into --folds), lines 'name i j' and 'name1 i name2 j'. Or a list without that first line, "
-            "also of 'path path 1' (one class) and 'path path 0'. name is the class as in items.csv's "
-            "column class, else in run.json's class_names, else the label. i is the number in the file "
-            "name in items.csv's column path: name_NUMBER or NUMBER, and a suffix; see --pairs-by.",
+            "also of 'path path 1' (genuine) and 'path path 0' (impostor). name is the class as in "
+            "items.csv's column class, else in run.json's class_names, else the label. i is the number in "
+            "the file name in items.csv's column path: name_NUMBER or NUMBER, and a suffix; see --pairs-by.",
             show_default="drawn by --seed",
         ),
         InName(lambda path: f"pairs-{path.stem}"),
@@ -73,7 +73,7 @@ class VerifyOptions:
         InName("by-{}"),
     ] = "name"
     skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Leave out pairs of items that are not there; count them.")
+        bool, typer.Option("--skip-missing", help="Leave out pairs of missing items, and count them.")
     ] = False
     folds: Annotated[
         int | None,
@@ -82,10 +82,10 @@ class VerifyOptions:
     ] = None
     per_fold: Annotated[
         int,
-        typer.Option(help="Pairs of one class drawn for a fold, and as many of two.", min=1),
+        typer.Option(help="Genuine pairs drawn per fold, and as many impostor pairs.", min=1),
         InName("per-fold-{}"),
     ] = 300
-    seed: Annotated[int, typer.Option(help="Of all that is drawn.", min=0), InName("seed-{}")] = 0
+    seed: Annotated[int, typer.Option(help="Seed of all draws.", min=0), InName("seed-{}")] = 0
     negatives: Annotated[str, typer.Option(help="Numbers of negative classes for VRF, comma-separated.")] = (
         "1,10,100"
     )

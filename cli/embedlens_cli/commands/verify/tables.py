@@ -1,4 +1,4 @@
-"""The answers of `embedlens verify` for snapshots: as numbers by name, as tables, and for sidecars."""
+"""Results of `verify`: numbers by name, tables, and facts for sidecars."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def print_tables(found: Mapping[Selected, Verification], fars: Sequence[float]) 
     results = list(found.values())
     counts = sorted({int(m) for one in results for m in one.many.negatives})
     tables: dict[tuple[str, ...], list[tuple[str, ...]]] = {
-        ("pairs", "folds", "classes apart", "accuracy", "AUC", "EER"): [
+        ("pairs", "folds", "class-disjoint", "accuracy", "AUC", "EER"): [
             (
                 f"{one.roc.n_genuine:,} + {one.roc.n_impostor:,}",
                 str(one.pairs.n_folds),
@@ -139,7 +139,7 @@ def print_tables(found: Mapping[Selected, Verification], fars: Sequence[float]) 
         console.say("")
     console.say("±: standard error, over folds (accuracy) or draws (VRF, rank-1, DIR)")
     if any(_UNRESOLVED in row for rows in tables.values() for row in rows):
-        console.say(f"{_UNRESOLVED}: fewer pairs of two classes, or impostor probes, than 1 / FAR")
+        console.say(f"{_UNRESOLVED}: fewer impostor pairs, or impostor probes, than 1 / FAR")
 
 
 def _share(many: ManyNegatives, m: int) -> str:
@@ -149,7 +149,7 @@ def _share(many: ManyNegatives, m: int) -> str:
 
 
 def _text(value: float, error: float = math.nan) -> str:
-    """Return a share and its standard error as the tables say them."""
+    """Return a fraction and its standard error as text."""
     if math.isnan(value):
         return _UNRESOLVED
     return f"{value:.4f}" + ("" if math.isnan(error) else f" ± {error:.4f}")
