@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selected
 
-    Found = Mapping[Selected, ClassScatter]
+    Scatters = Mapping[Selected, ClassScatter]
 
 _ENDS = {"first": 1, "last": -1}
 _SIGNS = (
@@ -83,7 +83,7 @@ def components(
         z, y = items.of(one.snapshot.embeddings), items.of(one.snapshot.labels)
         return class_scatter(z, y, numbers, center=not svd, normalize=normalize)
 
-    found = _aligned(selection.measure(measure, "decomposing"))
+    results = _aligned(selection.measure(measure, "decomposing"))
     facts = {
         "decomposition": "SVD of uncentred embeddings" if svd else "PCA of centred embeddings",
         "normalized": normalize,
@@ -92,17 +92,17 @@ def components(
         "seed": None,
     }
     report = Report.of("components", selection, style, options=drawn, words=words, facts=facts)
-    for one, result in found.items():
+    for one, result in results.items():
         report.enter(one, _summary(result))
     with paper(drawn.venue):
-        for group in by_split(found):
+        for group in by_split(results):
             _save_split(report, group)
-    _warn(found)
-    report.end(lambda: _print(found))
+    _warn(results)
+    report.end(lambda: _print(results))
 
 
 def _numbers(text: str) -> list[int]:
-    """Return the components asked for; from the end they are negative."""
+    """Return the numbers of components; from the end they are negative."""
     try:
         numbers = [_ENDS.get(word) or int(word) for word in options.words(text)]
     except ValueError:
@@ -125,46 +125,46 @@ def _check(runs: Sequence[Run], numbers: Sequence[int]) -> None:
             raise error.within(place) from error
 
 
-def _aligned(found: Found) -> dict[Selected, ClassScatter]:
+def _aligned(results: Scatters) -> dict[Selected, ClassScatter]:
     """Return the values with the signs of components kept from epoch to epoch of a run and split."""
     from embedlens.analysis.spectrum.components import align_signs
 
-    aligned = dict(found)
-    for split, label in dict.fromkeys((one.split, one.label) for one in found):
-        places = [one for one in found if (one.split, one.label) == (split, label)]  # by epoch
-        aligned.update(zip(places, align_signs([found[one] for one in places]), strict=True))
+    aligned = dict(results)
+    for split, label in dict.fromkeys((one.split, one.label) for one in results):
+        places = [one for one in results if (one.split, one.label) == (split, label)]  # by epoch
+        aligned.update(zip(places, align_signs([results[one] for one in places]), strict=True))
     return aligned
 
 
-def _correlations(found: Found) -> dict[Selected, dict[str, Any]]:
+def _correlations(results: Scatters) -> dict[Selected, dict[str, Any]]:
     """Return what a sidecar says of the sign of each component, where there is an epoch before."""
     from embedlens.analysis.spectrum.components import score_correlations
 
-    told: dict[Selected, dict[str, Any]] = {}
-    for before, one in pairwise(found):
+    correlations: dict[Selected, dict[str, Any]] = {}
+    for before, one in pairwise(results):
         if before.label != one.label:
             continue
-        values = score_correlations(found[before], found[one]).tolist()
-        numbers = map(str, found[one].components.tolist())
-        told[one] = {
+        values = score_correlations(results[before], results[one]).tolist()
+        numbers = map(str, results[one].components.tolist())
+        correlations[one] = {
             "correlation_with_epoch_before": {
                 number: value if math.isfinite(value) else None
                 for number, value in zip(numbers, values, strict=True)
             }
         }
-    return told
+    return correlations
 
 
-def _save_split(report: Report, found: Found) -> None:
+def _save_split(report: Report, results: Scatters) -> None:
     """Write the figure of a split, or one of each epoch; all have the same limits."""
     from embedlens.figures.spectrum.components import figure as components_figure
     from embedlens.figures.spectrum.components import limits_of, limits_of_smallest
     from embedlens_cli.common import class_names
     from embedlens_cli.common.report import by_split, headings
 
-    limits, own = limits_of(found.values()), limits_of_smallest(found.values())
-    correlations = _correlations(found)
-    for group in by_split(found, apart=report.selection.several_epochs):
+    limits, own = limits_of(results.values()), limits_of_smallest(results.values())
+    correlations = _correlations(results)
+    for group in by_split(results, apart=report.selection.several_epochs):
         title, names = headings(group)
         figure = components_figure(
             dict(zip(names, group.values(), strict=True)), limits=limits, limits_smallest=own, title=title,
@@ -205,16 +205,16 @@ def _summary(result: ClassScatter) -> dict[str, Any]:
     }
 
 
-def _warn(found: Found) -> None:
+def _warn(results: Scatters) -> None:
     """Say which of the components drawn are dead."""
     from embedlens_cli.common import console
 
-    for one, result in found.items():
+    for one, result in results.items():
         for number in result.components[result.dead].tolist():
-            console.remark(f"{one.labelled_place}: component {number} is dead")
+            console.print_message(f"{one.labelled_place}: component {number} is dead")
 
 
-def _print(found: Found) -> None:
+def _print(results: Scatters) -> None:
     """Print how far each component reaches."""
     from embedlens_cli.common import console
 
@@ -229,7 +229,7 @@ def _print(found: Found) -> None:
             f"{result.values[:, place].min():.3g}",
             f"{result.values[:, place].max():.3g}",
         )
-        for one, result in found.items()
+        for one, result in results.items()
         for place, number in enumerate(result.components.tolist())
     ]
     heading = ("run, split", "epoch", "n", "classes", "component", "sigma/sqrt(N-1)", "least", "greatest")

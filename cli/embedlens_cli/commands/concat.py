@@ -72,35 +72,35 @@ def concat(
     if len(chosen) < 2:
         message = f"concat joins two different runs or more; got {len(chosen)} (one named twice counts once)"
         raise InputError(message)
-    given = options.real_numbers(weights, "weights", allowed=_WEIGHTS) if options.words(weights) else None
+    factors = options.real_numbers(weights, "weights", allowed=_WEIGHTS) if options.words(weights) else None
     path = out or runs_folder() / stem_of(["concat", *(run.name for run in chosen), *options.words(weights)])
-    asked = options.words(split)
-    joined = concatenate(chosen, path, weights=given, epochs=_epochs(chosen, epoch), splits=asked)
-    if not asked:
-        _tell_left_out(chosen, shared_splits(chosen))
+    named = options.words(split)
+    joined = concatenate(chosen, path, weights=factors, epochs=_epochs(chosen, epoch), splits=named)
+    if not named:
+        _warn_of_left_out(chosen, shared_splits(chosen))
     if as_json:
         console.print_summary(_summary(joined))
         return
     parts = " + ".join(f"{run.name} ({run.info.dim})" for run in chosen)
-    console.say(f"joined {joined.path}: {parts} = {joined.info.dim} dims, {epochs_and_items(joined)}")
-    console.say(f"next: embedlens evaluate {' '.join(str(run.path) for run in [joined, *chosen])}")
+    console.print_line(f"joined {joined.path}: {parts} = {joined.info.dim} dims, {epochs_and_items(joined)}")
+    console.print_line(f"next: embedlens evaluate {' '.join(str(run.path) for run in [joined, *chosen])}")
 
 
-def _epochs(runs: Sequence[Run], asked: str) -> dict[int, list[int]] | None:
+def _epochs(runs: Sequence[Run], epoch: str) -> dict[int, list[int]] | None:
     """Return the epoch of each part for each epoch of the new run; None: all that the runs share.
 
     The last epochs of all runs make one that has the greatest of their numbers.
     """
     from embedlens.selection import choose_epochs
 
-    found = [choose_epochs(run, asked) for run in runs]
-    if asked == "all":
+    epochs = [choose_epochs(run, epoch) for run in runs]
+    if epoch == "all":
         return None
-    parts = [epochs[0] for epochs in found]
+    parts = [several[0] for several in epochs]
     return {max(parts): parts}
 
 
-def _tell_left_out(runs: Sequence[Run], joined: Sequence[str]) -> None:
+def _warn_of_left_out(runs: Sequence[Run], joined: Sequence[str]) -> None:
     """Say which splits were not joined, and why."""
     from embedlens_cli.common import console
 
@@ -108,11 +108,11 @@ def _tell_left_out(runs: Sequence[Run], joined: Sequence[str]) -> None:
         if split not in joined:
             having = [run.name for run in runs if split in run.splits]
             why = "the runs hold other items there" if len(having) == len(runs) else "not every run has it"
-            console.remark(f"split {split!r} is left out: {why}")
+            console.print_message(f"split {split!r} is left out: {why}")
 
 
 def _summary(run: Run) -> dict[str, Any]:
-    """Return what ``--json`` tells of the new run."""
+    """Return what ``--json`` says of the new run."""
     return {
         **facts_of(run),
         "slices": run.info.slices,

@@ -47,25 +47,27 @@ def demo(
     """
     from embedlens.selection import runs_folder
     from embedlens_cli.common import console
-    from embedlens_cli.common.data_warnings import told_once
+    from embedlens_cli.common.data_warnings import warned_once
 
     folder = runs_folder()
     one, two = (_train(folder / f"demo-order{order}", order, epochs, device=device) for order in (1, 2))
     joined, sweep = folder / "demo-both", folder / "demo-sweep"
     places = {"one": one, "two": two, "joined": joined, "sweep": sweep}
-    with told_once():
+    with warned_once():
         for words, meaning in _TOUR:
             typed = words.format(**{name: shlex.quote(str(path)) for name, path in places.items()})
             if words.startswith("concat") and joined.exists():
                 continue
-            console.say(f"\n# {meaning}\n$ embedlens {typed}")
+            console.print_line(f"\n# {meaning}\n$ embedlens {typed}")
             _call(context, shlex.split(typed))
-    console.say(
+    console.print_line(
         "\nall figures are in ./figures, each with its data (.csv) and how it was made (.json); then try:"
     )
-    console.say(f"  embedlens info {one}")
-    console.say(f"  embedlens evaluate {one} {two} --latex")
-    console.say(f"  embedlens train --loss triplet && embedlens scatter glyphs-triplet {one} --animate")
+    console.print_line(f"  embedlens info {one}")
+    console.print_line(f"  embedlens evaluate {one} {two} --latex")
+    console.print_line(
+        f"  embedlens train --loss triplet && embedlens scatter glyphs-triplet {one} --animate"
+    )
 
 
 def _train(path: Path, order: int, epochs: int, *, device: str) -> Path:
@@ -83,7 +85,7 @@ def _train(path: Path, order: int, epochs: int, *, device: str) -> Path:
     if resume:
         recorded = resumed_config(path, None)
         config = resumed_config(path, max(epochs, recorded.epochs))
-    console.say(f"EPSHN, order {order}: {config.epochs} epochs of glyphs to {path}")
+    console.print_line(f"EPSHN, order {order}: {config.epochs} epochs of glyphs to {path}")
     train_one(config, path, device=device, workers=None, resume=resume, as_json=False)
     return path
 

@@ -77,8 +77,10 @@ def import_(
     if as_json:
         console.print_summary(facts_of(run))
         return
-    console.say(f"imported {run.path}: {epochs_and_items(run)}, {run.info.dim} dims")
-    console.say(f"next: embedlens scatter {run.path}" + (" --animate" if len(run.epochs()) > 1 else ""))
+    console.print_line(f"imported {run.path}: {epochs_and_items(run)}, {run.info.dim} dims")
+    console.print_line(
+        f"next: embedlens scatter {run.path}" + (" --animate" if len(run.epochs()) > 1 else "")
+    )
 
 
 def facts_of(run: Run) -> dict[str, Any]:

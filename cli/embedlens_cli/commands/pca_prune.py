@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pruned:
+class _PrunedSlice:
     """The curve of a snapshot, or of a chunk of it.
 
     Attributes
@@ -101,7 +101,7 @@ def pca_prune(
     from embedlens.figures.style import paper
     from embedlens.similarity import engine_facts
     from embedlens_cli.common.report import Report, by_split
-    from embedlens_cli.common.slices import check_slices, tell_idle
+    from embedlens_cli.common.slices import check_slices, warn_of_idle_learners
     from embedlens_cli.common.snapshots import Selection
 
     if similarity not in SIMILARITIES:
@@ -109,14 +109,14 @@ def pca_prune(
     style, wanted = drawn.style(), _parse(dims)
     selection = Selection.of(where, leave_out, style.names)
     check_slices(selection.runs, slices)
-    tell_idle(((one.run, one.epoch) for one in selection), slices)
+    warn_of_idle_learners(((one.run, one.epoch) for one in selection), slices)
     kept = {run.path: _kept(wanted, slices, selection.runs, run) for run in selection.runs}
     basis = "svd" if svd else "pca"
     prune = partial(pruned_recall, basis=basis, similarity=similarity, center=center, device=device)
     measured = selection.measure(
         lambda one: _measure(one, prune, fit=fit, kept=kept[one.run.path], slices=slices), "pruning"
     )
-    found = {one: results for one, results in measured.items() if results}
+    pruned = {one: results for one, results in measured.items() if results}
     facts = {
         "basis": basis,
         "similarity": similarity,
@@ -125,16 +125,16 @@ def pca_prune(
         | {"screen": "float32, one pass for all dims", "settle": "float64, fixed order"},
     }
     report = Report.of("pca-prune", selection, style, options=drawn, words=words, facts=facts)
-    for one, results in found.items():
+    for one, results in pruned.items():
         report.enter(one, _summary(results))
     with paper(drawn.venue):
-        for group in by_split(found, apart=selection.several_epochs):
+        for group in by_split(pruned, apart=selection.several_epochs):
             _save(report, group, sliced=slices is not None)
-    report.end(lambda: _print(found))
+    report.end(lambda: _print(pruned))
 
 
 def _parse(text: str) -> tuple[int, ...] | None:
-    """Return the numbers asked for; None for all."""
+    """Return the numbers of components; None for all."""
     if text == "all":
         return None
     return options.numbers(text, "dims", least=1, allowed="numbers from 1, separated by commas, or all")
@@ -163,7 +163,7 @@ def _kept(
             raise InputError(message)
     skipped = [number for number in dims if number > dim]
     if skipped:
-        console.remark(f"run {run.name!r} has {dim} dims; skipped: {', '.join(map(str, skipped))}")
+        console.print_message(f"run {run.name!r} has {dim} dims; skipped: {', '.join(map(str, skipped))}")
     return tuple(number for number in dims if number <= dim)
 
 
@@ -174,7 +174,7 @@ def _measure(
     fit: str | None,
     kept: tuple[int, ...] | None,
     slices: str | None,
-) -> list[_Pruned]:
+) -> list[_PrunedSlice]:
     """Prune one snapshot, and each chunk of it; nothing where the run has none of the dims."""
     from embedlens.analysis.spectrum.values import spectrum
     from embedlens.searches import items_of
@@ -186,7 +186,7 @@ def _measure(
     if base not in one.run.splits:
         place = f"run {one.run.name!r}"
         raise unknown(base, "split to fit", one.run.splits).within(place)
-    whole, found = one.search(), []
+    whole, pruned = one.search(), []
     apart = base != one.split
     items = items_of(one.run, base, one.epoch, leave_out=one.reader.leave_out) if apart else None
     for chunk in [None, *chunks_alone(one.run, slices)]:
@@ -195,11 +195,11 @@ def _measure(
         basis = None if items is None else items.part(chunk).z
         curve = prune(search.z, search.y, dims, fit=basis, gallery=search.gallery)
         part = None if chunk is None else spectrum(search.z, center=curve.basis == "pca")
-        found.append(_Pruned(base, curve, chunk, part))
-    return found
+        pruned.append(_PrunedSlice(base, curve, chunk, part))
+    return pruned
 
 
-def _save(report: Report, group: Mapping[Selected, Sequence[_Pruned]], *, sliced: bool) -> None:
+def _save(report: Report, group: Mapping[Selected, Sequence[_PrunedSlice]], *, sliced: bool) -> None:
     """Write the curves of one split."""
     from embedlens.figures.pruning import figure as pruning_figure
     from embedlens.figures.pruning import figure_of_slices
@@ -223,7 +223,7 @@ def _save(report: Report, group: Mapping[Selected, Sequence[_Pruned]], *, sliced
     report.add(figure, table, list(group), facts={"panels": panels})
 
 
-def _summary(results: Sequence[_Pruned]) -> dict[str, Any]:
+def _summary(results: Sequence[_PrunedSlice]) -> dict[str, Any]:
     """Return dim, fit, n and Recall@1 by number of components; those of chunks stand under "slices"."""
     numbers = [
         {
@@ -246,11 +246,11 @@ def _summary(results: Sequence[_Pruned]) -> dict[str, Any]:
 _COLUMNS = 12
 
 
-def _print(found: Mapping[Selected, Sequence[_Pruned]]) -> None:
+def _print(pruned: Mapping[Selected, Sequence[_PrunedSlice]]) -> None:
     """Print Recall@1 by components; of many numbers the powers of two and the last."""
     from embedlens_cli.common import console
 
-    every = [(one, result) for one, results in found.items() for result in results]
+    every = [(one, result) for one, results in pruned.items() for result in results]
     known = sorted({int(number) for _, result in every for number in result.curve.dims})
     if len(known) > _COLUMNS:
         ends = {result.curve.dims[-1] for _, result in every}

@@ -96,7 +96,7 @@ def _unbegun(resume: Path) -> Path | None:
 
     for path in (resume, runs_folder() / resume):
         if is_unbegun(path) or (not path.exists() and building_folder(path).is_dir()):
-            console.remark(
+            console.print_message(
                 f"{path} was stopped before its options were recorded; it begins again with those of this "
                 "command"
             )
@@ -150,16 +150,16 @@ def train_one(
             return trainer.run()
         with TrainingProgress(path.name, quiet=as_json) as progress:
             try:
-                run = trainer.run(report=progress.report, warn=console.remark)
+                run = trainer.run(report=progress.report, warn=console.print_message)
             except KeyboardInterrupt:
-                console.remark(f"resume with: embedlens train --resume {path}")
+                console.print_message(f"resume with: embedlens train --resume {path}")
                 raise
     if trainer.stopped:
-        console.remark(f"{trainer.stopped}; resume with --resume {path} --stop-metric none")
+        console.print_message(f"{trainer.stopped}; resume with --resume {path} --stop-metric none")
     if as_json:
         summary = {"name": run.name, "path": run.path.as_posix(), "log": run.log, "stopped": trainer.stopped}
         console.print_json({"figures": [], "data": [], "summary": summary})
     else:
         count = console.count_text(len(run.epochs()), "epoch")
-        console.say(f"run {run.path}: {count} recorded; next: embedlens scatter {run.path}")
+        console.print_line(f"run {run.path}: {count} recorded; next: embedlens scatter {run.path}")
     return run

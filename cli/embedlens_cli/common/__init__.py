@@ -1,1 +1,1 @@
-"""What commands share: options, the selection of snapshots, and the report of what was found."""
+"""Options, the selection of snapshots, and reports, which commands share."""

@@ -29,13 +29,13 @@ def columns(labels: NDArray[np.int64], names: Mapping[int, str]) -> dict[str, ND
 
 def joint(several: Iterable[Mapping[int, str]]) -> dict[int, str]:
     """Return one name for each label of several runs; names that differ stand side by side, ``a / b``."""
-    found: dict[int, dict[str, None]] = {}
+    joined: dict[int, dict[str, None]] = {}
     for names in several:
         for label, name in names.items():
-            found.setdefault(label, {})[name] = None
-    return {label: " / ".join(names) for label, names in found.items()}
+            joined.setdefault(label, {})[name] = None
+    return {label: " / ".join(names) for label, names in joined.items()}
 
 
-def told(label: int, names: Mapping[int, str]) -> str:
+def name_of(label: int, names: Mapping[int, str]) -> str:
     """Return how a table or a message calls a class: its name, or the number where it has none."""
     return shortened(names.get(label) or str(label))

@@ -39,13 +39,13 @@ def command() -> list[str]:
     return ["embedlens", *sys.argv[1:]]
 
 
-def remark(text: str) -> None:
-    """Say something beside the result."""
+def print_message(text: str) -> None:
+    """Print a line to standard error."""
     PipedConsole(stderr=True, highlight=False, soft_wrap=True).print(_shown(text))
 
 
-def say(text: str) -> None:
-    """Say a line of the result."""
+def print_line(text: str) -> None:
+    """Print a line of the result."""
     PipedConsole(highlight=False, soft_wrap=True).print(_shown(text))
 
 
@@ -54,10 +54,10 @@ def _shown(text: str) -> Text:
     return Text(escaped(text, keep="\n"))
 
 
-def name_implied(given: Sequence[str] | None, runs: Sequence[Run]) -> None:
-    """Say which run is meant where none was named."""
-    if not given:
-        remark(f"run {runs[0].path} (the newest; name another to change that)")
+def name_implied(typed: Sequence[str] | None, runs: Sequence[Run]) -> None:
+    """Print which run is read where none was named."""
+    if not typed:
+        print_message(f"run {runs[0].path} (the newest; name another to change that)")
 
 
 def print_table(columns: Iterable[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
@@ -108,7 +108,7 @@ def print_csv(records: Sequence[dict[str, Any]]) -> None:
 def print_files(artifacts: Artifacts) -> None:
     """List the figures written."""
     for path in artifacts.figures:
-        say(f"wrote {shlex.quote(str(path))}")
+        print_line(f"wrote {shlex.quote(str(path))}")
 
 
 def bar(length: int) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class DataWarnings:
-    """Looks at every snapshot that a command reads; `tell` gives each warning once per split, with its runs.
+    """Checks every snapshot that a command reads; `print` prints each warning once per split, with its runs.
 
     Attributes
     ----------
@@ -29,60 +29,62 @@ class DataWarnings:
     duplicates_excluded: bool | None = None
     _found: dict[tuple[str, str], dict[str, list[tuple[str, str]]]] = field(default_factory=dict)
 
-    def look(self, name: str, search: Search) -> None:
-        """Note what is to be said of a snapshot of the run with that label."""
+    def check(self, name: str, search: Search) -> None:
+        """Note the warnings of a snapshot of the run with that label."""
         for kind, check in CHECKS.items():
             text = check(search)
             if text is not None:
                 runs = self._found.setdefault((kind, search.query.split), {})
                 runs.setdefault(name, []).append((search.place, text))
 
-    def tell(self) -> None:
+    def print(self) -> None:
         """Write the warnings to standard error: of several runs and epochs the first is described."""
         from embedlens_cli.common import console
 
-        remembered = _TOLD.get()
+        remembered = _PRINTED.get()
         known = set() if remembered is None else remembered
         for (kind, split), runs in self._found.items():
             new = {
-                name: found for name, found in runs.items() if (kind, split, name, found[0][1]) not in known
+                name: findings
+                for name, findings in runs.items()
+                if (kind, split, name, findings[0][1]) not in known
             }
-            known.update((kind, split, name, found[0][1]) for name, found in new.items())
+            known.update((kind, split, name, findings[0][1]) for name, findings in new.items())
             if new:
                 place, text = next(iter(new.values()))[0]
                 advice = ADVICE.get(kind, "") if self.duplicates_excluded is False else ""
-                console.remark(f"warning: {place}: {text}{_elsewhere(new)}{advice}")
+                console.print_message(f"warning: {place}: {text}{_elsewhere(new)}{advice}")
         self._found.clear()
 
 
-_TOLD: ContextVar[set[tuple[str, str, str, str]] | None] = ContextVar("told", default=None)
+_PRINTED: ContextVar[set[tuple[str, str, str, str]] | None] = ContextVar("printed", default=None)
 
 
 @contextmanager
-def told_once() -> Iterator[None]:
+def warned_once() -> Iterator[None]:
     """Give a warning once in the block, where one command calls others that read the same runs."""
-    before = _TOLD.set(set())
+    before = _PRINTED.set(set())
     try:
         yield
     finally:
-        _TOLD.reset(before)
+        _PRINTED.reset(before)
 
 
 def _elsewhere(runs: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     """Say in which other runs, or at how many other epochs, the same was found."""
     from embedlens_cli.common import console
 
-    (_, found), *others = runs.items()
+    (_, findings), *others = runs.items()
     if not others:
-        epochs = len({place for place, _ in found}) - 1
+        epochs = len({place for place, _ in findings}) - 1
         return f" (and at {console.count_text(epochs, 'other epoch')})" if epochs else ""
-    same = [name for name, own in others if own[0][1] == found[0][1]]
+    same = [name for name, own in others if own[0][1] == findings[0][1]]
     parts = {"the same in": same, "with other numbers in": [name for name, _ in others if name not in same]}
-    told = [
+    texts = [
         f"{how} {console.count_text(len(names), 'other run')}: {listed(names)}"
         for how, names in parts.items() if names
     ]  # fmt: skip
-    return f" ({'; '.join(told)})"
+    return f" ({'; '.join(texts)})"
 
 
 def duplicates(search: Search) -> str | None:
@@ -92,20 +94,22 @@ def duplicates(search: Search) -> str | None:
     other = search.other
     apart = other is not None and search.gallery_split is not None
     own = search.query if other is None or apart else other  # distractors stand in the queries' own split
-    found = count_duplicates(own.z, own.y, (other.z, other.y) if other is not None and apart else None)
-    told = []
-    if found.across:
-        odd = f" ({found.across_other_label:,} of other labels alone)" if found.across_other_label else ""
-        told.append(
-            f"{found.across:,} of {search.y.size:,} queries equal a row of gallery "
+    findings = count_duplicates(own.z, own.y, (other.z, other.y) if other is not None and apart else None)
+    texts = []
+    if findings.across:
+        odd = (
+            f" ({findings.across_other_label:,} of other labels alone)" if findings.across_other_label else ""
+        )
+        texts.append(
+            f"{findings.across:,} of {search.y.size:,} queries equal a row of gallery "
             f"{search.gallery_split!r}{odd}"
         )
-    sides = ((own, found.queries), *([(other, found.gallery)] if other is not None and apart else []))
-    told += [
+    sides = ((own, findings.queries), *([(other, findings.gallery)] if other is not None and apart else []))
+    texts += [
         f"{count:,} of {side.y.size:,} rows of {side.split!r} equal an earlier row of it"
         for side, count in sides if count
     ]  # fmt: skip
-    return f"exact duplicates: {'; '.join(told)}" if told else None
+    return f"exact duplicates: {'; '.join(texts)}" if texts else None
 
 
 def own_items(search: Search) -> str | None:
@@ -124,15 +128,15 @@ def collapse(search: Search) -> str | None:
     from embedlens.analysis.retrieval.geometry import mean_similarity
 
     apart = search.other if search.gallery_split is not None else None
-    told = []
+    texts = []
     for side, name in ((search.query, ""), (apart, f" of gallery {search.gallery_split!r}")):
-        with suppress(InputError):  # one item alone; what cannot be normalised is told where it is scored
-            if side is not None and (found := mean_similarity(side.z)) >= COLLAPSED:
-                told.append(f"mean similarity of all pairs{name} {found:.6f}")
-    if not told:
+        with suppress(InputError):  # one item alone; what cannot be normalised is reported where it is scored
+            if side is not None and (mean := mean_similarity(side.z)) >= COLLAPSED:
+                texts.append(f"mean similarity of all pairs{name} {mean:.6f}")
+    if not texts:
         return None
     return (
-        f"the space has collapsed ({', '.join(told)}; {COLLAPSED} or more), and scores and triplets rest on "
+        f"the space has collapsed ({', '.join(texts)}; {COLLAPSED} or more), and scores and triplets rest on "
         "the last digits; read an earlier epoch, train with a lower --lr or less hard negatives, or "
         "subtract the mean of imported features"
     )

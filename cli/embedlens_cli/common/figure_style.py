@@ -1,4 +1,4 @@
-"""What commands that draw have in common: how figures look and are named, and how the answer is given."""
+"""Style and names of figures, and the answer of a command that draws."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def answer(
     chosen: Sequence[Run],
     print_summary: Callable[[], None],
     *,
-    given: Sequence[str] | None,
+    typed: Sequence[str] | None,
     as_json: bool,
 ) -> None:
     """Give the answer: one JSON object; or which run was meant, the summary, and the files written."""
@@ -123,6 +123,6 @@ def answer(
     if as_json:
         console.print_json(artifacts.answer())
         return
-    console.name_implied(given, chosen)
+    console.name_implied(typed, chosen)
     print_summary()
     console.print_files(artifacts)

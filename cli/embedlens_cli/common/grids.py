@@ -62,28 +62,28 @@ class GridOptions:
         return self.out or runs_folder()
 
 
-def grid_of(given: Mapping[str, str | None]) -> Grid:
+def grid_of(typed: Mapping[str, str | None]) -> Grid:
     """Read the comma-separated options `loss`, `lr`, `dim` and `seed`; None: the default.
 
     Losses are in the order given, numbers ascending.
     """
     from embedlens.experiments.grid import Grid
 
-    asked = {name: DEFAULTS[name] if given[name] is None else str(given[name]) for name in DEFAULTS}
-    words = options.words(asked["loss"])
+    texts = {name: DEFAULTS[name] if typed[name] is None else str(typed[name]) for name in DEFAULTS}
+    words = options.words(texts["loss"])
     every = EVERY in words
     losses = tuple(dict.fromkeys(loss for word in words for loss in _losses(word)))
     if not losses:
-        message = f"--loss {asked['loss']!r} names no loss; e.g. --loss {DEFAULTS['loss']}, or {EVERY}"
+        message = f"--loss {texts['loss']!r} names no loss; e.g. --loss {DEFAULTS['loss']}, or {EVERY}"
         raise InputError(message)
     rates: Sequence[float | None] = [None]
-    if asked["lr"].strip() not in (DEFAULT_RATE, _FORMER_RATE) and not (every and given["lr"] is None):
+    if texts["lr"].strip() not in (DEFAULT_RATE, _FORMER_RATE) and not (every and typed["lr"] is None):
         needed = f"numbers above 0 are needed, or {DEFAULT_RATE!r} alone"
-        rates = _ascending(asked["lr"], "lr", needed, options.positive_numbers)
+        rates = _ascending(texts["lr"], "lr", needed, options.positive_numbers)
     dims = _ascending(
-        asked["dim"], "dim", "whole numbers from 1 are needed", partial(options.numbers, least=1)
+        texts["dim"], "dim", "whole numbers from 1 are needed", partial(options.numbers, least=1)
     )
-    seeds = _ascending(asked["seed"], "seed", "whole numbers from 0 are needed", options.numbers)
+    seeds = _ascending(texts["seed"], "seed", "whole numbers from 0 are needed", options.numbers)
     return Grid(losses, tuple(rates), dims, seeds, every=every)
 
 
@@ -115,12 +115,12 @@ def file_words(grid: Grid) -> list[str]:
         ("dim", grid.dims, default.dims),
         ("seed", grid.seeds, default.seeds),
     )
-    told = [
+    axis_words = [
         name + "+".join(_FORMER_RATE if value is None else f"{value:g}" for value in own)
         for name, own, other in axes if own != other
     ]  # fmt: skip
     more = [loss for loss in grid.losses if loss not in _losses(EVERY)] if grid.every else grid.losses
-    return ["+".join([EVERY, *more] if grid.every else more).replace(":", "-"), *told]
+    return ["+".join([EVERY, *more] if grid.every else more).replace(":", "-"), *axis_words]
 
 
 def train(
@@ -132,11 +132,11 @@ def train(
     from embedlens_cli.common import console
 
     release_when_terminated()
-    callbacks = Callbacks(console.remark, console.remark, _progress_bar)
+    callbacks = Callbacks(console.print_message, console.print_message, _progress_bar)
     try:
         return train_runs(planned, callbacks, device=device, workers=workers, every=every)
     except KeyboardInterrupt:
-        console.remark("resume with the same command; finished epochs are kept")
+        console.print_message("resume with the same command; finished epochs are kept")
         raise
 
 
@@ -167,7 +167,7 @@ def list_runs(planned: Sequence[PlannedRun], facts: Sequence[Mapping[str, Any]],
         return
     columns = [name for name in rows[0] if name not in ("epochs", "recorded")]
     console.print_table(columns, [[_cell(row, name) for name in columns] for row in rows])
-    console.say(cost(planned))
+    console.print_line(cost(planned))
 
 
 def _cell(row: Mapping[str, Any], name: str) -> str:

@@ -50,15 +50,15 @@ class _Collector(logging.Handler):
         self._add(record.name.partition(".")[0], text)
 
     def _add(self, library: str, text: str) -> None:
-        found = self._others.setdefault(library, {})
+        counts = self._others.setdefault(library, {})
         line = " ".join(text.split())
-        found[line] = found.get(line, 0) + 1
+        counts[line] = counts.get(line, 0) + 1
 
     def report(self) -> None:
         """Print one line for each library that warned."""
-        for library, found in self._others.items():
-            first = next(iter(found))
-            count = sum(found.values())
+        for library, counts in self._others.items():
+            first = next(iter(counts))
+            count = sum(counts.values())
             more = f" (and {count - 1:,} more like it)" if count > 1 else ""
             short = first if len(first) <= _LETTERS else f"{first[:_LETTERS]}..."
             _print(f"{library} warns: {short}{more}")

@@ -143,12 +143,12 @@ def grouped(command: Command) -> Command:
 
     @wraps(command)
     def spelt_out(**values: Any) -> None:
-        told = {words: _file_words(marks, defaults, values)} if words else {}
+        named = {words: _file_words(marks, defaults, values)} if words else {}
         made = {
             name: group(**{one.name: values.pop(one.name) for one in _fields(group)})
             for name, group in groups.items()
         }
-        command(**values, **made, **told)
+        command(**values, **made, **named)
 
     spelt_out.__signature__ = inspect.Signature(spelt)  # type: ignore[attr-defined]
     spelt_out.__annotations__ = {one.name: one.annotation for one in spelt}

@@ -112,8 +112,8 @@ UnknownClass = Annotated[
     typer.Option(
         metavar="ID",
         help="Class, by number or name, that MAP@5 counts as unknown: its items leave the gallery, and as "
-        "queries they are right where the unknown class is ranked. All other scores leave its items out: MAP@5 "
-        "is the mean over n + n new queries, the others over n.",
+        "queries they are right where the unknown class is ranked. All other scores leave its items out: "
+        "MAP@5 is the mean over n + n new queries, the others over n.",
         show_default="none",
     ),
 ]
@@ -185,14 +185,14 @@ def numbers(text: str, option: str, *, least: int = 0, allowed: str = "") -> tup
     InputError
         Something else, less than `least`, or nothing; `allowed` says what may be given.
     """
-    found = _parsed(text, option, int, lambda word: word.isdecimal() and int(word) >= least, allowed=allowed)
-    return tuple(dict.fromkeys(found))
+    values = _parsed(text, option, int, lambda word: word.isdecimal() and int(word) >= least, allowed=allowed)
+    return tuple(dict.fromkeys(values))
 
 
 def positive_numbers(text: str, option: str, *, allowed: str = "") -> tuple[float, ...]:
     """Return the numbers above 0 of a comma-separated option, in order, each once; others raise as above."""
-    found = _parsed(text, option, float, lambda word: 0 < float(word) < math.inf, allowed=allowed)
-    return tuple(dict.fromkeys(found))
+    values = _parsed(text, option, float, lambda word: 0 < float(word) < math.inf, allowed=allowed)
+    return tuple(dict.fromkeys(values))
 
 
 def real_numbers(text: str, option: str, *, allowed: str = "") -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""How commands read the snapshots that they score or draw triplets of."""
+"""Reading of snapshots with their galleries, less the items that are left out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Reader:
     leave_out
         Which items are left out.
     warnings
-        What there is to say of the data of the snapshots read.
+        Warnings about the data of the snapshots read.
     """
 
     leave_out: LeaveOut = field(default_factory=LeaveOut)
@@ -63,13 +63,13 @@ class Reader:
     def search(
         self, run: Run, split: str, epoch: int | None = -1, *, gallery: str | None = None, label: str = ""
     ) -> Search:
-        """Return a snapshot with its gallery, and note what there is to say of it; `search_of` says more."""
+        """Return a snapshot with its gallery, and note the warnings about its data; `search_of` says more."""
         found = search_of(run, split, epoch, gallery=gallery, leave_out=self.leave_out)
         return self.note(label or run.name, found)
 
     def note(self, label: str, search: Search) -> Search:
-        """Note what there is to say of the data of a run with that label; return the search."""
-        self.warnings.look(label, search)
+        """Note the warnings about the data of a run with that label; return the search."""
+        self.warnings.check(label, search)
         self._count(search)
         return search
 
@@ -84,14 +84,14 @@ class Reader:
         self._count(found)
         return Kept(found.query.rows)
 
-    def look(self, run: Run, split: str, epoch: int, kept: Kept, *, label: str = "") -> None:
-        """Note what there is to say of the items that stay, of which nothing is searched."""
+    def check_items(self, run: Run, split: str, epoch: int, kept: Kept, *, label: str = "") -> None:
+        """Note the warnings about the items that stay, of which nothing is searched."""
         found = items_of(run, split, epoch)
         if kept.rows is not None:
             chosen = np.zeros(found.y.size, np.bool_)
             chosen[kept.rows] = True
             found = replace(found, query=found.query.take(chosen))
-        self.warnings.look(label or run.name, found)
+        self.warnings.check(label or run.name, found)
 
     def _count(self, search: Search) -> None:
         counts = {"snapshot": search.place, **search.counts}

@@ -1,4 +1,4 @@
-"""What a command gives: figures with data and sidecar, the table, the JSON answer."""
+"""The report of a command: figures with data and sidecar, the table, the JSON answer."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Report:
 
         every = {"runs": run_facts(selection.runs), **facts, **selection.reader.facts}
         artifacts = Artifacts(figures_folder(selection.runs, options.out), console.command(), every)
-        told = [*words, *selection.reader.leave_out.words]
-        return cls(name, selection, style, told, artifacts, options.as_json)
+        all_words = [*words, *selection.reader.leave_out.words]
+        return cls(name, selection, style, all_words, artifacts, options.as_json)
 
     def add(
         self,
@@ -133,7 +133,7 @@ class Report:
             self.artifacts,
             self.selection.runs,
             print_summary,
-            given=self.selection.typed,
+            typed=self.selection.typed,
             as_json=self.as_json,
         )
 
@@ -146,12 +146,12 @@ def finite(numbers: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def by_split(found: Mapping[Selected, Result], *, apart: bool = False) -> list[dict[Selected, Result]]:
-    """Return what is found of each split; with `apart` of each split at each epoch, by epoch."""
+def by_split(results: Mapping[Selected, Result], *, apart: bool = False) -> list[dict[Selected, Result]]:
+    """Return the results of each split; with `apart` those of each split at each epoch, by epoch."""
     groups: dict[tuple[str, int], dict[Selected, Result]] = {}
-    for place, result in found.items():
+    for place, result in results.items():
         groups.setdefault((place.split, place.epoch if apart else 0), {})[place] = result
-    splits = list(dict.fromkeys(place.split for place in found))
+    splits = list(dict.fromkeys(place.split for place in results))
     return [groups[key] for key in sorted(groups, key=lambda key: (splits.index(key[0]), key[1]))]
 
 

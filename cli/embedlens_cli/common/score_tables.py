@@ -59,14 +59,14 @@ def grouped(rows: Sequence[Row], groups: Mapping[str, Sequence[str]]) -> list[Ro
 
     What is NaN or infinite is in no mean; the row says of how many runs.
     """
-    found = []
+    means = []
     for name, members in groups.items():
         places: dict[tuple[str, int, str], list[Row]] = {}
         for row in rows:
             if row.run in members:
                 places.setdefault((row.split, row.epoch, row.part), []).append(row)
-        found += [_mean(name, alike) for alike in places.values() if len(alike) == len(members)]
-    return found
+        means += [_mean(name, alike) for alike in places.values() if len(alike) == len(members)]
+    return means
 
 
 def _mean(name: str, rows: Sequence[Row]) -> Row:
@@ -91,10 +91,10 @@ def missing(means: Iterable[Row]) -> list[str]:
     """Say which means leave out runs without a finite value, a line for each row."""
     lines = []
     for row in means:
-        told = [f"{title(metric)} in {n} of {of}" for metric, (n, of) in row.missing.items()]
-        if told:
+        parts = [f"{title(metric)} in {n} of {of}" for metric, (n, of) in row.missing.items()]
+        if parts:
             lines.append(
-                f"{row.run}, {row.split}, epoch {row.epoch}: NaN or infinite, and in no mean: {listed(told)}"
+                f"{row.run}, {row.split}, epoch {row.epoch}: NaN or infinite, and in no mean: {listed(parts)}"
             )
     return lines
 
@@ -241,8 +241,8 @@ def _number(row: Row, metric: str) -> str:
     if metric in COUNTS:
         return f"{value:,.0f}"
     spread = _spread(row, metric)
-    told = "" if spread is None or math.isnan(spread) else f" ± {spread:.4f}"
-    return f"{value:.4f}{told}{_of(row, metric)}"
+    deviation = "" if spread is None or math.isnan(spread) else f" ± {spread:.4f}"
+    return f"{value:.4f}{deviation}{_of(row, metric)}"
 
 
 def _of(row: Row, metric: str) -> str:

@@ -1,4 +1,4 @@
-"""Scores of an embedding's chunks: which parts are scored, and their rows of embeddings."""
+"""Slices of an embedding: which are scored, and their columns."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def number_of(run: Run, slices: str | None) -> int | None:
     pieces = run.info.slices or ()
     widths = [stop - start for start, stop in pieces]
     if not pieces or len(set(widths)) > 1:
-        told = f"slices of {', '.join(map(str, widths))} dims" if pieces else "no slices of its own"
-        message = f"run {run.name!r} has {told}; give a number of equal chunks"
+        own = f"slices of {', '.join(map(str, widths))} dims" if pieces else "no slices of its own"
+        message = f"run {run.name!r} has {own}; give a number of equal chunks"
         raise InputError(message)
     return len(pieces)
 
@@ -67,8 +67,8 @@ def parts_of(run: Run, slices: str | None) -> list[Chunk] | list[None]:
     return [*alone, *joined[1:]]
 
 
-def tell_idle(places: Iterable[tuple[Run, int]], slices: str | None) -> None:
-    """Say which chunks are slices of learners that had no items at an epoch, so that none is misread."""
+def warn_of_idle_learners(places: Iterable[tuple[Run, int]], slices: str | None) -> None:
+    """Warn of chunks that are slices of learners that had no items at an epoch."""
     from embedlens_cli.common import console
 
     for run, epoch in dict.fromkeys(places):
@@ -80,14 +80,14 @@ def tell_idle(places: Iterable[tuple[Run, int]], slices: str | None) -> None:
                 busy = set(run.extra(split, "cluster", epoch).tolist())
                 idle = [str(number + 1) for number in range(count) if number not in busy]
                 if idle:
-                    console.remark(
+                    console.print_message(
                         f"run {run.name!r}, epoch {epoch}: no items of {split} were left to the learner of "
                         f"chunk {', '.join(idle)}"
                     )
 
 
 def whole(part: Chunk | None) -> bool:
-    """Say whether a part is the whole embedding."""
+    """Return whether a part is the whole embedding."""
     return part is None or (part.first, part.last) == (1, part.of)
 
 

@@ -32,7 +32,7 @@ class Selected:
     run, split, epoch
         The snapshot.
     reader
-        Reads it, and notes what there is to say of its data.
+        Reads it, and notes the warnings about its data.
     """
 
     label: str
@@ -162,20 +162,20 @@ class Selection:
     ) -> dict[Selected, Result]:
         """Return what a function makes of each snapshot, or of those of `places`.
 
-        Its errors name the place, or one of some files. Progress is shown as `doing`; what there is to say of
-        the data is said once all are read.
+        Its errors name the place, or one of some files. Progress is shown as `doing`; warnings about
+        the data are printed once all are read.
         """
         from embedlens_cli.common import console
 
-        found: dict[Selected, Result] = {}
+        results: dict[Selected, Result] = {}
         for one in console.track(list(self) if places is None else places, doing):
             try:
-                found[one] = function(one)
+                results[one] = function(one)
             except InputError as error:
-                told = str(error).startswith((f"run {one.run.name!r}", *map(str, files)))
-                raise (error if told else error.within(one.place)) from error
-        self.reader.warnings.tell()
-        return found
+                has_place = str(error).startswith((f"run {one.run.name!r}", *map(str, files)))
+                raise (error if has_place else error.within(one.place)) from error
+        self.reader.warnings.print()
+        return results
 
     def kept(self) -> dict[tuple[str, str], Kept]:
         """Return which items of a run and split stay, the same at all epochs: label, split -> items."""

@@ -155,8 +155,8 @@ def takes_recipe(after: str) -> Callable[[Callable[..., None]], Callable[..., No
                 ]
 
         @wraps(command)
-        def run(**given: Any) -> None:
-            command(**{name: given[name] for name in own.parameters})
+        def run(**values: Any) -> None:
+            command(**{name: values[name] for name in own.parameters})
 
         run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
         run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
@@ -165,26 +165,26 @@ def takes_recipe(after: str) -> Callable[[Callable[..., None]], Callable[..., No
     return add
 
 
-def recipe_of(given: Mapping[str, Any], **more: Any) -> Recipe:
+def recipe_of(values: Mapping[str, Any], **more: Any) -> Recipe:
     """Gather the shared options of a command by name, and `more` fields; what was not given is None."""
     from embedlens.experiments.recipe import Recipe
 
-    losses = {name: given[name] for name in OF_LOSSES}
+    losses = {name: values[name] for name in OF_LOSSES}
     options = {name: value for name, value in losses.items() if value is not None}
-    told = _read(given["loss_options"], "loss-options")
-    for name in options.keys() & told.keys():
+    json_options = _read(values["loss_options"], "loss-options")
+    for name in options.keys() & json_options.keys():
         message = f"--{name.replace('_', '-')} and --loss-options both set {name}; leave one out"
         raise InputError(message)
-    shared = {name: given[name] for name in _OF_RUNS if name not in _NOT_OF_CONFIG}
+    shared = {name: values[name] for name in _OF_RUNS if name not in _NOT_OF_CONFIG}
     for name in ("root", "weights"):  # the parser keeps paths as text
-        shared[name] = None if given[name] is None else str(Path(given[name]).resolve())
+        shared[name] = None if values[name] is None else str(Path(values[name]).resolve())
     for name in ("ignore_label", "distractor_label"):
         shared[name] = ",".join(words(shared[name] or "")) or None
     shared["backbone"] = _absolute(shared["backbone"])
-    methods = {name: given[name] for name in OF_METHODS if given[name] is not None}
+    methods = {name: values[name] for name in OF_METHODS if values[name] is not None}
     shared["method_options"] = methods
-    mining = _read(given["mining_options"], "mining-options")
-    return Recipe({**shared, **more}, options | told, mining, given["threads"])
+    mining = _read(values["mining_options"], "mining-options")
+    return Recipe({**shared, **more}, options | json_options, mining, values["threads"])
 
 
 def file_words(recipe: Recipe) -> list[str]:
@@ -199,9 +199,9 @@ def file_words(recipe: Recipe) -> list[str]:
     }  # fmt: skip
     weights = {name: file for name, file in files.items() if name == "weights"}
     methods = recipe.shared["method_options"]
-    given = {**recipe.loss_options, **recipe.mining_options, **changed, **methods, **weights}
-    told = [f"{name}_{value}".replace(":", "-").replace("/", "-") for name, value in given.items()]
-    return [*([files["root"]] if "root" in files else []), *told]
+    values = {**recipe.loss_options, **recipe.mining_options, **changed, **methods, **weights}
+    changes = [f"{name}_{value}".replace(":", "-").replace("/", "-") for name, value in values.items()]
+    return [*([files["root"]] if "root" in files else []), *changes]
 
 
 def _absolute(backbone: str) -> str:
@@ -223,10 +223,10 @@ def _read(text: str | None, option: str) -> dict[str, Any]:
     if text is None:
         return {}
     try:
-        found = json.loads(text)
+        parsed = json.loads(text)
     except json.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict):
+        parsed = None
+    if not isinstance(parsed, dict):
         message = f"--{option} {text!r} is no JSON object; e.g. '{{\"margin\": 0.1}}', quoted for the shell"
         raise InputError(message)
-    return found
+    return parsed

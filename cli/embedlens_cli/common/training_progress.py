@@ -72,9 +72,11 @@ class TrainingProgress:
         recalls = [name for name in row if name.endswith("_recall_at_1")]
         names = {"loss": "loss"} | {name: name.replace("_recall_at_1", " R@1") for name in recalls}
         if not self._header_shown:
-            output.say("epoch " + " ".join(f"{title:>{_WIDTH}}" for title in [*names.values(), "seconds"]))
+            output.print_line(
+                "epoch " + " ".join(f"{title:>{_WIDTH}}" for title in [*names.values(), "seconds"])
+            )
             self._header_shown = True
         cells = [f"{row[name]:.4f}" if name in row else "-" for name in names]
-        output.say(
+        output.print_line(
             f"{epoch:>5} " + " ".join(f"{cell:>{_WIDTH}}" for cell in [*cells, f"{row['seconds']:.1f}"])
         )

@@ -84,7 +84,7 @@ def compare(
         runs, failed, wanted, device=where.device, search=reader.search,
         follow=lambda every: console.track(every, "scoring"),
     )  # fmt: skip
-    reader.warnings.tell()
+    reader.warnings.print()
     seeds = [] if grid.seeds == _SEEDS else [f"seed-{'+'.join(map(str, grid.seeds))}"]
-    told = [*seeds, *words, *training_options.file_words(recipe)]
-    answer(runs, scores, style, where=where, words=told, latex=latex, facts=reader.facts)
+    file_words = [*seeds, *words, *training_options.file_words(recipe)]
+    answer(runs, scores, style, where=where, words=file_words, latex=latex, facts=reader.facts)

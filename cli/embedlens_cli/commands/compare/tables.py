@@ -39,7 +39,7 @@ def answer(
 
     config = planned[0].run.config
     result = summarise(planned, scores)
-    split = next(found.split for found in scores if found.values)
+    split = next(one.split for one in scores if one.values)
     means = means_of(result, split, config.epochs)
     said = _facts(planned, result) | {"split": split, **facts}
     artifacts = Artifacts(where.figures, console.command(), said, summary=_summary(result))
@@ -58,18 +58,18 @@ def answer(
     write_text(table, score_table.latex(means) + "\n")
     artifacts.data.append(table)
     for line in score_table.missing(means):
-        console.remark(line)
+        console.print_message(line)
     if where.as_json:
         console.print_json(artifacts.answer())
         return
     if latex:
-        console.say(score_table.latex(means))
+        console.print_line(score_table.latex(means))
         return
     columns, cells = score_table.plain(means, width=None)
     console.print_table(columns, cells, title=heading)
     console.print_files(artifacts)
-    console.say(f"wrote {table}")
-    _tell_gains(result)
+    console.print_line(f"wrote {table}")
+    _print_gains(result)
 
 
 def dims_of(planned: Sequence[ComparedRun]) -> str:
@@ -79,15 +79,15 @@ def dims_of(planned: Sequence[ComparedRun]) -> str:
     others = dict.fromkeys(
         (one.way.method, one.run.config.dim) for one in planned if one.run.config.dim != most
     )
-    told = "; ".join(f"{name}: {dim}" for name, dim in others)
-    return f"{most} dims ({told})" if told else f"{most} dims"
+    rest = "; ".join(f"{name}: {dim}" for name, dim in others)
+    return f"{most} dims ({rest})" if rest else f"{most} dims"
 
 
 def means_of(result: Comparison, split: str, epoch: int) -> list[Row]:
     """Return a row of means and standard deviations for everything that has scores."""
     from embedlens_cli.common.score_tables import Row
 
-    found = []
+    rows = []
     for row, name in enumerate(result.names.tolist()):
         if result.n[row]:
             metrics, several = result.metrics.tolist(), result.n[row] > 1
@@ -98,11 +98,11 @@ def means_of(result: Comparison, split: str, epoch: int) -> list[Row]:
                 for metric, count in zip(metrics, result.missing[row].tolist(), strict=True)
                 if count
             }
-            found.append(Row(name, split, epoch, means, spread, missing=missing))
-    return found
+            rows.append(Row(name, split, epoch, means, spread, missing=missing))
+    return rows
 
 
-def _tell_gains(result: Comparison) -> None:
+def _print_gains(result: Comparison) -> None:
     """Say, for what is compared with a plain loss, what it gained in the first measure of retrieval."""
     from embedlens_cli.common import console
     from embedlens_cli.common import score_tables as score_table
@@ -112,11 +112,13 @@ def _tell_gains(result: Comparison) -> None:
     gain, spread = result.gain[:, k], result.gain_deviation[:, k]
     for row, name in enumerate(result.names.tolist()):
         if gain[row] == gain[row]:  # a number
-            told = "" if spread[row] != spread[row] else f" ± {spread[row]:.4f}"
+            text = "" if spread[row] != spread[row] else f" ± {spread[row]:.4f}"
             against = result.names[result.plain[row]]
             n, of = int(result.n_gains[row, k]), int(result.n[row])
-            told += f" ({n} of {console.count_text(of, 'seed')})" if n < of else ""
-            console.say(f"{name}: {score_table.title(names[k])} {gain[row]:+.4f}{told} against {against}")
+            text += f" ({n} of {console.count_text(of, 'seed')})" if n < of else ""
+            console.print_line(
+                f"{name}: {score_table.title(names[k])} {gain[row]:+.4f}{text} against {against}"
+            )
 
 
 def _summary(result: Comparison) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def curves(
         figure = curves_figure(panels, x=x, title=heading, **style.size(len(panels)))
         style.save(artifacts, stem, figure, curve_tables.table(lines, panels, sources), {})
     figure_style.answer(
-        artifacts, chosen, lambda: curve_tables.print_summary(panels), given=runs, as_json=drawn.as_json
+        artifacts, chosen, lambda: curve_tables.print_summary(panels), typed=runs, as_json=drawn.as_json
     )
 
 
@@ -165,7 +165,7 @@ def _compute(sources: Sequence[RunMetrics], metrics: Sequence[str], meter: Meter
     for task in console.track(tasks, "computing") if tasks else ():
         source = task.metrics
         task.compute(reader.search(source.run, task.split, task.epoch, label=source.label), meter)
-    reader.warnings.tell()
+    reader.warnings.print()
 
 
 def _lines(sources: Sequence[RunMetrics], metrics: Sequence[str], x: str) -> list[Curve]:
@@ -173,7 +173,7 @@ def _lines(sources: Sequence[RunMetrics], metrics: Sequence[str], x: str) -> lis
     from embedlens_cli.common import console, not_finite
 
     positions = {source.label: source.positions(x) for source in sources}
-    found = []
+    lines = []
     for metric in metrics:
         having = [source for source in sources if source.values(metric) or source.undefined(metric)]
         if not having:
@@ -183,12 +183,12 @@ def _lines(sources: Sequence[RunMetrics], metrics: Sequence[str], x: str) -> lis
             raise InputError(message)
         for source in sources:
             if source not in having:
-                console.remark(f"run {source.label} has no {metric} and is left out there")
+                console.print_message(f"run {source.label} has no {metric} and is left out there")
                 continue
-            found.append(source.curve(metric, positions[source.label]))
+            lines.append(source.curve(metric, positions[source.label]))
             for text in not_finite.in_log(source, metric, drawn=bool(source.values(metric))):
-                console.remark(text)
-    return found
+                console.print_message(text)
+    return lines
 
 
 def _panels(

@@ -29,12 +29,12 @@ def table(lines: Sequence[Curve], panels: Sequence[CurvePanel], sources: Sequenc
         block = {"run": line.name, "metric": line.metric, **columns, "source": origin}
         for band in bands:
             if band.metric == line.metric and line.name in band.runs:
-                told = band.columns()
-                at = {epoch: row for row, epoch in enumerate(told["epoch"].tolist())}
+                group = band.columns()
+                at = {epoch: row for row, epoch in enumerate(group["epoch"].tolist())}
                 rows = [at.get(epoch) for epoch in columns["epoch"].tolist()]
                 block["group"] = band.name
                 for name in ("x", "mean", "deviation"):
-                    cells = ["" if row is None else told[name][row].item() for row in rows]
+                    cells = ["" if row is None else group[name][row].item() for row in rows]
                     block[f"group_{name}"] = np.array(cells, dtype=object)
         blocks.append(block)
     return blocks
@@ -53,14 +53,14 @@ def summary(lines: Sequence[Curve], panels: Sequence[CurvePanel]) -> dict[str, A
     drawn: list[Curve | Band] = [*lines, *_bands(panels)]
     numbers: dict[str, Any] = {}
     for curve in drawn:
-        told = {name: column.tolist() for name, column in curve.columns().items()}
-        told = {name: [None if value != value else value for value in told[name]] for name in told}
-        told["values"] = told.pop("mean" if isinstance(curve, Band) else "value")
+        values = {name: column.tolist() for name, column in curve.columns().items()}
+        values = {name: [None if value != value else value for value in values[name]] for name in values}
+        values["values"] = values.pop("mean" if isinstance(curve, Band) else "value")
         if isinstance(curve, Band):
-            told["runs"] = list(curve.runs)
+            values["runs"] = list(curve.runs)
         if curve.not_finite.size:
-            told["not_finite"] = curve.not_finite.tolist()
-        numbers.setdefault(curve.name, {})[curve.metric] = told
+            values["not_finite"] = curve.not_finite.tolist()
+        numbers.setdefault(curve.name, {})[curve.metric] = values
     return numbers
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedlens_cli.commands.distances import states as compared
+from embedlens_cli.commands.distances import states
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
@@ -78,22 +78,24 @@ def distances(
         choose_epoch(run, where.epoch)  # one epoch, not several
     compare = partial(compare_choices, resamples=resamples, seed=seed)
     places = {split: selection.of_split(split) for split in selection.splits}
-    found = {split: compared.measure(own, reference, compare, device=device) for split, own in places.items()}
-    selection.reader.warnings.tell()
+    comparisons = {
+        split: states.measure(own, reference, compare, device=device) for split, own in places.items()
+    }
+    selection.reader.warnings.print()
     facts = _facts(selection, reference, device) | {"resamples": resamples, "seed": seed}
     report = Report.of("distances", selection, style, options=drawn, words=words, facts=facts)
     with paper(drawn.venue):
-        for split, comparison in found.items():
-            compared.enter(report, comparison)
-            shown = compared.shown(comparison.states, None if ecdf else bins)
+        for split, comparison in comparisons.items():
+            states.enter(report, comparison)
+            shown = states.shown(comparison.states, None if ecdf else bins)
             pairs = next(iter(comparison.paired.values())) if len(comparison.paired) == 1 else []
             figure = distances_figure(shown, pairs, n_text=comparison.n_text, title=split, **style.size())
             report.add(
-                figure, compared.table(comparison, shown), places[split],
-                facts=compared.figure_facts(comparison, shown), words=[reference.stem],
+                figure, states.table(comparison, shown), places[split],
+                facts=states.figure_facts(comparison, shown), words=[reference.stem],
             )  # fmt: skip
-    compared.warn(found)
-    report.end(lambda: compared.print_tables(found))
+    states.warn(comparisons)
+    report.end(lambda: states.print_tables(comparisons))
 
 
 def _facts(selection: Selection, reference: Reference, device: str) -> dict[str, Any]:

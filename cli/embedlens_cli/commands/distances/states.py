@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Measured:
+class MeasuredState:
     """A state with its own nearest triplets; `labels` are those of all runs that have it."""
 
     labels: tuple[str, ...]
@@ -30,7 +30,9 @@ class Measured:
     initial: bool = False
 
     @classmethod
-    def of(cls, state: State, device: str, *, labels: Sequence[str] = (), initial: bool = False) -> Measured:
+    def of(
+        cls, state: State, device: str, *, labels: Sequence[str] = (), initial: bool = False
+    ) -> MeasuredState:
         """Return a state with its nearest triplets."""
         return cls(tuple(labels) or (state.label,), state, state.nearest(device=device), initial)
 
@@ -56,7 +58,7 @@ class Measured:
 class Comparison:
     """The states of one split, and the comparisons of each run, the one on the reference's triplets first."""
 
-    states: list[Measured]
+    states: list[MeasuredState]
     paired: dict[str, list[Paired]]
 
     @property
@@ -80,7 +82,7 @@ def measure(
     device: str,
 ) -> Comparison:
     """Return the states of one split, compared: runs with the first, one run with its initial state."""
-    finals = [Measured.of(State.of(one), device) for one in places]
+    finals = [MeasuredState.of(State.of(one), device) for one in places]
     initials = _initials(finals, device)
     if len(finals) > 1:
         pairs = [(finals[0], other) for other in finals[1:]]
@@ -106,7 +108,7 @@ def measure(
     return Comparison([*initials, *finals], paired)
 
 
-def _initials(finals: Sequence[Measured], device: str) -> list[Measured]:
+def _initials(finals: Sequence[MeasuredState], device: str) -> list[MeasuredState]:
     """Return the initial states; one that several runs share stands for all of them.
 
     A run whose final state is its initial state has no other.
@@ -122,10 +124,10 @@ def _initials(finals: Sequence[Measured], device: str) -> list[Measured]:
                 break
         else:
             groups.append(([initial.label], initial))
-    return [Measured.of(state, device, labels=labels, initial=True) for labels, state in groups]
+    return [MeasuredState.of(state, device, labels=labels, initial=True) for labels, state in groups]
 
 
-def shown(states: Sequence[Measured], bins: int | None) -> list[StateDistribution]:
+def shown(states: Sequence[MeasuredState], bins: int | None) -> list[StateDistribution]:
     """Return the histogram of each state, or without bins its cumulative distribution, with its name."""
     from embedlens.analysis.triplets.distances import ecdf, histograms
     from embedlens.figures.triplets.distances import StateDistribution
@@ -142,16 +144,16 @@ def shown(states: Sequence[Measured], bins: int | None) -> list[StateDistributio
     return [StateDistribution(name, counted[name], initial[name]) for name in samples]
 
 
-def table(found: Comparison, drawn: Sequence[StateDistribution]) -> Table:
+def table(comparison: Comparison, drawn: Sequence[StateDistribution]) -> Table:
     """Return the data that the figure shows, one block per state."""
     return [
         {"run": "; ".join(one.labels), "split": one.state.split, "state": one.state.name}
         | each.result.columns()
-        for one, each in zip(found.states, drawn, strict=True)
+        for one, each in zip(comparison.states, drawn, strict=True)
     ]
 
 
-def figure_facts(found: Comparison, drawn: Sequence[StateDistribution]) -> dict[str, Any]:
+def figure_facts(comparison: Comparison, drawn: Sequence[StateDistribution]) -> dict[str, Any]:
     """Return what the sidecar of a figure says: its states, how many items it shows, the comparisons."""
     states = [
         {
@@ -162,44 +164,44 @@ def figure_facts(found: Comparison, drawn: Sequence[StateDistribution]) -> dict[
             "shown": one.triplets.anchor.size,
             "of": one.triplets.anchor.size + one.triplets.n_singletons,
         }
-        for one, each in zip(found.states, drawn, strict=True)
+        for one, each in zip(comparison.states, drawn, strict=True)
     ]
-    paired = [one.summary() for several in found.paired.values() for one in several]
+    paired = [one.summary() for several in comparison.paired.values() for one in several]
     return {"states": states, "paired": paired}
 
 
-def enter(report: Report, found: Comparison) -> None:
+def enter(report: Report, comparison: Comparison) -> None:
     """Put the numbers of every state into the JSON answer; comparisons stand at the later state."""
-    for one in found.states:
+    for one in comparison.states:
         for label in one.labels:
             numbers = report.entry(label, one.state.split, one.key)
             numbers.update(one.distances.summary())
-        comparisons = found.paired.get(one.state.label, [])
+        comparisons = comparison.paired.get(one.state.label, [])
         if comparisons and not one.initial:
             first, *others = [each.summary() for each in comparisons]
             numbers |= {"paired": first} | ({"paired_other_triplets": others} if others else {})
 
 
-def warn(found: Mapping[str, Comparison]) -> None:
+def warn(comparisons: Mapping[str, Comparison]) -> None:
     """Say which comparisons depend on where their triplets were chosen."""
     from embedlens.analysis.triplets.paired import agree
     from embedlens_cli.common import console
 
-    for split, comparison in found.items():
+    for split, comparison in comparisons.items():
         for several in comparison.paired.values():
             if not agree(several):
                 by = "; ".join(f"in {one.reference}: {one.nearer or 'neither'}" for one in several)
-                console.remark(
+                console.print_message(
                     f"split {split}: which is nearer depends on where the triplets are chosen ({by})"
                 )
 
 
-def print_tables(found: Mapping[str, Comparison]) -> None:
+def print_tables(comparisons: Mapping[str, Comparison]) -> None:
     """Print the distances of every state, and the comparisons."""
     from embedlens_cli.common import console
 
     rows, pairs = [], []
-    for split, comparison in found.items():
+    for split, comparison in comparisons.items():
         for state in comparison.states:
             sample = state.distances
             counts = (f"{sample.distance.size:,}", f"{sample.n_singletons:,}")
@@ -217,7 +219,7 @@ def print_tables(found: Mapping[str, Comparison]) -> None:
                 )  # fmt: skip
     console.print_table(("run, split", "state", "n", "singletons", "mean distance to (1, 0)", "median"), rows)
     if pairs:
-        console.say("")
+        console.print_line("")
         console.print_table(
             (
                 "same triplets, difference of", "chosen in", "n", "median difference", "95 % interval",

@@ -77,7 +77,7 @@ def evaluate(
     from embedlens_cli.common import console
     from embedlens_cli.common import score_tables as score_table
     from embedlens_cli.common.run_names import RunNames
-    from embedlens_cli.common.slices import check_slices, tell_idle
+    from embedlens_cli.common.slices import check_slices, warn_of_idle_learners
     from embedlens_cli.common.snapshots import Selection
 
     _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
@@ -90,7 +90,7 @@ def evaluate(
     if how.unknown_class is not None:
         check_same_class(runs, how.unknown_class, "--unknown-class")
     check_slices(runs, how.slices)
-    tell_idle(((one.run, one.epoch) for one in places), how.slices)
+    warn_of_idle_learners(((one.run, one.epoch) for one in places), how.slices)
     settled = {run.path: how.settings_of(run, settings, wanted) for run in runs}
     measured = selection.measure(
         lambda one: _score(one, wanted, settled[one.run.path], how=how, device=device), "scoring"
@@ -109,7 +109,7 @@ def evaluate(
         _stem(artifacts, selection, places, [*words, *how.words]), {}, table, facts={"slices": how.slices}
     )
     for line in score_table.missing(means):
-        console.remark(line)
+        console.print_message(line)
     if as_json:
         groups = {"groups": score_table.groups(means)} if means else {}
         console.print_json(artifacts.answer() | groups | clustered)
@@ -117,9 +117,9 @@ def evaluate(
     console.name_implied(selection.typed, runs)
     _print(rows, means, latex=latex, as_csv=as_csv)
     if artifacts.data and not latex and not as_csv:
-        console.say(f"wrote {artifacts.data[0]}")
+        console.print_line(f"wrote {artifacts.data[0]}")
     if log:
-        console.remark(f"logged in {', '.join(str(run.path / 'log.csv') for run in runs)}")
+        console.print_message(f"logged in {', '.join(str(run.path / 'log.csv') for run in runs)}")
 
 
 def _stem(
@@ -236,10 +236,10 @@ def _print(rows: Sequence[Row], means: Sequence[Row], *, latex: bool, as_csv: bo
     if latex:
         replaced = {(name, row.split, row.epoch) for row in means for name in row.members}
         single = [row for row in rows if (row.run, row.split, row.epoch) not in replaced]
-        console.say(score_table.latex([*single, *means]))
+        console.print_line(score_table.latex([*single, *means]))
     elif as_csv:
         console.print_csv(score_table.records([*rows, *means]))
     else:
         console.print_table(*score_table.plain([*rows, *means], width=console.terminal_width()))
         for line in score_table.notes([*rows, *means]):
-            console.say(line)
+            console.print_line(line)

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError, shortened
-from embedlens_cli.commands.identify.thresholds import Identified, IdentifyOptions, Source, identified
+from embedlens_cli.commands.identify.thresholds import (
+    Ensemble,
+    IdentifyOptions,
+    OpenSetResult,
+    identify_items,
+)
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import FigureOptions, LeaveOutOptions, SnapshotOptions, grouped
 
@@ -66,25 +71,25 @@ def identify(
     selection = Selection.of(where, leave_out, style.names)
     if how.unknown_class is not None:
         check_same_class(selection.runs, how.unknown_class, "--unknown-class")
-    found = {
-        source: identified(source, how, device)
-        for source in console.track(_sources(selection, joined), "identifying")
+    results = {
+        ensemble: identify_items(ensemble, how, device)
+        for ensemble in console.track(_ensembles(selection, joined), "identifying")
     }
-    selection.reader.warnings.tell()
+    selection.reader.warnings.print()
     facts = _facts(how, device)
     report = Report.of("identify", selection, style, options=drawn, words=how.words, facts=facts)
-    for source, one in found.items():
-        splits = report.artifacts.summary.setdefault(source.label, {})
-        splits.setdefault(source.split, {})[source.epoch] = one.summary()
+    for ensemble, one in results.items():
+        splits = report.artifacts.summary.setdefault(ensemble.label, {})
+        splits.setdefault(ensemble.split, {})[ensemble.epoch] = one.summary()
     with paper(drawn.venue):
         for split in selection.splits:
-            group = {source: one for source, one in found.items() if source.split == split}
+            group = {ensemble: one for ensemble, one in results.items() if ensemble.split == split}
             _save(report, group, how, parts=parts)
-    _warn(found, how)
-    report.end(lambda: _print(found))
+    _warn(results, how)
+    report.end(lambda: _print(results))
 
 
-def _sources(selection: Selection, joined: bool | None) -> list[Source]:
+def _ensembles(selection: Selection, joined: bool | None) -> list[Ensemble]:
     """Return each run at its epoch, of several on the same items also all joined, split by split."""
     from embedlens.selection import choose_epoch
 
@@ -95,7 +100,7 @@ def _sources(selection: Selection, joined: bool | None) -> list[Source]:
     ]
     if _can_join(runs, joined):
         every.append((JOINED if JOINED not in labels else "all joined", tuple(runs), tuple(epochs)))
-    return [Source(*one, split, selection.reader) for split in selection.splits for one in every]
+    return [Ensemble(*one, split, selection.reader) for split in selection.splits for one in every]
 
 
 def _can_join(runs: Sequence[Run], joined: bool | None) -> bool:
@@ -115,7 +120,7 @@ def _can_join(runs: Sequence[Run], joined: bool | None) -> bool:
     except InputError as error:
         if joined:
             raise
-        console.remark(f"not joined: {error}")
+        console.print_message(f"not joined: {error}")
         return False
     return True
 
@@ -134,66 +139,68 @@ def _facts(how: IdentifyOptions, device: str) -> dict[str, Any]:
     }
 
 
-def _save(report: Report, group: Mapping[Source, Identified], how: IdentifyOptions, *, parts: bool) -> None:
+def _save(
+    report: Report, group: Mapping[Ensemble, OpenSetResult], how: IdentifyOptions, *, parts: bool
+) -> None:
     """Write the curves of one split."""
     from embedlens.figures.open_set.ranking import figure as ranking_figure
     from embedlens_cli.common.figure_style import epochs_text
 
     first, one = next(iter(group.items()))
-    names = [source.label for source in group]
-    epochs = sorted({epoch for source in group for epoch in source.epochs})
+    names = [ensemble.label for ensemble in group]
+    epochs = sorted({epoch for ensemble in group for epoch in ensemble.epochs})
     searched = "" if one.gallery is None else f"{'fitted on' if how.classifier else 'gallery'} {one.gallery}"
     new = "" if how.unknown_class is None else f"{shortened(one.new_class or how.unknown_class)} is unknown"
     at = [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
     title = [*(names if len(names) == 1 else ()), first.split, searched, *at, new]
     figure = ranking_figure(
-        {source.label: result.result.sweep for source, result in group.items()},
-        choices={source.label: result.result.choice for source, result in group.items()},
+        {ensemble.label: result.result.sweep for ensemble, result in group.items()},
+        choices={ensemble.label: result.result.choice for ensemble, result in group.items()},
         parts=parts,
         scores="probability" if how.classifier else "similarity",
         title=", ".join(filter(None, title)),
         **report.style.size(),
     )
-    table = [{**source.facts, **result.result.sweep.columns()} for source, result in group.items()]
-    panels = [source.facts | result.summary() for source, result in group.items()]
+    table = [{**ensemble.facts, **result.result.sweep.columns()} for ensemble, result in group.items()]
+    panels = [ensemble.facts | result.summary() for ensemble, result in group.items()]
     words = [*report.words, "parts" if parts else ""]
     stem = ["identify", *report.artifacts.named(names), first.split, epochs_text(epochs), *words]
     facts = {"split": first.split, "epochs": epochs, "panels": panels}
     report.style.save(report.artifacts, stem, figure, table, facts)
 
 
-def _warn(found: Mapping[Source, Identified], how: IdentifyOptions) -> None:
+def _warn(results: Mapping[Ensemble, OpenSetResult], how: IdentifyOptions) -> None:
     """Say what the numbers must be taken with."""
     from embedlens_cli.common import console
 
     if how.choose_on is None:
-        console.remark(
+        console.print_message(
             "each threshold is selected on the items that it is evaluated on, so MAP@5 is optimistically "
             "biased; --choose-on halves, or a split, evaluates it on other items"
         )
-    for source, one in found.items():
+    for ensemble, one in results.items():
         if one.classifier is not None and not one.classifier.converged:
-            console.remark(
-                f"the classifier of {source.label} stopped after {one.classifier.iterations} steps "
+            console.print_message(
+                f"the classifier of {ensemble.label} stopped after {one.classifier.iterations} steps "
                 "before it converged; a smaller --c converges sooner"
             )
 
 
-def _print(found: Mapping[Source, Identified]) -> None:
+def _print(results: Mapping[Ensemble, OpenSetResult]) -> None:
     """Print MAP@5 of the items of known and unknown classes."""
     from embedlens_cli.common import console
 
     rows = []
-    for source, one in found.items():
+    for ensemble, one in results.items():
         sweep, choice = one.result.sweep, one.result.choice
         scores = (choice.map_at_5, choice.map_at_5_known, choice.map_at_5_new)
         rows.append((
-            f"{source.label}, {source.split}", source.epoch, one.gallery or "-",
+            f"{ensemble.label}, {ensemble.split}", ensemble.epoch, one.gallery or "-",
             f"{sweep.n_known:,}", f"{sweep.n_new:,}", f"{one.result.never:.4f}",
             ", ".join(f"{value:.4f}" for value in choice.thresholds),
             *("-" if math.isnan(value) else f"{value:.4f}" for value in scores),
         ))  # fmt: skip
-    fitted = any(one.classifier is not None for one in found.values())
+    fitted = any(one.classifier is not None for one in results.values())
     columns = (
         "run, split", "epoch", "fitted on" if fitted else "gallery", "known", "unknown", "without threshold",
         "threshold", "MAP@5", "of known", "of unknown",

@@ -82,8 +82,8 @@ class IdentifyOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
-    """A split of a run at an epoch, or of several joined: their embeddings side by side."""
+class Ensemble:
+    """A split of one run at an epoch, or of several joined: their embeddings concatenated."""
 
     label: str
     runs: tuple[Run, ...]
@@ -112,27 +112,27 @@ class Source:
         from embedlens.searches import search_in
 
         out = self.reader.leave_out
-        found = search_in(
+        search = search_in(
             self._read, (split, gallery), place=self.place, labels=out.labels_of(self.runs[0]),
             duplicates=out.duplicates,
         )  # fmt: skip
-        return self.reader.note(self.label, found)
+        return self.reader.note(self.label, search)
 
     def _read(self, split: str) -> SplitItems:
         """Return the items of a split."""
         from embedlens.searches import ID, SplitItems
         from embedlens.store.concat import join
 
-        found = [run.snapshot(split, epoch) for run, epoch in zip(self.runs, self.epochs, strict=True)]
-        z = found[0].embeddings
-        if len(found) > 1:
-            z = join([one.embeddings for one in found], [1 / len(found)] * len(found))
-        return SplitItems.of(split, z, found[0].labels, ids=self.runs[0].items(split).get(ID))
+        snapshots = [run.snapshot(split, epoch) for run, epoch in zip(self.runs, self.epochs, strict=True)]
+        z = snapshots[0].embeddings
+        if len(snapshots) > 1:
+            z = join([one.embeddings for one in snapshots], [1 / len(snapshots)] * len(snapshots))
+        return SplitItems.of(split, z, snapshots[0].labels, ids=self.runs[0].items(split).get(ID))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Identified:
-    """What is found of a source: MAP@5 by threshold, the classifier, and counts of items left out."""
+class OpenSetResult:
+    """Identification of an ensemble's items: MAP@5 by threshold, the classifier, counts of items left out."""
 
     gallery: str | None
     new_label: int | None
@@ -142,7 +142,7 @@ class Identified:
     counts: Mapping[str, int]
 
     def summary(self) -> dict[str, Any]:
-        """Return the numbers by name; what cannot be told is None."""
+        """Return the numbers by name; what is not defined is None."""
         from embedlens_cli.common.report import finite
 
         numbers = {
@@ -181,31 +181,31 @@ def splits_of(run: Run, split: str, how: IdentifyOptions) -> tuple[str | None, s
     return gallery, None if chosen_on == split else chosen_on
 
 
-def identified(source: Source, how: IdentifyOptions, device: str) -> Identified:
-    """Rank the labels for the items of a source, and choose a threshold; errors name the place."""
+def identify_items(ensemble: Ensemble, how: IdentifyOptions, device: str) -> OpenSetResult:
+    """Rank the labels for the items of an ensemble, and choose a threshold; errors name the place."""
     from embedlens.analysis.open_set.classifier import fit_classifier
     from embedlens.analysis.open_set.threshold import identify
     from embedlens.selection import label_of_class
 
-    run = source.runs[0]
-    gallery, chosen_on = splits_of(run, source.split, how)
-    splits = [name for name in dict.fromkeys((source.split, gallery, chosen_on)) if name is not None]
+    run = ensemble.runs[0]
+    gallery, chosen_on = splits_of(run, ensemble.split, how)
+    splits = [name for name in dict.fromkeys((ensemble.split, gallery, chosen_on)) if name is not None]
     new_label = None if how.unknown_class is None else label_of_class(run, how.unknown_class, splits)
     try:
         classifier, searched, other = None, gallery, None
         if how.classifier and gallery is not None:
-            fitted, searched = source.search(gallery, None), None
+            fitted, searched = ensemble.search(gallery, None), None
             classifier = fit_classifier(fitted.z, fitted.y, new_label=new_label, c=how.c)
         rank = partial(_rank, new_label=new_label, classifier=classifier, device=device)
-        search = source.search(source.split, searched)
+        search = ensemble.search(ensemble.split, searched)
         ranking = rank(search)
         if chosen_on is not None:
-            other = rank(source.search(chosen_on, None if chosen_on == gallery else searched))
+            other = rank(ensemble.search(chosen_on, None if chosen_on == gallery else searched))
         result = identify(ranking, on=other, halves=how.halves)
     except InputError as error:
-        raise (error if source.place in str(error) else error.within(source.place)) from error
+        raise (error if ensemble.place in str(error) else error.within(ensemble.place)) from error
     named = None if new_label is None else run.class_names.get(new_label)
-    return Identified(gallery, new_label, named, result, classifier, search.counts)
+    return OpenSetResult(gallery, new_label, named, result, classifier, search.counts)
 
 
 def _rank(search: Search, *, new_label: int | None, classifier: Classifier | None, device: str) -> Ranking:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import listed, shortened
-from embedlens_cli.common.class_names import told
+from embedlens_cli.common.class_names import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,21 +23,21 @@ def class_facts(labels: NDArray[np.int64], names: Mapping[int, str]) -> dict[str
     """
     from embedlens.analysis.retrieval.class_sizes import class_sizes
 
-    found = class_sizes(labels)
-    known = [told(label, names) for label in found.classes.tolist()] if names else []
+    split_sizes = class_sizes(labels)
+    known = [name_of(label, names) for label in split_sizes.classes.tolist()] if names else []
     return {
         "items": int(labels.size),
-        "classes": found.classes.size,
-        "n_singletons": found.n_singletons,
-        "class_sizes": {**found.summary(), "histogram": found.histogram()},
+        "classes": split_sizes.classes.size,
+        "n_singletons": split_sizes.n_singletons,
+        "class_sizes": {**split_sizes.summary(), "histogram": split_sizes.histogram()},
         "named": listed(known) if known else "",
         **{
             f"{which}_class": {
-                "label": int(found.classes[at]),
-                "name": names.get(int(found.classes[at]), str(found.classes[at])),
-                "items": int(found.sizes[at]),
+                "label": int(split_sizes.classes[at]),
+                "name": names.get(int(split_sizes.classes[at]), str(split_sizes.classes[at])),
+                "items": int(split_sizes.sizes[at]),
             }
-            for which, at in (("smallest", found.smallest), ("largest", found.largest))
+            for which, at in (("smallest", split_sizes.smallest), ("largest", split_sizes.largest))
         },
     }
 
@@ -52,7 +52,9 @@ def print_sizes(split: str, part: dict[str, Any]) -> None:
         if sizes["least"] == sizes["largest"]
         else f"{sizes['least']:,} to {sizes['largest']:,}"
     )
-    console.say(f"  class sizes, {split}: {span} items, median {sizes['median']:g}, mean {sizes['mean']:.4g}")
+    console.print_line(
+        f"  class sizes, {split}: {span} items, median {sizes['median']:g}, mean {sizes['mean']:.4g}"
+    )
     bars = sizes["histogram"]
     most = max(bar["classes"] for bar in bars)
     names = [f"{bar['from']:,}" + (f" to {bar['to']:,}" if bar["to"] > bar["from"] else "") for bar in bars]
@@ -60,10 +62,12 @@ def print_sizes(split: str, part: dict[str, Any]) -> None:
     wide, counted = max(map(len, names)), len(f"{most:,}")
     for name, bar in zip(names, bars, strict=True):
         length = max(bar["classes"] > 0, round(_LONGEST * bar["classes"] / most))
-        console.say(f"    {name:>{wide}}  {bar['classes']:>{counted},}  {console.bar(length)}".rstrip())
+        console.print_line(
+            f"    {name:>{wide}}  {bar['classes']:>{counted},}  {console.bar(length)}".rstrip()
+        )
     if part["named"]:
         ends = [
             f"{which} {shortened(part[f'{which}_class']['name'])} ({part[f'{which}_class']['items']:,})"
             for which in ("smallest", "largest")
         ]
-        console.say(f"  classes, {split}: {part['named']}; {', '.join(ends)}")
+        console.print_line(f"  classes, {split}: {part['named']}; {', '.join(ends)}")

@@ -35,7 +35,7 @@ def info(
     verified = run_verification.verify_runs(dict(zip(labels, chosen, strict=True))) if verify else {}
     reader = Reader()
     summary = {label: _describe(run, reader, device) for label, run in zip(labels, chosen, strict=True)}
-    reader.warnings.tell()
+    reader.warnings.print()
     for label, files in verified.items():
         summary[label]["files"] = files
     if as_json:
@@ -74,7 +74,7 @@ def _clusters(run: Run) -> dict[str, Any]:
 
     from embedlens.analysis.retrieval.learners import describe_clusters
 
-    told: dict[str, Any] = {}
+    facts_by_split: dict[str, Any] = {}
     for split in run.splits:
         epochs = run.extra_epochs(split).get("cluster", [])
         parts = {epoch: np.asarray(run.extra(split, "cluster", epoch)) for epoch in epochs}
@@ -82,17 +82,17 @@ def _clusters(run: Run) -> dict[str, Any]:
         before = None
         for epoch, part in parts.items():
             try:
-                found = describe_clusters(part, run.labels(split), n_clusters=n_clusters, before=before)
+                result = describe_clusters(part, run.labels(split), n_clusters=n_clusters, before=before)
             except InputError as error:
                 message = f"split {split!r}, epoch {epoch}: what is recorded as cluster is left out: {error}"
                 warnings.warn(message, InputWarning, stacklevel=2)
                 continue
             before = part
-            told.setdefault(split, {})[str(epoch)] = {
-                "sizes": found.sizes.tolist(), "purity": found.mean_purity, "alone": found.alone,
-                "changed": found.changed,
+            facts_by_split.setdefault(split, {})[str(epoch)] = {
+                "sizes": result.sizes.tolist(), "purity": result.mean_purity, "alone": result.alone,
+                "changed": result.changed,
             }  # fmt: skip
-    return told
+    return facts_by_split
 
 
 def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[str, Any]:
@@ -104,10 +104,10 @@ def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[s
         return {**facts, "recall_at_1": None, "why": "no snapshot yet"}
     search = reader.search(run, split)
     try:
-        found = search.score(["R@1"], device=device)
+        result = search.score(["R@1"], device=device)
     except InputError as error:
         return {**facts, "recall_at_1": None, "why": str(error)}
-    return {**facts, "n_singletons": int(found["n_singletons"]), "recall_at_1": found["recall_at_1"]}
+    return {**facts, "n_singletons": int(result["n_singletons"]), "recall_at_1": result["recall_at_1"]}
 
 
 def _print(facts: dict[str, Any]) -> None:
@@ -115,22 +115,22 @@ def _print(facts: dict[str, Any]) -> None:
     from embedlens_cli.commands.info.class_sizes import print_sizes
     from embedlens_cli.common import console
 
-    console.say(f"run {facts['name']}  ({facts['path']}, created {facts['created'][:19]} UTC)")
+    console.print_line(f"run {facts['name']}  ({facts['path']}, created {facts['created'][:19]} UTC)")
     method = ", ".join(f"{key}={value}" for key, value in _telling(facts["method"]).items())
     epochs = facts["epochs"]
     span = f"{len(epochs)} ({epochs[0]} to {epochs[-1]})" if epochs else "none yet"
-    console.say(f"  method  {method or '(not recorded)'}")
-    console.say(f"  epochs  {span}")
-    console.say(f"  dims    {facts['dim'] or 'not known yet'} ({facts['dtype']})")
+    console.print_line(f"  method  {method or '(not recorded)'}")
+    console.print_line(f"  epochs  {span}")
+    console.print_line(f"  dims    {facts['dim'] or 'not known yet'} ({facts['dtype']})")
     if facts["slices"]:
         widths = [stop - start for start, stop in facts["slices"]]
         each = f"{widths[0]} dims each" if len(set(widths)) == 1 else f"{', '.join(map(str, widths))} dims"
-        console.say(f"  slices  {len(widths)} of {each} (--slices recorded)")
+        console.print_line(f"  slices  {len(widths)} of {each} (--slices recorded)")
     for name, shape in facts["recorded_once"].items():
-        console.say(f"  once    {name}, {' x '.join(f'{size:,}' for size in shape)}")
+        console.print_line(f"  once    {name}, {' x '.join(f'{size:,}' for size in shape)}")
     if facts["pretrained_dim"]:
-        console.say(f"  before  pretrained features of {facts['pretrained_dim']:,} dims")
-    console.say(f"  disk    {console.bytes_text(facts['disk_bytes'])}")
+        console.print_line(f"  before  pretrained features of {facts['pretrained_dim']:,} dims")
+    console.print_line(f"  disk    {console.bytes_text(facts['disk_bytes'])}")
     console.print_table(
         ("split", "items", "classes", "singletons", "R@1, last epoch"),
         [
@@ -154,7 +154,7 @@ def _print_clusters(split: str, epochs: dict[str, Any]) -> None:
     """Print one row per epoch."""
     from embedlens_cli.common import console
 
-    console.say(
+    console.print_line(
         f"  clusters, {split}: items of each; purity: fraction in the largest class of its cluster; "
         "alone: items without another of their class in it"
     )

@@ -49,4 +49,4 @@ def report(facts: Mapping[str, Any]) -> None:
     text = f"{console.count_text(facts['verified'], 'file')} as written"
     if facts["without_checksum"]:
         text += f"; {len(facts['without_checksum']):,} without a checksum (an earlier version's), readable"
-    console.say(f"  files   {text}")
+    console.print_line(f"  files   {text}")

@@ -62,7 +62,7 @@ def sampling(
             table = tables.table_of(group, contents, panels)
             style.save(report.artifacts, stem, figure, table, tables.figure_facts(group))
     for line in tables.warnings(results, what):
-        console.remark(line)
+        console.print_message(line)
     report.end(lambda: tables.print_table(results))
 
 

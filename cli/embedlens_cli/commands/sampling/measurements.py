@@ -52,7 +52,7 @@ def measure(selection: Selection, what: SamplingOptions) -> list[SplitSampling]:
             except InputError as error:
                 place = f"run {run.name!r}, split {split!r}"
                 raise error.within(place) from error
-    selection.reader.warnings.tell()
+    selection.reader.warnings.print()
     return results
 
 
@@ -84,7 +84,7 @@ def _measure(
                 picks(z, y, name, batches=batches, margin=what.margin) for name in what.strategies
             ]
     for epoch in epochs if batches is not None or pairs else ():
-        selection.reader.look(run, split, epoch, kept, label=label)
+        selection.reader.check_items(run, split, epoch, kept, label=label)
     dim = run.snapshot(split, epochs[0]).embeddings.shape[1]
     items = (0, 0) if batches is None else batches.class_sizes(y)
     return SplitSampling(label, split, dim, epochs, pairs, picked, batches, items)

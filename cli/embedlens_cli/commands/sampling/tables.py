@@ -51,7 +51,7 @@ def table_of(group: Group, shown: Contents, panels: Sequence[str]) -> Table:
 
 def figure_facts(group: Group) -> dict[str, Any]:
     """Return what the sidecar of one figure says: its runs, what was drawn of how many, and skipped."""
-    told = []
+    shown = []
     for one, epoch in group:
         entry: dict[str, Any] = {"run": one.run, "epoch": epoch, "dim": one.dim}
         if one.batches:
@@ -59,17 +59,17 @@ def figure_facts(group: Group) -> dict[str, Any]:
             entry["batches"] = len(batches.rows)
             entry["classes_per_batch"], entry["items_per_class"] = batches.classes, list(one.items)
             entry["items_in_batches"] = sum(rows.size for rows in batches.rows)
-        told.append(entry | _numbers(one, epoch))
-    return {"split": group[0][0].split, "shown": told}
+        shown.append(entry | _numbers(one, epoch))
+    return {"split": group[0][0].split, "shown": shown}
 
 
 def summary(results: Sequence[SplitSampling]) -> dict[str, Any]:
     """Return the numbers: run -> split -> epoch -> those of the pairs, and of each strategy."""
-    told: dict[str, Any] = {}
+    numbers: dict[str, Any] = {}
     for one in results:
         epochs = sorted({*one.epochs, *one.picks})
-        told.setdefault(one.run, {})[one.split] = {str(epoch): _numbers(one, epoch) for epoch in epochs}
-    return told
+        numbers.setdefault(one.run, {})[one.split] = {str(epoch): _numbers(one, epoch) for epoch in epochs}
+    return numbers
 
 
 def _numbers(one: SplitSampling, epoch: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from embedlens.store import Run
     from embedlens_cli.commands.scatter.figures import LossField
-    from embedlens_cli.commands.scatter.panels import Found
+    from embedlens_cli.commands.scatter.panels import SnapshotTriplets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +97,14 @@ def scatter(
     _check_limits(limits, moving=flows.flow or animate)
     selection = Selection.of(where, leave_out, style.names)
     still = fields.field is not None or not flows.flow
-    asked = {run.path: selection.epochs(run) if still else [] for run in selection.runs}
+    stills = {run.path: selection.epochs(run) if still else [] for run in selection.runs}
     spans = {run.path: _span(run, flows) for run in selection.runs if flows.flow}
     fixed = scatter_data.choose_fixed(chosen, selection, device=device)
     epochs = {
-        run.path: run.epochs() if animate else sorted({*asked[run.path], *spans.get(run.path, ())})
+        run.path: run.epochs() if animate else sorted({*stills[run.path], *spans.get(run.path, ())})
         for run in selection.runs
     }
-    found = selection.measure(
+    results = selection.measure(
         lambda one: scatter_data.measure(one, fixed, device=device), "finding triplets",
         places=selection.at(lambda run: epochs[run.path]),
     )  # fmt: skip
@@ -113,27 +113,27 @@ def scatter(
         words=[fixed.stem if fixed else "", options.limits_word(limits)],
         facts=scatter_data.command_facts(selection, fixed, device),
     )  # fmt: skip
-    scatter_data.enter(report, found)
+    scatter_data.enter(report, results)
     drawing = scatter_figures.Drawing(report, fixed, limits)
     with paper(drawn.venue):
         if still:
-            drawing.save_stills(_at(found, asked), field)
+            drawing.save_stills(_at(results, stills), field)
         if flows.flow:
-            drawing.save_flow(*(_at(found, {path: [span[end]] for path, span in spans.items()})
+            drawing.save_flow(*(_at(results, {path: [span[end]] for path, span in spans.items()})
                                 for end in (0, 1)))  # fmt: skip
         if animate:
-            drawing.save_animation(found, fps=fps)
+            drawing.save_animation(results, fps=fps)
 
     def print_summary() -> None:
-        scatter_data.print_summary(found)
+        scatter_data.print_summary(results)
         scatter_data.print_flow(report.artifacts.summary)
 
     report.end(print_summary)
 
 
-def _at(found: Found, epochs: Mapping[Path, Sequence[int]]) -> Found:
-    """Return what was found at some epochs of each run."""
-    return {one: result for one, result in found.items() if one.epoch in epochs[one.run.path]}
+def _at(results: SnapshotTriplets, epochs: Mapping[Path, Sequence[int]]) -> SnapshotTriplets:
+    """Return the triplets of some epochs of each run."""
+    return {one: result for one, result in results.items() if one.epoch in epochs[one.run.path]}
 
 
 def _choose_field(typed: FieldOptions) -> LossField | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.artifacts import Table
     from embedlens.figures.triplets.panels import ScatterPanel
-    from embedlens_cli.commands.scatter.panels import Found
+    from embedlens_cli.commands.scatter.panels import SnapshotTriplets
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selected
 
@@ -62,48 +62,48 @@ class Drawing:
     fixed: Fixed | None
     limits: str
 
-    def save_stills(self, found: Found, field: LossField | None) -> None:
+    def save_stills(self, results: SnapshotTriplets, field: LossField | None) -> None:
         """Write one figure of all snapshots, or one per epoch; with the field of a loss if one is named."""
-        epochs = sorted({one.epoch for one in found})
+        epochs = sorted({one.epoch for one in results})
         several = self.report.selection.several_epochs
-        stills = [{one: found[one] for one in found if one.epoch == epoch} for epoch in epochs]
-        for still in stills if several else [found]:
+        stills = [{one: results[one] for one in results if one.epoch == epoch} for epoch in epochs]
+        for still in stills if several else [results]:
             if field is None:
                 self._save_scatter(still)
             else:
                 self._save_field(still, field)
 
-    def _save_scatter(self, found: Found) -> None:
+    def _save_scatter(self, results: SnapshotTriplets) -> None:
         from embedlens.figures.triplets.nearest import scale_of
         from embedlens.figures.triplets.panels import figure as scatter_figure
 
-        scale = scale_of(found.values(), limits=self._limits_of(found))
+        scale = scale_of(results.values(), limits=self._limits_of(results))
         figure = scatter_figure(
-            _panels(found), **self._size(found), note=self._note, scale=scale, inset=self.limits == "full"
+            _panels(results), **self._size(results), note=self._note, scale=scale, inset=self.limits == "full"
         )
-        hidden = sum(_outside(result, scale.limits) for result in found.values())
-        self._save(figure, found, facts={"axes": list(scale.limits), "dots_out_of_sight": hidden})
+        hidden = sum(_outside(result, scale.limits) for result in results.values())
+        self._save(figure, results, facts={"axes": list(scale.limits), "dots_out_of_sight": hidden})
 
-    def _save_field(self, found: Found, chosen: LossField) -> None:
+    def _save_field(self, results: SnapshotTriplets, chosen: LossField) -> None:
         """Write the scatter with the field behind it, and the arrows beside the dots in the data."""
         from embedlens.figures.triplets.field import figure as field_figure
         from embedlens.figures.triplets.nearest import scale_of
 
-        scale = scale_of(found.values(), limits=self._limits_of(found))
+        scale = scale_of(results.values(), limits=self._limits_of(results))
         field = chosen.within(scale.limits)
-        figure = field_figure(_panels(found), field, **self._size(found), scale=scale, note=self._note)
+        figure = field_figure(_panels(results), field, **self._size(results), scale=scale, note=self._note)
         facts = {
             "loss": field.loss,
             "angle_degrees": field.angle,
             "arrows": field.s_ap.size,
             "meaning": "change of (S_ap, S_an) per unit of the learning rate, in the limit of a small step",
         }
-        table = [{"kind": "dot", **block} for block in table_of(found)]
+        table = [{"kind": "dot", **block} for block in table_of(results)]
         table.append({"kind": "field", **field.columns()})
-        epochs = f"{chosen.stem}-{epochs_text(one.epoch for one in found)}"
-        self._save(figure, found, table=table, epochs=epochs, facts={"field": facts})
+        epochs = f"{chosen.stem}-{epochs_text(one.epoch for one in results)}"
+        self._save(figure, results, table=table, epochs=epochs, facts={"field": facts})
 
-    def save_flow(self, starts: Found, ends: Found) -> None:
+    def save_flow(self, starts: SnapshotTriplets, ends: SnapshotTriplets) -> None:
         """Write the flow of each run and split, and add its numbers to the JSON answer."""
         from embedlens.analysis.triplets.flow import flow, occupied
         from embedlens.figures.triplets.flow import figure as flow_figure
@@ -143,31 +143,31 @@ class Drawing:
                  for side in (starts, ends)]  # fmt: skip
         self._save(figure, {**starts, **ends}, table=table, epochs=f"flow-{'-to-'.join(spans)}", facts=facts)
 
-    def save_animation(self, found: Found, *, fps: float) -> None:
+    def save_animation(self, results: SnapshotTriplets, *, fps: float) -> None:
         """Write all epochs as GIF and MP4, and the key epochs as a strip."""
         from embedlens.figures.export.animation import key_epochs, write_gif, write_mp4
         from embedlens.figures.export.film import Film
         from embedlens.figures.triplets.panels import figure_of_epochs, frames_of
 
-        style, panels = self.report.style, _panels(found)
+        style, panels = self.report.style, _panels(results)
         frames = frames_of(panels)
-        film = Film(frames, **self._size(found), note=self._note, finish=style.finish)
+        film = Film(frames, **self._size(results), note=self._note, finish=style.finish)
         writers = {
             "gif": lambda path: write_gif(path, film, fps),
             "mp4": lambda path: write_mp4(path, film, fps),
         }
-        self._save(writers, found, epochs="animation", facts={"frames": len(frames), "fps": fps})
-        keys = key_epochs({one.epoch for one in found})
+        self._save(writers, results, epochs="animation", facts={"frames": len(frames), "fps": fps})
+        keys = key_epochs({one.epoch for one in results})
         columns = {epoch: shown for epoch, shown in frames.items() if epoch in keys}
         strip = figure_of_epochs(columns, venue=style.venue, width=style.width or "full", title=self._note)
-        places = dict(zip(panels, found, strict=True))
+        places = dict(zip(panels, results, strict=True))
         shown = dict.fromkeys(places[panel] for column in columns.values() for panel in column)
-        self._save(strip, {one: found[one] for one in shown}, epochs="strip", facts={})
+        self._save(strip, {one: results[one] for one in shown}, epochs="strip", facts={})
 
     def _save(
         self,
         figure: Figure | Mapping[str, Any],
-        found: Found,
+        results: SnapshotTriplets,
         *,
         facts: Mapping[str, Any],
         table: Table | None = None,
@@ -175,15 +175,15 @@ class Drawing:
     ) -> None:
         """Write a figure; its data are the dots where no table is given."""
         self.report.add(
-            figure, table_of(found) if table is None else table, list(found),
-            epochs=epochs, every_run=True, facts={"panels": panel_facts(found), **facts},
+            figure, table_of(results) if table is None else table, list(results),
+            epochs=epochs, every_run=True, facts={"panels": panel_facts(results), **facts},
         )  # fmt: skip
 
-    def _limits_of(self, found: Found) -> tuple[float, float] | None:
+    def _limits_of(self, results: SnapshotTriplets) -> tuple[float, float] | None:
         """Return the limits of these snapshots; None for the full range."""
         from embedlens.figures.layout.limits import choose_limits
 
-        values = [one for result in found.values() for one in (result.s_ap, result.s_an)]
+        values = [one for result in results.values() for one in (result.s_ap, result.s_an)]
         return choose_limits(self.limits, values)
 
     @property
@@ -191,15 +191,15 @@ class Drawing:
         """What headings say of followed triplets."""
         return "triplets of {run}, epoch {epoch}".format(**self.fixed.facts) if self.fixed else ""
 
-    def _size(self, found: Iterable[Selected]) -> dict[str, Any]:
+    def _size(self, results: Iterable[Selected]) -> dict[str, Any]:
         """Return venue and width of a figure with one panel per run and split."""
-        return self.report.style.size(len({(one.label, one.split) for one in found}))
+        return self.report.style.size(len({(one.label, one.split) for one in results}))
 
 
-def _panels(found: Found) -> list[ScatterPanel]:
+def _panels(results: SnapshotTriplets) -> list[ScatterPanel]:
     from embedlens.figures.triplets.panels import ScatterPanel
 
-    return [ScatterPanel(one.label, one.split, one.epoch, result) for one, result in found.items()]
+    return [ScatterPanel(one.label, one.split, one.epoch, result) for one, result in results.items()]
 
 
 def _outside(triplets: Triplets, limits: tuple[float, float]) -> int:

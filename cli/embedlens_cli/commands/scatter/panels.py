@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selected, Selection
 
-    Found = Mapping[Selected, Triplets]
+    SnapshotTriplets = Mapping[Selected, Triplets]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,35 +106,35 @@ def command_facts(selection: Selection, fixed: Fixed | None, device: str) -> dic
     }
 
 
-def panel_facts(found: Found) -> list[dict[str, Any]]:
+def panel_facts(results: SnapshotTriplets) -> list[dict[str, Any]]:
     """Return what the sidecar of one figure says of its panels: how many items they show of how many."""
     return [
         {**one.facts, "shown": result.s_ap.size, "of": result.s_ap.size + result.n_singletons}
-        for one, result in found.items()
+        for one, result in results.items()
     ]
 
 
-def table_of(found: Found) -> Table:
+def table_of(results: SnapshotTriplets) -> Table:
     """Return the dots of all panels, one block each."""
-    return [{**one.facts, **result.columns()} for one, result in found.items()]
+    return [{**one.facts, **result.columns()} for one, result in results.items()]
 
 
-def enter(report: Report, found: Found) -> None:
+def enter(report: Report, results: SnapshotTriplets) -> None:
     """Put the numbers of each snapshot into the JSON answer."""
     from embedlens.analysis.triplets.nearest import summarise
 
-    for one, result in found.items():
+    for one, result in results.items():
         report.enter(one, summarise(result).summary())
 
 
-def print_summary(found: Found) -> None:
+def print_summary(results: SnapshotTriplets) -> None:
     """Print one row per snapshot."""
     from embedlens.analysis.triplets.nearest import summarise
     from embedlens_cli.common import console
 
     rows = []
-    for one in sorted(found, key=lambda one: (one.label, one.split)):
-        numbers = summarise(found[one])
+    for one in sorted(results, key=lambda one: (one.label, one.split)):
+        numbers = summarise(results[one])
         fractions = (
             numbers.below_diagonal,
             numbers.above_diagonal,
@@ -144,7 +144,7 @@ def print_summary(found: Found) -> None:
         )
         counts = (str(one.epoch), f"{numbers.n:,}", f"{numbers.n_singletons:,}")
         rows.append((f"{one.label}, {one.split}", *counts, *(f"{value:.4f}" for value in fractions)))
-    below = "R@1" if next(iter(found.values())).choice == "nearest" else "below diagonal"
+    below = "R@1" if next(iter(results.values())).choice == "nearest" else "below diagonal"
     regions = ("above diagonal", "top right", "right boundary", "mean distance to (1, 0)")
     console.print_table(("run, split", "epoch", "n", "singletons", below, *regions), rows)
 

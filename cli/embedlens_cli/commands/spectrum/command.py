@@ -9,7 +9,7 @@ import typer
 
 from embedlens.errors import InputError
 from embedlens_cli.commands.spectrum import intra_class as class_spectra
-from embedlens_cli.commands.spectrum import tables as decomposed
+from embedlens_cli.commands.spectrum import tables
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class _Snapshots(SnapshotOptions):
-    """Which snapshots are decomposed; several epochs stand in one figure."""
+    """Which snapshots are decomposed; several epochs are drawn in one figure."""
 
     epoch: Annotated[
         str,
@@ -63,9 +63,9 @@ class _Options:
         return "svd" if self.svd else "pca"
 
 
-def _is_log(given: bool | None, heatmap: bool, cumulative: bool) -> bool:
+def _is_log(log: bool | None, heatmap: bool, cumulative: bool) -> bool:
     """Return whether values are logarithmic: a heat map's are, whose first components outshine the others."""
-    return heatmap and not cumulative if given is None else given
+    return heatmap and not cumulative if log is None else log
 
 
 @grouped
@@ -124,7 +124,7 @@ def spectrum(
     from embedlens.figures.style import paper
     from embedlens_cli.common import console
     from embedlens_cli.common.report import Report, by_split
-    from embedlens_cli.common.slices import tell_idle
+    from embedlens_cli.common.slices import warn_of_idle_learners
     from embedlens_cli.common.snapshots import Selection
 
     style, log_drawn = drawn.style(), _is_log(log, heatmap, cumulative)
@@ -143,7 +143,7 @@ def spectrum(
     if intra_class:
         class_spectra.draw(selection, style, normalize=normalize, options=drawn, words=words)
         return
-    tell_idle(((one.run, one.epoch) for one in selection), slices)
+    warn_of_idle_learners(((one.run, one.epoch) for one in selection), slices)
     results = selection.measure(lambda one: _measure(one, chosen), "decomposing")
     report = Report.of("spectrum", selection, style, options=drawn, words=words, facts=_facts(chosen))
     for one, result in results.items():
@@ -151,9 +151,9 @@ def spectrum(
     with paper(drawn.venue):
         for group in by_split(results):
             _save(report, group, chosen)
-    for line in decomposed.warnings(results):
-        console.remark(line)
-    report.end(lambda: decomposed.print_tables(results, chosen.kind))
+    for line in tables.warnings(results):
+        console.print_message(line)
+    report.end(lambda: tables.print_tables(results, chosen.kind))
 
 
 def _check(chosen: _Options, runs: Sequence[Run]) -> None:
@@ -185,11 +185,11 @@ def _measure(one: Selected, chosen: _Options) -> SnapshotSpectrum:
 
     if chosen.slices is None:
         # Only Recall@1 needs the gallery.
-        return decomposed.SnapshotSpectrum(*_decompose(one.search(gallery=one.split).z, chosen))
+        return tables.SnapshotSpectrum(*_decompose(one.search(gallery=one.split).z, chosen))
     search, parts = one.search(), chunks_alone(one.run, chosen.slices)
     recalls = slice_recalls(search.z, search.y, len(parts), gallery=search.gallery, device=chosen.device)
     chunks = [_decompose(take(search.z, chunk), chosen) for chunk in parts]
-    return decomposed.SnapshotSpectrum(*_decompose(search.z, chosen), chunks, recalls)
+    return tables.SnapshotSpectrum(*_decompose(search.z, chosen), chunks, recalls)
 
 
 def _decompose(z: NDArray[Any], chosen: _Options) -> tuple[Spectrum, dict[str, float]]:
@@ -222,7 +222,7 @@ def _save(report: Report, group: Mapping[Selected, SnapshotSpectrum], chosen: _O
         {**one.facts, "shown": result.whole.n, "of": result.whole.n, "n_dead": result.whole.n_dead}
         for one, result in group.items()
     ]
-    figure, table = _draw(report, group, chosen), decomposed.table_of(group)
+    figure, table = _draw(report, group, chosen), tables.table_of(group)
     epochs = "epoch-all" if report.selection.epoch == "all" else None
     report.add(figure, table, list(group), facts={"panels": panels}, epochs=epochs)
 
@@ -234,7 +234,7 @@ def _draw(report: Report, group: Mapping[Selected, SnapshotSpectrum], chosen: _O
     from embedlens.figures.spectrum import slices
     from embedlens.figures.spectrum import values as curves
 
-    title, names = decomposed.headings_with_sizes(group)
+    title, names = tables.headings_with_sizes(group)
     runs = list(dict.fromkeys(one.label for one in group))
     panels = len(runs) if chosen.every_epoch else 1 if chosen.slices is None else 2
     drawn: dict[str, Any] = {

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     Results = Mapping[Selected, ClassSpectra]
 
 
-def check(given: Mapping[str, bool]) -> None:
+def check(flags: Mapping[str, bool]) -> None:
     """Refuse options that are not of spectra within classes: flag -> whether it is given."""
-    beside = next((flag for flag, on in given.items() if on), None)
+    beside = next((flag for flag, on in flags.items() if on), None)
     if beside:
         message = (
             "--intra-class draws the variances of each class, centred, of one epoch on a logarithmic axis; "
@@ -61,7 +61,7 @@ def draw(
         for group in by_split(results):
             _save(report, group)
     for line in _warnings(results):
-        console.remark(line)
+        console.print_message(line)
     report.end(lambda: _print_table(results))
 
 
@@ -74,12 +74,12 @@ def _save(report: Report, group: Results) -> None:
     known = class_names.joint(one.run.class_names for one in group)
     panels = dict(zip(names, group.values(), strict=True))
     figure = intra_class_figure(panels, names=known, title=title, **report.style.size(len(group)))
-    told = [
+    sizes = [
         {**one.facts, "shown": result.labels.size, **finite(result.summary())}
         for one, result in group.items()
     ]
     table = [{**one.facts, **_columns(result, one.run.class_names)} for one, result in group.items()]
-    report.add(figure, table, list(group), facts={"panels": told})
+    report.add(figure, table, list(group), facts={"panels": sizes})
 
 
 def _columns(result: ClassSpectra, names: Mapping[int, str]) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _print_table(results: Results) -> None:
         counts = f"{numbers['n_classes']:,}", f"{numbers['n']:,}"
         rows.append((f"{one.label}, {one.split}", str(one.epoch), *counts, *values))
     console.print_table(columns, rows)
-    console.say(
+    console.print_line(
         "variation of the total variance over the classes; similarity: cosine between covariances, mean over "
         "pairs of classes; if alike: the same if all classes had one covariance"
     )

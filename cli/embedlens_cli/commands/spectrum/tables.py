@@ -98,9 +98,9 @@ def print_tables(results: Results, kind: str) -> None:
                 chunks.append((place, *recalls, *_cells(numbers)[1:]))
     console.print_table(heading, rows)
     if chunks:
-        console.say("")
+        console.print_line("")
         console.print_table((heading[0], "R@1", "R@1 with the chunks before", *heading[3:]), chunks)
-    console.say(
+    console.print_line(
         f"effective rank and rho uncentred, participation ratio centred; dims for a fraction of the {total}"
     )
 

@@ -67,22 +67,22 @@ def sweep(
     wanted, device = _one_score(metric), check_device(where.device)
     recipe = training_options.recipe_of(context.params, epochs=epochs)
     grid = grids.grid_of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})
-    configs = grid.configs(recipe, warn=console.remark)
+    configs = grid.configs(recipe, warn=console.print_message)
     planned = grid_runs.plan(configs, where.folder, any_threads=recipe.threads is None)
     reader = Reader.of_config(planned[0].config)
     score = Score(wanted, compared_split(planned, split), device, reader.leave_out, reader.search)
     if where.dry_run:
-        check_runs(planned, every=grid.every, warn=console.remark)
+        check_runs(planned, every=grid.every, warn=console.print_message)
         grids.list_runs(planned, [_facts(run) for run in planned], as_json=where.as_json)
         return
     failed = grids.train(planned, device, workers=context.params["workers"], every=grid.every)
     outcomes = measure(planned, failed, score, follow=lambda runs: console.track(runs, "scoring"))
-    reader.warnings.tell()
+    reader.warnings.print()
     if all(outcome.failure for outcome in outcomes):
         first = outcomes[0]
         message = f"every run failed; the first, {first.name}: {first.failure}"
         raise InputError(message)
-    sweep_tables.tell_failures(outcomes)
+    sweep_tables.warn_of_failures(outcomes)
     words = [*grids.file_words(grid), *training_options.file_words(recipe)]
     _draw(outcomes, score, style, where=where, words=words, facts=reader.facts)
 
@@ -91,11 +91,11 @@ def _one_score(metric: str) -> str:
     """Return the score that is compared; one unknown, or several, are refused."""
     from embedlens.analysis.scores import check_metrics
 
-    found = check_metrics(options.words(metric))
-    if len(found) > 1:
-        message = f"--metric {metric!r} is {len(found)} scores ({', '.join(found)}); choose one of them"
+    scores = check_metrics(options.words(metric))
+    if len(scores) > 1:
+        message = f"--metric {metric!r} is {len(scores)} scores ({', '.join(scores)}); choose one of them"
         raise InputError(message)
-    return found[0]
+    return scores[0]
 
 
 def _facts(run: PlannedRun) -> dict[str, Any]:
@@ -138,12 +138,12 @@ def _draw(
     ]  # fmt: skip
     with paper(style.venue):
         panels = len(result.dims) if result.axis == "lr" else 1
-        told = {"label": label, "end": f"epoch {config.epochs}", "title": heading}
-        figure = sweep_figure(result, **style.size(panels), **told)
+        texts = {"label": label, "end": f"epoch {config.epochs}", "title": heading}
+        figure = sweep_figure(result, **style.size(panels), **texts)
         style.save(artifacts, name, figure, sweep_tables.csv_rows(outcomes, result), facts={})
     if where.as_json:
         console.print_json(artifacts.answer())
         return
     sweep_tables.print_summary(result, label, config.epochs)
     console.print_files(artifacts)
-    console.say(f"next: {sweep_tables.next_command(outcomes, score)}")
+    console.print_line(f"next: {sweep_tables.next_command(outcomes, score)}")

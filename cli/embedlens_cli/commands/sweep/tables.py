@@ -45,7 +45,7 @@ def csv_rows(outcomes: Sequence[Outcome], result: Sweep) -> Table:
 
 def summary(outcomes: Sequence[Outcome], result: Sweep) -> dict[str, Any]:
     """Return the numbers: loss -> learning rate -> dim -> means, deviation, counts, and the runs by seed."""
-    found: dict[str, Any] = {}
+    numbers_by_loss: dict[str, Any] = {}
     for (loss, lr, dim), row in rows_of(result).items():
         numbers = {name: column[row].item() for name, column in result.columns().items()}
         numbers = {name: None if _missing(value) else value for name, value in numbers.items()}
@@ -59,8 +59,8 @@ def summary(outcomes: Sequence[Outcome], result: Sweep) -> dict[str, Any]:
             for outcome in outcomes
             if outcome.point[:3] == (loss, lr, dim)
         }
-        found.setdefault(loss, {}).setdefault(f"{lr:g}", {})[str(dim)] = numbers
-    return found
+        numbers_by_loss.setdefault(loss, {}).setdefault(f"{lr:g}", {})[str(dim)] = numbers
+    return numbers_by_loss
 
 
 def _numbers(outcome: Outcome) -> dict[str, float | bool | None]:
@@ -186,28 +186,33 @@ def facts(outcomes: Sequence[Outcome], score: Score) -> dict[str, Any]:
 def _run_facts(outcome: Outcome) -> dict[str, Any]:
     """Return what the sidecar says of the run."""
     config = outcome.planned.config
-    told: dict[str, Any] = {
+    facts_of_run: dict[str, Any] = {
         "name": outcome.name,
         "path": outcome.planned.path.as_posix(),
         "seed": config.seed,
     }
-    told |= {"loss": config.loss, "loss_options": config.loss_options, "lr": config.lr, "dim": config.dim}
-    told |= {name: getattr(config, name) for name in _PER_LOSS}
-    return told | ({"failure": outcome.failure} if outcome.failure else {"source": outcome.source})
+    facts_of_run |= {
+        "loss": config.loss,
+        "loss_options": config.loss_options,
+        "lr": config.lr,
+        "dim": config.dim,
+    }
+    facts_of_run |= {name: getattr(config, name) for name in _PER_LOSS}
+    return facts_of_run | ({"failure": outcome.failure} if outcome.failure else {"source": outcome.source})
 
 
-def tell_failures(outcomes: Sequence[Outcome]) -> None:
+def warn_of_failures(outcomes: Sequence[Outcome]) -> None:
     """Say which runs have no value."""
     from embedlens_cli.common import console
 
     names = [outcome.name for outcome in outcomes if outcome.failure]
     of = console.count_text(len(outcomes), "run")
     if names:
-        console.remark(f"{len(names)} of {of} failed: {listed(names)}")
+        console.print_message(f"{len(names)} of {of} failed: {listed(names)}")
     for text, name in (("score at epoch 0", "initial"), ("effective rank", "effective_rank")):
         odd = [one.name for one in outcomes if not one.failure and not math.isfinite(getattr(one, name))]
         if odd:
-            console.remark(
+            console.print_message(
                 f"the {text} is NaN or infinite in {len(odd)} of {of}, and means that hold it are left out: "
                 f"{listed(odd)}"
             )

@@ -51,18 +51,18 @@ class Anchors:
     def of(cls, typed: AnchorOptions) -> Anchors:
         """Check the options; those that exclude each other raise `InputError`."""
         counts = {"worst": typed.worst, "random": typed.random, "moved": typed.moved}
-        given = [kind for kind, count in counts.items() if count is not None]
-        named = [f"--{name}" for name in [*(["anchor"] if typed.anchor is not None else []), *given]]
-        if len(named) > 1:
-            message = f"{' and '.join(named)} exclude each other; choose the anchors in one way"
+        named = [kind for kind, count in counts.items() if count is not None]
+        flags = [f"--{name}" for name in [*(["anchor"] if typed.anchor is not None else []), *named]]
+        if len(flags) > 1:
+            message = f"{' and '.join(flags)} exclude each other; choose the anchors in one way"
             raise InputError(message)
-        if typed.seed is not None and given != ["random"]:
+        if typed.seed is not None and named != ["random"]:
             message = "--seed is for anchors drawn at random; add --random N"
             raise InputError(message)
         if typed.anchor is not None:
             allowed = "row numbers, separated by commas, e.g. 12,40"
             return cls("rows", options.numbers(typed.anchor, "anchor", allowed=allowed))
-        kind = given[0] if given else "moved"
+        kind = named[0] if named else "moved"
         seed = typed.seed or 0 if kind == "random" else None
         return cls(kind, count=counts[kind] or _DEFAULT, seed=seed)
 
@@ -81,10 +81,10 @@ class Anchors:
     @property
     def facts(self) -> dict[str, str | int | None]:
         """What the sidecar says of them."""
-        told = {
+        texts = {
             "rows": "named",
             "worst": "farthest from (1, 0) at the reference epoch",
             "random": "drawn by seed",
             "moved": "largest change of the distance to (1, 0), first to last state of the reference run",
         }
-        return {"anchors": told[self.kind], "seed": self.seed}
+        return {"anchors": texts[self.kind], "seed": self.seed}

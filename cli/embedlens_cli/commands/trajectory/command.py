@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli.commands.trajectory import tables as followed
+from embedlens_cli.commands.trajectory import tables
 from embedlens_cli.commands.trajectory.anchors import AnchorOptions, Anchors
-from embedlens_cli.commands.trajectory.tables import Followed
+from embedlens_cli.commands.trajectory.tables import AnchorPaths
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
@@ -76,18 +76,18 @@ def trajectory(
     selection = Selection.of(where, leave_out, style.names)
     reference = Reference.of(selection, chosen)
     check_same_triplets(selection)
-    found = {
+    paths_by_split = {
         split: _follow(selection, split, reference=reference, anchors=anchors, device=device)
         for split in selection.splits
     }
-    selection.reader.warnings.tell()
+    selection.reader.warnings.print()
     report = Report.of(
         "trajectory", selection, style, options=drawn, words=(anchors.stem, reference.stem, *words),
         facts=_facts(selection, reference, device) | anchors.facts,
     )  # fmt: skip
     with paper(drawn.venue):
-        for split, paths in found.items():
-            followed.enter(report, paths, split)
+        for split, paths in paths_by_split.items():
+            tables.enter(report, paths, split)
             panels = _panels(paths, _images(selection.runs[0], split) if thumbnails else None)
             values = [one for panel in panels for path in panel.paths for one in (path.s_ap, path.s_an)]
             figure = trajectory_figure(
@@ -95,11 +95,11 @@ def trajectory(
                 title=f"{split}, triplets of {reference.name}",
             )  # fmt: skip
             _save(report, figure, paths, split=split, words=[options.limits_word(limits)])
-    report.end(lambda: followed.print_table(found))
+    report.end(lambda: tables.print_table(paths_by_split))
 
 
 def _save(
-    report: Report, figure: Figure, paths: Sequence[Followed], *, split: str, words: Sequence[str]
+    report: Report, figure: Figure, paths: Sequence[AnchorPaths], *, split: str, words: Sequence[str]
 ) -> None:
     """Write the figure of a split."""
     places = report.selection.of_split(split)
@@ -110,12 +110,12 @@ def _save(
         "of": places[0].run.info.splits[split].items,
     }
     span = f"epochs-{min(epochs):04d}-{max(epochs):04d}"
-    report.add(figure, followed.table(paths, split), places, epochs=span, facts=facts, words=words)
+    report.add(figure, tables.table(paths, split), places, epochs=span, facts=facts, words=words)
 
 
 def _follow(
     selection: Selection, split: str, *, reference: Reference, anchors: Anchors, device: str
-) -> list[Followed]:
+) -> list[AnchorPaths]:
     """Follow every anchor through all states of all runs."""
     from embedlens.analysis.triplets.trajectory import PRETRAINED, follow, take
     from embedlens_cli.common.triplet_states import states_of
@@ -142,7 +142,7 @@ def _follow(
     names, others = _class_names(first, split), _class_names(first, state.gallery or split)
     items = zip(chosen.anchor, chosen.positive, chosen.negative, strict=True)
     classes = [(names[anchor], others[positive], others[negative]) for anchor, positive, negative in items]
-    return [Followed(*one) for one in zip(zip(*paths, strict=True), classes, strict=True)]
+    return [AnchorPaths(*one) for one in zip(zip(*paths, strict=True), classes, strict=True)]
 
 
 def _rows(every: Triplets, state: State, anchors: Anchors, *, device: str) -> NDArray[np.int64]:
@@ -180,7 +180,7 @@ def _images(run: Run, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def _panels(
-    anchors: Sequence[Followed], images: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None
+    anchors: Sequence[AnchorPaths], images: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None
 ) -> list[TrajectoryPanel]:
     """Return what is drawn of every anchor; without pictures its class stands in the title."""
     from embedlens.figures.triplets.trajectory import Thumbnail, TrajectoryPanel

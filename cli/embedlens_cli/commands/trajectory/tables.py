@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Followed:
+class AnchorPaths:
     """One anchor: its paths, one per run, and the classes of anchor, positive and negative."""
 
     paths: tuple[Path, ...]
@@ -33,7 +33,7 @@ class Followed:
         }
 
 
-def table(anchors: Sequence[Followed], split: str) -> Table:
+def table(anchors: Sequence[AnchorPaths], split: str) -> Table:
     """Return every state of every path, one block per path."""
     return [
         {"run": path.run, "split": split, **one.items, **path.columns()}
@@ -42,7 +42,7 @@ def table(anchors: Sequence[Followed], split: str) -> Table:
     ]
 
 
-def enter(report: Report, anchors: Sequence[Followed], split: str) -> None:
+def enter(report: Report, anchors: Sequence[AnchorPaths], split: str) -> None:
     """Put first and last state into the JSON answer: run -> split -> state -> anchor -> name -> value."""
     for one in anchors:
         for path in one.paths:
@@ -53,12 +53,12 @@ def enter(report: Report, anchors: Sequence[Followed], split: str) -> None:
                 state[str(path.anchor)] = {**one.items, **ends}
 
 
-def print_table(found: Mapping[str, Sequence[Followed]]) -> None:
+def print_table(paths_by_split: Mapping[str, Sequence[AnchorPaths]]) -> None:
     """Print where every path starts and ends."""
     from embedlens_cli.common import console
 
     rows = []
-    for split, anchors in found.items():
+    for split, anchors in paths_by_split.items():
         for one, path in [(each, path) for each in anchors for path in each.paths]:
             ends = [f"{path.states[at]}: {path.s_ap[at]:.3f}, {path.s_an[at]:.3f}" for at in (0, -1)]
             far = [f"{path.distance[at]:.3f}" for at in (0, -1)]

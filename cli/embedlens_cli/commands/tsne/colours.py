@@ -26,18 +26,18 @@ def colored_splits(selection: Selection, color: str, *, named: bool) -> Sequence
     if color == CLASS:
         return selection.splits
     runs = selection.runs
-    found = [split for split in runs[0].splits if all(color in run.extra_epochs(split) for run in runs)]
-    if not found:
+    splits = [split for split in runs[0].splits if all(color in run.extra_epochs(split) for run in runs)]
+    if not splits:
         known = sorted({name for run in runs for split in run.splits for name in run.extra_epochs(split)})
         if color in known:
             message = f"{color!r} is not recorded by every run of the map; draw those that have it apart"
             raise InputError(message)
         raise unknown(color, "colour", [CLASS, *known])
     for split in selection.splits if named else ():
-        if split not in found:
-            message = f"{color!r} is recorded of {', '.join(found)}, not of {split}"
+        if split not in splits:
+            message = f"{color!r} is recorded of {', '.join(splits)}, not of {split}"
             raise InputError(message)
-    return selection.splits if named else found
+    return selection.splits if named else splits
 
 
 def recorded(place: Selected, name: str) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli.commands.tsne import colours as colored
+from embedlens_cli.commands.tsne import colours
 from embedlens_cli.commands.tsne.map_options import (
     MapOptions,
     MapSettings,
@@ -58,7 +58,7 @@ def tsne(
     _check(what, animate=animate)
     settings = MapSettings(what, how.parameters(), series=animate, adapt=how.perplexity is None)
     selection = Selection.of(where, leave_out, style.names)
-    splits = colored.colored_splits(selection, what.color, named=bool(where.split))
+    splits = colours.colored_splits(selection, what.color, named=bool(where.split))
     selection = replace(selection, splits=splits, epoch="all" if animate else where.epoch)
     if animate:
         snapshot_maps.check_series(selection)
@@ -81,7 +81,7 @@ def tsne(
             if animate:
                 map_figures.save_animation(report, group, fps=fps)
     for line in [*snapshot_maps.sample_warnings(maps), *snapshot_maps.restless(maps, settings)]:
-        console.remark(line)
+        console.print_message(line)
     report.end(lambda: map_figures.print_table(maps))
 
 
@@ -90,7 +90,7 @@ def _check(what: MapOptions, *, animate: bool) -> None:
     message = ""
     apart = {
         "--animate": animate, "--central": what.central, "--thumbnails": what.thumbnails,
-        "--color": what.color != colored.CLASS,
+        "--color": what.color != colours.CLASS,
     }  # fmt: skip
     beside = next((flag for flag, on in apart.items() if on), None)
     if what.whole_classes is not None and what.sample is None:

@@ -47,8 +47,8 @@ def save_animation(report: Report, maps: Maps, *, fps: float) -> None:
         "gif": lambda path: write_gif(path, pictures, fps),
         "mp4": lambda path: write_mp4(path, pictures, fps),
     }
-    told = {**_facts_of(every), "frames": len(frames), "fps": fps}
-    report.add(writers, _table(every), list(maps), facts=told, epochs="animation")
+    facts = {**_facts_of(every), "frames": len(frames), "fps": fps}
+    report.add(writers, _table(every), list(maps), facts=facts, epochs="animation")
     keys, several = key_epochs(frames), len({one.label for one in maps}) > 1
     strip = [frames[epoch][row] for row in range(len(next(iter(frames.values())))) for epoch in keys]
     titles = [f"{one.label}, epoch {one.epoch}" if several else f"epoch {one.epoch}" for one, _ in strip]
@@ -79,7 +79,7 @@ class _Pictures(Sequence[Any]):
     """Frames of an animation, each drawn when it is asked for."""
 
     def __init__(self, frames: Sequence[Frame], style: figure_style.FigureStyle, limits: Any) -> None:
-        self._frames, self._look, self._limits = frames, style, limits
+        self._frames, self._style, self._limits = frames, style, limits
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -87,8 +87,8 @@ class _Pictures(Sequence[Any]):
     def __getitem__(self, number: Any) -> Any:
         from embedlens.figures.export.animation import render
 
-        figure = _draw(self._frames[number], self._look, self._limits)
-        self._look.finish(figure)
+        figure = _draw(self._frames[number], self._style, self._limits)
+        self._style.finish(figure)
         return render(figure)
 
 
@@ -125,17 +125,22 @@ def _table(group: Frame) -> Table:
 def _facts_of(group: Frame) -> dict[str, Any]:
     """Return what the sidecar of one figure says."""
     maps = {one.label: (one, result.synthesised) for one, result in group if result.synthesised is not None}
-    told: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     if maps:
         named = {
-            label: [class_names.told(number, one.run.class_names) for number in found.drawn.classes.tolist()]
-            for label, (one, found) in maps.items()
+            label: [
+                class_names.name_of(number, one.run.class_names)
+                for number in synthesised.drawn.classes.tolist()
+            ]
+            for label, (one, synthesised) in maps.items()
             if one.run.class_names
         }
-        told["synthesised"] = _synthesis_facts({label: found for label, (_, found) in maps.items()})
-        told["synthesised"] |= {"class_names": named} if named else {}
+        facts["synthesised"] = _synthesis_facts(
+            {label: synthesised for label, (_, synthesised) in maps.items()}
+        )
+        facts["synthesised"] |= {"class_names": named} if named else {}
     panels = [{**one.facts, **result.numbers, "shown": result.numbers["n"]} for one, result in group]
-    return {**told, "panels": panels}
+    return {**facts, "panels": panels}
 
 
 def _synthesis_facts(maps: Mapping[str, SynthesisedMap]) -> dict[str, object]:

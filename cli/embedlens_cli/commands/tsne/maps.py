@@ -91,11 +91,14 @@ class SnapshotMap:
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the table behind the map, one row per point."""
         if self.synthesised is not None:
-            found = {**self.synthesised.columns(), "label": self.synthesised.labels(self.labels)}
+            columns: dict[str, NDArray[Any]] = {
+                **self.synthesised.columns(),
+                "label": self.synthesised.labels(self.labels),
+            }
         else:
             projection = self.step.projection
-            found = {**projection.columns(), "label": self.labels[projection.item]}
-        return found | class_names.columns(found["label"], self.class_names)
+            columns = {**projection.columns(), "label": self.labels[projection.item]}
+        return columns | class_names.columns(columns["label"], self.class_names)
 
 
 def check_series(selection: Selection) -> None:
@@ -182,11 +185,11 @@ class _Steps:
         for one in places:
             labels = one.run.labels(one.split)
             classes = [*class_colors(labels if rows is None else labels[rows], self.highlight)]
-            found = latent_map(
+            result = latent_map(
                 one.snapshot, one.run, per_class=options.synthesised or 0, classes=classes, rows=rows,
                 device=options.device, **parameters,
             )  # fmt: skip
-            yield Step(found.items, "cold", 0.0, 0.0), found
+            yield Step(result.items, "cold", 0.0, 0.0), result
 
     def _plain(self, places: Sequence[Selected]) -> Iterator[Step]:
         """Yield the maps of the items that stay, which are numbered among themselves."""
@@ -194,12 +197,12 @@ class _Steps:
 
         what, labels = self.settings.options, self.kept.of(places[0].run.labels(places[0].split))
         snapshots = (self.kept.of(one.snapshot.embeddings) for one in places)
-        told: dict[str, Any] = {"central": what.central, "rows": self.rows, "device": what.device}
-        told |= self.settings.passed
+        parameters: dict[str, Any] = {"central": what.central, "rows": self.rows, "device": what.device}
+        parameters |= self.settings.passed
         if self.settings.series:
-            yield from tsne_series(snapshots, labels, **told)
+            yield from tsne_series(snapshots, labels, **parameters)
         else:
-            yield from (Step(tsne(one, labels, **told), "cold", 0.0, 0.0) for one in snapshots)
+            yield from (Step(tsne(one, labels, **parameters), "cold", 0.0, 0.0) for one in snapshots)
 
 
 def _sample(labels: NDArray[np.int64], settings: MapSettings, highlight: Sequence[int]) -> Sample | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError, unknown
-from embedlens_cli.commands.verify import tables as verified
+from embedlens_cli.commands.verify import tables
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
@@ -139,21 +139,21 @@ def verify(
         raise unknown(how.pairs_by, "--pairs-by", _PAIRS_BY)
     check_device(device)
     selection = Selection.of(where, leave_out, style.names)
-    found = selection.measure(
+    results = selection.measure(
         lambda one: _measure(one, how, device), "verifying", files=[how.pairs] if how.pairs else []
     )
     report = Report.of("verify", selection, style, options=drawn, facts=_facts(selection, how, device))
-    for one, result in found.items():
+    for one, result in results.items():
         report.enter(one, result.values(fars))
     with paper(drawn.venue):
-        for group in by_split(found, apart=selection.several_epochs):
+        for group in by_split(results, apart=selection.several_epochs):
             _save(report, group, how)
-    for line in verified.remarks(found, negatives):
-        console.remark(line)
-    report.end(lambda: verified.print_tables(found, fars))
+    for line in tables.warnings(results, negatives):
+        console.print_message(line)
+    report.end(lambda: tables.print_tables(results, fars))
 
 
-def _measure(one: Selected, how: VerifyOptions, device: str) -> verified.Verification:
+def _measure(one: Selected, how: VerifyOptions, device: str) -> tables.Verification:
     """Verify the pairs of a snapshot, and identify its items."""
     from embedlens.analysis.verification.pairs import many_negatives, roc, verify_pairs
     from embedlens.analysis.verification.rank_1 import open_set
@@ -169,7 +169,7 @@ def _measure(one: Selected, how: VerifyOptions, device: str) -> verified.Verific
     many = many_negatives(z, y, possible or negatives, **drawn)
     closed = _closed(search, one.reader.leave_out.distractors, drawn)
     identified = open_set(z, y, how.fars, **drawn)
-    return verified.Verification(pairs, accuracy, curve, many, closed, identified)
+    return tables.Verification(pairs, accuracy, curve, many, closed, identified)
 
 
 def _pairs(run: Run, search: Search, how: VerifyOptions) -> Pairs:
@@ -219,7 +219,7 @@ def _facts(selection: Selection, how: VerifyOptions, device: str) -> dict[str, A
     }
 
 
-def _save(report: Report, group: Mapping[Selected, verified.Verification], how: VerifyOptions) -> None:
+def _save(report: Report, group: Mapping[Selected, tables.Verification], how: VerifyOptions) -> None:
     """Write the ROC and DIR against FAR of one split."""
     from embedlens.figures.verification import pairs as verification
     from embedlens.figures.verification import rank_1 as identification

@@ -76,10 +76,10 @@ class Verification:
         }
 
 
-def remarks(found: Mapping[Selected, Verification], negatives: Sequence[int]) -> list[str]:
+def warnings(results: Mapping[Selected, Verification], negatives: Sequence[int]) -> list[str]:
     """Say which numbers of negatives were skipped, and which queries."""
     lines = []
-    for at, one in found.items():
+    for at, one in results.items():
         place = f"run {at.label!r}, split {at.split!r}"
         if one.pairs.n_skipped:
             lines.append(
@@ -96,13 +96,13 @@ def remarks(found: Mapping[Selected, Verification], negatives: Sequence[int]) ->
     return list(dict.fromkeys(lines))
 
 
-def print_tables(found: Mapping[Selected, Verification], fars: Sequence[float]) -> None:
+def print_tables(results: Mapping[Selected, Verification], fars: Sequence[float]) -> None:
     """Print accuracy, TAR, many negatives and identification, one table each."""
     from embedlens.analysis.verification.pairs import FARS
     from embedlens_cli.common import console
 
-    results = list(found.values())
-    counts = sorted({int(m) for one in results for m in one.many.negatives})
+    several = list(results.values())
+    counts = sorted({int(m) for one in several for m in one.many.negatives})
     tables: dict[tuple[str, ...], list[tuple[str, ...]]] = {
         ("pairs", "folds", "class-disjoint", "accuracy", "AUC", "EER"): [
             (
@@ -113,13 +113,13 @@ def print_tables(found: Mapping[Selected, Verification], fars: Sequence[float]) 
                 _text(one.roc.auc),
                 _text(one.roc.eer),
             )
-            for one in results
+            for one in several
         ],
         tuple(f"TAR@FAR {far:g}" for far in FARS): [
-            tuple(_text(one.roc.tar_at(far)) for far in FARS) for one in results
+            tuple(_text(one.roc.tar_at(far)) for far in FARS) for one in several
         ],
         ("queries", *(f"VRF of {m}" for m in counts)): [
-            (f"{one.many.n:,}", *(_share(one.many, m) for m in counts)) for one in results
+            (f"{one.many.n:,}", *(_share(one.many, m) for m in counts)) for one in several
         ],
         ("gallery", "probes", "rank-1", *(f"DIR@FAR {far:g}" for far in fars)): [
             (
@@ -128,18 +128,19 @@ def print_tables(found: Mapping[Selected, Verification], fars: Sequence[float]) 
                 _text(one.closed.rank_1, one.closed.rank_1_se),
                 *(_text(*one.open.dir_at(far)) for far in fars),
             )
-            for one in results
+            for one in several
         ],
     }
     for columns, rows in tables.items():
         cells = [
-            (f"{one.label}, {one.split}", str(one.epoch), *row) for one, row in zip(found, rows, strict=True)
+            (f"{one.label}, {one.split}", str(one.epoch), *row)
+            for one, row in zip(results, rows, strict=True)
         ]
         console.print_table(("run, split", "epoch", *columns), cells)
-        console.say("")
-    console.say("±: standard error, over folds (accuracy) or draws (VRF, rank-1, DIR)")
+        console.print_line("")
+    console.print_line("±: standard error, over folds (accuracy) or draws (VRF, rank-1, DIR)")
     if any(_UNRESOLVED in row for rows in tables.values() for row in rows):
-        console.say(f"{_UNRESOLVED}: fewer impostor pairs, or impostor probes, than 1 / FAR")
+        console.print_line(f"{_UNRESOLVED}: fewer impostor pairs, or impostor probes, than 1 / FAR")
 
 
 def _share(many: ManyNegatives, m: int) -> str:
