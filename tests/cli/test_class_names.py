@@ -124,7 +124,7 @@ def test_identify_says_which_class_is_new(cli, monkeypatch):
     told = cli("identify", "--unknown-class", "3", "--split", "test", "--format", "png", "--json")
     numbers = told.json["summary"]["mine"]["test"]["1"]
     assert (numbers["new_label"], numbers["new_class"]) == (3, "owl")
-    assert titles == ["mine, test, epoch 1, owl is new"]
+    assert titles == ["mine, test, epoch 1, owl is unknown"]
     sidecar = json.loads(Path(told.json["data"][0]).with_suffix(".json").read_text())
     assert sidecar["panels"][0]["new_class"] == "owl"
     record("runs/plain", names=None)

@@ -110,7 +110,8 @@ def test_the_end_of_a_file_is_not_an_interruption(cli, run, monkeypatch):
 
 SCRIPT = """
 import logging, sys, warnings
-from embedlens_cli import main, runs
+from embedlens_cli import main
+from embedlens_cli.commands.info import command as runs
 from embedlens.errors import InputWarning
 
 def noisy(*_arguments):

@@ -137,7 +137,7 @@ def test_a_split_without_new_items_chooses_no_threshold(cli):
     with embedlens.Recorder("runs/one", labels={"train": y[y < 5], "test": y}) as recorder:
         recorder.record(0, {"train": z[y < 5], "test": z})
     refused = cli("identify", "--unknown-class", "5", "--choose-on", "train")
-    assert_refused(refused, "run 'one', split 'test'", "no item of split 'train' is new")
+    assert_refused(refused, "run 'one', split 'test'", "no item of split 'train' is of an unknown class")
 
 
 def test_items_without_a_mate_in_the_gallery_are_new_without_a_label(cli):
