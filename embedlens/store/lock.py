@@ -200,8 +200,8 @@ def _make(file: Path, text: str) -> bool:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OSError(error.errno, error.strerror, str(file)) from error
-        if not draft.exists():
-            raise
+        if not draft.exists():  # the user knows the folder, not the temporary file
+            raise OSError(error.errno, error.strerror, str(file.parent)) from error
     else:
         return True
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -12,7 +13,9 @@ import sys
 import pytest
 from support import assert_refused, entry_point, tree, write_run
 
+import embedlens
 from embedlens import artifacts
+from embedlens.store import lock
 from embedlens_cli.commands.info import command as runs
 
 
@@ -164,6 +167,19 @@ def test_a_read_only_run_is_scored(cli, run, folder, monkeypatch, words):
     assert {name: raw for name, raw in tree(folder).items() if not name.startswith("elsewhere")} == before
 
 
+def test_a_log_that_cannot_be_written_names_the_run(cli, run, monkeypatch):
+    def refuse(path, *args, **kwargs):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(lock.Path, "write_text", refuse)
+    done = cli("evaluate", "mine", "--metrics", "R@1", "--log")
+    assert_refused(done, "runs/mine cannot be written to (Read-only file system)", "leave out --log")
+    assert "partial" not in done.err
+    with pytest.raises(OSError, match="Read-only file system") as caught:
+        embedlens.Recorder(run.path, labels={s: run.labels(s) for s in run.splits}, resume=True)
+    assert caught.value.filename == str(run.path.resolve())
+
+
 @pytest.mark.slow
 def test_a_file_system_that_is_mounted_read_only(program, folder):
     (folder / "runs").mkdir()
@@ -177,7 +193,9 @@ def test_a_file_system_that_is_mounted_read_only(program, folder):
         assert done.code == 0
         assert "R@1" in done.out
         assert "nothing is saved" in done.err
-        assert_refused(program("evaluate", "mine", "--log"), "Read-only file system")
+        logged = program("evaluate", "mine", "--log")
+        assert_refused(logged, "runs/mine cannot be written to (Read-only file system)", "leave out --log")
+        assert "partial" not in logged.err
         assert_refused(program("evaluate", "mine", "--out", "runs/x"), "Read-only file system")
     finally:
         subprocess.run(["umount", "runs"], check=True)

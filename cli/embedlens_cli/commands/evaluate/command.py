@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -188,9 +189,17 @@ def _write_log(runs: Mapping[str, Run], rows: Sequence[Row]) -> None:
 
     for row in rows:
         scores = {name: value for name, value in row.values.items() if name not in (*COUNTS, "loss")}
-        log_metrics(
-            runs[row.run], row.epoch, {f"{row.split}_{name}": value for name, value in scores.items()}
-        )
+        named = {f"{row.split}_{name}": value for name, value in scores.items()}
+        try:
+            log_metrics(runs[row.run], row.epoch, named)
+        except OSError as error:
+            if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+                raise
+            message = (
+                f"{runs[row.run].path} cannot be written to ({error.strerror}), nothing is logged; leave out "
+                "--log, or copy the run to a folder that can be written to"
+            )
+            raise InputError(message) from error
 
 
 def _kmeans_facts(wanted: Sequence[str]) -> dict[str, str]:
