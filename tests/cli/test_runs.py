@@ -143,3 +143,19 @@ def test_an_epoch_that_is_being_recorded_is_no_fault(cli):
             [sys.executable, "-c", script, run.path], capture_output=True, text=True, check=False
         )
     assert done.stdout == "{}\n", done.stderr
+
+
+def test_info_shows_the_rest_of_a_run_with_a_damaged_file(cli, folder):
+    run = write_run(folder / "runs/mine", epochs=2)
+    write_run(folder / "runs/other", epochs=1)
+    file = run.path / "splits/test/epoch-0001.npy"
+    file.write_bytes(file.read_bytes()[:-100])
+    done = cli("info", "mine", "other")
+    assert done.code == 0, done.err
+    assert "epochs  2 (0 to 1)" in done.out
+    assert "epoch-0001.npy" in next(line for line in done.out.splitlines() if line.startswith("test "))
+    assert "run other" in done.out
+    splits = cli("info", "mine", "--json").json["summary"]["mine"]["splits"]
+    assert splits["train"]["recall_at_1"] > 0.9
+    assert splits["test"]["recall_at_1"] is None
+    assert "epoch-0001.npy" in splits["test"]["why"]

@@ -50,7 +50,11 @@ def info(
 
 def _describe(run: Run, reader: Reader, device: str) -> dict[str, Any]:
     """Gather what `info` reports of a run."""
-    epochs, features = run.epochs(), run.pretrained(run.splits[0])
+    try:
+        features = run.pretrained(run.splits[0])
+    except InputError as error:
+        warnings.warn(str(error), InputWarning, stacklevel=2)
+        features = None
     return {
         "name": run.name,
         "path": run.path.as_posix(),
@@ -59,7 +63,7 @@ def _describe(run: Run, reader: Reader, device: str) -> dict[str, Any]:
         "dim": run.info.dim,
         "dtype": run.info.dtype,
         "pretrained_dim": None if features is None else features.shape[1],
-        "epochs": epochs,
+        "epochs": run.epochs(),
         "splits": {split: _describe_split(run, split, reader, device) for split in run.splits},
         "disk_bytes": run.disk_bytes(),
         "clusters": _clusters(run),
@@ -77,7 +81,12 @@ def _clusters(run: Run) -> dict[str, Any]:
     facts_by_split: dict[str, Any] = {}
     for split in run.splits:
         epochs = run.extra_epochs(split).get("cluster", [])
-        parts = {epoch: np.asarray(run.extra(split, "cluster", epoch)) for epoch in epochs}
+        parts = {}
+        for epoch in epochs:
+            try:
+                parts[epoch] = np.asarray(run.extra(split, "cluster", epoch))
+            except InputError as error:
+                warnings.warn(f"split {split!r}: {error}", InputWarning, stacklevel=2)
         n_clusters = len(run.info.slices) or 1 + max((int(part.max()) for part in parts.values()), default=0)
         before = None
         for epoch, part in parts.items():
@@ -102,9 +111,8 @@ def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[s
     facts = class_facts(run.labels(split), run.class_names)
     if not run.epochs():
         return {**facts, "recall_at_1": None, "why": "no snapshot yet"}
-    search = reader.search(run, split)
     try:
-        result = search.score(["R@1"], device=device)
+        result = reader.search(run, split).score(["R@1"], device=device)
     except InputError as error:
         return {**facts, "recall_at_1": None, "why": str(error)}
     return {**facts, "n_singletons": int(result["n_singletons"]), "recall_at_1": result["recall_at_1"]}
