@@ -173,7 +173,11 @@ def test_methods_of_pieces_through_the_real_entry_point(program, folder, words, 
             "method 'dreml' trains with the loss softmax, not epshn; leave it out",
         ),
         (["dreml", "--temperature", "1"], "loss 'softmax' has no option 'temperature'"),
-        (["dreml", "--meta-classes", "6"], "method 'dreml' deals 5 training classes out to 6 meta_classes"),
+        (
+            ["dreml", "--meta-classes", "6"],
+            "method 'dreml' deals 5 training classes out to 6 meta_classes; lower --meta-classes to 5, or "
+            "leave the method out",
+        ),
         (
             ["dreml", "--meta-classes", "3", "--dim", "64"],
             "8 learners of 3 meta-classes make 24 dims, not 64",

@@ -106,7 +106,7 @@ class DREML(Method):
         if meta_classes > classes.size:
             message = (
                 f"method 'dreml' deals {classes.size} training classes out to {meta_classes} meta_classes; "
-                f"choose at most {classes.size}"
+                f"lower --meta-classes to {classes.size}, or leave the method out"
             )
             raise InputError(message)
         self._m = meta_classes
