@@ -70,6 +70,10 @@ def check_labels(values: ArrayLike, name: str = "labels") -> NDArray[np.int64]:
     if labels.size == 0:
         message = f"{name} are empty; at least one item is needed"
         raise InputError(message)
+    if labels.dtype.kind == "O" and any(one is None for one in labels):
+        row = next(row for row, one in enumerate(labels) if one is None)
+        message = f"{name}: the label of row {row} is None; one integer for every item is needed"
+        raise InputError(message)
     if labels.dtype.kind not in "iub":
         kind = "text" if labels.dtype.kind in "US" else labels.dtype
         message = f"{name} are {kind}; integers are needed (number the classes 0, 1, 2, ...)"

@@ -108,7 +108,14 @@ def _texts(split: str, values: ArrayLike) -> NDArray[np.str_] | None:
         array: NDArray[Any] = to_numpy(values)
     except ValueError:  # lists of several lengths; the check of labels refuses them
         return None
-    if array.dtype.kind == "O" and array.ndim == 1 and all(isinstance(one, str | bytes) for one in array):
+    if array.dtype.kind == "O" and array.ndim == 1 and any(isinstance(one, str | bytes) for one in array):
+        odd = next((row for row, one in enumerate(array) if not isinstance(one, str | bytes)), None)
+        if odd is not None:
+            message = (
+                f"split {split!r}: the label of row {odd} is {shortened(repr(array[odd]))}, others are text; "
+                "give every item a text, or every item an integer"
+            )
+            raise InputError(message)
         array = np.array(
             [one.decode() if isinstance(one, bytes) else one for one in array.tolist()], dtype=str
         )

@@ -293,3 +293,34 @@ def test_a_run_without_a_snapshot_is_begun_anew(tmp_path, data):
     run = embedlens.open_run(tmp_path / "run")
     assert (run.splits, run.epochs()) == (("test",), [0])
     assert not (tmp_path / "run/splits/old").exists()
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (["cat", "dog", None, "cat"], "split 'test': the label of row 2 is None, others are text"),
+        ([b"cat", "dog", float("nan"), "cat"], "the label of row 2 is nan"),
+        ([0, "dog", "dog", "cat"], "the label of row 0 is 0"),
+        ([0, 1, None, 1], "the label of row 2 is None; one integer for every item is needed"),
+    ],
+)
+def test_labels_that_are_no_text_are_named_by_row(tmp_path, labels, message):
+    with pytest.raises(InputError, match=message):
+        Recorder(tmp_path / "run", labels={"test": np.array(labels, dtype=object)})
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_whose_first_epoch_failed_is_begun_anew(tmp_path):
+    z, y = blobs()
+    bad = z.copy()
+    bad[3] = np.nan
+    with (
+        pytest.raises(InputError, match="row 3 holds NaN"),
+        Recorder(tmp_path / "a", labels={"test": y}) as one,
+    ):
+        one.record(0, {"test": bad}, metrics={"loss": 1.0})
+    with Recorder(tmp_path / "a", labels={"test": y[:50]}) as again:
+        again.record(0, {"test": z[:50]})
+    assert again.run.epochs() == [0]
+    with pytest.raises(InputError, match="already exists; pass resume=True"):
+        Recorder(tmp_path / "a", labels={"test": y})
