@@ -105,10 +105,15 @@ def duplicates(search: Search) -> str | None:
             f"{search.gallery_split!r}{odd}"
         )
     sides = ((own, findings.queries), *([(other, findings.gallery)] if other is not None and apart else []))
-    texts += [
-        f"{count:,} of {side.y.size:,} rows of {side.split!r} equal an earlier row of it"
-        for side, count in sides if count
-    ]  # fmt: skip
+    within = [(count, side) for side, count in sides if count]
+    if len(within) == 1:
+        texts += [
+            f"{n:,} of {side.y.size:,} rows of {side.split!r} equal an earlier row of it"
+            for n, side in within
+        ]
+    elif within:
+        both = " and ".join(f"{n:,} of {side.y.size:,} of {side.split!r}" for n, side in within)
+        texts.append(f"{both} equal an earlier one")
     return f"exact duplicates: {'; '.join(texts)}" if texts else None
 
 
@@ -118,8 +123,8 @@ def own_items(search: Search) -> str | None:
     if not count:
         return None
     return (
-        f"{count:,} of {search.y.size:,} queries are items of gallery {search.gallery_split!r}, too (one "
-        "id and label, or excluded duplicates), and do not find themselves there"
+        f"{count:,} of {search.y.size:,} queries are in gallery {search.gallery_split!r}, too; each is "
+        "searched without its own copy"
     )
 
 
@@ -129,16 +134,15 @@ def collapse(search: Search) -> str | None:
 
     apart = search.other if search.gallery_split is not None else None
     texts = []
-    for side, name in ((search.query, ""), (apart, f" of gallery {search.gallery_split!r}")):
+    for side, name in ((search.query, ""), (apart, " of the gallery")):
         with suppress(InputError):  # one item alone; what cannot be normalised is reported where it is scored
-            if side is not None and (mean := mean_similarity(side.z)) >= COLLAPSED:
-                texts.append(f"mean similarity of all pairs{name} {mean:.6f}")
+            if side is not None and (mean_s := mean_similarity(side.z)) >= COLLAPSED:
+                texts.append(f"mean similarity{name} {mean_s:.6f}")
     if not texts:
         return None
     return (
-        f"the space has collapsed ({', '.join(texts)}; {COLLAPSED} or more), and scores and triplets rest on "
-        "the last digits; read an earlier epoch, train with a lower --lr or less hard negatives, or "
-        "subtract the mean of imported features"
+        f"the space has collapsed ({', '.join(texts)}), scores show rounding errors; use an earlier epoch, a "
+        "lower --lr, or centred features"
     )
 
 
@@ -147,5 +151,5 @@ CHECKS: dict[str, Callable[[Search], str | None]] = {
 }  # fmt: skip
 """What is looked for in every snapshot: a kind -> what is to be said of a search, or None."""
 
-ADVICE = {"duplicates": "; --exclude-duplicates leaves out copies of one label"}
+ADVICE = {"duplicates": "; see --exclude-duplicates"}
 """What a command's user may do about it."""
