@@ -92,10 +92,10 @@ def check_flags(
 
 
 def check_same_length(**arrays: NDArray[Any]) -> None:
-    """Refuse arrays that have not equally many rows; their names and numbers of rows are told."""
+    """Refuse arrays that have not equally many rows; the message has their names and numbers of rows."""
     if len({len(array) for array in arrays.values()}) > 1:
-        told = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
-        message = f"arrays of different lengths: {told}; one entry of each for every item is needed"
+        shown = ", ".join(f"{name} {len(array)}" for name, array in arrays.items())
+        message = f"arrays of different lengths: {shown}; one entry of each for every item is needed"
         raise InputError(message)
 
 

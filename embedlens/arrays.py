@@ -96,7 +96,7 @@ def check_pair(z: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int
     """
     array, labels = to_numpy(z), check_labels(y)
     if array.ndim != 2:
-        message = f"embeddings have shape {shape_text(array)}; one row an item is needed: shape (N, D)"
+        message = f"embeddings have shape {shape_text(array)}; one row per item is needed: shape (N, D)"
         raise InputError(message)
     if array.shape[0] != labels.size:
         message = f"embeddings have {array.shape[0]} rows, but there are {labels.size} labels"
@@ -132,7 +132,7 @@ def check_embeddings(
         message = f"embeddings are {kind}; floating-point numbers are needed"
         raise InputError(message)
     if array.ndim != 2:
-        message = f"embeddings have shape {shape_text(array)}; one row an item is needed: shape (N, D)"
+        message = f"embeddings have shape {shape_text(array)}; one row per item is needed: shape (N, D)"
         raise InputError(message)
     if array.shape[0] != rows:
         message = f"embeddings have {array.shape[0]} rows, but there are {rows} labels"

@@ -1,4 +1,4 @@
-"""A figure and its result become files: the figure's formats, the data as CSV, a sidecar, the JSON answer."""
+"""Output files of a command: the figure in its formats, its data as CSV, sidecar and JSON answer."""
 
 from __future__ import annotations
 
@@ -146,9 +146,9 @@ class Artifacts:
         }
 
 
-def check_formats(asked: Iterable[str]) -> list[str]:
-    """Return the figure formats asked for; an unknown one raises `InputError`."""
-    formats = list(dict.fromkeys(asked))
+def check_formats(requested: Iterable[str]) -> list[str]:
+    """Return the figure formats requested; an unknown one raises `InputError`."""
+    formats = list(dict.fromkeys(requested))
     for name in formats:
         if name not in FORMATS:
             raise unknown(name, "format", FORMATS)
@@ -180,7 +180,7 @@ def run_facts(runs: Iterable[Run]) -> list[dict[str, Any]]:
 
 
 def figures_folder(runs: Sequence[Run], out: Path | None) -> Path | None:
-    """Return where figures go: as told, inside the run, or in ``figures`` for several runs.
+    """Return where figures go: as requested, inside the run, or in ``figures`` for several runs.
 
     None, with an `InputWarning`, where that place was not named and cannot be written to: what a command
     prints does not need it.

@@ -1,4 +1,4 @@
-"""Where to compute: the processor, or a CUDA GPU if there is one."""
+"""Check of the torch device: cpu or cuda."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person did wrong, said in one line: what was got, what is allowed, what to do."""
+"""Errors caused by user input, in one line: what was got, what is allowed, what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class InputError(ValueError):
 
 
 class ToldElsewhere(InputError):
-    """Bad input that another process of the same run tells of; this one is silent, and exits with 2."""
+    """Bad input that another process of the same run reports; this one is silent, and exits with 2."""
 
 
 class InputWarning(UserWarning):
@@ -95,5 +95,5 @@ def unknown(got: object, kind: str, choices: Iterable[object]) -> InputError:
     names = list(choices)
     hint = did_you_mean(got, names)
     start = "" if hint else ";"
-    told = shortened(str(got))
-    return InputError(f"unknown {kind} {told!r}{hint}{start} choose one of: {listed(names)}")
+    shown = shortened(str(got))
+    return InputError(f"unknown {kind} {shown!r}{hint}{start} choose one of: {listed(names)}")

@@ -1,4 +1,4 @@
-"""Which items are left out of what is scored: ignored labels, distractors and duplicates."""
+"""Options that leave items out of scores: ignored labels, distractors and duplicates."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class LeaveOut:
     @property
     def options(self) -> dict[str, str | bool]:
         """The options of the command line that ask for it, by name."""
-        told = {"ignore_label": "+".join(self.ignored), "distractor_label": "+".join(self.distractors)}
-        return {**told, "exclude_duplicates": self.duplicates}
+        shown = {"ignore_label": "+".join(self.ignored), "distractor_label": "+".join(self.distractors)}
+        return {**shown, "exclude_duplicates": self.duplicates}
 
     @property
     def words(self) -> list[str]:
@@ -123,8 +123,8 @@ def check_same_class(runs: Sequence[Run], word: str, option: str) -> None:
         if name is not None:
             named.setdefault(name, run.name)
     if len(named) > 1:
-        told = " and ".join(f"{shortened(name)!r} in run {run!r}" for name, run in [*named.items()][:2])
-        message = f"{option} {word} is class {told}; name the class, or read the runs one by one"
+        shown = " and ".join(f"{shortened(name)!r} in run {run!r}" for name, run in [*named.items()][:2])
+        message = f"{option} {word} is class {shown}; name the class, or read the runs one by one"
         raise InputError(message)
 
 

@@ -1,4 +1,4 @@
-"""Which process wrote a file, and whether it still runs."""
+"""Identity of processes: host, boot, number and start time, and whether one still runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process, told apart from all others that may ever write to a shared disk.
+    """A process, distinguishable from all others that may ever write to a shared disk.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""One explicit register for things chosen by name; nothing is found by scanning."""
+"""Registry of losses, miners, samplers, data sets, backbones and methods by name."""
 
 from __future__ import annotations
 

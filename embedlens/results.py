@@ -1,4 +1,4 @@
-"""What all results and tables of items have in common: a short representation."""
+"""Base class of results: a representation of one line."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Result:
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def __repr__(self) -> str:
-        told = [(name.name, getattr(self, name.name)) for name in fields(self)]
-        told.sort(key=lambda one: not isinstance(one[1], (bool, int, float, np.generic)))
+        shown = [(name.name, getattr(self, name.name)) for name in fields(self)]
+        shown.sort(key=lambda one: not isinstance(one[1], (bool, int, float, np.generic)))
         words, used = [], len(type(self).__name__) + 2
-        for name, value in told:
+        for name, value in shown:
             word = f"{name}={_short(value)}"
             if used + len(word) + 2 > _LONGEST:
                 words.append("…")

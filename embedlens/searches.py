@@ -1,4 +1,4 @@
-"""A snapshot with the gallery that its items search, less the items that are left out of both."""
+"""Queries and gallery of a snapshot, without the items that are left out."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SplitItems(Result):
     rows
         int64 [N]: their rows in the split as recorded.
     ids
-        Texts [N]: which item each is; None where that is not told.
+        Texts [N]: which item each is; None where that is not recorded.
     """
 
     split: str
@@ -83,7 +83,7 @@ class Search:
     gallery
         The same for the engine, with what it needs to know of queries that stand in it.
     counts
-        How many items were left out, by reason; only of what was asked for, or found.
+        How many items were left out, by reason; only of what was requested, or found.
     """
 
     place: str

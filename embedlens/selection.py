@@ -1,4 +1,4 @@
-"""From what a person asked (runs, splits, epochs) to what is meant."""
+"""Selection of runs, splits, epochs and classes by the options of commands."""
 
 from __future__ import annotations
 
@@ -128,16 +128,16 @@ def run_labels(runs: Sequence[Run]) -> list[str]:
     return [run.name if names.count(run.name) == 1 else escaped(run.path.as_posix()) for run in runs]
 
 
-def choose_splits(runs: Sequence[Run], asked: Sequence[str]) -> list[str]:
-    """Return the splits asked for, which every run must have; those that all runs share where none is."""
-    if not asked:
+def choose_splits(runs: Sequence[Run], requested: Sequence[str]) -> list[str]:
+    """Return the splits requested, which every run must have; those that all runs share where none is."""
+    if not requested:
         return _common_default(runs, _shared_splits)
-    for split in asked:
+    for split in requested:
         for run in runs:
             if split not in run.splits:
                 place = f"run {run.name!r}"
                 raise unknown(split, "split", run.splits).within(place)
-    return list(dict.fromkeys(asked))
+    return list(dict.fromkeys(requested))
 
 
 def _shared_splits(runs: Sequence[Run]) -> list[str]:
@@ -160,14 +160,14 @@ def _common_default(runs: Sequence[Run], default: Callable[[Sequence[Run]], list
     return splits
 
 
-def choose_epochs(run: Run, asked: str) -> list[int]:
+def choose_epochs(run: Run, requested: str) -> list[int]:
     """Return the epochs of a run meant by an option, ascending, each once.
 
     Parameters
     ----------
     run
         The run.
-    asked
+    requested
         "first", "last", "all", a number (negative: from the end), a range ``START:STOP`` or
         ``START:STOP:STEP`` of epoch numbers, STOP included as far as it is recorded, or several of these
         separated by commas.
@@ -178,23 +178,23 @@ def choose_epochs(run: Run, asked: str) -> list[int]:
         Anything else, or an epoch that the run does not have.
     """
     found: set[int] = set()
-    for word in [part.strip() for part in asked.split(",") if part.strip()] or [asked]:
+    for word in [part.strip() for part in requested.split(",") if part.strip()] or [requested]:
         found |= _epochs_of(run, word)
     return sorted(found)
 
 
-def many_epochs(asked: str) -> bool:
+def many_epochs(requested: str) -> bool:
     """Tell whether an option of epochs may mean several."""
-    return asked == "all" or "," in asked or ":" in asked
+    return requested == "all" or "," in requested or ":" in requested
 
 
-def choose_epoch(run: Run, asked: str, option: str = "--epoch") -> int:
+def choose_epoch(run: Run, requested: str, option: str = "--epoch") -> int:
     """Return the one epoch of a run meant by an option; several raise `InputError`."""
     try:
-        if many_epochs(asked):
-            message = f"{asked!r} may be several epochs; give one: first, last, or a number"
+        if many_epochs(requested):
+            message = f"{requested!r} may be several epochs; give one: first, last, or a number"
             raise InputError(message)
-        return choose_epochs(run, asked)[0]
+        return choose_epochs(run, requested)[0]
     except InputError as error:
         raise error.within(option) from error
 
@@ -228,10 +228,10 @@ def check_same_items(
             raise InputError(message)
 
 
-def evaluated_splits(runs: Sequence[Run], asked: Sequence[str]) -> list[str]:
-    """Return the splits to score: those asked for; else the query splits, or test, or all."""
-    if asked:
-        return choose_splits(runs, asked)
+def evaluated_splits(runs: Sequence[Run], requested: Sequence[str]) -> list[str]:
+    """Return the splits to score: those requested; else the query splits, or test, or all."""
+    if requested:
+        return choose_splits(runs, requested)
     return _common_default(runs, _evaluated_by_default)
 
 
@@ -260,7 +260,7 @@ def label_of_class(run: Run, word: str, splits: Sequence[str]) -> int:
 
 
 def label_among(word: str, names: Mapping[int, str], place: str) -> int:
-    """Return the label, of label -> name, that a name or a number means; others are told with their place."""
+    """Return the label, of label -> name, that a name or a number means; others raise `InputError`."""
     for label, name in names.items():
         if word == name:
             return label
@@ -276,12 +276,12 @@ def class_choices(names: Mapping[int, str]) -> list[str]:
     return [f"a number from {min(names)} to {max(names)}", *names.values()]
 
 
-def searched_split(run: Run, split: str, asked: str | None) -> str | None:
-    """Return the split that the items of `split` search: the one asked for, else the one that the run names.
+def searched_split(run: Run, split: str, requested: str | None) -> str | None:
+    """Return the split that the items of `split` search: the one requested, else the one that the run names.
 
     None: they search themselves, which "none" asks for.
     """
-    name = gallery_of(run, split) if asked is None else asked
+    name = gallery_of(run, split) if requested is None else requested
     if name == "none" and name not in run.splits:
         return None
     if name is not None and name not in run.splits:

@@ -1,4 +1,4 @@
-"""Text from outside (names of runs, classes and files) made safe for where it is shown."""
+"""Escaping of names of runs, classes and files for terminal, figures and LaTeX."""
 
 from __future__ import annotations
 

@@ -12,14 +12,14 @@ from embedlens.experiments import Trainer
 from embedlens.figures.experiments.sweep import figure as sweep_figure
 from embedlens.figures.style import paper
 from embedlens.objectives import LOSSES
-from embedlens.objectives.losses import usual_rate
+from embedlens.objectives.losses import default_rate
 from embedlens.training.config import TrainConfig
 
 
 def main() -> None:
     records = []
     for loss in LOSSES.names():
-        config = TrainConfig(data="digits", loss=loss, lr=usual_rate(loss, "adam"), epochs=1, dim=8)
+        config = TrainConfig(data="digits", loss=loss, lr=default_rate(loss, "adam"), epochs=1, dim=8)
         trainer = Trainer(config, Path("runs") / loss)
         run = trainer.run()
         first, last = (run.snapshot("test", epoch) for epoch in (0, -1))

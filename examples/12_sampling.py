@@ -9,7 +9,7 @@ import numpy as np
 
 from embedlens.analysis.experiments.curves import fixed_batches
 from embedlens.analysis.sampling import pair_distances, theory
-from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroShare, picks
+from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroFraction, picks
 from embedlens.experiments import Trainer
 from embedlens.figures.sampling import Contents, figure
 from embedlens.figures.style import paper
@@ -40,7 +40,7 @@ def main() -> None:
         beside=[theory.sphere_density(d, pairs.dim)],
         picks={run.name: mined[last.epoch]},
         nonzero={run.name: [
-            NonzeroShare.of({epoch: found[number] for epoch, found in mined.items()})
+            NonzeroFraction.of({epoch: found[number] for epoch, found in mined.items()})
             for number in range(len(STRATEGIES))
         ]},
         note="8 batches",

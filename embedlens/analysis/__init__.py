@@ -1,4 +1,4 @@
-"""Arrays in, one small frozen result out; modules by subject."""
+"""Analyses of embeddings: functions from arrays to frozen results, by subject."""
 
 from __future__ import annotations
 

@@ -109,8 +109,8 @@ def pruned_recall(
 
     Notes
     -----
-    Recall@1 is the share of items whose nearest positive is strictly more similar than every negative; where
-    an item keeps no coordinate but zeros, its similarities count as 0. Many numbers of components are
+    Recall@1 is the fraction of items whose nearest positive is strictly more similar than every negative;
+    where an item keeps no coordinate but zeros, its similarities count as 0. Many numbers of components are
     answered in one pass over the tiles of the similarity matrix (`embedlens.similarity.prefixes`).
     """
     for got, kind, known in ((basis, "basis", BASES), (similarity, "similarity", SIMILARITIES)):

@@ -91,7 +91,7 @@ class ScoreSettings:
 
 
 def check_metrics(names: Iterable[str], settings: ScoreSettings | None = None) -> list[str]:
-    """Return the metrics meant, each once, in the order asked.
+    """Return the metrics meant, each once, in the order requested.
 
     Parameters
     ----------
@@ -167,7 +167,7 @@ def score(
     Returns
     -------
     dict
-        ``n`` (queries with a positive) and ``n_singletons`` (without one) where retrieval was asked for,
+        ``n`` (queries with a positive) and ``n_singletons`` (without one) where retrieval was requested,
         every metric, and ``NAME_std`` of clustering scores over several seeds.
 
         Items of a new label are in no gallery, and all scores but MAP@5 are of the other items: those of

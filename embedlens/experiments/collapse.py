@@ -177,7 +177,7 @@ def advice(config: TrainConfig) -> str:
 
     rate = f"a lower --lr (now {config.lr:g})"
     loss = loss_class(config.loss)
-    mining = config.mining or loss.usual_mining
+    mining = config.mining or loss.default_mining
     options = config.mining_options
     softer = _SOFTER_LOSS.get(config.loss)
     if softer is not None:

@@ -81,7 +81,7 @@ def epoch_metrics(
 ) -> dict[str, float]:
     """Return R@1, effective rank and mean similarity of every split.
 
-    A query split is searched for in its gallery; R@1 of a gallery alone is not asked for. Labels and
+    A query split is searched for in its gallery; R@1 of a gallery alone is not requested. Labels and
     duplicates that are left out are so in all of them, by the rule of `embedlens.searches`.
     """
     pairs = query_gallery or {}

@@ -98,5 +98,5 @@ class Grid:
         if not fitting:
             raise next(iter(reasons.values()))
         if reasons:
-            warn(f"left out, for they do not take what was asked for: {', '.join(reasons)}")
+            warn(f"left out, for they do not take what was requested: {', '.join(reasons)}")
         return fitting

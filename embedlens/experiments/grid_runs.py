@@ -52,7 +52,7 @@ class PlannedRun:
 def run_name(config: TrainConfig) -> str:
     """Return the name of a run in any grid: data, loss, learning rate, dims and seed, whatever varies.
 
-    An order of the loss other than the first, and mining and batches other than the usual ones, are named,
+    An order of the loss other than the first, and mining and batches other than the defaults, are named,
     too. Runs that differ in anything else have one name; `plan` keeps them apart.
     """
     lr = repr(float(config.lr)).removesuffix(".0")
@@ -133,11 +133,11 @@ def _last_logged(run: Run) -> int:
 def _check_same(wanted: TrainConfig, found: TrainConfig, run: Run) -> None:
     """Refuse a run of another configuration, and name the first difference."""
     limited = wanted.build_sampler(run.labels("train"))
-    asked = _compared(replace(wanted, classes_per_batch=limited.classes, items_per_class=limited.items))
+    requested = _compared(replace(wanted, classes_per_batch=limited.classes, items_per_class=limited.items))
     for name, value in _compared(found).items():
-        if value != asked[name]:
+        if value != requested[name]:
             message = (
-                f"run {run.path} was trained with {name} {value}, not {asked[name]}; "
+                f"run {run.path} was trained with {name} {value}, not {requested[name]}; "
                 "choose another folder with --out, or the same options"
             )
             raise InputError(message)
@@ -147,7 +147,7 @@ def _compared(config: TrainConfig) -> dict[str, Any]:
     """Return what two configurations are compared by: all but the epochs, options of the loss filled in."""
     apart = ("epochs", "loss_options", "mining", "mining_options", "sampler")
     values = {field.name: getattr(config, field.name) for field in fields(config) if field.name not in apart}
-    mining = config.mining or loss_class(config.loss).usual_mining
+    mining = config.mining or loss_class(config.loss).default_mining
     mined = {f"mining {name}": value for name, value in _mining(config, mining).items()}
     own = {**loss_options(config.loss), **config.loss_options}
     return {**values, "sampler": config.batches, "mining": mining, **mined, **own}

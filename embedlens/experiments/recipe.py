@@ -1,4 +1,4 @@
-"""What the runs of a grid or a comparison have in common, and the configuration of each of them."""
+"""Shared configuration of the runs of a grid or a comparison, and that of each run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from embedlens.objectives.building import PREFIX
-from embedlens.objectives.losses import loss_class, loss_options, usual_rate
+from embedlens.objectives.losses import default_rate, loss_class, loss_options
 from embedlens.training import methods
 from embedlens.training.config import TrainConfig
 from embedlens.training.reproducible import available_threads
@@ -81,7 +81,7 @@ class Recipe:
         return config
 
     def _rate(self, loss: str) -> float:
-        rate = usual_rate(loss, self.value("optimizer"))
+        rate = default_rate(loss, self.value("optimizer"))
         return rate * _OF_PRETRAINED if self.value("backbone").startswith("timm:") else rate
 
     def value(self, name: str) -> Any:

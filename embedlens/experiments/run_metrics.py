@@ -249,7 +249,7 @@ def unscored(
 
 
 def training_loss(method: Mapping[str, Any]) -> str:
-    """Return the loss that a run was trained with, and the options set for it; empty where it is not told.
+    """Return the loss that a run was trained with, and the options set for it; empty where not recorded.
 
     A method other than plain stands before it, for it adds what is its own to the loss.
     """

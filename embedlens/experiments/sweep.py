@@ -78,7 +78,7 @@ class Score:
 def compared_split(planned: Sequence[PlannedRun], split: str | None) -> str:
     """Return the split that the runs of a grid are compared on; one that the data lack is refused.
 
-    None asked for: that with queries, or test. It is known before the first run is trained.
+    None requested: that with queries, or test. It is known before the first run is trained.
     """
     recorded = next((one.path for one in planned if info_file(one.path).is_file()), None)
     if recorded is not None:

@@ -58,15 +58,15 @@ class Trainer(TrainingLoop):
         if not self.team.leads:
             return super().run(measure, _report_nothing)
         send = warn or errors.warn
-        for remark in self.remarks:
-            send(remark)
+        for message in self.messages:
+            send(message)
         watch = CollapseWatch(self.recorder.run, self.config) if metrics is None else None
         step = report or _report_nothing
 
         def both(progress: Progress) -> None:
             step(progress)
-            if progress.remark:
-                send(progress.remark)
+            if progress.message:
+                send(progress.message)
             if watch is not None and progress.row is not None:
                 collapse = watch.see(progress.epoch, progress.row)
                 if collapse is not None:

@@ -38,17 +38,17 @@ class Loss(nn.Module, ABC):
     """A loss over one batch, with its mining.
 
     A subclass is registered in `LOSSES` under its name; its keyword-only constructor arguments are the
-    options that a person may set. A loss that learns from any triplets also takes `miner`; one that learns
+    options that the user may set. A loss that learns from any triplets also takes `miner`; one that learns
     parameters of its own, such as proxies, takes `setting`.
     """
 
     samplers: ClassVar[tuple[str, ...]] = ("pk", "n-pair", "hard-class", "tuplet")
-    """Names of the batches that the loss can learn from; the first is the usual one."""
+    """Names of the batches that the loss can learn from; the first is the default."""
     items_per_class: ClassVar[int | None] = None
     """Items of each class that a batch must hold, where the loss prescribes a number."""
-    usual_lr: ClassVar[Mapping[str, float]] = {"adam": 0.001, "sgd": 0.05}
+    default_lr: ClassVar[Mapping[str, float]] = {"adam": 0.001, "sgd": 0.05}
     """Learning rate that is taken where none is given, by optimizer."""
-    usual_mining: ClassVar[str | None] = None
+    default_mining: ClassVar[str | None] = None
     """Mining that is taken where none is given, of a loss that takes a miner."""
     no_mining: ClassVar[str] = "it compares all items of the batch"
     """Why the loss has no use for mining, of a loss that takes none."""

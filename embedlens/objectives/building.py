@@ -1,4 +1,4 @@
-"""Making a loss or a miner from its name and its options, ours or one of pytorch-metric-learning."""
+"""Construction of losses and miners from name and options, of this package or of pytorch-metric-learning."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def checked_options(
 
 
 def _is_like(value: Any, usual: Any) -> bool:
-    """Say whether a value is of the kind of the usual one: a number, a truth value, or text."""
+    """Say whether a value is of the type of the default: a number, a truth value, or text."""
     if isinstance(usual, bool) or not isinstance(usual, float | int):
         return isinstance(value, type(usual))
     return isinstance(value, float | int) and not isinstance(value, bool)
@@ -66,14 +66,14 @@ def package_instance(made: type, options: Mapping[str, Any]) -> Any:
     """Make an instance with the options as they were typed; what the class refuses raises `InputError`."""
     try:
         return made(**options)
-    except Exception as error:  # any class of the package, with anything a person may type
+    except Exception as error:  # any class of the package, with anything the user may type
         named = [
             parameter.name
             for parameter in inspect.signature(made).parameters.values()
             if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
         ]
-        takes, told = ", ".join(named) or "those of its base class", first_sentence(error)
+        takes, shown = ", ".join(named) or "those of its base class", first_sentence(error)
         message = (
-            f"{PREFIX}{made.__name__} cannot be made with {dict(options)} ({told}); its options: {takes}"
+            f"{PREFIX}{made.__name__} cannot be made with {dict(options)} ({shown}); its options: {takes}"
         )
         raise InputError(message) from error

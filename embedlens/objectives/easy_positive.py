@@ -88,7 +88,7 @@ class _EasyPositive(Loss):
         """Return each anchor's similarity to its negative, [B]; minus infinity where it has none."""
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the mean over the anchors with S_ap > 0 and S_an > 0, and their share of the batch."""
+        """Return the mean over the anchors with S_ap > 0 and S_an > 0, and their fraction of the batch."""
         similarity, same = cosine_matrix(z), same_label(labels)
         s_ap = easy_positive(similarity, same)
         s_an = self.negative(similarity, same, s_ap)
@@ -120,7 +120,7 @@ class EP(Loss):
         self.temperature = check_temperature(temperature)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the mean over the anchors with a positive and a negative, and their share of the batch."""
+        """Return the mean over anchors with a positive and a negative, and their fraction of the batch."""
         similarity, same = cosine_matrix(z), same_label(labels)
         s_ap = easy_positive(similarity, same)
         valid = s_ap.isfinite() & ~same.all(dim=1)

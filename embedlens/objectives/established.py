@@ -90,7 +90,7 @@ class NPairMC(Loss):
 
     samplers: ClassVar[tuple[str, ...]] = ("n-pair", "hard-class", "pk")
     items_per_class: ClassVar[int | None] = 2
-    usual_lr: ClassVar[dict[str, float]] = {"adam": 0.001, "sgd": 0.005}  # inner products are not bounded
+    default_lr: ClassVar[dict[str, float]] = {"adam": 0.001, "sgd": 0.005}  # inner products are not bounded
 
     def __init__(self, *, l2: float = 0.002, normalize: bool = False) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Making a loss from its name and its options."""
+"""Construction of losses, their options and their default learning rates."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def loss_options(name: str) -> dict[str, Any]:
     return {} if name.startswith(building.PREFIX) else building.options_of(LOSSES.get(name), _APART)
 
 
-def usual_rate(name: str, optimizer: str) -> float:
+def default_rate(name: str, optimizer: str) -> float:
     """Return the learning rate at which a loss is trained where none is given; of adam's kin it is adam's."""
-    rates = loss_class(name).usual_lr
+    rates = loss_class(name).default_lr
     return rates.get(optimizer, rates["adam"])
 
 
@@ -71,7 +71,7 @@ def build_loss(
     """
     made, given = loss_class(name), dict(options or {})
     takes = inspect.signature(made).parameters
-    chosen = mining or made.usual_mining
+    chosen = mining or made.default_mining
     if not name.startswith(building.PREFIX):
         given = building.checked_options(LOSSES, name, given, apart=_APART)
     if "miner" in takes:

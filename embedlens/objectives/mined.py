@@ -31,7 +31,7 @@ class Triplet(Loss):
         Chooses the triplets; by default semi-hard ones within the margin.
     """
 
-    usual_mining: ClassVar[str | None] = "semi-hard"
+    default_mining: ClassVar[str | None] = "semi-hard"
 
     def __init__(self, *, margin: float = 0.2, miner: Miner | None = None) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class Triplet(Loss):
         if not len(mined):
             return z.sum() * 0.0, {"loss": 0.0, "nonzero_share": 0.0, **_counts(mined)}
         loss = self._loss(z, labels, mined.indices)
-        return loss, {"loss": self._tally.mean, "nonzero_share": self._tally.share, **_counts(mined)}
+        return loss, {"loss": self._tally.mean, "nonzero_share": self._tally.fraction, **_counts(mined)}
 
 
 @LOSSES.register("contrastive")
@@ -64,7 +64,7 @@ class Contrastive(Loss):
         Chooses the triplets whose pairs count; by default all pairs of the batch do.
     """
 
-    usual_mining: ClassVar[str | None] = "all"
+    default_mining: ClassVar[str | None] = "all"
 
     def __init__(self, *, margin: float = 1.0, miner: Miner | None = None) -> None:
         super().__init__()
@@ -113,7 +113,7 @@ class Margin(Loss):
         Chooses the triplets; by default by distance-weighted sampling.
     """
 
-    usual_mining: ClassVar[str | None] = "distance-weighted"
+    default_mining: ClassVar[str | None] = "distance-weighted"
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Mining: which triplets of a batch a loss learns from, chosen by name.
+"""Miners by name: selection of the triplets or pairs of a batch that a loss is computed on.
 
 A miner looks at the normalised embeddings of a batch and at its labels, and returns triplets. What it draws,
 it draws from torch's generator, which the trainer seeds at each step.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MINERS: Registry[type[Miner]] = Registry("mining")
-"""Mining strategies by the name that a person types."""
+"""Mining strategies by the name that the user types."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -56,7 +56,7 @@ class Mined(Result):
 
 
 class Miner(nn.Module, ABC):
-    """A strategy; its keyword-only constructor arguments are the options that a person may set."""
+    """A strategy; its keyword-only constructor arguments are the options that the user may set."""
 
     @abstractmethod
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> Mined:
@@ -176,7 +176,7 @@ class SemiHard(_OfSimilarities):
 class SemiHardRange(_OfSimilarities):
     """For every anchor one positive and one negative from the range where the two kinds overlap.
 
-    Eligible are negatives nearer than the anchor's furthest positive, and positives further than its nearest
+    Eligible are negatives nearer than the anchor's farthest positive, and positives further than its nearest
     negative; one of each is drawn, all eligible ones alike; where none is eligible, of all.
     """
 
@@ -267,7 +267,7 @@ class _PmlMiner(Miner):
         """Return what the package's miner chooses."""
         try:
             found = self.miner(z, labels)
-        except Exception as error:  # any class of the package, with anything that a person may have typed
+        except Exception as error:  # any class of the package, with anything that the user may have typed
             name = building.PREFIX + type(self.miner).__name__
             message = f"mining {name!r} cannot use this batch: {first_sentence(error)}"
             raise InputError(message) from error

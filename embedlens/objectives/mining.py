@@ -1,4 +1,4 @@
-"""Choosing, within a batch, the positive and the negative that each anchor learns from.
+"""Easiest and hardest positives and negatives of each anchor within a batch.
 
 The functions that choose take the batch's cosine similarities [B, B] and the mask of same-label entries
 [B, B], and return the similarity of each anchor's choice, [B]; an anchor without one gets minus infinity.

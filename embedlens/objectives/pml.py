@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PmlLoss(Loss):
-    """A loss of the package; classes are numbered from 0 for it, and told to it where it asks.
+    """A loss of the package; classes are numbered from 0 for it, and passed to it where it takes them.
 
     Parameters
     ----------
@@ -37,10 +37,10 @@ class PmlLoss(Loss):
         super().__init__()
         made = building.package_class(package, name, kind="loss")
         known = inspect.signature(made).parameters
-        told = {"num_classes": setting.classes.size, "embedding_size": setting.dim}
+        shown = {"num_classes": setting.classes.size, "embedding_size": setting.dim}
         needed = {
             option: value
-            for option, value in told.items()
+            for option, value in shown.items()
             if option in known and known[option].default is inspect.Parameter.empty
         }
         self.loss = building.package_instance(made, {**needed, **options})

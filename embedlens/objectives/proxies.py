@@ -54,7 +54,7 @@ class Softmax(_ByClass):
         self.classifier = nn.Linear(setting.dim, setting.classes.size)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the mean cross-entropy, and the share that is classified right."""
+        """Return the mean cross-entropy, and the fraction that is classified right."""
         numbers, logits = self.numbers(labels), self.classifier(z)
         loss = functional.cross_entropy(logits, numbers)
         right = (logits.argmax(dim=1) == numbers).double().mean().item()

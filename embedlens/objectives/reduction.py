@@ -1,4 +1,4 @@
-"""How the terms of a loss are averaged, and what is told of the average."""
+"""Reduction of the terms of a loss to the mean over the non-zero ones, with counts for the log."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class NonzeroMeanReducer(reducers.BaseReducer):  # type: ignore[misc]
     """Averages the non-zero terms, as published code does, and counts what the average leaves out.
 
     The average of the non-zero terms alone stays level while fewer and fewer terms are left, so the mean
-    over all terms and the share that is not zero are kept for the log.
+    over all terms and the fraction that is not zero are kept for the log.
 
     Parameters
     ----------
@@ -47,6 +47,6 @@ class NonzeroMeanReducer(reducers.BaseReducer):  # type: ignore[misc]
         return self.total / self.count if self.count else 0.0
 
     @property
-    def share(self) -> float:
-        """Share of the terms of the last batch that are not zero."""
+    def fraction(self) -> float:
+        """Fraction of the terms of the last batch that are not zero."""
         return self.nonzero / self.count if self.count else 0.0

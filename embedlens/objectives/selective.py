@@ -1,4 +1,4 @@
-"""Losses that look at how hard an anchor's triplet is: HN, SHN, SCT, and the nearest-neighbour loss.
+"""Losses that depend on the hardness of a triplet: HN, SHN, SCT, and the nearest-neighbour loss.
 
 Sources: Xuan, Stylianou, Liu, Pless, "Hard negative examples are hard, but useful", ECCV 2020 (HN, SHN, SCT).
 The nearest-neighbour loss is a notebook's: the nearest item of the label, and thresholds on both sides.
@@ -49,7 +49,7 @@ class _Selective(Loss):
         return hard_negative(similarity, same)
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the mean over the valid triplets, and the share of them that are hard."""
+        """Return the mean over the valid triplets, and the fraction of them that are hard."""
         s_ap, s_an = self.select(z, labels)
         if not s_ap.numel():
             return z.sum() * 0.0, {"loss": 0.0, "valid_share": 0.0, "hard_share": 0.0}

@@ -31,7 +31,7 @@ class Tuplet(Loss):
     """
 
     samplers: ClassVar[tuple[str, ...]] = ("tuplet",)
-    usual_lr: ClassVar[dict[str, float]] = {"adam": 0.001, "sgd": 0.005}
+    default_lr: ClassVar[dict[str, float]] = {"adam": 0.001, "sgd": 0.005}
     no_mining: ClassVar[str] = "its batches hold one positive and the negatives of each anchor"
 
     def __init__(self, *, l2: float = 0.002, normalize: bool = False) -> None:
@@ -74,7 +74,7 @@ class NPairOVO(Loss):
 
     samplers: ClassVar[tuple[str, ...]] = ("n-pair", "hard-class", "pk")
     items_per_class: ClassVar[int | None] = 2
-    usual_lr: ClassVar[dict[str, float]] = {"adam": 0.001, "sgd": 0.005}
+    default_lr: ClassVar[dict[str, float]] = {"adam": 0.001, "sgd": 0.005}
     no_mining: ClassVar[str] = "its negatives are the positives of the other pairs"
 
     def __init__(self, *, l2: float = 0.002, normalize: bool = False) -> None:

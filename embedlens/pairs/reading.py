@@ -125,7 +125,7 @@ def _of_lfw(
     """Return the pairs of a file with a header, which says which line is of which kind, and their folds."""
     sets, n = header
     if sets > 1 and folds not in (None, sets):
-        message = f"{path} has {sets} folds, so {folds} cannot be had; leave out the number of folds"
+        message = f"{path} has {sets} folds, so {folds} are not available; leave out the number of folds"
         raise InputError(message)
     parts = folds or FOLDS
     if sets == 1 and not 2 <= parts <= n:

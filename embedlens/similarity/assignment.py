@@ -1,4 +1,4 @@
-"""Nearest centroid of every row: the assignment step of k-means, exact to float64, seldom computed in full.
+"""Assignment step of k-means: the nearest centroid of every row, exact to float64, pruned by bounds.
 
 |x - c|^2 = |x|^2 - 2 s with the score s(x, c) = x.c - |c|^2 / 2: the nearest centroid has the highest score.
 

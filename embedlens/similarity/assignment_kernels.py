@@ -77,12 +77,13 @@ def list_candidates(
     scratch
         One integer and its view as a floating-point number.
     columns
-        What rounding may add to a score: error[i] * reach[j] + spread[j] at most, and a share of the score
+        What rounding may add to a score: error[i] * reach[j] + spread[j] at most, and a fraction of the score
         itself. `reach` and `spread` [W], their maxima over groups of columns [G], centroid numbers [W].
     rows
         error [n]; number and score of the centroid that each row has [n].
     constants
-        The share of the score that the last rounding may take; how far bits are shifted to fill the integer.
+        The fraction of the score that the last rounding may take; how far bits are shifted to fill the
+        integer.
     found
         Written: candidates [n, most] and how many, -1 where there are more than fit [n]; the upper bound [n].
     """

@@ -1,4 +1,4 @@
-"""Rows that screening cannot decide cheaply: strips of float64 similarities, settled where those tie."""
+"""Float64 search for ambiguous rows, those with too many candidates within the bound of the screen."""
 
 from __future__ import annotations
 

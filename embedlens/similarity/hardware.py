@@ -1,4 +1,4 @@
-"""What the machine is good at: the floating type that screens fastest, and still with a known bound."""
+"""Choice of the screening floating-point type by processor and device."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def normalise(
 ) -> None:
     """Write unit rows in float32 and, unless `half` is empty, as bits of bfloat16; and how far off they are.
 
-    `error` [N] is the norm of what rounding took from the row, of bfloat16 where that is asked for.
+    `error` [N] is the norm of what rounding took from the row, of bfloat16 where that is requested.
     """
     one = np.empty(1, np.float32)
     bits = one.view(np.uint32)

@@ -37,7 +37,7 @@ class Clustering(Result):
     seed
         Seed of the initial centroids.
     iterations
-        Iterations asked for; a fixed point reached earlier is the same.
+        Iterations requested; a fixed point reached earlier is the same.
     screen
         Floating type that screened the distances, "bfloat16" or "float32".
     """

@@ -1,4 +1,4 @@
-"""Who is compared with whom: one set with itself, or queries with a gallery."""
+"""Pairs of query and gallery rows: one set with itself, or queries with a gallery."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def decide(
     same
         Of every query the range of gallery rows of its class, and that of itself within it, from and to.
     bound
-        How far a float32 product may be from the exact one, as a share of both norms; the largest of the
+        How far a float32 product may be from the exact one, as a fraction of both norms; the largest of the
         gallery's norms, 1 where products are scaled to cosines; and whether they are.
     hits
         [m], written.

@@ -1,4 +1,4 @@
-"""Whose nearest neighbour is right by the first d columns, for many d in one pass over the tiles.
+"""Recall@1 by the first d columns of embeddings, for many d in one pass over the tiles.
 
 Screen, then settle, as in the engine: tiles grow by columns in float32, with a bound on their rounding; rows
 that the bound leaves undecided are settled by float64 dot products of fixed order. Where a machine multiplies

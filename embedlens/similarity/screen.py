@@ -82,7 +82,7 @@ class Tile:
 
 
 class Consumer(Protocol):
-    """Reduces tiles; told of every tile once, from several threads."""
+    """Reduces tiles; receives every tile once, from several threads."""
 
     def reduce(self, tile: Tile, block: NDArray[np.signedinteger[Any]]) -> None:
         """Take what is needed of the block, bits of screened similarities [rows, columns]."""

@@ -1,4 +1,4 @@
-"""Threads that share the work of one question, each with one thread of torch."""
+"""Thread pool over blocks of rows, with one torch thread in each thread."""
 
 from __future__ import annotations
 

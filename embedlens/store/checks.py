@@ -1,4 +1,4 @@
-"""What may be recorded beside embeddings: splits, items, thumbnails, metrics; and a split's fingerprint."""
+"""Checks of recorded splits, items, thumbnails and metrics; the fingerprint of a split."""
 
 from __future__ import annotations
 

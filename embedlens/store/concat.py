@@ -108,13 +108,13 @@ def shared_splits(runs: Sequence[Run]) -> list[str]:
     return shared
 
 
-def _choose_splits(runs: Sequence[Run], asked: Sequence[str]) -> list[str]:
-    """Return the splits asked for, which must hold the same items in all runs; all such where none is."""
+def _choose_splits(runs: Sequence[Run], requested: Sequence[str]) -> list[str]:
+    """Return the splits requested, which must hold the same items in all runs; all such where none is."""
     shared = shared_splits(runs)
-    for split in asked:
+    for split in requested:
         if split not in shared:
             raise unknown(split, "split with the same items in all runs", shared)
-    return [split for split in shared if split in asked or not asked]
+    return [split for split in shared if split in requested or not requested]
 
 
 def shared_epochs(runs: Sequence[Run]) -> list[int]:

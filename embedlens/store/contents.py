@@ -1,4 +1,4 @@
-"""What stands in a run's directory before its first epoch: labels, items, thumbnails, features, run.json."""
+"""Files of a run before its first epoch: labels, items, thumbnails, features, run.json."""
 
 from __future__ import annotations
 

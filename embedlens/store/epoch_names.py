@@ -1,4 +1,4 @@
-"""Numbers in names of files: those of an epoch, and those of another kind, as in ``resnet50``."""
+"""Epoch numbers in file names, as opposed to other numbers, as in ``resnet50``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a method records besides embeddings: arrays by name, a row an item at an epoch, or of the run."""
+"""Extra arrays of a method: by name, one row per item at an epoch, or one array per run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check_extras(extras: Mapping[str, Mapping[str, ArrayLike]], items: Mapping[s
     Parameters
     ----------
     extras
-        Split -> name -> numbers with a row an item.
+        Split -> name -> numbers with a row per item.
     items
         Split -> number of its items.
 

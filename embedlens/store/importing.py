@@ -1,4 +1,4 @@
-"""Making a run of files of other programs, found by a pattern of their paths."""
+"""Import of runs from files of other programs, found by a pattern of their paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the files of a run are as they were written."""
+"""Verification of a run: files present, readable, and equal to their checksums."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def verify(run: Run) -> Integrity:
         try:
             look()
         except InputError as error:
-            # Whatever is read of a split needs its labels, whose fault is told once.
+            # Whatever is read of a split needs its labels, whose fault is reported once.
             if "/".join([*name.split("/")[:2], "labels.npy"]) not in damaged:
                 damaged.setdefault(name, str(error))
     checkpoint = run.path / CHECKPOINT_NAME

@@ -1,4 +1,4 @@
-"""log.csv: one row an epoch, one column a metric."""
+"""log.csv: one row per epoch, one column a metric."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files in a run's directory this program wrote; nothing else is ever removed."""
+"""Ownership of files in a run's directory: only files written by this program are ever removed."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ class Recorder:
         metrics
             Numbers for the epoch's row of log.csv (loss, lr, seconds, ...).
         extras
-            Split name -> name -> [N, ...]: what a method records besides, with a row an item.
+            Split name -> name -> [N, ...]: what a method records besides, with a row per item.
         overwrite
             Replace an epoch that was recorded before.
 

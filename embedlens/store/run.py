@@ -81,7 +81,7 @@ class Run:
 
     @property
     def method(self) -> dict[str, Any]:
-        """How the run was made: loss, learning rate, seed, ...; whatever its recorder was told."""
+        """How the run was made: loss, learning rate, seed, ...; as given to its recorder."""
         return dict(self.info.method)
 
     @property
@@ -177,7 +177,7 @@ class Run:
         return {name: epochs for name, epochs in kept.items() if epochs}
 
     def extra(self, split: str, name: str, epoch: int) -> NDArray[Any]:
-        """Return what the method recorded under a name at an epoch, [N, ...], a row an item, memory-mapped.
+        """Return what the method recorded under a name at an epoch, [N, ...], a row per item, memory-mapped.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What users pass as labels, class names, items and method, in the forms that training code has them in."""
+"""Conversion of labels, class names, items and method from the forms that training code uses."""
 
 from __future__ import annotations
 

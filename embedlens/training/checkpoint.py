@@ -55,7 +55,7 @@ def load_checkpoint(run: Path, network: torch.nn.Module, *, stepper: Stepper, de
 
 
 def resumed_config(path: Path, epochs: int | None) -> TrainConfig:
-    """Return the configuration of the run at `path`, with more epochs where they are asked for."""
+    """Return the configuration of the run at `path`, with more epochs where they are requested."""
     run = open_run(path)
     try:
         config = TrainConfig.from_method(run.method)

@@ -1,4 +1,4 @@
-"""The parts of a training configuration that data, network and optimisation are made from."""
+"""Groups of training options: data, network, optimisation."""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ class OptimisationChoice(NetworkChoice):
     embedding_l2
         Weight of the mean squared norm of a batch's embeddings, added to the loss.
     stop_metric, patience
-        Training stops when this column of the log has not bettered itself for so many epochs; None: never.
+        Training stops when this column of the log has not bettered itself for this number of epochs; None:
+        never.
     """
 
     epochs: int = 8

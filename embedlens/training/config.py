@@ -1,4 +1,4 @@
-"""Everything that makes a run what it is; it stands in run.json, and resuming reads it back."""
+"""Training configuration, as stored in run.json and read back on resuming."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ class TrainConfig(OptimisationChoice):
     loss, loss_options
         Name of the loss, and the options set for it.
     mining, mining_options
-        Name of the mining that the loss learns from, and the options set for it; None: the loss's usual one.
+        Name of the mining that the loss learns from, and the options set for it; None: the default of the
+        loss.
     sampler
-        Name of the kind of batches; None: the loss's usual one.
+        Name of the kind of batches; None: the default of the loss.
     method, method_options
         Name of the method that trains, and the options set for it.
     classes_per_batch, items_per_class
@@ -124,12 +125,12 @@ class TrainConfig(OptimisationChoice):
 
     @property
     def recipe_name(self) -> str:
-        """The loss, and what of order, mining, sampler and backbone is not usual; fit for a file name."""
+        """Loss, and order, mining, sampler and backbone where not the defaults; fit for a file name."""
         made, order = loss_class(self.loss), self.loss_options.get("order", 1)
         parts = [self.loss] if self.method == "plain" else [self.method, self.loss]
         if order != 1:
             parts.append(f"order{order}")
-        if self.mining not in (None, made.usual_mining):
+        if self.mining not in (None, made.default_mining):
             parts.append(str(self.mining))
         if self.batches != made.samplers[0]:
             parts.append(self.batches)

@@ -1,4 +1,4 @@
-"""Processes that train one run together, started by torchrun: who takes which rows, and what they share."""
+"""Distributed training of one run by torchrun: the rows of each process, gathering, broadcasting."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TORCHRUN = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
 class Team:
     """One or several processes; used as a context, which joins and leaves the group.
 
-    A batch is drawn alike by all, each embeds its share of the rows, and all compute the loss of the whole
+    A batch is drawn alike by all, each embeds its fraction of the rows, and all compute the loss of the whole
     batch from the gathered embeddings. So a batch is as large as it says, however many share it.
 
     Parameters
@@ -94,7 +94,7 @@ class Team:
         """Whether this process records and speaks."""
         return self.rank == 0
 
-    def share(self, rows: int, rank: int | None = None) -> slice:
+    def rows_of(self, rows: int, rank: int | None = None) -> slice:
         """Return which of so many rows a process (this one) takes; the first ones take one more."""
         rank = self.rank if rank is None else rank
         each, over = divmod(rows, self.size)
@@ -108,7 +108,7 @@ class Team:
         padded = own.new_zeros(-(-rows // self.size), *own.shape[1:])
         padded = torch.cat([own, padded[len(own) :]])
         parts: list[torch.Tensor] = list(_Gather.apply(padded, self.rank, self.size))  # type: ignore[no-untyped-call]
-        shares = (self.share(rows, rank) for rank in range(self.size))
+        shares = (self.rows_of(rows, rank) for rank in range(self.size))
         return torch.cat([part[: took.stop - took.start] for part, took in zip(parts, shares, strict=True)])
 
     def collect(self, own: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
@@ -139,7 +139,7 @@ class Team:
                 result = action()
             except InputError as error:
                 refusal = error
-        failed = self.told(refusal is not None)
+        failed = self.broadcast(refusal is not None)
         if refusal is not None:
             raise refusal
         if failed:
@@ -147,7 +147,7 @@ class Team:
             raise ToldElsewhere(message)
         return result
 
-    def told(self, value: Any) -> Any:
+    def broadcast(self, value: Any) -> Any:
         """Return the value that process 0 gave."""
         if self.size == 1:
             return value

@@ -1,4 +1,4 @@
-"""When a metric has not bettered itself for some epochs, training ends."""
+"""Early stopping: training ends when a metric has not improved for a number of epochs."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def stop_reason(log: Sequence[Mapping[str, float | None]], metric: str | None, p
     finite = [pair for pair in values if math.isfinite(pair[1])]
     if not finite:
         waited = last - values[0][0] + 1
-        told = f"is NaN or infinite at all {len(values)} epochs"
+        shown = f"is NaN or infinite at all {len(values)} epochs"
     else:
         best, value = max(finite, key=lambda pair: (pair[1], -pair[0]))
         waited = last - best
         odd = sum(not math.isfinite(number) for epoch, number in values if epoch > best)
-        told = f"has been no better since epoch {best}, {sign * value:.4f}"
-        told += f" (NaN or infinite at {odd} of these epochs)" if odd else ""
-    return None if waited < patience else f"epoch {last}: {metric} {told}; training ends"
+        shown = f"has been no better since epoch {best}, {sign * value:.4f}"
+        shown += f" (NaN or infinite at {odd} of these epochs)" if odd else ""
+    return None if waited < patience else f"epoch {last}: {metric} {shown}; training ends"

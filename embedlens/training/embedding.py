@@ -1,4 +1,4 @@
-"""What a network makes of whole splits, or of some of their items."""
+"""Embedding of whole splits, or of some of their items, by a network."""
 
 from __future__ import annotations
 
@@ -49,9 +49,11 @@ class Embedder:
     def rows(self, module: torch.nn.Module, split: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what a module makes of some items, [n, D], to every process; it is in eval mode then."""
         module.eval()
-        own = rows[self._team.share(rows.size)]
-        asked = blocks(own if own.size else rows[:1], _BATCH)  # one row tells the width, where there is none
+        own = rows[self._team.rows_of(rows.size)]
+        requested = blocks(
+            own if own.size else rows[:1], _BATCH
+        )  # one row tells the width, where there is none
         with torch.inference_mode():
-            batches = read_batches(self._inputs[split], asked, self._team.device, workers=self._workers)
+            batches = read_batches(self._inputs[split], requested, self._team.device, workers=self._workers)
             parts = [module(batch).float().cpu().numpy() for _, batch in batches]
         return self._team.collect(np.concatenate(parts)[: own.size], rows.size)

@@ -1,4 +1,4 @@
-"""The items of a split as what a network takes: read, perhaps by a worker, then prepared on the device."""
+"""Network inputs of a split: reading items, possibly in workers, and preparing them on the device."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class View:
     size
         Height and width, pixels; None: as they are.
     crop
-        Share of the image's shorter side that is looked at, from its middle.
+        Fraction of the image's shorter side that is looked at, from its middle.
     mean, std
-        What values in [0, 1] are shifted and scaled by, one number a channel; empty: not at all.
+        What values in [0, 1] are shifted and scaled by, one number per channel; empty: not at all.
     """
 
     channels: int

@@ -1,4 +1,4 @@
-"""Batches of a split, read by this process or by several workers; which one reads changes nothing."""
+"""Batch loading by this process or by workers, with the same result."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Request(Result):
     draw
         Where their random changes are drawn from; None: they are not changed.
     batch
-        int64 [B]: the items of the whole batch, of which `rows` are the share of this process; None: these.
+        int64 [B]: the items of the whole batch, of which `rows` are those of this process; None: these.
     learner
         Which part of the network learns from it; None: the whole.
     """
@@ -66,7 +66,7 @@ def read_raw(
     inputs
         The split.
     requests
-        What is to be read; with workers they are asked for ahead.
+        What is to be read; with workers they are requested ahead.
     workers
         Processes that read; 0, or whenever the split is in memory: this one.
 

@@ -70,7 +70,7 @@ class TrainingLoop:
 
     Attributes
     ----------
-    remarks
+    messages
         Messages for the user, known before the training.
     stopped
         Why training ended before its last epoch; None: it did not.
@@ -108,13 +108,13 @@ class TrainingLoop:
             torch.manual_seed(torch_seed(config.seed, Purpose.WEIGHTS))
             backbone = build_backbone(config, self.data, workers=workers)
             method = build_method(MethodInputs(self.config, backbone, train.labels))
-        self.remarks = (*self.data.remarks, *backbone.remarks)
+        self.messages = (*self.data.messages, *backbone.messages)
         self.method = method.to(self.team.device)
         self.stepper = Stepper(self.config, self.method, self.team.device)
         self._inputs = backbone.inputs
         self._network = self.method.network
         self._embedder = Embedder(backbone.inputs, self.team, workers=workers)
-        self._begun = bool(self.team.told(info_file(path).is_file()))
+        self._begun = bool(self.team.broadcast(info_file(path).is_file()))
         features = self._features(backbone.module) if backbone.pretrained and not self._begun else {}
         self._recorder = self.team.led(lambda: self._record_into(features, resume=resume))
 
@@ -126,13 +126,13 @@ class TrainingLoop:
         metrics
             Measures each epoch; the numbers go into log.csv.
         report
-            Is told of every step.
+            Called after every step.
         """
         with self._settings(), self._recorder or nullcontext(), self._shared_gradients():
             done = load_checkpoint(self.path, self.method, stepper=self.stepper, device=self.team.device)
             self.team.led(lambda: self._discard_after(done, report))
             for epoch in range(done + 1, self.config.epochs + 1):
-                self.stopped = self.team.told(self.team.led(self._reason_to_stop))
+                self.stopped = self.team.broadcast(self.team.led(self._reason_to_stop))
                 if self.stopped:
                     break
                 started = time.perf_counter()
@@ -140,7 +140,7 @@ class TrainingLoop:
                 seconds = time.perf_counter() - started
                 taken = float(epoch * self.method.steps)  # optimiser steps since the start of training
                 self._record(epoch, {**logs, "step": taken, "seconds": seconds}, metrics, report)
-        return Run(self.path, self.team.told(self.recorder.run.info if self.team.leads else None))
+        return Run(self.path, self.team.broadcast(self.recorder.run.info if self.team.leads else None))
 
     @contextmanager
     def _shared_gradients(self) -> Iterator[None]:
@@ -163,7 +163,7 @@ class TrainingLoop:
         missing = sorted(set(range(done + 1)) - set(self.recorder.run.epochs()))
         if missing:
             text = f"snapshots of epochs {listed_epochs(missing)} are missing; training resumes without them"
-            report(Progress(done, self.config.epochs, 0, self.method.steps, remark=text))
+            report(Progress(done, self.config.epochs, 0, self.method.steps, message=text))
 
     def _reason_to_stop(self) -> str | None:
         return stop_reason(self.recorder.run.log, self.config.stop_metric, self.config.patience)
@@ -171,9 +171,9 @@ class TrainingLoop:
     def _train(self, epoch: int, report: Callable[[Progress], None]) -> dict[str, float]:
         """Train one epoch; return the means of what the loss logs."""
         self.method.begin(epoch, self._embed_all)
-        while self.method.remarks:
-            told = self.method.remarks.pop(0)
-            report(Progress(epoch, self.config.epochs, 0, self.method.steps, remark=told))
+        while self.method.messages:
+            text = self.method.messages.pop(0)
+            report(Progress(epoch, self.config.epochs, 0, self.method.steps, message=text))
         self.method.train()
         steps = self.method.steps
         workers = 0 if self.method.looks else self._workers
@@ -191,10 +191,10 @@ class TrainingLoop:
         return {"loss": means.pop("loss"), "lr": rate, **means}
 
     def _requests(self, epoch: int) -> Iterator[Request]:
-        """Give the batches of an epoch, of each the share of this process."""
+        """Yield the batches of an epoch, of each the rows of this process."""
         for step, drawn in enumerate(self.method.batches(epoch, self._embed_now), start=1):
             rows = drawn.rows
-            own = self.team.share(rows.size)
+            own = self.team.rows_of(rows.size)
             draw = Draw(self.config.seed, epoch, step, size=rows.size, start=own.start)
             yield Request(rows[own], draw if self.config.augment else None, rows, drawn.learner)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Progress:
     """Where training stands: step of steps in epoch of epochs.
 
-    `row` is a finished epoch's row of the log; `remark` is a message for the user.
+    `row` is a finished epoch's row of the log; `message` is a message for the user.
     """
 
     epoch: int
@@ -17,4 +17,4 @@ class Progress:
     step: int
     steps: int
     row: dict[str, float] | None = None
-    remark: str | None = None
+    message: str | None = None

@@ -1,4 +1,4 @@
-"""The settings of torch under which the same run gives the same bytes."""
+"""Settings of torch for reproducible training."""
 
 from __future__ import annotations
 

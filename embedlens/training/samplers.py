@@ -1,4 +1,4 @@
-"""Which items stand in a batch: samplers, chosen by name.
+"""Batch samplers by name.
 
 Every batch is drawn from the stream of its own epoch and step, so a resumed run needs no saved generator
 and one batch does not depend on those before it.
@@ -124,7 +124,7 @@ class Sampler(ABC):
 
 
 SAMPLERS: Registry[type[Sampler]] = Registry("sampler")
-"""Samplers by the name that a person types."""
+"""Samplers by the name that the user types."""
 
 
 def build_sampler(name: str, labels: NDArray[np.int64], *, classes: int, items: int, seed: int) -> Sampler:
@@ -142,7 +142,7 @@ def build_sampler(name: str, labels: NDArray[np.int64], *, classes: int, items: 
     Raises
     ------
     InputError
-        An unknown name; fewer than two classes or items asked for; items that the sampler does not take;
+        An unknown name; fewer than two classes or items requested; items that the sampler does not take;
         labels with too few classes of two items or more.
     """
     return SAMPLERS.get(name)(labels, classes=classes, items=items, seed=seed)
@@ -203,7 +203,7 @@ class TupletSampler(Sampler):
     classes
         N.
     items
-        Not used: a tuple has N + 1 items, however many are asked for.
+        Not used: a tuple has N + 1 items, however many are requested.
     """
 
     def __init__(self, labels: NDArray[np.int64], *, classes: int, items: int, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Random streams keyed by where they are used, so that nothing needs to be carried along or saved."""
+"""Random streams keyed by seed, purpose, epoch and step, so that no generator state is saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of all images of a data set at once: images of one size, and thumbnails."""
+"""Images of one size, and thumbnails, of a whole data set."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ MADE = {
     "LossCurve": lambda: theory.LossCurve("margin", X, X, X),
     "ManyNegatives": lambda: pairs.many_negatives(Z, Y, [1, 3]),
     "NewSweep": lambda: _ranking().sweep(),
-    "NonzeroShare": lambda: mining.NonzeroShare("semihard", STEPS, X),
+    "NonzeroFraction": lambda: mining.NonzeroFraction("semihard", STEPS, X),
     "OpenSet": lambda: rank_1.open_set(Z, Y),
     "PairVerification": lambda: pairs.PairVerification(X, X > 0.5, STEPS, X, X),
     "Paired": lambda: paired.compare(_distances(), _distances()),

@@ -370,7 +370,7 @@ def test_images_that_change_before_a_run_goes_on(cli, folder, birds):
     image.unlink()
     assert_refused(cli(*resume), "'cub200', split 'test': 1 of 12 images are missing, the first:", image.name)
     image.write_bytes(kept[: len(kept) // 2])
-    assert_refused(cli(*resume), f"{image} cannot be read as an image", "mend or remove it")
+    assert_refused(cli(*resume), f"{image} cannot be read as an image", "fix or remove it")
     lists = birds / "CUB_200_2011/image_class_labels.txt"
     labels = lists.read_text()
     lists.write_text(labels.replace("24 103\n", "24 102\n"))
@@ -422,9 +422,9 @@ def spoil(root, change):
     ("change", "words", "parts"),
     [
         ("an image is gone", [], ["'cub200', split 'test': 1 of 12 images are missing", "Bird_101_0008.jpg"]),
-        ("an image is cut short", [], ["Bird_101_0008.jpg cannot be read as an image", "mend or remove it"]),
+        ("an image is cut short", [], ["Bird_101_0008.jpg cannot be read as an image", "fix or remove it"]),
         ("an image is cut short", ["--workers", "2"], ["Bird_101_0008.jpg cannot be read as an image"]),
-        ("an image is text", [], ["Bird_101_0008.jpg cannot be read as an image", "mend or remove it"]),
+        ("an image is text", [], ["Bird_101_0008.jpg cannot be read as an image", "fix or remove it"]),
         ("a list is gone", [], ["has no classes.txt; expected is CUB_200_2011 (or its parent)"]),
         ("a list is cut short", [], ["images.txt:23: image_id '23' is not in image_class_labels.txt"]),
         ("a line is cut short", [], ["image_class_labels.txt:24: got '24', expected 'image_id class_id'"]),

@@ -212,7 +212,7 @@ def test_without_options_the_grid_of_the_notebook_is_listed(cli, folder):
 class Together(Loss):
     """Draws all items together, whatever their labels."""
 
-    usual_lr: ClassVar[dict[str, float]] = {"adam": 0.02, "sgd": 0.5}
+    default_lr: ClassVar[dict[str, float]] = {"adam": 0.02, "sgd": 0.5}
 
     def forward(self, z, labels):
         unit = torch.nn.functional.normalize(z, dim=1)
@@ -398,6 +398,6 @@ def test_a_run_of_another_configuration_is_refused_by_name(cli, folder):
 def test_all_losses_with_a_mining_are_those_that_take_it(cli, folder):
     done = cli("sweep", "--data", "digits", "--loss", "all", "--mining", "hard", "--dry-run", "--json")
     assert [row["loss"] for row in done.json["summary"]["runs"]] == ["contrastive", "margin", "triplet"]
-    assert "left out, for they do not take what was asked for: angular, ep, ephn" in done.err
+    assert "left out, for they do not take what was requested: angular, ep, ephn" in done.err
     done = cli("sweep", "--data", "digits", "--loss", "all", "--mining", "hart", "--dry-run")
     assert_refused(done, "unknown mining 'hart'")

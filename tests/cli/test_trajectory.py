@@ -204,7 +204,7 @@ def test_same_input_same_bytes(cli, run):
         (["mine", "--device", "tpu"], ["unknown device 'tpu'"]),
         (["single"], ["run 'single' has one state (epoch 0); a path needs two"]),
         (["alone", "--anchor", "4"], ["row 4 is the only item of its class and has no positive"]),
-        (["alone", "--random", "12"], ["12 anchors asked for; there are 2"]),
+        (["alone", "--random", "12"], ["12 anchors requested; there are 2"]),
         (["one-class"], ["all items have one label"]),
         (["empty"], ["run 'empty' has no snapshot yet"]),
     ],

@@ -95,7 +95,7 @@ def test_a_resumed_run_is_followed_from_where_it_stood(tmp_path, together):
 
 def test_the_remarks_of_the_data_are_warnings(tmp_path):
     trainer = Trainer(replace(SMALL, epochs=0), tmp_path / "run")
-    trainer.remarks = ("the data are few",)
+    trainer.messages = ("the data are few",)
     with pytest.warns(InputWarning, match="the data are few"):
         trainer.run()
 

@@ -10,7 +10,7 @@ from losses_support import batch, made, tuplets
 from embedlens import InputError
 from embedlens.objectives import LOSSES, build_loss
 from embedlens.objectives.easy_positive import pair_loss
-from embedlens.objectives.losses import loss_options, usual_rate
+from embedlens.objectives.losses import default_rate, loss_options
 
 _ANCHORED = ["ep", "ephn", "epshn", "hn", "shn", "sct", "nn"]
 
@@ -253,4 +253,4 @@ def test_every_loss_tells_its_batches_and_its_rates():
 
     for name in LOSSES.names():
         assert set(LOSSES.get(name).samplers) <= set(SAMPLERS.names())
-        assert 0 < usual_rate(name, "adam") < usual_rate(name, "sgd") < 1
+        assert 0 < default_rate(name, "adam") < default_rate(name, "sgd") < 1

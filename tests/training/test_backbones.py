@@ -223,7 +223,7 @@ def test_random_weights_are_of_the_seed_and_nothing_is_fetched(birds):
             backbone = build_backbone(RANDOM, birds)
         found.append(torch.cat([value.flatten() for value in backbone.module.parameters()]))
         assert not backbone.pretrained
-        assert backbone.remarks == ()
+        assert backbone.messages == ()
     assert torch.equal(found[0], found[1])
     assert not torch.equal(found[0], found[2])
 
@@ -282,9 +282,9 @@ def test_pretrained_features_equal_those_of_another_implementation(birds):
     backbone = build_backbone(choice, birds)
     assert backbone.pretrained
     assert backbone.width == 1280
-    assert len(backbone.remarks) == 1
+    assert len(backbone.messages) == 1
     assert "names its tensors otherwise; all 294 were taken in their order, every shape fits" in str(
-        backbone.remarks
+        backbone.messages
     )
     images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -301,7 +301,7 @@ def test_weights_are_taken_by_their_names(birds, saved):
     file, reference = saved
     backbone = build_backbone(replace(RANDOM, weights=str(file)), birds)
     assert backbone.pretrained
-    assert backbone.remarks == ()
+    assert backbone.messages == ()
     expected = reference.state_dict()
     for name, value in backbone.module.state_dict().items():
         assert torch.equal(value, expected[name]), name
@@ -322,7 +322,7 @@ def test_weights_of_other_names_are_taken_in_their_order_with_a_remark(birds, sa
     torch.save(renamed, file)
     backbone = build_backbone(replace(RANDOM, weights=str(file)), birds)
     own = backbone.module.state_dict()
-    assert backbone.remarks == (
+    assert backbone.messages == (
         f"{file} names its tensors otherwise; all {len(own)} were taken in their order, every shape fits",
     )
     for name, value in own.items():
@@ -457,7 +457,7 @@ def test_weights_that_cannot_be_fetched_are_told_of(birds, monkeypatch):
     with pytest.raises(InputError) as refused:
         build_backbone(replace(RANDOM, pretrained=True), birds)
     assert str(refused.value) == (
-        "the weights of timm network 'test_resnet' cannot be had (HTTPSConnectionPool: Max retries exceeded)"
+        "weights of timm network 'test_resnet' are not available (HTTPSConnectionPool: Max retries exceeded)"
         "; give a file of them with --weights FILE, or start from random ones with --no-pretrained"
     )
 
@@ -637,12 +637,12 @@ def test_features_of_another_number_of_items_are_refused(shuffled):
     folder, data, array, _ = shuffled
     np.save(folder / "short.npy", array[:29])
     assert refused_features(data, folder / "short.npy") == (
-        f"{folder / 'short.npy'} has 29 rows, but the data set has 30 items; one row an item is needed"
+        f"{folder / 'short.npy'} has 29 rows, but the data set has 30 items; one row per item is needed"
     )
     np.save(folder / "train.npy", array[:15])
     np.save(folder / "test.npy", array)
     assert refused_features(data, folder / "{split}.npy") == (
-        f"{folder / 'test.npy'} has 30 rows, but split 'test' has 15 items; one row an item is needed"
+        f"{folder / 'test.npy'} has 30 rows, but split 'test' has 15 items; one row per item is needed"
     )
 
 
@@ -665,7 +665,7 @@ def test_missing_features_are_refused(shuffled):
     ("change", "message"),
     [
         (lambda array: array.astype(np.int64), "embeddings are int64; floating-point numbers are needed"),
-        (lambda array: array[:, 0], "embeddings have shape (30,); one row an item is needed: shape (N, D)"),
+        (lambda array: array[:, 0], "embeddings have shape (30,); one row per item is needed: shape (N, D)"),
         (lambda array: array * np.where(np.arange(30) == 7, np.nan, 1)[:, None], "row 7 holds NaN"),
         (lambda array: array * (np.arange(30) != 9)[:, None], "row 9 is a zero vector"),
     ],

@@ -135,7 +135,7 @@ def test_gathered_rows_and_the_gradient_that_flows_back(quick):
         assert torch.equal(state["collected"], rows.detach().float())
         assert state["few"].shape == (1, script.DIM)
         assert torch.equal(state["few"], rows.detach()[:1].float())
-        own = Team(rank=rank, size=2).share(script.ROWS)
+        own = Team(rank=rank, size=2).rows_of(script.ROWS)
         # DistributedDataParallel takes the mean over the processes, and the sum is due.
         torch.testing.assert_close(state["gradient"] / 2, rows.grad[own], rtol=1e-12, atol=1e-12)
 
@@ -171,12 +171,12 @@ def test_what_process_0_refuses_all_refuse_and_one_tells(quick):
 @given(rows=st.integers(0, 200), size=st.integers(1, 17))
 def test_shares_cover_all_rows_in_order(rows, size):
     team = Team(size=size)
-    shares = [team.share(rows, rank) for rank in range(size)]
+    shares = [team.rows_of(rows, rank) for rank in range(size)]
     assert [row for share in shares for row in range(rows)[share]] == list(range(rows))
     lengths = [share.stop - share.start for share in shares]
     assert max(lengths) - min(lengths) <= 1
     assert lengths == sorted(lengths, reverse=True)
-    assert [Team(rank=rank, size=size).share(rows) for rank in range(size)] == shares
+    assert [Team(rank=rank, size=size).rows_of(rows) for rank in range(size)] == shares
 
 
 def test_a_process_that_is_alone_shares_nothing():
@@ -185,7 +185,7 @@ def test_a_process_that_is_alone_shares_nothing():
     assert team.leads
     assert team.gather(rows, 3) is rows
     assert parallel(network, team) is network
-    assert team.told("this") == "this"
+    assert team.broadcast("this") == "this"
     assert team.led(lambda: 5) == 5
     with team as joined:
         assert joined is team

@@ -320,7 +320,7 @@ def test_a_broken_image_is_named_whoever_reads_it(tmp_path, workers):
         list(read_raw(FileInputs(images, RGB, mirrored=False), blocks(rows(12), 3), workers=workers))
     message = str(refused.value)
     assert message.startswith(f"{images.paths[7]} cannot be read as an image (")
-    assert message.endswith("; mend or remove it")
+    assert message.endswith("; fix or remove it")
     assert "\n" not in message
 
 

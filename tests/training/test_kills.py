@@ -26,13 +26,13 @@ SMALL = TrainConfig(
 
 
 def train(path, config=SMALL, *, metrics=lambda embeddings, labels: {}, told=None):
-    """Train, or resume what stands there; remarks go to `told`."""
+    """Train, or resume what stands there; messages go to `told`."""
     resume = (path / "run.json").is_file()
     trainer = TrainingLoop(resumed_config(path, config.epochs) if resume else config, path, resume=resume)
 
     def report(progress):
-        if progress.remark and told is not None:
-            told.append(progress.remark)
+        if progress.message and told is not None:
+            told.append(progress.message)
 
     return trainer.run(metrics, report)
 

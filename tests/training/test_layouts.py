@@ -85,8 +85,10 @@ def test_splits_by_classes_and_by_items(tmp_path, name, build):
     np.testing.assert_array_equal(*(np.unique(labels, return_counts=True) for labels in (train, test)))
     assert np.unique(train).size == 2 * layouts.SIDE
     assert data.query_gallery == {}
-    assert len(data.remarks) == (name != "csv")
-    assert all("the whole has 24 items of 6 classes here, as published" in remark for remark in data.remarks)
+    assert len(data.messages) == (name != "csv")
+    assert all(
+        "the whole has 24 items of 6 classes here, as published" in message for message in data.messages
+    )
 
 
 @pytest.mark.parametrize(("name", "build"), BUILDERS, ids=IDS)
@@ -246,7 +248,7 @@ def test_cub_as_found(tmp_path):
     assert labels_of(load_dataset("cub200", parent)) == labels_of(whole)
     assert whole.splits["test"].items["path"][0] == "images/101.Bird_101/Bird_101_0007.jpg"
     assert whole.class_names[2] == "002.Bird_2"
-    assert whole.remarks == (
+    assert whole.messages == (
         "cub200: split train has 12 items of 3 classes here, as published 5,864 of 100",
         "cub200: split test has 12 items of 3 classes here, as published 5,924 of 100",
     )
@@ -284,13 +286,13 @@ def test_cub_of_the_published_size(tmp_path):
         layouts.write(tmp_path / f"{name}.txt", *rows)
     data = load_dataset("cub200", tmp_path)
     assert data.size == 11_788
-    assert data.remarks == ()
+    assert data.messages == ()
     with pytest.raises(InputError, match="5,864 of 5,864 images are missing"):
         data.splits["train"].images.check_files()
     edit(tmp_path / "images.txt", 11_788, None)
     edit(tmp_path / "image_class_labels.txt", 11_788, None)
     edit(tmp_path / "train_test_split.txt", 11_788, None)
-    assert load_dataset("cub200", tmp_path).remarks == (
+    assert load_dataset("cub200", tmp_path).messages == (
         "cub200: split test has 5,923 items of 100 classes here, as published 5,924 of 100",
     )
 
@@ -300,7 +302,7 @@ def test_cars_of_either_form(tmp_path):
     assert labels_of(whole) == {"train": each(1, 2, 3), "test": each(99, 100, 101)}
     assert whole.splits["test"].items["path"][0] == "car_ims/000013.jpg"
     assert whole.class_names[101] == "Car 101 2012"
-    assert len(whole.remarks) == 2
+    assert len(whole.messages) == 2
     layouts.cars_devkit(tmp_path)  # both forms: the one whose images are there
     assert load_dataset("cars196", tmp_path).splits["train"].items["path"][0] == "car_ims/000001.jpg"
     (tmp_path / "car_ims").rename(tmp_path / "elsewhere")
@@ -389,7 +391,7 @@ def test_products_as_found(tmp_path):
     assert data.splits["train"].items["super_class"] == each("coffee_maker", "bicycle", "coffee_maker")
     assert data.splits["test"].items["path"][4] == "bicycle_final/111200000012_0.JPG"
     assert data.class_names[12] == "12"
-    assert data.remarks[1] == "sop: split test has 12 items of 3 classes here, as published 60,502 of 11,316"
+    assert data.messages[1] == "sop: split test has 12 items of 3 classes here, as published 60,502 of 11,316"
 
 
 @pytest.mark.parametrize(
@@ -410,7 +412,7 @@ def test_inshop_as_found(tmp_path, partition, images):
         f"{folder}img/WOMEN/Blouses_Shirts/id_00000007/02_1_front.jpg"
     )
     assert (
-        data.remarks[1] == "inshop: split query has 6 items of 3 classes here, as published 14,218 of 3,985"
+        data.messages[1] == "inshop: split query has 6 items of 3 classes here, as published 14,218 of 3,985"
     )
     (root / "Anno" / "list_bbox_inshop.txt").rename(root / "list_bbox_inshop.txt")
     assert load_dataset("inshop", root, boxes=True).splits["gallery"].images.open(1).size == (16, 16)
@@ -550,4 +552,4 @@ def test_images_of_a_folder_that_cannot_be_read_are_refused(tmp_path, kind):
         file.symlink_to(file)
     else:
         os.mkfifo(file)
-    refused("folder", tmp_path, "1 of 9 images", f"{file}; mend or remove them")
+    refused("folder", tmp_path, "1 of 9 images", f"{file}; fix or remove them")

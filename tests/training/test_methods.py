@@ -222,7 +222,7 @@ def test_the_items_are_clustered_when_it_is_due():
         else:
             assert torch.equal(method.clusters, before)
     assert due == [1, 4, 7]
-    assert method.remarks == []
+    assert method.messages == []
 
 
 def test_clusters_are_those_of_k_means_on_the_chosen_space(monkeypatch):
@@ -350,13 +350,13 @@ def test_a_cluster_without_two_classes_joins_the_nearest_that_has_them(monkeypat
     method.begin(1, embedder(z))
     wanted = [0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 0, 0]
     np.testing.assert_array_equal(method.clusters.numpy(), wanted)
-    assert len(method.remarks) == 1
-    assert method.remarks[0].startswith("epoch 1: 2 of 4 clusters have no two classes of two items; each")
+    assert len(method.messages) == 1
+    assert method.messages[0].startswith("epoch 1: 2 of 4 clusters have no two classes of two items; each")
     assert {batch.learner for epoch in (1, 2) for batch in batches(method, epoch)} == {0, 2}
     put(monkeypatch, found, [[0, 0], [8, 0], [9, 0], [7, 0]])
     method.begin(3, embedder(z))
     np.testing.assert_array_equal(method.clusters.numpy(), [0, 0, 0, 0, *[2] * 8])
-    assert len(method.remarks) == 1  # told once
+    assert len(method.messages) == 1  # told once
 
 
 def test_without_a_usable_cluster_one_learner_has_all(monkeypatch):
@@ -365,7 +365,7 @@ def test_without_a_usable_cluster_one_learner_has_all(monkeypatch):
     method = made(labels, clusters=2)
     method.begin(1, embedder(np.ones((6, WIDTH), np.float32)))
     assert method.clusters.tolist() == [0] * 6
-    assert method.remarks == ["epoch 1: no cluster has two classes of two items; one learner has all"]
+    assert method.messages == ["epoch 1: no cluster has two classes of two items; one learner has all"]
     assert all(set(labels[batch.rows]) == {0, 1} for batch in batches(method, 1))
 
 
@@ -537,16 +537,16 @@ def test_pure_clusters_end_no_run(tmp_path, clusters):
     features = 5 * np.eye(6)[labels] + 0.01 * np.random.default_rng(0).normal(size=(48, 6))
     chosen = of_features(tmp_path, features.astype(np.float32), labels, epochs=3)
     method = {"clusters": clusters, "recluster": 1}
-    remarks = []
+    messages = []
 
     def report(step):
-        if step.remark:
-            remarks.append((step.epoch, step.remark))
+        if step.message:
+            messages.append((step.epoch, step.message))
 
     run = train(tmp_path / "run", replace(chosen, method_options=method), report)
     assert run.epochs() == [0, 1, 2, 3]
-    assert len({epoch for epoch, _ in remarks}) == len(remarks)
-    assert remarks or clusters == 2
+    assert len({epoch for epoch, _ in messages}) == len(messages)
+    assert messages or clusters == 2
     for epoch in (1, 2, 3):
         found = run.extra("train", "cluster", epoch)
         assert all(learnable(run.labels("train")[found == k]) for k in np.unique(found))

@@ -100,14 +100,14 @@ def mixed(rows):
 
 def gather(folder, team):
     """Gather the rows of all, and write the gradient that flows back to one's own."""
-    own = numbers()[team.share(ROWS)].clone().requires_grad_()
+    own = numbers()[team.rows_of(ROWS)].clone().requires_grad_()
     rows = team.gather(own, ROWS)
     mixed(rows).backward()
     collected = team.collect(own.detach().float().numpy(), ROWS)
     few = team.collect(own.detach().float().numpy()[: int(team.leads)], 1)
     state = {
         "rows": rows.detach(), "gradient": own.grad, "collected": torch.from_numpy(collected),
-        "few": torch.from_numpy(few), "told": team.told(f"by {team.rank}"),
+        "few": torch.from_numpy(few), "told": team.broadcast(f"by {team.rank}"),
         "led": team.led(lambda: team.rank),
     }  # fmt: skip
     torch.save(state, folder / f"gather-{team.rank}.pt")

@@ -1,4 +1,4 @@
-"""The losses of a sweep, each at one learning rate, from the best to the worst."""
+"""Ranking of the losses of a sweep, each at one learning rate."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def fixed_batches(
     Raises
     ------
     InputError
-        No batch, fewer than two classes or items asked for, or fewer than two classes with two items.
+        No batch, fewer than two classes or items requested, or fewer than two classes with two items.
     """
     if count < 1 or classes < 2 or items < 2:
         message = (

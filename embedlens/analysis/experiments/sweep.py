@@ -47,7 +47,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sweep(Result):
-    """The scores of a grid, one row a combination of loss, dim and learning rate.
+    """The scores of a grid, one row per combination of loss, dim and learning rate.
 
     Rows are ordered by loss (in the order of the records), dim and learning rate.
 

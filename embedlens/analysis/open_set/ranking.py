@@ -1,4 +1,4 @@
-"""MAP@5 with a class `new`, for items of nobody that is known.
+"""Open-set ranking: MAP@5 with an unknown class, called `new`.
 
 Labels are ranked once, by neighbours (`rank_labels`) or by a classifier (the module `classifier` beside this
 one), and what MAP@5 is at every threshold follows from that.

@@ -1,4 +1,4 @@
-"""Thresholds below which `new` is inserted: their choice, and MAP@5 with them."""
+"""Choice of the similarity threshold below which the unknown class `new` is inserted, and MAP@5 with it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def choose(sweep: NewSweep, on: NewSweep | None = None) -> Choice:
     sweep
         Of the queries to judge, ranked by their embeddings [N, D].
     on
-        Of the queries to choose the threshold on; by default those to judge, which flatters.
+        Of the queries to choose the threshold on; by default those to judge, which is optimistically biased.
     """
     threshold = (on or sweep).best()
     at = sweep.at(threshold)

@@ -55,7 +55,7 @@ class ExactGradient:
     def __call__(
         self, embedding: NDArray[np.float64], P: Any, should_eval_error: bool = False, **_: Any
     ) -> tuple[float, NDArray[np.float64]]:
-        """Return the divergence (0 unless it is asked for) and the gradient [N, 2].
+        """Return the divergence (0 unless it is requested) and the gradient [N, 2].
 
         `P` is the sparse matrix of affinities [N, N], in rows; openTSNE exaggerates it beforehand.
         """

@@ -1,4 +1,4 @@
-"""What a map is made of: which items, where they stand before the map, and which are whose neighbours."""
+"""Input of t-SNE: sampled items, their coordinates before the map, and the graph of nearest neighbours."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Graph(Result):
     distance: NDArray[np.float64]
 
     def kept_of(self, before: Graph) -> float:
-        """Return the share of the neighbours that were neighbours before, in [0, 1]."""
+        """Return the fraction of the neighbours that were neighbours before, in [0, 1]."""
         n = len(self.index)
         now, then = (graph.index + n * np.arange(n)[:, None] for graph in (self, before))
         return np.intersect1d(now, then, assume_unique=True).size / now.size
@@ -292,6 +292,6 @@ def _unit(z: ArrayLike, rows: int) -> NDArray[np.float64]:
     """Return normalised rows in float64, [N, D]."""
     array = to_numpy(z)
     if array.ndim != 2:
-        message = f"embeddings have shape {shape_text(array)}; one row an item is needed: shape (N, D)"
+        message = f"embeddings have shape {shape_text(array)}; one row per item is needed: shape (N, D)"
         raise InputError(message)
     return unit_rows(check_embeddings(array, rows=rows, dim=None))

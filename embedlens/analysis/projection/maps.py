@@ -139,7 +139,7 @@ def tsne(
     device
         Torch device that searches the neighbours; the answer does not depend on it.
     **parameters
-        What t-SNE is told, by the names in `Parameters`.
+        Parameters of t-SNE, by the names in `Parameters`.
 
     Raises
     ------
@@ -151,8 +151,8 @@ def tsne(
     -----
     Source: van der Maaten and Hinton, JMLR 2008; central latent space: Lin et al., ECCV 2018.
     """
-    points, graph, told = _items(z, y, parameters, central=central, rows=rows, device=device)
-    return _first(points, graph, told, settle=False).projection
+    points, graph, chosen = _items(z, y, parameters, central=central, rows=rows, device=device)
+    return _first(points, graph, chosen, settle=False).projection
 
 
 def tsne_series(
@@ -194,9 +194,11 @@ def tsne_series(
             message = f"an epoch has {n} items, the first has {size}; a series follows the same items"
             raise InputError(message)
         size = n
-        points, graph, told = _items(array, y, parameters, central=central, rows=rows, device=device)
+        points, graph, chosen = _items(array, y, parameters, central=central, rows=rows, device=device)
         step = (
-            _first(points, graph, told, settle=True) if before is None else _next(points, graph, told, before)
+            _first(points, graph, chosen, settle=True)
+            if before is None
+            else _next(points, graph, chosen, before)
         )
         before = step.projection, graph
         yield step
@@ -244,44 +246,44 @@ def _items(
     device: str,
 ) -> tuple[Points, Graph, Parameters]:
     """Return the items of a map, their neighbours, and the parameters of so many items."""
-    told = Parameters.of(given)
+    chosen = Parameters.of(given)
     points = points_of(z, y, central=central, rows=rows)
-    told = told.for_items(len(points.item), adapt="perplexity" not in given)
-    return points, graph_of(points, int(3 * told.perplexity), metric=told.metric, device=device), told
+    chosen = chosen.for_items(len(points.item), adapt="perplexity" not in given)
+    return points, graph_of(points, int(3 * chosen.perplexity), metric=chosen.metric, device=device), chosen
 
 
-def _first(points: Points, graph: Graph, told: Parameters, *, settle: bool) -> Step:
+def _first(points: Points, graph: Graph, chosen: Parameters, *, settle: bool) -> Step:
     """Map from scratch; with `settle`, until the map is at rest."""
-    early = told.early_exaggeration or max(12.0, told.exaggeration)
-    rest = rest_of(told, len(points.item))
+    early = chosen.early_exaggeration or max(12.0, chosen.exaggeration)
+    rest = rest_of(chosen, len(points.item))
     phases = [
-        Phase(told.early_exaggeration_iter, early, told.initial_momentum, 1.0),
-        Phase(told.n_iter, told.exaggeration, told.final_momentum, 1.0),
+        Phase(chosen.early_exaggeration_iter, early, chosen.initial_momentum, 1.0),
+        Phase(chosen.n_iter, chosen.exaggeration, chosen.final_momentum, 1.0),
     ]
     if settle:
-        phases.append(_settling(told, told.settle_iter, rest))
-    found = _optimised(points, graph, told, start=None, phases=phases)
+        phases.append(_settling(chosen, chosen.settle_iter, rest))
+    found = _optimised(points, graph, chosen, start=None, phases=phases)
     return Step(found, "cold", 0.0, 0.0, at_rest=found.gradient <= rest)
 
 
-def _next(points: Points, graph: Graph, told: Parameters, before: tuple[Projection, Graph]) -> Step:
+def _next(points: Points, graph: Graph, chosen: Parameters, before: tuple[Projection, Graph]) -> Step:
     """Map from where the map before left the items."""
     last, graph_before = before
     kept = graph.kept_of(graph_before)
-    rest, stood = max(rest_of(told, len(points.item)), last.gradient), last.coordinates
+    rest, stood = max(rest_of(chosen, len(points.item)), last.gradient), last.coordinates
     if kept >= STEADY:
         how, start = "continued", stood
-        phases = [_settling(told, told.warm_iter, rest)]
+        phases = [_settling(chosen, chosen.warm_iter, rest)]
     else:
         how, start = "contracted", stood / np.std(stood, axis=0).max() * _SPREAD
         fast = (_MOMENTUM[len(points.item) > _LARGE], _HASTE[1])
-        momentum, haste = fast if told.exaggeration == 1.0 else (told.final_momentum, 1.0)
+        momentum, haste = fast if chosen.exaggeration == 1.0 else (chosen.final_momentum, 1.0)
         phases = [
-            Phase(_REGROWTH, max(_EXAGGERATION, told.exaggeration), 0.8, _HASTE[0]),
-            Phase(told.warm_iter, told.exaggeration, momentum, haste),
-            _settling(told, told.warm_iter // 2, rest),
+            Phase(_REGROWTH, max(_EXAGGERATION, chosen.exaggeration), 0.8, _HASTE[0]),
+            Phase(chosen.warm_iter, chosen.exaggeration, momentum, haste),
+            _settling(chosen, chosen.warm_iter // 2, rest),
         ]
-    found = _optimised(points, graph, told, start=start, phases=phases)
+    found = _optimised(points, graph, chosen, start=start, phases=phases)
     at_rest = found.gradient <= rest * (1 + 1e-9)
     if not found.iterations:  # aligning would only round
         return Step(found, how, kept, 0.0, at_rest=at_rest)
@@ -291,23 +293,23 @@ def _next(points: Points, graph: Graph, told: Parameters, before: tuple[Projecti
     return Step(replace(found, coordinates=aligned), how, kept, residual, moved, at_rest)
 
 
-def _settling(told: Parameters, iterations: int, rest: float) -> Phase:
+def _settling(chosen: Parameters, iterations: int, rest: float) -> Phase:
     """Return the phase in which a map comes to rest; faster steps do not converge where exaggerated."""
-    momentum, haste = (0.9, 3.0) if told.exaggeration == 1.0 else (told.final_momentum, 1.0)
-    return Phase(iterations, told.exaggeration, momentum, haste, rest=rest)
+    momentum, haste = (0.9, 3.0) if chosen.exaggeration == 1.0 else (chosen.final_momentum, 1.0)
+    return Phase(iterations, chosen.exaggeration, momentum, haste, rest=rest)
 
 
 def _optimised(
     points: Points,
     graph: Graph,
-    told: Parameters,
+    chosen: Parameters,
     *,
     start: NDArray[np.float64] | None,
     phases: Iterable[Phase],
 ) -> Projection:
     """Return the map at the end of the phases."""
-    found = optimised(points, graph, told, start=start, phases=phases)
+    found = optimised(points, graph, chosen, start=start, phases=phases)
     return Projection(
         points.item, found.coordinates, found.kl_divergence, points.n_singletons, found.iterations,
-        found.gradient, told.perplexity,
+        found.gradient, chosen.perplexity,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The optimiser behind t-SNE maps: phases of openTSNE's gradient descent, and when a map is at rest."""
+"""Optimisation of t-SNE maps: phases of openTSNE's gradient descent, and its convergence criterion."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Optimised(Result):
 def optimised(
     points: Points,
     graph: Graph,
-    told: Parameters,
+    chosen: Parameters,
     *,
     start: NDArray[np.float64] | None,
     phases: Iterable[Phase],
@@ -100,10 +100,10 @@ def optimised(
     ----------
     points, graph
         The items [n], from embeddings [N, D], and their neighbours [n, k].
-    told
-        What t-SNE is told.
+    chosen
+        Parameters of t-SNE.
     start
-        Map [n, 2] to begin with; None: the initialisation that `told` names. A map that is at rest when the
+        Map [n, 2] to begin with; None: the initialisation that `chosen` names. A map that is at rest when the
         only phase begins is returned as it is, without an iteration.
     phases
         What is done, in order.
@@ -113,33 +113,33 @@ def optimised(
     InputError
         A spectral initialisation that does not converge; coordinates that overflow.
     """
-    threads = told.n_jobs or torch.get_num_threads()
+    threads = chosen.n_jobs or torch.get_num_threads()
     index = PrecomputedNeighbors(graph.index, graph.distance)
-    affinities = PerplexityBasedNN(perplexity=told.perplexity, knn_index=index, n_jobs=threads)
+    affinities = PerplexityBasedNN(perplexity=chosen.perplexity, knn_index=index, n_jobs=threads)
     with ExitStack() as stack:
         exact = stack.enter_context(ExactGradient(threads))
-        kind = _gradient(told, len(points.item))
+        kind = _gradient(chosen, len(points.item))
         embedding = openTSNE.TSNEEmbedding(
-            _initial(points, affinities, told) if start is None else start,
+            _initial(points, affinities, chosen) if start is None else start,
             affinities,
-            random_state=told.seed,
-            dof=told.dof,
-            theta=told.theta,
+            random_state=chosen.seed,
+            dof=chosen.dof,
+            theta=chosen.theta,
             n_jobs=threads,
             negative_gradient_method=exact if kind == "exact" else kind,
         )
-        descent = _Descent(embedding, told, _objective(kind, exact), threads)
+        descent = _Descent(embedding, chosen, _objective(kind, exact), threads)
         for phase in phases:
             descent.run(phase)
         coordinates = np.array(embedding, np.float64)
         if not np.isfinite(coordinates).all():
             message = "the map flew apart; choose a smaller learning rate, or auto"
             raise InputError(message)
-        if told.dof == 1.0:
+        if chosen.dof == 1.0:
             divergence, _ = exact(coordinates, affinities.P, should_eval_error=True)
         else:
             divergence = descent.kl_divergence
-        gradient = descent.gradient(told.exaggeration)
+        gradient = descent.gradient(chosen.exaggeration)
     return Optimised(coordinates, float(divergence), descent.iterations, gradient)
 
 
@@ -147,9 +147,13 @@ class _Descent:
     """openTSNE's gradient descent on one embedding, phase after phase."""
 
     def __init__(
-        self, embedding: openTSNE.TSNEEmbedding, told: Parameters, objective: Callable[..., Any], threads: int
+        self,
+        embedding: openTSNE.TSNEEmbedding,
+        chosen: Parameters,
+        objective: Callable[..., Any],
+        threads: int,
     ) -> None:
-        self._embedding, self._told, self._threads = embedding, told, threads
+        self._embedding, self._parameters, self._threads = embedding, chosen, threads
         self._objective = objective
         self.iterations = 0
 
@@ -161,7 +165,7 @@ class _Descent:
             self._embedding.optimize(
                 count,
                 exaggeration=phase.exaggeration,
-                learning_rate=self._told.learning_rate
+                learning_rate=self._parameters.learning_rate
                 or phase.haste * len(self._embedding) / phase.exaggeration,
                 momentum=phase.momentum,
                 inplace=True,
@@ -188,8 +192,8 @@ class _Descent:
         error, gradient = self._objective(
             np.array(self._embedding, np.float64),
             affinities,
-            dof=self._told.dof,
-            bh_params={"theta": self._told.theta},
+            dof=self._parameters.dof,
+            bh_params={"theta": self._parameters.theta},
             fft_params=_FFT,
             should_eval_error=should_eval_error,
             n_jobs=self._threads,
@@ -197,17 +201,17 @@ class _Descent:
         return error, gradient
 
 
-def rest_of(told: Parameters, n: int) -> float:
+def rest_of(chosen: Parameters, n: int) -> float:
     """Return the gradient up to which a map is at rest.
 
     Parameters
     ----------
-    told
-        What t-SNE is told.
+    chosen
+        Parameters of t-SNE.
     n
         Number of items of the map, from embeddings [N, D].
     """
-    return REST if _gradient(told, n) == "exact" else REST_APPROXIMATE
+    return REST if _gradient(chosen, n) == "exact" else REST_APPROXIMATE
 
 
 def _objective(kind: str, exact: ExactGradient) -> Callable[..., Any]:
@@ -216,22 +220,22 @@ def _objective(kind: str, exact: ExactGradient) -> Callable[..., Any]:
     return found
 
 
-def _gradient(told: Parameters, n: int) -> str:
+def _gradient(chosen: Parameters, n: int) -> str:
     """Return the gradient method for n items."""
-    if told.gradient != "auto":
-        return told.gradient
-    return "exact" if n <= EXACT_BELOW and told.dof == 1.0 else "bh"
+    if chosen.gradient != "auto":
+        return chosen.gradient
+    return "exact" if n <= EXACT_BELOW and chosen.dof == 1.0 else "bh"
 
 
-def _initial(points: Points, affinities: PerplexityBasedNN, told: Parameters) -> NDArray[np.float64]:
+def _initial(points: Points, affinities: PerplexityBasedNN, chosen: Parameters) -> NDArray[np.float64]:
     """Return the map to begin with, float64 [n, 2], small."""
-    if told.initialization == "pca":
-        found = initial_maps.pca(points.values, random_state=told.seed)
-    elif told.initialization == "random":
-        found = initial_maps.random(len(points.item), random_state=told.seed)
+    if chosen.initialization == "pca":
+        found = initial_maps.pca(points.values, random_state=chosen.seed)
+    elif chosen.initialization == "random":
+        found = initial_maps.random(len(points.item), random_state=chosen.seed)
     else:
         try:
-            found = initial_maps.spectral(affinities.P, random_state=told.seed)
+            found = initial_maps.spectral(affinities.P, random_state=chosen.seed)
         except ArpackError as error:
             message = "the spectral initialisation did not converge; choose initialization pca"
             raise InputError(message) from error

@@ -1,4 +1,4 @@
-"""t-SNE parameters and their checks; nothing heavy is imported, so that options can have these defaults."""
+"""t-SNE parameters and their checks; imports nothing heavy, so that options can have its defaults."""
 
 from __future__ import annotations
 

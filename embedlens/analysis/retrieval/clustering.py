@@ -31,7 +31,7 @@ class ClusteringScores(Result):
     f1
         2 TP / (2 TP + FP + FN) over pairs of items, positive where they share a class, in [0, 1].
     ami
-        NMI adjusted for chance, at most 1; None where it was not asked for.
+        NMI adjusted for chance, at most 1; None where it was not requested.
     """
 
     nmi: float
@@ -163,7 +163,7 @@ class SeededScores(Result):
     screen: str
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
-        """Return one row a seed, by column."""
+        """Return one row per seed, by column."""
         names = self.scores[0].summary()
         values = {name: np.array([score.summary()[name] for score in self.scores]) for name in names}
         return {"seed": np.array(self.seeds), **values, "inertia": self.inertia}

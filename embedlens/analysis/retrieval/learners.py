@@ -1,4 +1,4 @@
-"""What became of the clusters of a method over the epochs: their sizes, how pure they are, who changed."""
+"""Clusters of Divide and Conquer over the epochs: sizes, purity, and the fraction of items reassigned."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Clusters(Result):
     sizes
         int64 [K]: items of each cluster.
     purity
-        float64 [K]: share of the largest class among the items of each cluster; NaN where it is empty.
+        float64 [K]: fraction of the largest class among the items of each cluster; NaN where it is empty.
     mean_purity
-        Share of the items that are of the largest class of their cluster.
+        Fraction of the items that are of the largest class of their cluster.
     alone
         Items whose class has no other item in their cluster: they make no positive pair there.
     changed
-        Share of the items that were in another cluster before; None: nothing was before.
+        Fraction of the items that were in another cluster before; None: nothing was before.
     """
 
     sizes: NDArray[np.int64]
@@ -42,7 +42,7 @@ class Clusters(Result):
     changed: float | None
 
     def columns(self) -> dict[str, NDArray[np.generic]]:
-        """Return a row a cluster, by column."""
+        """Return a row per cluster, by column."""
         return {"cluster": np.arange(self.sizes.size), "items": self.sizes, "purity": self.purity}
 
 

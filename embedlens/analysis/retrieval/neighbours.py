@@ -41,13 +41,13 @@ class Retrieval(Result):
     recall
         K -> Recall@K.
     r_precision, map_at_r
-        NaN where they were not asked for.
+        NaN where they were not requested.
     map_at_5
-        Of labels; NaN where it was not asked for.
+        Of labels; NaN where it was not requested.
     knn_accuracy
-        NaN where it was not asked for.
+        NaN where it was not requested.
     hubness
-        Skewness of the k-occurrence; NaN where it was not asked for.
+        Skewness of the k-occurrence; NaN where it was not requested.
     """
 
     n: int
@@ -133,7 +133,7 @@ def retrieve(
 
     Notes
     -----
-    Recall@K: share of queries with fewer than K negatives at least as similar as their nearest positive.
+    Recall@K: fraction of queries with fewer than K negatives at least as similar as their nearest positive.
     R-precision and MAP@R: Musgrave, Belongie, Lim, "A metric learning reality check", ECCV 2020, with R the
     number of positives; MAP@R = (1 / R) sum over j <= R of rel_j P@j. MAP@5: labels ranked by first
     appearance among the neighbours (whale identification); 1 / position of the true label if within 5. kNN:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         histogram,
         pair_distances,
     )
-    from embedlens.analysis.sampling.mining import NonzeroShare, Picks, picks
+    from embedlens.analysis.sampling.mining import NonzeroFraction, Picks, picks
     from embedlens.analysis.sampling.theory import (
         GradientNoise,
         LossCurve,
@@ -29,7 +29,7 @@ __all__ = [
     "DistanceHistogram",
     "GradientNoise",
     "LossCurve",
-    "NonzeroShare",
+    "NonzeroFraction",
     "PairDistances",
     "Picks",
     "SphereDensity",
@@ -49,7 +49,7 @@ __getattr__, __dir__ = attached(
     __name__,
     {
         "distances": ["DistanceHistogram", "PairDistances", "pair_distances", "histogram"],
-        "mining": ["Picks", "NonzeroShare", "picks"],
+        "mining": ["Picks", "NonzeroFraction", "picks"],
         "theory": [
             "LossCurve",
             "SphereDensity",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.analysis.sampling.theory import FURTHEST
+from embedlens.analysis.sampling.theory import FARTHEST
 from embedlens.arguments import check_numbers
 from embedlens.arrays import check_embeddings, check_labels, unit_rows
 from embedlens.errors import InputError
@@ -51,15 +51,15 @@ class DistanceHistogram(Result):
 
     @property
     def density(self) -> NDArray[np.float64]:
-        """Share of the distances for a unit of distance, float64 [b]; zeros where there is none."""
+        """Fraction of the distances for a unit of distance, float64 [b]; zeros where there is none."""
         return self.count / (max(1, self.n) * np.diff(self.edges))
 
     def quantile(self, share: float) -> float:
-        """Return the distance that a share of all, in [0, 1], does not exceed; even within a bin."""
+        """Return the distance that a fraction of all, in [0, 1], does not exceed; even within a bin."""
         if not self.n:
             return float("nan")
         sums = np.cumsum(self.count)
-        target = max(share * self.n, 1e-9)  # of a share of 0, the first bin that holds something
+        target = max(share * self.n, 1e-9)  # of a fraction of 0, the first bin that holds something
         at = int(np.searchsorted(sums, target))
         inside = 1 - (sums[at] - target) / self.count[at]
         return float(self.edges[at] + inside * (self.edges[at + 1] - self.edges[at]))
@@ -125,11 +125,11 @@ def pair_distances(z: ArrayLike, y: ArrayLike, *, pairs: int = PAIRS, seed: int 
     Raises
     ------
     InputError
-        One item only, no pair asked for, or embeddings that cannot be normalised.
+        One item only, no pair requested, or embeddings that cannot be normalised.
     """
     labels = check_labels(y)
     if labels.size < 2 or pairs < 1:
-        message = f"{labels.size} items and {pairs} pairs asked for; distances need 2 items and 1 pair"
+        message = f"{labels.size} items and {pairs} pairs requested; distances need 2 items and 1 pair"
         raise InputError(message)
     rows = check_embeddings(z, rows=labels.size, dim=None)
     order = np.argsort(labels, kind="stable")
@@ -164,8 +164,8 @@ def _distances(
 def histogram(distance: ArrayLike) -> DistanceHistogram:
     """Count distances [n], of rows of normalised embeddings [N, D]; rounding may have put them beyond 2."""
     distance = check_numbers(distance, "distances", least=0)
-    edges = np.linspace(0, FURTHEST, _BINS + 1)
-    count = np.histogram(np.minimum(distance, FURTHEST), edges)[0]
+    edges = np.linspace(0, FARTHEST, _BINS + 1)
+    count = np.histogram(np.minimum(distance, FARTHEST), edges)[0]
     return DistanceHistogram(edges, count, float(distance.mean()) if distance.size else float("nan"))
 
 

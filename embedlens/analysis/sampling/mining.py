@@ -1,4 +1,4 @@
-"""Which distances mining picks, and how many of its triplets still teach.
+"""Distances of the negatives that miners select, and the fraction of active triplets (non-zero loss).
 
 Source: Wu, Manmatha, Smola, Krähenbühl, "Sampling matters in deep embedding learning", ICCV 2017.
 """
@@ -42,7 +42,7 @@ class Picks(Result):
     distances
         Of anchor and negative, over all triplets picked.
     nonzero
-        Share of the triplets with d_an < d_ap + margin, whose loss is above 0; NaN where there is none.
+        Fraction of the triplets with d_an < d_ap + margin, whose loss is above 0; NaN where there is none.
     n_skipped
         Positive pairs (where a strategy picks one triplet an anchor: anchors) without a triplet.
     """
@@ -59,8 +59,8 @@ class Picks(Result):
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class NonzeroShare(Result):
-    """Over training, the share of the triplets a strategy picks that have a loss above 0.
+class NonzeroFraction(Result):
+    """Over training, the fraction of the triplets a strategy picks that have a loss above 0.
 
     Attributes
     ----------
@@ -68,25 +68,25 @@ class NonzeroShare(Result):
         Name of the strategy.
     epoch
         int64 [n], ascending.
-    share
+    fraction
         float64 [n], in [0, 1]; NaN where the strategy picks nothing.
     """
 
     mining: str
     epoch: NDArray[np.int64]
-    share: NDArray[np.float64]
+    fraction: NDArray[np.float64]
 
     @classmethod
-    def of(cls, picked: Mapping[int, Picks]) -> NonzeroShare:
-        """Return the shares of one strategy by epoch."""
+    def of(cls, picked: Mapping[int, Picks]) -> NonzeroFraction:
+        """Return the fractions of one strategy by epoch."""
         epochs = sorted(picked)
         share = np.array([picked[epoch].nonzero for epoch in epochs])
         return cls(picked[epochs[0]].mining, np.array(epochs, np.int64), share)
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
         """Return the data that a figure of the shares shows, by column; missing values are left out."""
-        there = ~np.isnan(self.share)
-        return {"epoch": self.epoch[there], "share": self.share[there]}
+        there = ~np.isnan(self.fraction)
+        return {"epoch": self.epoch[there], "share": self.fraction[there]}
 
 
 def picks(z: Any, y: ArrayLike, mining: str, *, batches: FixedBatches, margin: float = MARGIN) -> Picks:

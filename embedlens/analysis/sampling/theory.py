@@ -1,4 +1,4 @@
-"""What is known of sampling without any data: losses of a pair, distances on the sphere, gradient noise.
+"""Sampling theory without data: losses of a pair by distance, distances on the sphere, gradient noise.
 
 Source: Wu, Manmatha, Smola, Krähenbühl, "Sampling matters in deep embedding learning", ICCV 2017.
 """
@@ -24,7 +24,7 @@ PARTNER = 1.0
 """Distance of the other pair of a triplet, where its loss is drawn against the distance of one pair."""
 DIMS = (4, 8, 16, 32, 64, 128, 256, 512)
 SCALES = (0.01, 0.03, 0.1, 0.3)
-FURTHEST = 2.0
+FARTHEST = 2.0
 """Greatest distance of two unit vectors."""
 
 
@@ -116,7 +116,7 @@ def check_margin(margin: float, *, name: str = "margin") -> float:
     InputError
         Not above 0, or more than 2, which is the greatest distance there is.
     """
-    if not 0 < margin <= FURTHEST:
+    if not 0 < margin <= FARTHEST:
         message = f"{name} is {margin:g}; distances of unit vectors need a number above 0 and at most 2"
         raise InputError(message)
     return float(margin)
@@ -228,7 +228,7 @@ def gradient_noise(distance: ArrayLike, dim: int, scale: float) -> GradientNoise
 
 def _check_distances(distance: ArrayLike) -> NDArray[np.float64]:
     d = check_numbers(distance, "distances", finite=False)
-    if not ((d >= 0) & (d <= FURTHEST)).all():
+    if not ((d >= 0) & (d <= FARTHEST)).all():
         message = "distances of unit vectors are a list of numbers from 0 to 2"
         raise InputError(message)
     return d

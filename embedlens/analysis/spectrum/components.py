@@ -42,7 +42,7 @@ class ClassScatter(Result):
     deviations
         float64 [M]: sigma / sqrt(N - 1) of each component.
     dead
-        bool [M]: whether the component cannot be told from rounding.
+        bool [M]: whether the component is within rounding (dead).
     dim
         Number of dimensions D.
     kind
@@ -62,7 +62,7 @@ class ClassScatter(Result):
     normalized: bool
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """Return the columns of the table behind a figure, one row an item."""
+        """Return the columns of the table behind a figure, one row per item."""
         return {
             "row": np.arange(self.rank.size),
             "label": self.classes[self.rank],
@@ -74,12 +74,12 @@ class ClassScatter(Result):
         }
 
 
-def component_numbers(asked: Sequence[int], dim: int) -> list[int]:
-    """Return components of embeddings [N, D] as numbers from 1 to D, each once, in the order asked.
+def component_numbers(requested: Sequence[int], dim: int) -> list[int]:
+    """Return components of embeddings [N, D] as numbers from 1 to D, each once, in the order requested.
 
     Parameters
     ----------
-    asked
+    requested
         Numbers from 1 (the largest) or, from the end, from -1 (the smallest).
     dim
         D.
@@ -89,7 +89,7 @@ def component_numbers(asked: Sequence[int], dim: int) -> list[int]:
     InputError
         None, or a component that is not there.
     """
-    numbers = check_integers(asked, "components").tolist()
+    numbers = check_integers(requested, "components").tolist()
     if not numbers:
         message = f"no component given; choose some of: 1 to {dim}, or -1 (the last) to -{dim}"
         raise InputError(message)

@@ -1,4 +1,4 @@
-"""How the spectrum changes from epoch to epoch."""
+"""Spectra of the epochs of a run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class SpectrumEpochs(Result):
 
     @property
     def cumulative(self) -> NDArray[np.float64]:
-        """The share of the leading components in the sum of all sigma^2, float64 [T, D]."""
+        """The fraction of the leading components in the sum of all sigma^2, float64 [T, D]."""
         return np.stack([spectrum.cumulative for spectrum in self.spectra])
 
     @property
@@ -49,7 +49,7 @@ class SpectrumEpochs(Result):
         return np.stack([spectrum.dead for spectrum in self.spectra])
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """Return the columns of the table behind a figure, one row an epoch and component."""
+        """Return the columns of the table behind a figure, one row per epoch and component."""
         tables = [spectrum.columns() for spectrum in self.spectra]
         return {
             "epoch": np.repeat(self.epochs, self.spectra[0].dim),

@@ -1,4 +1,4 @@
-"""The variance within each class, direction by direction, and whether it is the same for all classes."""
+"""Spectra of intra-class covariances, and a permutation test of whether all classes share one covariance."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class SliceRecalls(Result):
     n_singletons: int
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """Return the columns of the table behind a figure, one row a chunk."""
+        """Return the columns of the table behind a figure, one row per chunk."""
         return {
             "chunk": np.arange(1, self.alone.size + 1),
             "recall_at_1": self.alone,

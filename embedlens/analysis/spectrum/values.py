@@ -46,7 +46,7 @@ class Spectrum(Result):
     normalized
         Whether it is the spectrum of the normalised rows.
     resolution
-        Singular values at or below it cannot be told from the rounding of the stored numbers: such a
+        Singular values at or below it are within the rounding of the stored numbers: such a
         direction is dead.
     """
 
@@ -80,9 +80,9 @@ class Spectrum(Result):
 
     @property
     def cumulative(self) -> NDArray[np.float64]:
-        """The share of the sum of all sigma^2 in the leading components, float64 [D]; NaN where all are dead.
+        """Fraction of the sum of all sigma^2 in the leading components, float64 [D]; NaN if all are dead.
 
-        Of a PCA it is the share of the variance, of an SVD that of the squared norms.
+        Of a PCA it is the fraction of the variance, of an SVD that of the squared norms.
         """
         if self.dead.all():
             return np.full(self.dim, np.nan)
@@ -90,7 +90,7 @@ class Spectrum(Result):
         return np.asarray(sums / sums[-1], np.float64)
 
     def dims_for(self, share: float) -> int | None:
-        """Return how many leading components hold a share of the sum of all sigma^2; None where all are dead.
+        """Return the number of leading components for a fraction of all sigma^2; None where all are dead.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class Spectrum(Result):
         return Spectrum(values, components, self.mean, self.n, "svd", self.normalized, self.resolution)
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """Return the columns of the table behind a figure, one row a component."""
+        """Return the columns of the table behind a figure, one row per component."""
         return {
             "component": np.arange(1, self.dim + 1),
             "singular_value": self.singular_values,

@@ -1,4 +1,4 @@
-"""Where the dots of the triplet scatter lie: their number by place, and the densities that enclose shares."""
+"""Density of the triplet scatter: two-dimensional histogram, and levels that enclose given fractions."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def counts_by_place(
 
 
 def enclosing_levels(density: ArrayLike, shares: Sequence[float]) -> list[float]:
-    """Return the densities above which the given shares of the whole lie, ascending, without repeats.
+    """Return the densities above which the given fractions of the whole lie, ascending, without repeats.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How far the dots are from the ideal point (1, 0): their distribution; `paired` compares two states."""
+"""Distances of triplets to the ideal point (1, 0) of the scatter: histogram and cumulative distribution."""
 
 from __future__ import annotations
 
@@ -89,25 +89,25 @@ class Histogram(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Ecdf(Result):
-    """The empirical cumulative distribution: which share of the dots is at most so far from the ideal point.
+    """The empirical cumulative distribution: the fraction of dots up to a distance from the ideal point.
 
     Attributes
     ----------
     distance
         float64 [n], ascending.
-    share
+    fraction
         float64 [n], in (0, 1].
     mean
         Mean distance.
     """
 
     distance: NDArray[np.float64]
-    share: NDArray[np.float64]
+    fraction: NDArray[np.float64]
     mean: float
 
     def columns(self) -> dict[str, NDArray[np.float64]]:
         """Return the data that a figure of the distribution shows, by column."""
-        return {"distance": self.distance, "share": self.share}
+        return {"distance": self.distance, "share": self.fraction}
 
 
 def distances(triplets: Triplets) -> Distances:
@@ -133,7 +133,7 @@ def histograms(samples: Mapping[str, Distances], *, bins: int = BINS) -> dict[st
         Less than one bin, or no sample.
     """
     if bins < 1:
-        message = f"{bins} bins asked for; at least 1 is needed"
+        message = f"{bins} bins requested; at least 1 is needed"
         raise InputError(message)
     if not samples:
         message = "no distances given; a histogram needs one sample or more"

@@ -75,7 +75,7 @@ class Triplets(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TripletSummary(Result):
-    """Shares of the anchors by region of the triplet scatter, each in [0, 1].
+    """Fractions of the anchors by region of the triplet scatter, each in [0, 1].
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class TripletSummary(Result):
 
     @property
     def below_name(self) -> str:
-        """The name of the share below the diagonal: Recall@1 only where the triplets are the nearest."""
+        """The name of the fraction below the diagonal: Recall@1 only where the triplets are the nearest."""
         return "recall_at_1" if self.choice == "nearest" else "below_diagonal"
 
     def summary(self) -> dict[str, int | float]:
@@ -219,7 +219,7 @@ def ideal_distance(triplets: Triplets) -> NDArray[np.float64]:
 
 
 def summarise(triplets: Triplets) -> TripletSummary:
-    """Return the shares of the anchors in each region of the scatter."""
+    """Return the fractions of the anchors in each region of the scatter."""
     s_ap, s_an = triplets.s_ap, triplets.s_an
     return TripletSummary(
         n=s_ap.size,

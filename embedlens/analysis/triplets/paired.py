@@ -1,4 +1,4 @@
-"""The same triplets in two states, and in which of the two they are nearer to the ideal point (1, 0).
+"""Paired comparison of two states: the same triplets, and in which they are nearer to the ideal point (1, 0).
 
 Which items are followed matters, see `compare`.
 """
@@ -54,8 +54,8 @@ class Paired(Result):
         Bootstrap 95 % interval of that median.
     p_value
         Of the Wilcoxon signed-rank test, two-sided.
-    share
-        Share of the triplets that are nearer in the second, in [0, 1].
+    fraction
+        Fraction of the triplets that are nearer in the second, in [0, 1].
     """
 
     first: str
@@ -67,7 +67,7 @@ class Paired(Result):
     low: float
     high: float
     p_value: float
-    share: float
+    fraction: float
 
     @property
     def nearer(self) -> str:
@@ -87,7 +87,7 @@ class Paired(Result):
             "low": self.low,
             "high": self.high,
             "wilcoxon_p": self.p_value,
-            "share_nearer": self.share,
+            "share_nearer": self.fraction,
             "nearer": self.nearer,
         }
 
@@ -146,7 +146,7 @@ def compare(
         low=float(low),
         high=float(high),
         p_value=signed_rank_p(difference),
-        share=float(np.mean(difference < 0)),
+        fraction=float(np.mean(difference < 0)),
     )
 
 

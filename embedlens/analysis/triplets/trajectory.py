@@ -61,7 +61,7 @@ class Path(Result):
         return ideal_distance(self.dots())
 
     def dots(self) -> Triplets:
-        """Return the states as dots of a triplet scatter, a dot a state."""
+        """Return the states as dots of a triplet scatter, one dot per state."""
         anchor, positive, negative = (
             np.full(self.epoch.size, item) for item in (self.anchor, self.positive, self.negative)
         )
@@ -241,5 +241,5 @@ def _largest(triplets: Triplets, values: NDArray[np.float64], count: int) -> NDA
 
 def _check_count(triplets: Triplets, count: int) -> None:
     if not 1 <= count <= triplets.anchor.size:
-        message = f"{count} anchors asked for; there are {triplets.anchor.size}, choose 1 or more of them"
+        message = f"{count} anchors requested; there are {triplets.anchor.size}, choose 1 or more of them"
         raise InputError(message)

@@ -1,4 +1,4 @@
-"""Are two items of one class? Pair verification in folds, its ROC, and verification against many negatives.
+"""Pair verification: accuracy over class-disjoint folds, ROC, and verification against many negatives.
 
 Sources: the protocol of Labeled Faces in the Wild (Huang et al., UMass technical report 07-49), with mean and
 standard error over folds; Sohn, "Improved deep metric learning with multi-class N-pair loss objective",
@@ -74,13 +74,13 @@ class PairVerification(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Roc(Result):
-    """The ROC: shares of pairs whose similarity is at least a threshold, for every threshold there is.
+    """The ROC: fractions of pairs whose similarity is at least a threshold, for every threshold there is.
 
     Attributes
     ----------
     far, tar
-        float64 [k], in [0, 1], ascending from 0 to 1: shares of the pairs of two classes (false accepts) and
-        of one class (true accepts).
+        float64 [k], in [0, 1], ascending from 0 to 1: fractions of the pairs of two classes (false accepts)
+        and of one class (true accepts).
     threshold
         float64 [k], descending; the first is infinite.
     n_impostor, n_genuine
@@ -95,7 +95,7 @@ class Roc(Result):
 
     @property
     def auc(self) -> float:
-        """Area under the curve: the share of (genuine, impostor) in right order, ties counted half."""
+        """Area under the curve: the fraction of (genuine, impostor) in right order, ties counted half."""
         return float(np.sum(np.diff(self.far) * (self.tar[1:] + self.tar[:-1]) / 2))
 
     @property
@@ -126,25 +126,25 @@ class ManyNegatives(Result):
     ----------
     negatives
         int64 [k]: the numbers m, ascending.
-    share
-        float64 [draws, k], in [0, 1]: shares of the queries.
+    fraction
+        float64 [draws, k], in [0, 1]: fractions of the queries.
     n
         Queries: items whose class has another item.
     """
 
     negatives: NDArray[np.int64]
-    share: NDArray[np.float64]
+    fraction: NDArray[np.float64]
     n: int
 
     @property
     def mean(self) -> NDArray[np.float64]:
         """Mean over draws, float64 [k]."""
-        return np.asarray(self.share.mean(axis=0))
+        return np.asarray(self.fraction.mean(axis=0))
 
     @property
     def se(self) -> NDArray[np.float64]:
         """Standard error of the mean over draws, float64 [k]."""
-        return np.array([standard_error(column) for column in self.share.T])
+        return np.array([standard_error(column) for column in self.fraction.T])
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
         """Return the numbers by column."""
@@ -248,11 +248,11 @@ def many_negatives(
     seed: int = 0,
     device: str = "cpu",
 ) -> ManyNegatives:
-    """Return the share of queries whose positive is more similar than negatives of m other classes.
+    """Return the fraction of queries whose positive is more similar than negatives of m other classes.
 
     Every item of a class of two or more is a query, in each draw: with one other item of its class, and one
     item of each of m other classes, all equally likely. A tie counts against the query. The negatives for a
-    smaller m are the first of those for a greater one, and do not depend on which m are asked for.
+    smaller m are the first of those for a greater one, and do not depend on which m are requested.
 
     Parameters
     ----------
@@ -277,25 +277,25 @@ def many_negatives(
 
     Notes
     -----
-    Sohn 2016, section 4.1 ("VRF"); how a draw is made is told at `embedlens.pairs.Queries`.
+    Sohn 2016, section 4.1 ("VRF"); for how draws are made see `embedlens.pairs.Queries`.
     """
     numbers = class_numbers(check_labels(y))
-    asked = np.unique(check_integers(negatives, "negatives"))
-    anchors = _check_queries(numbers, asked, draws, seed)
+    requested = np.unique(check_integers(negatives, "negatives"))
+    anchors = _check_queries(numbers, requested, draws, seed)
     hardest = nearest(z, numbers, device=device)[1].similarity
     first = np.empty((draws, anchors.size), dtype=np.int64)
     step = max(1, _PAIRS_AT_ONCE // anchors.size)
     for start in range(0, draws, step):
         some = [Queries(numbers, anchors, [seed, 1, draw]) for draw in range(start, min(start + step, draws))]
         first[start : start + step] = _first_violation(
-            z, some, hardest, most=int(asked[-1]), device=device
+            z, some, hardest, most=int(requested[-1]), device=device
         ).reshape(len(some), -1)
-    share = np.stack([np.mean(first >= m, axis=1) for m in asked], axis=1)
-    return ManyNegatives(asked, share, anchors.size)
+    share = np.stack([np.mean(first >= m, axis=1) for m in requested], axis=1)
+    return ManyNegatives(requested, share, anchors.size)
 
 
 def _check_queries(
-    numbers: NDArray[np.int64], asked: NDArray[np.int64], draws: int, seed: int
+    numbers: NDArray[np.int64], requested: NDArray[np.int64], draws: int, seed: int
 ) -> NDArray[np.int64]:
     """Return the rows that have a positive, int64 [n], where the rest of the question can be answered too."""
     counts = np.bincount(numbers)
@@ -305,8 +305,8 @@ def _check_queries(
     if counts.max() == 1:
         message = "no label has two items, so there is no positive; verification needs a class of two or more"
         raise InputError(message)
-    if asked.size == 0 or asked[0] < 1 or asked[-1] >= counts.size:
-        given = ", ".join(str(m) for m in asked) or "none"
+    if requested.size == 0 or requested[0] < 1 or requested[-1] >= counts.size:
+        given = ", ".join(str(m) for m in requested) or "none"
         message = f"negatives {given}; with {counts.size} classes each number may be 1 to {counts.size - 1}"
         raise InputError(message)
     if draws < 1 or seed < 0:

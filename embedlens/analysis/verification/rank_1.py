@@ -1,4 +1,4 @@
-"""Who is it? Closed-set rank-1 and open-set DIR at FAR over galleries of one item a class.
+"""Identification: closed-set rank-1 and open-set DIR at FAR over galleries of one item per class.
 
 Source: Best-Rowden, Han, Otto, Klare, Jain, "Unconstrained face recognition: identifying a person of interest
 from a media collection", IEEE Transactions on Information Forensics and Security, 2014 (its protocol on LFW),
@@ -74,7 +74,7 @@ class ClosedSet(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OpenSet(Result):
-    """DIR against FAR: genuine probes found at rank 1 above a threshold that a share FAR of impostors exceed.
+    """DIR against FAR: genuine probes at rank 1 above a threshold that a fraction FAR of impostors exceed.
 
     Attributes
     ----------
@@ -204,11 +204,11 @@ def open_set(
     seed: int = 0,
     device: str = "cpu",
 ) -> OpenSet:
-    """Return DIR against FAR; a share of the classes is known, the items of the others are impostors.
+    """Return DIR against FAR; a fraction of the classes is known, the items of the others are impostors.
 
     In each draw known classes are drawn among those of two items or more; one item of each is the gallery,
-    and their other items are the genuine probes. The threshold is the lowest that at most a share FAR of the
-    impostor probes exceed, by their similarity to the nearest gallery item. A genuine probe counts when
+    and their other items are the genuine probes. The threshold is the lowest that at most a fraction FAR of
+    the impostor probes exceed, by their similarity to the nearest gallery item. A genuine probe counts when
     its class's gallery item is more similar than every other and exceeds the threshold.
 
     Parameters
@@ -221,7 +221,7 @@ def open_set(
         False accept rates, in (0, 1], that the curve holds as they are, where they are resolved: 1 / FAR must
         not exceed the number of impostor probes.
     known_share
-        Share of all classes that are known, in (0, 1); at least one class is known and one is not.
+        Fraction of all classes that are known, in (0, 1); at least one class is known and one is not.
     draws
         How often known classes and galleries are drawn.
     seed

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from embedlens.analysis.sampling.distances import DistanceHistogram, PairDistances
-    from embedlens.analysis.sampling.mining import NonzeroShare, Picks
+    from embedlens.analysis.sampling.mining import NonzeroFraction, Picks
     from embedlens.analysis.sampling.theory import GradientNoise, LossCurve, SphereDensity
 
 PANELS = ("losses", "sphere", "distances", "picked", "nonzero", "noise")
@@ -85,7 +85,7 @@ class Contents:
     pairs: Mapping[str, PairDistances] = field(default_factory=dict)
     beside: Sequence[SphereDensity] = ()
     picks: Mapping[str, Sequence[Picks]] = field(default_factory=dict)
-    nonzero: Mapping[str, Sequence[NonzeroShare]] = field(default_factory=dict)
+    nonzero: Mapping[str, Sequence[NonzeroFraction]] = field(default_factory=dict)
     loss_notes: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
     run_labels: Mapping[str, str] = field(default_factory=dict)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from embedlens.analysis.sampling.mining import NonzeroShare, Picks
+    from embedlens.analysis.sampling.mining import NonzeroFraction, Picks
 
 PICK_BINS = 50
 RANGES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -75,7 +75,7 @@ def plot(result: Mapping[str, Sequence[Picks]], ax: Axes | None = None, *, note:
     return axes
 
 
-def plot_nonzero(result: Mapping[str, Sequence[NonzeroShare]], ax: Axes | None = None) -> Axes:
+def plot_nonzero(result: Mapping[str, Sequence[NonzeroFraction]], ax: Axes | None = None) -> Axes:
     """Draw the fraction of active triplets (non-zero loss) over training.
 
     Of one run a line for each strategy; of several a line for each run, of their first strategy.
@@ -97,13 +97,13 @@ def plot_nonzero(result: Mapping[str, Sequence[NonzeroShare]], ax: Axes | None =
     lines = {share.mining: share for share in alone} or {run: shares[0] for run, shares in result.items()}
     styles = strategy_styles(lines) if alone else line_styles(lines)
     for name, share in lines.items():
-        style, there = styles[name], ~np.isnan(share.share)
+        style, there = styles[name], ~np.isnan(share.fraction)
         lonely = there & ~np.r_[False, there[:-1]] & ~np.r_[there[1:], False]  # no line would show them
         marked = np.flatnonzero(there if share.epoch.size <= _MARKED_UP_TO else lonely).tolist()
         # Where nothing is selected the line is broken, and the axis goes on.
         axes.update_datalim(np.column_stack([share.epoch, np.zeros(share.epoch.size)]), updatey=False)
         axes.plot(
-            share.epoch, share.share, color=style.color, linestyle=style.dashes, linewidth=1.1,
+            share.epoch, share.fraction, color=style.color, linestyle=style.dashes, linewidth=1.1,
             marker="o", markevery=marked, markersize=2.5, markeredgewidth=0, clip_on=False, zorder=3,
             label=name, gid=f"nonzero {name}",
         )  # fmt: skip
@@ -122,7 +122,7 @@ def plot_nonzero(result: Mapping[str, Sequence[NonzeroShare]], ax: Axes | None =
     return axes
 
 
-def _tell_one_epoch(axes: Axes, shares: Sequence[NonzeroShare]) -> None:
+def _tell_one_epoch(axes: Axes, shares: Sequence[NonzeroFraction]) -> None:
     """Say so where there is a single epoch, which is no line."""
     epochs = sorted({int(epoch) for share in shares for epoch in share.epoch})
     if len(epochs) > 1:

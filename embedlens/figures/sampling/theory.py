@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, MultipleLocator
 
-from embedlens.analysis.sampling.theory import FURTHEST
+from embedlens.analysis.sampling.theory import FARTHEST
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.covering import covers
 from embedlens.figures.layout.text import small_size
@@ -146,7 +146,7 @@ def new_axes() -> Axes:
 
 def distance_axis(axes: Axes) -> None:
     """Make x the distance of unit vectors, with the limits that all panels share."""
-    axes.set(xlim=(0, FURTHEST))
+    axes.set(xlim=(0, FARTHEST))
     axes.set_xlabel("distance $d$", parse_math=True)
     axes.xaxis.set_major_locator(MultipleLocator(0.5))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10]))

@@ -88,7 +88,7 @@ def plot(
     else:
         x = np.concatenate([result.distance[:1], result.distance])
         axes.plot(
-            x, np.concatenate([[0.0], result.share]), drawstyle="steps-post", zorder=3, gid="ecdf", **drawn
+            x, np.concatenate([[0.0], result.fraction]), drawstyle="steps-post", zorder=3, gid="ecdf", **drawn
         )
         axes.set(ylabel="fraction of anchors", ylim=(0, 1))
     axes.plot(
@@ -247,7 +247,7 @@ def _heights(result: Histogram | Ecdf, span: tuple[float, float]) -> NDArray[np.
             int(np.clip(np.searchsorted(result.edges, x, side="right") - 1, 0, last)) for x in span
         )
         return result.count[first : stop + 1].astype(np.float64)
-    padded = np.concatenate([[0.0], result.share])
+    padded = np.concatenate([[0.0], result.fraction])
     first, stop = (int(np.searchsorted(result.distance, x, side="right")) for x in span)
     return padded[first : stop + 1]
 

@@ -1,4 +1,4 @@
-"""Backbones by name: what turns an item into features, with an embedding layer on top."""
+"""Backbones by name: networks from items to features, below an embedding layer."""
 
 from embedlens.training.backbones import features, small, timm_network
 from embedlens.training.backbones.base import (

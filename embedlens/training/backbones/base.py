@@ -1,4 +1,4 @@
-"""What a backbone is, and the register of those that a person can name."""
+"""Backbone, its inputs, and the registry of backbones."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Backbone:
         Split name -> its items.
     pretrained
         Whether the features say something before any training, and are worth recording.
-    remarks
-        What a person should be told of how it came about.
+    messages
+        Messages for the user about how it was made.
     stages
         Makes the same network with what it finds on the way to the features; None: it has no such thing.
     """
@@ -45,7 +45,7 @@ class Backbone:
     width: int
     inputs: Mapping[str, Inputs]
     pretrained: bool
-    remarks: tuple[str, ...] = ()
+    messages: tuple[str, ...] = ()
     stages: Callable[[], Stages] | None = None
 
 

@@ -50,20 +50,20 @@ def features(choice: NetworkChoice, data: ImageDataset, workers: int) -> Backbon
         inputs[split] = FeatureInputs(array, part.positions if whole else np.arange(items))
         widths[str(file)] = array.shape[1]
     if len(set(widths.values())) > 1:
-        told = ", ".join(f"{file} {width}" for file, width in widths.items())
-        message = f"features of unequal dims: {told}; one network computes one number"
+        shown = ", ".join(f"{file} {width}" for file, width in widths.items())
+        message = f"features of unequal dims: {shown}; one network computes one number"
         raise InputError(message)
     return Backbone(nn.Identity(), next(iter(widths.values())), inputs, pretrained=True)
 
 
 def _read(file: Path, items: int, of: str) -> NDArray[np.floating]:
-    """Read the features of so many items."""
+    """Read the features of a number of items."""
     if not file.is_file():
         message = f"no such file of features: {file}"
         raise InputError(message)
     array = read_npy(file)
     if array.ndim == 2 and len(array) != items:
-        message = f"{file} has {len(array):,} rows, but {of} has {items:,} items; one row an item is needed"
+        message = f"{file} has {len(array):,} rows, but {of} has {items:,} items; one row per item is needed"
         raise InputError(message)
     try:
         return check_embeddings(array, rows=items, dim=None)

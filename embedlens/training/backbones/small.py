@@ -1,4 +1,4 @@
-"""The network of the trainer's own: a few blocks of convolution, for small images on a CPU."""
+"""Small convolutional network for small images on a CPU."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from embedlens.training.datasets import ImageDataset
 
 FILE_SIZE = 64
-"""Height and width, pixels, that images in files are read at unless another size is asked for."""
+"""Height and width, pixels, that images in files are read at unless another size is requested."""
 
 _WIDTHS = (32, 64, 128, 128, 128)
 _SMALLEST = 4  # pixels a side after the last pooling, at least

@@ -1,4 +1,4 @@
-"""Networks of the package timm, pretrained as a rule, with the input that each of them wants."""
+"""Backbones of timm, pretrained by default, with the input size and normalisation of each."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ def timm_network(choice: NetworkChoice, data: ImageDataset, workers: int) -> Bac
     Raises
     ------
     InputError
-        timm or torchvision is missing or broken; an unknown name; weights that cannot be had or do not fit;
-        an image size that the network cannot take.
+        timm or torchvision is missing or broken; an unknown name; weights that are not available or do not
+        fit; an image size that the network cannot take.
     """
     timm = _timm()
     images = the_images(choice.data, data)
-    module, remarks = _create(timm, choice)
+    module, messages = _create(timm, choice)
     given = timm.data.resolve_model_data_config(module)
     size = choice.image_size or int(given["input_size"][-1])
     view = View(3, size, float(given["crop_pct"]), tuple(given["mean"]), tuple(given["std"]))
@@ -79,7 +79,7 @@ def timm_network(choice: NetworkChoice, data: ImageDataset, workers: int) -> Bac
     width = _width(module, size, choice.backbone)
     trained_before = choice.pretrained or choice.weights is not None
     stages = (lambda: TimmStages(module, size)) if hasattr(module, "forward_intermediates") else None
-    return Backbone(module, width, inputs, pretrained=trained_before, remarks=remarks, stages=stages)
+    return Backbone(module, width, inputs, pretrained=trained_before, messages=messages, stages=stages)
 
 
 def _timm() -> Any:
@@ -102,12 +102,12 @@ def _timm() -> Any:
 
 
 def _create(timm: Any, choice: NetworkChoice) -> tuple[nn.Module, tuple[str, ...]]:
-    """Make the network with the weights that were chosen, and say what is to be told of them."""
+    """Make the network with the weights that were chosen, and return messages for the user about them."""
     name = choice.backbone.partition(":")[2]
     if not timm.is_model(name):
         near = get_close_matches(name.split(".")[0], timm.list_models(), n=_SHOWN_NAMES)
-        told = f"; is it one of {', '.join(near)}?" if near else ""
-        message = f"unknown timm network {name!r}{told} (timm.list_models() lists all)"
+        hint = f"; is it one of {', '.join(near)}?" if near else ""
+        message = f"unknown timm network {name!r}{hint} (timm.list_models() lists all)"
         raise InputError(message)
     fetched = choice.pretrained and choice.weights is None
     options: dict[str, Any] = {"pretrained": fetched, "num_classes": 0}
@@ -120,12 +120,12 @@ def _create(timm: Any, choice: NetworkChoice) -> tuple[nn.Module, tuple[str, ...
             message = f"timm network {name!r} cannot be made: {first_sentence(error)}"
             raise InputError(message) from error
         message = (
-            f"the weights of timm network {name!r} cannot be had ({first_sentence(error)}); give a file of "
+            f"weights of timm network {name!r} are not available ({first_sentence(error)}); give a file of "
             "them with --weights FILE, or start from random ones with --no-pretrained"
         )
         raise InputError(message) from error
-    remarks = () if choice.weights is None else _load(timm, module, Path(choice.weights))
-    return module, remarks
+    messages = () if choice.weights is None else _load(timm, module, Path(choice.weights))
+    return module, messages
 
 
 def _load(timm: Any, module: nn.Module, file: Path) -> tuple[str, ...]:
@@ -137,7 +137,7 @@ def _load(timm: Any, module: nn.Module, file: Path) -> tuple[str, ...]:
         message = f"no such file of weights: {file}"
         raise InputError(message)
     try:
-        # Said by ourselves: older versions of timm unpickle whatever the file holds unless they are told.
+        # Said by ourselves: older versions of timm unpickle whatever the file holds by default.
         loaded: dict[str, Any] = timm.models.load_state_dict(str(file), weights_only=True)
     except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
         message = f"{file} cannot be read as weights: {first_sentence(error)}"
@@ -160,8 +160,8 @@ def _load(timm: Any, module: nn.Module, file: Path) -> tuple[str, ...]:
         )
         raise InputError(message)
     module.load_state_dict({name: found[name] for name in own})
-    told = f"{file} names its tensors otherwise; all {len(own)} were taken in their order, every shape fits"
-    return (told,) if by_order else ()
+    text = f"{file} names its tensors otherwise; all {len(own)} were taken in their order, every shape fits"
+    return (text,) if by_order else ()
 
 
 def _width(module: nn.Module, size: int, backbone: str) -> int:

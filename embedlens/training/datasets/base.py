@@ -1,4 +1,4 @@
-"""What a data set is, the register of those that a person can name, and how they are split."""
+"""Data sets, their registry, and their splits by classes or by items."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ class ImageDataset:
         Query split -> gallery split.
     size
         Items of the data set in its own order; those of the splits are among them.
-    remarks
-        What a person should be told, e.g. numbers of items that are not those published.
+    messages
+        Messages for the user, e.g. numbers of items that are not those published.
     """
 
     splits: dict[str, ImageSplit]
@@ -117,7 +117,7 @@ class ImageDataset:
     mirrored: bool
     query_gallery: Mapping[str, str]
     size: int
-    remarks: tuple[str, ...]
+    messages: tuple[str, ...]
 
 
 Loader = Callable[[Path | None], Catalogue]
@@ -172,9 +172,9 @@ def load_dataset(
     published = dict(catalogue.published) if as_published else {}
     if catalogue.total is not None and not published:
         found, published = {ALL: catalogue.labels}, {ALL: catalogue.total}
-    remarks = _unlike(name, found, published)
+    messages = _unlike(name, found, published)
     return ImageDataset(
-        splits, catalogue.class_names, catalogue.mirrored, paired, catalogue.labels.size, remarks
+        splits, catalogue.class_names, catalogue.mirrored, paired, catalogue.labels.size, messages
     )
 
 
@@ -223,16 +223,16 @@ def _unlike(
     name: str, labels: Mapping[str, NDArray[np.int64]], published: Mapping[str, tuple[int, int]]
 ) -> tuple[str, ...]:
     """Name each split whose numbers of items and classes are not those published."""
-    remarks = []
+    messages = []
     for split, (items, classes) in published.items():
         found = labels.get(split, np.empty(0, np.int64))
         if (found.size, np.unique(found).size) != (items, classes):
             place = split if split == ALL else f"split {split}"
-            remarks.append(
+            messages.append(
                 f"{name}: {place} has {found.size:,} items of {np.unique(found).size:,} classes here, as "
                 f"published {items:,} of {classes:,}"
             )
-    return tuple(remarks)
+    return tuple(messages)
 
 
 def need_root(name: str, root: Path | None) -> Path:

@@ -1,4 +1,4 @@
-"""Images of one's own: one folder a class, or train/ and test/ with one folder a class each."""
+"""Images of one's own: one folder per class, or train/ and test/ with one folder per class each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ENDINGS = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"}
 def folder(root: Path | None = None) -> Catalogue:
     """Return the images below `root`.
 
-    With folders ``train`` and ``test`` each holds one folder a class; otherwise `root` does, and the first
+    With folders ``train`` and ``test`` each holds one folder per class; otherwise `root` does, and the first
     half of the classes, by name, is for training.
     """
     base = need_root("folder", root)
@@ -33,7 +33,7 @@ def folder(root: Path | None = None) -> Catalogue:
     names = [file.relative_to(base / part).parts[0] for part in parts for file in files[part]]
     classes = sorted(set(names))
     if len(classes) == 1:
-        message = f"{base} holds images in one folder alone, {classes[0]}/; one folder a class is needed"
+        message = f"{base} holds images in one folder alone, {classes[0]}/; one folder per class is needed"
         raise InputError(message)
     number = {name: label for label, name in enumerate(classes)}
     paths = [file for part in parts for file in files[part]]
@@ -58,7 +58,7 @@ def _files(base: Path) -> list[Path]:
     if missing:
         message = (
             f"{len(missing):,} of {len(files):,} images below {base} are no files that can be read (links "
-            f"that lead nowhere, pipes), the first: {missing[0]}; mend or remove them"
+            f"that lead nowhere, pipes), the first: {missing[0]}; fix or remove them"
         )
         raise InputError(message)
     if not files:

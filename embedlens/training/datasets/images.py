@@ -63,7 +63,7 @@ class ImageArray(Images):
 
 
 class ImageFiles(Images):
-    """Images in files, read as RGB, upright, whenever they are asked for.
+    """Images in files, read as RGB, upright, whenever they are requested.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ class ImageFiles(Images):
         except InputError:
             raise
         except Exception as error:  # a damaged file fails anywhere in Pillow's decoders, with any exception
-            message = f"{file} cannot be read as an image ({first_sentence(error)[:200]}); mend or remove it"
+            message = f"{file} cannot be read as an image ({first_sentence(error)[:200]}); fix or remove it"
             raise InputError(message) from error
         return upright if self.boxes is None else self._cut(upright, row)
 

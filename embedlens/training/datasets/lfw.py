@@ -1,4 +1,4 @@
-"""Labeled Faces in the Wild: one folder a person, and the pairs that faces are verified on.
+"""Labeled Faces in the Wild: one folder per person, and the pairs that faces are verified on.
 
 Source: Huang, Ramesh, Berg, Learned-Miller, "Labeled Faces in the Wild: A Database for Studying Face
 Recognition in Unconstrained Environments" (2007).
@@ -32,7 +32,7 @@ def lfw(root: Path | None = None) -> Catalogue:
     Parameters
     ----------
     root
-        Folder that holds one folder a person, as in ``Ann_Lee/Ann_Lee_0001.jpg``, itself or in ``lfw/``,
+        Folder that holds one folder per person, as in ``Ann_Lee/Ann_Lee_0001.jpg``, itself or in ``lfw/``,
         ``lfw_funneled/`` or ``lfw-deepfunneled/``; and ``pairs.txt``, in it or beside it.
     """
     base = need_root("lfw", root)

@@ -1,4 +1,4 @@
-"""Lists of images as data sets are published with them: text, one image a line, fields between blanks."""
+"""Lists of images as data sets are published with them: text, one image per line, fields between blanks."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def find_file(home: Path, places: Sequence[str], layout: str) -> Path:
     home
         The folder that they may be in.
     places
-        Where, relative to it; the usual one first.
+        Where, relative to it; the default first.
     layout
         What the data set should hold, for the error where there is none.
     """

@@ -1,4 +1,4 @@
-"""Methods by name: each owns what differs between ways of training; the trainer's loop is one and asks it."""
+"""Training methods by name; the trainer's loop is the same for all."""
 
 from embedlens.training.methods import divide_conquer, dreml, dvml, hdc, plain
 from embedlens.training.methods.base import (

@@ -1,4 +1,4 @@
-"""What a method is, and the register of those that a person can name."""
+"""Base class of training methods, and their registry."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Method(nn.Module, ABC):
     ----------
     network
         What a training step runs: from inputs, and the number of a learner where the batch names one, to
-        what the loss takes, a row an item.
+        what the loss takes, a row per item.
     objective
         The parameters of the losses.
     steps
@@ -99,10 +99,10 @@ class Method(nn.Module, ABC):
         Pairs (start, stop) of dimensions, where the recorded embedding is made of pieces.
     partial
         Whether a step may leave parameters of the network without a gradient.
-    remarks
-        What a person should be told that has not been told yet; whoever tells it empties the list.
+    messages
+        Messages for the user that have not been reported yet; whoever reports them empties the list.
     losses
-        Names of the losses that it can train with, the usual one first; None: any.
+        Names of the losses that it can train with, the default first; None: any.
     """
 
     losses: ClassVar[tuple[str, ...] | None] = None
@@ -115,7 +115,7 @@ class Method(nn.Module, ABC):
 
     def __init__(self) -> None:
         super().__init__()
-        self.remarks: list[str] = []
+        self.messages: list[str] = []
 
     @classmethod
     def default_dim(cls, options: Mapping[str, Any]) -> int:
@@ -155,7 +155,7 @@ class Method(nn.Module, ABC):
         return {}
 
     def accuracy(self, embeddings: torch.Tensor, labels: torch.Tensor) -> float | None:
-        """Return the share of embeddings [N, D] whose labels [N] a classifier finds; None without one."""
+        """Return the fraction of embeddings [N, D] whose labels [N] a classifier finds; None without one."""
         return None
 
 
@@ -209,7 +209,7 @@ def build_method(given: MethodInputs) -> Method:
 
 
 def make_loss(given: MethodInputs, dim: int) -> Loss:
-    """Make the loss of a configuration for so many dims and the classes of the training split."""
+    """Make the loss of a configuration for a number of dims and the classes of the training split."""
     import numpy as np
 
     from embedlens.objectives import Setting

@@ -162,10 +162,10 @@ class DivideConquer(Method):
             )
         return merged
 
-    def _tell(self, remark: str) -> None:
-        """Tell a person of poor clusters, the first time."""
+    def _tell(self, message: str) -> None:
+        """Report poor clusters to the user, the first time."""
         if not self._told:
-            self.remarks.append(remark)
+            self.messages.append(message)
         self._told = True
 
     def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:

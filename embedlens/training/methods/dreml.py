@@ -1,4 +1,4 @@
-"""Deep randomised ensembles: learners that each tell random groups of the classes apart.
+"""Deep randomised ensembles: learners that each classify random meta-classes.
 
 Xuan, Souvenir & Pless, "Deep randomized ensembles for metric learning", ECCV 2018.
 """
@@ -136,7 +136,7 @@ class DREML(Method):
     def loss(
         self, outputs: torch.Tensor, labels: torch.Tensor, learner: int | None
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the sum of the learners' cross-entropies; their mean, and the share right, are logged."""
+        """Return the sum of the learners' cross-entropies; their mean, and the fraction right, are logged."""
         wanted = self.meta[:, torch.searchsorted(self.classes, labels)].T  # [B, E]
         logits = outputs.reshape(len(outputs), -1, self._m)
         each = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from embedlens.training.samplers import Embed
 
 SHARES = (1.0, 0.5, 0.2)
-"""The hardest shares of the pairs that the heads learn from, as published for three heads."""
+"""The hardest fractions of the pairs that the heads learn from, as published for three heads."""
 
 NEGATIVE_WEIGHT = 10.0
 
@@ -59,7 +59,7 @@ class HDC(Method):
     """K heads at depths of one backbone that are evenly apart, the last on the features themselves.
 
     Contrastive pairs: the squared distance d of positives, 10 max(0, margin - d) of negatives, between unit
-    outputs of a head. Head k learns from the hardest share of the positives and of the negatives, ranked
+    outputs of a head. Head k learns from the hardest fraction of the positives and of the negatives, ranked
     apart; the sum of what is kept is divided by how many of them are above 0. The embedding is the K
     outputs, each of length 1, side by side.
 
@@ -172,15 +172,15 @@ def kept(losses: torch.Tensor, shares: Sequence[float], *, cascade: bool) -> lis
 
 
 def shares_of(text: str | Sequence[float] | None, heads: int) -> tuple[float, ...]:
-    """Return a share a head from what was asked for."""
+    """Return a share a head from what was requested."""
     given: Sequence[object] = text.split(",") if isinstance(text, str) else text or SHARES[:heads]
     try:
         shares = tuple(float(word) for word in given)  # type: ignore[arg-type]
     except ValueError:
         shares = ()
     if len(shares) != heads or not all(0 < share <= 1 for share in shares):
-        told = "as usual" if text is None else repr(text)
-        message = f"hard_shares are {told}; {heads} heads need as many numbers above 0 to 1, e.g. 1,0.5,0.2"
+        shown = "as usual" if text is None else repr(text)
+        message = f"hard_shares are {shown}; {heads} heads need as many numbers above 0 to 1, e.g. 1,0.5,0.2"
         raise InputError(message)
     return shares
 

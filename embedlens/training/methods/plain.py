@@ -1,4 +1,4 @@
-"""One embedding layer, one loss, batches of one sampler."""
+"""Plain training: one embedding layer, one loss, batches of one sampler."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ class Plain(Method):
         return loss, logs
 
     def accuracy(self, embeddings: torch.Tensor, labels: torch.Tensor) -> float | None:
-        """Return the share of embeddings [N, D] whose labels [N] the loss's classifier finds."""
+        """Return the fraction of embeddings [N, D] whose labels [N] the loss's classifier finds."""
         found = self.objective.classify(embeddings)
         return None if found is None else (found == labels).double().mean().item()

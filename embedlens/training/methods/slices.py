@@ -1,4 +1,4 @@
-"""What methods share whose embedding is made of pieces."""
+"""Functions shared by methods whose embedding consists of slices."""
 
 from __future__ import annotations
 

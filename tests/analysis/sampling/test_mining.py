@@ -9,7 +9,7 @@ from support import blobs
 
 from embedlens import InputError
 from embedlens.analysis.experiments.curves import fixed_batches
-from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroShare, picks
+from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroFraction, picks
 from embedlens.objectives.miners import MINERS
 
 
@@ -128,7 +128,7 @@ def test_a_strategy_that_picks_nothing_has_no_mean():
     assert (result.n, result.n_skipped) == (0, 8)
     assert np.isnan(result.distances.mean)
     assert np.isnan(result.nonzero)
-    share = NonzeroShare.of({0: result})
+    share = NonzeroFraction.of({0: result})
     assert share.columns()["epoch"].size == 0
 
 
@@ -136,13 +136,13 @@ def test_shares_over_epochs_stand_in_their_order():
     z, y, batches = data()
     states = {2: z, 0: np.ones_like(z), 1: z + 5}
     shares = {epoch: picks(state, y, "random", batches=batches) for epoch, state in states.items()}
-    result = NonzeroShare.of(shares)
+    result = NonzeroFraction.of(shares)
     assert result.mining == "random"
     np.testing.assert_array_equal(result.epoch, [0, 1, 2])
-    np.testing.assert_array_equal(result.share, [shares[epoch].nonzero for epoch in range(3)])
-    assert result.share[0] == 1
-    assert result.share[2] < result.share[1]
-    np.testing.assert_array_equal(result.columns()["share"], result.share)
+    np.testing.assert_array_equal(result.fraction, [shares[epoch].nonzero for epoch in range(3)])
+    assert result.fraction[0] == 1
+    assert result.fraction[2] < result.fraction[1]
+    np.testing.assert_array_equal(result.columns()["share"], result.fraction)
 
 
 def test_refused():

@@ -74,7 +74,7 @@ def test_ecdf_is_the_share_at_most_so_far():
     found = ecdf(sample(values))
     assert found.distance.tolist() == sorted(values)
     for x in (0.1, 0.2, 0.5, 0.7, 0.9, 1.0):
-        reached = found.share[found.distance <= x]
+        reached = found.fraction[found.distance <= x]
         assert (reached[-1] if reached.size else 0.0) == np.mean(np.array(values) <= x)
 
 
@@ -161,7 +161,7 @@ def test_a_comparison_says_which_is_nearer():
     plain = np.median(random.choice(shift, size=(4_000, 400)), axis=1)
     assert [found.low, found.high] == pytest.approx(np.quantile(plain, [0.025, 0.975]), abs=0.002)
     assert found.nearer == "b"
-    assert found.share == np.mean(first + shift < first)
+    assert found.fraction == np.mean(first + shift < first)
     assert found.p_value < 1e-30
     assert found.summary()["triplets_of"] == "a, epoch 3"
     other = compare(sample(first + shift), sample(first), names=("b", "a"))
@@ -203,11 +203,11 @@ def test_row_order_does_not_matter(values, order):
     shuffled = np.random.default_rng(order).permutation(values)
     zero = sample(np.zeros(len(values)))
     one, other = compare(zero, sample(values)), compare(zero, sample(shuffled))
-    assert (one.difference, one.low, one.high, one.share) == (
+    assert (one.difference, one.low, one.high, one.fraction) == (
         other.difference,
         other.low,
         other.high,
-        other.share,
+        other.fraction,
     )
     assert one.p_value == pytest.approx(other.p_value, abs=1e-12)
     assert one.low <= one.difference <= one.high or len(values) < 4
@@ -215,7 +215,7 @@ def test_row_order_does_not_matter(values, order):
 
 def test_what_is_refused():
     some = sample([0.1, 0.2])
-    with pytest.raises(InputError, match="0 bins asked for"):
+    with pytest.raises(InputError, match="0 bins requested"):
         histograms({"a": some}, bins=0)
     with pytest.raises(InputError, match="no distances given"):
         histograms({})

@@ -129,9 +129,9 @@ def test_what_is_refused():
         take(triplets, [])
     for count in (0, 30):
         for pick in (worst_anchors, random_anchors):
-            with pytest.raises(InputError, match=f"{count} anchors asked for; there are 29"):
+            with pytest.raises(InputError, match=f"{count} anchors requested; there are 29"):
                 pick(triplets, count)
-        with pytest.raises(InputError, match=f"{count} anchors asked for"):
+        with pytest.raises(InputError, match=f"{count} anchors requested"):
             moved_anchors(triplets, triplets, count=count)
     with pytest.raises(InputError, match="different anchors"):
         moved_anchors(triplets, dots([0.5]), count=1)

@@ -310,7 +310,7 @@ def test_files_that_cannot_be_read(tmp_path, names):
     with pytest.raises(InputError, match=r"binary is no UTF-8 text, nor UTF-16 .*line 1"):
         read_pairs(tmp_path / "binary", names)
     file = write(tmp_path, "2 1\n")
-    with pytest.raises(InputError, match="has 2 folds, so 10 cannot be had"):
+    with pytest.raises(InputError, match="has 2 folds, so 10 are not available"):
         read_pairs(file, names, folds=10)
 
 
@@ -505,7 +505,7 @@ def test_vrf_is_that_of_a_plain_loop():
     y[7] = 100  # a class of one item
     result = many_negatives(z, y, (1, 3, 9), draws=3, seed=5)
     plain = plain_vrf(z, y, (1, 3, 9), 3, 5)
-    np.testing.assert_allclose(result.share, plain)
+    np.testing.assert_allclose(result.fraction, plain)
     assert (np.diff(plain.mean(axis=0)) < 0).all()
     assert result.n == 49
     np.testing.assert_allclose(result.mean, plain.mean(axis=0))
@@ -545,7 +545,7 @@ def test_all_positives_and_negatives_are_equally_likely():
 def test_a_number_of_negatives_means_the_same_whatever_else_is_asked():
     z, y = blobs(n=80, classes=10, spread=1.5)
     alone, together = many_negatives(z, y, [2]), many_negatives(z, y, [1, 2, 5, 9])
-    np.testing.assert_array_equal(alone.share[:, 0], together.share[:, 1])
+    np.testing.assert_array_equal(alone.fraction[:, 0], together.fraction[:, 1])
 
 
 def test_the_work_is_cut_into_parts_without_a_trace(monkeypatch):
@@ -553,7 +553,7 @@ def test_the_work_is_cut_into_parts_without_a_trace(monkeypatch):
     whole = many_negatives(z, y, [1, 7, 19])
     for limit in (80 * 3, 50):
         monkeypatch.setattr("embedlens.analysis.verification.pairs._PAIRS_AT_ONCE", limit)
-        np.testing.assert_array_equal(many_negatives(z, y, [1, 7, 19]).share, whole.share)
+        np.testing.assert_array_equal(many_negatives(z, y, [1, 7, 19]).fraction, whole.fraction)
 
 
 def test_ties_count_against():
@@ -567,7 +567,7 @@ def test_vrf_does_not_depend_on_rotation_or_the_names_of_labels():
     turn, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(8, 8)))
     one = many_negatives(z, y, [1, 4])
     other = many_negatives(z.astype(np.float64) @ turn, 2**53 + (y * 5) % 8, [1, 4])
-    np.testing.assert_array_equal(one.share, other.share)
+    np.testing.assert_array_equal(one.fraction, other.fraction)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])

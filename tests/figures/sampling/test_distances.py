@@ -14,7 +14,7 @@ from embedlens import InputError
 from embedlens.analysis.experiments.curves import fixed_batches
 from embedlens.analysis.sampling import theory
 from embedlens.analysis.sampling.distances import histogram, pair_distances
-from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroShare, Picks, picks
+from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroFraction, Picks, picks
 from embedlens.figures import style
 from embedlens.figures.layout.covering import covers
 from embedlens.figures.sampling import distances as sampling
@@ -37,7 +37,7 @@ def contents(runs=("one",), epochs=3):
         for number, run in enumerate(runs)
     }
     shares = {
-        run: [NonzeroShare.of(dict.fromkeys(range(epochs), one)) for one in found]
+        run: [NonzeroFraction.of(dict.fromkeys(range(epochs), one)) for one in found]
         for run, (_, found) in made.items()
     }
     return Contents(
@@ -218,23 +218,23 @@ def test_shares_of_one_run_a_line_a_strategy_of_several_a_line_a_run(one, two):
     lines = artists_of_kind(axes, "nonzero")
     for line, share in zip(lines, one.nonzero["one"], strict=True):
         assert line.get_label() == share.mining
-        np.testing.assert_array_equal(line.get_xydata(), np.stack([share.epoch, share.share], axis=1))
+        np.testing.assert_array_equal(line.get_xydata(), np.stack([share.epoch, share.fraction], axis=1))
     assert not artists_of_kind(axes, "mining") + artists_of_kind(axes, "alone")
     axes = sampling_picks.plot_nonzero(two.nonzero)
     for line, (run, shares) in zip(artists_of_kind(axes, "nonzero"), two.nonzero.items(), strict=True):
         assert line.get_label() == run
-        np.testing.assert_array_equal(line.get_ydata(), shares[0].share)
+        np.testing.assert_array_equal(line.get_ydata(), shares[0].fraction)
     assert artists_of_kind(axes, "mining")[0].get_text() == "random mining"
     assert axes.get_ylim()[0] == 0
 
 
 def test_a_line_is_broken_where_nothing_is_picked_and_the_axis_goes_on():
     nan = float("nan")
-    share = NonzeroShare("hard", np.arange(30), np.array([nan, 0.5, nan, *[0.4] * 25, nan, nan]))
+    share = NonzeroFraction("hard", np.arange(30), np.array([nan, 0.5, nan, *[0.4] * 25, nan, nan]))
     axes = sampling_picks.plot_nonzero({"one": [share]})
     (line,) = artists_of_kind(axes, "nonzero hard")
     np.testing.assert_array_equal(line.get_xdata(), np.arange(30))
-    np.testing.assert_array_equal(line.get_ydata(), share.share)
+    np.testing.assert_array_equal(line.get_ydata(), share.fraction)
     assert line.get_markevery() == [1]  # no line goes to it
     low, high = axes.get_xlim()
     assert low <= 0

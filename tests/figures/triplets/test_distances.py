@@ -242,7 +242,7 @@ def test_a_comparison_of_long_names_covers_no_curve_and_stays_in_its_panel():
         assert box.y1 <= figure.bbox.y1
         for one in shown:
             if kind == "ecdf":
-                x, y = one.result.distance, one.result.share
+                x, y = one.result.distance, one.result.fraction
             else:
                 x, y = np.repeat(one.result.edges, 2)[1:-1], np.repeat(one.result.count, 2)
             fine = np.linspace(*axes.get_xlim(), 2_000)

@@ -214,7 +214,7 @@ def print_tables(comparisons: Mapping[str, Comparison]) -> None:
                     (
                         f"{whose}{one.second} - {one.first}, {split}", one.reference, f"{one.n:,}",
                         f"{one.difference:+.4f}", f"[{one.low:+.4f}, {one.high:+.4f}]",
-                        _p_text(one.p_value), f"{one.share:.1%}", one.nearer or "neither",
+                        _p_text(one.p_value), f"{one.fraction:.1%}", one.nearer or "neither",
                     )
                 )  # fmt: skip
     console.print_table(("run, split", "state", "n", "singletons", "mean distance to (1, 0)", "median"), rows)

@@ -122,10 +122,10 @@ def contents(group: Group, what: SamplingOptions) -> Contents:
     import numpy as np
 
     from embedlens.analysis.sampling import theory
-    from embedlens.analysis.sampling.mining import NonzeroShare
+    from embedlens.analysis.sampling.mining import NonzeroFraction
     from embedlens.figures.sampling.distances import Contents
 
-    d, results = np.linspace(0, theory.FURTHEST, _POINTS), [one for one, _ in group]
+    d, results = np.linspace(0, theory.FARTHEST, _POINTS), [one for one, _ in group]
     dims, sizes = sorted({one.dim for one in results}), {_size(one) for one in results}
     pairs = {one.run: one.pairs[epoch] for one, epoch in group if one.pairs}
     beside = [float(dim) for dim in dims if dim > 1]
@@ -147,7 +147,7 @@ def contents(group: Group, what: SamplingOptions) -> Contents:
         picks={one.run: one.picks[epoch] for one, epoch in group if one.picks},
         nonzero={
             one.run: [
-                NonzeroShare.of({epoch: picked[number] for epoch, picked in one.picks.items()})
+                NonzeroFraction.of({epoch: picked[number] for epoch, picked in one.picks.items()})
                 for number in range(len(what.strategies))
             ]
             for one in results
