@@ -60,7 +60,11 @@ def test_no_frame_has_a_title_or_statistics(cli, run, monkeypatch, command):
     )
     usual_frames, bare_frames = ([*_frames(path)] for path in gifs)
     assert len(bare_frames) == len(usual_frames) == 3
-    assert all((before != after).any() for before, after in zip(usual_frames, bare_frames, strict=True))
+    # without its heading a frame is lower by it
+    assert all(
+        before.shape[0] > after.shape[0] and before.shape[1] == after.shape[1]
+        for before, after in zip(usual_frames, bare_frames, strict=True)
+    )
     shown = read_mp4(films[1], bare_frames[0].shape[1::-1])
     assert np.abs(shown.astype(int) - np.stack(bare_frames)).mean() < 3
 

@@ -38,6 +38,7 @@ _ACRONYMS = {
     "ami": "AMI", "f1": "F1", "knn_accuracy": "kNN accuracy", "lr": "learning rate", "map_at_r": "MAP@R",
     "nmi": "NMI", "r_precision": "R-precision",
 }  # fmt: skip
+_FRACTION = re.compile(r"(recall_at_|map_at_|f1$|knn_accuracy$|nmi$|r_precision$)")
 _MARKED_UP_TO = 25  # epochs; longer lines get no markers
 _LABEL_LINES = 2  # of each part of a label beside a panel: a score, and the loss that it was trained with
 _PANEL, _TALLEST = 1.6, 2.4  # inches: least width of a panel, greatest height
@@ -199,6 +200,8 @@ def _draw(axes: Axes, curve: Curve | Band, style: LineStyle) -> None:
     axes.update_datalim(np.column_stack([curve.x, np.zeros(curve.x.size)]), updatey=False)
     if isinstance(curve, Band):
         low, high = curve.mean - curve.deviation, curve.mean + curve.deviation
+        if _FRACTION.search(curve.metric):  # no run is beyond these, where mean and deviation may reach
+            low, high = np.maximum(low, 0.0), np.minimum(high, 1.0)
         axes.fill_between(
             curve.x, low, high, color=style.color, alpha=0.2, linewidth=0, zorder=2, gid=f"band {curve.name}"
         )

@@ -21,6 +21,7 @@ IN_AXES = 0.7
 _FEWEST = 8  # letters that are left of a name
 _LINES = 2  # of a title
 _MOST_LINES = 8  # beyond which a text is not broken further: it is too long whatever its rest is
+_APART = 6.0  # pixels between the y labels of neighbouring rows
 _TIGHT = 0.95  # of the room beside axes, which move a little when their title has another line
 _STATISTICS = ("numbers", "corner", "n")  # gids of texts in corners
 _PLACES: tuple[Literal["left", "center", "right"], ...] = ("left", "center", "right")
@@ -110,7 +111,7 @@ def hide(figure: Figure, *, title: bool, text: bool) -> None:
     suptitle = getattr(figure, "_suptitle", None)
     for one in figure.texts if title else ():
         if one is suptitle or one.get_gid() == "heading":
-            one.set_visible(False)
+            _close(figure, one)
     named = [axes for axes in figure.axes if any(axes.get_title(loc=place) for place in _PLACES)]
     if title and len(named) == 1:
         for place in _PLACES:
@@ -122,6 +123,14 @@ def hide(figure: Figure, *, title: bool, text: bool) -> None:
             if one.get_gid() in _STATISTICS:
                 one.set_visible(False)
                 one.set_in_layout(False)
+
+
+def _close(figure: Figure, heading: Text) -> None:
+    """Take a heading out of a figure, which becomes lower by as much where its layout is still made."""
+    if heading.get_visible() and heading.get_text().strip() and figure.get_layout_engine() is not None:
+        figure.set_figheight(figure.get_figheight() - heading.get_window_extent().height / figure.dpi)
+    heading.set_visible(False)
+    heading.set_in_layout(False)
 
 
 def _too_long(figure: Figure) -> Iterator[bool]:
@@ -151,7 +160,16 @@ def _fit_axes(axes: Axes) -> None:
         free = right - box.x0 - 4 if title is axes._left_title else box.width  # type: ignore[attr-defined]
         _fit(title, max(_TIGHT * free, box.width), lines=_LINES)
     _fit(axes.xaxis.label, figure.bbox.width if right == figure.bbox.x1 else box.width * 1.1, lines=1)
-    _fit(axes.yaxis.label, min(figure.bbox.height, 1.25 * box.height), lines=1, upright=True)
+    _fit(axes.yaxis.label, min(figure.bbox.height, 1.25 * box.height, _pitch(axes)), lines=1, upright=True)
+
+
+def _pitch(axes: Axes) -> float:
+    """Return the distance to the nearest axes above or below, in pixels, which is the room of a y label."""
+    figure, box = axes.get_figure(root=True), axes.get_window_extent()
+    assert figure is not None
+    others = [other.get_window_extent() for other in figure.axes if other is not axes]
+    between = [abs(one.y0 - box.y0) for one in others if one.x0 < box.x1 and one.x1 > box.x0]
+    return min((distance for distance in between if distance > 1), default=figure.bbox.height) - _APART
 
 
 def _fit(text: Text, room: float, *, lines: int, upright: bool = False) -> None:

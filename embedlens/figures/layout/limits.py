@@ -77,22 +77,12 @@ def open_inset(
     Axes or None
         The inset, empty but for the diagonal; None where the dots fill the panel, or leave no room for it.
     """
+    corner = inset_corner(axes, dots, along=along)
+    if corner is None:
+        return None
     low, high = axes.get_xlim()
-    if not len(dots):
-        return None
-    least, most = dots.min(axis=0), dots.max(axis=0)
-    side = max(1.1 * float((most - least).max()), 0.02 * (high - low))
-    if (side / (high - low)) ** 2 > 1 - EMPTY:
-        return None
-    shares = ((dots if along is None else np.concatenate([dots, along])) - low) / (high - low)
-    small = axes.get_window_extent().width / axes.figure.dpi < _SMALL
-    for left, bottom in _CORNERS:
-        corner = (max(left, _LABELS) if small else left, bottom)  # the numbers beside an inset have one size
-        inside = (shares > np.array(corner) - 0.1) & (shares < np.array(corner) + _SIDE + 0.02)
-        if not inside.all(axis=1).any():
-            break
-    else:
-        return None
+    least, most, side = _square(axes, dots)
+    small = _is_small(axes)
     inset = axes.inset_axes((*corner, _SIDE, _SIDE), gid="inset")
     middle = np.clip((least + most) / 2, low + side / 2, high - side / 2)
     inset.set(
@@ -103,6 +93,40 @@ def open_inset(
     inset.tick_params(labelsize=small_size(), pad=1)
     axes.indicate_inset_zoom(inset, edgecolor="0.4", linewidth=0.5)
     return inset
+
+
+def inset_corner(
+    axes: Axes, dots: NDArray[np.float64], *, along: NDArray[np.float64] | None = None
+) -> tuple[float, float] | None:
+    """Return where an inset stands, of the side of the axes; None where none is of use, or none has room.
+
+    Parameters
+    ----------
+    axes, dots, along
+        As `open_inset` takes them.
+    """
+    low, high = axes.get_xlim()
+    if not len(dots) or (_square(axes, dots)[2] / (high - low)) ** 2 > 1 - EMPTY:
+        return None
+    places = ((dots if along is None else np.concatenate([dots, along])) - low) / (high - low)
+    small = _is_small(axes)
+    for left, bottom in _CORNERS:
+        corner = (max(left, _LABELS) if small else left, bottom)  # the numbers beside an inset have one size
+        inside = (places > np.array(corner) - 0.1) & (places < np.array(corner) + _SIDE + 0.02)
+        if not inside.all(axis=1).any():
+            return corner
+    return None
+
+
+def _is_small(axes: Axes) -> bool:
+    return bool(axes.get_window_extent().width / axes.figure.dpi < _SMALL)
+
+
+def _square(axes: Axes, dots: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return the lower left and the upper right of the dots, and the side of the square around them."""
+    low, high = axes.get_xlim()
+    least, most = dots.min(axis=0), dots.max(axis=0)
+    return least, most, max(1.1 * float((most - least).max()), 0.02 * (high - low))
 
 
 def draw_inset(axes: Axes, dots: NDArray[np.float64], *, color: str) -> Axes | None:

@@ -37,6 +37,12 @@ def printable(text: str) -> str:
     )
 
 
+def fixed(value: float, digits: int) -> str:
+    """Return a score as text with so many digits; one below 1 is never rounded up to 1."""
+    text = f"{value:.{digits}f}"
+    return f"{1 - 10**-digits:.{digits}f}" if value < 1 and float(text) >= 1 else text
+
+
 def small_size() -> float:
     """Return the size of the smallest text, in points: one less than the numbers at the axes."""
     return float(FontProperties(size=mpl.rcParams["xtick.labelsize"]).get_size_in_points()) - 1

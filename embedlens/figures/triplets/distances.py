@@ -33,6 +33,7 @@ _FEWEST = 8  # letters of a name in the corner, where room is scarce
 _WIDE = 0.7  # of the axes: the text in the corner, at most
 _BESIDE = 0.15  # of the axes: peaks that are nearer share a text
 _MARGIN = 0.03  # of the axes, around the text in the corner
+_MEAN: Any = (0, (2, 1.2))
 _BLUES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))  # dashes of initial states that differ
 
 
@@ -92,7 +93,7 @@ def plot(
         )
         axes.set(ylabel="fraction of anchors", ylim=(0, 1))
     axes.plot(
-        [result.mean] * 2, [0, _height(result, result.mean)], color=style.color, linestyle=(0, (2, 1.2)),
+        [result.mean] * 2, [0, _height(result, result.mean)], color=style.color, linestyle=_MEAN,
         linewidth=0.9, zorder=4, gid="mean",
     )  # fmt: skip
     axes.set_xlabel(X_LABEL, parse_math=True)
@@ -142,7 +143,8 @@ def figure(
     axes.set_title(title, loc="left")
     labels = axes.get_legend_handles_labels()[1]
     lines = [Line2D([], [], color=styles[one.name].color, linestyle=styles[one.name].dashes) for one in shown]
-    height += legend_below(figure, lines, labels)
+    lines.append(Line2D([], [], color="0.35", linestyle=_MEAN, linewidth=0.9))
+    height += legend_below(figure, lines, [*labels, "mean"])
     figure.set_figheight(min(height, max_height_of(venue)))
     more = [*([n_text] if n_text else []), *([f"beyond the axis: {hidden:,}"] if hidden else [])]
     told = [
@@ -192,7 +194,7 @@ def _inner(result: Histogram | Ecdf) -> tuple[float, float]:
     spared = int(_SPARED * n)
     low, high = float(result.distance[spared]), float(result.distance[n - 1 - spared])
     margin = 0.03 * (high - low) or 0.05
-    return low - margin, high + margin
+    return max(0.0, low - margin), high + margin
 
 
 def _n_beyond(result: Histogram | Ecdf, low: float, high: float) -> int:
@@ -302,7 +304,7 @@ def _corner(figure: Figure, lines: Sequence[str], results: Sequence[Histogram | 
         if np.isfinite(needed):
             axes.set_ylim(0, axes.get_ylim()[1] * needed)
         return
-    # Cumulative distributions begin at 0: further left there is room at the top.
+    # Cumulative distributions begin at 0: further left there is room at the top; no number stands below 0.
     text = tried[1][1]
     axes.add_artist(text)
     limits = axes.get_xlim()
@@ -310,6 +312,9 @@ def _corner(figure: Figure, lines: Sequence[str], results: Sequence[Histogram | 
         low, high = axes.get_xlim()
         axes.set_xlim(low - 0.06 * (high - low), high)
         if _needed(figure, text, results) <= 1:
+            low, high = axes.get_xlim()
+            if low < 0:  # no distance is
+                axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= high])
             return
     axes.set_xlim(limits)
     _put_above(figure, text)

@@ -11,7 +11,7 @@ from matplotlib.quiver import Quiver
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.ticks import number_log_bar
 from embedlens.figures.triplets.nearest import frame, is_framed, limits_of
-from embedlens.figures.triplets.panels import axes_of, heading_of, shorten_numbers
+from embedlens.figures.triplets.panels import axes_of, columns_of, heading_of, shorten_numbers
 from embedlens.figures.triplets.panels import figure as scatter_figure
 
 if TYPE_CHECKING:
@@ -139,15 +139,9 @@ def figure(
         plot(result, axes, colorbar=False)
         shorten_numbers(axes, with_n=True)
         axes.texts[0].set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
-    last = drawn[min(len(drawn), _columns(figure)) - 1]
+    last = [axes for axes in figure.axes if axes in drawn][min(len(drawn), columns_of(figure)) - 1]
     arrows = [child for child in last.get_children() if isinstance(child, Quiver)]
     if arrows:
         _draw_colorbar(last, arrows[0])
     figure.draw_without_rendering()  # the layout takes two rounds to find a place for the scale
     return figure
-
-
-def _columns(figure: Figure) -> int:
-    """Return how many panels stand in the first row."""
-    tops = [axes.get_subplotspec() for axes in figure.axes]
-    return sum(1 for spec in tops if spec is not None and spec.rowspan.start == 0)

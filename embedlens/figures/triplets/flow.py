@@ -24,7 +24,7 @@ from embedlens.figures.triplets.nearest import (
     limits_of,
     scale_of,
 )
-from embedlens.figures.triplets.panels import axes_of
+from embedlens.figures.triplets.panels import axes_of, columns_of
 from embedlens.figures.triplets.panels import figure as scatter_figure
 
 if TYPE_CHECKING:
@@ -184,8 +184,7 @@ def figure(
     stretch = stretch_of(flows, window)
     most = max((int(flow.count.max()) for flow in flows if flow.count.size), default=1)
     parts = {id(start): (end, flow) for start, end, flow in zip(starts, ends, flows, strict=True)}
-    across = len(runs) if len(runs) > 1 else len(starts)
-    below = across > _LARGE and len(spans) == 1  # small panels have no room for a legend
+    below = columns_of(figure) > _LARGE and len(spans) == 1  # small panels have no room for a legend
     if below:
         _legend_below(figure, starts[0], {end.run: end for end in ends}, styles)
     for axes, start in axes_of(figure, starts):

@@ -11,9 +11,10 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MultipleLocator
 
+from embedlens.figures.layout.arrangement import arrange, height_of
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.fitting import title_at
-from embedlens.figures.layout.limits import draw_inset
+from embedlens.figures.layout.limits import draw_inset, inset_corner
 from embedlens.figures.layout.text import shorten
 from embedlens.figures.style import line_styles, max_height_of, width_of
 from embedlens.figures.triplets.nearest import Scale, draw_colorbar, plot, scale_of, update
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.triplets.nearest import Triplets
 
-_MAX_COLUMNS, _FEW_TICKS = 4, 3  # panels side by side: at most, and with fewer numbers at their axes
+_FEW_TICKS = 3  # panels side by side, from which on their axes have fewer numbers
+_PANEL = "panel "  # begins the labels of axes, which number the panels
 _NAME_LETTERS = 94  # of a run in a title; longer names lose their middle
 _HEADER, _LINE = 0.2, 0.15  # inches: a heading, and each further line of it
 _LETTER = 0.57  # width of a letter, of the size of type
-_MARGIN, _GAP, _COLORBAR = 0.57, 0.2, 0.5  # inches: labels, between panels, a scale of colours
+_COLORBAR = 0.5  # inches: a scale of colours
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,25 +96,26 @@ def figure(
     inset
         Whether the dots are enlarged in a panel of which they leave most empty.
     """
-    runs, splits, ordered = _in_order(panels)
-    by_run = len(runs) > 1
-    columns = min(len(runs) if by_run else len(panels), _MAX_COLUMNS)
-    rows = -(-len(runs) // columns) * len(splits) if by_run else -(-len(panels) // columns)
+    runs, _, ordered = _in_order(panels)
     shared = scale or scale_of(panel.triplets for panel in panels)
     room = bar + (_COLORBAR if shared.max_count else 0.0)
     inches = width_of(venue, width)
     parts = [title] if isinstance(title, str) and title else title
     told = _in_lines(parts or heading_of(panels, note), inches)
-    figure, axes = _grid(rows, columns, inches, bar=room, header=_HEADER + _LINE * told.count("\n"))
+    header = _HEADER + _LINE * told.count("\n") if told.strip() else 0.0
+    named = [(panel.run, panel.split) for panel in ordered]
+    places = arrange(named, inches - room, max_height_of(venue) - header)
+    rows, columns = (1 + max(numbers) for numbers in zip(*places, strict=True))
+    figure, axes = _grid(rows, columns, inches, bar=room, header=header)
     _limit_height(figure, venue)
-    places = _places(ordered, splits, columns, by_run=by_run)
-    for place, panel in zip(places, ordered, strict=True):
+    for number, (place, panel) in enumerate(zip(places, ordered, strict=True)):
+        axes[place].set_label(f"{_PANEL}{number:06d}")
         own = color or _color(runs, panel)
         plot(panel.triplets, axes[place], scale=shared, color=own, colorbar=False, faint=faint)
         if columns >= _FEW_TICKS:
             _half_ticks(axes[place], shared.limits)
-        if inset:
-            draw_inset(axes[place], np.column_stack([panel.triplets.s_ap, panel.triplets.s_an]), color=own)
+    if inset:
+        _draw_insets([axes[place] for place in places], ordered, color or "")
     _tidy(axes, places)
     draw_colorbar(figure, figure.axes)
     _title_all(figure, panels)
@@ -145,7 +148,25 @@ def update_figure(figure: Figure, panels: Sequence[ScatterPanel], *, scale: Scal
 
 def axes_of(figure: Figure, panels: Sequence[ScatterPanel]) -> list[tuple[Axes, ScatterPanel]]:
     """Return the axes of each panel of a figure that `figure` made."""
-    return list(zip(figure.axes, _in_order(panels)[2], strict=False))
+    drawn = [axes for axes in figure.axes if str(axes.get_label()).startswith(_PANEL)]
+    drawn.sort(key=lambda axes: str(axes.get_label()))
+    return list(zip(drawn, _in_order(panels)[2], strict=False))
+
+
+def columns_of(figure: Figure) -> int:
+    """Return how many panels stand in the first row of a figure that `figure` made."""
+    specs = [axes.get_subplotspec() for axes in figure.axes]
+    return sum(1 for spec in specs if spec is not None and spec.rowspan.start == 0)
+
+
+def _draw_insets(axes: Sequence[Axes], panels: Sequence[ScatterPanel], color: str) -> None:
+    """Enlarge the dots of all panels, where they leave most of each empty, so that panels look alike."""
+    runs = list(dict.fromkeys(panel.run for panel in panels))
+    dots = [np.column_stack([panel.triplets.s_ap, panel.triplets.s_an]) for panel in panels]
+    if any(inset_corner(*part) is None for part in zip(axes, dots, strict=True)):
+        return
+    for one, part, panel in zip(axes, dots, panels, strict=True):
+        draw_inset(one, part, color=color or _color(runs, panel))
 
 
 def _in_order(panels: Sequence[ScatterPanel]) -> tuple[list[str], list[str], list[ScatterPanel]]:
@@ -257,25 +278,9 @@ def _title(panel: ScatterPanel, panels: Sequence[ScatterPanel]) -> str:
     return ", ".join(parts)
 
 
-def _places(
-    panels: Sequence[ScatterPanel], splits: Sequence[str], columns: int, *, by_run: bool
-) -> list[tuple[int, int]]:
-    """Return each panel's row and column; a new split starts a new row where runs stand side by side."""
-    if not by_run:
-        return [divmod(number, columns) for number in range(len(panels))]
-    places, counts = [], dict.fromkeys(splits, 0)
-    block = -(-len({panel.run for panel in panels}) // columns)
-    for panel in panels:
-        row, column = divmod(counts[panel.split], columns)
-        places.append((splits.index(panel.split) * block + row, column))
-        counts[panel.split] += 1
-    return places
-
-
 def _grid(rows: int, columns: int, inches: float, *, bar: float, header: float) -> tuple[Figure, Any]:
     """Make a figure of exactly that width with square panels, and room for a scale of colours."""
-    side = (inches - _MARGIN - bar - _GAP * (columns - 1)) / columns
-    height = rows * side + (rows - 1) * _GAP + _MARGIN + header
+    height = height_of(rows, columns, inches - bar) + header
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.05, hspace=0.02)
     figure = Figure(figsize=(inches, height), layout=layout)
     return figure, figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)

@@ -9,6 +9,7 @@ from matplotlib.ticker import LogLocator
 
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below, place_legend
+from embedlens.figures.layout.text import fixed
 from embedlens.figures.layout.ticks import number_log_axis
 from embedlens.figures.style import line_styles, max_height_of, width_of
 from embedlens.text import for_legend
@@ -53,7 +54,7 @@ def plot(
         color=color,
         linestyle=linestyle,
         drawstyle="steps-post",
-        label=f"{f'{for_legend(label)}, ' if label else ''}AUC {result.auc:.3f}, EER {result.eer:.1%}",
+        label=f"{f'{for_legend(label)}, ' if label else ''}AUC {fixed(result.auc, 4)}, EER {result.eer:.1%}",
         gid="roc",
     )
     axes.set(xlabel="FAR, impostor pairs accepted", ylabel="TAR, genuine pairs accepted")

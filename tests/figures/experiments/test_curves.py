@@ -208,3 +208,15 @@ def test_a_line_is_broken_at_nan_and_its_axis_is_kept():
     empty = plot([Curve.of("a", "loss", value=[nan] * 5, **told)])
     assert [text.get_text() for text in empty.texts] == ["no finite value"]
     assert empty.get_xlim()[1] >= 4
+
+
+def test_a_band_of_fractions_stays_within_0_and_1():
+    values = ([0.9, 0.99], [1.0, 1.0], [1.0, 1.0])
+    made = [
+        Curve.of(f"run{at}", "test_recall_at_8", epoch=[0, 1], x=[0, 1], value=one)
+        for at, one in enumerate(values)
+    ]
+    band = Band.of("g", made)
+    (drawn,) = bands(plot([band]))
+    assert (band.mean + band.deviation).max() > 1
+    assert drawn.get_paths()[0].vertices[:, 1].max() == 1

@@ -118,3 +118,28 @@ def test_hidden_titles_and_statistics():
         alone = _titled(["a"])
         hide(alone, title=True, text=False)
         assert alone.axes[0].get_title(loc="left") == ""
+
+
+def test_a_figure_without_its_heading_is_lower_by_it():
+    with style.paper("cvpr"):
+        figure, kept = _scatter(["a"]), _scatter(["a"])
+        hide(figure, title=True, text=False)
+        figure.draw_without_rendering(), kept.draw_without_rendering()
+    assert kept.get_figheight() - figure.get_figheight() == pytest.approx(0.1, abs=0.06)
+    assert figure.axes[0].get_window_extent().width == pytest.approx(
+        kept.axes[0].get_window_extent().width, abs=3
+    )
+
+
+def test_row_names_of_a_strip_do_not_overlap():
+    shown = nearest_triplets(Z, Y)
+    frames = {
+        epoch: [panels.ScatterPanel(f"{name}-{'long-' * 12}", "test", epoch, shown) for name in "ab"]
+        for epoch in range(4)
+    }
+    with style.paper("cvpr"):
+        figure = panels.figure_of_epochs(frames)
+        figure.draw_without_rendering()
+    names = [axes.yaxis.label.get_window_extent() for axes in figure.axes if axes.get_ylabel()]
+    assert len(names) == 2
+    assert not names[0].overlaps(names[1])

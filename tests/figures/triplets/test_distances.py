@@ -84,7 +84,7 @@ def test_states_share_axes_and_the_initial_is_blue(kind):
         edges = [curve.get_data()[1].tolist() for curve in curves]
         assert edges[0] == edges[1] == edges[2]
     texts = legend_texts(figure.legends[0])
-    assert texts == [f"{one.name}, mean {one.result.mean:.3f}" for one in shown]
+    assert texts == [*(f"{one.name}, mean {one.result.mean:.3f}" for one in shown), "mean"]
     (corner,) = artists(axes, "corner")
     assert corner.get_text().startswith("n = 500")
 
@@ -267,3 +267,10 @@ def test_peaks_side_by_side_share_a_text():
     heights = [int(one.count.max()) for name, one in results.items() if name[0] == "i"]
     assert peak.get_text() == f"\N{UPWARDS ARROW} {min(heights):,} to {max(heights):,}"
     assert peak.get_window_extent().x1 <= figure.bbox.x1
+
+
+def test_no_number_stands_below_distance_0():
+    shown = [StateDistribution(name, ecdf(sample(0.06, 0.05, seed=at))) for at, name in enumerate("ab")]
+    with style.paper("cvpr"):
+        axes = distances_figure(shown, [pair()], n_text="n = 500").axes[0]
+        assert min(axes.get_xticks()) >= 0

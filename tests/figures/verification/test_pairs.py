@@ -10,6 +10,7 @@ from support import blobs
 from embedlens import InputError
 from embedlens.analysis.verification.pairs import roc
 from embedlens.figures import style
+from embedlens.figures.layout.text import fixed
 from embedlens.figures.verification.pairs import figure as roc_figure
 from embedlens.figures.verification.pairs import plot
 
@@ -32,7 +33,7 @@ def test_the_curve_shows_what_the_result_holds():
     np.testing.assert_array_equal(tar[1:], result.tar[result.far > 0])
     for rate in (0.01, 0.05, 0.3):
         assert tar[np.searchsorted(far, rate + 1e-9, side="right") - 1] == result.tar_at(rate)
-    assert line.get_label() == f"AUC {result.auc:.3f}, EER {result.eer:.1%}"
+    assert line.get_label() == f"AUC {result.auc:.4f}, EER {result.eer:.1%}"
     assert axes.get_xscale() == "log"
     assert axes.get_yscale() == "linear"
     assert axes.get_xlim() == (1 / 200, 1.0)
@@ -107,3 +108,12 @@ def test_a_real_curve_on_axes_of_one_s_own():
     assert plot(roc(s, same), axes, color="#D55E00", label="mine") is axes
     assert to_hex(artists(axes, "roc")[0].get_color()) == "#d55e00"
     assert artists(axes, "roc")[0].get_label().startswith("mine, AUC")
+
+
+def test_scores_below_1_are_not_rounded_up_to_it():
+    assert [fixed(value, 4) for value in (1.0, 0.99996, 0.9995, 0.5)] == [
+        "1.0000",
+        "0.9999",
+        "0.9995",
+        "0.5000",
+    ]
