@@ -114,6 +114,11 @@ def test_modules_are_small():
                 assert lines <= 55, f"{path}: {node.name} has {lines} lines"
 
 
+def test_files_of_commands_are_small():
+    for path in (ROOT / "cli/embedlens_cli/commands").rglob("*.py"):
+        assert path.read_text().count("\n") <= 250, path
+
+
 def _sources():
     """Every module of the library and of the command line: name -> file."""
     files = {}

@@ -9,7 +9,6 @@ import typer
 
 from embedlens import __version__
 from embedlens_cli.commands import components, concat, demo, import_
-from embedlens_cli.commands import pca_prune as pruning
 from embedlens_cli.commands import train as training
 from embedlens_cli.commands.compare import command as comparison
 from embedlens_cli.commands.curves import command as curves
@@ -17,6 +16,7 @@ from embedlens_cli.commands.distances import command as distances
 from embedlens_cli.commands.evaluate import command as scores
 from embedlens_cli.commands.identify import command as identify
 from embedlens_cli.commands.info import command as runs
+from embedlens_cli.commands.pca_prune import command as pruning
 from embedlens_cli.commands.sampling import command as sampling
 from embedlens_cli.commands.scatter import command as triplets
 from embedlens_cli.commands.spectrum import command as spectra

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from embedlens.errors import InputError, unknown
 from embedlens_cli.commands.curves import tables as curve_tables
+from embedlens_cli.commands.curves.batch_options import BatchOptions
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
     InName,
     LeaveOutOptions,
-    changed,
     grouped,
 )
 
@@ -29,35 +29,6 @@ if TYPE_CHECKING:
     from embedlens_cli.common.reading import Reader
 
 _LONGEST = 60  # letters of a file name that the runs, or the metrics, may take
-
-
-@dataclass(frozen=True, kw_only=True)
-class _BatchOptions:
-    """The fixed batches of --monitor."""
-
-    batches: Annotated[int, typer.Option(help="With --monitor: number of batches.", min=1)] = 32
-    classes_per_batch: Annotated[int, typer.Option(help="With --monitor: P of a batch.", min=2)] = 16
-    items_per_class: Annotated[
-        int, typer.Option(help="With --monitor: K of a batch, unless the loss prescribes it.", min=2)
-    ] = 4
-    batch_seed: Annotated[int, typer.Option(help="With --monitor: seed of the batches.", min=0)] = 0
-    normalize: Annotated[
-        bool,
-        typer.Option(
-            "--normalize/--no-normalize", help="With --monitor: scale embeddings to length 1 first."
-        ),
-    ] = False
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What a sidecar says of them."""
-        return {name.removeprefix("batch_"): value for name, value in asdict(self).items()}
-
-    @property
-    def words(self) -> list[str]:
-        """What a file name says of them: whatever is not the default."""
-        values = {name.removeprefix("batch_"): value for name, value in changed(self).items()}
-        return [name if value is True else f"{name}_{value}" for name, value in values.items()]
 
 
 @grouped
@@ -92,7 +63,7 @@ def curves(
     split: Annotated[
         str, typer.Option(help="Splits, comma-separated.", show_default="test, where all runs have it")
     ] = "",
-    batched: _BatchOptions,
+    batched: BatchOptions,
     leave_out: LeaveOutOptions,
     drawn: FigureOptions,
     device: options.Device = "cpu",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from embedlens.errors import InputError
+from embedlens_cli.commands.evaluate.log import check_log, write_log
 from embedlens_cli.commands.evaluate.score_options import ScoreOptions
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import (
@@ -21,7 +21,7 @@ from embedlens_cli.common.option_groups import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from embedlens.analysis.scores import ScoreSettings
     from embedlens.artifacts import Artifacts
@@ -82,7 +82,7 @@ def evaluate(
     from embedlens_cli.common.snapshots import Selection
 
     _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
-    _check_log(log, [*changed(how), *changed(leave_out)])
+    check_log(log, [*changed(how), *changed(leave_out)])
     settings = how.settings(ks)
     wanted = check_metrics(options.words(metrics), settings)
     named = RunNames.of(names)
@@ -99,7 +99,7 @@ def evaluate(
     rows = _without_other_losses(runs, [row for several in measured.values() for row in several])
     means = score_table.grouped(rows, named.repeats(runs))
     if log:
-        _write_log(dict(zip(selection.labels, runs, strict=True)), rows)
+        write_log(dict(zip(selection.labels, runs, strict=True)), rows)
     clustered = _kmeans_facts(wanted)
     facts = _facts(selection, places, settings, how=how, device=device) | clustered
     artifacts = Artifacts(
@@ -145,16 +145,6 @@ def _check_formats(**given: bool) -> None:
         raise InputError(message)
 
 
-def _check_log(log: bool, names: Sequence[str]) -> None:
-    """Refuse to log, under the plain name of a score, what options make of it."""
-    if log and names:
-        message = (
-            "--log writes scores under their plain names, which "
-            f"--{names[0].replace('_', '-')} would change; leave out one of the two"
-        )
-        raise InputError(message)
-
-
 def _score(
     one: Selected, wanted: Sequence[str], settings: ScoreSettings, *, how: ScoreOptions, device: str
 ) -> list[Row]:
@@ -180,26 +170,6 @@ def _without_other_losses(runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]
 
     same = len({training_loss(run.method) for run in runs}) == 1
     return list(rows) if same else [row.without("loss") for row in rows]
-
-
-def _write_log(runs: Mapping[str, Run], rows: Sequence[Row]) -> None:
-    """Write the scores into the logs of the runs, as SPLIT_METRIC."""
-    from embedlens.store import log_metrics
-    from embedlens_cli.common.score_tables import COUNTS
-
-    for row in rows:
-        scores = {name: value for name, value in row.values.items() if name not in (*COUNTS, "loss")}
-        named = {f"{row.split}_{name}": value for name, value in scores.items()}
-        try:
-            log_metrics(runs[row.run], row.epoch, named)
-        except OSError as error:
-            if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
-                raise
-            message = (
-                f"{runs[row.run].path} cannot be written to ({error.strerror}), nothing is logged; leave out "
-                "--log, or copy the run to a folder that can be written to"
-            )
-            raise InputError(message) from error
 
 
 def _kmeans_facts(wanted: Sequence[str]) -> dict[str, str]:

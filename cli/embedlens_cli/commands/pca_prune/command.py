@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from embedlens.errors import InputError, unknown
+from embedlens_cli.commands.pca_prune import tables
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
@@ -22,37 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from embedlens.analysis.pruning import PruningCurve
-    from embedlens.analysis.spectrum.slices import Chunk
-    from embedlens.analysis.spectrum.values import Spectrum
     from embedlens.artifacts import Table
     from embedlens.store import Run
+    from embedlens_cli.commands.pca_prune.tables import PrunedSlice
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selected
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _PrunedSlice:
-    """The curve of a snapshot, or of a chunk of it.
-
-    Attributes
-    ----------
-    fit
-        The split that the basis was fitted on.
-    curve
-        Recall@1 by number of components.
-    chunk, spectrum
-        The chunk, and its spectrum on the items that are searched for; None: the whole embedding.
-    """
-
-    fit: str
-    curve: PruningCurve
-    chunk: Chunk | None = None
-    spectrum: Spectrum | None = None
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """What the basis was fitted on, and which chunk it is of."""
-        return {"fit": self.fit, **({} if self.chunk is None else {"chunk": self.chunk.name})}
 
 
 @grouped
@@ -126,11 +100,11 @@ def pca_prune(
     }
     report = Report.of("pca-prune", selection, style, options=drawn, words=words, facts=facts)
     for one, results in pruned.items():
-        report.enter(one, _summary(results))
+        report.enter(one, tables.summary(results))
     with paper(drawn.venue):
         for group in by_split(pruned, apart=selection.several_epochs):
             _save(report, group, sliced=slices is not None)
-    report.end(lambda: _print(pruned))
+    report.end(lambda: tables.print_table(pruned))
 
 
 def _parse(text: str) -> tuple[int, ...] | None:
@@ -174,7 +148,7 @@ def _measure(
     fit: str | None,
     kept: tuple[int, ...] | None,
     slices: str | None,
-) -> list[_PrunedSlice]:
+) -> list[PrunedSlice]:
     """Prune one snapshot, and each chunk of it; nothing where the run has none of the dims."""
     from embedlens.analysis.spectrum.values import spectrum
     from embedlens.searches import items_of
@@ -195,11 +169,11 @@ def _measure(
         basis = None if items is None else items.part(chunk).z
         curve = prune(search.z, search.y, dims, fit=basis, gallery=search.gallery)
         part = None if chunk is None else spectrum(search.z, center=curve.basis == "pca")
-        pruned.append(_PrunedSlice(base, curve, chunk, part))
+        pruned.append(tables.PrunedSlice(base, curve, chunk, part))
     return pruned
 
 
-def _save(report: Report, group: Mapping[Selected, Sequence[_PrunedSlice]], *, sliced: bool) -> None:
+def _save(report: Report, group: Mapping[Selected, Sequence[PrunedSlice]], *, sliced: bool) -> None:
     """Write the curves of one split."""
     from embedlens.figures.pruning import figure as pruning_figure
     from embedlens.figures.pruning import figure_of_slices
@@ -221,46 +195,3 @@ def _save(report: Report, group: Mapping[Selected, Sequence[_PrunedSlice]], *, s
         for place, curve in every
     ]
     report.add(figure, table, list(group), facts={"panels": panels})
-
-
-def _summary(results: Sequence[_PrunedSlice]) -> dict[str, Any]:
-    """Return dim, fit, n and Recall@1 by number of components; those of chunks stand under "slices"."""
-    numbers = [
-        {
-            "dim": one.curve.dim,
-            "fit": one.fit,
-            "n": one.curve.n,
-            "n_singletons": one.curve.n_singletons,
-            "recall_at_1": dict(
-                zip(map(str, one.curve.dims.tolist()), one.curve.recall.tolist(), strict=True)
-            ),
-        }
-        for one in results
-    ]
-    chunks = {
-        one.chunk.name: part for one, part in zip(results, numbers, strict=True) if one.chunk is not None
-    }
-    return numbers[0] | ({"slices": chunks} if chunks else {})
-
-
-_COLUMNS = 12
-
-
-def _print(pruned: Mapping[Selected, Sequence[_PrunedSlice]]) -> None:
-    """Print Recall@1 by components; of many numbers the powers of two and the last."""
-    from embedlens_cli.common import console
-
-    every = [(one, result) for one, results in pruned.items() for result in results]
-    known = sorted({int(number) for _, result in every for number in result.curve.dims})
-    if len(known) > _COLUMNS:
-        ends = {result.curve.dims[-1] for _, result in every}
-        known = [number for number in known if number & (number - 1) == 0 or number in ends]
-    rows = []
-    for one, result in every:
-        recall = dict(zip(result.curve.dims.tolist(), result.curve.recall.tolist(), strict=True))
-        cells = [f"{recall[number]:.4f}" if number in recall else "-" for number in known]
-        part = "" if result.chunk is None else f" [{result.chunk.name}]"
-        place = f"{one.label}, {one.split}{part}"
-        rows.append((place, str(one.epoch), result.fit, f"{result.curve.n:,}", *cells))
-    columns = ("run, split", "epoch", "fit", "n", *(f"R@1 of {number}" for number in known))
-    console.print_table(columns, rows)
