@@ -91,7 +91,7 @@ CALLS = {
         {"n_clusters": 4},
     ),
     "analysis.spectrum.components.component_numbers": Call(
-        {"requested": np.array([1, -1])}, {"dim": 6}, free=("asked",), numbered=("asked",)
+        {"requested": np.array([1, -1])}, {"dim": 6}, free=("requested",), numbered=("requested",)
     ),
     "analysis.spectrum.components.class_scatter": Call(
         {**ZY, "components": np.array([1, -1])}, free=("components",), numbered=("components",)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from embedlens.similarity.candidates import Sides
     from embedlens.similarity.pairing import Pairing
 
-_STRIP_VALUES = 1 << 23
+_STRIP_VALUES = 1 << 23  # twice as many took a quarter more memory at 60,502 x 512, and were not faster
 _KEPT_VALUES = 1 << 25
 SETTLED = 64
 """Neighbours to this depth come with settled similarities."""

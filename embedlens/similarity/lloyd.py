@@ -25,7 +25,7 @@ FAISS_VERSIONS = "1.15"
 
 1.9 has the same initial points, but splits empty clusters otherwise.
 """
-_SPLIT = np.float32(1 / 1024)
+_SPLIT = np.float32(1 / 1024)  # faiss's EPS: what the two halves of a split cluster differ by
 
 
 def lloyd(search: NearestCentroids, n_clusters: int, *, seed: int, iterations: int) -> NDArray[np.float32]:
@@ -49,7 +49,7 @@ def lloyd(search: NearestCentroids, n_clusters: int, *, seed: int, iterations: i
     """
     unit = search.x
     if n_clusters == len(unit):
-        return unit
+        return unit  # as faiss does: it copies the rows and runs no iteration
     centroids = unit[_first_of_permutation(len(unit), n_clusters, seed + 1)]
     means = np.zeros_like(centroids)
     before = np.full(len(unit), -1)
@@ -134,6 +134,7 @@ def _split_empty(means: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArr
 
 def _first_of_permutation(n: int, count: int, seed: int) -> NDArray[np.int64]:
     """Return the first numbers of faiss's `rand_perm` of n: swaps with a later place, drawn modulo."""
+    # numpy's own permutation draws otherwise: only this one gives faiss's initial points, and so its NMI.
     draws = _mersenne_twister(seed).random_raw(count)
     permutation = list(range(n))
     for i, draw in enumerate(draws.tolist()):
