@@ -15,7 +15,7 @@ from embedlens.experiments import Trainer
 from embedlens.figures import projection
 from embedlens.figures.projection import synthesis
 from embedlens.figures.spectrum import intra_class as spectrum_classes
-from embedlens.figures.style import paper
+from embedlens.figures.style import class_colors, paper
 from embedlens.training.config import TrainConfig
 
 
@@ -40,7 +40,7 @@ def main() -> None:
         left, middle, right = figure.subplots(1, 3)
         projection.plot(central, left, labels=y, thumbnails=run.thumbnails("test"))
         left.set_title("class means subtracted")
-        colors = projection.class_colors(y)
+        colors = class_colors(y)
         box = projection.limits_of([both])
         projection.plot(both.items, middle, labels=y, colors=synthesis.paler(colors), limits=box, area=4)
         synthesis.plot(both, middle, colors=colors)

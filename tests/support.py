@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -92,6 +93,17 @@ def tree(folder):
         for path in sorted(Path(folder).rglob("*"))
         if path.is_file()
     }
+
+
+def rows_of(path):
+    """The rows of a CSV file, each a dict by column."""
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def sidecar_of(path):
+    """What the JSON file beside a figure or table says."""
+    return json.loads(Path(path).with_suffix(".json").read_text(encoding="utf-8"))
 
 
 def read_mp4(path, size):

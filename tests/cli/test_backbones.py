@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import subprocess
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import vision
-from support import Result, assert_refused, brute_force, tree
+from support import Result, assert_refused, brute_force, rows_of, tree
 
 import embedlens
 from embedlens_cli.common.training_options import _OF_RUNS
@@ -299,8 +298,7 @@ def test_a_sweep_is_named_after_what_is_changed(cli, folder):
     assert {path.name for path in (folder / "runs").iterdir()} == {
         f"csv-ep-lr{lr}-dim4-seed0" for lr in ("0.001", "0.01")
     }
-    with next(folder / path for path in names if path.endswith("csv")).open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(next(folder / path for path in names if path.endswith("csv")))
     recalls = {
         run.method["lr"]: run.log[1]["test_recall_at_1"]
         for run in map(embedlens.open_run, (folder / "runs").iterdir())

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support import assert_refused, blobs, tree
+from support import assert_refused, blobs, rows_of, sidecar_of, tree
 
 import embedlens
 from embedlens_cli.common.class_names import columns, joint
@@ -27,9 +25,9 @@ def record(path, names=NAMES, *, n=40, **options):
     return recorder.run
 
 
-def rows_of(answer, at=0):
+def table_of(answer, at=0):
     assert answer.code == 0, answer.err
-    return list(csv.DictReader(Path(answer.json["data"][at]).read_text().splitlines()))
+    return rows_of(answer.json["data"][at])
 
 
 def test_info_names_the_classes_and_which_are_smallest_and_largest(program, folder):
@@ -68,12 +66,12 @@ def test_info_of_a_run_without_names_or_with_many(cli):
 )
 def test_tables_have_the_name_beside_the_label(cli, words, label):
     record("runs/mine")
-    rows = rows_of(cli(*words, "--split", "test", "--format", "png", "--json"))
+    rows = table_of(cli(*words, "--split", "test", "--format", "png", "--json"))
     shown = {(int(row[label]), row["class_name"]) for row in rows}
     assert shown <= set(SHOWN.items())
     assert len(shown) >= (2 if "--sample" in words else 4)
     record("runs/plain", names=None)
-    plain = rows_of(cli(words[0], "plain", *words[1:], "--split", "test", "--format", "png", "--json"))
+    plain = table_of(cli(words[0], "plain", *words[1:], "--split", "test", "--format", "png", "--json"))
     assert list(plain[0]) == [name for name in rows[0] if name != "class_name"]
     assert [row[label] for row in plain] == [row[label] for row in rows]
 
@@ -82,7 +80,7 @@ def test_trajectory_names_all_three_items(cli):
     run = record("runs/mine")
     done = cli("trajectory", "--worst", "2", "--split", "test", "--format", "png", "--json")
     y = run.labels("test")
-    for row in rows_of(done):
+    for row in table_of(done):
         assert row["class"] == SHOWN[y[int(row["anchor"])]]
         assert row["negative_class"] == SHOWN[y[int(row["negative"])]]
 
@@ -92,7 +90,7 @@ def test_colours_of_other_numbers_have_no_class_names(cli):
     with embedlens.Recorder("runs/mine", labels={"test": y}, class_names=NAMES) as recorder:
         recorder.record(0, {"test": z}, extras={"test": {"cluster": y // 2}})
     done = cli("tsne", *QUICK, "--color", "cluster", "--format", "png", "--json")
-    assert "class_name" not in rows_of(done)[0]
+    assert "class_name" not in table_of(done)[0]
     assert_refused(
         cli("tsne", *QUICK, "--highlight", "catt"),
         "unknown class 'catt'; did you mean 'cat'?",
@@ -106,9 +104,9 @@ def test_synthesised_points_have_their_class_names(cli):
     with embedlens.Recorder("runs/mine", labels={"test": y}, class_names=NAMES) as recorder:
         recorder.record(0, {"test": z}, extras={"test": spread})
     done = cli("tsne", *QUICK, "--synthesised", "2", "--highlight", "owl,dog", "--format", "png", "--json")
-    rows = [row for row in rows_of(done) if row["kind"] == "synthesised"]
+    rows = [row for row in table_of(done) if row["kind"] == "synthesised"]
     assert {(row["label"], row["class_name"]) for row in rows} == {("1", "dog"), ("3", "owl")}
-    told = json.loads(Path(done.json["data"][0]).with_suffix(".json").read_text())["synthesised"]
+    told = sidecar_of(done.json["data"][0])["synthesised"]
     assert (told["classes"], told["class_names"]) == ({"mine": [1, 3]}, {"mine": ["dog", "owl"]})
 
 
@@ -125,7 +123,7 @@ def test_identify_says_which_class_is_new(cli, monkeypatch):
     numbers = told.json["summary"]["mine"]["test"]["1"]
     assert (numbers["new_label"], numbers["new_class"]) == (3, "owl")
     assert titles == ["mine, test, epoch 1, owl is unknown"]
-    sidecar = json.loads(Path(told.json["data"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(told.json["data"][0])
     assert sidecar["panels"][0]["new_class"] == "owl"
     record("runs/plain", names=None)
     told = cli("identify", "plain", "--unknown-class", "3", "--split", "test", "--format", "png", "--json")

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support import assert_refused
+from support import assert_refused, rows_of, sidecar_of
 
 import embedlens
 from embedlens.analysis.retrieval.neighbours import recall_at_k
@@ -47,13 +46,13 @@ def test_a_comparison_through_the_real_entry_point(program, folder):
     assert Path(figure).is_file()
     assert "-seed-0+1-dim-4-metrics-recall_at_1_nmi-" in figure
     assert "clusters_2" in figure
-    rows = list(csv.DictReader(Path(data).read_text().splitlines()))
+    rows = rows_of(data)
     assert [(row["name"], row["seed"]) for row in rows] == [(n, s) for n in NAMES for s in "01"]
     assert [float(row["recall_at_1"]) for row in rows] == [one for n in NAMES for one in scores[n]]
     text = Path(table).read_text()
     assert r"\begin{tabular}" in text
     assert f"{100 * np.mean(scores['hdc']):.1f}" in text
-    sidecar = json.loads(Path(figure).with_suffix(".json").read_text())
+    sidecar = sidecar_of(figure)
     assert sidecar["epoch"] == 1
     assert [run["seed"] for run in sidecar["runs"]] == [0, 0, 0, 1, 1, 1]
 

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import csv
-import json
 
 import numpy as np
 import pytest
-from support import assert_refused, blobs, tree, write_run
+from support import assert_refused, blobs, rows_of, sidecar_of, tree, write_run
 
 import embedlens
 from embedlens.analysis.spectrum.components import class_scatter
@@ -15,11 +14,6 @@ from embedlens.figures.spectrum.components import plot
 @pytest.fixture
 def run(folder):
     return write_run(folder / "runs/mine", epochs=3)
-
-
-def rows_of(answer):
-    with open(answer["data"][0], newline="") as handle:
-        return list(csv.DictReader(handle))
 
 
 @pytest.mark.slow
@@ -36,7 +30,7 @@ def test_through_the_real_entry_point(program, run, folder):
     assert (numbers["n"], numbers["n_classes"], numbers["dim"]) == (60, 6, 8)
     assert list(numbers["components"]) == ["1", "8"]
     assert numbers["components"]["8"]["deviation"] == found.deviations[1]
-    rows = rows_of(answer)
+    rows = rows_of(answer["data"][0])
     assert [float(row["component_1"]) for row in rows] == found.values[:, 0].tolist()
     assert [int(row["class"]) for row in rows] == found.rank.tolist()
     assert b"/Type3" not in (folder / answer["figures"][0]).read_bytes()
@@ -54,7 +48,7 @@ def test_any_component_by_number(cli, run, folder):
     svd = cli("components", "mine", "--svd", "--no-normalize", "--format", "svg", "--json").json
     assert svd["figures"][0].endswith("components-test-epoch-0002-svd-as-given.svg")
     assert "value (SVD, rows as given)" in (folder / svd["figures"][0]).read_text()
-    sidecar = json.loads((folder / svd["figures"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(svd["figures"][0])
     assert sidecar["decomposition"] == "SVD of uncentred embeddings"
     assert sidecar["panels"] == [{"run": "mine", "epoch": 2, "shown": 60, "of": 60}]
 
@@ -73,7 +67,7 @@ def test_several_runs_of_other_sizes_and_epochs(cli, run, folder):
 def test_every_epoch_is_a_figure_with_the_same_limits(cli, run, folder):
     answer = cli("components", "mine", "--epoch", "all", "--format", "png", "--json").json
     assert [path[-8:] for path in answer["figures"]] == ["0000.png", "0001.png", "0002.png"]
-    sidecars = [json.loads((folder / path).with_suffix(".json").read_text()) for path in answer["figures"]]
+    sidecars = [sidecar_of(path) for path in answer["figures"]]
     for key, place in (("limits", 0), ("limits_smallest", 1)):
         (low, high), *others = [sidecar[key] for sidecar in sidecars]
         assert others == [[low, high]] * 2
@@ -99,9 +93,7 @@ def test_signs_are_kept_from_epoch_to_epoch(cli, folder):
             values.append([float(row["component_1"]) for row in csv.DictReader(handle)])
     for one in values[1:]:
         np.testing.assert_allclose(one, values[0], atol=0.02)
-    first, second = (
-        json.loads((folder / path).with_suffix(".json").read_text()) for path in answer["figures"][:2]
-    )
+    first, second = (sidecar_of(path) for path in answer["figures"][:2])
     assert "positively" in second["signs"]
     assert first["panels"] == [{"run": "turned", "epoch": 0, "shown": 60, "of": 60}]
     assert second["panels"][0]["correlation_with_epoch_before"] == pytest.approx({"1": 1.0, "2": 1.0})
@@ -153,8 +145,7 @@ def test_class_names_stand_at_the_axis_and_in_the_table(cli, folder):
     (folder / "y.txt").write_text("".join(f"{2 * label}.0\n" for label in y))
     assert cli("import", "z.npy", "--labels", "y.txt", "--out", "run").code == 0
     result = cli("components", "run", "--component", "1", "--format", "svg", "--json")
-    with open(result.json["data"][0], newline="") as handle:
-        rows = list(csv.DictReader(handle))
+    rows = rows_of(result.json["data"][0])
     assert [row["label"] for row in rows] == [str(2 * label) for label in y]
     assert [row["class_name"] for row in rows] == [f"{2 * label}.0" for label in y]
     names = {2 * label: f"{2 * label}.0" for label in range(6)} | {10: "$a_{$ and more than sixteen letters"}

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
-import csv
-import json
 import re
 
 import numpy as np
 import pytest
 from PIL import Image
-from support import assert_refused, blobs, tree, write_run
+from support import assert_refused, blobs, rows_of, sidecar_of, tree, write_run
 
 import embedlens
 from embedlens.analysis.experiments.curves import check_monitors, fixed_batches, monitor
@@ -36,15 +34,6 @@ def logged_run(path, *, epochs=4, loss="triplet", seed=0, options=None, drop=(),
             noise = random.normal(size=z.shape).astype(np.float32) / (epoch + 1)
             recorder.record(epoch, {"train": z + noise, "test": z - noise}, metrics=row)
     return recorder.run
-
-
-def rows_of(path):
-    with path.open(newline="") as handle:
-        return list(csv.DictReader(handle))
-
-
-def sidecar_of(done, folder):
-    return json.loads((folder / done.json["data"][0]).with_suffix(".json").read_text())
 
 
 @pytest.fixture
@@ -122,7 +111,7 @@ def test_a_logged_value_comes_first_and_what_it_lacks_is_computed(curves, folder
     }
     assert by_place["test_recall_at_1", "2"] == "computed"
     assert by_place["test_recall_at_1", "1"] == "log"
-    (facts,) = sidecar_of(done, folder)["runs"]
+    (facts,) = sidecar_of(done.json["data"][0])["runs"]
     assert facts["computed"] == {"test_recall_at_1": [2], "train_recall_at_1": [0, 1, 2, 3]}
 
 
@@ -160,7 +149,7 @@ def test_seconds_are_summed_and_epoch_0_stands_at_0(curves, run, folder):
     assert done.json["figures"][0].endswith("figures/curves-test_recall_at_1-seconds.svg")
     done = curves("mine", "--x", "step", "--metrics", "loss", "--json")
     assert done.json["summary"]["mine"]["loss"]["x"] == [7, 14, 21]
-    assert sidecar_of(done, folder)["x"] == "step"
+    assert sidecar_of(done.json["data"][0])["x"] == "step"
 
 
 def test_monitored_losses_are_those_of_fixed_batches(curves, run, folder):
@@ -189,7 +178,7 @@ def test_monitored_losses_are_those_of_fixed_batches(curves, run, folder):
                 for epoch in range(4)
             ]
             assert found[f"test_monitor_{name}"]["values"] == pytest.approx(expected, rel=1e-6)
-    told = sidecar_of(done, folder)["monitor"]
+    told = sidecar_of(done.json["data"][0])["monitor"]
     assert (told["batches"], told["classes_per_batch"], told["seed"], told["normalize"]) == (5, 4, 2, False)
     assert told["losses"]["n-pair-mc"] == {"options": {"l2": 0.002, "normalize": False}, "items_per_class": 2}
     assert "batches_5-classes_per_batch_4-seed_2" in done.json["figures"][0]
@@ -217,7 +206,7 @@ def test_seeds_of_one_method_become_a_band(curves, folder):
     assert band["runs"] == names[:3]
     np.testing.assert_allclose(band["values"], np.mean(values, axis=0))
     np.testing.assert_allclose(band["deviation"], np.std(values, axis=0, ddof=1))
-    assert sidecar_of(done, folder)["groups"] == {"triplet": names[:3], "epshn": names[3:]}
+    assert sidecar_of(done.json["data"][0])["groups"] == {"triplet": names[:3], "epshn": names[3:]}
     rows = rows_of(folder / done.json["data"][0])
     assert len(rows) == 6 * (4 + 3)
     row = next(
@@ -282,7 +271,7 @@ def test_renamed_runs_are_never_grouped(curves, folder):
     assert set(curves("m0", "m1", "--json").json["summary"]) == {"m0", "m1", "m"}
     renamed = curves("m0", "m1", "--names", '"Ours, 2019",Base', "--json").json
     assert set(renamed["summary"]) == {"Ours, 2019", "Base"}
-    assert json.loads((folder / renamed["data"][0]).with_suffix(".json").read_text())["groups"] == {}
+    assert sidecar_of(renamed["data"][0])["groups"] == {}
 
 
 def _labels(monkeypatch):
@@ -444,7 +433,7 @@ def test_nan_in_a_log_is_told_and_breaks_the_line(curves, folder):
     assert found["not_finite"] == [1, 3, 5]
     cells = [row["value"] for row in rows_of(folder / done.json["data"][0])]
     assert cells == ["3.0", "nan", "2.0", "nan", "1.0", "nan"]
-    assert sidecar_of(done, folder)["runs"][0]["not_finite"] == {"loss": [1, 3, 5]}
+    assert sidecar_of(done.json["data"][0])["runs"][0]["not_finite"] == {"loss": [1, 3, 5]}
     assert re.search(r"wild +5 +nan", curves("wild", "--metrics", "loss").out)
 
 

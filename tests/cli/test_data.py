@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 import shutil
@@ -10,7 +9,7 @@ import shutil
 import layouts
 import numpy as np
 import pytest
-from support import assert_refused, brute_force, tree
+from support import assert_refused, brute_force, rows_of, tree
 
 import embedlens
 from embedlens.analysis.retrieval.neighbours import recall_at_k
@@ -139,8 +138,7 @@ def cosine(a, b):
 
 def items_of(run, split):
     """The rows of items.csv."""
-    with (run.path / "splits" / split / "items.csv").open(newline="") as handle:
-        return list(csv.DictReader(handle))
+    return rows_of(run.path / "splits" / split / "items.csv")
 
 
 def train(cli, *words):

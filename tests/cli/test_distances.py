@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from scipy.stats import wilcoxon
-from support import assert_refused, blobs, brute_force, tree, write_run
+from support import assert_refused, blobs, brute_force, rows_of, sidecar_of, tree, write_run
 
 import embedlens
 
@@ -71,8 +71,7 @@ def test_through_the_real_entry_point(program, folder):
     assert "paired" not in numbers["0"]
     raw = (folder / f"{stem}.pdf").read_bytes()
     assert b"/Type3" not in raw
-    with (folder / f"{stem}.csv").open(newline="") as handle:
-        rows = list(csv.DictReader(handle))
+    rows = rows_of(folder / f"{stem}.csv")
     assert len(rows) == 100
     for state in ("epoch 0", "epoch 3"):
         assert sum(int(row["count"]) for row in rows if row["state"] == state) == 60
@@ -128,7 +127,7 @@ def test_a_shared_initial_state_is_told_once_others_by_name(cli, folder):
     states = {}
     for words in (("a", "b"), ("a", "b", "c")):
         done = cli("distances", *words, "--format", "png", "--json")
-        sidecar = json.loads((folder / done.json["data"][0]).with_suffix(".json").read_text())
+        sidecar = sidecar_of(done.json["data"][0])
         states[len(words)] = [state["runs"] for state in sidecar["states"] if state["initial"]]
     assert states == {2: [["a", "b"]], 3: [["a", "b"], ["c"]]}
     numbers = cli("distances", "a", "b", "--format", "png", "--json").json["summary"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import assert_refused, blobs, write_run
+from support import assert_refused, blobs, sidecar_of, write_run
 
 import embedlens
 from embedlens.analysis.scores import ScoreSettings, score
@@ -196,7 +196,7 @@ def test_scores_of_kmeans_name_the_releases_of_faiss_that_give_the_same(folder, 
     write_run("runs/mine", epochs=1)
     done = cli("evaluate", "mine", "--metrics", "nmi,R@1", "--json").json
     assert done["kmeans_equals_faiss"] == FAISS_VERSIONS
-    assert json.loads(Path(done["data"][0]).with_suffix(".json").read_text())["kmeans_equals_faiss"] == "1.15"
+    assert sidecar_of(done["data"][0])["kmeans_equals_faiss"] == "1.15"
     pinned = (Path(__file__).parents[2] / "constraints.txt").read_text()
     assert f"faiss-cpu=={FAISS_VERSIONS}." in pinned
     assert "kmeans_equals_faiss" not in cli("evaluate", "mine", "--metrics", "R@1", "--json").json
@@ -229,7 +229,7 @@ def test_a_new_label_leaves_the_gallery(folder, cli):
             "--json",
         )
         assert found.json["summary"]["mine"]["test"]["0"] == expected
-        sidecar = json.loads(Path(found.json["data"][0]).with_suffix(".json").read_text())
+        sidecar = sidecar_of(found.json["data"][0])
         assert sidecar["new_label"] == word
     assert (expected["n"], expected["n_new"]) == (50, 10)
     without = cli("evaluate", "--metrics", "map_at_5", "--unknown-class", "5", "--json").json["summary"][

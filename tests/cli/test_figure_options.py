@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 
 import pytest
-from support import assert_refused, write_run
+from support import assert_refused, sidecar_of, write_run
 
 from embedlens.figures.style import line_styles
 
@@ -87,13 +87,12 @@ def test_a_heat_map_is_logarithmic_unless_told_otherwise(cli, runs):
 
 
 def test_limits_of_scatter_and_trajectory(cli, folder, runs):
-    import json
 
     words = ("--split", "test", "--format", "svg", "--out", "o", "--json")
     for limits, expected in (("0.2,0.9", [0.2, 0.9]), ("data", None)):
         done = cli("scatter", "runs/a", *words, "--limits", limits)
         assert done.code == 0, done.err
-        told = json.loads((folder / done.json["figures"][0]).with_suffix(".json").read_text())
+        told = sidecar_of(done.json["figures"][0])
         low, high = told["axes"]
         assert expected is None or [low, high] == expected
         with (folder / done.json["data"][0]).open() as file:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
-from support import assert_refused, tree, write_run
+from support import assert_refused, rows_of, sidecar_of, tree, write_run
 
 from embedlens.analysis.triplets.field import field
 from embedlens.analysis.triplets.flow import flow, occupied
@@ -18,15 +15,6 @@ from embedlens.analysis.triplets.nearest import follow_triplets, nearest_triplet
 @pytest.fixture
 def run(folder):
     return write_run(folder / "runs/mine", epochs=4, n=120)
-
-
-def sidecar_of(folder, figure):
-    return json.loads((folder / figure).with_suffix(".json").read_text())
-
-
-def rows_of(folder, file):
-    with (folder / file).open(newline="") as handle:
-        return list(csv.DictReader(handle))
 
 
 def nearest(run, epoch, split="test"):
@@ -55,12 +43,12 @@ def test_the_flow_s_data_sidecar_and_summary(cli, run, folder):
     done = cli("scatter", "mine", "--flow", "--split", "test", "--format", "png", "--json")
     start, end = nearest(run, 0), nearest(run, 3)
     expected = flow(start, end, limits=occupied([start]))
-    rows = rows_of(folder, done.json["data"][0])
+    rows = rows_of(done.json["data"][0])
     assert len(rows) == expected.count.size > 0
     for name, values in expected.columns().items():
         np.testing.assert_allclose([float(row[name]) for row in rows], values, atol=1e-12)
     assert {(row["from_epoch"], row["to_epoch"]) for row in rows} == {("0", "3")}
-    told = sidecar_of(folder, done.json["figures"][0])
+    told = sidecar_of(done.json["figures"][0])
     assert told["epochs"] == [0, 3]
     assert told["flow"]["minimum_dots_a_bin"] == 5
     assert told["flow"]["bins_a_side"] == expected.bins
@@ -101,7 +89,7 @@ def test_runs_and_splits_get_a_panel_each(cli, run, folder):
         "figures/scatter-mine-other-train+test-field-triplet-epoch-0001+0003.png",
         "figures/scatter-mine-other-train+test-flow-0000-to-0001+0003.png",
     ]
-    panels = sidecar_of(folder, done.json["figures"][1])["flow"]["panels"]
+    panels = sidecar_of(done.json["figures"][1])["flow"]["panels"]
     assert [(panel["run"], panel["split"], panel["to_epoch"]) for panel in panels] == [
         ("mine", "train", 3), ("mine", "test", 3), ("other", "train", 1), ("other", "test", 1),
     ]  # fmt: skip
@@ -110,14 +98,14 @@ def test_runs_and_splits_get_a_panel_each(cli, run, folder):
 def test_the_field_s_data_and_sidecar(cli, run, folder):
     done = cli("scatter", "mine", "--field", "epshn", "--angle", "60", "--split", "test", "--json")
     assert done.json["figures"][0].endswith("scatter-test-field-epshn-angle60-epoch-0003.pdf")
-    rows = rows_of(folder, done.json["data"][0])
+    rows = rows_of(done.json["data"][0])
     dots = [row for row in rows if row["kind"] == "dot"]
     arrows = [row for row in rows if row["kind"] == "field"]
     assert len(dots) == 120
     expected = field("epshn", angle=60, limits=(-0.2, 1.0))
     np.testing.assert_allclose([float(row["d_ap"]) for row in arrows], expected.d_ap)
     np.testing.assert_allclose([float(row["d_an"]) for row in arrows], expected.d_an)
-    told = sidecar_of(folder, done.json["figures"][0])["field"]
+    told = sidecar_of(done.json["figures"][0])["field"]
     assert (told["loss"], told["angle_degrees"]) == ("epshn, order 1", 60)
     assert "limit of a small step" in told["meaning"]
 

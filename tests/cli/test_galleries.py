@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import json
 
 import numpy as np
 import pytest
-from support import assert_refused, blobs
+from support import assert_refused, blobs, rows_of, sidecar_of
 
 import embedlens
 from embedlens.store import format as layout
@@ -114,18 +113,13 @@ def test_training_logs_and_sweeps_compare_query_and_gallery(folder, cli, program
     done = program("sweep", *words, "--lr", "0.001")
     assert done.code == 0, done.err
     answer = json.loads(done.out)
-    (value,) = [float(row["value"]) for row in rows(folder / answer["data"][0]) if row.get("value")]
+    (value,) = [float(row["value"]) for row in rows_of(folder / answer["data"][0]) if row.get("value")]
     (run,) = [embedlens.open_run(path) for path in (folder / "runs").iterdir()]
     scored = cli("evaluate", run.name, "--metrics", "R@1", "--json").json["summary"]
     expected = scored[run.name]["query"]["1"]["recall_at_1"]
     assert run.log[-1]["query_recall_at_1"] == value == expected
     snapshots = [run.snapshot(split) for split in ("query", "gallery")]
     assert expected == recall_at_1(*((one.embeddings, one.labels) for one in snapshots))[0]
-
-
-def rows(path):
-    with open(path, newline="") as source:
-        return list(csv.DictReader(source))
 
 
 def test_a_split_that_is_its_own_gallery_is_refused_and_harmless(folder, cli):
@@ -265,7 +259,7 @@ def test_junk_is_ignored_and_distractors_stay_in_the_gallery(folder, cli, option
         assert done.code == 0, done.err
         answer = done.json
         assert number(answer["summary"], *place) == expected, name
-        sidecar = json.loads((folder / answer["data"][0]).with_suffix(".json").read_text())
+        sidecar = sidecar_of(answer["data"][0])
         assert sidecar["left_out"]["ignored_labels"] == ["-1"]
         assert sidecar["left_out"]["distractor_labels"] == ["0"]
         (items,) = sidecar["left_out"]["items"]
@@ -342,7 +336,7 @@ def test_scattered_queries_have_their_triplets_in_the_gallery(folder, cli, pair)
     words = ("scatter", "shop", "--split", "query", "--format", "png")
     done = cli(*words, "--ignore-label", "3", "--json")
     similarity = z @ z_g.T / np.linalg.norm(z, axis=1)[:, None] / np.linalg.norm(z_g, axis=1)
-    for row in rows(folder / done.json["data"][0]):
+    for row in rows_of(folder / done.json["data"][0]):
         i, p, n = int(row["anchor"]), int(row["positive"]), int(row["negative"])
         assert y[i] != 3
         assert p == np.where(y_g == y[i], similarity[i], -2).argmax()
@@ -352,4 +346,4 @@ def test_scattered_queries_have_their_triplets_in_the_gallery(folder, cli, pair)
     near = cli(*words, "--json").json["data"][0]
     fixed = cli(*words, "--triplets", "fixed", "--json").json["data"][0]  # one state, so the same dots
     assert near != fixed
-    assert rows(folder / near) == rows(folder / fixed)
+    assert rows_of(folder / near) == rows_of(folder / fixed)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support import assert_refused, blobs, write_run
+from support import assert_refused, blobs, rows_of, sidecar_of, write_run
 
 import embedlens
 from embedlens.analysis.open_set.classifier import fit_classifier, rank_by_classifier
@@ -45,11 +43,11 @@ def test_the_newest_run_as_typed(program, folder):
     sweep = rank_labels(
         test.embeddings, test.labels, new_label=3, gallery=(train.embeddings, train.labels)
     ).sweep()
-    rows = list(csv.DictReader(stem.with_suffix(".csv").read_text().splitlines()))
+    rows = rows_of(stem.with_suffix(".csv"))
     assert [float(row["threshold"]) for row in rows] == sweep.threshold.tolist()
     assert [float(row["map_at_5"]) for row in rows] == sweep.map_at_5.tolist()
     assert f"{sweep.map_at_5.max():.4f}" in done.out
-    sidecar = json.loads(stem.with_suffix(".json").read_text())
+    sidecar = sidecar_of(stem)
     assert sidecar["panels"][0]["best_threshold"] == sweep.best()
     assert (sidecar["panels"][0]["n_known"], sidecar["panels"][0]["n_new"]) == (105, 15)
     assert sidecar["chosen_on"] == "the same items"
@@ -107,7 +105,7 @@ def test_the_classifier_of_joined_runs(cli):
     ranking = rank_by_classifier(fitted, z["test"], runs[0].labels("test"), new_label=3)
     assert found["map_at_5"] == pytest.approx(ranking.sweep().map_at_5.max(), abs=1e-9)
     assert found["map_at_5"] > max(numbers(done, name)["map_at_5"] for name in ("one", "two"))
-    sidecar = json.loads(Path(done.json["data"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(done.json["data"][0])
     assert sidecar["c"] == 10.0
     assert "classifier-parts" in done.json["data"][0]
     other = cli("identify", "one", "--classifier", "--c", "0.1", "--unknown-class", "3", "--json")

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import json
-
 import numpy as np
 import pytest
-from support import assert_refused, blobs
+from support import assert_refused, blobs, rows_of, sidecar_of
 
 import embedlens
 
 OPTIONS = ("--ignore-label", "-1", "--distractor-label", "0", "--exclude-duplicates")
-
-
-def rows(path):
-    with path.open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def market(path, *, query_gallery=True, epochs=2, seed=0, **options):
@@ -92,7 +84,7 @@ def test_distances_are_to_the_gallery_less_what_is_left_out(program, folder):
     change = ideal(states[1], chosen[1]) - ideal(states[0], chosen[1])
     assert paired["median_difference"] == pytest.approx(np.median(change))
     assert paired["share_nearer"] == (change < 0).mean()
-    sidecar = json.loads((folder / answer["data"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(answer["data"][0])
     assert sidecar["galleries"] == {"shop": {"query": "gallery"}}
     left = sidecar["left_out"]
     assert left["duplicates_excluded"]
@@ -107,7 +99,7 @@ def test_paths_go_to_the_gallery_less_what_is_left_out(cli, folder):
     done = cli(*words, "--json")
     assert done.code == 0, done.err
     chosen = nearest(states[2], labels)
-    table = rows(folder / done.json["data"][0])
+    table = rows_of(folder / done.json["data"][0])
     assert [int(row["anchor"]) for row in table] == [9, 9, 9, 0, 0, 0, 23, 23, 23]
     for row, state in zip(table, states * 3, strict=True):
         i, p, n = (int(row[name]) for name in ("anchor", "positive", "negative"))
@@ -115,7 +107,7 @@ def test_paths_go_to_the_gallery_less_what_is_left_out(cli, folder):
         assert float(row["s_ap"]) == pytest.approx(cosine(state["query"][i], state["gallery"][p]))
         assert float(row["s_an"]) == pytest.approx(cosine(state["query"][i], state["gallery"][n]))
         assert row["negative_class"] == f"class {labels[1][n]}"
-    sidecar = json.loads((folder / done.json["data"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(done.json["data"][0])
     assert sidecar["galleries"] == {"shop": {"query": "gallery"}}
     assert sidecar["left_out"]["items"][0]["n_own_in_gallery"] == 3
     assert "exclude-duplicates" in done.json["data"][0]
@@ -129,7 +121,7 @@ def test_moved_anchors_move_in_the_gallery(cli, folder):
     chosen = nearest(states[1], labels)
     change = np.abs(ideal(states[1], chosen) - ideal(states[0], chosen))
     expected = [list(chosen)[at] for at in np.argsort(-change, kind="stable")[:3]]
-    assert [int(row["anchor"]) for row in rows(folder / done.json["data"][0])[::2]] == expected
+    assert [int(row["anchor"]) for row in rows_of(folder / done.json["data"][0])[::2]] == expected
 
 
 @pytest.mark.parametrize("command", ["distances", "trajectory"])
@@ -151,7 +143,7 @@ def test_distractors_of_one_split_are_no_anchors(cli, folder, command):
         numbers = done.json["summary"]["one"]["test"]["1"]
         assert (numbers["n"], numbers["mean_distance"]) == (40, pytest.approx(ideal(state, chosen).mean()))
         return
-    table = rows(folder / done.json["data"][0])
+    table = rows_of(folder / done.json["data"][0])
     assert len({row["anchor"] for row in table}) == 4
     for row in table:
         assert (int(row["positive"]), int(row["negative"])) == chosen[int(row["anchor"])]
@@ -171,7 +163,7 @@ def test_a_pretrained_state_has_its_gallery(cli, folder):
     far = ideal(features, nearest(features, labels))
     assert numbers["pretrained"]["mean_distance"] == pytest.approx(far.mean())
     done = cli("trajectory", "shop", "--anchor", "5", *OPTIONS, "--format", "png", "--json")
-    first = rows(folder / done.json["data"][0])[0]
+    first = rows_of(folder / done.json["data"][0])[0]
     triplet = {5: nearest(states[1], labels)[5]}
     assert first["state"] == "pretrained"
     assert (float(first["s_ap"]), float(first["s_an"])) == pytest.approx(dots(features, triplet)[5])
@@ -230,8 +222,8 @@ def test_what_looks_at_items_alone_is_as_if_those_left_out_were_never_recorded(c
     for name, y_of, parts in (("less", y, False), ("all", labels, True)):
         with embedlens.Recorder(f"runs/{name}", labels={"test": y_of}, method={}) as recorder:
             for epoch, state in enumerate((z, moved)):
-                rows_of = [state[:20], junk[:4], state[20:], junk[4:], state[:5]] if parts else [state]
-                recorder.record(epoch, {"test": np.concatenate(rows_of)})
+                pieces = [state[:20], junk[:4], state[20:], junk[4:], state[:5]] if parts else [state]
+                recorder.record(epoch, {"test": np.concatenate(pieces)})
     words, fixed = command.split(), [*COMMANDS[command], "--format", "png", "--epoch", "all", "--json"]
     options = ("--ignore-label", "8,9", "--exclude-duplicates")
     less = cli(words[0], "less", *words[1:], *fixed)
@@ -241,13 +233,13 @@ def test_what_looks_at_items_alone_is_as_if_those_left_out_were_never_recorded(c
     place = np.r_[np.arange(20), np.arange(24, 64)]  # where the items stand among all
     for one, other in zip(less.json["data"], done.json["data"], strict=True):
         assert "ignore-label-8+9-exclude-duplicates" in other
-        first, second = rows(folder / one), rows(folder / other)
+        first, second = rows_of(folder / one), rows_of(folder / other)
         for row in first:
             row["run"] = row["run"].replace("less", "all")
             if "item" in row:
                 row["item"] = str(place[int(row["item"])])
         assert first == second
-        sidecar = json.loads((folder / other).with_suffix(".json").read_text())
+        sidecar = sidecar_of(other)
         (items,) = sidecar["left_out"]["items"]
         assert (items["n_ignored"], items["n_duplicates"]) == (9, 5)
     plain = cli(words[0], "all", *words[1:], *fixed)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import assert_refused
+from support import assert_refused, rows_of
 from training_support import train
 
 import embedlens
@@ -91,8 +91,7 @@ def test_a_map_is_coloured_by_cluster(cli, divided):
     assert done.code == 0, done.err
     (name,) = [Path(path) for path in done.json["data"] if path.endswith(".csv")]
     assert name.name == "tsne-divided-train-epoch-0002-color-cluster-n-iter-50.csv"
-    with name.open() as file:
-        rows = list(csv.DictReader(file))
+    rows = rows_of(name)
     clusters = np.asarray(divided.extra("train", "cluster", 2))
     assert [int(row["label"]) for row in rows] == clusters[[int(row["item"]) for row in rows]].tolist()
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support import assert_refused, blobs, write_run
+from support import assert_refused, blobs, rows_of, sidecar_of, write_run
 
 import embedlens
 from embedlens.analysis.retrieval.neighbours import recall_at_k
@@ -27,10 +26,10 @@ def test_the_newest_run_as_typed(program, folder):
     stem = Path("runs/new/figures/pca-prune-test-epoch-0002-dims-4+8+64")
     assert stem.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
     assert b"/Type3" not in stem.with_suffix(".pdf").read_bytes()
-    sidecar = json.loads(stem.with_suffix(".json").read_text())
+    sidecar = sidecar_of(stem)
     assert sidecar["panels"][0]["fit"] == "train"
     assert sidecar["panels"][0]["shown"] == 90
-    rows = list(csv.DictReader(stem.with_suffix(".csv").read_text().splitlines()))
+    rows = rows_of(stem.with_suffix(".csv"))
     assert [row["dims"] for row in rows] == ["4", "8"]
 
 
@@ -138,7 +137,7 @@ def test_the_chunks_of_the_embedding_are_pruned_too(cli):
         assert chunk["recall_at_1"]["4"] == whole
     (figure, _), (data,) = done.json["figures"], done.json["data"]
     assert figure.endswith("pca-prune-test-epoch-0000-dims-1+4+8-slices-recorded.pdf")
-    rows = list(csv.DictReader(Path(data).read_text().splitlines()))
+    rows = rows_of(data)
     assert [row["chunk"] for row in rows] == [""] * 3 + ["1/2"] * 2 + ["2/2"] * 2
     people = cli("pca-prune", "sliced", "--slices", "2").out
     assert "sliced, test [2/2]" in people

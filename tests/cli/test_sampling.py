@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import warnings
 
 import numpy as np
 import pytest
-from support import assert_refused, blobs, write_run
+from support import assert_refused, blobs, rows_of, sidecar_of, write_run
 
 import embedlens
 from embedlens.analysis.experiments.curves import fixed_batches
@@ -19,15 +18,6 @@ PANELS = ["losses", "sphere", "distances", "picked", "nonzero", "noise"]
 @pytest.fixture
 def run(folder):
     return write_run(folder / "runs/mine", epochs=3)
-
-
-def rows_of(path):
-    with path.open(newline="") as handle:
-        return list(csv.DictReader(handle))
-
-
-def sidecar_of(done, folder):
-    return json.loads((folder / done.json["data"][0]).with_suffix(".json").read_text())
 
 
 def by_loops(z, y):
@@ -116,7 +106,7 @@ def test_pairs_are_drawn_where_there_are_many(cli, run, folder):
     told = done.json["summary"]["mine"]["test"]["2"]["negative_pairs"]
     assert told["shown"] == 100
     assert told["of"] == 60 * 59 // 2 - 6 * 45
-    assert "100 drawn" in sidecar_of(done, folder)["pairs"]
+    assert "100 drawn" in sidecar_of(done.json["data"][0])["pairs"]
 
 
 def test_several_runs_are_compared(cli, folder):
@@ -161,7 +151,7 @@ def test_classes_with_fewer_items_are_told(cli, folder):
     done = cli("sampling", "--show", "picked", "--batches", "2", "--items-per-class", "9", "--format", "png",
                "--json", "mine")  # fmt: skip
     assert "hold 2 to 5 items" in done.err
-    assert sidecar_of(done, folder)["shown"][0]["items_per_class"] == [2, 5]
+    assert sidecar_of(done.json["data"][0])["shown"][0]["items_per_class"] == [2, 5]
 
 
 def test_people_get_tables(cli, run):

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from support import assert_refused, blobs, brute_force, read_mp4, tree, write_run
+from support import assert_refused, blobs, brute_force, read_mp4, rows_of, sidecar_of, tree, write_run
 
 import embedlens
 
@@ -53,8 +53,7 @@ def test_every_figure_has_its_data_and_sidecar(cli, run, folder):
     assert sidecar["panels"][0] == {"run": "mine", "split": "train", "epoch": 3, "shown": 60, "of": 60}
     assert sidecar["engine"]["device"] == "cpu"
     assert sidecar["versions"]["embedlens"] == embedlens.__version__
-    with (folder / done.json["data"][0]).open(newline="") as handle:
-        rows = list(csv.DictReader(handle))
+    rows = rows_of(folder / done.json["data"][0])
     assert len(rows) == 120
     shares = [float(row["s_an"]) < float(row["s_ap"]) for row in rows if row["split"] == "test"]
     assert np.mean(shares) == done.json["summary"]["mine"]["test"]["3"]["recall_at_1"]
@@ -151,7 +150,7 @@ def test_fixed_triplets_are_the_same_items_everywhere(cli, run, folder):
     )
     for name in ("mine", "other"):
         assert [int(row["positive"]) for row in rows if row["run"] == name] == chosen.positive.tolist()
-    sidecar = json.loads((folder / done.json["figures"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(done.json["figures"][0])
     assert sidecar["reference"] == {"run": "mine", "epoch": 2}
     again = cli("scatter", "mine", "other", "--triplets", "fixed", "--reference-run", "other", "--json")
     assert again.code == 0

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import csv
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
-from support import assert_refused, blobs, tree, write_run
+from support import assert_refused, blobs, rows_of, sidecar_of, tree, write_run
 
 import embedlens
 from embedlens.analysis.retrieval.neighbours import recall_at_k
@@ -33,11 +30,6 @@ def write(path, *, dim=8, dead=0, epochs=1, seed=0):
     return recorder.run
 
 
-def rows_of(answer):
-    with open(answer["data"][0], newline="") as handle:
-        return list(csv.DictReader(handle))
-
-
 @pytest.mark.slow
 def test_through_the_real_entry_point(program, run, folder):
     done = program("spectrum", "runs/mine", "--json")
@@ -61,10 +53,10 @@ def test_data_and_sidecar_hold_what_is_drawn(cli, run, folder):
     answer = cli("spectrum", "mine", "--svd", "--no-normalize", "--format", "svg", "--json").json
     assert answer["figures"] == ["runs/mine/figures/spectrum-test-epoch-0002-svd-as-given.svg"]
     found = spectrum(run.snapshot("test", 2).embeddings, center=False, normalize=False)
-    rows = rows_of(answer)
+    rows = rows_of(answer["data"][0])
     assert [int(row["component"]) for row in rows] == list(range(1, 9))
     assert [float(row["singular_value"]) for row in rows] == pytest.approx(found.singular_values.tolist())
-    sidecar = json.loads((folder / answer["figures"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(answer["figures"][0])
     assert sidecar["decomposition"] == "SVD of uncentred embeddings"
     assert sidecar["normalized"] is False
     assert sidecar["epochs"] == [2]
@@ -82,7 +74,7 @@ def test_sizes_are_overlaid(cli, folder):
     answer = cli("spectrum", "d16", "d8", "d4", "--log", "--format", "png,svg", "--json").json
     assert answer["figures"][0] == "figures/spectrum-d16-d8-d4-test-epoch-0000-log.png"
     assert [answer["summary"][name]["test"]["0"]["dim"] for name in ("d16", "d8", "d4")] == [16, 8, 4]
-    assert len(rows_of(answer)) == 28
+    assert len(rows_of(answer["data"][0])) == 28
     text = (folder / answer["figures"][1]).read_text()
     assert all(f">{name}</text>" in text for name in ("d16", "d8", "d4"))
     with Image.open(answer["figures"][0]) as image:
@@ -101,7 +93,7 @@ def test_every_way_of_drawing_has_its_own_file(cli, run, folder):
     assert all((folder / name).is_file() for name in names)
     assert names[4].endswith("spectrum-mine-other-test-epoch-all-log-heatmap.png")
     assert set(made[3]["summary"]["mine"]["test"]) == {"0", "1", "2"}
-    assert len(rows_of(made[4])) == 8 * 5
+    assert len(rows_of(made[4]["data"][0])) == 8 * 5
 
 
 def test_dead_dimensions_are_told_everywhere(cli, folder):
@@ -144,7 +136,7 @@ def test_slices(cli, folder):
     assert sliced["recall_at_1"] == [recall_at_k(z[:, at : at + 2], y, [1])[1] for at in (0, 2, 4, 6)]
     assert sliced["recall_at_1_joined"][-1] == recall_at_k(z, y, [1])[1]
     assert [part["dim"] for part in sliced["spectra"]] == [2] * 4
-    rows = rows_of(done.json)
+    rows = rows_of(done.json["data"][0])
     expected = [spectrum(z[:, at : at + 2]).singular_values for at in (0, 2, 4, 6)]
     assert [float(row["singular_value"]) for row in rows] == np.concatenate(expected).tolist()
     assert [row["chunk"] for row in rows] == ["1", "1", "2", "2", "3", "3", "4", "4"]
@@ -206,10 +198,10 @@ def test_variances_within_classes_through_the_real_entry_point(program, run, fol
     snapshot = run.snapshot("test", 2)
     wanted = class_spectra(snapshot.embeddings, snapshot.labels)
     assert answer["summary"]["mine"]["test"]["2"] == wanted.summary()
-    rows = rows_of(answer)
+    rows = rows_of(answer["data"][0])
     assert [float(row["variance"]) for row in rows] == wanted.columns()["variance"].tolist()
     assert {row["class"] for row in rows} == {"0", "1", "2", "3", "4", "5"}
-    sidecar = json.loads((folder / answer["data"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(answer["data"][0])
     assert sidecar["panels"][0]["variation"] == wanted.variation
     assert sidecar["decomposition"] == "covariance of each class of two items and more"
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from typing import ClassVar
 
@@ -9,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support import assert_refused, brute_force, tree
+from support import assert_refused, brute_force, sidecar_of, tree
 
 import embedlens
 from embedlens import InputError
@@ -177,7 +176,7 @@ def test_dims_are_compared_by_any_score_and_then_pruned(cli, folder):
     snapshot = run.snapshot("train", 1)
     nmi = embedlens.analysis.scores.score(snapshot.embeddings, snapshot.labels, ["nmi"])["nmi"]
     assert done.json["summary"]["ep"]["0.001"]["8"]["runs"][run.name]["value"] == nmi
-    sidecar = json.loads((folder / figure).with_suffix(".json").read_text())
+    sidecar = sidecar_of(figure)
     assert sidecar["metric"] == "nmi"
     assert sidecar["split"] == "train"
     assert sidecar["epochs"] == [1]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from PIL import Image
-from support import assert_refused, blobs
+from support import assert_refused, blobs, sidecar_of
 
 import embedlens
 from embedlens.experiments.epoch_metrics import epoch_metrics
@@ -78,7 +76,7 @@ def test_a_sweep_has_the_options_and_another_one_is_another_grid(cli, folder, wo
     evaluated = cli("evaluate", run.path, "--metrics", "map_at_r", *OPTIONS, "--json").json["summary"]
     assert numbers["value"] == evaluated[run.name]["query"]["1"]["map_at_r"]
     assert "ignore_label_-1" in done.json["figures"][0]
-    sidecar = json.loads((folder / done.json["data"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(done.json["data"][0])
     assert sidecar["left_out"]["ignored_labels"] == ["-1"]
     assert_refused(cli(*grid), "was trained with ignore_label -1, not None")
 
@@ -91,7 +89,7 @@ def test_a_comparison_has_the_options(cli, folder, words):
     (run,) = [embedlens.open_run(path) for path in (folder / "runs").iterdir()]
     mean = done.json["summary"]["triplet"]["recall_at_1"]["mean"]
     assert mean == columns(run, 1)[0] == scores(cli, run, 1, *OPTIONS)[0]
-    sidecar = json.loads((folder / done.json["data"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(done.json["data"][0])
     assert sidecar["left_out"]["items"][0]["n_ignored"] == 8
 
 

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import csv
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
-from support import assert_refused, blobs, brute_force, tree, write_run
+from support import assert_refused, blobs, brute_force, rows_of, sidecar_of, tree, write_run
 
 import embedlens
 
@@ -65,8 +64,7 @@ def test_through_the_real_entry_point(program, run, folder):
     raw = (folder / f"{stem}.pdf").read_bytes()
     assert raw.startswith(b"%PDF")
     assert b"/Type3" not in raw
-    with (folder / f"{stem}.csv").open(newline="") as handle:
-        rows = list(csv.DictReader(handle))
+    rows = rows_of(folder / f"{stem}.csv")
     assert len(rows) == 8
     assert [row["state"] for row in rows[:4]] == [f"epoch {epoch}" for epoch in range(4)]
     assert float(rows[3]["s_ap"]) == numbers["3"]["7"]["s_ap"]
@@ -106,7 +104,7 @@ def test_random_anchors_depend_on_the_seed_alone(cli, run, folder):
     assert anchors(one) == anchors(cli("trajectory", "--random", "3", "--seed", "0", *PNG))
     assert anchors(one) != anchors(other)
     assert other.json["figures"][0].endswith("random-3-seed-8.png")
-    sidecar = json.loads((folder / other.json["figures"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(other.json["figures"][0])
     assert sidecar["seed"] == 8
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from support import assert_refused, blobs, write_run
+from support import assert_refused, blobs, rows_of, sidecar_of, write_run
 
 import embedlens
 
@@ -28,7 +27,7 @@ def test_a_map_as_typed(program, folder):
     assert sidecar["parameters"]["perplexity"] == 5
     assert sidecar["neighbours"] == "exact, 3 x perplexity"
     assert sidecar["panels"][0]["shown"] == 80
-    rows = list(csv.DictReader(Path(f"{stem}.csv").read_text().splitlines()))
+    rows = rows_of(f"{stem}.csv")
     assert len(rows) == 80
     labels = embedlens.open_run("runs/one").labels("test")
     assert [int(row["label"]) for row in rows] == labels.tolist()
@@ -50,7 +49,7 @@ def test_all_epochs_lead_on_from_each_other(cli):
     with Image.open(gif) as film:
         assert film.n_frames == 3
     strip = next(path for path in done.json["data"] if "strip" in path)
-    assert {row["epoch"] for row in csv.DictReader(Path(strip).read_text().splitlines())} == {"0", "1", "2"}
+    assert {row["epoch"] for row in rows_of(strip)} == {"0", "1", "2"}
 
 
 def test_equal_epochs_have_equal_maps(cli):
@@ -67,7 +66,7 @@ def test_equal_epochs_have_equal_maps(cli):
     assert numbers["0"]["at_rest"]
     assert numbers["2"]["gradient"] == pytest.approx(numbers["0"]["gradient"])
     data = next(path for path in done.json["data"] if "animation" in path)
-    rows = list(csv.DictReader(Path(data).read_text().splitlines()))
+    rows = rows_of(data)
     places = {epoch: [(r["x"], r["y"]) for r in rows if r["epoch"] == epoch] for epoch in "012"}
     assert places["0"] == places["1"] == places["2"]
     hasty = cli("tsne", *QUICK, "--animate", "--settle-iter", "0", "--json", "--format", "png")
@@ -80,7 +79,7 @@ def test_a_sample_is_drawn_by_class_and_printed(cli):
     done = cli("tsne", *QUICK, "--sample", "60", "--json")
     numbers = done.json["summary"]["one"]["test"]["2"]
     assert (numbers["n"], numbers["of"]) == (60, 120)
-    rows = list(csv.DictReader(Path(done.json["data"][0]).read_text().splitlines()))
+    rows = rows_of(done.json["data"][0])
     assert np.bincount([int(row["label"]) for row in rows]).tolist() == [10] * 6
     assert "sample-60" in done.json["figures"][0]
 
@@ -93,7 +92,7 @@ def test_many_classes_are_drawn_whole_by_default(program, folder):
         done = program("tsne", *QUICK, "--sample", "62", "--format", "png", "--json", *option)
         assert done.code == 0, done.err
         numbers = done.json["summary"]["many"]["test"]["0"]
-        rows = list(csv.DictReader(Path(done.json["data"][0]).read_text().splitlines()))
+        rows = rows_of(done.json["data"][0])
         counts = np.bincount([int(row["label"]) for row in rows], minlength=30)
         whole = option != ("--every-class",)
         assert (numbers["n"], numbers["sampled"]) == (
@@ -103,7 +102,7 @@ def test_many_classes_are_drawn_whole_by_default(program, folder):
         assert set(counts.tolist()) == ({0, 4} if whole else {2, 3})
         said = "test': the map shows all items of 15 of 30 classes, drawn at random; --every-class maps"
         assert (said in done.err) == (option not in (("--whole-classes",), ("--every-class",)))
-        sidecar = json.loads(Path(done.json["figures"][0]).with_suffix(".json").read_text())
+        sidecar = sidecar_of(done.json["figures"][0])
         assert sidecar["panels"][0]["sampled"] == numbers["sampled"]
         names.add(done.json["figures"][0])
         shown[option] = counts
@@ -208,11 +207,11 @@ def test_synthesised_points_of_the_coloured_classes(program, folder):
     assert done.json["summary"]["one"]["test"]["2"]["n_synthesised"] == 8
     (data,) = done.json["data"]
     assert "synthesised-4" in data
-    rows = list(csv.DictReader(Path(data).read_text().splitlines()))
+    rows = rows_of(data)
     assert [row["kind"] for row in rows] == ["item"] * 72 + ["synthesised"] * 8 + ["class mean"] * 2
     assert [int(row["label"]) for row in rows[72:]] == [3] * 4 + [5] * 4 + [3, 5]
     assert all(y[int(row["item"])] == int(row["label"]) for row in rows[:80])
-    told = json.loads(Path(data).with_suffix(".json").read_text())
+    told = sidecar_of(data)
     assert told["synthesised"]["classes"] == {"one": [3, 5]}
     assert told["synthesised"]["points"] == {"one": 8}
     assert told["panels"][0]["shown"] == 72
@@ -261,9 +260,9 @@ def test_the_default_perplexity_fits_few_items(cli, folder):
         done = cli("tsne", "one", *quick, *words)
         assert done.code == 0, done.err
         assert done.err.count("perplexity 29.6 for 90 items, (n - 1) / 3") == 1
-        sidecar = json.loads((folder / done.json["data"][0]).with_suffix(".json").read_text())
+        sidecar = sidecar_of(done.json["data"][0])
         assert sidecar["parameters"]["perplexity"] == 29.6
     done = cli("tsne", "large", *quick)
     assert "perplexity" not in done.err
-    sidecar = json.loads((folder / done.json["data"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(done.json["data"][0])
     assert sidecar["parameters"]["perplexity"] == 30

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import csv
 import json
 
 import numpy as np
 import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
-from support import assert_refused, blobs, tree, write_run
+from support import assert_refused, blobs, rows_of, sidecar_of, tree, write_run
 
 import embedlens
 from embedlens.analysis.verification.pairs import many_negatives, verify_pairs
@@ -26,11 +25,6 @@ KEYS = {
 @pytest.fixture
 def run(folder):
     return write_run(folder / "runs/mine", epochs=3)
-
-
-def rows_of(path):
-    with path.open(newline="") as handle:
-        return list(csv.DictReader(handle))
 
 
 @pytest.mark.slow
@@ -175,7 +169,7 @@ def test_pairs_of_a_file(cli, folder):
     assert numbers["auc"] == pytest.approx(roc_auc_score([1, 1, 0, 0] * 2, similarity))
     assert (numbers["n_pairs"], numbers["folds"]) == (8, 2)
     assert answer["figures"][0].endswith("verify-roc-test-epoch-0000-pairs-lfw.svg")
-    sidecar = json.loads((folder / answer["figures"][0]).with_suffix(".json").read_text())
+    sidecar = sidecar_of(answer["figures"][0])
     assert sidecar["pairs"] == "lfw.txt"
 
 

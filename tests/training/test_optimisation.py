@@ -422,7 +422,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_what_was_recorded(plai
 # Early stop
 
 
-def rows_of(values, name="score"):
+def log_rows(values, name="score"):
     return [{"epoch": float(epoch), name: value} for epoch, value in enumerate(values)]
 
 
@@ -444,23 +444,23 @@ def stops(values, patience, *, lower=False):
     patience=st.integers(1, 5),
 )
 def test_stopping_is_that_of_a_plain_loop(values, patience):
-    assert bool(stop_reason(rows_of(values), "score", patience)) == stops(values, patience)
-    falling = rows_of([None, *values], "loss")
+    assert bool(stop_reason(log_rows(values), "score", patience)) == stops(values, patience)
+    falling = log_rows([None, *values], "loss")
     assert bool(stop_reason(falling, "loss", patience)) == stops(values, patience, lower=True)
 
 
 def test_a_tie_is_no_better_and_the_first_of_equals_is_the_best():
-    reason = stop_reason(rows_of([0.1, 0.5, 0.5, 0.5]), "score", 2)
+    reason = stop_reason(log_rows([0.1, 0.5, 0.5, 0.5]), "score", 2)
     assert reason == "epoch 3: score has been no better since epoch 1, 0.5000; training ends"
-    assert stop_reason(rows_of([0.1, 0.5, 0.5, 0.5]), "score", 3) is None
+    assert stop_reason(log_rows([0.1, 0.5, 0.5, 0.5]), "score", 3) is None
 
 
 def test_a_loss_is_better_the_lower():
-    losses = rows_of([None, 3.0, 2.0, 2.5, 2.25], "loss")
+    losses = log_rows([None, 3.0, 2.0, 2.5, 2.25], "loss")
     assert stop_reason(losses, "loss", 3) is None
     reason = stop_reason(losses, "loss", 2)
     assert reason == "epoch 4: loss has been no better since epoch 2, 2.0000; training ends"
-    assert stop_reason(rows_of([3.0, 2.0, 1.0], "validation_loss"), "validation_loss", 1) is None
+    assert stop_reason(log_rows([3.0, 2.0, 1.0], "validation_loss"), "validation_loss", 1) is None
 
 
 def plain_stop(values, patience):
@@ -479,32 +479,32 @@ def plain_stop(values, patience):
     patience=st.integers(1, 4),
 )
 def test_a_value_that_is_not_finite_is_no_better_and_training_still_ends(values, patience):
-    assert bool(stop_reason(rows_of(values), "score", patience)) == plain_stop(values, patience)
+    assert bool(stop_reason(log_rows(values), "score", patience)) == plain_stop(values, patience)
 
 
 def test_the_reason_counts_what_is_not_finite():
     nan = math.nan
-    reason = stop_reason(rows_of([0.1, 0.5, nan, 0.2, nan]), "score", 3)
+    reason = stop_reason(log_rows([0.1, 0.5, nan, 0.2, nan]), "score", 3)
     assert reason == (
         "epoch 4: score has been no better since epoch 1, 0.5000 (NaN or infinite at 2 of these epochs); "
         "training ends"
     )
-    reason = stop_reason(rows_of([nan, nan]), "score", 2)
+    reason = stop_reason(log_rows([nan, nan]), "score", 2)
     assert reason == "epoch 1: score is NaN or infinite at all 2 epochs; training ends"
 
 
 def test_a_mean_similarity_is_better_the_lower():
     name = "test_mean_similarity"
-    assert stop_reason(rows_of([0.9, 0.5, 0.3], name), name, 1) is None
-    assert stop_reason(rows_of([0.3, 0.5, 0.9], name), name, 2).endswith(
+    assert stop_reason(log_rows([0.9, 0.5, 0.3], name), name, 1) is None
+    assert stop_reason(log_rows([0.3, 0.5, 0.9], name), name, 2).endswith(
         "since epoch 0, 0.3000; training ends"
     )
 
 
 def test_without_a_metric_or_a_log_training_goes_on():
-    assert stop_reason(rows_of([1.0, 0.0, 0.0]), None, 1) is None
+    assert stop_reason(log_rows([1.0, 0.0, 0.0]), None, 1) is None
     assert stop_reason([], "score", 1) is None
-    assert stop_reason(rows_of([None]), "loss", 1) is None
+    assert stop_reason(log_rows([None]), "loss", 1) is None
 
 
 def test_a_column_that_is_not_there_is_refused():
@@ -515,7 +515,7 @@ def test_a_column_that_is_not_there_is_refused():
         "unknown column of the log to stop by 'recall'; choose one of: loss, seconds, test_recall_at_1"
     )
     with pytest.raises(InputError, match="'other_loss'; choose one of: loss, score"):
-        stop_reason(rows_of([0.0, 1.0]), "other_loss", 2)
+        stop_reason(log_rows([0.0, 1.0]), "other_loss", 2)
 
 
 def scores(values):
