@@ -154,6 +154,13 @@ def test_other_settings_are_other_files(folder, cli):
     assert len(list((folder / "runs/mine/figures").glob("*.csv"))) == 5
 
 
+def test_long_lists_of_metrics_are_other_files(folder, cli):
+    write_run(folder / "runs/mine", epochs=1)
+    every = "recall_at_1,recall_at_2,recall_at_3,recall_at_4,recall_at_5,recall_at_6"
+    names = {cli("evaluate", "--metrics", f"{every},{k}", "--json").json["data"][0] for k in ("R@7", "R@8")}
+    assert len(names) == 2
+
+
 def test_info_searches_the_gallery_as_evaluate_does(folder, cli):
     (z, y), (z_g, y_g) = blobs(n=40, spread=2.0), blobs(n=70, spread=2.0, seed=1)
     labels = {"query": y, "gallery": y_g}

@@ -9,7 +9,7 @@ import typer
 
 from embedlens.errors import InputError
 from embedlens_cli.commands.evaluate.log import check_log, write_log
-from embedlens_cli.commands.evaluate.score_options import ScoreOptions
+from embedlens_cli.commands.evaluate.score_options import ScoreOptions, metrics_word
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import (
     FileWords,
@@ -47,7 +47,7 @@ def evaluate(
             "nmi, f1, ami, alignment, uniformity, pi_intra, pi_inter, pi_ratio, effective_rank, rho, "
             "mean_similarity, hubness; default; all."
         ),
-        InName(lambda text: "+".join(options.words(text))[:60]),
+        InName(metrics_word),
     ] = "default",
     where: SnapshotOptions,
     how: ScoreOptions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
 
 _FILE_WORDS = {"unknown_threshold": "new-threshold", "unknown_class": "new-label"}
 """What file names call options of another name."""
+
+
+_LONGEST = 60  # letters of a file name that the metrics may take
+
+
+def metrics_word(text: str) -> str:
+    """Return what file names say of the metrics; a digest ends a long list, so that no two are alike."""
+    joined = "+".join(options.words(text))
+    if len(joined) <= _LONGEST:
+        return joined
+    return f"{joined[: _LONGEST - 9]}-{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
 
 
 @dataclass(frozen=True, kw_only=True)
