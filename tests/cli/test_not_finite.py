@@ -127,7 +127,7 @@ def test_a_score_that_is_not_finite_is_a_failure_and_never_the_best(folder, monk
     assert [one.failure for one in outcomes] == [
         "recall_at_1 is nan at epoch 2", "recall_at_1 is inf at epoch 2", "", ""
     ]  # fmt: skip
-    sweep_tables.tell_failures(outcomes)
+    sweep_tables.warn_of_failures(outcomes)
     told = capsys.readouterr().err
     assert "2 of 4 runs failed: bad, huge" in told
     assert "the score at epoch 0 is NaN or infinite in 1 of 4 runs" in told
