@@ -204,7 +204,7 @@ def test_scores_of_kmeans_name_the_releases_of_faiss_that_give_the_same(folder, 
     done = cli("evaluate", "mine", "--metrics", "nmi,R@1", "--json").json
     assert done["kmeans_equals_faiss"] == FAISS_VERSIONS
     assert sidecar_of(done["data"][0])["kmeans_equals_faiss"] == "1.15"
-    pinned = (Path(__file__).parents[2] / "constraints.txt").read_text()
+    pinned = (Path(__file__).parents[3] / "constraints.txt").read_text()
     assert f"faiss-cpu=={FAISS_VERSIONS}." in pinned
     assert "kmeans_equals_faiss" not in cli("evaluate", "mine", "--metrics", "R@1", "--json").json
 
