@@ -210,6 +210,7 @@ CALLS = {
     ),
     "analysis.projection.items.central_space": Call(ZY),
     "analysis.projection.items.sample": Call({"y": Y}, {"n": 10}),
+    "analysis.projection.items.draw_sample": Call({"y": Y}, {"n": 10}),
     "analysis.projection.items.whole_by_default": Call({"y": Y}, {"n": 10}),
     "analysis.projection.items.points_of": Call(
         {**ZY, "rows": np.arange(0, 40, 2)}, {"central": True}, free=("rows",), numbered=("rows",)

@@ -43,7 +43,7 @@ _TITLES = {
     "losses": "loss",
     "sphere": "distances on the sphere",
     "distances": "distances of pairs",
-    "picked": "distance of selected negatives",
+    "picked": "selected negatives",
     "nonzero": "loss > 0",
     "noise": "gradient noise",
 }
