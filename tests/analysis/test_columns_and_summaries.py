@@ -15,7 +15,7 @@ import embedlens
 from embedlens.analysis import pruning
 from embedlens.analysis.experiments import comparison, curves, sweep
 from embedlens.analysis.open_set import classifier, ranking, threshold
-from embedlens.analysis.projection import maps, synthesis
+from embedlens.analysis.projection import items, maps, synthesis
 from embedlens.analysis.retrieval import class_sizes, clustering, geometry, learners, neighbours
 from embedlens.analysis.sampling import distances as pair_distances
 from embedlens.analysis.sampling import mining, theory
@@ -100,6 +100,7 @@ MADE = {
     "PruningCurve": lambda: pruning.pruned_recall(Z, Y, [1, 4]),
     "Retrieval": lambda: neighbours.retrieve(Z, Y, neighbours.RetrievalOptions(ks=(1, 2), at_r=True)),
     "Roc": lambda: pairs.roc(X, X > 0.5),
+    "Sample": lambda: items.draw_sample(Y, 10),
     "SeededScores": lambda: clustering.kmeans_scores(Z, Y, seeds=(0, 1), ami=True),
     "SliceRecalls": lambda: slices.slice_recalls(Z, Y, 4),
     "Spectrum": lambda: values.spectrum(Z),
