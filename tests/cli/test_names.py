@@ -25,9 +25,11 @@ FIGURES = {
 }  # fmt: skip
 
 
-def hostile_run(folder, name, seed=0):
+def hostile_run(folder, name, seed=0, like=None):
+    """Record a run of that name; its classes are named after it, or like those of another run."""
     z, y = blobs(n=60, seed=seed)
-    classes = dict(enumerate([name, *(f"{name} {number}" for number in range(1, 6))]))
+    word = like or name
+    classes = dict(enumerate([word, *(f"{word} {number}" for number in range(1, 6))]))
     with embedlens.Recorder(
         folder, labels={"test": y}, class_names=classes, name=name, method={"loss": name, "seed": seed}
     ) as recorder:
@@ -61,7 +63,7 @@ def test_tables_json_and_latex_of_hostile_names(cli, folder, kind):
 def test_every_figure_of_hostile_names(cli, folder, kind):
     name = HOSTILE[kind][:94]
     hostile_run(folder / "runs/a", name)
-    hostile_run(folder / "runs/b", f"{name}2", seed=1)
+    hostile_run(folder / "runs/b", f"{name}2", seed=1, like=name)  # `identify` refuses others
     for command, words in FIGURES.items():
         done = cli(*command.split(), "a", "b", *words, "--format", "svg,pdf", "--out", "o", "--json")
         assert done.code == 0, (command, done.err)
@@ -103,7 +105,7 @@ def test_names_without_a_break_leave_panels_their_size(cli, folder, sizes, comma
     words, drawn = (FIGURES | MOVING)[command], {}
     for name in ("s", "n" * 94, "n" * 300):
         for number in (1, 2):
-            hostile_run(folder / f"runs/{len(name)}-{number}", f"{name}{number}", seed=number)
+            hostile_run(folder / f"runs/{len(name)}-{number}", f"{name}{number}", seed=number, like=name)
         for runs in (1, 2):
             sizes.clear()
             names = [f"{len(name)}-{number}" for number in range(1, runs + 1)]
