@@ -157,7 +157,7 @@ def test_bounds_hold_for_screened_scores(dtype):
 
 _MEMORY = """
 import resource, sys, numpy as np
-from embedlens.analysis.clustering import kmeans
+from embedlens.similarity.kmeans import kmeans
 random = np.random.default_rng(0)
 z = random.standard_normal((20_000, 256), dtype=np.float32)
 kmeans(z[:2000], 100, iterations=2)
