@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DPI = 160
 _HOLD = 3.0  # the last frame of a GIF stays so many times longer
-_SAMPLE = 8  # frames from which the colours of a GIF are taken
+_SAMPLE = 3  # frames from which the colours of a GIF are taken
 
 
 def render(figure: Figure) -> NDArray[np.uint8]:
@@ -52,7 +52,7 @@ def key_epochs(epochs: Iterable[int], count: int = 5) -> list[int]:
 def write_gif(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> None:
     """Write frames, each uint8 [h, w, 3], as GIF that repeats for ever; the last frame stays longer.
 
-    All frames share the 256 colours that suit up to eight of them, the first and the last among these, so
+    All frames share the 256 colours that suit the first, the middle and the last of them, so
     that nothing flickers. Frames are taken one by one, and may be drawn when they are taken.
 
     Raises
