@@ -33,9 +33,9 @@ __all__ = [
 
 __getattr__, __dir__ = attached(
     __name__,
+    __all__,
     {
         "embedlens.errors": ["InputError"],
         "embedlens.store": ["Recorder", "Run", "Snapshot", "open_run"],
     },
-    modules=["analysis", "experiments", "figures", "objectives", "similarity", "training"],
 )

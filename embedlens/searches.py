@@ -113,7 +113,7 @@ class Search:
         return self.query.rows if self.other is None else self.other.rows
 
     def part(self, chunk: Chunk | None) -> Search:
-        """Return the same of some chunks of the embedding; where a row is zero there, it is named."""
+        """Return the same of some slices of the embedding; where a row is zero there, it is named."""
         from embedlens.analysis.spectrum.slices import take
 
         if chunk is None:

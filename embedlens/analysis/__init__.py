@@ -33,19 +33,4 @@ __all__ = [
     "verification",
 ]
 
-__getattr__, __dir__ = attached(
-    __name__,
-    {},
-    modules=[
-        "experiments",
-        "open_set",
-        "projection",
-        "pruning",
-        "retrieval",
-        "sampling",
-        "scores",
-        "spectrum",
-        "triplets",
-        "verification",
-    ],
-)
+__getattr__, __dir__ = attached(__name__, __all__)

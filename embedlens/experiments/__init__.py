@@ -29,10 +29,6 @@ __all__ = [
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(
-    __name__,
+    __name__, __all__,
     {"trainer": ["Trainer"]},
-    modules=[
-        "collapse", "comparison", "epoch_metrics", "grid", "grid_runs", "grid_training", "latent_maps",
-        "metric_names", "recipe", "run_metrics", "sweep", "trainer",
-    ],
 )  # fmt: skip

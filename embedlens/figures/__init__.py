@@ -35,20 +35,4 @@ __all__ = [
     "verification",
 ]
 
-__getattr__, __dir__ = attached(
-    __name__,
-    {},
-    modules=[
-        "experiments",
-        "export",
-        "layout",
-        "open_set",
-        "projection",
-        "pruning",
-        "sampling",
-        "spectrum",
-        "style",
-        "triplets",
-        "verification",
-    ],
-)
+__getattr__, __dir__ = attached(__name__, __all__)

@@ -42,10 +42,10 @@ def checked_options(
     return dict(options)
 
 
-def _is_like(value: Any, usual: Any) -> bool:
+def _is_like(value: Any, default: Any) -> bool:
     """Say whether a value is of the type of the default: a number, a truth value, or text."""
-    if isinstance(usual, bool) or not isinstance(usual, float | int):
-        return isinstance(value, type(usual))
+    if isinstance(default, bool) or not isinstance(default, float | int):
+        return isinstance(value, type(default))
     return isinstance(value, float | int) and not isinstance(value, bool)
 
 

@@ -68,7 +68,7 @@ def test_chunks_of_learners_without_items_are_told(cli, divided, folder, command
     shutil.copytree(divided.path, folder / "runs/alone")
     file = next((folder / "runs/alone").glob("**/*cluster*0002.npy"))
     np.save(file, np.zeros_like(np.load(file)))
-    told = "epoch 2: no items of train were left to the learner of chunk 2"
+    told = "epoch 2: no items of train were left to the learner of slice 2"
     assert told in cli(*command, "alone", "--slices", "recorded", "--out", "figures").err
     assert told not in cli(*command, "alone", "--slices", "4", "--out", "figures").err
     assert "no items" not in cli(*command, divided.path, "--slices", "2", "--out", "figures").err

@@ -31,7 +31,7 @@ COUNTS = ("n", "n_singletons", "n_new", "n_ignored", "n_distractors", "n_duplica
 class Row:
     """The scores of one snapshot; or of several runs, the `members`: mean and standard deviation.
 
-    `part` names the chunks of the embedding that are scored; it is empty of the whole. `missing` has, of a
+    `part` names the slices of the embedding that are scored; it is empty of the whole. `missing` has, of a
     mean, how many of its runs have no finite value, and of how many.
     """
 
@@ -169,7 +169,7 @@ def records(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 
 def summary(rows: Iterable[Row]) -> dict[str, Any]:
-    """Return the numbers: run -> split -> epoch -> name -> number; of chunks under "slices" -> chunks."""
+    """Return the numbers: run -> split -> epoch -> name -> number; of slices under "slices" -> slices."""
     places: dict[str, Any] = {}
     for row in rows:
         _enter(places, row, finite(row.values))
@@ -190,7 +190,7 @@ def groups(means: Iterable[Row]) -> dict[str, Any]:
 
 
 def _enter(places: dict[str, Any], row: Row, numbers: dict[str, Any]) -> None:
-    """Put numbers in their place; those of all chunks side by side are those of the embedding, too."""
+    """Put numbers in their place; those of all slices side by side are those of the embedding, too."""
     place = places.setdefault(row.run, {}).setdefault(row.split, {}).setdefault(str(row.epoch), {})
     slices = place.pop("slices", {})
     chunks, _, count = row.part.partition("/")

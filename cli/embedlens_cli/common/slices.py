@@ -20,13 +20,13 @@ RECORDED = "recorded"
 
 
 def check_slices(runs: Sequence[Run], slices: str | None) -> None:
-    """Refuse a number of chunks that a run's embeddings cannot be cut into, before anything is computed."""
+    """Refuse a number of slices that a run's embeddings cannot be cut into, before anything is computed."""
     for run in runs:
         parts_of(run, slices)
 
 
 def number_of(run: Run, slices: str | None) -> int | None:
-    """Return how many equal chunks a run's embeddings are taken as; None: they are taken whole.
+    """Return how many equal slices a run's embeddings are taken as; None: they are taken whole.
 
     Raises
     ------
@@ -36,24 +36,24 @@ def number_of(run: Run, slices: str | None) -> int | None:
     if slices is None or slices.removeprefix("-").isdecimal():
         return None if slices is None else int(slices)
     if slices != RECORDED:
-        message = f"--slices {slices!r}; give a number of equal chunks, or {RECORDED}: those of the run"
+        message = f"--slices {slices!r}; give a number of equal slices, or {RECORDED}: those of the run"
         raise InputError(message)
     pieces = run.info.slices or ()
     widths = [stop - start for start, stop in pieces]
     if not pieces or len(set(widths)) > 1:
         own = f"slices of {', '.join(map(str, widths))} dims" if pieces else "no slices of its own"
-        message = f"run {run.name!r} has {own}; give a number of equal chunks"
+        message = f"run {run.name!r} has {own}; give a number of equal slices"
         raise InputError(message)
     return len(pieces)
 
 
 def chunks_alone(run: Run, slices: str | None) -> list[Chunk]:
-    """Return each chunk of a run's embeddings by itself."""
+    """Return each slice of a run's embeddings by itself."""
     return [part for part in parts_of(run, slices) if part is not None and part.first == part.last]
 
 
 def parts_of(run: Run, slices: str | None) -> list[Chunk] | list[None]:
-    """Return what is scored: each chunk, then the first 2, 3, ..., K; without slices the whole, as None."""
+    """Return what is scored: each slice, then the first 2, 3, ..., K; without slices the whole, as None."""
     from embedlens.analysis.spectrum.slices import chunks_of
 
     count = number_of(run, slices)
@@ -68,7 +68,7 @@ def parts_of(run: Run, slices: str | None) -> list[Chunk] | list[None]:
 
 
 def warn_of_idle_learners(places: Iterable[tuple[Run, int]], slices: str | None) -> None:
-    """Warn of chunks that are slices of learners that had no items at an epoch."""
+    """Warn of slices whose learners had no items at an epoch."""
     from embedlens_cli.common import console
 
     for run, epoch in dict.fromkeys(places):
@@ -82,7 +82,7 @@ def warn_of_idle_learners(places: Iterable[tuple[Run, int]], slices: str | None)
                 if idle:
                     console.print_message(
                         f"run {run.name!r}, epoch {epoch}: no items of {split} were left to the learner of "
-                        f"chunk {', '.join(idle)}"
+                        f"slice {', '.join(idle)}"
                     )
 
 
@@ -92,7 +92,7 @@ def whole(part: Chunk | None) -> bool:
 
 
 def take_part(snapshot: Snapshot, part: Chunk | None) -> NDArray[Any]:
-    """Return the rows of a part; where one is zero, the message names snapshot and chunk."""
+    """Return the rows of a part; where one is zero, the message names snapshot and slice."""
     from embedlens.analysis.spectrum.slices import take
 
     if part is None:

@@ -1,4 +1,4 @@
-"""Training as a person sees it: a bar with the time left on a terminal, and a row an epoch."""
+"""Progress of training: a bar with the time left on a terminal, and one row per epoch."""
 
 from __future__ import annotations
 

@@ -48,6 +48,7 @@ __all__ = [
 
 __getattr__, __dir__ = attached(
     __name__,
+    __all__,
     {
         "comparison": ["RunScores", "Comparison", "compare"],
         "curves": ["Curve", "Band"],
@@ -56,5 +57,4 @@ __getattr__, __dir__ = attached(
         "repeats": ["Repeated", "over_runs"],
         "sweep": ["Record", "Sweep", "summarise"],
     },
-    modules=["comparison", "curves", "losses", "monitoring", "repeats", "sweep"],
 )

@@ -38,10 +38,10 @@ __all__ = [
 
 __getattr__, __dir__ = attached(
     __name__,
+    __all__,
     {
         "classifier": ["Classifier", "fit_classifier", "probabilities", "rank_by_classifier"],
         "ranking": ["Ranking", "NewSweep", "rank_labels", "map_at_5"],
         "threshold": ["Choice", "choose", "choose_halves", "Identification", "identify"],
     },
-    modules=["classifier", "ranking", "threshold"],
 )

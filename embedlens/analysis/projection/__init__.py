@@ -65,6 +65,7 @@ __all__ = [
 
 __getattr__, __dir__ = attached(
     __name__,
+    __all__,
     {
         "gradient": ["ExactGradient"],
         "items": [
@@ -83,5 +84,4 @@ __getattr__, __dir__ = attached(
         "parameters": ["Parameters"],
         "synthesis": ["Synthesised", "SynthesisedMap", "synthesised", "synthesised_map"],
     },
-    modules=["gradient", "items", "maps", "optimisation", "parameters", "synthesis"],
 )

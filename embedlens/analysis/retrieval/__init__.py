@@ -82,6 +82,7 @@ __all__ = [
 
 __getattr__, __dir__ = attached(
     __name__,
+    __all__,
     {
         "class_sizes": ["ClassSizes"],
         "clustering": ["ClusteringScores", "clustering_scores", "SeededScores", "kmeans_scores"],
@@ -91,13 +92,4 @@ __getattr__, __dir__ = attached(
         "learners": ["Clusters", "describe_clusters"],
         "neighbours": ["Retrieval", "RetrievalOptions", "retrieve", "recall_at_k", "at_r", "skewness"],
     },
-    modules=[
-        "class_sizes",
-        "clustering",
-        "duplicates",
-        "geometry",
-        "label_ranking",
-        "learners",
-        "neighbours",
-    ],
 )

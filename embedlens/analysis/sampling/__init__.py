@@ -47,6 +47,7 @@ __all__ = [
 
 __getattr__, __dir__ = attached(
     __name__,
+    __all__,
     {
         "distances": ["DistanceHistogram", "PairDistances", "pair_distances", "histogram"],
         "mining": ["Picks", "NonzeroFraction", "picks"],
@@ -60,5 +61,4 @@ __getattr__, __dir__ = attached(
             "gradient_noise",
         ],
     },
-    modules=["distances", "mining", "theory"],
 )

@@ -62,6 +62,7 @@ __all__ = [
 
 __getattr__, __dir__ = attached(
     __name__,
+    __all__,
     {
         "components": [
             "ClassScatter",
@@ -83,5 +84,4 @@ __getattr__, __dir__ = attached(
             "spectral_decay",
         ],
     },
-    modules=["components", "epochs", "factorisation", "intra_class", "slices", "values"],
 )

@@ -1,4 +1,4 @@
-"""An embedding as equal chunks: each by itself, and as they are added one by one."""
+"""An embedding as equal slices: each by itself, and as they are added one by one."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some neighbouring chunks of an embedding.
+    """Some neighbouring slices of an embedding.
 
     Attributes
     ----------
     first, last
-        Numbers of the first and the last chunk, from 1.
+        Numbers of the first and the last slice, from 1.
     of
-        Number of chunks of the embedding.
+        Number of slices of the embedding.
     columns
         The dimensions that they hold.
     """
@@ -41,22 +41,22 @@ class Chunk:
 
     @property
     def name(self) -> str:
-        """What tables call it: "2/4" is one chunk, "1-2/4" the first two."""
+        """What tables call it: "2/4" is one slice, "1-2/4" the first two."""
         return f"{self.first}/{self.of}" if self.first == self.last else f"{self.first}-{self.last}/{self.of}"
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SliceRecalls(Result):
-    """Recall@1 of K chunks.
+    """Recall@1 of K slices.
 
     Attributes
     ----------
     alone
-        float64 [K]: Recall@1 of each chunk by itself.
+        float64 [K]: Recall@1 of each slice by itself.
     joined
-        float64 [K]: Recall@1 of the first 1, 2, ..., K chunks; the last is that of the whole embedding.
+        float64 [K]: Recall@1 of the first 1, 2, ..., K slices; the last is that of the whole embedding.
     dim
-        Dimensions of a chunk.
+        Dimensions of a slice.
     n, n_singletons
         Queries counted, and queries left out because no other item has their label.
     """
@@ -68,7 +68,7 @@ class SliceRecalls(Result):
     n_singletons: int
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """Return the columns of the table behind a figure, one row per chunk."""
+        """Return the columns of the table behind a figure, one row per slice."""
         return {
             "chunk": np.arange(1, self.alone.size + 1),
             "recall_at_1": self.alone,
@@ -77,23 +77,23 @@ class SliceRecalls(Result):
 
 
 def chunks_of(dim: int, n_slices: int) -> tuple[list[Chunk], list[Chunk]]:
-    """Return the chunks of embeddings [N, D] one by one, and the first 1, 2, ..., K of them together.
+    """Return the slices of embeddings [N, D] one by one, and the first 1, 2, ..., K of them together.
 
     Parameters
     ----------
     dim
         D, a multiple of `n_slices`.
     n_slices
-        K, the number of chunks.
+        K, the number of slices.
 
     Raises
     ------
     InputError
-        A number of chunks that does not divide D.
+        A number of slices that does not divide D.
     """
     if n_slices < 1 or dim % n_slices:
         allowed = ", ".join(str(count) for count in range(1, dim + 1) if dim % count == 0)
-        message = f"{n_slices} slices of {dim} dims are not equal chunks; choose one of: {allowed}"
+        message = f"{dim} dims do not divide into {n_slices} equal slices; choose one of: {allowed}"
         raise InputError(message)
     width = dim // n_slices
     alone = [
@@ -105,7 +105,7 @@ def chunks_of(dim: int, n_slices: int) -> tuple[list[Chunk], list[Chunk]]:
 
 
 def take(z: ArrayLike, chunk: Chunk) -> NDArray[np.floating[Any]]:
-    """Return some chunks of embeddings, as they are given.
+    """Return some slices of embeddings, as they are given.
 
     Parameters
     ----------
@@ -117,30 +117,30 @@ def take(z: ArrayLike, chunk: Chunk) -> NDArray[np.floating[Any]]:
     Raises
     ------
     InputError
-        Rows that are zero in the chunk, which have no direction there; the chunk is named.
+        Rows that are zero in the slice, which have no direction there; the slice is named.
     """
     array = to_numpy(z)
     columns = chunk.columns
     if array.ndim != 2 or array.shape[1] < columns.stop:
         message = (
-            f"embeddings have shape {shape_text(array)}; chunk {chunk.name} ends with dim {columns.stop}"
+            f"embeddings have shape {shape_text(array)}; slice {chunk.name} ends with dim {columns.stop}"
         )
         raise InputError(message)
     part = np.ascontiguousarray(array[:, columns])
     try:
         return check_embeddings(part, rows=len(array), dim=None)
     except InputError as error:
-        place = f"chunk {chunk.name} (dims {columns.start + 1}-{columns.stop})"
+        place = f"slice {chunk.name} (dims {columns.start + 1}-{columns.stop})"
         raise error.within(place) from error
 
 
 def slice_recalls(
     z: ArrayLike, y: ArrayLike, n_slices: int, *, gallery: GalleryLike | None = None, device: str = "cpu"
 ) -> SliceRecalls:
-    """Return Recall@1 of each of K equal chunks of an embedding, and of the first 1, 2, ..., K of them.
+    """Return Recall@1 of each of K equal slices of an embedding, and of the first 1, 2, ..., K of them.
 
-    A chunk is taken as it stands in the embedding; items are compared by the cosine of the chunk, or of the
-    chunks side by side. So chunks weigh as much as their norms say: equally where the embedding is made of
+    A slice is taken as it stands in the embedding; items are compared by the cosine of the slice, or of the
+    slices side by side. So slices weigh as much as their norms say: equally where the embedding is made of
     unit slices, and with all of them Recall@1 is exactly that of the embedding.
 
     Parameters
@@ -150,7 +150,7 @@ def slice_recalls(
     y
         Integer labels [N].
     n_slices
-        K, the number of chunks; it must divide D.
+        K, the number of slices; it must divide D.
     gallery
         Embeddings [M, D] and labels [M] to search; without it every item searches all others.
     device
@@ -159,7 +159,7 @@ def slice_recalls(
     Raises
     ------
     InputError
-        A number of chunks that does not divide D, rows that are zero in a chunk, data without Recall@1.
+        A number of slices that does not divide D, rows that are zero in a slice, data without Recall@1.
     """
     array, labels = check_pair(z, y)
     array = check_embeddings(array, rows=labels.size, dim=None)

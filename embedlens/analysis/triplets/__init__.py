@@ -79,6 +79,7 @@ __all__ = [
 
 __getattr__, __dir__ = attached(
     __name__,
+    __all__,
     {
         "density": ["counts_by_place", "enclosing_levels"],
         "distances": ["Distances", "Histogram", "Ecdf", "histograms", "ecdf"],
@@ -103,5 +104,4 @@ __getattr__, __dir__ = attached(
             "random_anchors",
         ],
     },
-    modules=["density", "distances", "field", "flow", "nearest", "paired", "trajectory"],
 )

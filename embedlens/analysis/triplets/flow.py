@@ -26,7 +26,7 @@ _FEWEST, _DOTS_A_BIN = 4, 15
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Flow(Result):
-    """Where the dots of each place on the triplet scatter went, in the mean; an entry for each bin kept.
+    """Mean displacement of the dots of each place on the triplet scatter; one entry for each bin kept.
 
     Attributes
     ----------

@@ -44,6 +44,7 @@ __all__ = [
 
 __getattr__, __dir__ = attached(
     __name__,
+    __all__,
     {
         "pairs": [
             "PairVerification",
@@ -56,5 +57,4 @@ __getattr__, __dir__ = attached(
         ],
         "rank_1": ["ClosedSet", "OpenSet", "closed_set", "closed_set_between", "open_set"],
     },
-    modules=["pairs", "rank_1"],
 )

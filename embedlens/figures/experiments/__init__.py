@@ -11,4 +11,4 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison", "curves", "losses", "sweep"]
 
-__getattr__, __dir__ = attached(__name__, {}, modules=["comparison", "curves", "losses", "sweep"])
+__getattr__, __dir__ = attached(__name__, __all__)

@@ -11,4 +11,4 @@ if TYPE_CHECKING:
 
 __all__ = ["ranking"]
 
-__getattr__, __dir__ = attached(__name__, {}, modules=["ranking"])
+__getattr__, __dir__ = attached(__name__, __all__)

@@ -13,5 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["Map", "figure", "limits_of", "maps", "plot", "synthesis"]
 
 __getattr__, __dir__ = attached(
-    __name__, {"maps": ["Map", "limits_of", "plot", "figure"]}, modules=["maps", "synthesis"]
+    __name__,
+    __all__,
+    {"maps": ["Map", "limits_of", "plot", "figure"]},
 )

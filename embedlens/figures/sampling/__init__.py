@@ -14,6 +14,6 @@ __all__ = ["Contents", "check_panels", "distances", "figure", "grid_of", "mining
 
 __getattr__, __dir__ = attached(
     __name__,
+    __all__,
     {"distances": ["Contents", "plot", "figure", "grid_of", "check_panels"]},
-    modules=["distances", "mining", "theory"],
 )

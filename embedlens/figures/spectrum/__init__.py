@@ -37,6 +37,7 @@ __all__ = [
 
 __getattr__, __dir__ = attached(
     __name__,
+    __all__,
     {
         "values": [
             "plot",
@@ -49,5 +50,4 @@ __getattr__, __dir__ = attached(
             "component_ticks",
         ]
     },
-    modules=["components", "epochs", "intra_class", "slices", "values"],
 )

@@ -48,6 +48,7 @@ __all__ = [
 
 __getattr__, __dir__ = attached(
     __name__,
+    __all__,
     {
         "nearest": [
             "Scale",
@@ -64,5 +65,4 @@ __getattr__, __dir__ = attached(
         ],
         "panels": ["figure", "figure_of_epochs"],
     },
-    modules=["distances", "field", "flow", "nearest", "paired", "panels", "trajectory"],
 )

@@ -272,7 +272,7 @@ def _contours(result: Triplets, limits: tuple[float, float]) -> list[MplPath]:
         return []
     middle = (np.arange(_BINS) + 0.5) / _BINS * (limits[1] - limits[0]) + limits[0]
     lines = contour_generator(middle, middle, density.T, line_type=LineType.ChunkCombinedCode)
-    found: Any = [lines.lines(level) for level in levels]  # points and codes, one chunk each
+    found: Any = [lines.lines(level) for level in levels]  # points and codes, one slice each
     return [MplPath(points[0], codes[0]) for points, codes in found if points[0] is not None]
 
 

@@ -13,5 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["figure", "figure_of_curves", "pairs", "plot", "rank_1", "rate_axes"]
 
 __getattr__, __dir__ = attached(
-    __name__, {"pairs": ["plot", "figure", "figure_of_curves", "rate_axes"]}, modules=["pairs", "rank_1"]
+    __name__,
+    __all__,
+    {"pairs": ["plot", "figure", "figure_of_curves", "rate_axes"]},
 )

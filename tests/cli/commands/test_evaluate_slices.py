@@ -92,10 +92,13 @@ def test_seeds_are_averaged_part_by_part(cli, folder):
 @pytest.mark.parametrize(
     ("words", "parts"),
     [
-        (["mine", "--slices", "3"], ["run 'mine': 3 slices of 8 dims", "choose one of: 1, 2, 4, 8"]),
-        (["mine", "--slices", "0"], ["0 slices of 8 dims"]),
+        (
+            ["mine", "--slices", "3"],
+            ["run 'mine': 8 dims do not divide into 3 equal slices", "choose one of: 1, 2, 4, 8"],
+        ),
+        (["mine", "--slices", "0"], ["8 dims do not divide into 0 equal slices"]),
         (["mine", "--slices", "2", "--log"], ["--log", "--slices"]),
-        (["dead", "--slices", "4"], ["run 'dead', split 'test', epoch 0", "chunk 4/4 (dims 7-8)", "row 0"]),
+        (["dead", "--slices", "4"], ["run 'dead', split 'test', epoch 0", "slice 4/4 (dims 7-8)", "row 0"]),
     ],
 )
 def test_what_is_refused(cli, folder, words, parts):

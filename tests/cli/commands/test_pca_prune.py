@@ -148,14 +148,14 @@ def test_chunks_that_cannot_be_pruned(cli):
     write_sliced("runs/unequal", slices=((0, 2), (2, 8)))
     write_sliced("runs/whole", slices=None)
     for words, message in (
-        (["sliced", "--slices", "3"], "run 'sliced': 3 slices of 8 dims are not equal chunks"),
-        (["sliced", "--slices", "all"], "--slices 'all'; give a number of equal chunks, or recorded"),
+        (["sliced", "--slices", "3"], "run 'sliced': 8 dims do not divide into 3 equal slices"),
+        (["sliced", "--slices", "all"], "--slices 'all'; give a number of equal slices, or recorded"),
         (
             ["unequal", "--slices", "recorded"],
             "run 'unequal' has slices of 2, 6 dims; give a number of equal",
         ),
         (["whole", "--slices", "recorded"], "run 'whole' has no slices of its own; give a number of equal"),
-        (["sliced", "--slices", "2", "--dims", "8,6"], "no number of --dims is within the 4 dims of a chunk"),
+        (["sliced", "--slices", "2", "--dims", "8,6"], "no number of --dims is within the 4 dims of a slice"),
     ):
         assert_refused(cli("pca-prune", *words), message)
 

@@ -148,7 +148,7 @@ def _check_formats(**given: bool) -> None:
 def _score(
     one: Selected, wanted: Sequence[str], settings: ScoreSettings, *, how: ScoreOptions, device: str
 ) -> list[Row]:
-    """Score a snapshot, or chunks of its embeddings; the logged loss stands beside scores of the whole."""
+    """Score a snapshot, or slices of its embeddings; the logged loss stands beside scores of the whole."""
     from embedlens_cli.common.score_tables import Row
     from embedlens_cli.common.slices import parts_of, whole
 

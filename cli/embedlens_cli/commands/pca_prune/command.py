@@ -67,7 +67,7 @@ def pca_prune(
     """Draw Recall@1 against the number of leading principal components that are kept.
 
     The embeddings are normalised and rotated onto the components; with all of them kept, Recall@1 is that of
-    the embeddings as they are. With --slices, the same of each chunk of the embedding, beside its spectrum.
+    the embeddings as they are. With --slices, the same of each slice of the embedding, beside its spectrum.
     """
     from functools import partial
 
@@ -119,7 +119,7 @@ def _kept(
 ) -> tuple[int, ...] | None:
     """Return the numbers that a run has; the others are named, and refused where no run has any.
 
-    Of what is sliced, one number at least must be within the dims of a chunk.
+    Of what is sliced, one number at least must be within the dims of a slice.
     """
     from embedlens_cli.common import console
     from embedlens_cli.common.slices import chunks_alone
@@ -133,7 +133,7 @@ def _kept(
         raise InputError(message)
     for chunk in chunks_alone(run, slices)[:1]:
         if min(dims) > (width := chunk.columns.stop):
-            message = f"no number of --dims is within the {width} dims of a chunk of run {run.name!r}"
+            message = f"no number of --dims is within the {width} dims of a slice of run {run.name!r}"
             raise InputError(message)
     skipped = [number for number in dims if number > dim]
     if skipped:
@@ -149,7 +149,7 @@ def _measure(
     kept: tuple[int, ...] | None,
     slices: str | None,
 ) -> list[PrunedSlice]:
-    """Prune one snapshot, and each chunk of it; nothing where the run has none of the dims."""
+    """Prune one snapshot, and each slice of it; nothing where the run has none of the dims."""
     from embedlens.analysis.spectrum.values import spectrum
     from embedlens.searches import items_of
     from embedlens_cli.common.slices import chunks_alone

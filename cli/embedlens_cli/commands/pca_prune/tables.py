@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrunedSlice:
-    """The curve of a snapshot, or of a chunk of it.
+    """The curve of a snapshot, or of a slice of it.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class PrunedSlice:
     curve
         Recall@1 by number of components.
     chunk, spectrum
-        The chunk, and its spectrum on the items that are searched for; None: the whole embedding.
+        The slice, and its spectrum on the items that are searched for; None: the whole embedding.
     """
 
     fit: str
@@ -35,12 +35,12 @@ class PrunedSlice:
 
     @property
     def facts(self) -> dict[str, str]:
-        """What the basis was fitted on, and which chunk it is of."""
+        """What the basis was fitted on, and which slice it is of."""
         return {"fit": self.fit, **({} if self.chunk is None else {"chunk": self.chunk.name})}
 
 
 def summary(results: Sequence[PrunedSlice]) -> dict[str, Any]:
-    """Return dim, fit, n and Recall@1 by number of components; those of chunks stand under "slices"."""
+    """Return dim, fit, n and Recall@1 by number of components; those of slices stand under "slices"."""
     numbers = [
         {
             "dim": one.curve.dim,

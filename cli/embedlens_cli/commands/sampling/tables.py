@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from embedlens_cli.common.report import finite
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -81,25 +83,22 @@ def _numbers(one: SplitSampling, epoch: int) -> dict[str, Any]:
             ("positive", pairs.positive, pairs.n_positive),
             ("negative", pairs.negative, pairs.n_negative),
         ):
-            numbers[f"{kind}_pairs"] = {
-                "mean_distance": _finite(distances.mean), "shown": distances.n, "of": there
-            }  # fmt: skip
-        numbers["effective_dim"] = _finite(pairs.effective_dim)
+            mean = {"mean_distance": distances.mean, "shown": distances.n, "of": there}
+            numbers[f"{kind}_pairs"] = finite(mean)
+        numbers |= finite({"effective_dim": pairs.effective_dim})
     if epoch in one.picks:
         numbers["mining"] = {
-            picks.mining: {
-                "mean_distance": _finite(picks.distances.mean),
-                "nonzero_share": _finite(picks.nonzero),
-                "triplets": picks.n,
-                "skipped": picks.n_skipped,
-            }
+            picks.mining: finite(
+                {
+                    "mean_distance": picks.distances.mean,
+                    "nonzero_share": picks.nonzero,
+                    "triplets": picks.n,
+                    "skipped": picks.n_skipped,
+                }
+            )
             for picks in one.picks[epoch]
         }
     return numbers
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def warnings(results: Sequence[SplitSampling], what: SamplingOptions) -> list[str]:

@@ -100,7 +100,7 @@ def _check(what: SpectrumOptions, selection: Selection) -> None:
 
 
 def _measure(one: Selected, what: SpectrumOptions, device: str) -> SnapshotSpectrum:
-    """Decompose one snapshot, and its chunks."""
+    """Decompose one snapshot, and its slices."""
     from embedlens.analysis.spectrum.slices import slice_recalls, take
     from embedlens_cli.common.slices import chunks_alone
 
@@ -149,7 +149,7 @@ def _save(report: Report, group: Mapping[Selected, SnapshotSpectrum], what: Spec
 
 
 def _draw(report: Report, group: Mapping[Selected, SnapshotSpectrum], what: SpectrumOptions) -> Figure:
-    """Draw the runs of one split: spectra on one axes, or one panel per run over epochs, or chunks."""
+    """Draw the runs of one split: spectra on one axes, or one panel per run over epochs, or slices."""
     from embedlens.analysis.spectrum.epochs import over_epochs
     from embedlens.figures.spectrum import epochs as spectrum_epochs
     from embedlens.figures.spectrum import slices

@@ -97,7 +97,7 @@ def _warnings(results: Results) -> list[str]:
         few = int((result.counts <= result.dim).sum())
         if few:
             many = f"{few:,} of {result.labels.size:,} classes have at most D = {result.dim} items"
-            lines.append(f"{one.labelled_place}: {many}; compare with *if alike*, not with 0 and 1")
+            lines.append(f"{one.labelled_place}: {many}; compare with *null*, not with 0 and 1")
     return lines
 
 
@@ -106,7 +106,7 @@ def _print_table(results: Results) -> None:
     from embedlens_cli.common import console
 
     columns: tuple[str, ...] = ("run, split", "epoch", "classes", "items", "mean variance")
-    columns += ("variation", "if alike", "similarity", "if alike")
+    columns += ("variation", "null", "similarity", "null")
     shown = ("mean_variance", "variation", "variation_if_alike", "similarity", "similarity_if_alike")
     rows = []
     for one, result in results.items():
@@ -117,5 +117,5 @@ def _print_table(results: Results) -> None:
     console.print_table(columns, rows)
     console.print_line(
         "variation of the total variance over the classes; similarity: cosine between covariances, mean over "
-        "pairs of classes; if alike: the same if all classes had one covariance"
+        "pairs of classes; null: expected if all classes had one covariance"
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SnapshotSpectrum:
-    """The spectrum of one snapshot, its numbers, and those of its chunks where --slices takes them apart."""
+    """The spectrum of one snapshot, its numbers, and those of its slices where --slices takes them apart."""
 
     whole: Spectrum
     numbers: dict[str, float]
@@ -29,7 +29,7 @@ class SnapshotSpectrum:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The numbers by name; those of chunks as lists."""
+        """The numbers by name; those of slices as lists."""
         numbers: dict[str, Any] = finite(self.numbers)
         if self.recalls is not None:
             numbers["slices"] = {
@@ -54,21 +54,21 @@ def headings_with_sizes(results: Results) -> tuple[str, list[str]]:
 
 
 def warnings(results: Results) -> list[str]:
-    """Return where dimensions are dead, one line for each snapshot or chunk."""
+    """Return where dimensions are dead, one line for each snapshot or slice."""
     from embedlens.figures.spectrum.values import dead_text
 
     lines = []
     for one, result in results.items():
         place = one.labelled_place
         parts = {place: result.whole} | {
-            f"{place}, chunk {number}": part for number, (part, _) in enumerate(result.chunks, 1)
+            f"{place}, slice {number}": part for number, (part, _) in enumerate(result.chunks, 1)
         }
         lines += [f"{name}: {dead_text(part)}" for name, part in parts.items() if part.n_dead]
     return lines
 
 
 def table_of(results: Results) -> Table:
-    """Return the data behind the figure: one block per snapshot, or per chunk."""
+    """Return the data behind the figure: one block per snapshot, or per slice."""
     table: Table = []
     for one, result in results.items():
         if result.recalls is None:
@@ -81,7 +81,7 @@ def table_of(results: Results) -> Table:
 
 
 def print_tables(results: Results, kind: str) -> None:
-    """Print the numbers of every snapshot, and of every chunk."""
+    """Print the numbers of every snapshot, and of every slice."""
     from embedlens_cli.common import console
 
     total = "variance" if kind == "pca" else "sigma^2"
@@ -99,7 +99,7 @@ def print_tables(results: Results, kind: str) -> None:
     console.print_table(heading, rows)
     if chunks:
         console.print_line("")
-        console.print_table((heading[0], "R@1", "R@1 with the chunks before", *heading[3:]), chunks)
+        console.print_table((heading[0], "R@1", "R@1 with the slices before", *heading[3:]), chunks)
     console.print_line(
         f"effective rank and rho uncentred, participation ratio centred; dims for a fraction of the {total}"
     )
