@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -187,6 +188,7 @@ def max_height_of(venue: str) -> float:
 def paper(venue: str = "cvpr") -> Iterator[None]:
     """Apply the style of papers, with the sizes of type of `venue`, to what is drawn and saved inside."""
     entry = _venue(venue)
+    _list_shipped_fonts()
     sheet = resources.files("embedlens.figures") / "paper.mplstyle"
     sizes = {
         "font.size": entry.text,
@@ -200,6 +202,18 @@ def paper(venue: str = "cvpr") -> Iterator[None]:
     }
     with resources.as_file(sheet) as file, style.context([str(file), sizes]):
         yield
+
+
+def _list_shipped_fonts() -> None:
+    """Add the fonts that matplotlib ships to its list of fonts, where they are missing there.
+
+    All environments of a user share the list. One that is removed while a program still runs in it leaves a
+    list of the system's fonts alone, and figures would be drawn in other fonts than the style's.
+    """
+    listed = {font.fname for font in font_manager.fontManager.ttflist}
+    for path in sorted(Path(mpl.get_data_path(), "fonts", "ttf").glob("*.ttf")):
+        if str(path) not in listed:
+            font_manager.fontManager.addfont(path)
 
 
 def _families() -> list[str]:
