@@ -269,7 +269,7 @@ CALLS = {
             a["labels"], [str(label) for label in Y.tolist()], by_order=True
         ).row("2", "3"),
     ),
-    "similarity.engine.survey": Call(
+    "similarity.engine.search": Call(
         {**ZY, "depth": np.full(40, 3), "cutoffs": np.array([1, 2])},
         free=("cutoffs",),
         any_rank=("depth",),
@@ -340,7 +340,7 @@ def flat(value):
         return [part for one in value.items() for part in flat(one)]
     if isinstance(value, list | tuple) or inspect.isgenerator(value):
         return [part for one in value for part in flat(one)]
-    if type(value).__name__ == "Survey":
+    if type(value).__name__ == "SearchResult":
         return flat([value.rank, value.positive, value.negative])
     return [np.asarray(value)]
 
@@ -456,7 +456,7 @@ EMPTY = {
     "analysis.projection.items.points_of": "rows",
     "analysis.verification.pairs.standard_error": "values",
     "figures.style.class_colors": "highlight",
-    "similarity.engine.survey": "cutoffs",
+    "similarity.engine.search": "cutoffs",
 }  # fmt: skip
 """Arguments for which no number at all has a meaning; every other function refuses it."""
 

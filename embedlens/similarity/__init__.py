@@ -1,11 +1,11 @@
-"""The engine: exact cosine similarities of all pairs, without ever holding the matrix."""
+"""Exact cosine similarities of all pairs of rows, computed tile by tile in bounded memory."""
 
-from embedlens.similarity.engine import Nearest, Survey, engine_facts, nearest, survey
+from embedlens.similarity.engine import Nearest, SearchResult, engine_facts, nearest, search
 from embedlens.similarity.exact import Neighbours
 from embedlens.similarity.pairing import Gallery, GalleryLike
 from embedlens.similarity.rows import pair_similarity
 
 __all__ = [
-    "Gallery", "GalleryLike", "Nearest", "Neighbours", "Survey", "engine_facts", "nearest", "pair_similarity",
-    "survey",
+    "Gallery", "GalleryLike", "Nearest", "Neighbours", "SearchResult", "engine_facts", "nearest",
+    "pair_similarity", "search",
 ]  # fmt: skip

@@ -1,20 +1,20 @@
-"""Assignment step of k-means: the nearest centroid of every row, exact to float64, pruned by bounds.
+"""Assignment step of k-means: nearest centroid of every row by float64 scores; bounds skip most of the work.
 
 |x - c|^2 = |x|^2 - 2 s with the score s(x, c) = x.c - |c|^2 / 2: the nearest centroid has the highest score.
 
-- What cannot change is not computed. Each row keeps its score and an upper bound on all its other scores. A
-  centroid that moves from c to c' raises the score of a unit row by at most its *rise*,
+- Products that cannot change the answer are not computed. Each row keeps its score and an upper bound on all
+  its other scores. A centroid that moves from c to c' raises the score of a unit row by at most its *rise*,
   |c' - c| + (|c|^2 - |c'|^2) / 2; a row needs only the centroids whose rise could close its gap (after
-  Hamerly, "Making k-means even faster", SDM 2010, with a drift for each centroid). Sorted by rise, these
-  are a prefix.
-- What is computed is screened in bfloat16 where the machine is good at it. With x', c' the rounded vectors,
-  |x.c - x'.c'| <= |x - x'| |c| + |x'| |c - c'| (Cauchy-Schwarz). The sum of n products in float32 adds at
-  most (n + 2) 2^-23 |x'| |c'| (Higham, "Accuracy and stability of numerical algorithms", section 3.1, with a
-  factor of two for units that truncate), and its rounding 2^-8 of its value (bfloat16 has 8 significant
-  bits). |c|^2 / 2 rides along as three more coordinates.
-- Every centroid that these bounds leave is settled by a float64 dot product; of equals the lowest number
-  wins. Rows with too many candidates are screened again in float32, then in float64. So the answer is that
-  of float64 arithmetic, whatever the path and the number of threads.
+  Hamerly, "Making k-means even faster", SDM 2010, with a drift for each centroid). Sorted by rise, these are
+  a prefix.
+- Products are screened in bfloat16 where the processor has matrix units for it. With x', c' the rounded
+  vectors, |x.c - x'.c'| <= |x - x'| |c| + |x'| |c - c'| (Cauchy-Schwarz). The sum of n products in float32
+  adds at most (n + 2) 2^-23 |x'| |c'| (Higham, "Accuracy and stability of numerical algorithms", section 3.1,
+  with a factor of two for units that truncate), and its rounding 2^-8 of its value (bfloat16 has 8
+  significant bits). -|c|^2 / 2 is added by three more coordinates, whose partners in x are 1.
+- Every centroid that these bounds leave is resolved by a float64 dot product; of equals the lowest number
+  wins. Ambiguous rows, those with too many candidates, are screened again in float32, then in float64. So
+  the answer is that of float64 arithmetic, whatever the path and the number of threads.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from embedlens.similarity.assignment_kernels import GROUP, list_candidates, measure, settle_candidates
+from embedlens.similarity.assignment_kernels import GROUP, list_candidates, measure, resolve_candidates
 from embedlens.similarity.hardware import screen_dtype
 from embedlens.similarity.threads import full_precision, in_parallel, spans
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.int64]
 
 _BLOCK_ROWS = 1024
-_BUFFER_BYTES = 1 << 27
-_MANY_CANDIDATES = 64
+_BUFFER_BYTES = 1 << 27  # of screened scores, all threads together
+_MANY_CANDIDATES = 64  # beyond, a row is ambiguous
 _STEP = 32  # products whose sizes are no multiple of this take twice as long
 _EXTRA = 3  # coordinates that carry |c|^2 / 2: its leading parts
 _UNIT_NORM = 1.005  # at most, of a unit row rounded to bfloat16
@@ -47,7 +47,7 @@ _UNIT_NORM = 1.005  # at most, of a unit row rounded to bfloat16
 
 @dataclass(frozen=True, slots=True)
 class _Level:
-    """A floating type to screen in: its bits as integers, the errors of sums and of the last rounding."""
+    """Floating-point type to screen in: its bits as integers, errors of sums and of the last rounding."""
 
     dtype: torch.dtype
     bits: torch.dtype
@@ -65,9 +65,10 @@ _LEVELS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Table:
-    """Centroids, sorted by rise, in one floating type, and how far rounding moves scores.
+    """Centroids, sorted by rise, in one floating-point type, and bounds on the rounding of scores.
 
-    `operand` is [W + padding, D + more]; the bounds are [W], and their maxima over groups [G].
+    `operand` is [W + padding, D + extra coordinates]; the bounds are [W], their maxima over groups [G]. A
+    score of row i is off by error[i] * reach + spread at most.
     """
 
     operand: torch.Tensor
@@ -87,20 +88,20 @@ class NearestCentroids:
     device
         Torch device that screens; the answer does not depend on it.
     dtype
-        Floating type of the screen; by default the one that suits the device.
+        Floating-point type that screens; by default the fastest on the device.
 
     Attributes
     ----------
     x
         The rows.
     dtype
-        Floating type of the screen.
+        Floating-point type that screens.
     label
         int64 [N]: number of the nearest centroid, of equals the lowest.
     score
         float64 [N]: x.c - |c|^2 / 2 of that centroid.
     products
-        How many products of a row and a centroid were screened so far.
+        Number of products of a row and a centroid screened so far.
     """
 
     def __init__(self, x: Floats, *, device: str = "cpu", dtype: torch.dtype | None = None) -> None:
@@ -127,7 +128,7 @@ class NearestCentroids:
         rise = self._take(np.ascontiguousarray(centroids, np.float32))
         with full_precision():
             if self._on_device is not None:
-                self._assign_plainly(self._on_device)
+                self._assign_on_device(self._on_device)
                 return self.label.copy()
             self._order = np.argsort(-rise, kind="stable")
             self._tables: dict[_Level, _Table] = {}
@@ -137,7 +138,7 @@ class NearestCentroids:
         return self.label.copy()
 
     def _take(self, centroids: Floats) -> Doubles:
-        """Take new centroids; renew the rows' own scores; return how much each centroid may raise a score."""
+        """Take new centroids, recompute the score of each row's own one; return the rise of each centroid."""
         half, moved = np.empty(len(centroids)), np.empty(len(centroids))
         first = len(self._centroids) == 0
         old = centroids if first else self._centroids
@@ -145,6 +146,7 @@ class NearestCentroids:
             lambda part: measure(centroids[part], old[part], half[part], moved[part]),
             spans(len(centroids), 2048),
         )
+        # The factor and the last term cover rounding: `moved` and the halves are float64 sums.
         rise = (1 + 1e-6) * moved + ((half if first else self._half) - half) + 1e-12
         self._centroids, self._half = centroids.copy(), half
         if not first:
@@ -154,17 +156,18 @@ class NearestCentroids:
         return np.where(moved > 0, np.maximum(rise, 0), 0.0)
 
     def _rescore(self, rows: Numbers) -> None:
-        """Settle the score of rows with the centroid that they have, which moved."""
-        self._settle(rows, (self.label[rows, None], np.ones(rows.size, np.int64), self._other[rows]))
+        """Recompute the scores of rows whose own centroid moved."""
+        self._resolve(rows, (self.label[rows, None], np.ones(rows.size, np.int64), self._other[rows]))
 
-    def _settle(self, rows: Numbers, found: tuple[Numbers, Numbers, Doubles]) -> None:
+    def _resolve(self, rows: Numbers, found: tuple[Numbers, Numbers, Doubles]) -> None:
         state = self.label, self.score, self._other
-        settle_candidates(rows, found, (self.x, self._centroids, self._half), state)
+        resolve_candidates(rows, found, (self.x, self._centroids, self._half), state)
 
     def _plan(self, rise: Doubles) -> list[tuple[Numbers, int]]:
         """Return blocks of rows, and how many of the centroids, sorted by rise, each block needs.
 
-        What a row leaves out may have come nearer by the rise of the first left out; its bound takes that up.
+        Centroids left out may have come nearer by at most the rise of the first of them, which is added to
+        the row's bound.
         """
         width = rise.size - np.searchsorted(rise[::-1], self.score - self._other, side="left")
         # Four widths between powers of two: torch prepares every new shape, for some milliseconds.
@@ -187,7 +190,7 @@ class NearestCentroids:
         return min(_BLOCK_ROWS, max(32, _BUFFER_BYTES // size // 32 * 32))
 
     def _screen(self, rows: Numbers, width: int, level: _Level) -> None:
-        """Find the nearest of the first `width` centroids for some rows; crowded rows at the next level."""
+        """Find the nearest of the first `width` centroids for some rows; ambiguous rows at the next level."""
         table = self._table(level)
         bits, error = self._products(rows, table.operand[: -(-width // _STEP) * _STEP], level)
         groups = -(-width // GROUP)
@@ -205,13 +208,13 @@ class NearestCentroids:
             (level.last_rounding, shift),
             found,
         )
-        self._settle(rows, found)
-        crowded = rows[found[1] < 0]
-        for part in spans(crowded.size, self._block_rows(_LEVELS[-1], 2 * width)):
-            self._screen(crowded[part], width, _LEVELS[_LEVELS.index(level) + 1])
+        self._resolve(rows, found)
+        ambiguous = rows[found[1] < 0]
+        for part in spans(ambiguous.size, self._block_rows(_LEVELS[-1], 2 * width)):
+            self._screen(ambiguous[part], width, _LEVELS[_LEVELS.index(level) + 1])
 
     def _products(self, rows: Numbers, operand: torch.Tensor, level: _Level) -> tuple[NDArray[Any], Doubles]:
-        """Return the bits of the screened scores [n, W], and how far each row was rounded, [n]."""
+        """Return the bits of the screened scores [n, W], and the rounding error of each row, [n]."""
         n = -(-rows.size // _STEP) * _STEP
         left = self._buffer("left", n * operand.shape[1], level).view(n, -1)
         if level is self._level:
@@ -224,7 +227,7 @@ class NearestCentroids:
         return out[: rows.size].view(level.bits).numpy(), error
 
     def _buffer(self, name: str, size: int, level: _Level) -> torch.Tensor:
-        """Return memory that this thread uses again and again: fresh memory costs more than a product."""
+        """Return memory that this thread keeps: allocating it anew would cost more than the product."""
         key = f"{name}, {level.dtype}"
         if getattr(self._buffers, key, _NOTHING).numel() < size:
             setattr(self._buffers, key, torch.zeros(size, dtype=level.dtype))
@@ -232,15 +235,15 @@ class NearestCentroids:
         return flat[:size]
 
     def _table(self, level: _Level) -> _Table:
-        """Return the centroids that some row needs in one floating type."""
+        """Return the centroids that some row needs, in one type; the first thread makes the table."""
         with self._lock:
             if level not in self._tables:
                 order = self._order[: self._widest]
                 self._tables[level] = _table(self._centroids[order], self._half[order], level)
             return self._tables[level]
 
-    def _assign_plainly(self, x: torch.Tensor) -> None:
-        """Screen all products in float32 on another device; settle them here."""
+    def _assign_on_device(self, x: torch.Tensor) -> None:
+        """Screen all products in float32 on a device; resolve candidates on the processor."""
         centroids = torch.from_numpy(self._centroids).to(x.device)
         half = torch.from_numpy(self._half).float().to(x.device)
         slack = 2.1 * ((x.shape[1] + 2) * 2.0**-23 + 2.0**-22) * (1 + float(half.max()))
@@ -253,7 +256,7 @@ class NearestCentroids:
             candidates = np.zeros((count.size, count.max()), np.int64)
             candidates[row, np.arange(row.size) - np.repeat(np.cumsum(count) - count, count)] = k
             rows = np.arange(part.start, part.stop)
-            self._settle(rows, (candidates, count, np.full(rows.size, -np.inf)))
+            self._resolve(rows, (candidates, count, np.full(rows.size, -np.inf)))
         self.products += x.shape[0] * len(centroids)
 
 
@@ -261,7 +264,7 @@ _NOTHING = torch.empty(0)
 
 
 def _table(centroids: Floats, half: Doubles, level: _Level) -> _Table:
-    """Round centroids to a floating type, with -|c|^2 / 2 in three parts; bound what that does to scores."""
+    """Round centroids to a floating-point type, -|c|^2 / 2 in three summands; bound the errors of scores."""
     exact = torch.from_numpy(centroids)
     dim = exact.shape[1]
     padded = torch.zeros(-(-len(exact) // _STEP) * _STEP, _length(dim, level), dtype=level.dtype)
@@ -282,13 +285,13 @@ def _table(centroids: Floats, half: Doubles, level: _Level) -> _Table:
 
 
 def _length(dim: int, level: _Level) -> int:
-    """Return how many coordinates rows of `dim` coordinates have in a floating type."""
+    """Return the number of coordinates that rows of `dim` coordinates get, padding included."""
     multiple = _STEP if level.dtype is torch.bfloat16 else 4
     return -(-(dim + _EXTRA) // multiple) * multiple
 
 
 def _round_rows(x: torch.Tensor, out: torch.Tensor) -> Doubles:
-    """Write rows [n, D], and ones for |c|^2 / 2, to [n, D + more]; return how far each was rounded."""
+    """Write rows [n, D], and ones for |c|^2 / 2, to [n, D + extra]; return the rounding errors [n]."""
     dim = x.shape[1]
     out[:, :dim] = x
     out[:, dim : dim + _EXTRA] = 1

@@ -1,4 +1,4 @@
-"""Compiled loops of the assignment step: measuring centroids, listing candidates, settling them."""
+"""Compiled loops of the assignment step: measuring centroids, listing candidates, resolving them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.int64]
     Words = NDArray[np.signedinteger[Any]]
 
-GROUP = 64
+GROUP = 64  # columns whose maximum is compared with the bound before they are looked at one by one
 
 
 @compiled_loosely
 def dot(a: Floats, b: Floats) -> float:
-    """Return the float64 dot product of two float32 rows; the products themselves are exact."""
+    """Return the float64 dot product of two float32 rows, whose products are exact in float64."""
     total = 0.0
     for d in range(a.size):
         total += np.float64(a[d]) * np.float64(b[d])
@@ -122,7 +122,7 @@ def list_candidates(
 
 
 @compiled
-def settle_candidates(
+def resolve_candidates(
     rows: Numbers,
     found: tuple[Numbers, Numbers, Doubles],
     data: tuple[Floats, Floats, Doubles],

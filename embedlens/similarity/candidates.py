@@ -1,4 +1,4 @@
-"""Loops that pick the best of many candidates, settling what screening leaves undecided."""
+"""Compiled loops that select the most similar candidates, resolving those that screening leaves undecided."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.similarity.jit import compiled
-from embedlens.similarity.kernels import dot, settled
+from embedlens.similarity.kernels import dot, resolved
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Bits = NDArray[np.signedinteger[Any]]
     Sides = tuple[NDArray[Any], NDArray[np.float64], NDArray[Any], NDArray[np.float64], NDArray[np.int64]]
-    """raw rows and norms of queries, the same of the gallery, and the gallery's row numbers outside"""
+    """rows and norms of queries, rows and norms of the gallery, the caller's numbers of gallery rows"""
 
-CROWDED = 64
+MANY_CANDIDATES = 64
+"""A row with more than 4 k + 64 candidates for its k most similar is ambiguous (`exact`)."""
 
 
 @compiled
 def kth_of(values: NDArray[Any], k: int) -> Any:
     """Return the k-th largest of at least k numbers; k is small."""
+    # A linear list of the k best: `np.partition` in compiled code took 13 s to compile.
     best = values[:k].copy()
     least = 0
     for at in range(k):
@@ -52,7 +54,7 @@ def keep(
     same: tuple[NDArray[np.int64], NDArray[np.int64]],
     room: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]],
 ) -> None:
-    """Write the entries of other classes that reach least[i] as (row, column, value)."""
+    """Write the entries of other classes that are at least least[i], as (row, column, value)."""
     rows, start = at
     first, last = same
     count = 0
@@ -111,7 +113,7 @@ def insert(
 
 
 @compiled
-def best_settled(
+def best_resolved(
     sides: Sides,
     rows: tuple[int, int, int, int],
     found: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]],
@@ -119,10 +121,10 @@ def best_settled(
     slack: float,
     top: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]],
 ) -> None:
-    """Write the depth[i] best candidates of rows start to stop; mark rows with too many near the last.
+    """Write the depth[i] best candidates of rows start to stop; mark ambiguous rows.
 
     `rows` is (start, stop, first row of `found`, first row of the band); candidates come with float32
-    similarities that are within `slack` / 2 of the settled ones.
+    similarities that are within `slack` / 2 of the resolved ones.
     """
     raw_q, norm_q, raw_g, norm_g, order = sides
     start, stop, base, band = rows
@@ -136,8 +138,9 @@ def best_settled(
         kth = kth_of(values[low:high], k)
         undecided = 0
         for p in range(low, high):
+            # In float64: float32 would round the threshold, perhaps above a candidate.
             undecided += int(np.float64(values[p]) >= np.float64(kth) - slack)
-        if undecided > 4 * k + CROWDED:
+        if undecided > 4 * k + MANY_CANDIDATES:
             top[2][i] = True
             continue
         q = band + i
@@ -145,7 +148,7 @@ def best_settled(
         for p in range(low, high):
             if np.float64(values[p]) >= np.float64(kth) - slack:
                 j = columns[p]
-                value = settled(raw_q[q], norm_q[q], raw_g[j], norm_g[j], products)
+                value = resolved(raw_q[q], norm_q[q], raw_g[j], norm_g[j], products)
                 count = insert(index, similarity, count, order[j], value)
 
 
@@ -186,10 +189,11 @@ def best_of_class(
     slack: float,
     top: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]],
 ) -> None:
-    """Write the depth[i] best of its class for the rows start to stop; mark crowded ones.
+    """Write the depth[i] most similar rows of its class for the rows start to stop; mark ambiguous rows.
 
-    `block` has their float32 similarities to the class, all rows being of one class; without rows, they are
-    computed here. `ranges` is, for every row, (first, last) of its class and, within, of the row itself.
+    `block` has their float32 similarities to the class, where all rows are of one class; if it is empty, they
+    are computed here. `ranges` has, for every row, the range (first, last) of its class and, within it, that
+    of the row itself.
     """
     raw_q, norm_q, raw_g, norm_g, order = sides
     products = np.empty(raw_q.shape[1])
@@ -214,12 +218,12 @@ def best_of_class(
         undecided = 0
         for p in range(values.size):
             undecided += int(np.float64(values[p]) >= least)
-        if undecided > 4 * k + CROWDED:
+        if undecided > 4 * k + MANY_CANDIDATES:
             top[2][i] = True
             continue
         index, similarity, count = top[0][i, :k], top[1][i, :k], 0
         for p in range(values.size):
             if np.float64(values[p]) >= least:
                 j = first + p
-                value = settled(raw_q[i], norm_q[i], raw_g[j], norm_g[j], products)
+                value = resolved(raw_q[i], norm_q[i], raw_g[j], norm_g[j], products)
                 count = insert(index, similarity, count, order[j], value)

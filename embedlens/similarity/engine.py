@@ -1,9 +1,10 @@
-"""The engine: one pass over tiles of the similarity matrix answers all that is asked of it, exactly.
+"""Exact nearest neighbours and ranks by cosine similarity, in one pass over tiles of the matrix.
 
-Screen, then settle: tiles are computed in a fast floating type with a known rounding bound (`screen`),
-consumers keep of each tile what may still matter (`negatives`, `ranks`), and what the bound leaves undecided
-is computed in float32, and at last by one float64 dot product of fixed order (`rows`). Rows that stay too
-crowded for that are compared in float64 throughout (`exact`).
+Screen, then resolve: tiles are computed in a fast floating-point type with a known rounding bound (`screen`),
+consumers keep the entries of each tile that may still matter (`negatives`, `ranks`), and what the bound
+leaves undecided is computed in float32, then by one float64 dot product of fixed order (`rows`). Ambiguous
+rows, those with too many candidates within the bound, are compared with all gallery rows in float64
+(`exact`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from embedlens.arrays import to_numpy
 from embedlens.devices import check_device
 from embedlens.results import Result
 from embedlens.similarity import candidates as selection
-from embedlens.similarity.exact import SETTLED, Neighbours, empty_neighbours, exact_neighbours
+from embedlens.similarity.exact import RESOLVED_DEPTH, Neighbours, empty_neighbours, exact_neighbours
 from embedlens.similarity.hardware import cpu_name, screen_dtype
 from embedlens.similarity.negatives import GroupMaxima, Top
 from embedlens.similarity.pairing import GalleryLike, Pairing
@@ -33,14 +34,14 @@ if TYPE_CHECKING:
     import torch
     from numpy.typing import ArrayLike, NDArray
 
-_SHALLOW = SETTLED
-_ROWS = 4096
+_SHALLOW = RESOLVED_DEPTH  # deeper lists come from float64 strips, which hold all similarities of a row
+_ROWS = 4096  # rows of neighbours that are merged and yielded at once
 T = TypeVar("T", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Nearest(Result):
-    """For every query its most similar gallery row of one kind; of equals, the one with the lowest number.
+    """Most similar gallery row of one kind (positive or negative) of every query; ties to the lowest row.
 
     Attributes
     ----------
@@ -54,8 +55,8 @@ class Nearest(Result):
     similarity: NDArray[np.float64]
 
 
-class Survey:
-    """What one pass over the similarities found; made by `survey`.
+class SearchResult:
+    """Nearest neighbours and ranks of all queries, as `search` returns them.
 
     Attributes
     ----------
@@ -63,7 +64,7 @@ class Survey:
         `Nearest` of every query.
     rank
         int64 [N]: number of negatives at least as similar as the nearest positive, -1 without a positive.
-        Exact below the depth of the survey; beyond, on the right side of every cutoff.
+        Exact where it is below `depth`; else only ``rank < K`` is certain, for every K of `cutoffs`.
     n_positives
         int64 [N]: gallery rows of the query's class, without itself.
     """
@@ -73,17 +74,18 @@ class Survey:
     ) -> None:
         self._pairing, self._tops, self._depth = pairing, tops, depth
         self.positive, self.negative = (self._nearest(top) for top in tops)
-        self.rank = self._as_given(rank)
-        self.n_positives = self._as_given(pairing.positives)
+        self.rank = self._in_caller_order(rank)
+        self.n_positives = self._in_caller_order(pairing.positives)
 
     def neighbours(self) -> Iterator[Neighbours]:
-        """Yield the neighbours of every query to its depth, best first, some rows at a time, in any order.
+        """Yield the neighbours of all queries, a block of queries at a time, in any order of the queries.
 
-        On ties negatives come first, then lower row numbers. Similarities of neighbours beyond the 64th are
-        those of float64 products, within 1e-12 of the settled ones.
+        Neighbours are sorted by falling similarity; on ties negatives come first, then lower row numbers.
+        Where `depth` exceeds 64, similarities may be those of float64 matrix products, within 1e-12 of the
+        resolved ones.
         """
         positive, negative = self._tops
-        deep = (self._depth > _SHALLOW) | positive.open | negative.open
+        deep = (self._depth > _SHALLOW) | positive.undecided | negative.undecided
         shallow = np.flatnonzero(~deep & (self._depth > 0))
         for part in spans(shallow.size, _ROWS):
             rows = shallow[part]
@@ -92,7 +94,10 @@ class Survey:
         yield from self._exact(rows, self._depth[rows])
 
     def deeper(self, queries: NDArray[np.int64], depth: int) -> Iterator[Neighbours]:
-        """Yield the neighbours of some queries to another depth than that of the survey, in float64."""
+        """Yield the `depth` nearest neighbours of some queries (row numbers), computed in float64.
+
+        As `neighbours`, whatever the depth of the search.
+        """
         at = np.empty_like(self._pairing.query_order)
         at[self._pairing.query_order] = np.arange(at.size)
         rows, width = at[queries], min(depth, self.n_neighbours)
@@ -102,7 +107,7 @@ class Survey:
 
     @property
     def n_neighbours(self) -> int:
-        """How many gallery rows a query is compared with; the most, where that differs."""
+        """Number of gallery rows that a query is compared with; the largest, where that differs."""
         return len(self._pairing.gallery) - int(self._pairing.n_own.min())
 
     def _exact(self, rows: NDArray[np.int64], depth: NDArray[np.int64]) -> Iterator[Neighbours]:
@@ -125,16 +130,16 @@ class Survey:
         return Neighbours(rows, found.index, found.similarity, found.positive)
 
     def _nearest(self, top: Top) -> Nearest:
-        return Nearest(self._as_given(top.index[:, 0]), self._as_given(top.similarity[:, 0]))
+        return Nearest(self._in_caller_order(top.index[:, 0]), self._in_caller_order(top.similarity[:, 0]))
 
-    def _as_given(self, values: NDArray[T]) -> NDArray[T]:
+    def _in_caller_order(self, values: NDArray[T]) -> NDArray[T]:
         """Return values in the order in which the caller gave the queries."""
         result = np.empty_like(values)
         result[self._pairing.query_order] = values
         return result
 
 
-def survey(
+def search(
     z: ArrayLike,
     y: ArrayLike,
     *,
@@ -143,8 +148,10 @@ def survey(
     cutoffs: Sequence[int] = (),
     device: str = "cpu",
     dtype: torch.dtype | None = None,
-) -> Survey:
-    """Compare every query with every gallery row, in one pass and bounded memory.
+) -> SearchResult:
+    """Find nearest positives, nearest negatives, neighbours and ranks by cosine similarity.
+
+    Every query is compared with every gallery row, in one pass over tiles and in bounded memory.
 
     Parameters
     ----------
@@ -155,18 +162,20 @@ def survey(
     gallery
         Embeddings [M, D] and labels [M], or a `Gallery`; without it every row is compared with all others.
     depth
-        How many neighbours of each query are wanted, a number or int64 [N]; at least 1.
+        Number of neighbours of each query, one number or int64 [N]; 0 counts as 1.
     cutoffs
-        The K for which rank < K must be decided.
+        The K of Recall@K: ``rank < K`` is certain for each of them.
     device
         Torch device that screens; the answer does not depend on it.
     dtype
-        Floating type that screens; by default what the machine is fastest in.
+        Floating-point type that screens; by default the fastest on the device (`hardware.screen_dtype`). The
+        answer does not depend on it.
 
     Raises
     ------
     InputError
-        Shapes that do not fit, NaN, infinity, a zero vector, or a device that is not there.
+        Shapes that do not agree, NaN, infinity, a zero vector, a depth below 0, a cutoff below 1, or a device
+        that is not available.
     """
     check_device(device)
     pairing = Pairing(z, y, gallery)
@@ -180,17 +189,17 @@ def survey(
     with full_precision():
         screen = Screen(pairing, dtype or screen_dtype(device), device)
         positive = most_similar_positives(screen, shallow)
-        _close(pairing, positive, shallow, "positive")
+        _resolve_ambiguous(pairing, positive, shallow, "positive")
         counts = RankCounts(screen, positive.similarity[:, 0]) if cutoffs else None
         negative = _most_similar_negatives(screen, shallow, counts)
-        _close(pairing, negative, shallow, "negative")
+        _resolve_ambiguous(pairing, negative, shallow, "negative")
         known = _known_ranks(positive, negative, shallow)
         listed = (negative.index >= 0).sum(axis=1)  # where the rank is not known, it is at least that
         rank = (
             np.where(known < 0, listed, known) if counts is None else certified_ranks(counts, known, cutoffs)
         )
     rank[pairing.positives == 0] = -1
-    return Survey(pairing, (positive, negative), rank=rank, depth=wanted)
+    return SearchResult(pairing, (positive, negative), rank=rank, depth=wanted)
 
 
 def nearest(
@@ -203,7 +212,7 @@ def nearest(
     """Return every query's nearest positive and nearest negative by cosine similarity.
 
     The positive is the most similar other row of the same label, the negative the most similar row of
-    another label. Needs a few hundred MB beyond the embeddings, whatever N.
+    another label; ties go to the lowest row number. Needs a few hundred MB beyond the embeddings, whatever N.
 
     Parameters
     ----------
@@ -225,9 +234,9 @@ def nearest(
     Raises
     ------
     InputError
-        Shapes that do not fit, NaN, infinity or a zero vector.
+        Shapes that do not agree, NaN, infinity, a zero vector, or a device that is not available.
     """
-    found = survey(z, y, gallery=gallery, device=device)
+    found = search(z, y, gallery=gallery, device=device)
     return found.positive, found.negative
 
 
@@ -243,7 +252,7 @@ def engine_facts(device: str) -> dict[str, str]:
 
 
 def _most_similar_negatives(screen: Screen, depth: NDArray[np.int64], counts: RankCounts | None) -> Top:
-    """Sweep all tiles, a band of rows at a time; return the most similar negatives of every query."""
+    """Compute all tiles, a band of rows at a time; return the most similar negatives of every query."""
     wanted = np.minimum(depth, screen.pairing.negatives)
     group, bands = screen.plan()
     tops = []
@@ -255,7 +264,7 @@ def _most_similar_negatives(screen: Screen, depth: NDArray[np.int64], counts: Ra
     return Top(
         np.concatenate([_widened(top.index, k, -1) for top in tops]),
         np.concatenate([_widened(top.similarity, k, np.nan) for top in tops]),
-        np.concatenate([top.open for top in tops]),
+        np.concatenate([top.undecided for top in tops]),
     )
 
 
@@ -264,9 +273,9 @@ def _widened(values: NDArray[T], k: int, fill: float) -> NDArray[T]:
     return np.pad(values, ((0, 0), (0, k - values.shape[1])), constant_values=fill)
 
 
-def _close(pairing: Pairing, top: Top, depth: NDArray[np.int64], kind: str) -> None:
-    """Decide the rows that were too crowded, from float64 similarities."""
-    rows = np.flatnonzero(top.open)
+def _resolve_ambiguous(pairing: Pairing, top: Top, depth: NDArray[np.int64], kind: str) -> None:
+    """Fill in the neighbours of ambiguous rows, from float64 similarities."""
+    rows = np.flatnonzero(top.undecided)
     if not rows.size:
         return
     wanted = np.minimum(depth, pairing.positives if kind == "positive" else pairing.negatives)[rows]
@@ -274,11 +283,11 @@ def _close(pairing: Pairing, top: Top, depth: NDArray[np.int64], kind: str) -> N
         k = found.index.shape[1]
         top.index[found.rows, :k] = found.index
         top.similarity[found.rows, :k] = found.similarity
-    top.open[rows] = False
+    top.undecided[rows] = False
 
 
 def _known_ranks(positive: Top, negative: Top, depth: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the ranks that the most similar negatives tell; -1 where the rank is at least their number."""
+    """Return the ranks that follow from the listed negatives; -1 where the rank is at least their number."""
     ahead = (negative.similarity >= positive.similarity[:, :1]).sum(axis=1)
     listed = (negative.index >= 0).sum(axis=1)
     all_listed = listed < depth

@@ -11,7 +11,7 @@ import torch
 
 from embedlens.results import Result
 from embedlens.similarity import kernels
-from embedlens.similarity.rows import SETTLED_ERROR
+from embedlens.similarity.rows import RESOLVED_ERROR
 from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from embedlens.similarity.pairing import Pairing
 
 _STRIP_VALUES = 1 << 23  # twice as many took a quarter more memory at 60,502 x 512, and were not faster
-_KEPT_VALUES = 1 << 25
-SETTLED = 64
-"""Neighbours to this depth come with settled similarities."""
+_KEPT_VALUES = 1 << 25  # a gallery up to this size (256 MiB) is normalised once, a larger one for every strip
+RESOLVED_DEPTH = 64
+"""Lists of neighbours up to this depth have resolved similarities; in longer ones only near ties are."""
 
 Kind = Literal["positive", "negative", "all"]
 
@@ -52,7 +52,7 @@ class Neighbours(Result):
     positive: NDArray[np.bool_]
 
     def widened(self, k: int) -> Neighbours:
-        """Return the same with k columns at least."""
+        """Return the same neighbours in at least k columns, the added ones filled with -1, NaN and False."""
         added = ((0, 0), (0, max(0, k - self.index.shape[1])))
         return Neighbours(
             self.rows,
@@ -69,8 +69,8 @@ def empty_neighbours(rows: NDArray[np.int64], k: int) -> Neighbours:
 
 
 def slack64(dim: int) -> float:
-    """Return how far apart two float64 products may be whose settled values are equal or in other order."""
-    return 2 * (1.01 * (2 * dim + 8) * 2.0**-53 + SETTLED_ERROR)
+    """Return the gap beyond which float64 products are certainly ordered as the resolved similarities."""
+    return 2 * (1.01 * (2 * dim + 8) * 2.0**-53 + RESOLVED_ERROR)
 
 
 def strips(
@@ -115,15 +115,15 @@ def _choose(
     pairing: Pairing,
     found: Neighbours,
     strip: NDArray[np.float64],
-    asked: tuple[NDArray[np.int64], Kind],
+    wanted: tuple[NDArray[np.int64], Kind],
     at: int,
 ) -> None:
     """Fill in the neighbours of one row from its float64 similarities, which are overwritten."""
-    values, row, k = strip[at], int(found.rows[at]), int(asked[0][at])
+    values, row, k = strip[at], int(found.rows[at]), int(wanted[0][at])
     first, last = int(pairing.first[row]), int(pairing.last[row])
-    if asked[1] == "negative":
+    if wanted[1] == "negative":
         values[first:last] = -np.inf
-    elif asked[1] == "positive":
+    elif wanted[1] == "positive":
         values[:first] = values[last:] = -np.inf
     values[pairing.own_first[row] : pairing.own_last[row]] = -np.inf
     if k == 0:
@@ -133,29 +133,30 @@ def _choose(
     near = np.flatnonzero(values >= kth - slack)
     near = near[np.argsort(-values[near])]
     value, gap = values[near], -np.diff(values[near])
+    # Neighbours within the slack of the one before form a run; only inside a run may the order change.
     run = np.cumsum(np.concatenate([[0], gap > slack]))
     tied = np.concatenate([[False], gap <= slack]) | np.concatenate([gap <= slack, [False]])
-    if k <= SETTLED:
+    if k <= RESOLVED_DEPTH:
         tied[:] = True
-    value[tied] = _settle(pairing, row, near[tied])
+    value[tied] = _resolve(pairing, row, near[tied])
     positive = (near >= first) & (near < last)
     best = np.lexsort((pairing.gallery_order[near], positive, -value, run))[:k]
     found.index[at, :k] = pairing.gallery_order[near[best]]
     found.similarity[at, :k], found.positive[at, :k] = value[best], positive[best]
 
 
-def _settle(pairing: Pairing, row: int, columns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the settled similarities of one query to some gallery rows."""
+def _resolve(pairing: Pairing, row: int, columns: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the resolved similarities of one query to some gallery rows."""
     raw_q, norm_q, raw_g, norm_g, _ = sides_of(pairing)
     different, at = columns, np.arange(columns.size)
-    if columns.size > SETTLED:  # equal rows are settled once: of a collapsed space there may be many
+    if columns.size > RESOLVED_DEPTH:  # equal rows are resolved once: a collapsed space may have many
         different, at = np.unique(pairing.gallery.twin[columns], return_inverse=True)
     out = np.empty(different.size)
-    kernels.settle_pairs(raw_q, norm_q, raw_g, norm_g, np.full(different.size, row), different, out)
+    kernels.resolve_pairs(raw_q, norm_q, raw_g, norm_g, np.full(different.size, row), different, out)
     return out[at]
 
 
 def sides_of(pairing: Pairing) -> Sides:
-    """Return what compiled loops need to settle pairs."""
+    """Return the arrays that compiled loops need to resolve pairs."""
     queries, gallery = pairing.queries, pairing.gallery
     return queries.raw, queries.norm, gallery.raw, gallery.norm, pairing.gallery_order

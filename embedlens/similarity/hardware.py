@@ -6,7 +6,7 @@ from functools import cache
 
 import torch
 
-_PROBE = 96
+_PROBE = 96  # rows and columns of the product that is tried
 
 
 @cache
@@ -25,12 +25,12 @@ def screen_dtype(device: str) -> torch.dtype:
 
 
 def _cpu_has_bf16_units() -> bool:
-    """Tell whether the processor multiplies bfloat16 matrices several times faster than float32 ones."""
+    """Return whether the processor multiplies bfloat16 matrices several times faster than float32 ones."""
     return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
 
 
 def _accumulates_in_float32(device: str) -> bool:
-    """Multiply numbers whose sum a bfloat16 accumulator loses: 256 + 1 + 1 + ... stays 256 there."""
+    """Return whether sums of bfloat16 products are float32: in bfloat16, 256 + 1 + 1 + ... stays 256."""
     ones = torch.ones(_PROBE, 1024, dtype=torch.bfloat16, device=device)
     ones[:, 0] = 256
     left = torch.ones_like(ones)

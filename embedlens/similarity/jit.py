@@ -1,4 +1,4 @@
-"""Compiles the loops that numpy and torch cannot fuse; the only place that knows numba."""
+"""Compilation of loops by numba, with a cache on disk; the only module that imports numba."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _larger(_context: Any, _a: Any, _b: Any) -> Any:
 
 
 larger: Any = intrinsic(_larger)
-"""The larger of two float32 numbers, in compiled loops: `max` obeys NaN there, and is not vectorised."""
+"""The larger of two float32 numbers in compiled loops: `max` respects NaN, and is not vectorised."""
 
 
 def cache_folder() -> Path:
@@ -55,7 +55,7 @@ def cache_folder() -> Path:
 
 
 class _SafeCache(FunctionCache):
-    """numba's cache of one function, without which everything works, only slower.
+    """numba's cache of one function; a fault of the cache costs time, never a result.
 
     A file that is cut, damaged or cannot be read counts as not there, and is written anew; one that cannot
     be written (a full disk, a folder of another user) leaves the machine code in memory. The first fault of

@@ -1,8 +1,8 @@
-"""Loops over rows of numbers: normalising, the settling dot product, and the reductions of a tile.
+"""Compiled loops: normalisation of rows, the resolved similarity of a pair, reductions of a tile.
 
 A tile of screened similarities arrives as integers, the bits of its floating-point numbers: among
 non-negative numbers the order is the same, and the loops become plain integer loops. Negative numbers have
-negative bits, and count as 0 everywhere here; whoever reads 0 knows no more than "not positive".
+negative bits and count as 0 here; a maximum of 0 says only that nothing is positive.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @compiled
 def sum_by_halves(products: NDArray[np.float64]) -> float:
-    """Return the sum of [D] in the fixed order: the right half is added to the left; overwrites it."""
+    """Return the sum of [D] in the fixed order: halves are added until one number is left; overwrites [D].
+
+    Each term passes through log2(D) additions, so the error grows with log2(D) roundoffs only.
+    """
     width = products.size
     while width > 1:
         half = (width + 1) // 2
@@ -44,7 +47,7 @@ def squares(raw: NDArray[Any], out: NDArray[np.float64]) -> None:
 
 
 @compiled
-def settled(
+def resolved(
     a: NDArray[Any], norm_a: float, b: NDArray[Any], norm_b: float, products: NDArray[np.float64]
 ) -> float:
     """Return the cosine similarity of two rows: float64, in one fixed order, in [-1, 1]."""
@@ -54,7 +57,7 @@ def settled(
 
 
 @compiled
-def settle_pairs(
+def resolve_pairs(
     raw_a: NDArray[Any],
     norm_a: NDArray[np.float64],
     raw_b: NDArray[Any],
@@ -63,11 +66,11 @@ def settle_pairs(
     b: NDArray[np.int64],
     out: NDArray[np.float64],
 ) -> None:
-    """Write the settled similarity of the pairs (a[p], b[p])."""
+    """Write the resolved similarity of the pairs (a[p], b[p])."""
     products = np.empty(raw_a.shape[1])
     for p in range(a.size):
         i, j = a[p], b[p]
-        out[p] = settled(raw_a[i], norm_a[i], raw_b[j], norm_b[j], products)
+        out[p] = resolved(raw_a[i], norm_a[i], raw_b[j], norm_b[j], products)
 
 
 @compiled
@@ -78,9 +81,9 @@ def normalise(
     half: NDArray[np.uint16],
     error: NDArray[np.float64],
 ) -> None:
-    """Write unit rows in float32 and, unless `half` is empty, as bits of bfloat16; and how far off they are.
+    """Write unit rows in float32, as bits of bfloat16 unless `half` is empty, and their rounding errors.
 
-    `error` [N] is the norm of what rounding took from the row, of bfloat16 where that is requested.
+    `error` [N] is the norm of a row's rounding errors, in bfloat16 where `half` is written, else in float32.
     """
     one = np.empty(1, np.float32)
     bits = one.view(np.uint32)
@@ -93,6 +96,8 @@ def normalise(
             one[0] = np.float32(value)
             unit[i, d] = one[0]
             if half.size:
+                # Round to nearest, ties to even: add half a unit of the upper 16 bits, less 1 where they are
+                # even.
                 top = (
                     bits[0] + np.uint32(0x7FFF) + ((bits[0] >> np.uint32(16)) & np.uint32(1))
                 ) >> np.uint32(16)
@@ -102,12 +107,15 @@ def normalise(
             else:
                 gap = value - np.float64(one[0])
             total += gap * gap
-        error[i] = np.sqrt(total) * (1 + 1e-9)
+        error[i] = np.sqrt(total) * (1 + 1e-9)  # the sum itself is rounded
 
 
 @compiled
 def hide(block: Bits, first: NDArray[np.int64], last: NDArray[np.int64], column: int) -> None:
-    """Set same-class entries of a tile to 0: of row i the columns first[i] to last[i], from `column` on."""
+    """Set same-class entries of a tile to 0: in row i those of gallery rows first[i] to last[i].
+
+    The tile's first column is gallery row `column`.
+    """
     for i in range(block.shape[0]):
         low = max(first[i] - column, 0)
         high = min(last[i] - column, block.shape[1])
@@ -149,8 +157,9 @@ def group_maxima(block: Bits, group: int, by_row: Bits, by_column: Bits) -> None
 
 
 @compiled
-def tally_rows(block: Bits, maybe: Bits, sure: Bits, counts: NDArray[np.int64]) -> None:
-    """Add to counts[i] how many entries of row i reach maybe[i] and sure[i]."""
+def count_by_row(block: Bits, maybe: Bits, sure: Bits, counts: NDArray[np.int64]) -> None:
+    """Add to counts[i] the numbers of entries of row i that are at least maybe[i] and at least sure[i]."""
+    # Counters of int16 are as wide as the entries of bfloat16 tiles; 256 columns cannot overflow them.
     for i in range(block.shape[0]):
         row = block[i]
         low, high = maybe[i], sure[i]
@@ -165,8 +174,8 @@ def tally_rows(block: Bits, maybe: Bits, sure: Bits, counts: NDArray[np.int64]) 
 
 
 @compiled
-def tally_columns(block: Bits, maybe: Bits, sure: Bits, counts: NDArray[np.int64]) -> None:
-    """Add to counts[j] how many entries of column j reach maybe[j] and sure[j]."""
+def count_by_column(block: Bits, maybe: Bits, sure: Bits, counts: NDArray[np.int64]) -> None:
+    """Add to counts[j] the numbers of entries of column j that are at least maybe[j] and at least sure[j]."""
     width = block.shape[1]
     reach, pass_ = np.zeros(width, np.int16), np.zeros(width, np.int16)
     for i in range(block.shape[0]):

@@ -37,9 +37,9 @@ class Clustering(Result):
     seed
         Seed of the initial centroids.
     iterations
-        Iterations requested; a fixed point reached earlier is the same.
+        Iterations requested; fewer are run where the clusters stop changing before, with the same result.
     screen
-        Floating type that screened the distances, "bfloat16" or "float32".
+        Floating-point type that screened the distances, "bfloat16" or "float32".
     """
 
     labels: NDArray[np.int64]
@@ -63,12 +63,12 @@ def kmeans(
     device: str = "cpu",
     _dtype: torch.dtype | None = None,
 ) -> Clustering:
-    """Cluster the normalised embeddings by k-means with faiss's settings: one start, every point used.
+    """Cluster the normalised embeddings by k-means, as faiss does: one start, all points used.
 
     Follows ``faiss.Kmeans(D, K, niter=25, nredo=1, seed=seed, max_points_per_centroid=N)`` step by step:
     the same initial points, means in float32, empty clusters filled by splitting others. The nearest
-    centroid is that of float64 arithmetic, ties to the lower number; faiss's own are float32, so that a few
-    near ties may fall otherwise.
+    centroid is that of float64 arithmetic, ties to the lower number; faiss's own are float32, so a few
+    near ties may differ.
 
     Parameters
     ----------
@@ -86,8 +86,8 @@ def kmeans(
     Raises
     ------
     InputError
-        K outside 1 to N, a seed or number of iterations out of range, or embeddings that cannot be
-        normalised.
+        K outside 1 to N, a seed or number of iterations out of range, embeddings that cannot be normalised,
+        or a device that is not available.
 
     Notes
     -----
@@ -112,7 +112,7 @@ def kmeans(
 
 
 def _check_numbers(n: int, n_clusters: int, *, seed: int, iterations: int) -> None:
-    """Refuse numbers that faiss has no meaning for."""
+    """Refuse numbers that faiss does not accept."""
     if not 1 <= n_clusters <= n:
         message = f"{n_clusters} clusters of {n} items; k-means needs at least 1 and at most as many as items"
         raise InputError(message)

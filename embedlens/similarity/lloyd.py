@@ -29,18 +29,18 @@ _SPLIT = np.float32(1 / 1024)  # faiss's EPS: what the two halves of a split clu
 
 
 def lloyd(search: NearestCentroids, n_clusters: int, *, seed: int, iterations: int) -> NDArray[np.float32]:
-    """Return the centroids of k-means after some iterations; a fixed point ends them early.
+    """Return the centroids of k-means after `iterations` iterations; stops early where no label changes.
 
     Parameters
     ----------
     search
-        New, over the rows to cluster [N, D].
+        Assigns the rows to cluster [N, D] to centroids; not used before.
     n_clusters
         K, from 1 to N; if N, the rows themselves are the centroids.
     seed
         Seed of the initial centroids, which are rows.
     iterations
-        Of assigning every row and renewing the means.
+        Largest number of iterations: assign every row, then update the means.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def lloyd(search: NearestCentroids, n_clusters: int, *, seed: int, iterations: i
 def _update_means(
     unit: NDArray[np.float32], labels: NDArray[np.int64], stale: NDArray[np.bool_], means: NDArray[np.float32]
 ) -> None:
-    """Renew the means of the clusters whose items changed."""
+    """Update the means of the clusters whose items changed."""
     members = np.argsort(labels, kind="stable")
     end = np.cumsum(np.bincount(labels, minlength=len(means)))
     in_parallel(
@@ -98,15 +98,15 @@ def _means(
             row = unit[members[at]]
             for d in range(row.size):
                 mean[d] += row[d]
-        share = np.float32(1) / np.float32(end[k] - start)
+        weight = np.float32(1) / np.float32(end[k] - start)
         for d in range(mean.size):
-            mean[d] *= share
+            mean[d] *= weight
 
 
 def _split_empty(means: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return centroids in which every empty cluster took half of another, as faiss's `split_clusters` does.
 
-    Clusters are passed in turn, each split with a probability that grows with its size; the two halves are
+    Clusters are visited in turn, each split with a probability that grows with its size; the two halves are
     moved apart by 1/1024 of each coordinate, up and down in turn.
     """
     centroids, sizes = means.copy(), counts.astype(np.float32)

@@ -1,8 +1,9 @@
-"""The most similar negatives of every row, certified: found by group maxima of screened tiles.
+"""Most similar negatives of every row, exact, by maxima over groups of columns of screened tiles.
 
-Kept of every tile is the maximum of each group of columns. The k-th largest maximum of a row, less the bound,
-is certainly reached by k negatives; so only groups whose maximum comes near it can hold one of the k most
-similar. Those groups are computed again in float32, and what that leaves undecided is settled.
+Of every tile only the maximum of each group of columns is kept. At least k negatives are certainly as similar
+as the k-th largest maximum of a row less the bound; so only groups whose maximum reaches that level, less the
+bound once more, can hold one of the k most similar. Those groups are computed again in float32, and what that
+leaves undecided is resolved.
 """
 
 from __future__ import annotations
@@ -22,20 +23,27 @@ from embedlens.similarity.threads import in_parallel, spans
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ENTRIES = 1 << 23
-_CHUNK = 256
+_ENTRIES = 1 << 23  # float32 similarities held at once while groups are computed again
+_BLOCK = 256  # rows whose maxima a thread transposes at once
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Top(Result):
-    """The most similar gallery rows of one kind, by query: int64 and float64 [n, k], best first.
+    """Most similar gallery rows of one kind (positives or negatives) of every query, best first.
 
-    Where there are fewer than k, -1 and NaN. `open` marks rows that were too crowded to be decided here.
+    Attributes
+    ----------
+    index
+        int64 [n, k]; -1 where there are fewer than k.
+    similarity
+        float64 [n, k], resolved; NaN where there are fewer than k.
+    undecided
+        bool [n]: ambiguous rows, whose entries are not filled in yet.
     """
 
     index: NDArray[np.int64]
     similarity: NDArray[np.float64]
-    open: NDArray[np.bool_]
+    undecided: NDArray[np.bool_]
 
 
 class GroupMaxima:
@@ -76,7 +84,7 @@ class GroupMaxima:
     def _near_groups(
         self, depth: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], tuple[NDArray[np.int64], NDArray[np.int32]]]:
-        """Return what each row's k-th best surely reaches, and by row the groups that may hold its best.
+        """Return a lower bound of each row's k-th best, and the groups that may hold one of its k best.
 
         The groups are (offsets [n + 1], group numbers).
         """
@@ -90,7 +98,7 @@ class GroupMaxima:
             maxima = np.ascontiguousarray(self._table[:, part].T)
             best = np.zeros(len(maxima), self._screen.bit_type)
             selection.kth_largest(maxima, depth[part], best)
-            floor[part] = self._surely(best, error[part])
+            floor[part] = self._at_least(best, error[part])
             threshold[part] = self._screen.bits(floor[part] - error[part])
             counts[part] = (maxima >= threshold[part, None]).sum(axis=1)
 
@@ -98,18 +106,18 @@ class GroupMaxima:
             maxima = np.ascontiguousarray(self._table[:, part].T)
             numbers[offsets[part.start] : offsets[part.stop]] = np.nonzero(maxima >= threshold[part, None])[1]
 
-        in_parallel(count, spans(n, _CHUNK))
+        in_parallel(count, spans(n, _BLOCK))
         counts[depth == 0] = 0
         threshold[depth == 0] = np.iinfo(self._screen.bit_type).max
         offsets = np.concatenate([[0], np.cumsum(counts)])
         numbers = np.empty(offsets[-1], np.int32)
-        in_parallel(fill, spans(n, _CHUNK))
+        in_parallel(fill, spans(n, _BLOCK))
         return floor, (offsets, numbers)
 
-    def _surely(
+    def _at_least(
         self, best: NDArray[np.signedinteger[Any]], error: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Return what the settled value behind screened bits reaches at least; -1 where they say nothing."""
+        """Return a lower bound of the resolved value behind screened bits; -1 where the bits are 0."""
         below = self._screen.values(np.maximum(best - 1, 0))
         midway = (self._screen.values(best) + below) / 2  # what rounds up to `best` lies above this
         return np.where(best > 0, midway - error, -1.0)
@@ -122,7 +130,7 @@ class GroupMaxima:
         near: tuple[NDArray[np.int64], NDArray[np.int32]],
         top: Top,
     ) -> None:
-        """Compute the near groups of some rows in float32, and settle what may be among the best."""
+        """Compute the near groups of some rows in float32, and resolve what may be among the best."""
         offsets, numbers = near
         rows = np.repeat(np.arange(part.start, part.stop), np.diff(offsets[part.start : part.stop + 1]))
         groups = numbers[offsets[part.start] : offsets[part.stop]]
@@ -140,8 +148,8 @@ class GroupMaxima:
             )
 
         in_parallel(compute, list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)))
-        selection_ = selection.by_row(*found, part.start, part.stop)
-        self._settle(part, depth, selection_, top)
+        by_row = selection.by_row(*found, part.start, part.stop)
+        self._resolve(part, depth, by_row, top)
 
     def _compute_group(
         self,
@@ -150,7 +158,7 @@ class GroupMaxima:
         least: NDArray[np.float32],
         room: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]],
     ) -> None:
-        """Write (row, column, float32 similarity) of the entries of a group that reach `least`."""
+        """Write (row, column, float32 similarity) of the entries of a group that are at least `least`."""
         screen = self._screen
         columns = slice(group * self._group, min((group + 1) * self._group, len(screen.pairing.gallery)))
         at = rows + self._band.start
@@ -159,30 +167,30 @@ class GroupMaxima:
         pairing = screen.pairing
         selection.keep(block, (rows, columns.start), least[rows], (pairing.first[at], pairing.last[at]), room)
 
-    def _settle(
+    def _resolve(
         self,
         part: slice,
         depth: NDArray[np.int64],
         found: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]],
         top: Top,
     ) -> None:
-        """Settle the candidates of some rows and write the best of them."""
+        """Resolve the candidates of some rows and write the best of them."""
         pairing = self._screen.pairing
         queries, gallery = pairing.queries, pairing.gallery
         slack = 2 * float32_error(queries.dim)
 
-        def settle(rows: slice) -> None:
-            selection.best_settled(
+        def resolve(rows: slice) -> None:
+            selection.best_resolved(
                 (queries.raw, queries.norm, gallery.raw, gallery.norm, pairing.gallery_order),
                 (rows.start, rows.stop, part.start, self._band.start),
                 found,
                 depth,
                 slack,
-                (top.index, top.similarity, top.open),
+                (top.index, top.similarity, top.undecided),
             )
 
         in_parallel(
-            settle,
+            resolve,
             [slice(s.start + part.start, s.stop + part.start) for s in spans(part.stop - part.start, 512)],
         )
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Gallery(NamedTuple):
-    """What queries are compared with, where rows of it may be the queries' own items.
+    """Gallery that queries search, and which of its rows are the queries' own items.
 
-    A plain pair (embeddings, labels) is a gallery none of whose rows is a query's item.
+    A plain pair (embeddings, labels) is a gallery that contains none of the queries.
 
     Attributes
     ----------
@@ -36,11 +36,11 @@ class Gallery(NamedTuple):
 
     @classmethod
     def of(cls, gallery: GalleryLike) -> Gallery:
-        """Return a gallery given as such, or as a pair (embeddings, labels)."""
+        """Return a `Gallery` from a gallery or from a pair (embeddings, labels)."""
         return cls(*gallery)
 
     def take(self, keep: NDArray[np.bool_], queries: NDArray[np.bool_] | None = None) -> Gallery:
-        """Return some of its rows, as a gallery of some of the queries (bool [M] and [N])."""
+        """Return the gallery rows `keep` (bool [M]) as a gallery of some queries (bool [N]; default: all)."""
         items = self.items
         if items is not None:
             items = items[0] if queries is None else items[0][queries], items[1][keep]
@@ -58,16 +58,17 @@ class Pairing:
     queries, gallery
         `Rows`; the same object where one set is compared with itself.
     query_order, gallery_order
-        int64: row numbers as the caller knows them.
+        int64 [N] and [M]: row i here is row ``order[i]`` of the caller.
     query_labels, gallery_labels
-        int64: their labels, ascending.
+        int64 [N] and [M]: labels, ascending.
     first, last
         int64 [N]: the range of gallery rows that have the class of query i, itself included.
     items
-        The items of queries and gallery rows in these orders, where the gallery tells them.
+        int64 [N] and [M]: items of queries and gallery rows, in these orders; None where the gallery has
+        none.
     own_first, own_last
-        int64 [N]: the range, within the former, of gallery rows that are query i itself; where there is none,
-        it is empty and begins at `last`.
+        int64 [N]: the range, within that of the class, of gallery rows that are query i itself; an empty
+        range at `last` where there are none.
     """
 
     def __init__(self, z: ArrayLike, y: ArrayLike, gallery: GalleryLike | None = None) -> None:
@@ -119,17 +120,17 @@ class Pairing:
 
     @property
     def n_own(self) -> NDArray[np.int64]:
-        """int64 [N]: how many gallery rows are query i itself."""
+        """int64 [N]: number of gallery rows that are query i itself."""
         return self.own_last - self.own_first
 
     @property
     def positives(self) -> NDArray[np.int64]:
-        """int64 [N]: how many gallery rows have the class of query i, without itself."""
+        """int64 [N]: number of gallery rows of the class of query i, without itself."""
         return self.last - self.first - self.n_own
 
     @property
     def negatives(self) -> NDArray[np.int64]:
-        """int64 [N]: how many gallery rows have another class than query i."""
+        """int64 [N]: number of gallery rows of other classes than that of query i."""
         return len(self.gallery) - (self.last - self.first)
 
 

@@ -1,4 +1,4 @@
-"""The most similar positives of every row: classes are ranges of rows, computed in float32 and settled."""
+"""Most similar positives of every row: each class is a range of rows, screened in float32, then resolved."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from embedlens.similarity.threads import in_parallel, spans
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_SMALL_CLASS = 96
-_BLOCK_VALUES = 1 << 22
+_SMALL_CLASS = 96  # items of a class up to which single products are computed instead of a matrix product
+_BLOCK_VALUES = 1 << 22  # float32 similarities of a block of rows of one class
 
 
 def most_similar_positives(screen: Screen, depth: NDArray[np.int64]) -> Top:
@@ -30,7 +30,7 @@ def most_similar_positives(screen: Screen, depth: NDArray[np.int64]) -> Top:
     slack = 2 * float32_error(pairing.queries.dim)
     ranges = pairing.first, pairing.last, pairing.own_first, pairing.own_last
     units = screen.queries.unit, screen.gallery.unit
-    out = top.index, top.similarity, top.open
+    out = top.index, top.similarity, top.undecided
 
     def compare(rows: slice) -> None:
         """Rows of small classes, product by product."""

@@ -1,7 +1,7 @@
-"""Loops over tiles of similarities by the first d columns, for many d at once.
+"""Compiled loops over tiles of similarities by the first d columns, for many d at once.
 
-The tile for d columns is that for d - 1 columns plus one product of columns. A row's largest entries are
-taken in the same loop that adds the product, while both are in the processor's first cache.
+The tile for d columns is that for d - 1 columns plus the product of one column of each side. The maxima of a
+row are updated in the same loop that adds the product, while both are in the first-level cache.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     Same = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 
 TINY = 1e-15
-"""Rows whose first columns have a norm below this are not screened, for their products may underflow."""
+"""Rows whose first columns have a norm below this are not screened: their float32 products may underflow."""
 
 PANEL = 1024
-"""Gallery rows that are compared at once."""
+"""Number of gallery rows of a tile."""
 
-_ROWS = 8
+_ROWS = (
+    8  # rows whose products are added together, so that a panel of the gallery is read once for all of them
+)
 
 
 @compiled_loosely
@@ -39,14 +41,14 @@ def prefix_maxima(
     best: Float,
     near: Float,
 ) -> None:
-    """Raise the row maxima of a tile for consecutive numbers of columns.
+    """Update the row maxima of a tile for consecutive numbers of columns.
 
     Parameters
     ----------
     x, y
         Rows [n, D] and, transposed, the rows [D, PANEL] that they are compared with.
     scale
-        [T, PANEL]: what the products by the first ``ends[t]`` columns are multiplied with.
+        [T, PANEL]: factors of the products by the first ``ends[t]`` columns.
     ends
         T consecutive numbers of columns.
     acc
@@ -97,7 +99,7 @@ def prefix_norms(raw: NDArray[np.float64], ends: NDArray[np.int64], out: NDArray
 
 
 @compiled
-def _settled(
+def _resolved(
     a: NDArray[Any],
     divisor_a: float,
     b: NDArray[Any],
@@ -105,7 +107,7 @@ def _settled(
     products: NDArray[np.float64],
     limit: float,
 ) -> float:
-    """Return the similarity that counts: float64, in fixed order, at most `limit`; 0 if a divisor is 0."""
+    """Return the resolved similarity: float64, fixed order, in [-limit, limit]; 0 if a divisor is 0."""
     if divisor_a == 0 or divisor_b == 0:
         return 0.0
     for d in range(a.size):
@@ -133,7 +135,7 @@ def _products(x: Float, y: Float, scale: Float, out: Float) -> tuple[float, bool
 def decide(
     rows: NDArray[np.int64],
     screened: tuple[Float, NDArray[np.float64], Float, Float, NDArray[np.float64]],
-    settled: tuple[NDArray[Any], NDArray[np.float64], NDArray[Any], NDArray[np.float64]],
+    resolved: tuple[NDArray[Any], NDArray[np.float64], NDArray[Any], NDArray[np.float64]],
     same: Same,
     bound: tuple[float, float, bool],
     hits: NDArray[np.bool_],
@@ -145,20 +147,21 @@ def decide(
     rows
         Row numbers [m].
     screened
-        What is multiplied in float32: query rows [M, d], their norms [M], the gallery transposed in panels
-        [P, D, PANEL], what its products are multiplied with [P, PANEL] (0: not screened), its norms [N].
-    settled
-        What counts: query rows [M, d] and what they are divided by [M], gallery rows [N, d] and the same.
+        Operands of the screen in float32: query rows [M, d], their norms [M], the gallery transposed in
+        panels [P, D, PANEL], factors of its products [P, PANEL] (0: not screened), its norms [N].
+    resolved
+        Rows of the resolved similarity: query rows [M, d] and their divisors [M], gallery rows [N, d] and
+        their divisors [N].
     same
         Of every query the range of gallery rows of its class, and that of itself within it, from and to.
     bound
-        How far a float32 product may be from the exact one, as a fraction of both norms; the largest of the
-        gallery's norms, 1 where products are scaled to cosines; and whether they are.
+        Largest error of a float32 product, as a fraction of the product of the norms; the largest norm of the
+        gallery, 1 where products are scaled to cosines; whether they are scaled so.
     hits
         [m], written.
     """
     x, size_x, y, scale, size_y = screened
-    raw, divisor, other, other_divisor = settled
+    raw, divisor, other, other_divisor = resolved
     low, high, own_low, own_high = same
     error, widest, cosine = bound
     limit = 1.0 if cosine else np.inf
@@ -168,7 +171,7 @@ def decide(
         level = -np.inf
         for j in range(low[i], high[i]):
             if j < own_low[i] or j >= own_high[i]:
-                level = max(level, _settled(raw[i], divisor[i], other[j], other_divisor[j], products, limit))
+                level = max(level, _resolved(raw[i], divisor[i], other[j], other_divisor[j], products, limit))
         hits[m] = True
         blind = size_x[i] < TINY
         size = size_x[i] if cosine else 1.0
@@ -182,7 +185,7 @@ def decide(
                     continue
                 reach = level * size * (size_y[j] if cosine else 1.0) - error * size_x[i] * size_y[j]
                 if (blind or scale[p, j - start] == 0 or block[j - start] >= reach) and (
-                    _settled(raw[i], divisor[i], other[j], other_divisor[j], products, limit) >= level
+                    _resolved(raw[i], divisor[i], other[j], other_divisor[j], products, limit) >= level
                 ):
                     hits[m] = False
                     break

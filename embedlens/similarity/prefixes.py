@@ -1,8 +1,9 @@
 """Recall@1 by the first d columns of embeddings, for many d in one pass over the tiles.
 
-Screen, then settle, as in the engine: tiles grow by columns in float32, with a bound on their rounding; rows
-that the bound leaves undecided are settled by float64 dot products of fixed order. Where a machine multiplies
-bfloat16 matrices many times faster, a few numbers of columns are surveyed by the engine one after the other.
+Screen, then resolve, as in the engine: tiles grow by columns in float32, with a bound on their rounding; rows
+that the bound leaves undecided are resolved by float64 dot products of fixed order. Where the processor
+multiplies bfloat16 matrices many times faster, the engine searches for each of a few numbers of columns
+instead.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from embedlens.similarity.hardware import screen_dtype
 from embedlens.similarity.kernels import squares
 from embedlens.similarity.pairing import Gallery
 from embedlens.similarity.prefix_kernels import PANEL, TINY, decide, prefix_maxima, prefix_norms
-from embedlens.similarity.rows import SETTLED_ERROR, UNIT_ROUNDOFF
+from embedlens.similarity.rows import RESOLVED_ERROR, UNIT_ROUNDOFF
 from embedlens.similarity.threads import full_precision, in_parallel, spans
 
 if TYPE_CHECKING:
@@ -32,16 +33,16 @@ if TYPE_CHECKING:
     from embedlens.similarity.pairing import Pairing
     from embedlens.similarity.prefix_kernels import Same
 
-_STRIP = 256
-_FEW = 4  # numbers of columns for which as many surveys in bfloat16 take less time than a pass in float32
-_ROOMY = 8  # columns from which on a survey's rows are seldom crowded
-_DEVICE_ENTRIES = 1 << 26
-_ROTATION = 1e-12  # what a rotation in float64 may change
+_STRIP = 256  # query rows of a tile; one of float32 with 1,024 gallery rows takes 1 MiB
+_FEW = 4  # numbers of columns for which as many searches in bfloat16 take less time than a pass in float32
+_ROOMY = 8  # columns from which on few rows of a search in bfloat16 are ambiguous
+_DEVICE_ENTRIES = 1 << 26  # of a tile on a GPU
+_ROTATION = 1e-12  # largest change of a cosine by a rotation in float64
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PrefixHits(Result):
-    """Whether the nearest neighbour is right, by the first d columns.
+    """Hits of Recall@1 by the first d columns, for several d.
 
     Attributes
     ----------
@@ -50,13 +51,13 @@ class PrefixHits(Result):
         ``dims[t]`` columns. False without a positive.
     n_positives
         int64 [N]: gallery rows of the query's class, without itself.
-    n_settled
-        int64 [T]: how many rows the pass left undecided; 0 where the engine surveyed.
+    n_undecided
+        int64 [T]: number of rows that the pass left undecided; 0 where the engine searched.
     """
 
     hits: NDArray[np.bool_]
     n_positives: NDArray[np.int64]
-    n_settled: NDArray[np.int64]
+    n_undecided: NDArray[np.int64]
 
 
 def prefix_hits(
@@ -67,9 +68,9 @@ def prefix_hits(
     rotation: bool,
     cosine: bool = True,
     device: str = "cpu",
-    surveyed: bool | None = None,
+    by_engine: bool | None = None,
 ) -> PrefixHits:
-    """Tell for every query whether its nearest neighbour is right, by the first d columns, for every d.
+    """Return for every query and every d whether Recall@1 by the first d columns counts a hit.
 
     Parameters
     ----------
@@ -87,36 +88,38 @@ def prefix_hits(
         Whether rows are normalised again by their first d columns; else inner products are compared.
     device
         Torch device that screens; the answer does not depend on it.
-    surveyed
-        Whether the engine surveys each number of columns, which it can do of cosine similarities of rows
-        without zero vectors; by default where that is faster. The answer does not depend on it.
+    by_engine
+        Whether the engine searches for each number of columns, instead of tiles that grow; only for cosine
+        similarities without zero vectors. By default where that is faster; the answer does not depend on it.
     """
     check_device(device)
     ends = np.asarray(dims, np.int64)
-    if surveyed is None:
-        surveyed = ends.size <= _FEW and ends[0] >= _ROOMY and screen_dtype(device) == torch.bfloat16
-    if surveyed and cosine and all(_norms(side, ends[:1]).all() for side in coordinates):
+    if by_engine is None:
+        by_engine = ends.size <= _FEW and ends[0] >= _ROOMY and screen_dtype(device) == torch.bfloat16
+    if by_engine and cosine and all(_norms(side, ends[:1]).all() for side in coordinates):
         whole = pairing.queries.dim if rotation else 0
-        hits = np.stack([_survey(pairing, coordinates, end, device, whole) for end in ends.tolist()], axis=1)
-        open_ = np.zeros_like(hits)
+        hits = np.stack(
+            [_search_each(pairing, coordinates, end, device, whole) for end in ends.tolist()], axis=1
+        )
+        undecided = np.zeros_like(hits)
     else:
         work = _Work(pairing, coordinates, ends, rotation=rotation, cosine=cosine)
-        hits, open_ = _grown(work, device)
+        hits, undecided = _by_growing_tiles(work, device)
     result = np.empty_like(hits)
     result[pairing.query_order] = hits
     positives = np.empty_like(pairing.positives)
     positives[pairing.query_order] = pairing.positives
-    return PrefixHits(result, positives, open_.sum(axis=0))
+    return PrefixHits(result, positives, undecided.sum(axis=0))
 
 
-def _survey(
+def _search_each(
     pairing: Pairing,
     coordinates: tuple[NDArray[np.float64], NDArray[np.float64]],
     end: int,
     device: str,
     whole: int,
 ) -> NDArray[np.bool_]:
-    """Return which rows are hits by the first `end` columns, or as they are if that is the `whole`."""
+    """Return which rows are hits by the first `end` columns; by the unrotated rows where `end` is `whole`."""
     queries, gallery = (np.ascontiguousarray(side[:, :end]) for side in coordinates)
     if end == whole:
         queries, gallery = pairing.queries.raw, pairing.gallery.raw
@@ -125,27 +128,27 @@ def _survey(
     return (positive.index >= 0) & ~(negative.similarity >= positive.similarity)
 
 
-def _grown(work: _Work, device: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _by_growing_tiles(work: _Work, device: str) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return which rows are hits, and which the screen left undecided, in one pass over growing tiles."""
     pairing, ends = work.pairing, work.ends
     n = len(pairing.queries)
     hits = np.zeros((n, ends.size), np.bool_)
-    open_ = np.zeros((n, ends.size), np.bool_)
+    undecided = np.zeros((n, ends.size), np.bool_)
     with full_precision():
         if torch.device(device).type == "cpu":
-            in_parallel(lambda rows: work.screen(rows, hits[rows], open_[rows]), spans(n, _STRIP))
+            in_parallel(lambda rows: work.screen(rows, hits[rows], undecided[rows]), spans(n, _STRIP))
         else:
             step = max(1, _DEVICE_ENTRIES // len(pairing.gallery))
             for rows in spans(n, step):
-                work.screen_on_device(rows, device, hits[rows], open_[rows])
+                work.screen_on_device(rows, device, hits[rows], undecided[rows])
     for t in range(ends.size):
-        left = np.flatnonzero(open_[:, t])
-        hits[left, t] = work.settle(t, left)
-    return hits, open_
+        left = np.flatnonzero(undecided[:, t])
+        hits[left, t] = work.resolve(t, left)
+    return hits, undecided
 
 
 class _Work:
-    """What all strips of rows share: the gallery transposed and its scales, ready for tiles."""
+    """Operands that all strips of rows share: the gallery transposed, and the factors of its products."""
 
     def __init__(
         self,
@@ -165,7 +168,7 @@ class _Work:
         self.odd = np.zeros(ends.size, np.bool_)
         for number, part in enumerate(panels):
             self._measure(number, self.gallery[part])
-        self.error = 1.01 * (2 * ends + 8) * UNIT_ROUNDOFF + SETTLED_ERROR + _ROTATION
+        self.error = 1.01 * (2 * ends + 8) * UNIT_ROUNDOFF + RESOLVED_ERROR + _ROTATION
 
     def _measure(self, number: int, raw: NDArray[np.float64]) -> None:
         """Transpose a panel of gallery rows, and take their norms by their first columns."""
@@ -186,7 +189,7 @@ class _Work:
         return self.pairing.first, self.pairing.last, self.pairing.own_first, self.pairing.own_last
 
     def screen(self, rows: slice, hits: NDArray[np.bool_], undecided: NDArray[np.bool_]) -> None:
-        """Decide what float32 can decide of a strip of rows."""
+        """Decide the hits of a strip of rows as far as float32 can."""
         raw = self.queries[rows]
         x = torch.from_numpy(np.ascontiguousarray(raw, np.float32))
         best = np.full((len(raw), self.ends.size), -np.inf, np.float32)
@@ -211,7 +214,7 @@ class _Work:
     def screen_on_device(
         self, rows: slice, device: str, hits: NDArray[np.bool_], undecided: NDArray[np.bool_]
     ) -> None:
-        """Decide what float32 can decide of a strip of rows, on a device, all columns at once."""
+        """Decide the hits of a strip of rows as far as float32 can, on a device, in one tile."""
         raw = self.queries[rows]
         x = torch.from_numpy(raw.astype(np.float32)).to(device)
         y, scale = (torch.from_numpy(part).to(device) for part in (self.y, self.scale))
@@ -251,16 +254,17 @@ class _Work:
         hits: NDArray[np.bool_],
         undecided: NDArray[np.bool_],
     ) -> None:
-        """Write which rows are hits, and for which the bound does not tell."""
+        """Write which rows are hits, and which the bound leaves undecided."""
         size = _norms(raw, self.ends)
         slack = 2 * self.error * self.widest * size
+        # -4 instead of -inf, where there are no negatives: below every cosine, and no inf - inf below.
         gap = near.astype(np.float64) - np.where(np.isneginf(best), -4.0, best)
         has_positive = ~np.isneginf(near)
         hits[:] = gap > slack
         undecided[:] = has_positive & ((np.abs(gap) <= slack) | (size < TINY) | self.odd)
 
-    def settle(self, t: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Decide the rows that screening by the first ``ends[t]`` columns left open."""
+    def resolve(self, t: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which of the rows left undecided by the first ``ends[t]`` columns are hits."""
         decided = np.empty(rows.size, np.bool_)
         if not rows.size:
             return decided
@@ -271,20 +275,20 @@ class _Work:
             sizes.append(np.empty(len(side)))
             squares(raws[-1], sizes[-1])
             np.sqrt(sizes[-1], out=sizes[-1])
-        settled = self._counted(end, raws, sizes)
+        resolved = self._operands(end, raws, sizes)
         bound = (float(self.error[t]), float(self.widest[t]), self.cosine)
         scale = np.ascontiguousarray(self.scale[:, t])
         screened = (raws[0].astype(np.float32), sizes[0], self.y, scale, sizes[1])
         in_parallel(
-            lambda part: decide(rows[part], screened, settled, self.same, bound, decided[part]),
+            lambda part: decide(rows[part], screened, resolved, self.same, bound, decided[part]),
             spans(rows.size, _STRIP),
         )
         return decided
 
-    def _counted(
+    def _operands(
         self, end: int, raws: list[NDArray[np.float64]], sizes: list[NDArray[np.float64]]
     ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[Any], NDArray[np.float64]]:
-        """Return rows and divisors of the similarities that count."""
+        """Return rows and divisors of the resolved similarities."""
         if self.rotation and end == self.pairing.queries.dim:
             queries, gallery = self.pairing.queries, self.pairing.gallery
             return queries.raw.astype(np.float64), queries.norm, gallery.raw.astype(np.float64), gallery.norm

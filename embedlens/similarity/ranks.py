@@ -1,9 +1,9 @@
-"""The rank of the nearest positive, as far as cutoffs ask for it: counted on screened tiles, then certified.
+"""Ranks of the nearest positives, exact at given cutoffs, counted on screened tiles.
 
-The rank of a row is the number of negatives that are at least as similar as its nearest positive. A tile
-tells how many surely are and how many may be. Only rows for which some cutoff lies between the two are
-counted again, and there only the entries in doubt are computed in float32, and settled where float32 leaves
-doubt.
+The rank of a row is the number of negatives that are at least as similar as its nearest positive. Screened
+tiles give a lower and an upper bound of it. Only rows for which some cutoff lies between the two are counted
+again, and there only the entries within the rounding bound are computed in float32, and resolved where
+float32 leaves them undecided.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from embedlens.similarity.jit import compiled
-from embedlens.similarity.kernels import dot, settled, tally_columns, tally_rows
+from embedlens.similarity.kernels import count_by_column, count_by_row, dot, resolved
 from embedlens.similarity.screen import TILE, Screen, Tile, float32_error
 from embedlens.similarity.threads import in_parallel, spans
 
@@ -33,7 +33,7 @@ HIDDEN = -1  # as bits a NaN, which no product of finite rows is
 
 
 class RankCounts:
-    """Counts, by row, the negatives that may be and those that surely are ahead of the nearest positive.
+    """Counts for every row the negatives certainly and possibly at least as similar as the nearest positive.
 
     Parameters
     ----------
@@ -49,6 +49,7 @@ class RankCounts:
         has = ~np.isnan(similarity)
         level = np.where(has, similarity, 0.0)
         low, high = screen.bits(level - screen.error), screen.bits(level + screen.error)
+        # Bits of numbers that are not positive are 0: tiles cannot tell which reach a level of 0 or less.
         self._blind = has & (low == 0)
         self._maybe = np.where(has, np.maximum(low, 1), never).astype(screen.bit_type)
         self._sure = np.where(has, np.maximum(high, 0) + 1, never).astype(screen.bit_type)
@@ -63,18 +64,18 @@ class RankCounts:
             with self._lock:
                 self._counts.append(counts)
         rows, columns = tile.rows, tile.columns
-        tally_rows(block, self._maybe[rows], self._sure[rows], counts[rows])
+        count_by_row(block, self._maybe[rows], self._sure[rows], counts[rows])
         if tile.mirrored:
-            tally_columns(block, self._maybe[columns], self._sure[columns], counts[columns])
+            count_by_column(block, self._maybe[columns], self._sure[columns], counts[columns])
 
     def bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the least and the greatest rank that the tiles leave open."""
+        """Return a lower and an upper bound of every rank, int64 [N] each."""
         counts = np.sum(self._counts, axis=0)
         greatest = np.where(self._blind, self._screen.pairing.negatives, counts[:, 0])
         return counts[:, 1], np.maximum(counts[:, 1], greatest)
 
     def recount(self, rows: NDArray[np.int64], enough: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the exact ranks of some rows; counting a row stops once it has reached enough[i]."""
+        """Return the exact ranks of some rows; counting stops where a rank is at least enough[i]."""
         result = np.zeros(rows.size, np.int64)
         in_parallel(
             lambda part: self._recount(rows[part], enough[part], result[part]), spans(rows.size, _ROWS)
@@ -105,24 +106,24 @@ class RankCounts:
 def certified_ranks(
     counts: RankCounts, known: NDArray[np.int64], cutoffs: Sequence[int]
 ) -> NDArray[np.int64]:
-    """Return ranks that lie on the right side of every cutoff.
+    """Return ranks, int64 [N], for which ``rank < K`` is certain for every cutoff K.
 
     Parameters
     ----------
     counts
-        What was counted on all tiles.
+        Counts of all tiles.
     known
-        int64 [N]: ranks that are known otherwise; -1 where they are not.
+        int64 [N]: ranks that are known already; -1 where they are not.
     cutoffs
-        The K of Recall@K: whether rank < K is decided for each.
+        The K of Recall@K.
     """
     least, greatest = counts.bounds()
     rank = np.where(known >= 0, known, least)
     limits = np.asarray(sorted(cutoffs), np.int64)
-    open_ = (least[:, None] < limits) & (limits <= greatest[:, None]) & (known < 0)[:, None]
-    rows = np.flatnonzero(open_.any(axis=1))
+    undecided = (least[:, None] < limits) & (limits <= greatest[:, None]) & (known < 0)[:, None]
+    rows = np.flatnonzero(undecided.any(axis=1))
     if rows.size:
-        enough = np.where(open_[rows], limits, 0).max(axis=1)
+        enough = np.where(undecided[rows], limits, 0).max(axis=1)
         rank[rows] = counts.recount(rows, enough)
     return rank
 
@@ -138,7 +139,7 @@ def count_in_doubt(
     error: float,
     counts: NDArray[np.int64],
 ) -> None:
-    """Add to counts[i] the entries of other classes that reach the level of row i, exactly.
+    """Add to counts[i] the number of entries of other classes that are at least the level of row i, exactly.
 
     `sides` ends with the query rows of the block; `levels` is (bits that may reach it, bits that surely do,
     the level itself, how many are enough); `error` bounds that of a float32 product.
@@ -168,5 +169,5 @@ def count_in_doubt(
                     column = start + first + j
                     value = dot(units[0][q], units[1][column])
                     if abs(value - level[i]) <= error:
-                        value = settled(raw_q[q], norm_q[q], raw_g[column], norm_g[column], products)
+                        value = resolved(raw_q[q], norm_q[q], raw_g[column], norm_g[column], products)
                     counts[i] += value >= level[i]

@@ -1,8 +1,8 @@
-"""Rows of embeddings, and the one dot product that settles every comparison.
+"""Rows of embeddings, and the resolved similarity of a pair of rows.
 
-Every value that embedlens reports is that of float64 arithmetic in one fixed order: products of the
-normalised rows, summed by halves (the right half is added to the left until one number is left). It is
-always taken on the processor, so that every path gives the same bits, and equal rows tie.
+The resolved similarity of two rows is the float64 dot product of the normalised rows in one fixed order: the
+products are summed by halves (the right half is added to the left until one number is left). It is always
+computed on the processor, so that all paths give the same bits and equal rows tie.
 """
 
 from __future__ import annotations
@@ -22,19 +22,21 @@ from embedlens.similarity.threads import in_parallel, spans
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-UNIT_ROUNDOFF = 2.0**-24
-SETTLED_ERROR = 64 * 2.0**-53
+UNIT_ROUNDOFF = 2.0**-24  # of float32
+RESOLVED_ERROR = (
+    64 * 2.0**-53
+)  # of a resolved similarity: float64 roundoffs of norms, divisions and log2(D) sums
 
 
 class Rows:
-    """Checked embeddings as given, with their float64 norms.
+    """Embeddings that have been checked, with their float64 norms.
 
     Parameters
     ----------
     values
-        Floating-point numbers [N, D]; what cannot be normalised raises `InputError`.
+        Floating-point numbers [N, D]; a row that cannot be normalised raises `InputError`.
     order
-        Row numbers [N]: row i here is row ``order[i]`` of `values`; as given by default.
+        Row numbers [N]: row i here is row ``order[i]`` of `values`; by default the order of `values`.
 
     Attributes
     ----------
@@ -69,13 +71,13 @@ class Rows:
 
     @cached_property
     def twin(self) -> NDArray[np.int64]:
-        """int64 [N]: the first row that holds the same numbers."""
+        """int64 [N]: number of the first row that is equal to row i in every bit."""
         seen: dict[bytes, int] = {}
         digests = (blake2b(row, digest_size=16).digest() for row in self.raw)
         return np.array([seen.setdefault(digest, row) for row, digest in enumerate(digests)], np.int64)
 
     def as_given(self, part: slice) -> NDArray[np.float64]:
-        """Return rows [n, D] in float64, not normalised; `InputError` where their squares do not fit."""
+        """Return rows [n, D] in float64, not normalised; `InputError` if squares of any row overflow."""
         if self._scaled:
             raise InputError(OUT_OF_RANGE)
         return self.raw[part].astype(np.float64)
@@ -86,17 +88,17 @@ class Rows:
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:
-    """Return rows that compiled loops read: native, contiguous float32 or float64."""
+    """Return rows as compiled loops need them: native byte order, contiguous, float32 or float64."""
     dtype = np.float32 if array.dtype.itemsize <= 4 else np.float64
     return np.ascontiguousarray(array, dtype=dtype)
 
 
-def settle(a: tuple[Rows, NDArray[np.int64]], b: tuple[Rows, NDArray[np.int64]]) -> NDArray[np.float64]:
-    """Return the cosine similarities of pairs of rows, float64 [n], in [-1, 1]."""
+def resolve(a: tuple[Rows, NDArray[np.int64]], b: tuple[Rows, NDArray[np.int64]]) -> NDArray[np.float64]:
+    """Return the resolved similarities of pairs (rows, row numbers [n]), float64 [n], in [-1, 1]."""
     (left, i), (right, j) = a, b
     out = np.empty(i.size)
     in_parallel(
-        lambda part: kernels.settle_pairs(
+        lambda part: kernels.resolve_pairs(
             left.raw, left.norm, right.raw, right.norm, i[part], j[part], out[part]
         ),
         spans(i.size, 2048),
@@ -107,7 +109,7 @@ def settle(a: tuple[Rows, NDArray[np.int64]], b: tuple[Rows, NDArray[np.int64]])
 def pair_similarity(
     z: ArrayLike, a: ArrayLike, b: ArrayLike, *, other: ArrayLike | None = None, device: str = "cpu"
 ) -> NDArray[np.float64]:
-    """Return the cosine similarity of given pairs of rows.
+    """Return the cosine similarities of pairs of rows.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def pair_similarity(
     other
         Embeddings [M, D] of which `b` are rows; by default `z`.
     device
-        Accepted for symmetry; pairs are settled on the processor.
+        Has no effect: pairs are always computed on the processor. It stands here as in `nearest`.
 
     Returns
     -------
@@ -128,7 +130,8 @@ def pair_similarity(
     Raises
     ------
     InputError
-        Embeddings that cannot be normalised, row numbers that are not there, or unequal numbers of them.
+        Embeddings that cannot be normalised, sets of different D, row numbers out of range, or `a` and `b` of
+        different lengths.
     """
     rows = Rows(z)
     others = rows if other is None else Rows(other)
@@ -138,4 +141,4 @@ def pair_similarity(
     left = check_indices(a, "pairs", rows=len(rows))
     right = check_indices(b, "pairs", rows=len(others))
     check_same_length(a=left, b=right)
-    return settle((rows, left), (others, right))
+    return resolve((rows, left), (others, right))

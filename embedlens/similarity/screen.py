@@ -3,7 +3,8 @@
 For unit rows u, v stored as u', v' with errors e = |u - u'| and f = |v - v'|, Cauchy-Schwarz gives |u.v -
 u'.v'| <= e |v'| + f |u|. The product itself is summed in float32: D products and sums are off by at most (2 D
 + 2) roundoffs (Higham, "Accuracy and stability of numerical algorithms", section 3.1). The last rounding, of
-the sum to the type of the tile, is monotone, so it is applied to thresholds instead of being bounded.
+the sum to the type of the tile, is monotone: rounding a threshold the same way keeps its order to all sums,
+so this error needs no bound.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 
 from embedlens.results import Result
 from embedlens.similarity import kernels
-from embedlens.similarity.rows import SETTLED_ERROR, UNIT_ROUNDOFF, Rows
+from embedlens.similarity.rows import RESOLVED_ERROR, UNIT_ROUNDOFF, Rows
 from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
@@ -28,22 +29,43 @@ if TYPE_CHECKING:
 
     from embedlens.similarity.pairing import Pairing
 
-TILE = 1024
+TILE = 1024  # rows and columns of a tile
 _INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
-_TABLE_BYTES = 1 << 28
-_GROUPS = (128, 256, 512, 1024)
+_TABLE_BYTES = 1 << 28  # of group maxima: what bounds the memory of a pass
+_GROUPS = (
+    128,
+    256,
+    512,
+    1024,
+)  # columns of a group; the smallest whose table fits, for it leaves least to recompute
 
 Bits = "NDArray[np.signedinteger[Any]]"
 
 
 def float32_error(dim: int) -> float:
-    """Return how far a float32 product of unit rows, summed in any order, may be from the settled one."""
-    return 1.01 * (2 * dim + 4) * UNIT_ROUNDOFF + SETTLED_ERROR
+    """Return how far a float32 product of unit rows, summed in any order, may be from the resolved one.
+
+    Rounding both rows to float32 takes 2 roundoffs, D products and sums at most 2 D + 2 (see the module).
+    """
+    # 1.01 covers the terms of second order, here and below.
+    return 1.01 * (2 * dim + 4) * UNIT_ROUNDOFF + RESOLVED_ERROR
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScreenedRows(Result):
-    """Rows made ready for screening: unit rows in float32 [N, D], and in the screen's type on its device."""
+    """Normalised rows in the types that screening needs.
+
+    Attributes
+    ----------
+    rows
+        The embeddings.
+    unit
+        float32 [N, D], on the processor.
+    screened
+        [N, D] in the screening type, on its device.
+    error
+        float64 [N]: norm of the difference between the screened and the exact unit row.
+    """
 
     rows: Rows
     unit: NDArray[np.float32]
@@ -68,13 +90,13 @@ def screened_rows(rows: Rows, dtype: torch.dtype, device: str) -> ScreenedRows:
 
 
 def _aligned(shape: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
-    """Return memory of torch's, which begins at a cache line: products of numpy's took twice as long."""
+    """Return memory that begins at a cache line, as torch allocates it: products take half the time."""
     return torch.empty(shape, dtype=dtype)
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One tile: query rows, gallery rows, and whether it also stands for its mirror image."""
+    """One tile: query rows, gallery rows, and whether it counts for its transpose as well."""
 
     rows: slice
     columns: slice
@@ -82,20 +104,20 @@ class Tile:
 
 
 class Consumer(Protocol):
-    """Reduces tiles; receives every tile once, from several threads."""
+    """What reduces tiles: it receives every tile once, from several threads at a time."""
 
     def reduce(self, tile: Tile, block: NDArray[np.signedinteger[Any]]) -> None:
-        """Take what is needed of the block, bits of screened similarities [rows, columns]."""
+        """Reduce a block of screened similarities [rows, columns], given as bits."""
 
 
 class Screen:
-    """A pairing's operands in one floating type on one device, and the tiles of their product.
+    """Tiles of the similarity matrix of a pairing, in one floating-point type on one device.
 
     Attributes
     ----------
     error
-        float64 [N]: how far the unrounded product of query i with any gallery row may be from the settled
-        value.
+        float64 [N]: largest difference between the resolved similarity of query i to any gallery row and the
+        screened one before its last rounding.
     """
 
     def __init__(self, pairing: Pairing, dtype: torch.dtype, device: str) -> None:
@@ -107,23 +129,24 @@ class Screen:
         self.error = self._bound(self.queries.error, worst)
 
     def _bound(self, error: NDArray[np.float64], worst: float) -> NDArray[np.float64]:
-        """Return the bound of the module's docstring, with the gallery's worst row."""
+        """Return the bound of the module's docstring, with the gallery row that rounding changed most."""
         growth = (1 + error) * (1 + worst)
         summing = (2 * self.pairing.queries.dim + 4) * UNIT_ROUNDOFF * growth
-        return 1.01 * (error * (1 + worst) + worst + summing) + SETTLED_ERROR + 2.0**-23
+        # 2^-23: thresholds pass through float32 before they are rounded as tiles are (`bits`).
+        return 1.01 * (error * (1 + worst) + worst + summing) + RESOLVED_ERROR + 2.0**-23
 
     def bits(self, values: NDArray[np.float64]) -> NDArray[np.signedinteger[Any]]:
-        """Round thresholds as tiles are rounded; return their bits, 0 for what is not positive."""
+        """Round thresholds to the type of the tiles; return their bits, 0 where they are not positive."""
         rounded = torch.from_numpy(np.maximum(values, 0.0)).float().to(self.dtype)
         return rounded.view(_INTEGERS[self.dtype]).numpy()
 
     def values(self, bits: NDArray[np.signedinteger[Any]]) -> NDArray[np.float64]:
-        """Return the numbers that bits of tiles mean."""
+        """Return the numbers whose bits are given, float64."""
         return torch.from_numpy(bits).view(self.dtype).double().numpy()
 
     @property
     def bit_type(self) -> Any:
-        """The integer type of numpy of the size of the screen's type."""
+        """Signed integer type of numpy as wide as the screening type."""
         return np.int16 if self.dtype is torch.bfloat16 else np.int32
 
     def block(self, rows: torch.Tensor, columns: slice) -> NDArray[np.signedinteger[Any]]:
@@ -140,10 +163,10 @@ class Screen:
         return np.asarray(out.view(_INTEGERS[self.dtype]).numpy())
 
     def sweep(self, band: slice, consumers: Sequence[Consumer]) -> None:
-        """Show every tile of the rows of `band` to the consumers, same-class entries hidden (set to 0)."""
-        in_parallel(partial(self._show, consumers), self._tiles(band))
+        """Hand every tile of the rows of `band` to the consumers, entries of the same class set to 0."""
+        in_parallel(partial(self._hand_over, consumers), self._tiles(band))
 
-    def _show(self, consumers: Sequence[Consumer], tile: Tile) -> None:
+    def _hand_over(self, consumers: Sequence[Consumer], tile: Tile) -> None:
         block = self.block(self.queries.screened[tile.rows], tile.columns)
         self.hide(block, tile.rows, tile.columns)
         for consumer in consumers:
@@ -167,11 +190,11 @@ class Screen:
                 yield Tile(rows, columns, mirrored and column > start)
 
     def is_mirrored(self, band: slice) -> bool:
-        """Whether half of the band's tiles stand for all, as the matrix is symmetric."""
+        """Whether only tiles on and above the diagonal are computed: one set, all of it in the band."""
         return self.pairing.one_set and band.stop - band.start == len(self.pairing.queries)
 
     def plan(self) -> tuple[int, list[slice]]:
-        """Return the width of a group, and the bands of rows, for which a table of group maxima is small."""
+        """Return the columns of a group, and bands of rows whose group maxima fit in `_TABLE_BYTES`."""
         n, m = len(self.pairing.queries), len(self.pairing.gallery)
         width = np.dtype(self.bit_type).itemsize
         group = next((g for g in _GROUPS if n * -(-m // g) * width <= _TABLE_BYTES), _GROUPS[-1])

@@ -33,6 +33,8 @@ def in_parallel(function: Callable[[T], object], items: Iterable[T]) -> None:
         return
     before = torch.get_num_threads()
     try:
+        # One thread of torch in each of ours: products and reductions overlap, and none waits for the
+        # slowest.
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             for _ in pool.map(function, work):
                 pass
@@ -42,7 +44,7 @@ def in_parallel(function: Callable[[T], object], items: Iterable[T]) -> None:
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Keep sums of products in float32, whatever the user has set: the screening bounds count on it."""
+    """Sum products in float32 inside the context, whatever torch is set to: screening bounds assume it."""
     before = torch.get_float32_matmul_precision()
     cuda = torch.backends.cuda.matmul
     reduced = cuda.allow_bf16_reduced_precision_reduction

@@ -25,7 +25,7 @@ from embedlens.analysis.retrieval.clustering import clustering_scores, kmeans
 from embedlens.analysis.retrieval.neighbours import RetrievalOptions, retrieve
 from embedlens.analysis.scores import ScoreSettings, score
 from embedlens.analysis.verification.pairs import roc
-from embedlens.similarity import pair_similarity, survey
+from embedlens.similarity import pair_similarity, search
 
 faiss = pytest.importorskip("faiss")
 TYPES = (torch.bfloat16, torch.float32)
@@ -173,7 +173,7 @@ def test_neighbours_are_faiss_s_but_for_rounding(dtype):
     index = faiss.IndexFlatIP(64)
     index.add(unit(z))
     values, items = index.search(unit(z), 11)
-    found = survey(z, y, depth=10, cutoffs=(1,), dtype=dtype)
+    found = search(z, y, depth=10, cutoffs=(1,), dtype=dtype)
     same = checked = 0
     for part in found.neighbours():
         for row, mine, s in zip(part.rows, part.index, part.similarity, strict=True):
@@ -245,7 +245,7 @@ def test_k_larger_than_the_gallery():
 @pytest.mark.parametrize("n", [1023, 1024, 1025, 2049])
 def test_any_number_of_items_beside_the_size_of_a_tile(n, dtype):
     z, y = blobs(n=n, dim=3, classes=100, spread=2.0)
-    found = survey(z, y, cutoffs=(1, 10), dtype=dtype)
+    found = search(z, y, cutoffs=(1, 10), dtype=dtype)
     s = unit(z).astype(float) @ unit(z).astype(float).T
     np.fill_diagonal(s, -2)
     same = y[:, None] == y

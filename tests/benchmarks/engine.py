@@ -7,7 +7,7 @@ Data: N items of N / 5.35 classes, as in the test split of Stanford Online Produ
 of 400 Gaussian centres each, plus Gaussian noise, whose size sets how hard retrieval is (2.5: R@1 about 0.8;
 4: 0.15). faiss gets unit rows and is timed for `add` and `search` alone, with k = 16 (who looks for a
 positive and a negative needs some neighbours) and k = 1001 (R@1000 without the item itself). Ours gets the
-rows as a snapshot holds them, and is timed for everything: normalising, screening, settling. The answers are
+rows as a snapshot holds them, and is timed for everything: normalising, screening, resolving. The answers are
 compared in the same run.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from harness import HISTORY, measure
 
-from embedlens.similarity import survey
+from embedlens.similarity import search
 from embedlens.similarity.hardware import screen_dtype
 
 KS = (1, 10, 100, 1000)
@@ -83,9 +83,9 @@ def main():
         kept["faiss"] = index.search(unit, k)
 
     def ours(cutoffs):
-        kept["ours"] = survey(z, labels, cutoffs=cutoffs, dtype=dtype)
+        kept["ours"] = search(z, labels, cutoffs=cutoffs, dtype=dtype)
 
-    survey(z[:3000], labels[:3000], cutoffs=KS, dtype=dtype)
+    search(z[:3000], labels[:3000], cutoffs=KS, dtype=dtype)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for cutoffs in ((), KS):
         ours(cutoffs)

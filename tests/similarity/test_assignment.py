@@ -66,7 +66,7 @@ def test_nearest_is_brute_force_while_centroids_move(n, k, dim, dtype, seed):
 
 @pytest.mark.parametrize("spread", [1.0, 1e-2, 1e-4, 1e-7])
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_crowded_and_collapsed_spaces(spread, dtype):
+def test_ambiguous_rows_and_collapsed_spaces(spread, dtype):
     """Where one type cannot tell the centroids apart the next one does, down to float64."""
     x = np.random.default_rng(0).normal(size=(200, 24)) * spread + 1
     x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)

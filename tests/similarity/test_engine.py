@@ -21,7 +21,7 @@ from embedlens.similarity import (
     positives,
     ranks,
     screen,
-    survey,
+    search,
 )
 from embedlens.similarity.pairing import Pairing
 from embedlens.similarity.rows import Rows
@@ -30,7 +30,7 @@ TYPES = (torch.bfloat16, torch.float32)
 
 
 def similarities(z, y, gallery=None):
-    """All similarities, settled pair by pair: -inf for an item with itself; and who has whose label."""
+    """All similarities, resolved pair by pair: -inf for an item with itself; and who has whose label."""
     z_g, y_g = (z, y) if gallery is None else gallery
     both = np.concatenate([z, z_g]) if gallery is not None else z
     offset = len(z) if gallery is not None else 0
@@ -41,7 +41,7 @@ def similarities(z, y, gallery=None):
     return s, np.asarray(y)[:, None] == np.asarray(y_g)[None, :]
 
 
-def plain_survey(z, y, gallery, depth):
+def plain_search(z, y, gallery, depth):
     """By sorting whole rows: neighbours (on ties negatives, then lower rows), best of each kind, rank."""
     s, same = similarities(z, y, gallery)
     for i in range(len(z)):
@@ -52,15 +52,15 @@ def plain_survey(z, y, gallery, depth):
         yield order[: depth[i]], positives[:1], negatives[:1], rank, s[i]
 
 
-def assert_survey_is_plain(z, y, *, gallery=None, depth=3, cutoffs=(1, 2, 5), dtype=None):
+def assert_search_is_plain(z, y, *, gallery=None, depth=3, cutoffs=(1, 2, 5), dtype=None):
     """Every consumer of the engine agrees with plain loops: indices, ranks and ties exactly."""
-    found = survey(z, y, gallery=gallery, depth=depth, cutoffs=cutoffs, dtype=dtype)
+    found = search(z, y, gallery=gallery, depth=depth, cutoffs=cutoffs, dtype=dtype)
     depths = np.broadcast_to(depth, len(z))
     neighbours = {}
     for part in found.neighbours():
         for row, *lists in zip(part.rows, part.index, part.similarity, part.positive, strict=True):
             neighbours[row] = lists
-    for i, (order, positive, negative, rank, s) in enumerate(plain_survey(z, y, gallery, depths)):
+    for i, (order, positive, negative, rank, s) in enumerate(plain_search(z, y, gallery, depths)):
         index, similarity, is_positive = neighbours.get(i, ([], [], []))
         kept = [j for j in index if j >= 0]
         assert kept == order
@@ -77,7 +77,7 @@ def assert_survey_is_plain(z, y, *, gallery=None, depth=3, cutoffs=(1, 2, 5), dt
 
 
 def assert_is_brute_force(z, y):
-    """The engine's answer is that of plain Python loops: same values to rounding, settled exactly."""
+    """The engine's answer is that of plain Python loops: same values to rounding, resolved exactly."""
     positive, negative = nearest(z, y)
     rows = brute_force(z, y)
     assert np.flatnonzero(positive.index >= 0).tolist() == [row[0] for row in rows]
@@ -115,41 +115,41 @@ def test_every_consumer_is_brute_force(n, m, dim, classes, levels, depth, seed, 
     z, y = items(n)
     gallery = None if m is None else items(m)
     depths = random.integers(1, depth + 1, n)
-    assert_survey_is_plain(z, y, gallery=gallery, depth=depths, dtype=dtype)
+    assert_search_is_plain(z, y, gallery=gallery, depth=depths, dtype=dtype)
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 @pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-7])
 def test_several_tiles_bands_and_groups(monkeypatch, dtype, spread):
-    """N no multiple of a tile; tables so small that there are several bands; open, crowded, collapsed."""
+    """N no multiple of a tile; small tables, so several bands; undecided and ambiguous rows."""
     for module, name, value in ((screen, "TILE", 128), (ranks, "TILE", 128), (screen, "_GROUPS", (32, 128))):
         monkeypatch.setattr(module, name, value)
     z, y = blobs(n=403, dim=12, classes=40, spread=1.0)
     z = (1 + spread * z).astype(np.float32) if spread < 1 else z
-    assert_survey_is_plain(z, y, depth=5, cutoffs=(1, 10, 100), dtype=dtype)
+    assert_search_is_plain(z, y, depth=5, cutoffs=(1, 10, 100), dtype=dtype)
     monkeypatch.setattr(screen, "_TABLE_BYTES", 1 << 10)
-    assert_survey_is_plain(z, y, depth=5, cutoffs=(1, 10, 100), dtype=dtype)
+    assert_search_is_plain(z, y, depth=5, cutoffs=(1, 10, 100), dtype=dtype)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", TYPES)
-def test_few_candidates_at_a_time_and_many_crowded_rows(monkeypatch, dtype):
+def test_few_candidates_at_a_time_and_many_ambiguous_rows(monkeypatch, dtype):
     z, y = blobs(n=300, dim=6, classes=20)
     for module, name, value in (
         (negatives, "_ENTRIES", 1), (positives, "_SMALL_CLASS", 2), (positives, "_BLOCK_VALUES", 8),
         (exact, "_STRIP_VALUES", 700), (exact, "_KEPT_VALUES", 0), (ranks, "_ROWS", 7), (engine, "_ROWS", 11),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
-    assert_survey_is_plain(z, y, depth=4, dtype=dtype)
-    assert_survey_is_plain(np.ones_like(z), y, depth=4, dtype=dtype)
-    assert_survey_is_plain(z, y, depth=np.arange(300) % 90 + 1, dtype=dtype)
+    assert_search_is_plain(z, y, depth=4, dtype=dtype)
+    assert_search_is_plain(np.ones_like(z), y, depth=4, dtype=dtype)
+    assert_search_is_plain(z, y, depth=np.arange(300) % 90 + 1, dtype=dtype)
 
 
 def test_a_rank_beyond_the_depth_is_at_least_the_depth_where_no_cutoff_was_asked():
     z, y = blobs(n=200, dim=4, classes=40, spread=4.0)
-    exact_ranks = survey(z, y, cutoffs=range(1, 201)).rank
+    exact_ranks = search(z, y, cutoffs=range(1, 201)).rank
     for depth in (1, 7):
-        found = survey(z, y, depth=depth).rank
+        found = search(z, y, depth=depth).rank
         assert (found == np.minimum(exact_ranks, depth)).all()
         assert (exact_ranks > depth).any()
 
@@ -160,13 +160,13 @@ def test_negative_similarities_are_found_and_ranked(dtype):
     random = np.random.default_rng(0)
     z = np.concatenate([[[1.0, 0.2]], -np.abs(random.normal(size=(50, 2)))])
     y = np.arange(51) % 25
-    assert_survey_is_plain(z, y, depth=6, cutoffs=(1, 5, 20, 40), dtype=dtype)
-    assert_survey_is_plain(z[:1], y[:1], gallery=(z[1:], y[1:]), depth=6, cutoffs=(1, 5, 20, 40), dtype=dtype)
+    assert_search_is_plain(z, y, depth=6, cutoffs=(1, 5, 20, 40), dtype=dtype)
+    assert_search_is_plain(z[:1], y[:1], gallery=(z[1:], y[1:]), depth=6, cutoffs=(1, 5, 20, 40), dtype=dtype)
 
 
 @pytest.mark.parametrize("dtype", TYPES)
 def test_bound_of_the_screen_holds(dtype):
-    """No screened product is further from the settled value than the bound that candidates are chosen by."""
+    """No screened product is further from the resolved value than the bound that candidates are chosen by."""
     for dim, kind in ((1, "normal"), (3, "normal"), (513, "normal"), (512, "sparse"), (64, "equal")):
         random = np.random.default_rng(dim)
         z = random.normal(size=(200, dim))

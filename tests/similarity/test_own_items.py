@@ -10,7 +10,7 @@ from embedlens import InputError
 from embedlens.analysis.open_set.ranking import rank_labels
 from embedlens.analysis.pruning import pruned_recall
 from embedlens.analysis.retrieval.neighbours import RetrievalOptions, retrieve
-from embedlens.similarity import Gallery, survey
+from embedlens.similarity import Gallery, search
 
 DEMANDS = RetrievalOptions(ks=(1, 2, 4), at_r=True, map_at_5=True, knn=3, hubness=True)
 
@@ -33,11 +33,11 @@ def test_each_query_is_searched_as_if_its_own_rows_were_not_there(seed, dtype):
     own = (items[0][:, None] == items[1]) & (y[:, None] == y_g)
     assert own.any(axis=1).sum() > 10
     assert own.sum(axis=1).max() > 1
-    found = survey(z, y, gallery=Gallery(z_g, y_g, items), depth=200, dtype=dtype)
+    found = search(z, y, gallery=Gallery(z_g, y_g, items), depth=200, dtype=dtype)
     listed = {int(row): part for part in found.neighbours() for row in part.rows}
     for i in range(len(z)):
         keep = np.flatnonzero(~own[i])
-        alone = survey(z[i : i + 1], y[i : i + 1], gallery=(z_g[keep], y_g[keep]), depth=200, dtype=dtype)
+        alone = search(z[i : i + 1], y[i : i + 1], gallery=(z_g[keep], y_g[keep]), depth=200, dtype=dtype)
         for name in ("positive", "negative"):
             one, other = getattr(found, name), getattr(alone, name)
             assert one.index[i] == (keep[other.index[0]] if other.index[0] >= 0 else -1)
@@ -65,7 +65,7 @@ def test_scores_are_those_of_the_queries_one_by_one(seed):
         assert getattr(found, name) == pytest.approx(np.mean([getattr(one, name) for one in each]))
     for k in (1, 2, 4):
         assert found.recall[k] == np.mean([one.recall[k] for one in each])
-    for dims in (None, [5]):  # many numbers of columns grow tiles, few are surveyed
+    for dims in (None, [5]):  # many numbers of columns grow tiles, few are searched by the engine
         assert pruned_recall(z, y, dims, gallery=gallery).recall[-1] == found.recall[1]
     ranking = rank_labels(z, y, gallery=gallery)
     assert ranking.map_at_5(None) * len(z) == pytest.approx(found.map_at_5 * found.n)
@@ -74,7 +74,7 @@ def test_scores_are_those_of_the_queries_one_by_one(seed):
 def test_items_that_do_not_fit_are_refused():
     (z, y), (z_g, y_g), items = crowd(0)
     with pytest.raises(InputError, match="got 60 queries and 90 rows"):
-        survey(z, y, gallery=Gallery(z_g, y_g, (items[0][:5], items[1])))
+        search(z, y, gallery=Gallery(z_g, y_g, (items[0][:5], items[1])))
     own = Gallery(z, y, (np.arange(60), np.arange(60)))
     one_each = np.arange(60)
     with pytest.raises(InputError, match="no query has a positive but itself"):

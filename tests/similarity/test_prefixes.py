@@ -50,7 +50,7 @@ def hits_of(z, y, dims, *, gallery=None, **options):
     pairing = Pairing(z, y, gallery)
     queries = np.asarray(z, float)[pairing.query_order]
     other = queries if gallery is None else np.asarray(gallery[0], float)[pairing.gallery_order]
-    return prefix_hits(pairing, (queries, other), dims, **{"rotation": False, "surveyed": False, **options})
+    return prefix_hits(pairing, (queries, other), dims, **{"rotation": False, "by_engine": False, **options})
 
 
 @pytest.mark.parametrize("cosine", [True, False])
@@ -64,38 +64,38 @@ def test_all_dims_are_those_of_plain_loops(dims, cosine):
 
 @pytest.mark.parametrize("one_set", [True, False])
 @pytest.mark.parametrize("spread", [1.0, 1e-9])
-def test_surveys_by_the_engine_give_the_same_answer(monkeypatch, spread, one_set):
+def test_searches_by_the_engine_give_the_same_answer(monkeypatch, spread, one_set):
     z, y = blobs(n=90, dim=6, classes=20, spread=1.0)
     z = z[:1] + spread * z
     gallery = None if one_set else (z[30:], y[30:] + 3)
     expected = hits_of(z, y, [1, 4, 6], gallery=gallery)
     grown = []
-    monkeypatch.setattr(prefixes, "_grown", lambda *_: grown.append(1))
-    found = hits_of(z, y, [1, 4, 6], gallery=gallery, surveyed=True)
+    monkeypatch.setattr(prefixes, "_by_growing_tiles", lambda *_: grown.append(1))
+    found = hits_of(z, y, [1, 4, 6], gallery=gallery, by_engine=True)
     assert not grown
     assert np.array_equal(found.hits, expected.hits)
     assert np.array_equal(found.hits, by_loops(z, y, [1, 4, 6], gallery=gallery))
 
 
 @pytest.mark.parametrize(
-    ("dims", "fast", "surveyed"),
+    ("dims", "fast", "by_engine"),
     [([8, 12], True, 2), ([8, 12], False, 0), ([4, 12], True, 0), ([8, 9, 10, 11, 12], True, 0)],
 )
-def test_few_large_numbers_are_surveyed_where_bfloat16_is_fast(monkeypatch, dims, fast, surveyed):
+def test_few_large_numbers_of_columns_are_searched_in_bfloat16(monkeypatch, dims, fast, by_engine):
     z, y = blobs(n=60, dim=12)
     screened = torch.bfloat16 if fast else torch.float32
     monkeypatch.setattr(prefixes, "screen_dtype", lambda device: screened)
     original, calls = prefixes.nearest, []
     monkeypatch.setattr(prefixes, "nearest", lambda *a, **k: (calls.append(1), original(*a, **k))[1])
-    found = hits_of(z, y, dims, surveyed=None)
-    assert len(calls) == surveyed
+    found = hits_of(z, y, dims, by_engine=None)
+    assert len(calls) == by_engine
     assert np.array_equal(found.hits, by_loops(z, y, dims))
 
 
-def test_a_survey_is_not_asked_about_zero_vectors():
+def test_the_engine_does_not_search_zero_vectors():
     z = np.array([[0.0, 1.0], [0.0, 1.1], [0.5, -1.0], [0.6, -1.0]])
     y = np.array([0, 0, 1, 1])
-    assert np.array_equal(hits_of(z, y, [1, 2], surveyed=True).hits, by_loops(z, y, [1, 2]))
+    assert np.array_equal(hits_of(z, y, [1, 2], by_engine=True).hits, by_loops(z, y, [1, 2]))
 
 
 def test_several_panels_and_strips():
@@ -156,7 +156,7 @@ def test_ties_count_against_the_row():
     z = np.vstack([row, row, row, random.normal(size=(5, 7))])
     found = hits_of(z, np.array([0, 0, 1, 1, 2, 2, 3, 3]), list(range(1, 8)))
     assert not found.hits[:2].any()
-    assert (found.n_settled >= 2).all()
+    assert (found.n_undecided >= 2).all()
 
 
 def test_columns_of_zeros_are_similar_to_nothing():
@@ -187,7 +187,7 @@ def test_rows_that_float32_cannot_tell_apart_are_settled():
     y = np.arange(40) % 8
     found = hits_of(z, y, [2, 3, 4], cosine=False)
     assert np.array_equal(found.hits, by_loops(z, y, [2, 3, 4], cosine=False))
-    assert (found.n_settled == 40).all()
+    assert (found.n_undecided == 40).all()
 
 
 def test_float32_alone_would_be_wrong():

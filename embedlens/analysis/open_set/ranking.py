@@ -15,7 +15,7 @@ from embedlens.analysis.retrieval.label_ranking import CUT, SIXTIETHS, first_lab
 from embedlens.arrays import check_labels, check_pair, to_numpy
 from embedlens.errors import InputError, unknown
 from embedlens.results import Result
-from embedlens.similarity import Gallery, survey
+from embedlens.similarity import Gallery, search
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -200,7 +200,7 @@ def rank_labels(
 
     Notes
     -----
-    The scores are settled similarities; those of labels that first appear beyond the 64th neighbour are
+    The scores are resolved similarities; those of labels that first appear beyond the 64th neighbour are
     within 1e-12 of them.
     """
     array, labels = check_pair(z, y)
@@ -286,7 +286,7 @@ def _fill(
     """Search for some queries, and write what they find into their rows of the ranking."""
     z, labels = queries
     names = labels if gallery is None else check_labels(gallery.labels)
-    found = survey(z, labels, gallery=gallery, depth=_LABELS_SEEN, device=device)
+    found = search(z, labels, gallery=gallery, depth=_LABELS_SEEN, device=device)
     depth, parts = _LABELS_SEEN, found.neighbours()
     ranking.is_new[rows] |= found.n_positives == 0
     while True:
@@ -294,7 +294,7 @@ def _fill(
         for part in parts:
             score, place, enough = first_labels(names[part.index], part.similarity, labels[part.rows])
             at = rows[part.rows]
-            nearer = ranking.score[at]  # of those seen before, which are settled
+            nearer = ranking.score[at]  # of those seen before, which are resolved
             ranking.score[at], ranking.place[at] = np.where(np.isnan(nearer), score, nearer), place
             more = np.sum(part.index >= 0, axis=1) < found.n_neighbours
             pending.append(part.rows[~enough & more])

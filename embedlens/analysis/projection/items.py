@@ -12,7 +12,7 @@ from embedlens.arguments import check_indices, check_integers
 from embedlens.arrays import check_embeddings, check_labels, check_pair, shape_text, to_numpy, unit_rows
 from embedlens.errors import InputError
 from embedlens.results import Result
-from embedlens.similarity import survey
+from embedlens.similarity import search
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -276,13 +276,13 @@ def graph_of(points: Points, k: int, *, metric: str, device: str = "cpu") -> Gra
         Torch device that searches (by cosine); the answer does not depend on it.
     """
     if points.central:
-        search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points.values)
-        distance, index = search.kneighbors()
+        index_of = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(points.values)
+        distance, index = index_of.kneighbors()
         return Graph(index.astype(np.int64), distance.astype(np.float64))
     n = len(points.values)
     index, similarity = np.empty((n, k), np.int64), np.empty((n, k))
     # Labels that all differ: which neighbour is nearest must not depend on classes, not even among equals.
-    for found in survey(points.values, np.arange(n), depth=k, device=device).neighbours():
+    for found in search(points.values, np.arange(n), depth=k, device=device).neighbours():
         index[found.rows], similarity[found.rows] = found.index, found.similarity
     distance = np.maximum(0.0, 1.0 - similarity)
     return Graph(index, distance if metric == "cosine" else np.sqrt(2.0 * distance))

@@ -17,14 +17,14 @@ from embedlens.arguments import check_flags, check_integers
 from embedlens.arrays import check_pair
 from embedlens.errors import InputError
 from embedlens.results import Result
-from embedlens.similarity import survey
+from embedlens.similarity import search
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from embedlens.similarity import GalleryLike, Neighbours, Survey
+    from embedlens.similarity import GalleryLike, Neighbours, SearchResult
 
 HUBNESS_K = 10
 _LABELS_SEEN = 16
@@ -148,7 +148,7 @@ def retrieve(
         depth = np.maximum(depth, positives)
     for wanted, k in ((demands.hubness, HUBNESS_K), (demands.map_at_5, _LABELS_SEEN), (True, demands.knn)):
         depth = np.maximum(depth, k if wanted else 0)
-    found = survey(array, labels, gallery=gallery, depth=depth, cutoffs=demands.ks, device=device)
+    found = search(array, labels, gallery=gallery, depth=depth, cutoffs=demands.ks, device=device)
     if positives.any() and not found.n_positives.any():
         message = "no query has a positive but itself; retrieval scores need another item of its label"
         raise InputError(message)
@@ -229,7 +229,7 @@ class _ScoreSums:
         demands: RetrievalOptions,
         labels: NDArray[np.int64],
         gallery_labels: NDArray[np.int64],
-        found: Survey,
+        found: SearchResult,
     ) -> None:
         self._demands, self._labels, self._gallery_labels, self._found = (
             demands,

@@ -16,7 +16,7 @@ from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens.results import Result
 from embedlens.similarity import nearest
-from embedlens.similarity.rows import Rows, settle
+from embedlens.similarity.rows import Rows, resolve
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -207,8 +207,8 @@ def follow_triplets(
         raise InputError(message)
     return replace(
         chosen,
-        s_ap=settle((rows, chosen.anchor), (others, chosen.positive)),
-        s_an=settle((rows, chosen.anchor), (others, chosen.negative)),
+        s_ap=resolve((rows, chosen.anchor), (others, chosen.positive)),
+        s_an=resolve((rows, chosen.anchor), (others, chosen.negative)),
         choice="fixed",
     )
 
