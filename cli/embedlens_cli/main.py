@@ -27,7 +27,7 @@ from embedlens_cli.commands.verify import command as verification
 from embedlens_cli.common import ending
 from embedlens_cli.common import library_warnings as warned
 
-_FORMER_NAMES = {"new-label": "unknown-class", "new-threshold": "unknown-threshold"}
+FORMER_NAMES = {"new-label": "unknown-class", "new-threshold": "unknown-threshold"}
 """Former names of options, which are still read."""
 
 app = typer.Typer(
@@ -39,7 +39,7 @@ app = typer.Typer(
     context_settings={
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
-        "token_normalize_func": lambda name: _FORMER_NAMES.get(name, name),
+        "token_normalize_func": lambda name: FORMER_NAMES.get(name, name),
     },
 )
 

@@ -1,0 +1,298 @@
+"""Reference pages of the command line, made from the program itself while the documentation is built.
+
+The text is made without Sphinx: `pages` returns every page, `setup` hands them to Sphinx. So a page can
+neither name an option that does not exist nor leave one out.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from embedlens_cli.main import FORMER_NAMES, app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+PROGRAM = "embedlens"
+FOLDER = Path("reference/commands")
+"""Where the pages stand below the folder of the documentation."""
+_WIDTH = 80  # of the help text that the index shows
+_UNGROUPED = "Options"
+_NOTE = "<!-- Made from the program by docs/extensions/command_line.py; changes here are overwritten. -->"
+_CODE = re.compile(r"(`[^`]+`)")
+_FLAG = re.compile(r"(?<![\w`-])--[a-z][a-z-]*\w")
+_SPECIAL = re.compile(r"([\\*_<>\[\]{}$|~#])")
+_EXAMPLE = re.compile(r"Examples?:\s*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class OptionText:
+    """What a page says of one argument or option.
+
+    Attributes
+    ----------
+    names
+        Its spellings, e.g. ``--title`` and ``--no-title``; of an argument its placeholder.
+    declaration
+        The spellings with the placeholder of the value, as ``--help`` shows them.
+    text
+        The help.
+    note
+        Default, range and whether it is required, as ``--help`` says; may be empty.
+    group
+        The group of options that ``--help`` shows it in.
+    former
+        Former spellings that are still read.
+    """
+
+    names: tuple[str, ...]
+    declaration: str
+    text: str
+    note: str
+    group: str
+    former: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CommandText:
+    """What a page says of one command.
+
+    Attributes
+    ----------
+    name
+        Its name as typed, without the program's.
+    group
+        The group of commands that ``--help`` shows it in.
+    usage
+        The usage line.
+    text
+        The help: paragraphs, the first of them says what the command answers.
+    arguments, options
+        What it takes; hidden options are left out.
+    """
+
+    name: str
+    group: str
+    usage: str
+    text: str
+    arguments: tuple[OptionText, ...]
+    options: tuple[OptionText, ...]
+
+    @property
+    def first_sentence(self) -> str:
+        """What the command answers, in one sentence."""
+        paragraph = " ".join(self.text.split("\n\n", 1)[0].split())
+        return re.split(r"(?<=[.?!])\s", paragraph, maxsplit=1)[0]
+
+
+def program() -> Any:
+    """Return the program as the object that parses command lines."""
+    return typer.main.get_command(app)
+
+
+def commands() -> list[CommandText]:
+    """Return all visible commands, in the order of ``embedlens --help``."""
+    root = program()
+    above = _context(root)
+    return [
+        _command(root.commands[name], name, above)
+        for name in root.list_commands(above)
+        if not root.commands[name].hidden
+    ]
+
+
+def program_options() -> tuple[OptionText, ...]:
+    """Return the options of the program itself, which stand before a command."""
+    root = program()
+    return tuple(_parameters(root, _context(root)))
+
+
+def program_help() -> str:
+    """Return what ``embedlens --help`` prints."""
+    root = program()
+    text: str = root.get_help(_context(root))
+    return text
+
+
+def pages(schemas: Iterable[str] = ()) -> dict[str, str]:
+    """Return every page: file name -> Markdown (MyST).
+
+    Parameters
+    ----------
+    schemas
+        Names of the commands whose JSON answer has a schema, which their pages link to.
+    """
+    every, known = commands(), set(schemas)
+    written = {f"{one.name}.md": _page(one, schema=one.name in known) for one in every}
+    return {"index.md": _index(every), **written}
+
+
+def anchor(command: str, name: str) -> str:
+    """Return the target of an option: ``embedlens-scatter--animate``; of the program ``embedlens--debug``."""
+    owner = f"{PROGRAM}-{command}" if command else PROGRAM
+    return f"{owner}{name}" if name.startswith("-") else f"{owner}-{name.lower().replace(' ', '-')}"
+
+
+def _context(root: Any) -> Any:
+    """Return the program's context, with its settings; nothing is run."""
+    return root.make_context(PROGRAM, [], resilient_parsing=True, terminal_width=_WIDTH)
+
+
+def _command(command: Any, name: str, above: Any) -> CommandText:
+    context = command.context_class(command, info_name=name, parent=above)
+    usage = " ".join([f"{PROGRAM} {name}", *command.collect_usage_pieces(context)])
+    every = list(_parameters(command, context))
+    arguments = tuple(one for one in every if not one.names[0].startswith("-"))
+    return CommandText(
+        name,
+        command.rich_help_panel if isinstance(command.rich_help_panel, str) else "",
+        usage,
+        inspect.cleandoc(command.help or ""),
+        arguments,
+        tuple(one for one in every if one not in arguments),
+    )
+
+
+def _parameters(command: Any, context: Any) -> Iterator[OptionText]:
+    """Give what ``--help`` lists, in its order."""
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is None:
+            continue
+        declaration, described = record
+        own = (parameter.help or "").strip()
+        note = described.removeprefix(own).strip() if described.startswith(own) else ""
+        names = (*parameter.opts, *parameter.secondary_opts)
+        if parameter.param_type_name == "argument":
+            names = (parameter.metavar or parameter.name.upper(),)
+        former = tuple(f"--{old}" for old, new in FORMER_NAMES.items() if f"--{new}" in names)
+        group = parameter.rich_help_panel or _UNGROUPED
+        yield OptionText(names, declaration, own, note.removeprefix("[").removesuffix("]"), group, former)
+
+
+def _index(every: Sequence[CommandText]) -> str:
+    """Return the page that lists the commands."""
+    lines = [
+        _NOTE, "", "# Command line", "",
+        "Every command has a page with its usage, arguments and options; `embedlens COMMAND --help` prints "
+        "the same. Options of the program itself stand before the command.", "",
+    ]  # fmt: skip
+    for group, members in _grouped(every).items():
+        lines += [f"## {group or 'Commands'}", "", "| command | what it answers |", "|---|---|"]
+        lines += [f"| [`{one.name}`]({one.name}.md) | {marked(one.first_sentence)} |" for one in members]
+        lines.append("")
+    lines += [f"## Options of `{PROGRAM}`", "", f"```{{program}} {PROGRAM}", "```", ""]
+    for one in program_options():
+        lines += _option(one, "", {})
+    lines += ["## What `embedlens --help` prints", "", "```text", program_help().rstrip(), "```", ""]
+    lines += ["```{toctree}", ":hidden:", "", *(one.name for one in every), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _grouped(every: Sequence[CommandText]) -> dict[str, list[CommandText]]:
+    groups: dict[str, list[CommandText]] = {}
+    for one in every:
+        groups.setdefault(one.group, []).append(one)
+    return groups
+
+
+def _page(one: CommandText, *, schema: bool) -> str:
+    """Return the page of a command."""
+    own = {name: anchor(one.name, option.names[0]) for option in one.options for name in option.names}
+    lines = [_NOTE, "", f"({PROGRAM}-{one.name})=", f"# {PROGRAM} {one.name}", ""]
+    for paragraph in re.split(r"\n\s*\n", one.text):
+        lines += [*_paragraph(paragraph, own), ""]
+    lines += ["```text", one.usage, "```", "", f"```{{program}} {PROGRAM} {one.name}", "```", ""]
+    if one.arguments:
+        lines += ["## Arguments", ""]
+        for argument in one.arguments:
+            lines += _option(argument, one.name, own)
+    for group in dict.fromkeys(option.group for option in one.options):
+        lines += [f"## {group}", ""]
+        for option in one.options:
+            if option.group == group:
+                lines += _option(option, one.name, own)
+    if schema:
+        lines += [
+            "## JSON", "",
+            f"The answer of `--json` follows the schema {{download}}`{one.name}.json "
+            f"<../schemas/{one.name}.json>`; [JSON](../json.md) explains what answers have in common.", "",
+        ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def _paragraph(text: str, own: Mapping[str, str]) -> list[str]:
+    """Return a paragraph of a help text; an example becomes a block."""
+    text = text.replace("\b", "").strip("\n")
+    heading = _EXAMPLE.match(text)
+    if heading is None:
+        return [marked(" ".join(text.split()), own)]
+    lines = [line.strip().removeprefix("$ ") for line in text[heading.end() :].splitlines()]
+    return ["```sh", *(line for line in lines if line), "```"]
+
+
+def _option(one: OptionText, command: str, own: Mapping[str, str]) -> list[str]:
+    """Return the entry of an argument or option."""
+    declared = one.declaration.replace(" / ", ", ").replace("; ", ", ")
+    lines = [f"({anchor(command, one.names[0])})=", f"````{{option}} {declared}", marked(one.text, own), ""]
+    if one.note:
+        lines += [f"*{marked(one.note[0].upper() + one.note[1:])}*", ""]
+    if one.former:
+        lines += [f"Former name, still read: {', '.join(f'`{name}`' for name in one.former)}.", ""]
+    return [*lines, "````", ""]
+
+
+def marked(text: str, links: Mapping[str, str] | None = None) -> str:
+    """Return plain help as Markdown: nothing in it is markup but code in backquotes; options are code.
+
+    Parameters
+    ----------
+    text
+        The help, one paragraph.
+    links
+        Options that have an entry on the page -> their target; they become links.
+    """
+
+    def option(match: re.Match[str]) -> str:
+        target = (links or {}).get(match[0])
+        return f"[`{match[0]}`](#{target})" if target else f"`{match[0]}`"
+
+    parts = []
+    for place, part in enumerate(_CODE.split(text)):
+        if place % 2:
+            parts.append(part)
+            continue
+        start = 0
+        for match in _FLAG.finditer(part):
+            parts += [_SPECIAL.sub(r"\\\1", part[start : match.start()]), option(match)]
+            start = match.end()
+        parts.append(_SPECIAL.sub(r"\\\1", part[start:]))
+    return "".join(parts)
+
+
+def write(folder: Path) -> list[Path]:
+    """Write the pages below a folder of documentation, those alone that differ; return all their paths."""
+    target = folder / FOLDER
+    target.mkdir(parents=True, exist_ok=True)
+    schemas = [path.stem for path in (target.parent / "schemas").glob("*.json")]
+    texts = pages(schemas)
+    for path in target.glob("*.md"):
+        if path.name not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        path = target / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    return [target / name for name in texts]
+
+
+def setup(sphinx: Any) -> dict[str, Any]:
+    """Let Sphinx write the pages before it reads the documents."""
+    sphinx.connect("builder-inited", lambda app: write(Path(app.srcdir)))
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
