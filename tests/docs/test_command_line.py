@@ -176,7 +176,7 @@ def test_command_lines_are_found():
     readme = list(shown(ROOT / "README.md"))
     assert ["demo"] in readme
     assert any(words[0] == "scatter" for words in readme)
-    text = "A=1 embedlens info a \\\n  --json | head  # embedlens x\nembedlens import 'a|b' && embedlens demo\n"
+    text = "A=1 embedlens info a \\\n  --json | head  # embedlens\nembedlens import 'a|b' && embedlens demo\n"
     lines = [one for words in shell_lines(text) for one in command_lines(words)]
     assert lines == [["info", "a", "--json"], ["import", "a|b"], ["demo"]]
 
