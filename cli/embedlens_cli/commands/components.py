@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli.common import options
+from embedlens_cli.common import class_names, console, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
@@ -18,14 +18,14 @@ from embedlens_cli.common.option_groups import (
     SnapshotOptions,
     grouped,
 )
+from embedlens_cli.common.report import Report, by_split, headings
+from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.spectrum.components import ClassScatter
     from embedlens.store import Run
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selected
 
     Scatters = Mapping[Selected, ClassScatter]
 
@@ -70,8 +70,6 @@ def components(
     """
     from embedlens.analysis.spectrum.components import class_scatter
     from embedlens.figures.style import paper
-    from embedlens_cli.common.report import Report, by_split
-    from embedlens_cli.common.snapshots import Selection
 
     style, numbers = drawn.style(), _numbers(component)
     selection = Selection.of(where, leave_out, style.names)
@@ -159,8 +157,6 @@ def _save_split(report: Report, results: Scatters) -> None:
     """Write the figure of a split, or one of each epoch; all have the same limits."""
     from embedlens.figures.spectrum.components import figure as components_figure
     from embedlens.figures.spectrum.components import limits_of, limits_of_smallest
-    from embedlens_cli.common import class_names
-    from embedlens_cli.common.report import by_split, headings
 
     limits, own = limits_of(results.values()), limits_of_smallest(results.values())
     correlations = _correlations(results)
@@ -207,8 +203,6 @@ def _summary(result: ClassScatter) -> dict[str, Any]:
 
 def _warn(results: Scatters) -> None:
     """Say which of the components drawn are dead."""
-    from embedlens_cli.common import console
-
     for one, result in results.items():
         for number in result.components[result.dead].tolist():
             console.print_message(f"{one.labelled_place}: component {number} is dead")
@@ -216,8 +210,6 @@ def _warn(results: Scatters) -> None:
 
 def _print(results: Scatters) -> None:
     """Print how far each component reaches."""
-    from embedlens_cli.common import console
-
     rows = [
         (
             f"{one.label}, {one.split}",

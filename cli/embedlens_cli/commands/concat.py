@@ -9,7 +9,7 @@ import typer
 
 from embedlens.errors import InputError
 from embedlens_cli.commands.import_ import epochs_and_items, facts_of
-from embedlens_cli.common import options
+from embedlens_cli.common import console, options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,6 @@ def concat(
     from embedlens.selection import choose_runs, runs_folder
     from embedlens.store.concat import concatenate, shared_splits
     from embedlens.store.lock import release_when_terminated
-    from embedlens_cli.common import console
 
     release_when_terminated()
     chosen = choose_runs(runs, empty=True) if runs else []
@@ -102,8 +101,6 @@ def _epochs(runs: Sequence[Run], epoch: str) -> dict[int, list[int]] | None:
 
 def _warn_of_left_out(runs: Sequence[Run], joined: Sequence[str]) -> None:
     """Say which splits were not joined, and why."""
-    from embedlens_cli.common import console
-
     for split in dict.fromkeys(name for run in runs for name in run.splits):
         if split not in joined:
             having = [run.name for run in runs if split in run.splits]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from embedlens_cli.common import options
+from embedlens_cli.commands.train import train_one
+from embedlens_cli.common import console, options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +47,6 @@ def demo(
     the first.
     """
     from embedlens.selection import runs_folder
-    from embedlens_cli.common import console
     from embedlens_cli.common.data_warnings import warned_once
 
     folder = runs_folder()
@@ -75,8 +75,6 @@ def _train(path: Path, order: int, epochs: int, *, device: str) -> Path:
     from embedlens.training.checkpoint import resumed_config
     from embedlens.training.config import TrainConfig
     from embedlens.training.reproducible import available_threads
-    from embedlens_cli.commands.train import train_one
-    from embedlens_cli.common import console
 
     config = TrainConfig(
         loss="epshn", loss_options={"order": order}, epochs=epochs, threads=available_threads()

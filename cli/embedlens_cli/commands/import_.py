@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli.common import options
+from embedlens_cli.common import console, options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,6 @@ def import_(
     """
     from embedlens.store.importing import ImportSource, import_run
     from embedlens.store.lock import release_when_terminated
-    from embedlens_cli.common import console
 
     release_when_terminated()
     notes = _notes(method or [])
@@ -97,8 +96,6 @@ def facts_of(run: Run) -> dict[str, Any]:
 
 def epochs_and_items(run: Run) -> str:
     """Return the numbers of epochs and items of a new run in words."""
-    from embedlens_cli.common import console
-
     items = (f"{part.items:,} in {name}" for name, part in run.info.splits.items())
     return ", ".join([console.count_text(len(run.epochs()), "epoch"), *items])
 

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import csv
-import errno
 import json
-import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from embedlens.errors import count_text as count_text  # commands reach it here
 from embedlens.text import escaped, for_cell
@@ -20,18 +14,20 @@ from embedlens.text import escaped, for_cell
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from rich.text import Text
+
     from embedlens.artifacts import Artifacts
     from embedlens.store import Run
+    from embedlens_cli.common.terminal import PipedConsole
 
 T = TypeVar("T")
 
 
-class PipedConsole(Console):
-    """rich's console, whose reader may leave: that is reported as the pipe that it is, not as status 1."""
+def terminal(*, stderr: bool = False, soft_wrap: bool = False) -> PipedConsole:
+    """Return rich's console; rich is loaded with the first text that is printed."""
+    from embedlens_cli.common.terminal import PipedConsole
 
-    def on_broken_pipe(self) -> None:
-        """Pass on what happened."""
-        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+    return PipedConsole(stderr=stderr, highlight=False, soft_wrap=soft_wrap)
 
 
 def command() -> list[str]:
@@ -41,16 +37,18 @@ def command() -> list[str]:
 
 def print_message(text: str) -> None:
     """Print a line to standard error."""
-    PipedConsole(stderr=True, highlight=False, soft_wrap=True).print(_shown(text))
+    terminal(stderr=True, soft_wrap=True).print(_shown(text))
 
 
 def print_line(text: str) -> None:
     """Print a line of the result."""
-    PipedConsole(highlight=False, soft_wrap=True).print(_shown(text))
+    terminal(soft_wrap=True).print(_shown(text))
 
 
 def _shown(text: str) -> Text:
     """Return a text for the terminal: no markup, no emoji, and no control characters but line breaks."""
+    from rich.text import Text
+
     return Text(escaped(text, keep="\n"))
 
 
@@ -62,13 +60,16 @@ def name_implied(typed: Sequence[str] | None, runs: Sequence[Run]) -> None:
 
 def print_table(columns: Iterable[str], rows: Iterable[Sequence[str]], *, title: str | None = None) -> None:
     """Print a table; the first column is text, the others are numbers. No cell is cut."""
+    from rich.table import Table
+    from rich.text import Text
+
     heading = None if title is None else Text(escaped(title), style="italic")
     table = Table(title=heading, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
         table.add_column(Text(escaped(column)), justify="right" if number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(escaped(cell)) for cell in row))
-    console = PipedConsole(highlight=False)
+    console = terminal()
     console.width = max(
         console.width, console.measure(table, options=console.options.update(width=10_000)).maximum
     )
@@ -77,7 +78,7 @@ def print_table(columns: Iterable[str], rows: Iterable[Sequence[str]], *, title:
 
 def terminal_width() -> int | None:
     """Return the width of the terminal that shows the result; None where it goes to a file or a program."""
-    console = PipedConsole()
+    console = terminal()
     return console.width if console.is_terminal else None
 
 
@@ -99,10 +100,10 @@ def print_csv(records: Sequence[dict[str, Any]]) -> None:
     columns = list(dict.fromkeys(name for record in records for name in record))
     writer = csv.writer(sys.stdout, lineterminator="\n")
     rows = [columns, *([record.get(name, "") for name in columns] for record in records)]
-    terminal = sys.stdout.isatty()
+    shown = sys.stdout.isatty()
     for row in rows:
         cells = [for_cell(value) for value in row]
-        writer.writerow([escaped(c) if terminal and isinstance(c, str) else c for c in cells])
+        writer.writerow([escaped(c) if shown and isinstance(c, str) else c for c in cells])
 
 
 def print_files(artifacts: Artifacts) -> None:
@@ -124,7 +125,7 @@ def track(steps: Sequence[T], what: str) -> Iterable[T]:
     """Show a progress bar with the time left on standard error while `steps` are gone through."""
     from rich.progress import track as rich_track
 
-    console = PipedConsole(stderr=True)
+    console = terminal(stderr=True)
     if not console.is_terminal:  # rich before 14 writes an empty line even for a bar that is disabled
         return steps
     return rich_track(steps, what, console=console, transient=True)

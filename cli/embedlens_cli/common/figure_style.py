@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embedlens_cli.common import options
+from embedlens_cli.common import console, options
 from embedlens_cli.common.run_names import RunNames
 
 if TYPE_CHECKING:
@@ -118,8 +118,6 @@ def answer(
     as_json: bool,
 ) -> None:
     """Give the answer: one JSON object; or which run was meant, the summary, and the files written."""
-    from embedlens_cli.common import console
-
     if as_json:
         console.print_json(artifacts.answer())
         return

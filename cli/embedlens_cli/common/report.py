@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from embedlens_cli.common import console
+from embedlens_cli.common.figure_style import FigureStyle, answer, epochs_text
+from embedlens_cli.common.option_groups import FigureOptions
+from embedlens_cli.common.snapshots import Selected, Selection
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
@@ -14,9 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from embedlens.artifacts import Artifacts, Table
-    from embedlens_cli.common.figure_style import FigureStyle
-    from embedlens_cli.common.option_groups import FigureOptions
-    from embedlens_cli.common.snapshots import Selected, Selection
 
 Result = TypeVar("Result")
 
@@ -61,7 +63,6 @@ class Report:
     ) -> Report:
         """Begin the report of a command that draws; `facts` is what each sidecar says beside the runs."""
         from embedlens.artifacts import Artifacts, figures_folder, run_facts
-        from embedlens_cli.common import console
 
         every = {"runs": run_facts(selection.runs), **facts, **selection.reader.facts}
         artifacts = Artifacts(figures_folder(selection.runs, options.out), console.command(), every)
@@ -98,8 +99,6 @@ class Report:
         every_run
             Whether its file name has all runs, even those without a snapshot in it.
         """
-        from embedlens_cli.common.figure_style import epochs_text
-
         runs = self.selection.runs if every_run else [one.run for one in places]
         names = self.artifacts.named(list(dict.fromkeys(run.name for run in runs)))
         splits = list(dict.fromkeys(one.split for one in places))
@@ -127,8 +126,6 @@ class Report:
 
     def end(self, print_summary: Callable[[], None]) -> None:
         """Give the answer: one JSON object; or which run was meant, the summary, and the files written."""
-        from embedlens_cli.common.figure_style import answer
-
         answer(
             self.artifacts,
             self.selection.runs,

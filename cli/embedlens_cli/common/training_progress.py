@@ -29,7 +29,7 @@ class TrainingProgress:
     """
 
     def __init__(self, name: str, *, quiet: bool) -> None:
-        console = output.PipedConsole(stderr=True)
+        console = output.terminal(stderr=True)
         self._bar = Progress(
             TextColumn(escaped(name), markup=False),
             BarColumn(),

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from embedlens.devices import check_device
 from embedlens.errors import InputError
-from embedlens_cli.common import grids, options, training_options
+from embedlens_cli.commands.compare.tables import answer
+from embedlens_cli.common import console, grids, options, training_options
 from embedlens_cli.common.option_groups import FileWords, InName, grouped
 
 _SEEDS = (0, 1, 2)
@@ -56,11 +58,8 @@ def compare(
     before the first run; a run that fails later is reported, and the others are trained.
     """
     from embedlens.analysis.scores import check_metrics
-    from embedlens.devices import check_device
     from embedlens.experiments.comparison import plan, score_runs, ways_of
     from embedlens.experiments.grid_training import check_runs
-    from embedlens_cli.commands.compare.tables import answer
-    from embedlens_cli.common import console
     from embedlens_cli.common.reading import Reader
 
     if latex and where.as_json:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from embedlens_cli.common import console
+from embedlens_cli.common import score_tables as score_table
+from embedlens_cli.common.figure_style import FigureStyle, epochs_text
+from embedlens_cli.common.grids import GridOptions
+from embedlens_cli.common.score_tables import Row
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.experiments.comparison import Comparison
     from embedlens.experiments.comparison import ComparedRun, Scores
-    from embedlens_cli.common.figure_style import FigureStyle
-    from embedlens_cli.common.grids import GridOptions
-    from embedlens_cli.common.score_tables import Row
 
 _DRAWN = ("recall_at_1", "nmi", "f1")
 
@@ -33,9 +36,6 @@ def answer(
     from embedlens.figures.experiments.comparison import figure as comparison_figure
     from embedlens.figures.style import paper
     from embedlens.files import write_text
-    from embedlens_cli.common import console
-    from embedlens_cli.common import score_tables as score_table
-    from embedlens_cli.common.figure_style import epochs_text
 
     config = planned[0].run.config
     result = summarise(planned, scores)
@@ -85,8 +85,6 @@ def dims_of(planned: Sequence[ComparedRun]) -> str:
 
 def means_of(result: Comparison, split: str, epoch: int) -> list[Row]:
     """Return a row of means and standard deviations for everything that has scores."""
-    from embedlens_cli.common.score_tables import Row
-
     rows = []
     for row, name in enumerate(result.names.tolist()):
         if result.n[row]:
@@ -104,9 +102,6 @@ def means_of(result: Comparison, split: str, epoch: int) -> list[Row]:
 
 def _print_gains(result: Comparison) -> None:
     """Say, for what is compared with a plain loss, what it gained in the first measure of retrieval."""
-    from embedlens_cli.common import console
-    from embedlens_cli.common import score_tables as score_table
-
     names = result.metrics.tolist()
     k = names.index("recall_at_1") if "recall_at_1" in names else 0
     gain, spread = result.gain[:, k], result.gain_deviation[:, k]

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embedlens.devices import check_device
 from embedlens.errors import InputError, unknown
 from embedlens_cli.commands.curves import tables as curve_tables
 from embedlens_cli.commands.curves.batch_options import BatchOptions
-from embedlens_cli.common import options
+from embedlens_cli.common import console, figure_style, not_finite, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
@@ -77,12 +78,10 @@ def curves(
     from embedlens import selection
     from embedlens.analysis.experiments.monitoring import check_monitors
     from embedlens.artifacts import Artifacts, figures_folder
-    from embedlens.devices import check_device
     from embedlens.experiments.metric_names import choose_metrics
     from embedlens.experiments.run_metrics import Meter, RunMetrics
     from embedlens.figures.experiments.curves import figure as curves_figure
     from embedlens.figures.style import paper
-    from embedlens_cli.common import console, figure_style
 
     style = drawn.style()
     check_device(device)
@@ -130,7 +129,6 @@ def _check_words(x: str, seeds: str) -> None:
 def _compute(sources: Sequence[RunMetrics], metrics: Sequence[str], meter: Meter, reader: Reader) -> None:
     """Compute what the logs lack, reading each snapshot once."""
     from embedlens.experiments.run_metrics import unscored
-    from embedlens_cli.common import console
 
     tasks = unscored(sources, metrics, without_log=bool(reader.leave_out))
     for task in console.track(tasks, "computing") if tasks else ():
@@ -141,8 +139,6 @@ def _compute(sources: Sequence[RunMetrics], metrics: Sequence[str], meter: Meter
 
 def _lines(sources: Sequence[RunMetrics], metrics: Sequence[str], x: str) -> list[Curve]:
     """Return every metric of every run that has it; a metric that none has is refused."""
-    from embedlens_cli.common import console, not_finite
-
     positions = {source.label: source.positions(x) for source in sources}
     lines = []
     for metric in metrics:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from embedlens_cli.common import console
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -67,7 +69,6 @@ def summary(lines: Sequence[Curve], panels: Sequence[CurvePanel]) -> dict[str, A
 def print_summary(panels: Sequence[CurvePanel]) -> None:
     """Print the last value of every curve: one row per run or group, one column per metric."""
     from embedlens.analysis.experiments.curves import Band
-    from embedlens_cli.common import console
 
     cells: dict[str, dict[str, str]] = {}
     for panel in panels:

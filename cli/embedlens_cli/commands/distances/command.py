@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from embedlens.devices import check_device
 from embedlens_cli.commands.distances import states
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import (
@@ -17,9 +18,9 @@ from embedlens_cli.common.option_groups import (
     grouped,
 )
 from embedlens_cli.common.reference import Reference, ReferenceOptions
-
-if TYPE_CHECKING:
-    from embedlens_cli.common.snapshots import Selection
+from embedlens_cli.common.report import Report
+from embedlens_cli.common.snapshots import Selection
+from embedlens_cli.common.triplet_states import check_same_triplets, galleries
 
 _WHY = "a paired comparison follows the same items in both"
 
@@ -61,13 +62,9 @@ def distances(
     from functools import partial
 
     from embedlens.analysis.triplets.paired import compare_choices
-    from embedlens.devices import check_device
     from embedlens.figures.style import paper
     from embedlens.figures.triplets.distances import figure as distances_figure
     from embedlens.selection import choose_epoch
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selection
-    from embedlens_cli.common.triplet_states import check_same_triplets
 
     style = drawn.style()
     check_device(device)
@@ -102,7 +99,6 @@ def _facts(selection: Selection, reference: Reference, device: str) -> dict[str,
     """Return what the sidecar of every figure says."""
     from embedlens.analysis.triplets.paired import BOOTSTRAP, CONFIDENCE, WILCOXON
     from embedlens.similarity import engine_facts
-    from embedlens_cli.common.triplet_states import galleries
 
     return {
         "galleries": galleries(selection),

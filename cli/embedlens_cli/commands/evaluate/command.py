@@ -10,7 +10,9 @@ import typer
 from embedlens.errors import InputError
 from embedlens_cli.commands.evaluate.log import check_log, write_log
 from embedlens_cli.commands.evaluate.score_options import ScoreOptions, metrics_word
-from embedlens_cli.common import options
+from embedlens_cli.common import console, options
+from embedlens_cli.common import score_tables as score_table
+from embedlens_cli.common.figure_style import epochs_text
 from embedlens_cli.common.option_groups import (
     FileWords,
     InName,
@@ -19,6 +21,10 @@ from embedlens_cli.common.option_groups import (
     changed,
     grouped,
 )
+from embedlens_cli.common.run_names import RunNames
+from embedlens_cli.common.score_tables import Row
+from embedlens_cli.common.slices import check_slices, parts_of, warn_of_idle_learners, whole
+from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,8 +32,6 @@ if TYPE_CHECKING:
     from embedlens.analysis.scores import ScoreSettings
     from embedlens.artifacts import Artifacts
     from embedlens.store import Run
-    from embedlens_cli.common.score_tables import Row
-    from embedlens_cli.common.snapshots import Selected, Selection
 
 LEFT_OUT = ("n_ignored", "n_distractors", "n_duplicates")
 
@@ -75,11 +79,6 @@ def evaluate(
     from embedlens.analysis.scores import check_metrics
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.leave_out import check_same_class
-    from embedlens_cli.common import console
-    from embedlens_cli.common import score_tables as score_table
-    from embedlens_cli.common.run_names import RunNames
-    from embedlens_cli.common.slices import check_slices, warn_of_idle_learners
-    from embedlens_cli.common.snapshots import Selection
 
     _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
     check_log(log, [*changed(how), *changed(leave_out)])
@@ -128,7 +127,6 @@ def _stem(
 ) -> str:
     """Return the name of the table's file."""
     from embedlens.artifacts import stem_of
-    from embedlens_cli.common.figure_style import epochs_text
 
     epochs = "epoch-all" if selection.epoch == "all" else epochs_text(one.epoch for one in places)
     runs = artifacts.named([run.name for run in selection.runs])
@@ -149,9 +147,6 @@ def _score(
     one: Selected, wanted: Sequence[str], settings: ScoreSettings, *, how: ScoreOptions, device: str
 ) -> list[Row]:
     """Score a snapshot, or slices of its embeddings; the logged loss stands beside scores of the whole."""
-    from embedlens_cli.common.score_tables import Row
-    from embedlens_cli.common.slices import parts_of, whole
-
     search = one.search(how.gallery)
     counts = {name: search.counts[name] for name in LEFT_OUT if name in search.counts}
     logged = next((row.get("loss") for row in one.run.log if row["epoch"] == one.epoch), None)
@@ -209,9 +204,6 @@ def _facts(
 
 def _print(rows: Sequence[Row], means: Sequence[Row], *, latex: bool, as_csv: bool) -> None:
     """Print the table; for a paper, runs that repeat one method give way to their mean."""
-    from embedlens_cli.common import console
-    from embedlens_cli.common import score_tables as score_table
-
     if latex:
         replaced = {(name, row.split, row.epoch) for row in means for name in row.members}
         single = [row for row in rows if (row.run, row.split, row.epoch) not in replaced]

@@ -6,12 +6,12 @@ import errno
 from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError
+from embedlens_cli.common.score_tables import COUNTS, Row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.store import Run
-    from embedlens_cli.common.score_tables import Row
 
 
 def check_log(log: bool, names: Sequence[str]) -> None:
@@ -27,7 +27,6 @@ def check_log(log: bool, names: Sequence[str]) -> None:
 def write_log(runs: Mapping[str, Run], rows: Sequence[Row]) -> None:
     """Write the scores into the logs of the runs, as SPLIT_METRIC."""
     from embedlens.store import log_metrics
-    from embedlens_cli.common.score_tables import COUNTS
 
     for row in rows:
         scores = {name: value for name, value in row.values.items() if name not in (*COUNTS, "loss")}

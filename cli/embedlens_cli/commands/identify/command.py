@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embedlens.devices import check_device
 from embedlens.errors import InputError, shortened
 from embedlens_cli.commands.identify.thresholds import (
     Ensemble,
@@ -15,15 +16,16 @@ from embedlens_cli.commands.identify.thresholds import (
     OpenSetResult,
     identify_items,
 )
-from embedlens_cli.common import options
+from embedlens_cli.common import console, options
+from embedlens_cli.common.figure_style import epochs_text
 from embedlens_cli.common.option_groups import FigureOptions, LeaveOutOptions, SnapshotOptions, grouped
+from embedlens_cli.common.report import Report
+from embedlens_cli.common.snapshots import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.store import Run
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selection
 
 JOINED = "joined"
 
@@ -59,12 +61,8 @@ def identify(
 
     Classes are ranked by first appearance among the neighbours, or by a classifier's probabilities.
     """
-    from embedlens.devices import check_device
     from embedlens.figures.style import paper
     from embedlens.leave_out import check_same_class
-    from embedlens_cli.common import console
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selection
 
     style = drawn.style()
     check_device(device)
@@ -106,7 +104,6 @@ def _ensembles(selection: Selection, joined: bool | None) -> list[Ensemble]:
 def _can_join(runs: Sequence[Run], joined: bool | None) -> bool:
     """Say whether runs are joined; where that is asked for and cannot be, it is refused."""
     from embedlens.selection import check_same_items
-    from embedlens_cli.common import console
 
     if joined is False or len(runs) == 1:
         if joined:
@@ -144,7 +141,6 @@ def _save(
 ) -> None:
     """Write the curves of one split."""
     from embedlens.figures.open_set.ranking import figure as ranking_figure
-    from embedlens_cli.common.figure_style import epochs_text
 
     first, one = next(iter(group.items()))
     names = [ensemble.label for ensemble in group]
@@ -171,8 +167,6 @@ def _save(
 
 def _warn(results: Mapping[Ensemble, OpenSetResult], how: IdentifyOptions) -> None:
     """Say what the numbers must be taken with."""
-    from embedlens_cli.common import console
-
     if how.choose_on is None:
         console.print_message(
             "each threshold is selected on the items that it is evaluated on, so MAP@5 is optimistically "
@@ -188,8 +182,6 @@ def _warn(results: Mapping[Ensemble, OpenSetResult], how: IdentifyOptions) -> No
 
 def _print(results: Mapping[Ensemble, OpenSetResult]) -> None:
     """Print MAP@5 of the items of known and unknown classes."""
-    from embedlens_cli.common import console
-
     rows = []
     for ensemble, one in results.items():
         sweep, choice = one.result.sweep, one.result.choice

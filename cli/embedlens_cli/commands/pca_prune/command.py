@@ -8,7 +8,8 @@ import typer
 
 from embedlens.errors import InputError, unknown
 from embedlens_cli.commands.pca_prune import tables
-from embedlens_cli.common import options
+from embedlens_cli.commands.pca_prune.tables import PrunedSlice
+from embedlens_cli.common import console, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
@@ -17,6 +18,9 @@ from embedlens_cli.common.option_groups import (
     SnapshotOptions,
     grouped,
 )
+from embedlens_cli.common.report import Report, by_split, headings
+from embedlens_cli.common.slices import check_slices, chunks_alone, warn_of_idle_learners
+from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +28,6 @@ if TYPE_CHECKING:
     from embedlens.analysis.pruning import PruningCurve
     from embedlens.artifacts import Table
     from embedlens.store import Run
-    from embedlens_cli.commands.pca_prune.tables import PrunedSlice
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selected
 
 
 @grouped
@@ -74,9 +75,6 @@ def pca_prune(
     from embedlens.analysis.pruning import SIMILARITIES, pruned_recall
     from embedlens.figures.style import paper
     from embedlens.similarity import engine_facts
-    from embedlens_cli.common.report import Report, by_split
-    from embedlens_cli.common.slices import check_slices, warn_of_idle_learners
-    from embedlens_cli.common.snapshots import Selection
 
     if similarity not in SIMILARITIES:
         raise unknown(similarity, "similarity", SIMILARITIES)
@@ -121,9 +119,6 @@ def _kept(
 
     Of what is sliced, one number at least must be within the dims of a slice.
     """
-    from embedlens_cli.common import console
-    from embedlens_cli.common.slices import chunks_alone
-
     dim = run.info.dim
     if dims is None or dim is None:
         return dims
@@ -152,7 +147,6 @@ def _measure(
     """Prune one snapshot, and each slice of it; nothing where the run has none of the dims."""
     from embedlens.analysis.spectrum.values import spectrum
     from embedlens.searches import items_of
-    from embedlens_cli.common.slices import chunks_alone
 
     if kept == ():
         return []
@@ -177,7 +171,6 @@ def _save(report: Report, group: Mapping[Selected, Sequence[PrunedSlice]], *, sl
     """Write the curves of one split."""
     from embedlens.figures.pruning import figure as pruning_figure
     from embedlens.figures.pruning import figure_of_slices
-    from embedlens_cli.common.report import headings
 
     title, names = headings(group)
     fits = " and ".join(dict.fromkeys(results[0].fit for results in group.values()))

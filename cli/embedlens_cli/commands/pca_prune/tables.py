@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from embedlens_cli.common import console
+from embedlens_cli.common.snapshots import Selected
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.pruning import PruningCurve
     from embedlens.analysis.spectrum.slices import Chunk
     from embedlens.analysis.spectrum.values import Spectrum
-    from embedlens_cli.common.snapshots import Selected
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,8 +66,6 @@ _COLUMNS = 12
 
 def print_table(pruned: Mapping[Selected, Sequence[PrunedSlice]]) -> None:
     """Print Recall@1 by components; of many numbers the powers of two and the last."""
-    from embedlens_cli.common import console
-
     every = [(one, result) for one, results in pruned.items() for result in results]
     known = sorted({int(number) for _, result in every for number in result.curve.dims})
     if len(known) > _COLUMNS:

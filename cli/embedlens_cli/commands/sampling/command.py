@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from embedlens.errors import InputError
 from embedlens_cli.commands.sampling import measurements, tables
 from embedlens_cli.commands.sampling.sampling_options import SamplingOptions
+from embedlens_cli.common import console
+from embedlens_cli.common.figure_style import epochs_text
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
@@ -14,6 +16,8 @@ from embedlens_cli.common.option_groups import (
     SnapshotOptions,
     grouped,
 )
+from embedlens_cli.common.report import Report
+from embedlens_cli.common.snapshots import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,10 +42,6 @@ def sampling(
     from embedlens.figures.sampling.distances import figure as sampling_figure
     from embedlens.figures.sampling.distances import grid_of
     from embedlens.figures.style import paper
-    from embedlens_cli.common import console
-    from embedlens_cli.common.figure_style import epochs_text
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selection
 
     style, panels = drawn.style(), what.panels
     size = style.size(len(panels))

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
+from embedlens_cli.commands.sampling.sampling_options import SamplingOptions
+from embedlens_cli.common import console
+from embedlens_cli.common.snapshots import Selection
 
 if TYPE_CHECKING:
     from embedlens.analysis.experiments.curves import FixedBatches
@@ -14,9 +17,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.sampling.mining import Picks
     from embedlens.figures.sampling.distances import Contents
     from embedlens.store import Run
-    from embedlens_cli.commands.sampling.sampling_options import SamplingOptions
     from embedlens_cli.common.reading import Kept
-    from embedlens_cli.common.snapshots import Selection
 
 _POINTS = 401  # of a curve over the distances from 0 to 2
 
@@ -63,7 +64,6 @@ def _measure(
     from embedlens.analysis.experiments.monitoring import fixed_batches
     from embedlens.analysis.sampling.distances import pair_distances
     from embedlens.analysis.sampling.mining import picks
-    from embedlens_cli.common import console
 
     label, run, split = place
     epochs, panels, y = selection.epochs(run), what.panels, kept.of(run.labels(split))

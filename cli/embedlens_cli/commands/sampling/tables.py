@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from embedlens.errors import listed
+from embedlens_cli.commands.sampling.measurements import Group, SplitSampling
+from embedlens_cli.commands.sampling.sampling_options import SamplingOptions
+from embedlens_cli.common import console
 from embedlens_cli.common.report import finite
 
 if TYPE_CHECKING:
@@ -12,8 +16,6 @@ if TYPE_CHECKING:
 
     from embedlens.artifacts import Table
     from embedlens.figures.sampling.distances import Contents
-    from embedlens_cli.commands.sampling.measurements import Group, SplitSampling
-    from embedlens_cli.commands.sampling.sampling_options import SamplingOptions
 
 
 def table_of(group: Group, shown: Contents, panels: Sequence[str]) -> Table:
@@ -120,8 +122,6 @@ def warnings(results: Sequence[SplitSampling], what: SamplingOptions) -> list[st
 
 def _idle(one: SplitSampling) -> list[str]:
     """Say at how many epochs a strategy selects nothing, where no fraction is drawn."""
-    from embedlens.errors import listed
-
     idle: dict[str, list[int]] = {}
     for epoch, several in one.picks.items():
         for picks in several:
@@ -136,8 +136,6 @@ def _idle(one: SplitSampling) -> list[str]:
 
 def print_table(results: Sequence[SplitSampling]) -> None:
     """Print what strategies select at the epochs drawn, and the distances of pairs."""
-    from embedlens_cli.common import console
-
     pairs = [(one, epoch, one.pairs[epoch]) for one in results for epoch in one.epochs if one.pairs]
     if pairs:
         console.print_table(

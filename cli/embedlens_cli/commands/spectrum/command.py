@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens_cli.commands.spectrum import intra_class as class_spectra
 from embedlens_cli.commands.spectrum import tables
 from embedlens_cli.commands.spectrum.spectrum_options import SpectrumOptions, SpectrumSnapshots
-from embedlens_cli.common import options
+from embedlens_cli.commands.spectrum.tables import SnapshotSpectrum
+from embedlens_cli.common import console, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
     LeaveOutOptions,
     grouped,
 )
+from embedlens_cli.common.report import Report, by_split
+from embedlens_cli.common.slices import check_slices, chunks_alone, warn_of_idle_learners
+from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +28,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.analysis.spectrum.values import Spectrum
-    from embedlens_cli.commands.spectrum.tables import SnapshotSpectrum
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selected, Selection
 
 
 @grouped
@@ -43,12 +45,7 @@ def spectrum(
     Prints effective rank and rho (uncentred), participation ratio (centred), and the dims that hold 90, 95
     and 99 % of the variance.
     """
-    from embedlens.devices import check_device
     from embedlens.figures.style import paper
-    from embedlens_cli.common import console
-    from embedlens_cli.common.report import Report, by_split
-    from embedlens_cli.common.slices import warn_of_idle_learners
-    from embedlens_cli.common.snapshots import Selection
 
     style = drawn.style()
     check_device(device)
@@ -80,7 +77,6 @@ def spectrum(
 def _check(what: SpectrumOptions, selection: Selection) -> None:
     """Refuse options that do not go together, before anything is computed."""
     from embedlens.figures.spectrum.values import check_scale
-    from embedlens_cli.common.slices import check_slices
 
     check_scale(log=what.logarithmic, cumulative=what.cumulative)
     if what.heatmap and not selection.several_epochs:
@@ -102,7 +98,6 @@ def _check(what: SpectrumOptions, selection: Selection) -> None:
 def _measure(one: Selected, what: SpectrumOptions, device: str) -> SnapshotSpectrum:
     """Decompose one snapshot, and its slices."""
     from embedlens.analysis.spectrum.slices import slice_recalls, take
-    from embedlens_cli.common.slices import chunks_alone
 
     if what.slices is None:
         # Only Recall@1 needs the gallery.

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
-from embedlens_cli.common import class_names
-from embedlens_cli.common.report import finite
+from embedlens_cli.common import class_names, console
+from embedlens_cli.common.figure_style import FigureStyle
+from embedlens_cli.common.option_groups import FigureOptions
+from embedlens_cli.common.report import Report, by_split, finite, headings
+from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from embedlens.analysis.spectrum.intra_class import ClassSpectra
-    from embedlens_cli.common.figure_style import FigureStyle
-    from embedlens_cli.common.option_groups import FigureOptions
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selected, Selection
 
     Results = Mapping[Selected, ClassSpectra]
 
@@ -37,8 +36,6 @@ def draw(
     """Decompose the classes of every snapshot, write the figures, give the answer."""
     from embedlens.analysis.spectrum.intra_class import class_spectra
     from embedlens.figures.style import paper
-    from embedlens_cli.common import console
-    from embedlens_cli.common.report import Report, by_split
 
     def measure(one: Selected) -> ClassSpectra:
         search = one.search(gallery=one.split)
@@ -68,7 +65,6 @@ def draw(
 def _save(report: Report, group: Results) -> None:
     """Write the figure of one split."""
     from embedlens.figures.spectrum.intra_class import figure as intra_class_figure
-    from embedlens_cli.common.report import headings
 
     title, names = headings(group)
     known = class_names.joint(one.run.class_names for one in group)
@@ -103,8 +99,6 @@ def _warnings(results: Results) -> list[str]:
 
 def _print_table(results: Results) -> None:
     """Print the numbers of every snapshot."""
-    from embedlens_cli.common import console
-
     columns: tuple[str, ...] = ("run, split", "epoch", "classes", "items", "mean variance")
     columns += ("variation", "null", "similarity", "null")
     shown = ("mean_variance", "variation", "variation_if_alike", "similarity", "similarity_if_alike")

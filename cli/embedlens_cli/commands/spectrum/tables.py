@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from embedlens_cli.common.report import finite
+from embedlens_cli.common import console
+from embedlens_cli.common.report import finite, headings
+from embedlens_cli.common.snapshots import Selected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from embedlens.analysis.spectrum.slices import SliceRecalls
     from embedlens.analysis.spectrum.values import Spectrum
     from embedlens.artifacts import Table
-    from embedlens_cli.common.snapshots import Selected
 
     Results = Mapping[Selected, "SnapshotSpectrum"]
 
@@ -44,8 +45,6 @@ class SnapshotSpectrum:
 
 def headings_with_sizes(results: Results) -> tuple[str, list[str]]:
     """Return the title of a figure and the name of each snapshot; one of them says the number of items."""
-    from embedlens_cli.common.report import headings
-
     title, names = headings(results)
     sizes = [f", n = {result.whole.n:,}" for result in results.values()]
     if len(set(sizes)) == 1:
@@ -82,8 +81,6 @@ def table_of(results: Results) -> Table:
 
 def print_tables(results: Results, kind: str) -> None:
     """Print the numbers of every snapshot, and of every slice."""
-    from embedlens_cli.common import console
-
     total = "variance" if kind == "pca" else "sigma^2"
     heading: tuple[str, ...] = ("run, split", "epoch", "n", "dims", "dead", "eff. rank", "part. ratio", "rho")
     heading += ("dims for 90 %", "95 %", "99 %")

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens_cli.commands.sweep import tables as sweep_tables
-from embedlens_cli.common import grids, options, training_options
+from embedlens_cli.common import console, grids, options, training_options
+from embedlens_cli.common.figure_style import FigureStyle, epochs_text
 from embedlens_cli.common.option_groups import grouped
 
 if TYPE_CHECKING:
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 
     from embedlens.experiments.grid_runs import PlannedRun
     from embedlens.experiments.sweep import Outcome, Score
-    from embedlens_cli.common.figure_style import FigureStyle
 
 
 @training_options.takes_recipe(after="epochs")
@@ -56,11 +57,9 @@ def sweep(
     were part of. A run that fails (NaN or infinite loss) is reported, and the others are trained: the exit
     status is 0 as long as one run has succeeded.
     """
-    from embedlens.devices import check_device
     from embedlens.experiments import grid_runs
     from embedlens.experiments.grid_training import check_runs
     from embedlens.experiments.sweep import Score, compared_split, measure
-    from embedlens_cli.common import console
     from embedlens_cli.common.reading import Reader
 
     style = where.style()
@@ -118,8 +117,6 @@ def _draw(
     from embedlens.figures.experiments.curves import metric_label
     from embedlens.figures.experiments.sweep import figure as sweep_figure
     from embedlens.figures.style import paper
-    from embedlens_cli.common import console
-    from embedlens_cli.common.figure_style import epochs_text
 
     result = summarise(outcomes)
     label = metric_label(score.column, (score.split,))

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import listed
+from embedlens_cli.common import console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +93,6 @@ def print_summary(result: Sweep, label: str, epoch: int) -> None:
 def _print_losses(result: Sweep, label: str, epoch: int) -> None:
     """Print what each loss gained."""
     from embedlens.analysis.experiments.losses import ranked
-    from embedlens_cli.common import console
 
     best = ranked(result)
     rows = [
@@ -117,8 +117,6 @@ def _cell(value: float, form: str) -> str:
 
 def _print_grid(result: Sweep, label: str, epoch: int) -> None:
     """Print one column per learning rate, or per dim where only dims vary."""
-    from embedlens_cli.common import console
-
     by_dim = result.axis == "dim"
     cells: dict[str, dict[str, str]] = {}
     for (loss, lr, dim), row in rows_of(result).items():
@@ -203,8 +201,6 @@ def _run_facts(outcome: Outcome) -> dict[str, Any]:
 
 def warn_of_failures(outcomes: Sequence[Outcome]) -> None:
     """Say which runs have no value."""
-    from embedlens_cli.common import console
-
     names = [outcome.name for outcome in outcomes if outcome.failure]
     of = console.count_text(len(outcomes), "run")
     if names:

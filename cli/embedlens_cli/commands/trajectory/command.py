@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens_cli.commands.trajectory import tables
 from embedlens_cli.commands.trajectory.anchors import AnchorOptions, Anchors
@@ -20,6 +21,9 @@ from embedlens_cli.common.option_groups import (
     grouped,
 )
 from embedlens_cli.common.reference import Reference, ReferenceOptions
+from embedlens_cli.common.report import Report
+from embedlens_cli.common.snapshots import Selection
+from embedlens_cli.common.triplet_states import State, check_same_triplets, galleries, states_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +35,6 @@ if TYPE_CHECKING:
     from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.figures.triplets.trajectory import TrajectoryPanel
     from embedlens.store import Run
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selection
-    from embedlens_cli.common.triplet_states import State
 
 
 @grouped
@@ -60,14 +61,10 @@ def trajectory(
     """
     import numpy as np
 
-    from embedlens.devices import check_device
     from embedlens.figures.layout.limits import choose_limits
     from embedlens.figures.style import paper
     from embedlens.figures.triplets.trajectory import check_count
     from embedlens.figures.triplets.trajectory import figure as trajectory_figure
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selection
-    from embedlens_cli.common.triplet_states import check_same_triplets
 
     style, anchors = drawn.style(), Anchors.of(typed)
     check_device(device)
@@ -118,7 +115,6 @@ def _follow(
 ) -> list[AnchorPaths]:
     """Follow every anchor through all states of all runs."""
     from embedlens.analysis.triplets.trajectory import PRETRAINED, follow, take
-    from embedlens_cli.common.triplet_states import states_of
 
     state = reference.state(split, selection.reader)
     every = state.nearest(device=device)
@@ -202,7 +198,6 @@ def _panels(
 def _facts(selection: Selection, reference: Reference, device: str) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
     from embedlens.similarity import engine_facts
-    from embedlens_cli.common.triplet_states import galleries
 
     return {
         "galleries": galleries(selection),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from embedlens_cli.common import console
+from embedlens_cli.common.report import Report
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.triplets.trajectory import Path
     from embedlens.artifacts import Table
-    from embedlens_cli.common.report import Report
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +57,6 @@ def enter(report: Report, anchors: Sequence[AnchorPaths], split: str) -> None:
 
 def print_table(paths_by_split: Mapping[str, Sequence[AnchorPaths]]) -> None:
     """Print where every path starts and ends."""
-    from embedlens_cli.common import console
-
     rows = []
     for split, anchors in paths_by_split.items():
         for one, path in [(each, path) for each in anchors for path in each.paths]:

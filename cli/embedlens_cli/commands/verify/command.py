@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from embedlens.devices import check_device
 from embedlens.errors import InputError, unknown
 from embedlens_cli.commands.verify import tables
-from embedlens_cli.common import options
+from embedlens_cli.common import console, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     InName,
@@ -19,6 +20,8 @@ from embedlens_cli.common.option_groups import (
     file_words,
     grouped,
 )
+from embedlens_cli.common.report import Report, by_split, finite, headings
+from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
     from embedlens.pairs import Pairs
     from embedlens.searches import Search
     from embedlens.store import Run
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selected, Selection
 
 
 _PAIRS_BY = ("name", "order")
@@ -128,11 +129,7 @@ def verify(
 
     Draws the ROC, and DIR against FAR; several runs are compared in one figure.
     """
-    from embedlens.devices import check_device
     from embedlens.figures.style import paper
-    from embedlens_cli.common import console
-    from embedlens_cli.common.report import Report, by_split
-    from embedlens_cli.common.snapshots import Selection
 
     style, negatives, fars = drawn.style(), how.numbers_of_negatives, how.fars
     if how.pairs_by not in _PAIRS_BY:
@@ -223,7 +220,6 @@ def _save(report: Report, group: Mapping[Selected, tables.Verification], how: Ve
     """Write the ROC and DIR against FAR of one split."""
     from embedlens.figures.verification import pairs as verification
     from embedlens.figures.verification import rank_1 as identification
-    from embedlens_cli.common.report import finite, headings
 
     (title, names), size, results = headings(group), report.style.size(), group.values()
     rocs = dict(zip(names, (result.roc for result in results), strict=True))

@@ -6,13 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from embedlens_cli.common import console
+from embedlens_cli.common.snapshots import Selected
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.verification.pairs import ManyNegatives, PairVerification, Roc
     from embedlens.analysis.verification.rank_1 import ClosedSet, OpenSet
     from embedlens.pairs import Pairs
-    from embedlens_cli.common.snapshots import Selected
 
 _UNRESOLVED = "not resolved"
 
@@ -99,7 +101,6 @@ def warnings(results: Mapping[Selected, Verification], negatives: Sequence[int])
 def print_tables(results: Mapping[Selected, Verification], fars: Sequence[float]) -> None:
     """Print accuracy, TAR, many negatives and identification, one table each."""
     from embedlens.analysis.verification.pairs import FARS
-    from embedlens_cli.common import console
 
     several = list(results.values())
     counts = sorted({int(m) for one in several for m in one.many.negatives})
