@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from embedlens.experiments import (
         collapse,
         comparison,
+        demonstration,
         epoch_metrics,
         grid,
         grid_runs,
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
         sweep,
         trainer,
     )
+    from embedlens.experiments.demonstration import demo_runs
     from embedlens.experiments.trainer import Trainer
 
 __all__ = [
-    "Trainer", "collapse", "comparison", "epoch_metrics", "grid", "grid_runs", "grid_training",
-    "latent_maps", "metric_names", "recipe", "run_metrics", "sweep", "trainer",
+    "Trainer", "collapse", "comparison", "demo_runs", "demonstration", "epoch_metrics", "grid", "grid_runs",
+    "grid_training", "latent_maps", "metric_names", "recipe", "run_metrics", "sweep", "trainer",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(
     __name__, __all__,
-    {"trainer": ["Trainer"]},
+    {"demonstration": ["demo_runs"], "trainer": ["Trainer"]},
 )  # fmt: skip

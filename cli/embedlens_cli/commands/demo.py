@@ -46,11 +46,12 @@ def demo(
     Runs go to ./runs/demo-order1 and ./runs/demo-order2, figures to ./figures. A second demo resumes
     the first.
     """
+    from embedlens.experiments.demonstration import ORDERS
     from embedlens.selection import runs_folder
     from embedlens_cli.common.data_warnings import warned_once
 
     folder = runs_folder()
-    one, two = (_train(folder / f"demo-order{order}", order, epochs, device=device) for order in (1, 2))
+    one, two = (_train(order, epochs, device=device) for order in ORDERS)
     joined, sweep = folder / "demo-both", folder / "demo-sweep"
     places = {"one": one, "two": two, "joined": joined, "sweep": sweep}
     with warned_once():
@@ -70,21 +71,13 @@ def demo(
     )
 
 
-def _train(path: Path, order: int, epochs: int, *, device: str) -> Path:
+def _train(order: int, epochs: int, *, device: str) -> Path:
     """Train one run, or resume it."""
-    from embedlens.training.checkpoint import resumed_config
-    from embedlens.training.config import TrainConfig
-    from embedlens.training.reproducible import available_threads
+    from embedlens.experiments.demonstration import demo_config, demo_path
 
-    config = TrainConfig(
-        loss="epshn", loss_options={"order": order}, epochs=epochs, threads=available_threads()
-    )
-    resume = path.exists()
-    if resume:
-        recorded = resumed_config(path, None)
-        config = resumed_config(path, max(epochs, recorded.epochs))
+    path, config = demo_path(order), demo_config(order, epochs)
     console.print_line(f"EPSHN, order {order}: {config.epochs} epochs of glyphs to {path}")
-    train_one(config, path, device=device, workers=None, resume=resume, as_json=False)
+    train_one(config, path, device=device, workers=None, resume=path.exists(), as_json=False)
     return path
 
 
