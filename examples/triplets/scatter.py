@@ -2,8 +2,9 @@
 Triplet scatter
 ===============
 
-Does each item have its nearest neighbour in its own class, and by how much? The scatter draws each triplet as
-a dot: the similarity to the nearest positive across, the similarity to the nearest negative up.
+Does each item have its nearest neighbour in its own class, and by how much? The scatter draws each
+triplet as a dot: the similarity to the nearest positive across, the similarity to the nearest negative
+up.
 
 .. code-block:: sh
 
@@ -38,10 +39,10 @@ with paper("cvpr"):
 # - **Below the diagonal** the nearest item is a positive. The fraction of dots there is Recall@1.
 # - **Top right** (both similarities above 0.8): the classes lie together in one direction. A training that
 #   collapses fills this corner.
-# - **Right boundary** (similarity to the positive above 0.95): some positive is nearly identical. Here it is
-#   a character in two faces of one family; in other data it is often a near-duplicate image.
-# - **Contours** enclose 30, 60 and 90 % of the dots, where there are more than 5,000. Above 100,000 dots the
-#   panel is a histogram with logarithmic colours.
+# - **Right boundary** (similarity to the positive above 0.95): some positive is nearly identical. Here it
+#   is a character in two faces of one family; in other data it is often a near-duplicate image.
+# - **Contours** enclose 30, 60 and 90 % of the dots, where there are more than 5,000. Above 100,000 dots
+#   the panel is a histogram with logarithmic colours.
 #
 # The second order leaves fewer dots in the top right corner than the first, and brings them nearer to the
 # star.
@@ -72,5 +73,5 @@ with paper("cvpr"):
 #
 #    \bigl(\max_{p \ne a,\ y_p = y_a} z_a^\top z_p,\ \max_{n:\ y_n \ne y_a} z_a^\top z_n\bigr).
 #
-# The diagram is due to H. Xuan, A. Stylianou and R. Pless, *Improved Embeddings with Easy Positive Triplet
-# Mining*, WACV 2020, and H. Xuan et al., *Hard Negative Examples are Hard, but Useful*, ECCV 2020.
+# The diagram is the *triplet diagram* of H. Xuan, A. Stylianou, X. Liu and R. Pless, *Hard Negative
+# Examples are Hard, but Useful*, ECCV 2020 (arXiv 2007.12749).
