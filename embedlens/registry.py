@@ -25,6 +25,9 @@ class Registry(Generic[T]):
         self.kind = kind
         self._entries: dict[str, T] = {}
 
+    def __repr__(self) -> str:
+        return f"Registry({self.kind!r}: {', '.join(self.names())})"
+
     def register(self, name: str) -> Callable[[T], T]:
         """Return a decorator that enters its object under `name`; a second entry raises `ValueError`."""
 

@@ -12,20 +12,21 @@ if TYPE_CHECKING:
 
 _LONGEST = 160  # letters
 _TEXT = 24  # letters of a text
+_FEW = 4  # numbers or texts of a sequence
 
 
 class Result:
     """A frozen result: a dataclass with `repr=False`, whose representation is one line.
 
-    Arrays stand as type and shape, single numbers as they are to four digits, sequences and other results by
-    name and length; numbers come first.
+    Arrays stand as type and shape, single numbers to four digits, up to four numbers or texts as they are,
+    longer sequences and other results by name and length; numbers come first.
     """
 
     __slots__ = ()
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def __repr__(self) -> str:
-        shown = [(name.name, getattr(self, name.name)) for name in fields(self)]
+        shown = [*self._facts().items(), *((name.name, getattr(self, name.name)) for name in fields(self))]
         shown.sort(key=lambda one: not isinstance(one[1], (bool, int, float, np.generic)))
         words, used = [], len(type(self).__name__) + 2
         for name, value in shown:
@@ -37,20 +38,36 @@ class Result:
             used += len(word) + 2
         return f"{type(self).__name__}({', '.join(words)})"
 
+    def _facts(self) -> dict[str, int]:
+        """Return numbers that are shown besides the fields; quick to compute, whatever the fields hold."""
+        return {}
+
 
 def _short(value: Any) -> str:
     """Return what stands for one field."""
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.dtype.kind == "U":
+        return f"str[{', '.join(map(str, value.shape))}]"
+    if isinstance(value, np.ndarray) or (type(value).__module__ == "torch" and hasattr(value, "shape")):
         return f"{value.dtype}[{', '.join(map(str, value.shape))}]"
-    if type(value).__module__ == "torch" and hasattr(value, "shape"):
-        return f"{value.dtype}[{', '.join(map(str, value.shape))}]"
+    if _is_single(value):
+        return _short_single(value)
+    if isinstance(value, (list, tuple)) and len(value) <= _FEW and all(map(_is_single, value)):
+        return f"[{', '.join(map(_short_single, value))}]"
+    if isinstance(value, dict) and len(value) <= _FEW and all(map(_is_single, [*value, *value.values()])):
+        return f"{{{', '.join(f'{_short_single(key)}: {_short_single(one)}' for key, one in value.items())}}}"
+    size = f"[{len(value)}]" if hasattr(value, "__len__") else ""
+    return f"{type(value).__name__}{size}"
+
+
+def _is_single(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str, np.bool_, np.integer, np.floating))
+
+
+def _short_single(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)) or value is None:
         return str(value)
     if isinstance(value, (int, np.integer)):
         return str(int(value))
     if isinstance(value, (float, np.floating)):
         return f"{float(value):.4g}"
-    if isinstance(value, str):
-        return repr(value if len(value) <= _TEXT else f"{value[: _TEXT - 1]}…")
-    size = f"[{len(value)}]" if hasattr(value, "__len__") else ""
-    return f"{type(value).__name__}{size}"
+    return repr(value if len(value) <= _TEXT else f"{value[: _TEXT - 1]}…")

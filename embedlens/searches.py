@@ -68,8 +68,8 @@ class SplitItems(Result):
         return SplitItems(self.split, self.z[keep], self.y[keep], self.rows[keep], ids)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Search:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Search(Result):
     """Queries, and the gallery that they search; what every retrieval score is computed of.
 
     Attributes

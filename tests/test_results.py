@@ -10,10 +10,16 @@ import pkgutil
 import numpy as np
 import pytest
 import torch
+from support import blobs
 
 import embedlens
+from embedlens.analysis.experiments import curves
+from embedlens.analysis.retrieval import neighbours
 from embedlens.analysis.triplets.nearest import nearest_triplets, summarise
 from embedlens.results import Result
+from embedlens.training.config import TrainConfig
+from embedlens.training.datasets import load_dataset
+from embedlens.training.samplers import SAMPLERS, build_sampler
 
 
 def _modules():
@@ -90,7 +96,8 @@ def test_a_snapshot_and_a_run_of_many_names(tmp_path):
     with embedlens.Recorder(tmp_path / "run", labels={"test": y}, class_names=names) as recorder:
         recorder.record(0, {"test": np.ones((500, 3), np.float32)})
     assert repr(recorder.run.snapshot("test")) == (
-        "Snapshot(epoch=0, run='run', split='test', embeddings=float32[500, 3], labels=int64[500])"
+        "Snapshot(classes=500, epoch=0, run='run', split='test', "
+        "embeddings=float32[500, 3], labels=int64[500])"
     )
     assert len(repr(recorder.run.info)) <= 170
 
@@ -103,3 +110,26 @@ def test_shapes_and_main_numbers():
     numbers = summarise(result)
     assert f"below_diagonal={numbers.below_diagonal:.4g}" in repr(numbers)
     assert "n=40" in repr(numbers)
+
+
+def test_few_numbers_and_texts_are_shown():
+    scores = neighbours.retrieve(*blobs(60), neighbours.RetrievalOptions(ks=(1, 2)))
+    assert f"recall={{1: {scores.recall[1]:.4g}, 2: {scores.recall[2]:.4g}}}" in repr(scores)
+    band = curves.Band("band", "nmi", ("a", "b"), *[np.arange(4)] * 4)
+    assert "runs=['a', 'b']" in repr(band)
+    assert "runs=tuple[5]" in repr(dataclasses.replace(band, runs=tuple("abcde")))
+
+
+def test_a_configuration_shows_what_differs_from_the_default():
+    assert repr(TrainConfig()) == "TrainConfig(data='glyphs', loss='epshn')"
+    config = TrainConfig(data="digits", dim=16, loss_options={"order": 2})
+    assert repr(config) == "TrainConfig(data='digits', dim=16, loss='epshn', loss_options={'order': 2})"
+    assert eval(repr(config)) == config  # noqa: S307
+
+
+def test_data_sets_samplers_and_registries():
+    data = load_dataset("digits")
+    assert repr(data) == "ImageDataset(train 901 items of 5 classes, test 896 items of 5 classes)"
+    sampler = build_sampler("pk", data.splits["train"].labels, classes=5, items=4, seed=0)
+    assert repr(sampler) == "PKSampler(classes=5, items=4, steps=45)"
+    assert repr(SAMPLERS) == "Registry('sampler': hard-class, n-pair, pk, tuplet)"

@@ -29,6 +29,14 @@ class Trainer(TrainingLoop):
 
     collapsed: bool = False
 
+    def __repr__(self) -> str:
+        where = f"{str(self.path)!r}, device {self.team.device.type}"
+        if not self.team.leads:
+            return f"Trainer({where}: {self.config})"
+        recorded = self.recorder.run.epochs()
+        state = f"epoch {recorded[-1]} of {self.config.epochs}" if recorded else "not begun"
+        return f"Trainer({where}, {state}: {self.config})"
+
     def run(
         self,
         metrics: Metrics | None = None,

@@ -95,12 +95,15 @@ def check_mapping(given: object, what: str, example: str) -> None:
 
 
 def check_epoch_number(epoch: object) -> int:
-    """Return an epoch as int; anything but a whole number of at most nine digits raises `InputError`."""
+    """Return an epoch as int; what is no whole number from 0 of at most nine digits raises `InputError`."""
     try:
         number = operator.index(epoch)  # type: ignore[arg-type]
     except TypeError as error:
         message = f"epoch is {epoch!r}; a whole number is needed"
         raise InputError(message) from error
+    if number < 0:
+        message = f"epoch {number} is negative; epochs start at 0, the state before training"
+        raise InputError(message)
     if number > MOST_EPOCH:
         message = f"epoch is {number:.3g}; {MOST_EPOCH:,} is the largest"
         raise InputError(message)

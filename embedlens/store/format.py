@@ -95,6 +95,23 @@ def partial_epochs(run: Path, info: RunInfo) -> dict[int, list[str]]:
     return {epoch: splits for epoch, splits in missing.items() if splits}
 
 
+def epoch_ranges(epochs: list[int]) -> list[str]:
+    """Return epochs in ascending order as ranges: 0, 1, 2, 5 are "0-2", "5"."""
+    runs: list[list[int]] = []
+    for epoch in epochs:
+        if runs and epoch == runs[-1][1] + 1:
+            runs[-1][1] = epoch
+        else:
+            runs.append([epoch, epoch])
+    return [str(low) if low == high else f"{low}-{high}" for low, high in runs]
+
+
+def listed_epochs(epochs: list[int]) -> str:
+    """Return epochs in ascending order as text, at most ten entries: 0-2, 5."""
+    spans = epoch_ranges(epochs)
+    return ", ".join(spans[:10]) + (f", ... ({len(epochs)} in all)" if len(spans) > 10 else "")
+
+
 def write_info(run: Path, info: RunInfo) -> None:
     """Write run.json; what could not be read back is refused."""
     write_text(info_file(run), info_text(info))

@@ -24,6 +24,7 @@ from embedlens.store.checks import (
 )
 from embedlens.store.checksums import Placement, placement
 from embedlens.store.contents import begin, check_recorded, recorded_only
+from embedlens.store.description import RunFacts
 from embedlens.store.extras import check_extras, check_run_extras, extra_files, recorded_extras
 from embedlens.store.lock import Lock
 from embedlens.store.log import drop_after, epoch_of, merge_log, read_log
@@ -142,6 +143,9 @@ class Recorder:
         layout.info_text(self._info)
         self._kept(lambda: self._begin(contents, check_run_extras(extras or {})))
 
+    def __repr__(self) -> str:
+        return f"Recorder({RunFacts.of(self.path, self._info).text()})"
+
     def __enter__(self) -> Recorder:
         return self
 
@@ -225,7 +229,7 @@ class Recorder:
         The files must hold what the run stores: its dtype, in C order. Raises `InputError` as `record`
         does, and where a file needs converting or stands on another file system.
         """
-        self._check_epoch(epoch, set(files), overwrite=False)
+        self._check_epoch(check_epoch_number(epoch), set(files), overwrite=False)
         dim = self._info.dim
         for split, file in files.items():
             if file.suffix != ".npy":
@@ -299,9 +303,6 @@ class Recorder:
 
     def _check_epoch(self, epoch: int, given: set[str], *, overwrite: bool) -> None:
         """Refuse an epoch that cannot be recorded, before anything is written."""
-        if epoch < 0:
-            message = f"epoch {epoch} is negative; epochs start at 0, the state before training"
-            raise InputError(message)
         for split in given - set(self._info.splits):
             raise unknown(split, "split", self._info.splits)
         for split in set(self._info.splits) - given:

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from embedlens.arrays import DTYPES, check_embeddings, check_labels
 from embedlens.errors import InputError, unknown
 from embedlens.files import native, read_npy, read_table
 from embedlens.results import Result
 from embedlens.store import format as layout
 from embedlens.store.checks import check_thumbnails, fingerprint
+from embedlens.store.description import RunFacts
 from embedlens.store.extras import extra_epochs, read_extra, read_run_extra, run_extra_names
 from embedlens.store.lock import RunInUse, check_free
 from embedlens.store.log import merge_log, read_log
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from embedlens.store.log import LogRow
@@ -53,6 +55,11 @@ class Snapshot(Result):
     embeddings: NDArray[np.floating[Any]]
     labels: NDArray[np.int64]
 
+    def _facts(self) -> dict[str, int]:
+        """Return the number of classes, for the representation; embeddings are not read."""
+        labels = self.labels
+        return {"classes": int(np.unique(labels).size)} if getattr(labels, "ndim", None) == 1 else {}
+
     @property
     def place(self) -> str:
         """Where the snapshot stands, for messages: run, split and epoch."""
@@ -72,7 +79,11 @@ class Run:
         self._epochs = None if epochs is None else sorted(epochs)
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r})"
+        return f"Run({RunFacts.of(self.path, self.info, self._epochs).text()})"
+
+    def _repr_html_(self) -> str:
+        """Return the run as a table; IPython calls this."""
+        return RunFacts.of(self.path, self.info, self._epochs).html()
 
     @property
     def name(self) -> str:
@@ -137,7 +148,7 @@ class Run:
             return epochs[epoch]
         if epoch not in epochs:
             place = f"run {self.name!r}"
-            raise unknown(epoch, "epoch", [*_ranges(epochs), "last"]).within(place)
+            raise unknown(epoch, "epoch", [*layout.epoch_ranges(epochs), "last"]).within(place)
         return epoch
 
     def snapshot(self, split: str, epoch: int = -1) -> Snapshot:
@@ -255,23 +266,6 @@ class Run:
             return check_embeddings(native(array), rows=rows, dim=dim)
         except InputError as error:
             raise error.within(str(file)) from error
-
-
-def _ranges(epochs: list[int]) -> list[str]:
-    """Shorten 0, 1, 2, 5 to 0-2, 5."""
-    runs: list[list[int]] = []
-    for epoch in epochs:
-        if runs and epoch == runs[-1][1] + 1:
-            runs[-1][1] = epoch
-        else:
-            runs.append([epoch, epoch])
-    return [str(low) if low == high else f"{low}-{high}" for low, high in runs]
-
-
-def listed_epochs(epochs: list[int]) -> str:
-    """Return epochs in ascending order as text, at most ten entries: 0-2, 5."""
-    spans = _ranges(epochs)
-    return ", ".join(spans[:10]) + (f", ... ({len(epochs)} in all)" if len(spans) > 10 else "")
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, get_args, get_origin, get_type_hints
 
 from embedlens.errors import InputError, unknown
@@ -17,7 +17,7 @@ SCHEDULES = ("step", "cosine")
 PRECISIONS = ("float32", "bfloat16", "float16")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DataChoice:
     """What a run is trained on.
 
@@ -42,8 +42,19 @@ class DataChoice:
     image_size: int | None = None
     augment: bool = True
 
+    def __repr__(self) -> str:
+        """Return the call that makes it: data set, loss, and what differs from the default."""
+        default = type(self)()
+        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        shown = [
+            f"{name}={value!r}"
+            for name, value in values.items()
+            if name in ("data", "loss") or value != getattr(default, name)
+        ]
+        return f"{type(self).__name__}({', '.join(shown)})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class NetworkChoice(DataChoice):
     """What is trained.
 
@@ -68,7 +79,7 @@ class NetworkChoice(DataChoice):
     dim: int = 64
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class OptimisationChoice(NetworkChoice):
     """How it is trained.
 

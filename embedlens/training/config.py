@@ -26,7 +26,7 @@ _LEAVING_OUT = ("ignore_label", "distractor_label", "exclude_duplicates")
 _FIRST = ("data", "loss", "loss_options", "dim", "epochs", "optimizer", "lr", "seed", "threads")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TrainConfig(OptimisationChoice):
     """The configuration of a training run; data, network and optimisation as `choices` documents them.
 

@@ -14,9 +14,8 @@ from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens.store import Recorder, Run
 from embedlens.store.checks import join_metrics
-from embedlens.store.format import info_file
+from embedlens.store.format import info_file, listed_epochs
 from embedlens.store.ownership import is_unbegun
-from embedlens.store.run import listed_epochs
 from embedlens.training.backbones import build_backbone, check_backbone
 from embedlens.training.checkpoint import load_checkpoint, save_checkpoint
 from embedlens.training.distributed import Team, check_team, parallel

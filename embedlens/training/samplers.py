@@ -88,6 +88,9 @@ class Sampler(ABC):
         self._size = labels.size
         self._seed = seed
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(classes={self.classes}, items={self.items}, steps={self.steps})"
+
     @property
     def steps(self) -> int:
         """Batches in an epoch."""

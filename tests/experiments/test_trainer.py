@@ -109,3 +109,15 @@ def test_metrics_leave_out_what_the_configuration_says(tmp_path):
     trainer = Trainer(replace(SMALL, ignore_label="99"), tmp_path / "other")
     with pytest.raises(InputError, match="99"):
         trainer.run()
+
+
+def test_a_trainer_says_where_it_stands(tmp_path):
+    config = replace(SMALL, epochs=1)
+    trainer = Trainer(config, tmp_path / "run")
+    start = f"Trainer({str(tmp_path / 'run')!r}, device cpu"
+    shown = repr(trainer.config)
+    assert repr(trainer) == f"{start}, not begun: {shown})"
+    trainer.run()
+    assert repr(trainer) == f"{start}, epoch 1 of 1: {shown})"
+    assert "dim=4" in shown
+    assert "\n" not in shown

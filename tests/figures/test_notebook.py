@@ -13,6 +13,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from PIL import Image
+from support import write_run
 
 import embedlens.figures
 from embedlens.analysis.triplets.nearest import nearest_triplets
@@ -76,6 +77,9 @@ def test_ipython_shows_the_picture_and_short_text(monkeypatch, tmp_path):
         assert Image.open(io.BytesIO(data["image/png"])).size == (468, 468)
         figures, _ = shell.display_formatter.format(done.result.get_figure())
         assert figures["image/png"] == data["image/png"]
+        tables, _ = shell.display_formatter.format(write_run(tmp_path / "run"))
+        assert tables["text/html"].startswith("<div><table>")
+        assert tables["text/plain"].startswith("Run(")
         with capture.capture_output() as shown:
             shell.run_cell("triplets", store_history=False).raise_error()
         assert shown.outputs == []

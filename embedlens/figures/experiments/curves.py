@@ -22,6 +22,7 @@ from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below
 from embedlens.figures.layout.text import shorten
 from embedlens.figures.style import LineStyle, line_styles, max_height_of, width_of
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,8 +47,8 @@ _X_LABEL = 0.3  # inches
 _LEGEND: dict[str, Any] = {"handler_map": {tuple: HandlerTuple()}}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CurvePanel:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CurvePanel(Result):
     """The curves of one metric, and the text at their y axis."""
 
     label: str

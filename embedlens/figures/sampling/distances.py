@@ -25,6 +25,7 @@ from embedlens.figures.sampling.theory import (
     top_legend,
 )
 from embedlens.figures.style import line_styles, max_height_of, width_of
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,8 +56,8 @@ _NARROWEST, _LOWEST, _TALLEST = 2.1, 1.85, 2.15  # inches of a panel
 _LEAST = 2.0  # inches of a panel and what stands around it, below which nothing can be read
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Contents:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Contents(Result):
     """What a figure shows; what belongs to a panel that it does not show may be missing.
 
     Attributes

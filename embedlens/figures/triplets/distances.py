@@ -15,6 +15,7 @@ from embedlens.figures.layout.legends import legend_below
 from embedlens.figures.layout.text import small_size
 from embedlens.figures.style import INITIAL, LineStyle, line_styles, max_height_of, width_of
 from embedlens.figures.triplets.paired import LONGEST, corner_lines
+from embedlens.results import Result
 from embedlens.text import for_legend
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ _MEAN: Any = (0, (2, 1.2))
 _BLUES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))  # dashes of initial states that differ
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StateDistribution:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class StateDistribution(Result):
     """One state among several: its distribution, what the legend calls it, whether it is an initial state."""
 
     name: str

@@ -18,6 +18,7 @@ from embedlens.figures.layout.limits import draw_inset, inset_corner
 from embedlens.figures.layout.text import shorten
 from embedlens.figures.style import line_styles, max_height_of, width_of
 from embedlens.figures.triplets.nearest import Scale, draw_colorbar, plot, scale_of, update
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +35,8 @@ _LETTER = 0.57  # width of a letter, of the size of type
 _COLORBAR = 0.5  # inches: a scale of colours
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ScatterPanel:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ScatterPanel(Result):
     """One scatter among several: the triplets of a split of a run at an epoch, and which those are."""
 
     run: str

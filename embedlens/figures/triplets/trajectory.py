@@ -57,8 +57,8 @@ class Thumbnail(Result):
     class_name: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TrajectoryPanel:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TrajectoryPanel(Result):
     """One anchor: its paths, one per run, its title, and images of anchor, positive and negative, or none."""
 
     paths: tuple[Path, ...]

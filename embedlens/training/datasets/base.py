@@ -92,7 +92,7 @@ class ImageSplit(Result):
     positions: NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ImageDataset:
     """Images with labels, split for training and testing.
 
@@ -118,6 +118,13 @@ class ImageDataset:
     query_gallery: Mapping[str, str]
     size: int
     messages: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        splits = [
+            f"{name} {split.labels.size:,} items of {np.unique(split.labels).size:,} classes"
+            for name, split in self.splits.items()
+        ]
+        return f"ImageDataset({', '.join(splits)})"
 
 
 Loader = Callable[[Path | None], Catalogue]
