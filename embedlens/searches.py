@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.analysis.scores import ScoreSettings
-    from embedlens.analysis.spectrum.slices import Chunk
+    from embedlens.analysis.spectrum.slices import Slice
     from embedlens.store import Run
 
 ID = "id"
@@ -112,15 +112,15 @@ class Search(Result):
         """int64 [M]: rows of the gallery's items in their split as recorded."""
         return self.query.rows if self.other is None else self.other.rows
 
-    def part(self, chunk: Chunk | None) -> Search:
+    def part(self, slice_: Slice | None) -> Search:
         """Return the same of some slices of the embedding; where a row is zero there, it is named."""
         from embedlens.analysis.spectrum.slices import take
 
-        if chunk is None:
+        if slice_ is None:
             return self
         try:
-            query = replace(self.query, z=take(self.query.z, chunk))
-            other = None if self.other is None else replace(self.other, z=take(self.other.z, chunk))
+            query = replace(self.query, z=take(self.query.z, slice_))
+            other = None if self.other is None else replace(self.other, z=take(self.other.z, slice_))
         except InputError as error:
             raise error.within(self.place) from error
         gallery = None if self.gallery is None or other is None else self.gallery._replace(embeddings=other.z)

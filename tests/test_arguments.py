@@ -39,7 +39,7 @@ SIMILARITY = -np.sort(-RANDOM.uniform(size=(40, 8)), axis=1)
 SIGMA = np.array([5.0, 3.0, 2.0, 1.0])
 BATCHES = curves.fixed_batches(Y, count=2, classes=3, items=3)
 FITTED = classifier.fit_classifier(Z, Y)
-CHUNK = slices.chunks_of(6, 2)[1][1]
+SLICE = slices.slices_of(6, 2)[1][1]
 DRAWN = synthesis.synthesised(Z, Y, mu=Z2, sigma=np.abs(Z2), per_class=2)
 MAPPED = {"n_iter": 10, "early_exaggeration_iter": 5, "perplexity": 5}
 PICTURES = RANDOM.integers(256, size=(40, 4, 4), dtype=np.uint8)
@@ -179,7 +179,7 @@ CALLS = {
     ),
     "analysis.sampling.distances.pair_distances": Call(ZY),
     "analysis.sampling.distances.histogram": Call({"distance": np.abs(SCORES)}, free=("distance",)),
-    "analysis.sampling.mining.picks": Call(ZY, {"mining": "semi-hard", "batches": BATCHES}),
+    "analysis.sampling.mining.selected_negatives": Call(ZY, {"mining": "semi-hard", "batches": BATCHES}),
     "analysis.sampling.theory.loss_curves": Call({"distance": np.array([0.5, 1])}, free=("distance",)),
     "analysis.sampling.theory.sphere_density": Call(
         {"distance": np.array([0.5, 1])}, {"dim": 4}, free=("distance",)
@@ -188,7 +188,7 @@ CALLS = {
         {"distance": np.array([0.5, 1])}, {"dim": 4, "scale": 0.1}, free=("distance",)
     ),
     "analysis.scores.score": Call(ZY, {"metrics": ["recall_at_1", "effective_rank", "uniformity"]}),
-    "analysis.spectrum.slices.take": Call({"z": Z}, {"chunk": CHUNK}),
+    "analysis.spectrum.slices.take": Call({"z": Z}, {"slice_": SLICE}),
     "analysis.spectrum.slices.slice_recalls": Call(ZY, {"n_slices": 2}),
     "analysis.spectrum.values.spectrum": Call({"z": Z}),
     "analysis.spectrum.values.singular_values": Call({"z": Z}),

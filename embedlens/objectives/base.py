@@ -1,4 +1,4 @@
-"""The base class of losses, what a loss knows of the training, and the registry of losses."""
+"""Base class and registry of losses, and the facts of a training that a loss may need."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
-    """What a loss with parameters of its own must know of the training.
+    """Facts of a training for a loss that has parameters of its own.
 
     Attributes
     ----------
@@ -35,27 +35,27 @@ class Setting:
 
 
 class Loss(nn.Module, ABC):
-    """A loss over one batch, with its mining.
+    """Base class of losses over one batch.
 
-    A subclass is registered in `LOSSES` under its name; its keyword-only constructor arguments are the
-    options that the user may set. A loss that learns from any triplets also takes `miner`; one that learns
-    parameters of its own, such as proxies, takes `setting`.
+    A subclass is registered in `LOSSES` under its name; its keyword-only constructor arguments are its
+    options. Besides, a loss on triplets of any miner takes `miner`, and one with parameters of its own, such
+    as proxies, takes `setting`.
     """
 
     samplers: ClassVar[tuple[str, ...]] = ("pk", "n-pair", "hard-class", "tuplet")
-    """Names of the batches that the loss can learn from; the first is the default."""
+    """Names of the samplers whose batches the loss can learn from; the first is the default."""
     items_per_class: ClassVar[int | None] = None
-    """Items of each class that a batch must hold, where the loss prescribes a number."""
+    """Number of items of each class in a batch, where the loss prescribes it."""
     default_lr: ClassVar[Mapping[str, float]] = {"adam": 0.001, "sgd": 0.05}
-    """Learning rate that is taken where none is given, by optimizer."""
+    """Default learning rate by optimizer."""
     default_mining: ClassVar[str | None] = None
-    """Mining that is taken where none is given, of a loss that takes a miner."""
+    """Default mining of a loss that takes a miner."""
     no_mining: ClassVar[str] = "it compares all items of the batch"
-    """Why the loss has no use for mining, of a loss that takes none."""
+    """Why a loss takes no miner; stands in error messages."""
 
     @abstractmethod
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the loss to descend, and the numbers to log.
+        """Return the loss of a batch, and the numbers to log.
 
         Parameters
         ----------
@@ -67,12 +67,12 @@ class Loss(nn.Module, ABC):
         Returns
         -------
         loss, logs
-            A scalar with a gradient, also where the batch holds nothing to learn from (0 then); and
-            numbers by name, ``loss`` among them: the mean over all mined terms.
+            A scalar with a gradient; 0 where the batch has no term, then too with a gradient, so that every
+            step is alike. Numbers by name, among them ``loss``: the mean over all terms, zero ones included.
         """
 
     def classify(self, z: torch.Tensor) -> torch.Tensor | None:
-        """Return the label [N] that embeddings z [N, D] are given; None of a loss without a classifier."""
+        """Return the predicted labels [N] of embeddings z [N, D]; None if the loss has no classifier."""
         return None
 
 

@@ -1,4 +1,4 @@
-"""Construction of losses and miners from name and options, of this package or of pytorch-metric-learning."""
+"""Construction of losses and miners by name and options, ours and those of pytorch-metric-learning."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from embedlens.registry import Registry
 
 PREFIX = "pml:"
-"""What stands before the name of a class of pytorch-metric-learning."""
+"""Prefix of the names of classes of pytorch-metric-learning."""
 
 
 def options_of(made: type, apart: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the options of a registered class and their defaults, those `apart` left out."""
+    """Return the options of a class, its keyword-only arguments, with defaults; without those in `apart`."""
     parameters = inspect.signature(made).parameters.values()
     named = (parameter for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY)
     return {parameter.name: parameter.default for parameter in named if parameter.name not in apart}
@@ -27,7 +27,7 @@ def options_of(made: type, apart: tuple[str, ...] = ()) -> dict[str, Any]:
 def checked_options(
     registry: Registry[Any], name: str, options: Mapping[str, Any], *, apart: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Return the options given for an entry of a register; one that it does not have raises `InputError`."""
+    """Return `options` if the entry of a registry has them, of the right type; else raise `InputError`."""
     known = options_of(registry.get(name), apart)
     for option, value in options.items():
         if option in known and not _is_like(value, known[option]):
@@ -43,14 +43,14 @@ def checked_options(
 
 
 def _is_like(value: Any, default: Any) -> bool:
-    """Say whether a value is of the type of the default: a number, a truth value, or text."""
+    """Return whether a value is of the type of the default: a number, a bool, or text."""
     if isinstance(default, bool) or not isinstance(default, float | int):
         return isinstance(value, type(default))
     return isinstance(value, float | int) and not isinstance(value, bool)
 
 
 def package_class(module: ModuleType, name: str, *, kind: str) -> type:
-    """Return a class of pytorch-metric-learning by its name behind `PREFIX`; `InputError` if it has none."""
+    """Return a class of pytorch-metric-learning by its prefixed name; `InputError` if there is none."""
     usable = {
         entry: value
         for entry, value in vars(module).items()
@@ -63,7 +63,7 @@ def package_class(module: ModuleType, name: str, *, kind: str) -> type:
 
 
 def package_instance(made: type, options: Mapping[str, Any]) -> Any:
-    """Make an instance with the options as they were typed; what the class refuses raises `InputError`."""
+    """Return an instance made with the options; any error of the class becomes an `InputError`."""
     try:
         return made(**options)
     except Exception as error:  # any class of the package, with anything the user may type

@@ -1,4 +1,4 @@
-"""Losses on each anchor's easy positive: EP against all negatives, EPHN and EPSHN against a hard one.
+"""Losses on each anchor's easy positive: EP with all negatives, EPHN and EPSHN with one hard negative.
 
 Sources: Xuan, Stylianou, Pless, "Improved embeddings with easy positive triplet mining", WACV 2020 (the
 selection, EP, and the first order); the authors' gradient simulation (the second order of EPHN and EPSHN).
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def pair_loss(s_ap: torch.Tensor, s_an: torch.Tensor, *, order: int, temperature: float) -> torch.Tensor:
-    """Return the loss of each triplet from its two similarities.
+    """Return the loss of each triplet from its two similarities, [n].
 
     First order: -log softmax([S_ap, S_an] / t)[0]. Second order: the same of the logits
     [S_ap - S_ap^2 / 2, S_an^2 / 2], that is softplus((Delta^2 - 1) / (2 t)) with Delta the distance of the
@@ -64,7 +64,7 @@ def all_negatives_loss(s_ap: torch.Tensor, s_an: torch.Tensor, *, temperature: f
 
 
 def check_temperature(temperature: float) -> float:
-    """Return a temperature above 0, for embeddings [N, D] of any kind; another one raises `InputError`."""
+    """Return the temperature; `InputError` unless it is above 0."""
     if not temperature > 0:
         message = f"temperature is {temperature}; a number above 0 is needed"
         raise InputError(message)
@@ -72,7 +72,7 @@ def check_temperature(temperature: float) -> float:
 
 
 class _EasyPositive(Loss):
-    """The part that EPHN and EPSHN share; they differ in the negative only."""
+    """Base of EPHN and EPSHN, which differ only in the negative that they choose."""
 
     no_mining: ClassVar[str] = "it chooses the positive and the negative of each anchor itself"
 

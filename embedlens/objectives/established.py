@@ -21,7 +21,7 @@ class Lifted(Loss):
 
     max(0, log(sum_k exp(margin - d_ik) + sum_l exp(margin - d_jl)) + d_ij)^2 / 2, averaged over those pairs.
     Oh Song, Xiang, Jegelka, Savarese, "Deep metric learning via lifted structured feature embedding", CVPR
-    2016; d is the Euclidean distance, in the paper of the embeddings as they are.
+    2016; d is the Euclidean distance, in the paper of the embeddings, not normalised.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Lifted(Loss):
 
 @LOSSES.register("angular")
 class Angular(Loss):
-    """Angular loss: the angle at the negative, seen over the positive pair, is kept below alpha.
+    """Angular loss: keeps the angle at the negative of the triangle of a triplet below alpha.
 
     log(1 + sum exp(4 tan^2(alpha) (a + p).n - 2 (1 + tan^2(alpha)) a.p)) over positive pairs, normalised.
     Wang, Zhou, Wen, Liu, Lin, "Deep metric learning with angular loss", ICCV 2017.
@@ -64,13 +64,13 @@ class Angular(Loss):
             message = f"alpha is {alpha}; an angle between 0 and 90 degrees is needed"
             raise InputError(message)
         self._loss = losses.AngularLoss(alpha=alpha, reducer=NonzeroMeanReducer())
-        self._tally: NonzeroMeanReducer = self._loss.reducer
+        self._reducer: NonzeroMeanReducer = self._loss.reducer
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the loss over all positive pairs of the batch."""
-        # The package leaves the negatives as long as they are.
+        # The paper normalises all embeddings; the package does not normalise the negatives.
         loss = self._loss(functional.normalize(z, dim=1), labels)
-        return loss, {"loss": self._tally.mean}
+        return loss, {"loss": self._reducer.mean}
 
 
 @LOSSES.register("n-pair-mc")
@@ -78,7 +78,7 @@ class NPairMC(Loss):
     """Multi-class N-pair loss over N pairs from N classes, with a penalty on the norms.
 
     Sohn, "Improved deep metric learning with multi-class N-pair loss objective", NeurIPS 2016: the inner
-    products are those of the embeddings as they are, not normalised.
+    products are those of the embeddings, not normalised.
 
     Parameters
     ----------

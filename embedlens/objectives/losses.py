@@ -23,7 +23,7 @@ _APART = ("miner", "setting")  # constructor arguments that are no options
 
 
 def loss_class(name: str) -> type[Loss]:
-    """Return the class of a loss; all that stand behind "pml:" share one. Unknown: `InputError`."""
+    """Return the class of a loss, `PmlLoss` for all names with "pml:"; `InputError` if it is unknown."""
     if name.startswith(building.PREFIX):
         building.package_class(package, name, kind="loss")
         return PmlLoss
@@ -31,12 +31,12 @@ def loss_class(name: str) -> type[Loss]:
 
 
 def loss_options(name: str) -> dict[str, Any]:
-    """Return the options of a loss and their defaults; none are known of the package's ("pml:")."""
+    """Return the options of a loss with defaults; none for losses of pytorch-metric-learning ("pml:")."""
     return {} if name.startswith(building.PREFIX) else building.options_of(LOSSES.get(name), _APART)
 
 
 def default_rate(name: str, optimizer: str) -> float:
-    """Return the learning rate at which a loss is trained where none is given; of adam's kin it is adam's."""
+    """Return the default learning rate of a loss; optimizers without their own use that of adam."""
     rates = loss_class(name).default_lr
     return rates.get(optimizer, rates["adam"])
 
@@ -49,7 +49,7 @@ def build_loss(
     mining_options: Mapping[str, Any] | None = None,
     setting: Setting | None = None,
 ) -> Loss:
-    """Make the loss called `name`.
+    """Return a new loss by its name.
 
     Parameters
     ----------
@@ -58,16 +58,16 @@ def build_loss(
     options
         Its constructor's arguments.
     mining, mining_options
-        Which triplets it learns from: a name that `build_miner` knows, and its options; by default what the
-        loss is usually trained with. Semi-hard mining has the loss's margin where none is given.
+        Name and options of the miner of its triplets (`build_miner`); by default the `default_mining` of the
+        loss. A miner with a margin takes that of the loss by default.
     setting
-        Dimensions [D] and labels [C] of the training; without it, a loss that needs it is made for two dims
-        and two classes, which serves to check its options.
+        Dimensions D and labels [C] of the training. Without it, a loss that needs it is made for two dims and
+        two classes, so that its options can be checked before data are read.
 
     Raises
     ------
     InputError
-        An unknown name or option, or mining for a loss that has no use for it.
+        An unknown name or option, or mining for a loss that takes no miner.
     """
     made, given = loss_class(name), dict(options or {})
     takes = inspect.signature(made).parameters
@@ -93,7 +93,7 @@ def minable() -> list[str]:
 
 
 def _miner(name: str | None, options: dict[str, Any], loss: Mapping[str, Any]) -> nn.Module | None:
-    """Make the miner of a loss with these options."""
+    """Return the miner of a loss, with the margin of the loss by default."""
     if name is None:
         if options:
             message = "--mining-options need --mining"

@@ -1,7 +1,7 @@
-"""Miners by name: selection of the triplets or pairs of a batch that a loss is computed on.
+"""Miners by name: they select the triplets of a batch on which a loss is computed.
 
-A miner looks at the normalised embeddings of a batch and at its labels, and returns triplets. What it draws,
-it draws from torch's generator, which the trainer seeds at each step.
+A miner takes the embeddings of a batch and its labels, and returns triplets. Random choices use torch's
+global generator, which the trainer seeds at each step.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MINERS: Registry[type[Miner]] = Registry("mining")
-"""Mining strategies by the name that the user types."""
+"""Mining strategies by name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -37,8 +37,8 @@ class Mined(Result):
     anchor, positive, negative
         int64 [T]: rows of the batch.
     n_skipped
-        Positive pairs (where a miner chooses one triplet an anchor: anchors) that got no triplet because
-        no negative or no positive is eligible.
+        Positive pairs without a triplet, because no negative is eligible; anchors without a triplet, for
+        miners that select one triplet per anchor.
     """
 
     anchor: torch.Tensor
@@ -56,11 +56,11 @@ class Mined(Result):
 
 
 class Miner(nn.Module, ABC):
-    """A strategy; its keyword-only constructor arguments are the options that the user may set."""
+    """Base class of miners; the keyword-only constructor arguments are its options."""
 
     @abstractmethod
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> Mined:
-        """Choose triplets.
+        """Select triplets of a batch.
 
         Parameters
         ----------
@@ -72,20 +72,20 @@ class Miner(nn.Module, ABC):
 
 
 class _OfSimilarities(Miner):
-    """A strategy that looks at the cosine similarities of the batch."""
+    """Base of the miners that need only the cosine similarities of the batch."""
 
     @torch.no_grad()
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> Mined:
-        """Choose triplets."""
+        """Select triplets of a batch."""
         return self.choose(cosine_matrix(z), same_label(labels), z.shape[1])
 
     @abstractmethod
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
-        """Choose triplets from cosine similarities [B, B], the mask of equal labels [B, B] and D."""
+        """Select triplets by cosine similarities [B, B], the mask of equal labels [B, B], and D."""
 
 
 def build_miner(name: str, options: Mapping[str, Any] | None = None) -> Miner:
-    """Make the miner called `name`, or the class of pytorch-metric-learning behind "pml:".
+    """Return a new miner by its name.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def build_miner(name: str, options: Mapping[str, Any] | None = None) -> Miner:
 
 
 def mining_options(name: str) -> dict[str, Any]:
-    """Return the options of a mining strategy and their defaults; none are known of the package's."""
+    """Return the options of a miner with defaults; none for those of pytorch-metric-learning ("pml:")."""
     return {} if name.startswith(building.PREFIX) else building.options_of(MINERS.get(name))
 
 
@@ -127,7 +127,7 @@ class All(_OfSimilarities):
 
 @MINERS.register("random")
 class Random(_OfSimilarities):
-    """For every positive pair one negative, all negatives alike."""
+    """For every positive pair one negative, drawn uniformly."""
 
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
         """Draw a negative for every positive pair."""
@@ -147,7 +147,7 @@ class Hard(_OfSimilarities):
 
 @MINERS.register("semi-hard")
 class SemiHard(_OfSimilarities):
-    """Every triplet whose negative is further than the positive, by less than the margin (FaceNet).
+    """All triplets whose negative is farther than the positive by less than the margin.
 
     Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015, section 3.2.
 
@@ -174,18 +174,18 @@ class SemiHard(_OfSimilarities):
 
 @MINERS.register("semi-hard-range")
 class SemiHardRange(_OfSimilarities):
-    """For every anchor one positive and one negative from the range where the two kinds overlap.
+    """For every anchor one positive and one negative from the range of distances where both kinds occur.
 
-    Eligible are negatives nearer than the anchor's farthest positive, and positives further than its nearest
-    negative; one of each is drawn, all eligible ones alike; where none is eligible, of all.
+    Eligible are negatives nearer than the anchor's farthest positive, and positives farther than its nearest
+    negative. One of each is drawn uniformly from the eligible ones, or from all where none is eligible.
     """
 
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
         """Draw a positive and a negative for every anchor."""
         positives, negatives = _positives(same), ~same
-        furthest = similarity.masked_fill(~positives, torch.inf).amin(dim=1, keepdim=True)
+        farthest = similarity.masked_fill(~positives, torch.inf).amin(dim=1, keepdim=True)
         nearest = similarity.masked_fill(same, -torch.inf).amax(dim=1, keepdim=True)
-        n = _drawn_of(negatives & (similarity > furthest), negatives)
+        n = _drawn_of(negatives & (similarity > farthest), negatives)
         p = _drawn_of(positives & (similarity < nearest), positives)
         anchor = torch.arange(len(same), device=same.device)
         return _kept(anchor, p, n, positives.any(dim=1) & negatives.any(dim=1))
@@ -193,18 +193,18 @@ class SemiHardRange(_OfSimilarities):
 
 @MINERS.register("distance-weighted")
 class DistanceWeighted(_OfSimilarities):
-    """For every positive pair one negative, drawn so that distances are uniform.
+    """For every positive pair one negative, drawn with a weight that makes distances nearly uniform.
 
-    On the unit sphere distances have the density q(d) ~ d^(D-2) (1 - d^2/4)^((D-3)/2); a negative at d is
-    drawn with weight 1/q(d). Wu et al., "Sampling matters in deep embedding learning", ICCV 2017. Weights
-    are normalised by anchor, in logarithms.
+    The weight of a negative at distance d is 1/q(d), with q(d) ~ d^(D-2) (1 - d^2/4)^((D-3)/2) the density of
+    distances of points on the unit sphere. Wu et al., "Sampling matters in deep embedding learning", ICCV
+    2017.
 
     Parameters
     ----------
     cutoff
         Smaller distances count as this one, which bounds the weights.
     furthest
-        Negatives further away are not drawn.
+        Negatives farther away are not drawn.
     """
 
     def __init__(self, *, cutoff: float = 0.5, furthest: float = 1.4) -> None:
@@ -216,10 +216,11 @@ class DistanceWeighted(_OfSimilarities):
         self.cutoff, self.furthest = cutoff, furthest
 
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
-        """Draw a negative for every positive pair that has one within reach."""
+        """Draw a negative for every positive pair that has one nearer than `furthest`."""
         d = distances(similarity)
         allowed = ~same & (d < self.furthest)
         log_weight = -log_density(d.clamp(min=self.cutoff), dim).masked_fill(~allowed, torch.inf)
+        # In logarithms, less the anchor's largest: 1/q(d) overflows for large D.
         highest = log_weight.amax(dim=1, keepdim=True)
         weight = (log_weight - highest.nan_to_num(neginf=0.0)).exp()
         return _drawn(weight, same)
@@ -227,7 +228,7 @@ class DistanceWeighted(_OfSimilarities):
 
 @MINERS.register("easy-positive")
 class EasyPositive(_OfSimilarities):
-    """For every anchor its nearest positive (no duplicate) and a hard or semi-hard negative.
+    """For every anchor its nearest positive, duplicates left out, and a hard or semi-hard negative.
 
     Xuan, Stylianou, Pless, "Improved embeddings with easy positive triplet mining", WACV 2020.
 
@@ -244,7 +245,7 @@ class EasyPositive(_OfSimilarities):
         self.negative = negative
 
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
-        """Choose the two nearest for every anchor that has both."""
+        """Choose the nearest of both kinds for every anchor that has both."""
         positives = _positives(same) & (similarity <= DUPLICATE)
         s_ap, p = similarity.masked_fill(~positives, -torch.inf).max(dim=1)
         negatives = ~same
@@ -256,7 +257,7 @@ class EasyPositive(_OfSimilarities):
 
 
 class _PmlMiner(Miner):
-    """A miner of pytorch-metric-learning; pairs that it mines become the triplets that they allow."""
+    """A miner of pytorch-metric-learning; mined pairs become the triplets that they form."""
 
     def __init__(self, made: type, options: Mapping[str, Any]) -> None:
         super().__init__()
@@ -279,7 +280,7 @@ def log_density(d: torch.Tensor, dim: int) -> torch.Tensor:
     """Return log q(d) up to a constant: (D-2) log d + (D-3)/2 log(1 - d^2/4), of the same shape as `d`.
 
     The density of the distance of two independent uniform points on the unit sphere in D dimensions;
-    very low, and finite, at 2. Source: Wu et al., ICCV 2017, section 4.
+    very low but finite at d = 2, where the density is 0. Source: Wu et al., ICCV 2017, section 4.
 
     Parameters
     ----------
@@ -322,7 +323,7 @@ def _drawn(weight: torch.Tensor, same: torch.Tensor) -> Mined:
 
 
 def _drawn_of(eligible: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:
-    """Draw an eligible column in every row, all alike, where there is none of `otherwise`; 0 if none."""
+    """Draw a column of each row uniformly from the eligible ones, else from `otherwise`, else column 0."""
     weight = torch.where(eligible.any(dim=1, keepdim=True), eligible, otherwise).float()
     weight[:, 0] += (~weight.any(dim=1)).float()
     return torch.multinomial(weight, 1)[:, 0]

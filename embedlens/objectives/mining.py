@@ -1,7 +1,7 @@
-"""Easiest and hardest positives and negatives of each anchor within a batch.
+"""Easy positives and hard negatives of each anchor within a batch.
 
-The functions that choose take the batch's cosine similarities [B, B] and the mask of same-label entries
-[B, B], and return the similarity of each anchor's choice, [B]; an anchor without one gets minus infinity.
+The functions take the cosine similarities of the batch [B, B] and the mask of pairs of equal labels [B, B].
+They return the similarity of each anchor to the chosen item, [B]; minus infinity where an anchor has none.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 DUPLICATE = 0.9999
-"""Similarities above this are the same picture twice, and no positive to learn from."""
+"""Items more similar than this count as the same picture twice; such a pair is no positive."""
 
 
 def cosine_matrix(z: torch.Tensor) -> torch.Tensor:
@@ -24,13 +24,16 @@ def same_label(labels: torch.Tensor) -> torch.Tensor:
 
 
 def easy_positive(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
-    """Choose the most similar item of the anchor's label that is no duplicate of it (WACV 2020)."""
+    """Choose the most similar item of the anchor's label, duplicates of the anchor left out.
+
+    Xuan, Stylianou, Pless, "Improved embeddings with easy positive triplet mining", WACV 2020.
+    """
     eye = torch.eye(len(similarity), dtype=torch.bool, device=similarity.device)
     return _largest(similarity, same & ~eye & (similarity <= DUPLICATE))
 
 
 def nearest_positive(similarity: torch.Tensor, same: torch.Tensor) -> torch.Tensor:
-    """Choose the most similar item of the anchor's label, a duplicate or not."""
+    """Choose the most similar item of the anchor's label, duplicates included."""
     eye = torch.eye(len(similarity), dtype=torch.bool, device=similarity.device)
     return _largest(similarity, same & ~eye)
 

@@ -1,4 +1,4 @@
-"""Any loss of pytorch-metric-learning by the name of its class, as the package defines it."""
+"""Losses of pytorch-metric-learning by the name of their class, as the package defines them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class PmlLoss(Loss):
-    """A loss of the package; classes are numbered from 0 for it, and passed to it where it takes them.
+    """A loss of pytorch-metric-learning, which gets the labels as class numbers from 0.
 
     Parameters
     ----------
     name
         "pml:" and the name of the class.
     miner
-        Chooses the triplets it is given; None: the package's own way with a batch.
+        Selects the triplets; None: the loss uses the batch as the package does by default.
     setting
-        Where its constructor has `num_classes` or `embedding_size`, these are filled in.
+        Values of `num_classes` and `embedding_size`, where the constructor requires them.
     **options
-        Further arguments of its constructor.
+        Other arguments of the constructor.
     """
 
     classes: torch.Tensor

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _ByClass(Loss):
-    """What the two share: labels are looked up among those of the training split."""
+    """Base of the losses with a vector for each class: labels become class numbers of the training split."""
 
     no_mining: ClassVar[str] = "it compares items with what it learns of each class"
 
@@ -69,8 +69,8 @@ class Softmax(_ByClass):
 class ProxyNCA(_ByClass):
     """Proxy-NCA -log(e^-d(x, p_y) / sum over the other classes of e^-d(x, p_c)), d the squared distance.
 
-    Movshovitz-Attias et al., "No fuss distance metric learning using proxies", ICCV 2017. The denominator
-    leaves the own class out, so the loss may fall below 0.
+    Movshovitz-Attias et al., "No fuss distance metric learning using proxies", ICCV 2017. As in the
+    paper, the denominator leaves out the own class, so the loss may be negative.
 
     Parameters
     ----------

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class NonzeroMeanReducer(reducers.BaseReducer):  # type: ignore[misc]
-    """Averages the non-zero terms, as published code does, and counts what the average leaves out.
+    """Mean over the non-zero terms, as in published code, with the mean over all terms for the log.
 
-    The average of the non-zero terms alone stays level while fewer and fewer terms are left, so the mean
-    over all terms and the fraction that is not zero are kept for the log.
+    The mean over the non-zero terms stays level while fewer terms are left; the mean over all terms and the
+    fraction of non-zero terms show the progress.
 
     Parameters
     ----------

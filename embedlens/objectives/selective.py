@@ -1,7 +1,7 @@
 """Losses that depend on the hardness of a triplet: HN, SHN, SCT, and the nearest-neighbour loss.
 
 Sources: Xuan, Stylianou, Liu, Pless, "Hard negative examples are hard, but useful", ECCV 2020 (HN, SHN, SCT).
-The nearest-neighbour loss is a notebook's: the nearest item of the label, and thresholds on both sides.
+The nearest-neighbour loss has no paper: softmax over the nearest item of the label, with thresholds.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HARD = 0.8
 
 
 class _Selective(Loss):
-    """What HN, SHN and SCT share: easy positives, and triplets whose similarities lie between -1 and 1."""
+    """Base of HN, SHN and SCT: easy positives, and triplets whose similarities lie between -1 and 1."""
 
     no_mining: ClassVar[str] = "it chooses the positive and the negative of each anchor itself"
 
@@ -55,11 +55,11 @@ class _Selective(Loss):
             return z.sum() * 0.0, {"loss": 0.0, "valid_share": 0.0, "hard_share": 0.0}
         hard = (s_an > s_ap) | (s_an > HARD)
         loss = self.terms(s_ap, s_an, hard).mean()
-        shares = {
+        fractions = {
             "valid_share": s_ap.numel() / len(z),
             "hard_share": hard.double().mean().item(),
         }
-        return loss, {"loss": loss.item(), **shares}
+        return loss, {"loss": loss.item(), **fractions}
 
     def terms(self, s_ap: torch.Tensor, s_an: torch.Tensor, hard: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         """Return the loss of each triplet, [n]."""
@@ -121,17 +121,18 @@ class SCT(_Selective):
 
 @LOSSES.register("nn")
 class NearestNeighbour(Loss):
-    """Nearest-neighbour loss: the nearest item of the label, against the negatives nearer than a threshold.
+    """Nearest-neighbour loss: the nearest positive against the negatives more similar than a threshold.
 
     -log(e^(S_ap/t) / (e^(S_ap/t) + sum over negatives with S_an > tau of e^(S_an/t))) over the anchors with
-    S_ap >= tau: classes may lie in strips or in several pieces.
+    S_ap >= tau. A class may form several clusters.
 
     Parameters
     ----------
     temperature
         t of the softmax.
     tau
-        Pairs less similar than this are not built, and negatives less similar not pushed; in [-1, 1].
+        Threshold in [-1, 1]: anchors with a less similar positive are left out, and so are less similar
+        negatives.
     """
 
     no_mining: ClassVar[str] = "it chooses the positive and the negatives of each anchor itself"
@@ -145,7 +146,7 @@ class NearestNeighbour(Loss):
         self.tau = tau
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the mean over the anchors with a pair, their share, and the negatives pushed by each."""
+        """Return the mean over the anchors with a pair, their fraction, and their negatives."""
         similarity, same = cosine_matrix(z), same_label(labels)
         s_ap = nearest_positive(similarity, same)
         valid = s_ap >= self.tau
@@ -155,6 +156,6 @@ class NearestNeighbour(Loss):
         pushed = s_an > self.tau
         logits = torch.cat([s_ap[valid, None], s_an.masked_fill(~pushed, -torch.inf)], dim=1)
         loss = -(logits / self.temperature).log_softmax(dim=1)[:, 0].mean()
-        share = valid.double().mean().item()
+        fraction = valid.double().mean().item()
         mean_pushed = pushed.sum(dim=1).double().mean().item()
-        return loss, {"loss": loss.item(), "valid_share": share, "pushed": mean_pushed}
+        return loss, {"loss": loss.item(), "valid_share": fraction, "pushed": mean_pushed}

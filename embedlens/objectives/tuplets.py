@@ -20,7 +20,7 @@ class Tuplet(Loss):
     """(N+1)-tuplet loss log(1 + sum_i exp(f.f_i - f.f+)), with a penalty on the norms.
 
     A batch is N tuplets of N + 1 rows, one after the other: an anchor, its positive, and one item of each of
-    N - 1 other classes. Inner products are those of the embeddings as they are, not normalised.
+    N - 1 other classes. Inner products are those of the embeddings, not normalised.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Tuplet(Loss):
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the mean over the tuplets of the batch."""
-        n = (math.isqrt(4 * len(z) + 1) - 1) // 2
+        n = (math.isqrt(4 * len(z) + 1) - 1) // 2  # from B = N (N + 1)
         if n < 2 or n * (n + 1) != len(z):
             message = (
                 f"a batch of {len(z)} rows holds no N tuplets of N + 1 rows; sample it with --sampler tuplet"
@@ -61,8 +61,8 @@ class Tuplet(Loss):
 class NPairOVO(Loss):
     """One-vs-one N-pair loss (1/N) sum_i sum_{j != i} log(1 + exp(f_i.f_j+ - f_i.f_i+)).
 
-    With a penalty on the norms; inner products are those of the embeddings as they are, not normalised. A
-    class gives its first two items of the batch.
+    With a penalty on the norms; inner products are those of the embeddings, not normalised. The pair of a
+    class is its first two items in the batch.
 
     Parameters
     ----------

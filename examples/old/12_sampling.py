@@ -1,4 +1,4 @@
-"""Seed figure: "Sampling matters": losses, distances on the sphere, what mining picks, and gradient noise.
+"""Seed figure: "Sampling matters": losses, distances on the sphere, what mining selects, and gradient noise.
 
 The same as `embedlens sampling RUN`, from Python and on the small digits.
 """
@@ -9,7 +9,7 @@ import numpy as np
 
 from embedlens.analysis.experiments.curves import fixed_batches
 from embedlens.analysis.sampling import pair_distances, theory
-from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroFraction, picks
+from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroFraction, selected_negatives
 from embedlens.experiments import Trainer
 from embedlens.figures.sampling import Contents, figure
 from embedlens.figures.style import paper
@@ -23,7 +23,7 @@ def main() -> None:
     last = run.snapshot("test", -1)
     pairs, batches = pair_distances(last.embeddings, last.labels), fixed_batches(last.labels, count=8)
     mined = {
-        epoch: [picks(run.snapshot("test", epoch).embeddings, last.labels, name, batches=batches)
+        epoch: [selected_negatives(run.snapshot("test", epoch).embeddings, last.labels, name, batches=batches)
                 for name in STRATEGIES]
         for epoch in run.epochs()
     }  # fmt: skip
@@ -38,7 +38,7 @@ def main() -> None:
         noise=[theory.gradient_noise(d, pairs.dim, scale) for scale in theory.SCALES],
         pairs={run.name: pairs},
         beside=[theory.sphere_density(d, pairs.dim)],
-        picks={run.name: mined[last.epoch]},
+        negatives={run.name: mined[last.epoch]},
         nonzero={run.name: [
             NonzeroFraction.of({epoch: found[number] for epoch, found in mined.items()})
             for number in range(len(STRATEGIES))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from embedlens.analysis.pruning import pruned_recall
 from embedlens.analysis.spectrum import spectrum
-from embedlens.analysis.spectrum.slices import chunks_of, slice_recalls, take
+from embedlens.analysis.spectrum.slices import slice_recalls, slices_of, take
 from embedlens.experiments import Trainer
 from embedlens.figures.pruning import figure_of_slices
 from embedlens.figures.style import paper
@@ -37,12 +37,12 @@ def main() -> None:
         print(f"{name}: R@1 of each piece {recalls.alone.round(3)}, joined {recalls.joined.round(3)}")
         whole = pruned_recall(test.embeddings, test.labels, fit=train.embeddings)
         pieces = []
-        for chunk in chunks_of(run.info.dim, count)[0]:
-            z, fit = (take(part.embeddings, chunk) for part in (test, train))
+        for slice_ in slices_of(run.info.dim, count)[0]:
+            z, fit = (take(part.embeddings, slice_) for part in (test, train))
             pieces.append((spectrum(z), pruned_recall(z, test.labels, fit=fit)))
         rows[name] = (whole, pieces)
     with paper("cvpr"):
-        figure_of_slices(rows, title="digits, test", fit="train").savefig("chunks.pdf")
+        figure_of_slices(rows, title="digits, test", fit="train").savefig("slices.pdf")
 
 
 if __name__ == "__main__":

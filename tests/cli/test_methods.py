@@ -64,7 +64,7 @@ def test_slices_are_scored(cli, divided):
     "command",
     [("evaluate", "--metrics", "R@1"), ("spectrum", "--format", "png"), ("pca-prune", "--format", "png")],
 )
-def test_chunks_of_learners_without_items_are_told(cli, divided, folder, command):
+def test_slices_of_learners_without_items_are_reported(cli, divided, folder, command):
     shutil.copytree(divided.path, folder / "runs/alone")
     file = next((folder / "runs/alone").glob("**/*cluster*0002.npy"))
     np.save(file, np.zeros_like(np.load(file)))

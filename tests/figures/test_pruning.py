@@ -62,7 +62,7 @@ def test_a_single_number_is_drawn():
     assert line_of(figure.axes[0], "pruning").get_marker() == "o"
 
 
-def test_chunks_stand_beside_their_spectra_in_their_colours():
+def test_slices_stand_beside_their_spectra_in_their_colours():
     z, y = blobs(n=80, dim=8, classes=20, spread=1.0)
     parts = [
         (spectrum(z[:, columns]), pruned_recall(z[:, columns], y)) for columns in (slice(4), slice(4, 8))

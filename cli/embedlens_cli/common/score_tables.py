@@ -193,8 +193,8 @@ def _enter(places: dict[str, Any], row: Row, numbers: dict[str, Any]) -> None:
     """Put numbers in their place; those of all slices side by side are those of the embedding, too."""
     place = places.setdefault(row.run, {}).setdefault(row.split, {}).setdefault(str(row.epoch), {})
     slices = place.pop("slices", {})
-    chunks, _, count = row.part.partition("/")
-    if chunks in ("", "1" if count == "1" else f"1-{count}"):
+    which, _, count = row.part.partition("/")
+    if which in ("", "1" if count == "1" else f"1-{count}"):
         place |= numbers
     if row.part:
         place["slices"] = slices | {row.part: numbers}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from embedlens.analysis.spectrum.slices import Chunk
+    from embedlens.analysis.spectrum.slices import Slice
     from embedlens.store import Run, Snapshot
 
 
@@ -47,20 +47,20 @@ def number_of(run: Run, slices: str | None) -> int | None:
     return len(pieces)
 
 
-def chunks_alone(run: Run, slices: str | None) -> list[Chunk]:
+def slices_alone(run: Run, slices: str | None) -> list[Slice]:
     """Return each slice of a run's embeddings by itself."""
     return [part for part in parts_of(run, slices) if part is not None and part.first == part.last]
 
 
-def parts_of(run: Run, slices: str | None) -> list[Chunk] | list[None]:
+def parts_of(run: Run, slices: str | None) -> list[Slice] | list[None]:
     """Return what is scored: each slice, then the first 2, 3, ..., K; without slices the whole, as None."""
-    from embedlens.analysis.spectrum.slices import chunks_of
+    from embedlens.analysis.spectrum.slices import slices_of
 
     count = number_of(run, slices)
     if count is None:
         return [None]
     try:
-        alone, joined = chunks_of(run.info.dim or 0, count)
+        alone, joined = slices_of(run.info.dim or 0, count)
     except InputError as error:
         place = f"run {run.name!r}"
         raise error.within(place) from error
@@ -86,12 +86,12 @@ def warn_of_idle_learners(places: Iterable[tuple[Run, int]], slices: str | None)
                     )
 
 
-def whole(part: Chunk | None) -> bool:
+def whole(part: Slice | None) -> bool:
     """Return whether a part is the whole embedding."""
     return part is None or (part.first, part.last) == (1, part.of)
 
 
-def take_part(snapshot: Snapshot, part: Chunk | None) -> NDArray[Any]:
+def take_part(snapshot: Snapshot, part: Slice | None) -> NDArray[Any]:
     """Return the rows of a part; where one is zero, the message names snapshot and slice."""
     from embedlens.analysis.spectrum.slices import take
 

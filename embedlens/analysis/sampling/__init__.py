@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         histogram,
         pair_distances,
     )
-    from embedlens.analysis.sampling.mining import NonzeroFraction, Picks, picks
+    from embedlens.analysis.sampling.mining import NonzeroFraction, SelectedNegatives, selected_negatives
     from embedlens.analysis.sampling.theory import (
         GradientNoise,
         LossCurve,
@@ -31,7 +31,7 @@ __all__ = [
     "LossCurve",
     "NonzeroFraction",
     "PairDistances",
-    "Picks",
+    "SelectedNegatives",
     "SphereDensity",
     "check_margin",
     "distances",
@@ -40,7 +40,7 @@ __all__ = [
     "loss_curves",
     "mining",
     "pair_distances",
-    "picks",
+    "selected_negatives",
     "sphere_density",
     "theory",
 ]
@@ -50,7 +50,7 @@ __getattr__, __dir__ = attached(
     __all__,
     {
         "distances": ["DistanceHistogram", "PairDistances", "pair_distances", "histogram"],
-        "mining": ["Picks", "NonzeroFraction", "picks"],
+        "mining": ["SelectedNegatives", "NonzeroFraction", "selected_negatives"],
         "theory": [
             "LossCurve",
             "SphereDensity",

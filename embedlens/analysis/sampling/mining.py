@@ -32,19 +32,19 @@ STRATEGIES = ("random", "hard", "semi-hard", "semi-hard-range", "distance-weight
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Picks(Result):
-    """What one strategy picks in fixed batches.
+class SelectedNegatives(Result):
+    """What one strategy selects in fixed batches.
 
     Attributes
     ----------
     mining
         Name of the strategy.
     distances
-        Of anchor and negative, over all triplets picked.
+        Of anchor and negative, over all triplets selected.
     nonzero
         Fraction of the triplets with d_an < d_ap + margin, whose loss is above 0; NaN where there is none.
     n_skipped
-        Positive pairs (where a strategy picks one triplet an anchor: anchors) without a triplet.
+        Positive pairs (where a strategy selects one triplet an anchor: anchors) without a triplet.
     """
 
     mining: str
@@ -60,7 +60,7 @@ class Picks(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NonzeroFraction(Result):
-    """Over training, the fraction of the triplets a strategy picks that have a loss above 0.
+    """Over training, the fraction of the triplets a strategy selects that have a loss above 0.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class NonzeroFraction(Result):
     epoch
         int64 [n], ascending.
     fraction
-        float64 [n], in [0, 1]; NaN where the strategy picks nothing.
+        float64 [n], in [0, 1]; NaN where the strategy selects nothing.
     """
 
     mining: str
@@ -77,11 +77,11 @@ class NonzeroFraction(Result):
     fraction: NDArray[np.float64]
 
     @classmethod
-    def of(cls, picked: Mapping[int, Picks]) -> NonzeroFraction:
+    def of(cls, selected: Mapping[int, SelectedNegatives]) -> NonzeroFraction:
         """Return the fractions of one strategy by epoch."""
-        epochs = sorted(picked)
-        share = np.array([picked[epoch].nonzero for epoch in epochs])
-        return cls(picked[epochs[0]].mining, np.array(epochs, np.int64), share)
+        epochs = sorted(selected)
+        share = np.array([selected[epoch].nonzero for epoch in epochs])
+        return cls(selected[epochs[0]].mining, np.array(epochs, np.int64), share)
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
         """Return the data that a figure of the shares shows, by column; missing values are left out."""
@@ -89,8 +89,10 @@ class NonzeroFraction(Result):
         return {"epoch": self.epoch[there], "share": self.fraction[there]}
 
 
-def picks(z: Any, y: ArrayLike, mining: str, *, batches: FixedBatches, margin: float = MARGIN) -> Picks:
-    """Return which distances of anchor and negative a mining strategy picks in fixed batches.
+def selected_negatives(
+    z: Any, y: ArrayLike, mining: str, *, batches: FixedBatches, margin: float = MARGIN
+) -> SelectedNegatives:
+    """Return which distances of anchor and negative a mining strategy selects in fixed batches.
 
     Parameters
     ----------
@@ -135,7 +137,7 @@ def picks(z: Any, y: ArrayLike, mining: str, *, batches: FixedBatches, margin: f
     mean = sum(part.mean * part.n for part in parts if part.n) / n if n else float("nan")
     counts = np.sum([part.count for part in parts], axis=0)
     share = active / n if n else float("nan")
-    return Picks(mining, DistanceHistogram(parts[0].edges, counts, mean), share, skipped)
+    return SelectedNegatives(mining, DistanceHistogram(parts[0].edges, counts, mean), share, skipped)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.spectrum.epochs import SpectrumEpochs, over_epochs
     from embedlens.analysis.spectrum.factorisation import decompose, mean_row, triangle
     from embedlens.analysis.spectrum.intra_class import ClassSpectra, class_spectra
-    from embedlens.analysis.spectrum.slices import Chunk, SliceRecalls, chunks_of, slice_recalls, take
+    from embedlens.analysis.spectrum.slices import Slice, SliceRecalls, slice_recalls, slices_of, take
     from embedlens.analysis.spectrum.values import (
         Spectrum,
         effective_rank,
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "Chunk",
+    "Slice",
     "ClassScatter",
     "ClassSpectra",
     "SliceRecalls",
     "Spectrum",
     "SpectrumEpochs",
     "align_signs",
-    "chunks_of",
+    "slices_of",
     "class_scatter",
     "class_spectra",
     "component_numbers",
@@ -74,7 +74,7 @@ __getattr__, __dir__ = attached(
         "epochs": ["SpectrumEpochs", "over_epochs"],
         "factorisation": ["mean_row", "triangle", "decompose"],
         "intra_class": ["ClassSpectra", "class_spectra"],
-        "slices": ["Chunk", "SliceRecalls", "chunks_of", "take", "slice_recalls"],
+        "slices": ["Slice", "SliceRecalls", "slices_of", "take", "slice_recalls"],
         "values": [
             "Spectrum",
             "spectrum",

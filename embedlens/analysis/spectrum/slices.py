@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class Slice:
     """Some neighbouring slices of an embedding.
 
     Attributes
@@ -76,7 +76,7 @@ class SliceRecalls(Result):
         }
 
 
-def chunks_of(dim: int, n_slices: int) -> tuple[list[Chunk], list[Chunk]]:
+def slices_of(dim: int, n_slices: int) -> tuple[list[Slice], list[Slice]]:
     """Return the slices of embeddings [N, D] one by one, and the first 1, 2, ..., K of them together.
 
     Parameters
@@ -97,22 +97,22 @@ def chunks_of(dim: int, n_slices: int) -> tuple[list[Chunk], list[Chunk]]:
         raise InputError(message)
     width = dim // n_slices
     alone = [
-        Chunk(number + 1, number + 1, n_slices, slice(number * width, (number + 1) * width))
+        Slice(number + 1, number + 1, n_slices, slice(number * width, (number + 1) * width))
         for number in range(n_slices)
     ]
-    joined = [Chunk(1, chunk.last, n_slices, slice(0, chunk.columns.stop)) for chunk in alone]
+    joined = [Slice(1, slice_.last, n_slices, slice(0, slice_.columns.stop)) for slice_ in alone]
     return alone, joined
 
 
-def take(z: ArrayLike, chunk: Chunk) -> NDArray[np.floating[Any]]:
+def take(z: ArrayLike, slice_: Slice) -> NDArray[np.floating[Any]]:
     """Return some slices of embeddings, as they are given.
 
     Parameters
     ----------
     z
         Embeddings [N, D].
-    chunk
-        Which, as `chunks_of` gives them.
+    slice_
+        Which, as `slices_of` gives them.
 
     Raises
     ------
@@ -120,17 +120,17 @@ def take(z: ArrayLike, chunk: Chunk) -> NDArray[np.floating[Any]]:
         Rows that are zero in the slice, which have no direction there; the slice is named.
     """
     array = to_numpy(z)
-    columns = chunk.columns
+    columns = slice_.columns
     if array.ndim != 2 or array.shape[1] < columns.stop:
         message = (
-            f"embeddings have shape {shape_text(array)}; slice {chunk.name} ends with dim {columns.stop}"
+            f"embeddings have shape {shape_text(array)}; slice {slice_.name} ends with dim {columns.stop}"
         )
         raise InputError(message)
     part = np.ascontiguousarray(array[:, columns])
     try:
         return check_embeddings(part, rows=len(array), dim=None)
     except InputError as error:
-        place = f"slice {chunk.name} (dims {columns.start + 1}-{columns.stop})"
+        place = f"slice {slice_.name} (dims {columns.start + 1}-{columns.stop})"
         raise error.within(place) from error
 
 
@@ -163,15 +163,15 @@ def slice_recalls(
     """
     array, labels = check_pair(z, y)
     array = check_embeddings(array, rows=labels.size, dim=None)
-    alone, joined = chunks_of(array.shape[1], n_slices)
+    alone, joined = slices_of(array.shape[1], n_slices)
     demands = RetrievalOptions(ks=(1,))
     searched = None if gallery is None else Gallery.of(gallery)
 
-    def recall(chunk: Chunk) -> Retrieval:
-        part = None if searched is None else searched._replace(embeddings=take(searched.embeddings, chunk))
-        return retrieve(take(array, chunk), labels, demands, gallery=part, device=device)
+    def recall(slice_: Slice) -> Retrieval:
+        part = None if searched is None else searched._replace(embeddings=take(searched.embeddings, slice_))
+        return retrieve(take(array, slice_), labels, demands, gallery=part, device=device)
 
-    single, several = [recall(chunk) for chunk in alone], [recall(chunk) for chunk in joined[1:]]
+    single, several = [recall(slice_) for slice_ in alone], [recall(slice_) for slice_ in joined[1:]]
     return SliceRecalls(
         np.array([found.recall[1] for found in single]),
         np.array([found.recall[1] for found in [single[0], *several]]),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from embedlens.similarity import GalleryLike
 
 FARS = (0.01,)
-KNOWN_SHARE = 0.5
+KNOWN_FRACTION = 0.5
 _CURVE_POINTS = 200
 
 
@@ -199,7 +199,7 @@ def open_set(
     y: ArrayLike,
     fars: Sequence[float] = FARS,
     *,
-    known_share: float = KNOWN_SHARE,
+    known_fraction: float = KNOWN_FRACTION,
     draws: int = DRAWS,
     seed: int = 0,
     device: str = "cpu",
@@ -220,7 +220,7 @@ def open_set(
     fars
         False accept rates, in (0, 1], that the curve holds as they are, where they are resolved: 1 / FAR must
         not exceed the number of impostor probes.
-    known_share
+    known_fraction
         Fraction of all classes that are known, in (0, 1); at least one class is known and one is not.
     draws
         How often known classes and galleries are drawn.
@@ -239,9 +239,9 @@ def open_set(
     numbers = class_numbers(labels)
     counts = _check(numbers, draws, seed)
     rates = check_numbers(fars, "false accept rates").tolist()
-    _check_rates(rates, known_share)
+    _check_rates(rates, known_fraction)
     eligible = np.flatnonzero(counts > 1)
-    n_known = min(max(1, round(known_share * counts.size)), eligible.size, counts.size - 1)
+    n_known = min(max(1, round(known_fraction * counts.size)), eligible.size, counts.size - 1)
     genuine, impostors = [], []
     for draw in range(draws):
         random = np.random.default_rng([seed, 3, draw])
@@ -282,14 +282,14 @@ def _check(numbers: NDArray[np.int64], draws: int, seed: int) -> NDArray[np.int6
     return counts
 
 
-def _check_rates(fars: Sequence[float], known_share: float) -> None:
+def _check_rates(fars: Sequence[float], known_fraction: float) -> None:
     """Refuse rates that cannot be."""
     for far in fars:
         if not 0 < far <= 1:
             message = f"FAR {far:g}; a false accept rate lies above 0 and is 1 at most"
             raise InputError(message)
-    if not 0 < known_share < 1:
-        message = f"a share of {known_share:g} known classes; it lies between 0 and 1"
+    if not 0 < known_fraction < 1:
+        message = f"a share of {known_fraction:g} known classes; it lies between 0 and 1"
         raise InputError(message)
 
 

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from embedlens.errors import InputError, unknown
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below
-from embedlens.figures.sampling import mining as sampling_picks
+from embedlens.figures.sampling import mining as mining_figures
 from embedlens.figures.sampling.theory import (
     NEGATIVE,
     POSITIVE,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from embedlens.analysis.sampling.distances import DistanceHistogram, PairDistances
-    from embedlens.analysis.sampling.mining import NonzeroFraction, Picks
+    from embedlens.analysis.sampling.mining import NonzeroFraction, SelectedNegatives
     from embedlens.analysis.sampling.theory import GradientNoise, LossCurve, SphereDensity
 
 PANELS = ("losses", "sphere", "distances", "picked", "nonzero", "noise")
@@ -68,7 +68,7 @@ class Contents(Result):
         Name of the run -> its distances.
     beside
         Densities on spheres, drawn beside the distances.
-    picks, nonzero
+    negatives, nonzero
         Name of the run -> for each strategy what it selects, and its fractions of active triplets.
     loss_notes
         What the legend adds to the name of a loss.
@@ -85,7 +85,7 @@ class Contents(Result):
     noise: Sequence[GradientNoise] = ()
     pairs: Mapping[str, PairDistances] = field(default_factory=dict)
     beside: Sequence[SphereDensity] = ()
-    picks: Mapping[str, Sequence[Picks]] = field(default_factory=dict)
+    negatives: Mapping[str, Sequence[SelectedNegatives]] = field(default_factory=dict)
     nonzero: Mapping[str, Sequence[NonzeroFraction]] = field(default_factory=dict)
     loss_notes: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
@@ -192,8 +192,8 @@ def figure(
         figure.suptitle(title)
     labels = _labels(contents, names)
     if labels:
-        runs = {*contents.pairs, *contents.picks, *contents.nonzero}
-        styles = (line_styles if runs.issuperset(labels) else sampling_picks.strategy_styles)(labels)
+        runs = {*contents.pairs, *contents.negatives, *contents.nonzero}
+        styles = (line_styles if runs.issuperset(labels) else mining_figures.strategy_styles)(labels)
         lines = [_line(name, color=styles[name].color, dashes=styles[name].dashes) for name in labels]
         height += legend_below(figure, lines, list(labels.values()))
         figure.set_figheight(min(height, max_height_of(venue)))
@@ -251,9 +251,9 @@ def _draw(axes: Axes, name: str, contents: Contents) -> None:
     elif name == "distances":
         plot(contents.pairs, axes, beside=contents.beside)
     elif name == "picked":
-        sampling_picks.plot(contents.picks, axes, note=contents.note)
+        mining_figures.plot(contents.negatives, axes, note=contents.note)
     else:
-        sampling_picks.plot_nonzero(contents.nonzero, axes)
+        mining_figures.plot_nonzero(contents.nonzero, axes)
 
 
 def _kinds(pairs: PairDistances) -> dict[str, tuple[DistanceHistogram, int]]:
@@ -285,13 +285,13 @@ def _labels(contents: Contents, names: Sequence[str]) -> dict[str, str]:
     """Return what the legend below tells: the runs where there are several, else the strategies drawn."""
     runs = {
         name: contents.run_labels.get(name, name)
-        for part in (contents.pairs, contents.picks, contents.nonzero)
+        for part in (contents.pairs, contents.negatives, contents.nonzero)
         for name in part
     }
     if len(runs) > 1 and {"distances", "picked", "nonzero"} & set(names):
         return runs
     if len(runs) == 1 and "picked" in names:
-        return {one.mining: f"{one.mining}, n = {one.n:,}" for one in next(iter(contents.picks.values()))}
+        return {one.mining: f"{one.mining}, n = {one.n:,}" for one in next(iter(contents.negatives.values()))}
     if len(runs) == 1 and "nonzero" in names:
         return {one.mining: one.mining for one in next(iter(contents.nonzero.values()))}
     return {}

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from embedlens.analysis.sampling.mining import NonzeroFraction, Picks
+    from embedlens.analysis.sampling.mining import NonzeroFraction, SelectedNegatives
 
-PICK_BINS = 50
+SELECTED_BINS = 50
 RANGES = (0.05, 0.25, 0.5, 0.75, 0.95)
 """Quantiles of the distances that are drawn where there are several runs."""
 
@@ -44,7 +44,9 @@ def strategy_styles(names: Iterable[str]) -> dict[str, LineStyle]:
     }
 
 
-def plot(result: Mapping[str, Sequence[Picks]], ax: Axes | None = None, *, note: str = "") -> Axes:
+def plot(
+    result: Mapping[str, Sequence[SelectedNegatives]], ax: Axes | None = None, *, note: str = ""
+) -> Axes:
     """Draw the distances of anchor and negative that strategies select.
 
     Of one run a histogram for each strategy. Of several, for each strategy the median, the quartiles (thick)
@@ -68,8 +70,8 @@ def plot(result: Mapping[str, Sequence[Picks]], ax: Axes | None = None, *, note:
     distance_axis(axes)
     mark_orthogonal(axes)
     if len(result) == 1:
-        (picks,) = result.values()
-        _draw_histograms(axes, picks, note)
+        (negatives,) = result.values()
+        _draw_histograms(axes, negatives, note)
     else:
         _draw_ranges(axes, result)
     return axes
@@ -135,17 +137,17 @@ def _tell_one_epoch(axes: Axes, shares: Sequence[NonzeroFraction]) -> None:
     )  # fmt: skip
 
 
-def _draw_histograms(axes: Axes, result: Sequence[Picks], note: str) -> None:
+def _draw_histograms(axes: Axes, result: Sequence[SelectedNegatives], note: str) -> None:
     """Draw the outline of each strategy's histogram, and the note in the upper corner that is freer."""
-    styles, top, sides = strategy_styles(picks.mining for picks in result), 0.0, [0.0, 0.0]
-    for picks in result:
-        shown, style = picks.distances.merged(PICK_BINS), styles[picks.mining]
+    styles, top, sides = strategy_styles(negatives.mining for negatives in result), 0.0, [0.0, 0.0]
+    for negatives in result:
+        shown, style = negatives.distances.merged(SELECTED_BINS), styles[negatives.mining]
         axes.stairs(
             shown.density, shown.edges, color=style.color, linestyle=style.dashes, linewidth=1.1,
-            label=f"{picks.mining}, n = {picks.n:,}", gid=f"picked {picks.mining}",
+            label=f"{negatives.mining}, n = {negatives.n:,}", gid=f"picked {negatives.mining}",
         )  # fmt: skip
         top = max(top, float(shown.density.max()))
-        fifth = PICK_BINS // 5
+        fifth = SELECTED_BINS // 5
         for number, part in enumerate((shown.density[: 2 * fifth], shown.density[-2 * fifth :])):
             sides[number] = max(sides[number], float(part.max()))
     axes.set(ylabel="density", ylim=(0, 1.15 * top or 1.0))
@@ -156,17 +158,17 @@ def _draw_histograms(axes: Axes, result: Sequence[Picks], note: str) -> None:
     )  # fmt: skip
 
 
-def _draw_ranges(axes: Axes, result: Mapping[str, Sequence[Picks]]) -> None:
+def _draw_ranges(axes: Axes, result: Mapping[str, Sequence[SelectedNegatives]]) -> None:
     """Draw for each strategy, from the top, a row with the range of each run."""
     styles = line_styles(result)
     step = 0.7 / len(result)
     for place, (run, strategies) in enumerate(result.items()):
-        for row, picks in enumerate(strategies):
-            if not picks.n:
+        for row, negatives in enumerate(strategies):
+            if not negatives.n:
                 continue
             y = row + (place - (len(result) - 1) / 2) * step
-            low, first, middle, third, high = map(picks.distances.quantile, RANGES)
-            color, name = styles[run].color, f"{run} {picks.mining}"
+            low, first, middle, third, high = map(negatives.distances.quantile, RANGES)
+            color, name = styles[run].color, f"{run} {negatives.mining}"
             axes.plot([low, high], [y, y], color=color, linewidth=0.7, gid=f"range {name}")
             axes.plot(
                 [first, third], [y, y], color=color, linewidth=2.2, solid_capstyle="butt",
@@ -176,7 +178,7 @@ def _draw_ranges(axes: Axes, result: Mapping[str, Sequence[Picks]]) -> None:
                 [middle], [y], color="white", marker="o", markersize=2, markeredgecolor=color,
                 markeredgewidth=0.6, gid=f"median {name}",
             )  # fmt: skip
-    names = [picks.mining for picks in next(iter(result.values()))]
+    names = [negatives.mining for negatives in next(iter(result.values()))]
     axes.set_yticks(range(len(names)), [name.replace("-", "-\n", 1) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0, labelsize=small_size())

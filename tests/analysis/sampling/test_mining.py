@@ -9,7 +9,7 @@ from support import blobs
 
 from embedlens import InputError
 from embedlens.analysis.experiments.curves import fixed_batches
-from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroFraction, picks
+from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroFraction, selected_negatives
 from embedlens.objectives.miners import MINERS
 
 
@@ -37,7 +37,7 @@ def test_all_triplets_are_those_of_plain_loops():
     z, y, batches = data()
     loop = by_loops(z, y, batches)
     for margin in (0.1, 0.5):
-        result = picks(z, y, "all", batches=batches, margin=margin)
+        result = selected_negatives(z, y, "all", batches=batches, margin=margin)
         assert result.n == len(loop) == 5 * 12 * 2 * 9
         assert result.distances.mean == pytest.approx(np.mean([d for _, _, d in loop]))
         assert result.nonzero == np.mean([d_ap - d_an + margin > 0 for _, d_ap, d_an in loop])
@@ -49,7 +49,7 @@ def test_hard_picks_the_nearest_negative_of_every_positive_pair():
     nearest = {}
     for key, d_ap, d_an in by_loops(z, y, batches):
         nearest[key] = min(nearest.get(key, (9.0, 0.0)), (d_an, d_ap))
-    result = picks(z, y, "hard", batches=batches, margin=0.3)
+    result = selected_negatives(z, y, "hard", batches=batches, margin=0.3)
     assert result.n == len(nearest)
     assert result.distances.mean == pytest.approx(np.mean([d for d, _ in nearest.values()]))
     assert result.nonzero == np.mean([d_ap - d_an + 0.3 > 0 for d_an, d_ap in nearest.values()])
@@ -59,7 +59,7 @@ def test_semi_hard_takes_the_margin_and_always_has_a_loss():
     z, y, batches = data()
     for margin in (0.1, 0.5):
         loop = [key for key, d_ap, d_an in by_loops(z, y, batches) if 0 < d_an - d_ap < margin]
-        result = picks(z, y, "semi-hard", batches=batches, margin=margin)
+        result = selected_negatives(z, y, "semi-hard", batches=batches, margin=margin)
         assert result.n == len(loop)
         assert result.nonzero == 1
         assert result.n_skipped == 5 * 12 * 2 - len(set(loop))
@@ -68,7 +68,9 @@ def test_semi_hard_takes_the_margin_and_always_has_a_loss():
 def test_random_negatives_have_the_mean_of_all_and_weighted_ones_are_nearer():
     z, y = blobs(n=600, dim=64, classes=30, spread=2.0)
     batches = fixed_batches(y, count=6, classes=16, items=4)
-    mean = {name: picks(z, y, name, batches=batches).distances.mean for name in (*STRATEGIES, "all")}
+    mean = {
+        name: selected_negatives(z, y, name, batches=batches).distances.mean for name in (*STRATEGIES, "all")
+    }
     assert mean["random"] == pytest.approx(mean["all"], abs=0.02)
     assert mean["hard"] < mean["distance-weighted"] < mean["random"]
 
@@ -77,7 +79,7 @@ def test_every_strategy_is_known_and_those_of_the_package_are_too():
     z, y, batches = data()
     assert set(STRATEGIES) == set(MINERS.names()) - {"all"}
     for name in (*STRATEGIES, "pml:BatchHardMiner"):
-        result = picks(z, y, name, batches=batches)
+        result = selected_negatives(z, y, name, batches=batches)
         assert result.mining == name
         assert 0 < result.n
         assert 0 <= result.nonzero <= 1
@@ -87,15 +89,15 @@ def test_draws_depend_on_the_seed_and_the_batch_alone():
     z, y, batches = data()
     torch.manual_seed(3)
     state, threads = torch.random.get_rng_state(), torch.get_num_threads()
-    first = picks(z, y, "random", batches=batches)
+    first = selected_negatives(z, y, "random", batches=batches)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert torch.get_num_threads() == threads
     torch.manual_seed(4)
     np.testing.assert_array_equal(
-        picks(z, y, "random", batches=batches).distances.count, first.distances.count
+        selected_negatives(z, y, "random", batches=batches).distances.count, first.distances.count
     )
     other = fixed_batches(y, count=5, classes=4, items=3, seed=1)
-    assert (picks(z, y, "random", batches=other).distances.count != first.distances.count).any()
+    assert (selected_negatives(z, y, "random", batches=other).distances.count != first.distances.count).any()
 
 
 def test_only_the_rows_of_the_batches_are_read():
@@ -103,7 +105,10 @@ def test_only_the_rows_of_the_batches_are_read():
     torn = z.copy()
     torn[np.setdiff1d(np.arange(len(z)), np.concatenate(batches.rows))] = np.nan
     assert np.isnan(torn).any()
-    one, other = picks(z, y, "hard", batches=batches), picks(torn, y, "hard", batches=batches)
+    one, other = (
+        selected_negatives(z, y, "hard", batches=batches),
+        selected_negatives(torn, y, "hard", batches=batches),
+    )
     assert one.distances.mean == other.distances.mean
 
 
@@ -114,8 +119,8 @@ def test_rotation_scaling_and_names_of_labels_do_not_matter(seed, mining):
     random = np.random.default_rng(seed)
     turn = np.linalg.qr(random.normal(size=(8, 8)))[0]
     moved = (z.astype(np.float64) * random.uniform(0.2, 5, size=(len(z), 1))) @ turn
-    first = picks(z, y, mining, batches=batches)
-    other = picks(moved, (y + 3) * 2**30, mining, batches=batches)
+    first = selected_negatives(z, y, mining, batches=batches)
+    other = selected_negatives(moved, (y + 3) * 2**30, mining, batches=batches)
     assert other.n == first.n
     assert other.distances.mean == pytest.approx(first.distances.mean)
     assert other.nonzero == pytest.approx(first.nonzero, abs=2 / first.n)
@@ -124,7 +129,7 @@ def test_rotation_scaling_and_names_of_labels_do_not_matter(seed, mining):
 def test_a_strategy_that_picks_nothing_has_no_mean():
     """Opposite classes: no negative is within reach of distance-weighted mining."""
     z, y = np.array([[1.0, 0], [1, 0.01], [-1, 0], [-1, 0.01]]), np.array([0, 0, 1, 1])
-    result = picks(z, y, "distance-weighted", batches=fixed_batches(y, count=2))
+    result = selected_negatives(z, y, "distance-weighted", batches=fixed_batches(y, count=2))
     assert (result.n, result.n_skipped) == (0, 8)
     assert np.isnan(result.distances.mean)
     assert np.isnan(result.nonzero)
@@ -135,7 +140,9 @@ def test_a_strategy_that_picks_nothing_has_no_mean():
 def test_shares_over_epochs_stand_in_their_order():
     z, y, batches = data()
     states = {2: z, 0: np.ones_like(z), 1: z + 5}
-    shares = {epoch: picks(state, y, "random", batches=batches) for epoch, state in states.items()}
+    shares = {
+        epoch: selected_negatives(state, y, "random", batches=batches) for epoch, state in states.items()
+    }
     result = NonzeroFraction.of(shares)
     assert result.mining == "random"
     np.testing.assert_array_equal(result.epoch, [0, 1, 2])
@@ -148,9 +155,9 @@ def test_shares_over_epochs_stand_in_their_order():
 def test_refused():
     z, y, batches = data()
     with pytest.raises(InputError, match="unknown mining 'hrad'"):
-        picks(z, y, "hrad", batches=batches)
+        selected_negatives(z, y, "hrad", batches=batches)
     for margin in (0, -1, 2.1, float("inf")):
         with pytest.raises(InputError, match="margin is"):
-            picks(z, y, "hard", batches=batches, margin=margin)
+            selected_negatives(z, y, "hard", batches=batches, margin=margin)
     with pytest.raises(InputError, match="NaN"):
-        picks(z * np.nan, y, "hard", batches=batches)
+        selected_negatives(z * np.nan, y, "hard", batches=batches)

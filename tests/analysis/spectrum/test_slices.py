@@ -6,7 +6,7 @@ from support import blobs, brute_force
 
 from embedlens import InputError
 from embedlens.analysis.retrieval.neighbours import recall_at_k
-from embedlens.analysis.spectrum.slices import chunks_of, slice_recalls, take
+from embedlens.analysis.spectrum.slices import slice_recalls, slices_of, take
 
 
 def recall(z, y):
@@ -14,7 +14,7 @@ def recall(z, y):
     return np.mean([negative[0] < positive[0] for _, positive, negative in brute_force(z, y)])
 
 
-def test_each_chunk_and_the_first_ones_by_plain_loops():
+def test_each_slice_and_the_first_ones_by_plain_loops():
     z, y = blobs(dim=12, spread=1.6)
     found = slice_recalls(z, y, 3)
     assert found.alone.tolist() == [recall(z[:, at : at + 4], y) for at in (0, 4, 8)]
@@ -25,7 +25,7 @@ def test_each_chunk_and_the_first_ones_by_plain_loops():
 
 
 @pytest.mark.parametrize("n_slices", [1, 2, 4, 8])
-def test_all_chunks_are_the_embedding(n_slices):
+def test_all_slices_are_the_embedding(n_slices):
     z, y = blobs(spread=1.6)
     found = slice_recalls(z, y, n_slices)
     assert found.joined[-1] == recall_at_k(z, y, [1])[1]
@@ -33,7 +33,7 @@ def test_all_chunks_are_the_embedding(n_slices):
     assert found.alone[0] == found.joined[0]
 
 
-def test_only_the_chunk_that_knows_the_classes_finds_them():
+def test_only_the_slice_that_knows_the_classes_finds_them():
     random = np.random.default_rng(0)
     y = np.arange(60) % 6
     z = np.concatenate([random.normal(size=(60, 6)), np.eye(6)[y]], axis=1)
@@ -42,7 +42,7 @@ def test_only_the_chunk_that_knows_the_classes_finds_them():
     assert found.alone[0] < 0.6
 
 
-def test_rotation_within_each_chunk_and_length_of_rows_change_nothing():
+def test_rotation_within_each_slice_and_length_of_rows_change_nothing():
     z, y = blobs(spread=1.6)
     z = np.asarray(z, float)
     turns = [np.linalg.qr(np.random.default_rng(seed).normal(size=(4, 4)))[0] for seed in (0, 1)]
@@ -53,7 +53,7 @@ def test_rotation_within_each_chunk_and_length_of_rows_change_nothing():
     np.testing.assert_array_equal(one.joined, other.joined)
 
 
-def test_chunks_weigh_what_their_norms_say():
+def test_slices_weigh_what_their_norms_say():
     z, y = blobs(spread=1.6)
     heavy = np.concatenate([z[:, :4], 1e-6 * z[:, 4:]], axis=1)
     found = slice_recalls(heavy, y, 2)
@@ -69,17 +69,17 @@ def test_singletons_are_counted():
     assert (found.n, found.n_singletons) == (59, 1)
 
 
-def test_chunks_by_name():
-    alone, joined = chunks_of(6, 3)
-    assert [chunk.name for chunk in alone] == ["1/3", "2/3", "3/3"]
-    assert [chunk.name for chunk in joined] == ["1/3", "1-2/3", "1-3/3"]
+def test_slices_by_name():
+    alone, joined = slices_of(6, 3)
+    assert [slice_.name for slice_ in alone] == ["1/3", "2/3", "3/3"]
+    assert [slice_.name for slice_ in joined] == ["1/3", "1-2/3", "1-3/3"]
     z = np.arange(12.0).reshape(2, 6) + 1
     np.testing.assert_array_equal(take(z, alone[1]), z[:, 2:4])
     np.testing.assert_array_equal(take(z, joined[1]), z[:, :4])
 
 
 @pytest.mark.parametrize("n_slices", [0, -2, 3, 9])
-def test_chunks_must_be_equal(n_slices):
+def test_slices_must_be_equal(n_slices):
     z, y = blobs()
     with pytest.raises(
         InputError, match=rf"8 dims do not divide into {n_slices} equal slices; choose one of: 1, 2, 4, 8"
@@ -87,7 +87,7 @@ def test_chunks_must_be_equal(n_slices):
         slice_recalls(z, y, n_slices)
 
 
-def test_a_chunk_of_zeros_is_named():
+def test_a_slice_of_zeros_is_named():
     z, y = blobs()
     z[5, 4:6] = 0
     with pytest.raises(InputError, match=r"slice 3/4 \(dims 5-6\): row 5 is a zero vector"):

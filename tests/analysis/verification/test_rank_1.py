@@ -75,14 +75,14 @@ def test_ties_count_against():
     assert open_set(z, y, [1.0]).dir_at(1.0)[0] == 0.0
 
 
-def plain_dir(z, y, far, known_share, draws, seed):
+def plain_dir(z, y, far, known_fraction, draws, seed):
     """DIR by plain loops over the same draws: the best of all thresholds that the FAR allows."""
     u, numbers = unit(z), class_numbers(y)
     counts = np.bincount(numbers)
     values = []
     for draw in range(draws):
         random = np.random.default_rng([seed, 3, draw])
-        n_known = max(1, round(known_share * counts.size))
+        n_known = max(1, round(known_fraction * counts.size))
         known = set(random.choice(np.flatnonzero(counts > 1), n_known, replace=False).tolist())
         gallery = [g for g in _one_of_each(numbers, random).tolist() if numbers[g] in known]
         probes = [i for i in range(len(y)) if i not in gallery]
@@ -104,7 +104,7 @@ def plain_dir(z, y, far, known_share, draws, seed):
 def test_dir_is_that_of_a_plain_loop(far):
     z, y = blobs(n=90, classes=10, spread=1.3)
     y[5] = 70  # a class of one item is an impostor
-    result = open_set(z, y, [far], draws=3, seed=2, known_share=0.4)
+    result = open_set(z, y, [far], draws=3, seed=2, known_fraction=0.4)
     plain, n_genuine, n_impostor = plain_dir(z, y, far, 0.4, 3, 2)
     mean, error = result.dir_at(far)
     assert mean == pytest.approx(plain.mean())
@@ -186,7 +186,7 @@ def test_what_is_refused(measure, y, options, message):
 )
 def test_rates_out_of_range(fars, share, message):
     with pytest.raises(InputError, match=message):
-        open_set(np.eye(4), np.array([0, 0, 1, 1]), fars, known_share=share)
+        open_set(np.eye(4), np.array([0, 0, 1, 1]), fars, known_fraction=share)
 
 
 def test_query_and_gallery_that_do_not_fit():

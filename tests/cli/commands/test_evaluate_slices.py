@@ -21,7 +21,7 @@ def write(path, seed=0, *, dead=0, **method):
     return recorder.run
 
 
-def test_every_chunk_and_the_first_ones_are_scored(cli, folder):
+def test_every_slice_and_the_first_ones_are_scored(cli, folder):
     run = write(folder / "runs/mine")
     z, y = run.snapshot("test", 0).embeddings, run.labels("test")
     done = cli("evaluate", "mine", "--slices", "2", "--metrics", "recall,r_precision,nmi", "--json")
@@ -53,7 +53,7 @@ def test_the_table_has_a_row_for_each_part(cli, folder):
     assert "mine [1-2/2]" in cli("evaluate", "mine", "--slices", "2", "--metrics", "R@1", "--latex").out
 
 
-def test_one_chunk_is_the_whole(cli, folder):
+def test_one_slice_is_the_whole(cli, folder):
     run = write(folder / "runs/mine")
     numbers = cli("evaluate", "mine", "--slices", "1", "--metrics", "R@1", "--json").json["summary"]
     place = numbers["mine"]["test"]["0"]

@@ -120,7 +120,7 @@ def write_sliced(name="runs/sliced", dim=8, slices=((0, 4), (4, 8))):
     return embedlens.open_run(name)
 
 
-def test_the_chunks_of_the_embedding_are_pruned_too(cli):
+def test_the_slices_of_the_embedding_are_pruned_too(cli):
     from embedlens.analysis.pruning import pruned_recall
 
     run = write_sliced()
@@ -129,12 +129,12 @@ def test_the_chunks_of_the_embedding_are_pruned_too(cli):
     assert list(numbers["recall_at_1"]) == ["1", "4", "8"]
     train, test = (run.snapshot(split, 0) for split in ("train", "test"))
     for name, columns in (("1/2", slice(0, 4)), ("2/2", slice(4, 8))):
-        chunk = numbers["slices"][name]
+        slice_ = numbers["slices"][name]
         fit = train.embeddings[:, columns]
         wanted = pruned_recall(test.embeddings[:, columns], test.labels, [1, 4], fit=fit)
-        assert chunk["recall_at_1"] == dict(zip(("1", "4"), wanted.recall.tolist(), strict=True))
+        assert slice_["recall_at_1"] == dict(zip(("1", "4"), wanted.recall.tolist(), strict=True))
         whole = recall_at_k(test.embeddings[:, columns], test.labels, [1])[1]
-        assert chunk["recall_at_1"]["4"] == whole
+        assert slice_["recall_at_1"]["4"] == whole
     (figure, _), (data,) = done.json["figures"], done.json["data"]
     assert figure.endswith("pca-prune-test-epoch-0000-dims-1+4+8-slices-recorded.pdf")
     rows = rows_of(data)
@@ -143,7 +143,7 @@ def test_the_chunks_of_the_embedding_are_pruned_too(cli):
     assert "sliced, test [2/2]" in people
 
 
-def test_chunks_that_cannot_be_pruned(cli):
+def test_slices_that_cannot_be_pruned(cli):
     write_sliced()
     write_sliced("runs/unequal", slices=((0, 2), (2, 8)))
     write_sliced("runs/whole", slices=None)

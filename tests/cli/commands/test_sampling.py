@@ -10,7 +10,7 @@ from support import assert_refused, blobs, rows_of, sidecar_of, write_run
 
 import embedlens
 from embedlens.analysis.experiments.curves import fixed_batches
-from embedlens.analysis.sampling.mining import STRATEGIES, picks
+from embedlens.analysis.sampling.mining import STRATEGIES, selected_negatives
 
 PANELS = ["losses", "sphere", "distances", "picked", "nonzero", "noise"]
 
@@ -32,7 +32,9 @@ def by_loops(z, y):
 def check_mining(numbers, snapshot, *, margin=0.2, **asked):
     batches = fixed_batches(snapshot.labels, **asked)
     for name, told in numbers.items():
-        expected = picks(snapshot.embeddings, snapshot.labels, name, batches=batches, margin=margin)
+        expected = selected_negatives(
+            snapshot.embeddings, snapshot.labels, name, batches=batches, margin=margin
+        )
         assert told == {
             "mean_distance": expected.distances.mean,
             "nonzero_share": expected.nonzero,

@@ -14,11 +14,16 @@ from embedlens import InputError
 from embedlens.analysis.experiments.curves import fixed_batches
 from embedlens.analysis.sampling import theory
 from embedlens.analysis.sampling.distances import histogram, pair_distances
-from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroFraction, Picks, picks
+from embedlens.analysis.sampling.mining import (
+    STRATEGIES,
+    NonzeroFraction,
+    SelectedNegatives,
+    selected_negatives,
+)
 from embedlens.figures import style
 from embedlens.figures.layout.covering import covers
 from embedlens.figures.sampling import distances as sampling
-from embedlens.figures.sampling import mining as sampling_picks
+from embedlens.figures.sampling import mining as mining_figures
 from embedlens.figures.sampling.distances import PANELS, Contents, check_panels, grid_of, plot
 from embedlens.figures.sampling.distances import figure as sampling_figure
 
@@ -28,7 +33,7 @@ D = np.linspace(0, 2, 41)
 def mined(seed=0, spread=0.9):
     z, y = blobs(n=120, classes=6, seed=seed, spread=spread)
     batches = fixed_batches(y, count=3, classes=4, items=3)
-    return [picks(z, y, name, batches=batches) for name in STRATEGIES]
+    return [selected_negatives(z, y, name, batches=batches) for name in STRATEGIES]
 
 
 def contents(runs=("one",), epochs=3):
@@ -46,7 +51,7 @@ def contents(runs=("one",), epochs=3):
         noise=[theory.gradient_noise(D, 8, scale) for scale in theory.SCALES],
         pairs={run: pairs for run, (pairs, _) in made.items()},
         beside=[theory.sphere_density(D, 8.0), theory.sphere_density(D, 4.25)],
-        picks={run: found for run, (_, found) in made.items()},
+        negatives={run: found for run, (_, found) in made.items()},
         nonzero=shares,
         note="3 batches",
     )
@@ -135,7 +140,7 @@ def test_a_figure_of_everything_has_the_size_of_the_venue(one):
 def test_the_legend_below_tells_strategies_of_one_run_and_names_of_several(one, two):
     with style.paper():
         assert legend_texts(sampling_figure(one).legends[0]) == [
-            f"{found.mining}, n = {found.n:,}" for found in one.picks["one"]
+            f"{found.mining}, n = {found.n:,}" for found in one.negatives["one"]
         ]
         assert legend_texts(sampling_figure(one, ["nonzero"], width="column").legends[0]) == list(STRATEGIES)
         assert legend_texts(sampling_figure(two).legends[0]) == ["one", "other"]
@@ -174,8 +179,8 @@ def test_refused(one):
 
 
 def test_picks_of_one_run_are_histograms(one):
-    found = one.picks["one"]
-    axes = sampling_picks.plot(one.picks, note="3 batches")
+    found = one.negatives["one"]
+    axes = mining_figures.plot(one.negatives, note="3 batches")
     outlines = artists_of_kind(axes, "picked")
     assert len(outlines) == len(STRATEGIES)
     for outline, result in zip(outlines, found, strict=True):
@@ -189,16 +194,16 @@ def test_picks_of_one_run_are_histograms(one):
 
 def test_the_note_stands_in_the_freer_corner():
     for distance, side in ((0.3, "right"), (1.4, "left"), (1.0, "left")):
-        found = Picks("hard", histogram(np.full(5, distance)), 1.0, 0)
-        (note,) = artists_of_kind(sampling_picks.plot({"one": [found]}, note="x"), "note")
+        found = SelectedNegatives("hard", histogram(np.full(5, distance)), 1.0, 0)
+        (note,) = artists_of_kind(mining_figures.plot({"one": [found]}, note="x"), "note")
         assert note.get_horizontalalignment() == side
         assert note.get_position()[0] == (0.03 if side == "left" else 0.97)
 
 
 def test_picks_of_several_runs_are_ranges(two):
-    axes = sampling_picks.plot(two.picks)
-    styles = style.line_styles(two.picks)
-    for run, found in two.picks.items():
+    axes = mining_figures.plot(two.negatives)
+    styles = style.line_styles(two.negatives)
+    for run, found in two.negatives.items():
         for row, result in enumerate(found):
             (line,), (median,) = (
                 [one for one in axes.lines if one.get_gid() == f"{part} {run} {result.mining}"]
@@ -214,13 +219,13 @@ def test_picks_of_several_runs_are_ranges(two):
 
 
 def test_shares_of_one_run_a_line_a_strategy_of_several_a_line_a_run(one, two):
-    axes = sampling_picks.plot_nonzero(one.nonzero)
+    axes = mining_figures.plot_nonzero(one.nonzero)
     lines = artists_of_kind(axes, "nonzero")
     for line, share in zip(lines, one.nonzero["one"], strict=True):
         assert line.get_label() == share.mining
         np.testing.assert_array_equal(line.get_xydata(), np.stack([share.epoch, share.fraction], axis=1))
     assert not artists_of_kind(axes, "mining") + artists_of_kind(axes, "alone")
-    axes = sampling_picks.plot_nonzero(two.nonzero)
+    axes = mining_figures.plot_nonzero(two.nonzero)
     for line, (run, shares) in zip(artists_of_kind(axes, "nonzero"), two.nonzero.items(), strict=True):
         assert line.get_label() == run
         np.testing.assert_array_equal(line.get_ydata(), shares[0].fraction)
@@ -231,7 +236,7 @@ def test_shares_of_one_run_a_line_a_strategy_of_several_a_line_a_run(one, two):
 def test_a_line_is_broken_where_nothing_is_picked_and_the_axis_goes_on():
     nan = float("nan")
     share = NonzeroFraction("hard", np.arange(30), np.array([nan, 0.5, nan, *[0.4] * 25, nan, nan]))
-    axes = sampling_picks.plot_nonzero({"one": [share]})
+    axes = mining_figures.plot_nonzero({"one": [share]})
     (line,) = artists_of_kind(axes, "nonzero hard")
     np.testing.assert_array_equal(line.get_xdata(), np.arange(30))
     np.testing.assert_array_equal(line.get_ydata(), share.fraction)
@@ -242,7 +247,7 @@ def test_a_line_is_broken_where_nothing_is_picked_and_the_axis_goes_on():
 
 
 def test_a_single_epoch_is_said_to_be_one():
-    axes = sampling_picks.plot_nonzero(contents(epochs=1).nonzero)
+    axes = mining_figures.plot_nonzero(contents(epochs=1).nonzero)
     assert artists_of_kind(axes, "alone")[0].get_text() == "one epoch\nrecorded"
     assert list(axes.get_xticks()) == [0]
     assert all(line.get_marker() == "o" for line in artists_of_kind(axes, "nonzero"))
@@ -250,12 +255,12 @@ def test_a_single_epoch_is_said_to_be_one():
 
 def test_a_run_that_bears_the_name_of_a_strategy_looks_like_a_run(two):
     nonzero = {"easy-positive": two.nonzero["one"], "other": two.nonzero["other"]}
-    axes = sampling_picks.plot_nonzero(nonzero)
+    axes = mining_figures.plot_nonzero(nonzero)
     with style.paper():
         figure = sampling_figure(Contents(nonzero=nonzero), ["nonzero"], width="column")
     for lines in (artists_of_kind(axes, "nonzero"), figure.legends[0].get_lines()):
         assert [line.get_linestyle() for line in lines] == ["-", "-"]
-    lines = artists_of_kind(sampling_picks.plot_nonzero({"one": two.nonzero["one"]}), "nonzero")
+    lines = artists_of_kind(mining_figures.plot_nonzero({"one": two.nonzero["one"]}), "nonzero")
     assert [line.get_linestyle() for line in lines] == ["-", "-", "-", "--", "-", "--"]
 
 

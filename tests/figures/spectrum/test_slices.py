@@ -7,16 +7,16 @@ from matplotlib.colors import to_hex
 from support import blobs
 
 from embedlens import InputError
-from embedlens.analysis.spectrum.slices import chunks_of, slice_recalls, take
+from embedlens.analysis.spectrum.slices import slice_recalls, slices_of, take
 from embedlens.analysis.spectrum.values import spectrum
 from embedlens.figures import style
 from embedlens.figures.spectrum.slices import figure as slices_figure
 from embedlens.figures.spectrum.slices import plot, plot_spectra
 
 
-def chunked(n_slices=2, seed=0, *, dim=8):
+def sliced(n_slices=2, seed=0, *, dim=8):
     z, y = blobs(dim=dim, spread=1.6, seed=seed)
-    spectra = [spectrum(take(z, chunk)) for chunk in chunks_of(dim, n_slices)[0]]
+    spectra = [spectrum(take(z, slice_)) for slice_ in slices_of(dim, n_slices)[0]]
     return spectra, slice_recalls(z, y, n_slices)
 
 
@@ -24,8 +24,8 @@ def bars_of(axes):
     return [patch for container in axes.containers for patch in container]
 
 
-def test_bars_are_chunks_alone_and_the_line_is_the_first_ones():
-    _, recalls = chunked(4)
+def test_bars_are_slices_alone_and_the_line_is_the_first_ones():
+    _, recalls = sliced(4)
     axes = plot(recalls)
     assert [bar.get_height() for bar in bars_of(axes)] == recalls.alone.tolist()
     (line,) = artists(axes, "joined")
@@ -40,7 +40,7 @@ def test_bars_are_chunks_alone_and_the_line_is_the_first_ones():
 
 
 def test_a_spectrum_has_the_colour_of_its_bar():
-    spectra, recalls = chunked(4)
+    spectra, recalls = sliced(4)
     with style.paper():
         figure = slices_figure({"mine": (spectra, recalls)})
     left, right = figure.axes
@@ -54,10 +54,10 @@ def test_a_spectrum_has_the_colour_of_its_bar():
     assert left.get_xlabel() == "component of the slice (2 dims each)"
 
 
-def test_dead_dimensions_of_chunks_are_told():
+def test_dead_dimensions_of_slices_are_reported():
     z, _ = blobs()
     z[:, 5] = 0
-    spectra = [spectrum(take(z, chunk)) for chunk in chunks_of(8, 2)[0]]
+    spectra = [spectrum(take(z, slice_)) for slice_ in slices_of(8, 2)[0]]
     axes = plot_spectra(spectra, log=True)
     assert legend_texts(axes.get_legend()) == [
         "slice 1",
@@ -68,7 +68,7 @@ def test_dead_dimensions_of_chunks_are_told():
 
 @pytest.mark.parametrize("log", [False, True])
 def test_runs_are_rows_with_the_same_limits(log):
-    runs = {"a": chunked(2), "b": chunked(8, seed=1)}
+    runs = {"a": sliced(2), "b": sliced(8, seed=1)}
     with style.paper():
         figure = slices_figure(runs, log=log, title="test")
         figure.draw_without_rendering()
@@ -85,11 +85,11 @@ def test_runs_are_rows_with_the_same_limits(log):
 @pytest.mark.parametrize("n_slices", [1, 8])
 def test_size_of_the_venue(venue, width, inches, n_slices):
     with style.paper(venue):
-        figure = slices_figure({"a": chunked(n_slices)}, cumulative=True, venue=venue, width=width)
+        figure = slices_figure({"a": sliced(n_slices)}, cumulative=True, venue=venue, width=width)
     assert figure.get_figwidth() == inches
     assert figure.get_figheight() <= style.max_height_of(venue)
 
 
-def test_spectra_and_recalls_must_be_of_the_same_chunks():
+def test_spectra_and_recalls_must_be_of_the_same_slices():
     with pytest.raises(InputError, match="1 spectra beside Recall@1 of 2 slices"):
-        slices_figure({"a": (chunked(1)[0], chunked(2)[1])})
+        slices_figure({"a": (sliced(1)[0], sliced(2)[1])})

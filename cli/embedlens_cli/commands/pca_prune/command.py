@@ -19,7 +19,7 @@ from embedlens_cli.common.option_groups import (
     grouped,
 )
 from embedlens_cli.common.report import Report, by_split, headings
-from embedlens_cli.common.slices import check_slices, chunks_alone, warn_of_idle_learners
+from embedlens_cli.common.slices import check_slices, slices_alone, warn_of_idle_learners
 from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ def _kept(
         sizes = ", ".join(f"{other.name!r} has {other.info.dim}" for other in runs)
         message = f"no number of --dims {','.join(map(str, dims))} is within the dims of a run: {sizes}"
         raise InputError(message)
-    for chunk in chunks_alone(run, slices)[:1]:
-        if min(dims) > (width := chunk.columns.stop):
+    for slice_ in slices_alone(run, slices)[:1]:
+        if min(dims) > (width := slice_.columns.stop):
             message = f"no number of --dims is within the {width} dims of a slice of run {run.name!r}"
             raise InputError(message)
     skipped = [number for number in dims if number > dim]
@@ -157,13 +157,13 @@ def _measure(
     whole, pruned = one.search(), []
     apart = base != one.split
     items = items_of(one.run, base, one.epoch, leave_out=one.reader.leave_out) if apart else None
-    for chunk in [None, *chunks_alone(one.run, slices)]:
-        search = whole.part(chunk)
+    for slice_ in [None, *slices_alone(one.run, slices)]:
+        search = whole.part(slice_)
         dims = None if kept is None else [number for number in kept if number <= search.z.shape[1]]
-        basis = None if items is None else items.part(chunk).z
+        basis = None if items is None else items.part(slice_).z
         curve = prune(search.z, search.y, dims, fit=basis, gallery=search.gallery)
-        part = None if chunk is None else spectrum(search.z, center=curve.basis == "pca")
-        pruned.append(tables.PrunedSlice(base, curve, chunk, part))
+        part = None if slice_ is None else spectrum(search.z, center=curve.basis == "pca")
+        pruned.append(tables.PrunedSlice(base, curve, slice_, part))
     return pruned
 
 

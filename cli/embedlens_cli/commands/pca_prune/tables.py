@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.pruning import PruningCurve
-    from embedlens.analysis.spectrum.slices import Chunk
+    from embedlens.analysis.spectrum.slices import Slice
     from embedlens.analysis.spectrum.values import Spectrum
 
 
@@ -26,19 +26,19 @@ class PrunedSlice:
         The split that the basis was fitted on.
     curve
         Recall@1 by number of components.
-    chunk, spectrum
+    slice_, spectrum
         The slice, and its spectrum on the items that are searched for; None: the whole embedding.
     """
 
     fit: str
     curve: PruningCurve
-    chunk: Chunk | None = None
+    slice_: Slice | None = None
     spectrum: Spectrum | None = None
 
     @property
     def facts(self) -> dict[str, str]:
         """What the basis was fitted on, and which slice it is of."""
-        return {"fit": self.fit, **({} if self.chunk is None else {"chunk": self.chunk.name})}
+        return {"fit": self.fit, **({} if self.slice_ is None else {"chunk": self.slice_.name})}
 
 
 def summary(results: Sequence[PrunedSlice]) -> dict[str, Any]:
@@ -55,10 +55,10 @@ def summary(results: Sequence[PrunedSlice]) -> dict[str, Any]:
         }
         for one in results
     ]
-    chunks = {
-        one.chunk.name: part for one, part in zip(results, numbers, strict=True) if one.chunk is not None
+    slices = {
+        one.slice_.name: part for one, part in zip(results, numbers, strict=True) if one.slice_ is not None
     }
-    return numbers[0] | ({"slices": chunks} if chunks else {})
+    return numbers[0] | ({"slices": slices} if slices else {})
 
 
 _COLUMNS = 12
@@ -75,7 +75,7 @@ def print_table(pruned: Mapping[Selected, Sequence[PrunedSlice]]) -> None:
     for one, result in every:
         recall = dict(zip(result.curve.dims.tolist(), result.curve.recall.tolist(), strict=True))
         cells = [f"{recall[number]:.4f}" if number in recall else "-" for number in known]
-        part = "" if result.chunk is None else f" [{result.chunk.name}]"
+        part = "" if result.slice_ is None else f" [{result.slice_.name}]"
         place = f"{one.label}, {one.split}{part}"
         rows.append((place, str(one.epoch), result.fit, f"{result.curve.n:,}", *cells))
     columns = ("run, split", "epoch", "fit", "n", *(f"R@1 of {number}" for number in known))

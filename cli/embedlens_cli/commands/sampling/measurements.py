@@ -14,7 +14,7 @@ from embedlens_cli.common.snapshots import Selection
 if TYPE_CHECKING:
     from embedlens.analysis.experiments.curves import FixedBatches
     from embedlens.analysis.sampling.distances import PairDistances
-    from embedlens.analysis.sampling.mining import Picks
+    from embedlens.analysis.sampling.mining import SelectedNegatives
     from embedlens.figures.sampling.distances import Contents
     from embedlens.store import Run
     from embedlens_cli.common.reading import Kept
@@ -34,7 +34,7 @@ class SplitSampling:
     dim: int
     epochs: list[int]
     pairs: dict[int, PairDistances]
-    picks: dict[int, list[Picks]]
+    negatives: dict[int, list[SelectedNegatives]]
     batches: FixedBatches | None
     items: tuple[int, int]
 
@@ -63,12 +63,12 @@ def _measure(
     """Measure a split: distances at the epochs drawn; mining at these, or at every epoch."""
     from embedlens.analysis.experiments.monitoring import fixed_batches
     from embedlens.analysis.sampling.distances import pair_distances
-    from embedlens.analysis.sampling.mining import picks
+    from embedlens.analysis.sampling.mining import selected_negatives
 
     label, run, split = place
     epochs, panels, y = selection.epochs(run), what.panels, kept.of(run.labels(split))
     pairs: dict[int, PairDistances] = {}
-    picked: dict[int, list[Picks]] = {}
+    selected: dict[int, list[SelectedNegatives]] = {}
     batches = None
     if {"picked", "nonzero"} & set(panels):
         batches = fixed_batches(
@@ -80,14 +80,15 @@ def _measure(
     if batches is not None:
         for epoch in console.track(run.epochs() if "nonzero" in panels else epochs, f"mining {label}"):
             z = kept.of(run.snapshot(split, epoch).embeddings)
-            picked[epoch] = [
-                picks(z, y, name, batches=batches, margin=what.margin) for name in what.strategies
+            selected[epoch] = [
+                selected_negatives(z, y, name, batches=batches, margin=what.margin)
+                for name in what.strategies
             ]
     for epoch in epochs if batches is not None or pairs else ():
         selection.reader.check_items(run, split, epoch, kept, label=label)
     dim = run.snapshot(split, epochs[0]).embeddings.shape[1]
     items = (0, 0) if batches is None else batches.class_sizes(y)
-    return SplitSampling(label, split, dim, epochs, pairs, picked, batches, items)
+    return SplitSampling(label, split, dim, epochs, pairs, selected, batches, items)
 
 
 def groups(results: Sequence[SplitSampling], *, one_per_epoch: bool) -> list[Group]:
@@ -144,10 +145,10 @@ def contents(group: Group, what: SamplingOptions) -> Contents:
         noise=[theory.gradient_noise(d, dim, scale) for dim in dims for scale in theory.SCALES],
         pairs=pairs,
         beside=[theory.sphere_density(d, dim) for dim in beside],
-        picks={one.run: one.picks[epoch] for one, epoch in group if one.picks},
+        negatives={one.run: one.negatives[epoch] for one, epoch in group if one.negatives},
         nonzero={
             one.run: [
-                NonzeroFraction.of({epoch: picked[number] for epoch, picked in one.picks.items()})
+                NonzeroFraction.of({epoch: selected[number] for epoch, selected in one.negatives.items()})
                 for number in range(len(what.strategies))
             ]
             for one in results

@@ -23,7 +23,7 @@ def table_of(group: Group, shown: Contents, panels: Sequence[str]) -> Table:
     import numpy as np
 
     from embedlens.figures.sampling.distances import PAIR_BINS
-    from embedlens.figures.sampling.mining import PICK_BINS, RANGES
+    from embedlens.figures.sampling.mining import RANGES, SELECTED_BINS
 
     blocks: dict[str, Table] = {
         "losses": [{"series": one.loss, **one.columns()} for one in shown.losses],
@@ -38,13 +38,13 @@ def table_of(group: Group, shown: Contents, panels: Sequence[str]) -> Table:
         for kind, one in (("positive", pairs.positive), ("negative", pairs.negative)):
             columns = one.merged(PAIR_BINS).columns()
             blocks["distances"].append({"run": run, "at_epoch": at[run], "series": kind, **columns})
-    for run, picked in shown.picks.items():
-        for picks in picked:
-            keys = {"run": run, "at_epoch": at[run], "series": picks.mining}
-            if len(shown.picks) == 1:
-                blocks["picked"].append({**keys, **picks.distances.merged(PICK_BINS).columns()})
-            elif picks.n:
-                quantiles = np.array([picks.distances.quantile(share) for share in RANGES])
+    for run, selected in shown.negatives.items():
+        for negatives in selected:
+            keys = {"run": run, "at_epoch": at[run], "series": negatives.mining}
+            if len(shown.negatives) == 1:
+                blocks["picked"].append({**keys, **negatives.distances.merged(SELECTED_BINS).columns()})
+            elif negatives.n:
+                quantiles = np.array([negatives.distances.quantile(share) for share in RANGES])
                 blocks["picked"].append({**keys, "quantile": np.array(RANGES), "distance": quantiles})
     for run, shares in shown.nonzero.items():
         drawn = shares if len(shown.nonzero) == 1 else shares[:1]
@@ -71,7 +71,7 @@ def summary(results: Sequence[SplitSampling]) -> dict[str, Any]:
     """Return the numbers: run -> split -> epoch -> those of the pairs, and of each strategy."""
     numbers: dict[str, Any] = {}
     for one in results:
-        epochs = sorted({*one.epochs, *one.picks})
+        epochs = sorted({*one.epochs, *one.negatives})
         numbers.setdefault(one.run, {})[one.split] = {str(epoch): _numbers(one, epoch) for epoch in epochs}
     return numbers
 
@@ -88,17 +88,17 @@ def _numbers(one: SplitSampling, epoch: int) -> dict[str, Any]:
             mean = {"mean_distance": distances.mean, "shown": distances.n, "of": there}
             numbers[f"{kind}_pairs"] = finite(mean)
         numbers |= finite({"effective_dim": pairs.effective_dim})
-    if epoch in one.picks:
+    if epoch in one.negatives:
         numbers["mining"] = {
-            picks.mining: finite(
+            negatives.mining: finite(
                 {
-                    "mean_distance": picks.distances.mean,
-                    "nonzero_share": picks.nonzero,
-                    "triplets": picks.n,
-                    "skipped": picks.n_skipped,
+                    "mean_distance": negatives.distances.mean,
+                    "nonzero_share": negatives.nonzero,
+                    "triplets": negatives.n,
+                    "skipped": negatives.n_skipped,
                 }
             )
-            for picks in one.picks[epoch]
+            for negatives in one.negatives[epoch]
         }
     return numbers
 
@@ -123,12 +123,12 @@ def warnings(results: Sequence[SplitSampling], what: SamplingOptions) -> list[st
 def _idle(one: SplitSampling) -> list[str]:
     """Say at how many epochs a strategy selects nothing, where no fraction is drawn."""
     idle: dict[str, list[int]] = {}
-    for epoch, several in one.picks.items():
-        for picks in several:
-            idle.setdefault(picks.mining, []).extend([] if picks.n else [epoch])
+    for epoch, several in one.negatives.items():
+        for negatives in several:
+            idle.setdefault(negatives.mining, []).extend([] if negatives.n else [epoch])
     return [
-        f"{one.run}, {one.split}: {mining} mining selects nothing at {len(epochs):,} of {len(one.picks):,} "
-        f"epochs ({listed(map(str, epochs))})"
+        f"{one.run}, {one.split}: {mining} mining selects nothing at {len(epochs):,} of "
+        f"{len(one.negatives):,} epochs ({listed(map(str, epochs))})"
         for mining, epochs in idle.items()
         if epochs
     ]
@@ -148,7 +148,9 @@ def print_table(results: Sequence[SplitSampling]) -> None:
                 for one, epoch, it in pairs
             ],
         )  # fmt: skip
-    rows = [(one, epoch, it) for one in results for epoch in one.epochs for it in one.picks.get(epoch, [])]
+    rows = [
+        (one, epoch, it) for one in results for epoch in one.epochs for it in one.negatives.get(epoch, [])
+    ]
     if rows:
         console.print_table(
             ("mining", "run", "split", "epoch", "mean distance", "loss > 0", "triplets", "skipped"),

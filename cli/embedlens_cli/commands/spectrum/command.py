@@ -18,7 +18,7 @@ from embedlens_cli.common.option_groups import (
     grouped,
 )
 from embedlens_cli.common.report import Report, by_split
-from embedlens_cli.common.slices import check_slices, chunks_alone, warn_of_idle_learners
+from embedlens_cli.common.slices import check_slices, slices_alone, warn_of_idle_learners
 from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
@@ -102,10 +102,10 @@ def _measure(one: Selected, what: SpectrumOptions, device: str) -> SnapshotSpect
     if what.slices is None:
         # Only Recall@1 needs the gallery.
         return tables.SnapshotSpectrum(*_decompose(one.search(gallery=one.split).z, what))
-    search, parts = one.search(), chunks_alone(one.run, what.slices)
+    search, parts = one.search(), slices_alone(one.run, what.slices)
     recalls = slice_recalls(search.z, search.y, len(parts), gallery=search.gallery, device=device)
-    chunks = [_decompose(take(search.z, chunk), what) for chunk in parts]
-    return tables.SnapshotSpectrum(*_decompose(search.z, what), chunks, recalls)
+    slices = [_decompose(take(search.z, slice_), what) for slice_ in parts]
+    return tables.SnapshotSpectrum(*_decompose(search.z, what), slices, recalls)
 
 
 def _decompose(z: NDArray[Any], what: SpectrumOptions) -> tuple[Spectrum, dict[str, float]]:
@@ -165,7 +165,7 @@ def _draw(report: Report, group: Mapping[Selected, SnapshotSpectrum], what: Spec
     named = dict(zip(names, group.values(), strict=True))
     if what.slices is not None:
         parts = {
-            name: ([part for part, _ in result.chunks], result.recalls)
+            name: ([part for part, _ in result.slices], result.recalls)
             for name, result in named.items()
             if result.recalls is not None
         }

@@ -25,7 +25,7 @@ class SnapshotSpectrum:
 
     whole: Spectrum
     numbers: dict[str, float]
-    chunks: list[tuple[Spectrum, dict[str, float]]] = field(default_factory=list)
+    slices: list[tuple[Spectrum, dict[str, float]]] = field(default_factory=list)
     recalls: SliceRecalls | None = None
 
     @property
@@ -34,11 +34,11 @@ class SnapshotSpectrum:
         numbers: dict[str, Any] = finite(self.numbers)
         if self.recalls is not None:
             numbers["slices"] = {
-                "number": len(self.chunks),
+                "number": len(self.slices),
                 "dim": self.recalls.dim,
                 "recall_at_1": self.recalls.alone.tolist(),
                 "recall_at_1_joined": self.recalls.joined.tolist(),
-                "spectra": [finite(values) for _, values in self.chunks],
+                "spectra": [finite(values) for _, values in self.slices],
             }
         return numbers
 
@@ -60,7 +60,7 @@ def warnings(results: Results) -> list[str]:
     for one, result in results.items():
         place = one.labelled_place
         parts = {place: result.whole} | {
-            f"{place}, slice {number}": part for number, (part, _) in enumerate(result.chunks, 1)
+            f"{place}, slice {number}": part for number, (part, _) in enumerate(result.slices, 1)
         }
         lines += [f"{name}: {dead_text(part)}" for name, part in parts.items() if part.n_dead]
     return lines
@@ -73,7 +73,7 @@ def table_of(results: Results) -> Table:
         if result.recalls is None:
             table.append({**one.facts, **result.whole.columns()})
             continue
-        for number, (part, _) in enumerate(result.chunks):
+        for number, (part, _) in enumerate(result.slices):
             recalls = {name: column[number].item() for name, column in result.recalls.columns().items()}
             table.append({**one.facts, **recalls, **part.columns()})
     return table
@@ -84,19 +84,19 @@ def print_tables(results: Results, kind: str) -> None:
     total = "variance" if kind == "pca" else "sigma^2"
     heading: tuple[str, ...] = ("run, split", "epoch", "n", "dims", "dead", "eff. rank", "part. ratio", "rho")
     heading += ("dims for 90 %", "95 %", "99 %")
-    rows, chunks = [], []
+    rows, of_slices = [], []
     for one, result in results.items():
         name = f"{one.label}, {one.split}"
         rows.append((name, str(one.epoch), *_cells(result.numbers)))
         if result.recalls is not None:
-            for number, (_, numbers) in enumerate(result.chunks):
+            for number, (_, numbers) in enumerate(result.slices):
                 recalls = f"{result.recalls.alone[number]:.4f}", f"{result.recalls.joined[number]:.4f}"
-                place = f"{name} [{number + 1}/{len(result.chunks)}]"
-                chunks.append((place, *recalls, *_cells(numbers)[1:]))
+                place = f"{name} [{number + 1}/{len(result.slices)}]"
+                of_slices.append((place, *recalls, *_cells(numbers)[1:]))
     console.print_table(heading, rows)
-    if chunks:
+    if of_slices:
         console.print_line("")
-        console.print_table((heading[0], "R@1", "R@1 with the slices before", *heading[3:]), chunks)
+        console.print_table((heading[0], "R@1", "R@1 with the slices before", *heading[3:]), of_slices)
     console.print_line(
         f"effective rank and rho uncentred, participation ratio centred; dims for a fraction of the {total}"
     )

@@ -202,7 +202,7 @@ def _closed(search: Search, distractors: Sequence[str], drawn: dict[str, Any]) -
 
 def _facts(selection: Selection, how: VerifyOptions, device: str) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
-    from embedlens.analysis.verification.rank_1 import KNOWN_SHARE
+    from embedlens.analysis.verification.rank_1 import KNOWN_FRACTION
     from embedlens.similarity import engine_facts
 
     return {
@@ -211,7 +211,7 @@ def _facts(selection: Selection, how: VerifyOptions, device: str) -> dict[str, A
         "threshold": "most accurate on the other folds; of equal ones the middle, the lower of two",
         "seed": how.seed,
         "draws": how.draws,
-        "known_share": KNOWN_SHARE,
+        "known_share": KNOWN_FRACTION,
         "engine": engine_facts(device),
     }
 

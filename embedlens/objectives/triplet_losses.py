@@ -28,7 +28,7 @@ class Triplet(Loss):
     margin
         Margin alpha.
     miner
-        Chooses the triplets; by default semi-hard ones within the margin.
+        Selects the triplets; by default semi-hard ones within the margin.
     """
 
     default_mining: ClassVar[str | None] = "semi-hard"
@@ -37,7 +37,7 @@ class Triplet(Loss):
         super().__init__()
         self.miner = miner or SemiHard(margin=margin)
         self._loss = losses.TripletMarginLoss(margin=margin, reducer=NonzeroMeanReducer())
-        self._tally: NonzeroMeanReducer = self._loss.reducer
+        self._reducer: NonzeroMeanReducer = self._loss.reducer
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the loss over the mined triplets of the batch."""
@@ -45,7 +45,7 @@ class Triplet(Loss):
         if not len(mined):
             return z.sum() * 0.0, {"loss": 0.0, "nonzero_share": 0.0, **_counts(mined)}
         loss = self._loss(z, labels, mined.indices)
-        return loss, {"loss": self._tally.mean, "nonzero_share": self._tally.fraction, **_counts(mined)}
+        return loss, {"loss": self._reducer.mean, "nonzero_share": self._reducer.fraction, **_counts(mined)}
 
 
 @LOSSES.register("contrastive")
@@ -61,7 +61,7 @@ class Contrastive(Loss):
     margin
         Margin m of the negative pairs.
     miner
-        Chooses the triplets whose pairs count; by default all pairs of the batch do.
+        Selects the triplets whose pairs count; by default all pairs of the batch.
     """
 
     default_mining: ClassVar[str | None] = "all"
@@ -69,9 +69,9 @@ class Contrastive(Loss):
     def __init__(self, *, margin: float = 1.0, miner: Miner | None = None) -> None:
         super().__init__()
         self.miner = miner or All()
-        self._tallies = {"pos_loss": NonzeroMeanReducer(power=2), "neg_loss": NonzeroMeanReducer(power=2)}
+        self._reducers = {"pos_loss": NonzeroMeanReducer(power=2), "neg_loss": NonzeroMeanReducer(power=2)}
         self._loss = losses.ContrastiveLoss(
-            pos_margin=0, neg_margin=margin, reducer=reducers.MultipleReducers(self._tallies)
+            pos_margin=0, neg_margin=margin, reducer=reducers.MultipleReducers(self._reducers)
         )
 
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, dict[str, float]]:
@@ -86,10 +86,10 @@ class Contrastive(Loss):
                 *torch.unique(torch.stack([mined.anchor, mined.negative]), dim=1),
             )
         loss = self._loss(z, labels, pairs)
-        tallies = self._tallies.values()
-        count = sum(tally.count for tally in tallies)
-        share = sum(tally.nonzero for tally in tallies) / count if count else 0.0
-        return loss, {"loss": sum(tally.mean for tally in tallies), "nonzero_share": share}
+        kinds = self._reducers.values()
+        count = sum(kind.count for kind in kinds)
+        fraction = sum(kind.nonzero for kind in kinds) / count if count else 0.0
+        return loss, {"loss": sum(kind.mean for kind in kinds), "nonzero_share": fraction}
 
 
 @LOSSES.register("margin")
@@ -104,13 +104,13 @@ class Margin(Loss):
     margin
         Margin alpha.
     beta
-        The distance that parts positive from negative pairs; where it is learnt, its start.
+        Boundary between the distances of positive and negative pairs; if it is learnt, its initial value.
     learn_beta
         Whether beta is learnt with the network.
     nu
         Weight of beta itself in the loss where it is learnt, which keeps it from growing.
     miner
-        Chooses the triplets; by default by distance-weighted sampling.
+        Selects the triplets; by default by distance-weighted sampling.
     """
 
     default_mining: ClassVar[str | None] = "distance-weighted"
@@ -159,10 +159,11 @@ class Margin(Loss):
 
 
 def _counts(mined: Mined) -> dict[str, float]:
-    """Return what the log says of mining."""
+    """Return the numbers of triplets and of skipped anchors or pairs, for the log."""
     return {"mined": float(len(mined)), "skipped": float(mined.n_skipped)}
 
 
 def _distance(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Return Euclidean distances of rows [n, D]; the gradient at equal rows is 0, not NaN."""
+    # The gradient of sqrt is infinite at 0; clamp has none below its bound.
     return (a - b).square().sum(dim=1).clamp(min=1e-12).sqrt()
