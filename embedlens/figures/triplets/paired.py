@@ -65,8 +65,8 @@ def _reference(one: Paired, names: Sequence[str], letters: int) -> str:
     for side in (one.first, one.second):
         if one.reference.endswith(f", {side}"):
             return side
-    run, _, _ = one.reference.rpartition(", ")
-    return shorten(run if one.reference in names else one.reference, letters)
+    run = one.reference.rpartition(", ")[0] if one.reference in names else ""
+    return shorten(run or one.reference, letters)
 
 
 def _number(value: float) -> str:

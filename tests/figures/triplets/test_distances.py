@@ -177,6 +177,10 @@ def test_the_corner_says_which_is_nearer_by_how_much_and_for_which_triplets():
     assert corner_lines([alone], names)[4] == "triplets of epoch 6"
 
 
+def test_a_reference_without_an_epoch_is_named():
+    assert corner_lines([pair(reference="run1")], ["run1", "run2"])[4] == "triplets of run1"
+
+
 def test_the_numbers_are_those_of_the_comparison():
     first, second = sample(0.9, seed=1), sample(0.8, seed=2)
     found = compare(first, second, names=("a", "b"), reference="a, epoch 1")
