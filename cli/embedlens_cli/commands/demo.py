@@ -47,8 +47,8 @@ def demo(
     the first.
     """
     from embedlens.experiments.demonstration import ORDERS
+    from embedlens.measurements.data_warnings import warned_once
     from embedlens.selection import runs_folder
-    from embedlens_cli.common.data_warnings import warned_once
 
     folder = runs_folder()
     one, two = (_train(order, epochs, device=device) for order in ORDERS)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from embedlens.artifacts import Artifacts
+    from embedlens.measurements.data_warnings import DataWarnings
     from embedlens.store import Run
     from embedlens_cli.common.terminal import PipedConsole
 
@@ -38,6 +39,12 @@ def command() -> list[str]:
 def print_message(text: str) -> None:
     """Print a line to standard error."""
     terminal(stderr=True, soft_wrap=True).print(_shown(text))
+
+
+def print_warnings(warnings: DataWarnings) -> None:
+    """Print the warnings about data that have not been given yet."""
+    for line in warnings.lines():
+        print_message(f"warning: {line}")
 
 
 def print_line(text: str) -> None:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NewType, TypeVar, get_type_hint
 from embedlens_cli.common import options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from embedlens.measurements.reader import Reader
+    from embedlens.measurements.triplet_states import Reference
+    from embedlens.store import Run
     from embedlens_cli.common.figure_style import FigureStyle
-    from embedlens_cli.common.reading import Reader
 
 Command = TypeVar("Command", bound="Callable[..., None]")
 
@@ -87,7 +89,7 @@ class LeaveOutOptions:
 
     def reader(self) -> Reader:
         """Return what reads snapshots without these items."""
-        from embedlens_cli.common.reading import Reader
+        from embedlens.measurements.reader import Reader
 
         return Reader.of(self.ignore_label, self.distractor_label, exclude_duplicates=self.exclude_duplicates)
 
@@ -99,6 +101,20 @@ class IgnoreOptions(LeaveOutOptions):
     ignore_label: options.IgnoredItems = None
     exclude_duplicates: options.ExcludeCopies = False
     distractor_label: None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReferenceOptions:
+    """Where triplets are chosen, as typed."""
+
+    reference_run: options.ReferenceRun = None
+    reference_epoch: options.ReferenceEpoch = "last"
+
+    def reference(self, runs: Sequence[Run], labels: Sequence[str]) -> Reference:
+        """Return the run and the epoch that they name; unknown ones raise `InputError`."""
+        from embedlens.measurements.triplet_states import Reference
+
+        return Reference.of(runs, labels, name=self.reference_run, epoch=self.reference_epoch)
 
 
 @dataclass(frozen=True, kw_only=True)

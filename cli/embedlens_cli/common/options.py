@@ -99,6 +99,16 @@ Limits = Annotated[
 ]
 
 
+ReferenceRun = Annotated[
+    str | None,
+    typer.Option(help="Name of the run in which the triplets are selected.", show_default="the first"),
+]
+ReferenceEpoch = Annotated[
+    str,
+    typer.Option(help="Epoch at which the nearest positive and negative are selected: last, or a number."),
+]
+
+
 def limits_word(limits: str) -> str:
     """Return what file names say of --limits; nothing of the full range."""
     return "" if limits == "full" else f"limits-{limits.replace(',', '-to-')}"

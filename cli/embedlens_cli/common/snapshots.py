@@ -3,67 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from embedlens.errors import InputError
-from embedlens_cli.common import options
+from embedlens.measurements.selected import Selected as Selected  # commands reach it here
+from embedlens.measurements.slices import idle_learners, parts_of
+from embedlens_cli.common import console, options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from embedlens.searches import Search
-    from embedlens.store import Run, Snapshot
+    from embedlens.measurements.reader import Kept, Reader
+    from embedlens.store import Run
     from embedlens_cli.common.option_groups import LeaveOutOptions, RunOptions, SnapshotOptions
-    from embedlens_cli.common.reading import Kept, Reader
     from embedlens_cli.common.run_names import RunNames
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Selected:
-    """One snapshot of a selection.
-
-    Attributes
-    ----------
-    label
-        What the run is called in figures, tables and JSON.
-    run, split, epoch
-        The snapshot.
-    reader
-        Reads it, and notes the warnings about its data.
-    """
-
-    label: str
-    run: Run
-    split: str
-    epoch: int
-    reader: Reader
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Run, split and epoch, as columns of a table and keys of a sidecar."""
-        return {"run": self.label, "split": self.split, "epoch": self.epoch}
-
-    @property
-    def place(self) -> str:
-        """Where it is, for messages."""
-        return f"run {self.run.name!r}, split {self.split!r}, epoch {self.epoch}"
-
-    @property
-    def labelled_place(self) -> str:
-        """Where it is, by the label of the run, which no other run of the selection has."""
-        return f"run {self.label!r}, split {self.split!r}, epoch {self.epoch}"
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The snapshot with all of its items."""
-        return self.run.snapshot(self.split, self.epoch)
-
-    def search(self, gallery: str | None = None) -> Search:
-        """Return the snapshot with the gallery that its split searches, or another one."""
-        return self.reader.search(self.run, self.split, self.epoch, gallery=gallery, label=self.label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +121,6 @@ class Selection:
         Its errors name the place, or one of some files. Progress is shown as `doing`; warnings about
         the data are printed once all are read.
         """
-        from embedlens_cli.common import console
-
         results: dict[Selected, Result] = {}
         for one in console.track(list(self) if places is None else places, doing):
             try:
@@ -174,8 +128,22 @@ class Selection:
             except InputError as error:
                 has_place = str(error).startswith((f"run {one.run.name!r}", *map(str, files)))
                 raise (error if has_place else error.within(one.place)) from error
-        self.reader.warnings.print()
+        self.print_warnings()
         return results
+
+    def print_warnings(self) -> None:
+        """Print the warnings about the data that were read."""
+        console.print_warnings(self.reader.warnings)
+
+    def check_slices(self, slices: str | None) -> None:
+        """Refuse slices that a run's embeddings cannot be cut into, before anything is computed."""
+        for run in self.runs:
+            parts_of(run, slices)
+
+    def warn_of_idle_learners(self, slices: str | None) -> None:
+        """Print of which slices the learners had no items at the epochs selected."""
+        for line in idle_learners(((one.run, one.epoch) for one in self), slices):
+            console.print_message(line)
 
     def kept(self) -> dict[tuple[str, str], Kept]:
         """Return which items of a run and split stay, the same at all epochs: label, split -> items."""

@@ -10,11 +10,12 @@ import embedlens
 from embedlens.experiments.collapse import COLLAPSED
 from embedlens.experiments.comparison import ComparedRun, Way, score_runs
 from embedlens.experiments.grid_runs import PlannedRun
+from embedlens.measurements.data_warnings import DataWarnings, collapse, warned_once
+from embedlens.measurements.reader import Reader
 from embedlens.searches import SplitItems, search_in, search_of
 from embedlens.training.config import TrainConfig
 from embedlens_cli.commands import demo
-from embedlens_cli.common.data_warnings import DataWarnings, collapse, warned_once
-from embedlens_cli.common.reading import Reader
+from embedlens_cli.common import console
 
 COMMANDS = {
     "scatter": ["--format", "png"],
@@ -159,15 +160,14 @@ def test_epochs_of_one_run_are_counted(cli, folder):
     assert line.endswith(f"equal an earlier row of it (and at 3 other epochs){ADVICE}")
 
 
-def test_commands_within_one_give_a_warning_once(folder, capsys):
+def test_commands_within_one_give_a_warning_once(folder):
     run, other = recorded("runs/one"), recorded("runs/two", copies=4)
 
     def command(*runs):
         warnings = DataWarnings(duplicates_excluded=False)
         for one in runs:
             warnings.check(one.name, search_of(one, "test"))
-        warnings.print()
-        return capsys.readouterr().err.splitlines()
+        return warnings.lines()
 
     with warned_once():
         assert len(command(run)) == 1
@@ -180,7 +180,7 @@ def test_commands_within_one_give_a_warning_once(folder, capsys):
     assert len(command(run)) == 1
 
 
-def test_compare_tells_once_what_its_runs_share(folder, capsys):
+def test_compare_tells_once_what_its_runs_share(folder):
     names = {"ep": 0, "epshn": 1, "hn": 2}
     planned = [
         ComparedRun(Way("plain", name), PlannedRun(recorded(f"runs/{name}").path, TrainConfig(epochs=0), 0))
@@ -188,9 +188,8 @@ def test_compare_tells_once_what_its_runs_share(folder, capsys):
     ]
     reader = Reader()
     scores = score_runs(planned, {}, ["recall_at_1"], search=reader.search)
-    reader.warnings.print()
+    (line,) = reader.warnings.lines()
     assert [list(found.values) for found in scores] == [["recall_at_1"]] * 3
-    (line,) = capsys.readouterr().err.splitlines()
     assert "3 of 63 rows of 'test' equal an earlier row of it (the same in 2 other runs: epshn, hn)" in line
 
 
@@ -203,7 +202,7 @@ def test_the_demo_tells_once_what_its_commands_share(cli, folder, monkeypatch):
         warnings = DataWarnings()
         for run in runs.values():
             warnings.check(run.name, search_of(run, "test"))
-        warnings.print()
+        console.print_warnings(warnings)
 
     monkeypatch.setattr(demo, "_train", lambda path, order, epochs, *, device: runs[order].path)
     monkeypatch.setattr(demo, "_call", call)

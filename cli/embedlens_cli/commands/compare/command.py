@@ -60,7 +60,7 @@ def compare(
     from embedlens.analysis.scores import check_metrics
     from embedlens.experiments.comparison import plan, score_runs, ways_of
     from embedlens.experiments.grid_training import check_runs
-    from embedlens_cli.common.reading import Reader
+    from embedlens.measurements.reader import Reader
 
     if latex and where.as_json:
         message = "--latex and --json exclude each other; choose one"
@@ -83,7 +83,7 @@ def compare(
         runs, failed, wanted, device=where.device, search=reader.search,
         follow=lambda every: console.track(every, "scoring"),
     )  # fmt: skip
-    reader.warnings.print()
+    console.print_warnings(reader.warnings)
     seeds = [] if grid.seeds == _SEEDS else [f"seed-{'+'.join(map(str, grid.seeds))}"]
     file_words = [*seeds, *words, *training_options.file_words(recipe)]
     answer(runs, scores, style, where=where, words=file_words, latex=latex, facts=reader.facts)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.experiments.curves import Curve
     from embedlens.experiments.run_metrics import Meter, RunMetrics
     from embedlens.figures.experiments.curves import CurvePanel
-    from embedlens_cli.common.reading import Reader
+    from embedlens.measurements.reader import Reader
 
 _LONGEST = 60  # letters of a file name that the runs, or the metrics, may take
 
@@ -134,7 +134,7 @@ def _compute(sources: Sequence[RunMetrics], metrics: Sequence[str], meter: Meter
     for task in console.track(tasks, "computing") if tasks else ():
         source = task.metrics
         task.compute(reader.search(source.run, task.split, task.epoch, label=source.label), meter)
-    reader.warnings.print()
+    console.print_warnings(reader.warnings)
 
 
 def _lines(sources: Sequence[RunMetrics], metrics: Sequence[str], x: str) -> list[Curve]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,12 +15,14 @@ from embedlens_cli.common.option_groups import (
     InName,
     LeaveOutOptions,
     OneEpochOptions,
+    ReferenceOptions,
     grouped,
 )
-from embedlens_cli.common.reference import Reference, ReferenceOptions
 from embedlens_cli.common.report import Report
 from embedlens_cli.common.snapshots import Selection
-from embedlens_cli.common.triplet_states import check_same_triplets, galleries
+
+if TYPE_CHECKING:
+    from embedlens.measurements.triplet_states import Reference
 
 _WHY = "a paired comparison follows the same items in both"
 
@@ -64,13 +66,14 @@ def distances(
     from embedlens.analysis.triplets.paired import compare_choices
     from embedlens.figures.style import paper
     from embedlens.figures.triplets.distances import figure as distances_figure
+    from embedlens.measurements.triplet_states import check_same_triplets
     from embedlens.selection import choose_epoch
 
     style = drawn.style()
     check_device(device)
     selection = Selection.of(where, leave_out, style.names)
-    reference = Reference.of(selection, chosen)
-    check_same_triplets(selection, _WHY)
+    reference = chosen.reference(selection.runs, selection.labels)
+    check_same_triplets(selection.runs, selection.splits, _WHY)
     for run in selection.runs:
         choose_epoch(run, where.epoch)  # one epoch, not several
     compare = partial(compare_choices, resamples=resamples, seed=seed)
@@ -78,7 +81,7 @@ def distances(
     comparisons = {
         split: states.measure(own, reference, compare, device=device) for split, own in places.items()
     }
-    selection.reader.warnings.print()
+    selection.print_warnings()
     facts = _facts(selection, reference, device) | {"resamples": resamples, "seed": seed}
     report = Report.of("distances", selection, style, options=drawn, words=words, facts=facts)
     with paper(drawn.venue):
@@ -98,10 +101,11 @@ def distances(
 def _facts(selection: Selection, reference: Reference, device: str) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
     from embedlens.analysis.triplets.paired import BOOTSTRAP, CONFIDENCE, WILCOXON
+    from embedlens.measurements.triplet_states import galleries
     from embedlens.similarity import engine_facts
 
     return {
-        "galleries": galleries(selection),
+        "galleries": galleries(selection.runs, selection.splits),
         "distributions": "of each state's own nearest triplets",
         "comparisons": "of triplets chosen in the reference, followed in both states",
         "reference": reference.facts,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embedlens_cli.common.triplet_states import State
+from embedlens import measurements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.triplets.paired import Paired
     from embedlens.artifacts import Table
     from embedlens.figures.triplets.distances import StateDistribution
-    from embedlens_cli.common.reference import Reference
+    from embedlens.measurements.triplet_states import Reference, State
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selected
 
@@ -82,7 +82,7 @@ def measure(
     device: str,
 ) -> Comparison:
     """Return the states of one split, compared: runs with the first, one run with its initial state."""
-    finals = [MeasuredState.of(State.of(one), device) for one in places]
+    finals = [MeasuredState.of(measurements.State.of(one), device) for one in places]
     initials = _initials(finals, device)
     if len(finals) > 1:
         pairs = [(finals[0], other) for other in finals[1:]]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
+from embedlens.measurements.slices import parts_of, whole
 from embedlens_cli.commands.evaluate.log import check_log, write_log
 from embedlens_cli.commands.evaluate.score_options import ScoreOptions, metrics_word
 from embedlens_cli.common import console, options
@@ -23,7 +24,6 @@ from embedlens_cli.common.option_groups import (
 )
 from embedlens_cli.common.run_names import RunNames
 from embedlens_cli.common.score_tables import Row
-from embedlens_cli.common.slices import check_slices, parts_of, warn_of_idle_learners, whole
 from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def evaluate(
     runs, places = selection.runs, list(selection)
     if how.unknown_class is not None:
         check_same_class(runs, how.unknown_class, "--unknown-class")
-    check_slices(runs, how.slices)
-    warn_of_idle_learners(((one.run, one.epoch) for one in places), how.slices)
+    selection.check_slices(how.slices)
+    selection.warn_of_idle_learners(how.slices)
     settled = {run.path: how.settings_of(run, settings, wanted) for run in runs}
     measured = selection.measure(
         lambda one: _score(one, wanted, settled[one.run.path], how=how, device=device), "scoring"

@@ -73,7 +73,7 @@ def identify(
         ensemble: identify_items(ensemble, how, device)
         for ensemble in console.track(_ensembles(selection, joined), "identifying")
     }
-    selection.reader.warnings.print()
+    selection.print_warnings()
     facts = _facts(how, device)
     report = Report.of("identify", selection, style, options=drawn, words=how.words, facts=facts)
     for ensemble, one in results.items():

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from embedlens.analysis.open_set.classifier import Classifier
     from embedlens.analysis.open_set.ranking import Ranking
     from embedlens.analysis.open_set.threshold import Identification
+    from embedlens.measurements.reader import Reader
     from embedlens.searches import Search, SplitItems
     from embedlens.store import Run
-    from embedlens_cli.common.reading import Reader
 
 HALVES = "halves"
 FITTED = "train"

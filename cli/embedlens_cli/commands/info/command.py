@@ -11,8 +11,8 @@ from embedlens.errors import InputError, InputWarning
 from embedlens_cli.common import options
 
 if TYPE_CHECKING:
+    from embedlens.measurements.reader import Reader
     from embedlens.store import Run
-    from embedlens_cli.common.reading import Reader
 
 
 def info(
@@ -25,17 +25,17 @@ def info(
     as_json: options.Json = False,
 ) -> None:
     """Report what a run holds: method, epochs, dims, disk, splits, class sizes, R@1 of the last epoch."""
+    from embedlens.measurements.reader import Reader
     from embedlens.selection import choose_runs, run_labels
     from embedlens_cli.commands.info import verification as run_verification
     from embedlens_cli.common import console
-    from embedlens_cli.common.reading import Reader
 
     chosen = choose_runs(runs or [], empty=True)
     labels = run_labels(chosen)
     verified = run_verification.verify_runs(dict(zip(labels, chosen, strict=True))) if verify else {}
     reader = Reader()
     summary = {label: _describe(run, reader, device) for label, run in zip(labels, chosen, strict=True)}
-    reader.warnings.print()
+    console.print_warnings(reader.warnings)
     for label, files in verified.items():
         summary[label]["files"] = files
     if as_json:

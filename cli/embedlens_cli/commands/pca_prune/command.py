@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from embedlens.errors import InputError, unknown
+from embedlens.measurements.slices import slices_alone
 from embedlens_cli.commands.pca_prune import tables
 from embedlens_cli.commands.pca_prune.tables import PrunedSlice
 from embedlens_cli.common import console, options
@@ -19,7 +20,6 @@ from embedlens_cli.common.option_groups import (
     grouped,
 )
 from embedlens_cli.common.report import Report, by_split, headings
-from embedlens_cli.common.slices import check_slices, slices_alone, warn_of_idle_learners
 from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def pca_prune(
         raise unknown(similarity, "similarity", SIMILARITIES)
     style, wanted = drawn.style(), _parse(dims)
     selection = Selection.of(where, leave_out, style.names)
-    check_slices(selection.runs, slices)
-    warn_of_idle_learners(((one.run, one.epoch) for one in selection), slices)
+    selection.check_slices(slices)
+    selection.warn_of_idle_learners(slices)
     kept = {run.path: _kept(wanted, slices, selection.runs, run) for run in selection.runs}
     basis = "svd" if svd else "pca"
     prune = partial(pruned_recall, basis=basis, similarity=similarity, center=center, device=device)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from embedlens.analysis.sampling.distances import PairDistances
     from embedlens.analysis.sampling.mining import SelectedNegatives
     from embedlens.figures.sampling.distances import Contents
+    from embedlens.measurements.reader import Kept
     from embedlens.store import Run
-    from embedlens_cli.common.reading import Kept
 
 _POINTS = 401  # of a curve over the distances from 0 to 2
 
@@ -53,7 +53,7 @@ def measure(selection: Selection, what: SamplingOptions) -> list[SplitSampling]:
             except InputError as error:
                 place = f"run {run.name!r}, split {split!r}"
                 raise error.within(place) from error
-    selection.reader.warnings.print()
+    selection.print_warnings()
     return results
 
 
@@ -85,7 +85,7 @@ def _measure(
                 for name in what.strategies
             ]
     for epoch in epochs if batches is not None or pairs else ():
-        selection.reader.check_items(run, split, epoch, kept, label=label)
+        selection.reader.check_items(run, split, epoch, kept=kept, label=label)
     dim = run.snapshot(split, epochs[0]).embeddings.shape[1]
     items = (0, 0) if batches is None else batches.class_sizes(y)
     return SplitSampling(label, split, dim, epochs, pairs, selected, batches, items)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli.commands.scatter.panels import TripletOptions
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import AllSplitsOptions, FigureOptions, LeaveOutOptions, grouped
 
@@ -65,6 +64,25 @@ class FieldOptions:
     ] = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TripletOptions:
+    """Which triplets are shown, as typed."""
+
+    triplets: Annotated[
+        str,
+        typer.Option(
+            help="nearest: each epoch's own nearest positive and negative; "
+            "fixed: the items chosen at the reference epoch of the reference run, followed everywhere."
+        ),
+    ] = "nearest"
+    reference_run: Annotated[
+        str | None, typer.Option(help="With fixed: a name among the runs.", show_default="the first")
+    ] = None
+    reference_epoch: Annotated[
+        str | None, typer.Option(help="With fixed: last, or a number.", show_default="last")
+    ] = None
+
+
 @grouped
 def scatter(
     *,
@@ -99,7 +117,9 @@ def scatter(
     still = fields.field is not None or not flows.flow
     stills = {run.path: selection.epochs(run) if still else [] for run in selection.runs}
     spans = {run.path: _span(run, flows) for run in selection.runs if flows.flow}
-    fixed = scatter_data.choose_fixed(chosen, selection, device=device)
+    fixed = scatter_data.choose_fixed(
+        chosen.triplets, selection, run=chosen.reference_run, epoch=chosen.reference_epoch, device=device
+    )
     epochs = {
         run.path: run.epochs() if animate else sorted({*stills[run.path], *spans.get(run.path, ())})
         for run in selection.runs

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from embedlens import measurements
 from embedlens.errors import InputError, unknown
-from embedlens_cli.common.reference import Reference, ReferenceOptions
-from embedlens_cli.common.triplet_states import State, check_same_triplets, galleries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,30 +19,11 @@ if TYPE_CHECKING:
     SnapshotTriplets = Mapping[Selected, Triplets]
 
 
-@dataclass(frozen=True, kw_only=True)
-class TripletOptions:
-    """Which triplets are shown, as typed."""
-
-    triplets: Annotated[
-        str,
-        typer.Option(
-            help="nearest: each epoch's own nearest positive and negative; "
-            "fixed: the items chosen at the reference epoch of the reference run, followed everywhere."
-        ),
-    ] = "nearest"
-    reference_run: Annotated[
-        str | None, typer.Option(help="With fixed: a name among the runs.", show_default="the first")
-    ] = None
-    reference_epoch: Annotated[
-        str | None, typer.Option(help="With fixed: last, or a number.", show_default="last")
-    ] = None
-
-
 @dataclass(frozen=True, slots=True)
 class Fixed:
     """The triplets that are followed: where they were chosen, and by split which they are."""
 
-    reference: Reference
+    reference: measurements.Reference
     triplets: dict[str, Triplets]
 
     @property
@@ -59,26 +37,26 @@ class Fixed:
         return f"fixed-{self.reference.run.name}-{self.reference.epoch:04d}"
 
 
-def choose_fixed(typed: TripletOptions, selection: Selection, *, device: str) -> Fixed | None:
+def choose_fixed(
+    kind: str, selection: Selection, *, run: str | None, epoch: str | None, device: str
+) -> Fixed | None:
     """Choose the triplets that are followed in every epoch and run; None where each has its own nearest."""
-    run, epoch = typed.reference_run, typed.reference_epoch
-    if typed.triplets not in ("nearest", "fixed"):
-        raise unknown(typed.triplets, "kind of triplets", ("nearest", "fixed"))
-    if typed.triplets == "nearest":
+    if kind not in ("nearest", "fixed"):
+        raise unknown(kind, "kind of triplets", ("nearest", "fixed"))
+    if kind == "nearest":
         if run or epoch:
             message = "--reference-run and --reference-epoch are for fixed triplets; add --triplets fixed"
             raise InputError(message)
         return None
-    named = {"reference_epoch": epoch} if epoch else {}
-    reference = Reference.of(selection, ReferenceOptions(reference_run=run, **named))
-    check_same_triplets(selection)
+    reference = measurements.Reference.of(selection.runs, selection.labels, name=run, epoch=epoch or "last")
+    measurements.triplet_states.check_same_triplets(selection.runs, selection.splits)
     states = {split: reference.state(split, selection.reader) for split in selection.splits}
     return Fixed(reference, {split: state.nearest(device=device) for split, state in states.items()})
 
 
 def measure(one: Selected, fixed: Fixed | None, *, device: str) -> Triplets:
     """Return the triplets of a snapshot; items are numbered as recorded in the split and its gallery."""
-    state = State.of(one)
+    state = measurements.State.of(one)
     if fixed is None:
         return state.nearest(device=device)
     state.search()  # for the warnings about its data
@@ -93,7 +71,7 @@ def command_facts(selection: Selection, fixed: Fixed | None, device: str) -> dic
 
     return {
         "splits": list(selection.splits),
-        "galleries": galleries(selection),
+        "galleries": measurements.triplet_states.galleries(selection.runs, selection.splits),
         "triplets": "fixed" if fixed else "nearest",
         "reference": fixed.facts if fixed else None,
         "regions": {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError
+from embedlens.measurements.slices import slices_alone
 from embedlens_cli.commands.spectrum import intra_class as class_spectra
 from embedlens_cli.commands.spectrum import tables
 from embedlens_cli.commands.spectrum.spectrum_options import SpectrumOptions, SpectrumSnapshots
@@ -18,7 +19,6 @@ from embedlens_cli.common.option_groups import (
     grouped,
 )
 from embedlens_cli.common.report import Report, by_split
-from embedlens_cli.common.slices import check_slices, slices_alone, warn_of_idle_learners
 from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def spectrum(
     if what.intra_class:
         class_spectra.draw(selection, style, normalize=what.normalize, options=drawn, words=words)
         return
-    warn_of_idle_learners(((one.run, one.epoch) for one in selection), what.slices)
+    selection.warn_of_idle_learners(what.slices)
     results = selection.measure(lambda one: _measure(one, what, device), "decomposing")
     facts = _facts(what, device)
     report = Report.of("spectrum", selection, style, options=drawn, words=words, facts=facts)
@@ -85,7 +85,7 @@ def _check(what: SpectrumOptions, selection: Selection) -> None:
     if what.slices is not None and selection.several_epochs:
         message = "--slices draws one epoch; choose --epoch last or a number"
         raise InputError(message)
-    check_slices(selection.runs, what.slices)
+    selection.check_slices(what.slices)
     for run in selection.runs if selection.several_epochs else ():
         if len(run.epochs()) == 1:
             message = (

@@ -60,7 +60,7 @@ def sweep(
     from embedlens.experiments import grid_runs
     from embedlens.experiments.grid_training import check_runs
     from embedlens.experiments.sweep import Score, compared_split, measure
-    from embedlens_cli.common.reading import Reader
+    from embedlens.measurements.reader import Reader
 
     style = where.style()
     wanted, device = _one_score(metric), check_device(where.device)
@@ -76,7 +76,7 @@ def sweep(
         return
     failed = grids.train(planned, device, workers=context.params["workers"], every=grid.every)
     outcomes = measure(planned, failed, score, follow=lambda runs: console.track(runs, "scoring"))
-    reader.warnings.print()
+    console.print_warnings(reader.warnings)
     if all(outcome.failure for outcome in outcomes):
         first = outcomes[0]
         message = f"every run failed; the first, {first.name}: {first.failure}"

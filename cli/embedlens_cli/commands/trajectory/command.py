@@ -17,13 +17,12 @@ from embedlens_cli.common.option_groups import (
     FileWords,
     InName,
     LeaveOutOptions,
+    ReferenceOptions,
     RunOptions,
     grouped,
 )
-from embedlens_cli.common.reference import Reference, ReferenceOptions
 from embedlens_cli.common.report import Report
 from embedlens_cli.common.snapshots import Selection
-from embedlens_cli.common.triplet_states import State, check_same_triplets, galleries, states_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.figures.triplets.trajectory import TrajectoryPanel
+    from embedlens.measurements.triplet_states import Reference, State
     from embedlens.store import Run
 
 
@@ -65,19 +65,20 @@ def trajectory(
     from embedlens.figures.style import paper
     from embedlens.figures.triplets.trajectory import check_count
     from embedlens.figures.triplets.trajectory import figure as trajectory_figure
+    from embedlens.measurements.triplet_states import check_same_triplets
 
     style, anchors = drawn.style(), Anchors.of(typed)
     check_device(device)
     choose_limits(limits, [np.zeros(1)])
     check_count(anchors.size, **style.size(anchors.size))
     selection = Selection.of(where, leave_out, style.names)
-    reference = Reference.of(selection, chosen)
-    check_same_triplets(selection)
+    reference = chosen.reference(selection.runs, selection.labels)
+    check_same_triplets(selection.runs, selection.splits)
     paths_by_split = {
         split: _follow(selection, split, reference=reference, anchors=anchors, device=device)
         for split in selection.splits
     }
-    selection.reader.warnings.print()
+    selection.print_warnings()
     report = Report.of(
         "trajectory", selection, style, options=drawn, words=(anchors.stem, reference.stem, *words),
         facts=_facts(selection, reference, device) | anchors.facts,
@@ -115,10 +116,11 @@ def _follow(
 ) -> list[AnchorPaths]:
     """Follow every anchor through all states of all runs."""
     from embedlens.analysis.triplets.trajectory import PRETRAINED, follow, take
+    from embedlens.measurements.triplet_states import states_of
 
     state = reference.state(split, selection.reader)
     every = state.nearest(device=device)
-    states = states_of(selection, split)
+    states = states_of(selection.of_split(split))
     for several in states.values():
         several[-1].search()  # for the warnings about its data
     try:
@@ -197,10 +199,11 @@ def _panels(
 
 def _facts(selection: Selection, reference: Reference, device: str) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
+    from embedlens.measurements.triplet_states import galleries
     from embedlens.similarity import engine_facts
 
     return {
-        "galleries": galleries(selection),
+        "galleries": galleries(selection.runs, selection.splits),
         "triplets": "fixed: nearest positive and negative at the reference epoch, followed in every state",
         "reference": reference.facts,
         "engine": engine_facts(device),

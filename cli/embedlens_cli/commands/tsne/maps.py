@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from embedlens.analysis.projection.maps import Step
     from embedlens.analysis.projection.synthesis import SynthesisedMap
     from embedlens.figures.projection.maps import Map
+    from embedlens.measurements.reader import Kept
     from embedlens_cli.commands.tsne.map_options import MapOptions, MapSettings
-    from embedlens_cli.common.reading import Kept
     from embedlens_cli.common.snapshots import Selected, Selection
 
     Maps = Mapping[Selected, "SnapshotMap"]

@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, unknown
+from embedlens.searches import embeddings_of
+from embedlens.selection import check_same_items, choose_epoch, gallery_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     from numpy.typing import NDArray
 
     from embedlens.analysis.triplets.nearest import Triplets
+    from embedlens.measurements.reader import Reader
+    from embedlens.measurements.selected import Selected
     from embedlens.searches import Search
     from embedlens.store import Run
-    from embedlens_cli.common.reading import Reader
-    from embedlens_cli.common.snapshots import Selected, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class State:
     @property
     def gallery(self) -> str | None:
         """The split that holds positives and negatives; None: its own."""
-        return _gallery(self.run, self.split)
+        return gallery_of(self.run, self.split)
 
     @property
     def place(self) -> str:
@@ -72,15 +76,11 @@ class State:
     @property
     def embeddings(self) -> NDArray[np.floating[Any]]:
         """All items of the split, [N, D]."""
-        from embedlens.searches import embeddings_of
-
         return embeddings_of(self.run, self.split, self.epoch)
 
     @property
     def gallery_embeddings(self) -> NDArray[np.floating[Any]] | None:
         """All items of the gallery, [M, D]; None where the split searches itself."""
-        from embedlens.searches import embeddings_of
-
         return None if self.gallery is None else embeddings_of(self.run, self.gallery, self.epoch)
 
     def equals(self, other: State) -> bool:
@@ -122,10 +122,13 @@ class State:
             raise error.within(self.place) from error
 
 
-def states_of(selection: Selection, split: str) -> dict[str, list[State]]:
-    """Return the states of each run of a selection of all epochs; pretrained features stand first."""
+def states_of(places: Sequence[Selected]) -> dict[str, list[State]]:
+    """Return the states of each run, label -> states, of the snapshots of one split by run and epoch.
+
+    Pretrained features stand first, where a run has them.
+    """
     states: dict[str, list[State]] = {}
-    for one in selection.of_split(split):
+    for one in places:
         states.setdefault(one.label, []).append(State.of(one))
     for several in states.values():
         if (initial := several[0].initial).epoch is None:
@@ -133,27 +136,69 @@ def states_of(selection: Selection, split: str) -> dict[str, list[State]]:
     return states
 
 
-def check_same_triplets(selection: Selection, why: str = "") -> None:
+def check_same_triplets(runs: Sequence[Run], splits: Sequence[str], why: str = "") -> None:
     """Refuse runs of other items in a split or in its gallery; `why` says why they must be the same."""
-    from embedlens.selection import check_same_items
-
-    runs = selection.runs
-    for split in selection.splits:
-        if len({_gallery(run, split) for run in runs}) > 1:
+    for split in splits:
+        if len({gallery_of(run, split) for run in runs}) > 1:
             message = (
                 f"the runs search split {split!r} in different galleries, so no triplet is in all of them"
             )
             raise InputError(message)
-        for name in dict.fromkeys((split, _gallery(runs[0], split) or split)):
+        for name in dict.fromkeys((split, gallery_of(runs[0], split) or split)):
             check_same_items(runs, name, *([why] if why else []))
 
 
-def galleries(selection: Selection) -> dict[str, dict[str, str | None]]:
-    """Return what a sidecar says of where positives and negatives are: run -> split -> gallery split."""
-    return {run.name: {split: _gallery(run, split) for split in selection.splits} for run in selection.runs}
+def galleries(runs: Sequence[Run], splits: Sequence[str]) -> dict[str, dict[str, str | None]]:
+    """Return where positives and negatives are: run -> split -> split of its gallery."""
+    return {run.name: {split: gallery_of(run, split) for split in splits} for run in runs}
 
 
-def _gallery(run: Run, split: str) -> str | None:
-    from embedlens.selection import gallery_of
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The run and the epoch in which the triplets to follow are selected.
 
-    return gallery_of(run, split)
+    Attributes
+    ----------
+    run, label
+        The run, and what it is called.
+    epoch
+        Its epoch.
+    is_default
+        Whether these are the first run and its last epoch.
+    """
+
+    run: Run
+    label: str
+    epoch: int
+    is_default: bool
+
+    @classmethod
+    def of(
+        cls, runs: Sequence[Run], labels: Sequence[str], *, name: str | None = None, epoch: str = "last"
+    ) -> Reference:
+        """Return the run of that label, by default the first, and its epoch; unknown ones are refused."""
+        if name is not None and name not in labels:
+            raise unknown(name, "reference run", labels)
+        at = 0 if name is None else labels.index(name)
+        number = choose_epoch(runs[at], epoch, "--reference-epoch")
+        is_default = at == 0 and number == runs[0].resolve_epoch(-1)
+        return cls(runs[at], labels[at], number, is_default)
+
+    @property
+    def stem(self) -> str:
+        """What a file name says of it."""
+        return "" if self.is_default else f"chosen-{self.label}-{self.epoch:04d}"
+
+    @property
+    def name(self) -> str:
+        """What a figure calls it."""
+        return f"{self.label}, epoch {self.epoch}"
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a sidecar says of it."""
+        return {"run": self.label, "epoch": self.epoch}
+
+    def state(self, split: str, reader: Reader) -> State:
+        """Return the state in which the triplets of a split are chosen."""
+        return State(self.label, self.run, split, self.epoch, reader)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.leave_out import LeaveOut
+from embedlens.measurements.data_warnings import DataWarnings
 from embedlens.searches import Search, items_of, search_of
-from embedlens_cli.common.data_warnings import DataWarnings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads snapshots with their galleries for one command.
+    """Reads snapshots with their galleries, less what is left out, and notes what there is to say of them.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Reader:
         *,
         exclude_duplicates: bool = False,
     ) -> Reader:
-        """Return a reader as the options that several commands share say."""
+        """Return a reader that leaves out classes, comma-separated, and copies, as the options say."""
         leave_out = LeaveOut.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
         return cls(leave_out, DataWarnings(exclude_duplicates))
 
@@ -74,7 +74,7 @@ class Reader:
         return search
 
     def kept(self, run: Run, split: str, epoch: int) -> Kept:
-        """Return which items of a split stay, for a command that looks at the same ones at all epochs.
+        """Return which items of a split stay, where the same ones are wanted at all epochs.
 
         Copies are those of the epoch named. There is no gallery, and nothing is said of the data.
         """
@@ -84,7 +84,7 @@ class Reader:
         self._count(found)
         return Kept(found.query.rows)
 
-    def check_items(self, run: Run, split: str, epoch: int, kept: Kept, *, label: str = "") -> None:
+    def check_items(self, run: Run, split: str, epoch: int, *, kept: Kept, label: str = "") -> None:
         """Note the warnings about the items that stay, of which nothing is searched."""
         found = items_of(run, split, epoch)
         if kept.rows is not None:

@@ -1,28 +1,20 @@
-"""Slices of an embedding: which are scored, and their columns."""
+"""Slices of the embeddings of a run: which are scored, and which had no items to learn from."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Iterable
 
     from embedlens.analysis.spectrum.slices import Slice
-    from embedlens.store import Run, Snapshot
+    from embedlens.store import Run
 
 
 RECORDED = "recorded"
 """What stands for the slices that a run was recorded with."""
-
-
-def check_slices(runs: Sequence[Run], slices: str | None) -> None:
-    """Refuse a number of slices that a run's embeddings cannot be cut into, before anything is computed."""
-    for run in runs:
-        parts_of(run, slices)
 
 
 def number_of(run: Run, slices: str | None) -> int | None:
@@ -67,10 +59,9 @@ def parts_of(run: Run, slices: str | None) -> list[Slice] | list[None]:
     return [*alone, *joined[1:]]
 
 
-def warn_of_idle_learners(places: Iterable[tuple[Run, int]], slices: str | None) -> None:
-    """Warn of slices whose learners had no items at an epoch."""
-    from embedlens_cli.common import console
-
+def idle_learners(places: Iterable[tuple[Run, int]], slices: str | None) -> list[str]:
+    """Return a line for each run, epoch and split in which learners of slices had no items."""
+    lines = []
     for run, epoch in dict.fromkeys(places):
         count = number_of(run, slices)
         if count is None or count != len(run.info.slices or ()):
@@ -80,24 +71,13 @@ def warn_of_idle_learners(places: Iterable[tuple[Run, int]], slices: str | None)
                 busy = set(run.extra(split, "cluster", epoch).tolist())
                 idle = [str(number + 1) for number in range(count) if number not in busy]
                 if idle:
-                    console.print_message(
+                    lines.append(
                         f"run {run.name!r}, epoch {epoch}: no items of {split} were left to the learner of "
                         f"slice {', '.join(idle)}"
                     )
+    return lines
 
 
 def whole(part: Slice | None) -> bool:
     """Return whether a part is the whole embedding."""
     return part is None or (part.first, part.last) == (1, part.of)
-
-
-def take_part(snapshot: Snapshot, part: Slice | None) -> NDArray[Any]:
-    """Return the rows of a part; where one is zero, the message names snapshot and slice."""
-    from embedlens.analysis.spectrum.slices import take
-
-    if part is None:
-        return snapshot.embeddings
-    try:
-        return take(snapshot.embeddings, part)
-    except InputError as error:
-        raise error.within(snapshot.place) from error

@@ -1,4 +1,4 @@
-"""Warnings about the data of the snapshots that a command scores or draws triplets of, each given once."""
+"""Warnings about the data of snapshots that are scored or whose triplets are drawn, each given once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from embedlens.errors import InputError, listed
+from embedlens.errors import InputError, count_text, listed
 from embedlens.experiments.collapse import COLLAPSED
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class DataWarnings:
-    """Checks every snapshot that a command reads; `print` prints each warning once per split, with its runs.
+    """Checks every snapshot that is read; `lines` gives each warning once per split, with its runs.
 
     Attributes
     ----------
     duplicates_excluded
-        Whether copies of one label are left out; None: the command has no option for that.
+        Whether copies of one label are left out; None: whoever reads the warnings cannot choose that.
     """
 
     duplicates_excluded: bool | None = None
@@ -37,12 +37,11 @@ class DataWarnings:
                 runs = self._found.setdefault((kind, search.query.split), {})
                 runs.setdefault(name, []).append((search.place, text))
 
-    def print(self) -> None:
-        """Write the warnings to standard error: of several runs and epochs the first is described."""
-        from embedlens_cli.common import console
-
-        remembered = _PRINTED.get()
+    def lines(self) -> list[str]:
+        """Return the warnings since the last call: of several runs and epochs the first is described."""
+        remembered = _GIVEN.get()
         known = set() if remembered is None else remembered
+        lines = []
         for (kind, split), runs in self._found.items():
             new = {
                 name: findings
@@ -53,35 +52,34 @@ class DataWarnings:
             if new:
                 place, text = next(iter(new.values()))[0]
                 advice = ADVICE.get(kind, "") if self.duplicates_excluded is False else ""
-                console.print_message(f"warning: {place}: {text}{_elsewhere(new)}{advice}")
+                lines.append(f"{place}: {text}{_elsewhere(new)}{advice}")
         self._found.clear()
+        return lines
 
 
-_PRINTED: ContextVar[set[tuple[str, str, str, str]] | None] = ContextVar("printed", default=None)
+_GIVEN: ContextVar[set[tuple[str, str, str, str]] | None] = ContextVar("given", default=None)
 
 
 @contextmanager
 def warned_once() -> Iterator[None]:
-    """Give a warning once in the block, where one command calls others that read the same runs."""
-    before = _PRINTED.set(set())
+    """Give a warning once in the block, in which the same runs are read repeatedly."""
+    before = _GIVEN.set(set())
     try:
         yield
     finally:
-        _PRINTED.reset(before)
+        _GIVEN.reset(before)
 
 
 def _elsewhere(runs: Mapping[str, Sequence[tuple[str, str]]]) -> str:
     """Say in which other runs, or at how many other epochs, the same was found."""
-    from embedlens_cli.common import console
-
     (_, findings), *others = runs.items()
     if not others:
         epochs = len({place for place, _ in findings}) - 1
-        return f" (and at {console.count_text(epochs, 'other epoch')})" if epochs else ""
+        return f" (and at {count_text(epochs, 'other epoch')})" if epochs else ""
     same = [name for name, own in others if own[0][1] == findings[0][1]]
     parts = {"the same in": same, "with other numbers in": [name for name, _ in others if name not in same]}
     texts = [
-        f"{how} {console.count_text(len(names), 'other run')}: {listed(names)}"
+        f"{how} {count_text(len(names), 'other run')}: {listed(names)}"
         for how, names in parts.items() if names
     ]  # fmt: skip
     return f" ({'; '.join(texts)})"
@@ -152,4 +150,4 @@ CHECKS: dict[str, Callable[[Search], str | None]] = {
 """What is looked for in every snapshot: a kind -> what is to be said of a search, or None."""
 
 ADVICE = {"duplicates": "; see --exclude-duplicates"}
-"""What a command's user may do about it."""
+"""What a user of the command line may do about it."""

@@ -1,0 +1,27 @@
+"""Measurements of recorded runs: their snapshots as analyses take them, and what needs more than arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedlens.lazy import attached
+
+if TYPE_CHECKING:
+    from embedlens.measurements import data_warnings, reader, selected, slices, triplet_states
+    from embedlens.measurements.data_warnings import DataWarnings
+    from embedlens.measurements.reader import Kept, Reader
+    from embedlens.measurements.selected import Selected
+    from embedlens.measurements.triplet_states import Reference, State
+
+__all__ = [
+    "DataWarnings", "Kept", "Reader", "Reference", "Selected", "State",
+    "data_warnings", "reader", "selected", "slices", "triplet_states",
+]  # fmt: skip
+
+__getattr__, __dir__ = attached(
+    __name__, __all__,
+    {
+        "data_warnings": ["DataWarnings"], "reader": ["Kept", "Reader"], "selected": ["Selected"],
+        "triplet_states": ["Reference", "State"],
+    },
+)  # fmt: skip
