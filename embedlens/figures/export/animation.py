@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from contextlib import suppress
 from fractions import Fraction
-from pathlib import Path
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import imageio_ffmpeg
@@ -18,6 +18,7 @@ from embedlens.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
@@ -61,15 +62,18 @@ def write_gif(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
         The encoder failed: a full disk, as a rule. What it says of it stands in the message.
     """
     count = _count(frames)
-    places = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).round().astype(int))
-    with tempfile.TemporaryDirectory() as folder:
-        palette = Path(folder) / "palette.png"
-        # No colour is kept for transparency: it would cost one of the few, and time.
-        chosen = "palettegen=stats_mode=full:reserve_transparent=0"
-        _encode(palette, (frames[place] for place in places.tolist()), fps, "-vf", chosen, "-f", "image2")
-        shown = "[0:v][1:v]paletteuse=dither=none:diff_mode=rectangle"
-        hold = ["-loop", "0", "-final_delay", str(round(100 * _HOLD / fps))]
-        _encode(path, frames, fps, "-i", str(palette), "-lavfi", shown, *hold, "-f", "gif")
+    places = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).round().astype(int)).tolist()
+    # One encoder: the frames that give the colours come first, and their end yields the palette.
+    # No colour is kept for transparency: it would cost one of the few, and time.
+    graph = (
+        f"split[first][rest];[first]trim=end_frame={len(places)},"
+        "palettegen=stats_mode=full:reserve_transparent=0[colours];"
+        f"[rest]trim=start_frame={len(places)},setpts=PTS-STARTPTS[shown];"
+        "[shown][colours]paletteuse=dither=none:diff_mode=rectangle"
+    )
+    hold = ["-loop", "0", "-final_delay", str(round(100 * _HOLD / fps))]
+    pictures = chain((frames[place] for place in places), frames)
+    _encode(path, pictures, fps, "-filter_complex", graph, *hold, "-f", "gif")
 
 
 def _count(frames: Sequence[NDArray[np.uint8]]) -> int:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from matplotlib.collections import PathCollection
 from matplotlib.text import Text
-from PIL import Image
 
 from embedlens.figures.export.animation import canvas_of
-from embedlens.figures.export.stamp import learn_stamp, stamp_dots
+from embedlens.figures.export.letters import QuickRenderer
+from embedlens.figures.export.stamp import learn_stamp, stamp_dots, without_alpha
 from embedlens.figures.layout.corners import free_corners
-from embedlens.figures.triplets.nearest import DOTS_ZORDER, Scale, numbers_text, scale_of
+from embedlens.figures.triplets.density import DOTS_ZORDER
+from embedlens.figures.triplets.nearest import Scale, numbers_text, scale_of
 from embedlens.figures.triplets.panels import axes_of, titles_of, update_figure
 from embedlens.figures.triplets.panels import figure as scatter_figure
 
@@ -74,10 +75,10 @@ class Film(Sequence["NDArray[np.uint8]"]):
         self._canvas = canvas_of(figure)
         if finish is not None:
             finish(figure)
-        self._canvas.draw()  # type: ignore[no-untyped-call]
+        figure.draw_without_rendering()
         free_corners(figure, self._states())
         self._canvas = canvas_of(figure)  # of another height, where the statistics stand above the panels
-        self._canvas.draw()  # type: ignore[no-untyped-call]
+        figure.draw_without_rendering()
         figure.set_layout_engine("none")
         self._dots = [
             part
@@ -88,6 +89,7 @@ class Film(Sequence["NDArray[np.uint8]"]):
         self._stamps = {id(part): learn_stamp(part, figure.dpi) for part in self._dots}
         self._titles_move = len({tuple(titles_of(panels)) for panels in self._frames}) > 1
         self._background = self._draw_background()
+        self._renderer = QuickRenderer(*figure.bbox.size, figure.dpi)
 
     def _states(self) -> Iterator[list[tuple[Axes, str, NDArray[np.float64]]]]:
         """Yield what each frame says in its corners, and where its dots are."""
@@ -115,17 +117,15 @@ class Film(Sequence["NDArray[np.uint8]"]):
         if isinstance(number, slice):
             return [self[place] for place in range(*number.indices(len(self)))]
         update_figure(self._figure, self._frames[number], scale=self.scale, note=self._note)
-        renderer = self._canvas.get_renderer()  # type: ignore[no-untyped-call]
-        picture = np.asarray(renderer.buffer_rgba())
+        picture = np.asarray(self._renderer.buffer_rgba())  # type: ignore[no-untyped-call]
         picture[:] = self._background
         for part in self._moving():
             stamp = self._stamps.get(id(part))
             if stamp is not None and isinstance(part, PathCollection):
                 stamp_dots(picture, part, stamp)
             else:
-                part.draw(renderer)
-        height, width, _ = picture.shape
-        return np.array(Image.frombuffer("RGBA", (width, height), picture).convert("RGB"))
+                part.draw(self._renderer)
+        return without_alpha(picture)
 
     def _draw_background(self) -> NDArray[np.uint8]:
         """Draw what lies beneath all that moves."""
@@ -137,7 +137,7 @@ class Film(Sequence["NDArray[np.uint8]"]):
             part.set_visible(True)
         background = np.asarray(self._canvas.buffer_rgba()).copy()  # type: ignore[no-untyped-call]
         if self._titles_move:
-            self._canvas.draw()  # type: ignore[no-untyped-call]  # titles that were hidden find their height
+            self._figure.draw_without_rendering()  # titles that were hidden find their height
         return background
 
     def _moving(self) -> list[Artist]:

@@ -136,3 +136,20 @@ def _blend(
             if inside or (top <= y < bottom and left <= x < right):
                 for channel in range(3):
                     picture[y, x, channel] = values[part, channel, picture[y, x, channel]]
+
+
+def without_alpha(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the colours of opaque pixels, uint8 [h, w, 4] -> [h, w, 3]."""
+    height, width, _ = picture.shape
+    colours = np.empty((height, width, 3), np.uint8)
+    _copy_colours(picture, colours)
+    return colours
+
+
+@compiled
+def _copy_colours(picture: NDArray[np.uint8], colours: NDArray[np.uint8]) -> None:
+    """Copy the first three channels."""
+    for row in range(picture.shape[0]):
+        for column in range(picture.shape[1]):
+            for channel in range(3):
+                colours[row, column, channel] = picture[row, column, channel]

@@ -7,10 +7,11 @@ from typing import Any
 
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 
 from embedlens.figures.layout.clearing import clear_data
 from embedlens.figures.layout.corners import free_corners
-from embedlens.figures.layout.fitting import fit_texts, names_of
+from embedlens.figures.layout.fitting import fit_changed, fit_texts, names_of
 
 _NOTEBOOK_DPI = 144
 
@@ -68,11 +69,18 @@ class Figure(mpl_figure.Figure):
         """Wrap or shorten the names that are too long for their place, now, and not when it is drawn.
 
         As long as names stay as they are this is done once, so that all formats of a figure show the same.
+        Where no layout is made any more, as in an animation, only names that have changed are fitted.
         """
-        if names_of(self) == getattr(self, "_fitted", None):
+        names, before = names_of(self), getattr(self, "_fitted", None)
+        if names == before:
             return
-        self._fitted: tuple[str, ...] | None = names_of(self)  # a layout that draws must not fit again
-        fit_texts(self)
+        engine = self.get_layout_engine()
+        stays = engine is None or isinstance(engine, PlaceHolderLayoutEngine)
+        self._fitted: tuple[str, ...] | None = names  # a layout that draws must not fit again
+        if stays and before is not None and len(before) == len(names):
+            fit_changed(self, before)
+        else:
+            fit_texts(self)
         self._fitted = names_of(self)
 
     def _repr_png_(self) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _ABOVE = 0.01  # of the height of axes, between them and what stands above
 _GAP = 3.0  # points
 _NEAR = 2.0  # pixels that a text keeps from dots
+_DIGIT = re.compile(r"\d")
 _ROUNDS, _SETTLED = 12, 1e-6  # of the layout; change of the places of axes, of the figure's size
 
 
@@ -195,11 +197,15 @@ def _grow(figure: Figure, inches: float) -> None:
 
 
 def _in_few_lines(axes: Axes, text: Text) -> None:
-    """Join the lines of a text to as few as the width of its axes allows."""
+    """Join the lines of a text to as few as the width of its axes allows.
+
+    Digits are measured as zeros, so that numbers that change break no line elsewhere, and that most frames of
+    an animation measure what was measured before, which matplotlib remembers.
+    """
     room, lines = axes.get_window_extent().width, [""]
     for part in text.get_text().splitlines():
         longer = f"{lines[-1]}, {part}" if lines[-1] else part
-        text.set_text(longer)
+        text.set_text(_DIGIT.sub("0", longer))
         if lines[-1] and text.get_window_extent().width > room:
             lines.append(part)
         else:

@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from embedlens.figures.layout.text import shorten_part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -49,8 +49,7 @@ def fit_texts(figure: Figure) -> None:
         if inside is not None:
             fit_legend(inside, IN_AXES * axes.get_window_extent().width)
     for text in figure.texts:
-        if text.get_gid() == "heading" or text is getattr(figure, "_suptitle", None):
-            _fit(text, figure.bbox.width, lines=_LINES)
+        _fit_heading(figure, text)
     engine = figure.get_layout_engine()
     whole = [(text, text.get_text()) for axes in figure.axes for text in _names(axes)]
     # Fitted before the layout, which makes room for the middle of a title wherever it lies, and after it;
@@ -72,10 +71,39 @@ def names_of(figure: Figure) -> tuple[str, ...]:
     figure
         The figure.
     """
+    return tuple(text.get_text() for text in _named(figure))
+
+
+def _named(figure: Figure) -> list[Text]:
+    """Return the texts of a figure that hold names, those of axes last."""
     legends = [*figure.legends, *(axes.get_legend() for axes in figure.axes)]
     labels = [text for legend in legends if legend is not None for text in legend.get_texts()]
-    titles = [text for axes in figure.axes for text in _names(axes)]
-    return tuple(text.get_text() for text in (*figure.texts, *labels, *titles))
+    return [*figure.texts, *labels, *(text for axes in figure.axes for text in _names(axes))]
+
+
+def fit_changed(figure: Figure, before: Sequence[str]) -> None:
+    """Fit the names that have changed, in a figure whose layout and legends stay.
+
+    Parameters
+    ----------
+    figure
+        The figure, with axes where they stay.
+    before
+        What `names_of` gave when all names had been fitted.
+    """
+    changed = {id(text) for text, old in zip(_named(figure), before, strict=True) if text.get_text() != old}
+    for text in figure.texts:
+        if id(text) in changed:
+            _fit_heading(figure, text)
+    for axes in figure.axes:
+        if any(id(text) in changed for text in _names(axes)):
+            _fit_axes(axes)
+
+
+def _fit_heading(figure: Figure, text: Text) -> None:
+    """Fit a text of a figure to its width, if it is the heading."""
+    if text.get_gid() == "heading" or text is getattr(figure, "_suptitle", None):
+        _fit(text, figure.bbox.width, lines=_LINES)
 
 
 def _names(axes: Axes) -> list[Text]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _FEWEST = 8  # letters that are left of a name
+_LETTER = 0.57  # width of a letter, of the size of type
 
 
 def shorten(name: str, room: int) -> str:
@@ -25,6 +31,28 @@ def shorten_part(text: str, room: int) -> str:
     if len(text) <= room or spare < _FEWEST:
         return shorten(text, room)
     return ", ".join([*parts[:longest], shorten(parts[longest], spare), *parts[longest + 1 :]])
+
+
+def in_lines(parts: Sequence[str], inches: float) -> str:
+    """Join the parts of a heading by commas, in as many lines as the width asks for.
+
+    Parameters
+    ----------
+    parts
+        What the heading says.
+    inches
+        Its width.
+    """
+    size = FontProperties(size=mpl.rcParams["figure.titlesize"]).get_size_in_points()
+    room = inches * 72 / (_LETTER * size)
+    lines = [""]
+    for part in parts:
+        longer = f"{lines[-1]}, {part}" if lines[-1] else part
+        if lines[-1] and len(longer) > room:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
 
 
 def printable(text: str) -> str:

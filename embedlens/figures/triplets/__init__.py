@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
-    from embedlens.figures.triplets import distances, field, flow, nearest, paired, panels, trajectory
+    from embedlens.figures.triplets import (
+        density,
+        distances,
+        field,
+        flow,
+        nearest,
+        paired,
+        panels,
+        trajectory,
+    )
+    from embedlens.figures.triplets.density import draw_colorbar
     from embedlens.figures.triplets.nearest import (
         Scale,
-        draw_colorbar,
         draw_dots,
         draw_guides,
         frame,
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Scale",
+    "density",
     "distances",
     "draw_colorbar",
     "draw_dots",
@@ -60,9 +70,9 @@ __getattr__, __dir__ = attached(
             "is_framed",
             "draw_guides",
             "draw_dots",
-            "draw_colorbar",
             "numbers_text",
         ],
+        "density": ["draw_colorbar"],
         "panels": ["figure", "figure_of_epochs"],
     },
 )

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import matplotlib as mpl
 import numpy as np
-from contourpy import LineType, contour_generator
-from matplotlib.collections import PathCollection
-from matplotlib.colors import LogNorm
-from matplotlib.path import Path as MplPath
 from matplotlib.ticker import MultipleLocator
-from scipy.ndimage import gaussian_filter
 
-from embedlens.analysis.triplets.density import counts_by_place, enclosing_levels
-from embedlens.analysis.triplets.nearest import summarise
+from embedlens.analysis.triplets.density import counts_by_place
+from embedlens.analysis.triplets.nearest import region_fractions
 from embedlens.figures.layout.border import draw_crowd, draw_whole, update_crowd, upper_limit
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.corners import rewrite
-from embedlens.figures.layout.ticks import number_log_bar
+from embedlens.figures.triplets.density import (
+    BINS,
+    DOTS_ZORDER,
+    contours_of,
+    draw_colorbar,
+    draw_contours,
+    draw_histogram,
+    shown_counts,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from matplotlib.axes import Axes
-    from matplotlib.collections import QuadMesh
+    from matplotlib.collections import PathCollection, QuadMesh
     from matplotlib.text import Text
     from numpy.typing import NDArray
 
@@ -35,16 +38,11 @@ if TYPE_CHECKING:
 RASTERISE_ABOVE = 5_000
 HISTOGRAM_ABOVE = 100_000
 DRAW_SEED = 0
-DOTS_ZORDER = 2
-"""What is drawn beneath the dots has a lower one, what is drawn over them a higher one."""
-
 _LOWEST, _STEP = -0.2, 0.2
-_BINS = 150
 _STAR = "#E69F00"
 _LARGE_UP_TO = 330  # dots, which have the largest size
 _FAINT = 0.35  # of the default opacity
-_SMOOTHING = 2.0  # bins
-ENCLOSED = (0.9, 0.6, 0.3)  # fractions of the dots inside the contours
+_ROUNDING = 1e-6  # of a limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,7 @@ def scale_of(triplets: Iterable[Triplets], *, limits: tuple[float, float] | None
     parts = list(triplets)
     within = limits or limits_of(parts)
     peaks = [
-        counts_by_place(part, within, bins=_BINS).max() for part in parts if part.s_ap.size > HISTOGRAM_ABOVE
+        counts_by_place(part, within, bins=BINS).max() for part in parts if part.s_ap.size > HISTOGRAM_ABOVE
     ]
     return Scale(within, float(max(2.0, *peaks)) if peaks else None)
 
@@ -134,14 +132,14 @@ def plot(
     frame(axes, shared.limits)
     _name_axes(axes, result)
     if result.s_ap.size > HISTOGRAM_ABOVE:
-        _histogram(axes, result, shared, alpha=0.4 if faint else None)
+        draw_histogram(axes, result, shared.limits, max_count=shared.max_count, alpha=0.4 if faint else None)
         draw_crowd(axes, result, color=color, beneath=faint)
         if colorbar:
             draw_colorbar(axes.get_figure(root=True), [axes])
     else:
         draw_dots(axes, result, color=color, faint=faint, beneath=faint)
         if result.s_ap.size > RASTERISE_ABOVE and not faint:
-            _draw_contours(axes, result, shared.limits)
+            draw_contours(axes, result, shared.limits)
     _numbers(axes, result, faint=faint)
     return axes
 
@@ -162,11 +160,11 @@ def update(axes: Axes, result: Triplets, *, scale: Scale) -> None:
     if "dots" in parts:
         cast("PathCollection", parts["dots"]).set_offsets(_in_draw_order(result))
     if "contours" in parts:
-        cast("PathCollection", parts["contours"]).set_paths(_contours(result, scale.limits))
+        cast("PathCollection", parts["contours"]).set_paths(contours_of(result, scale.limits))
     if "crowd" in parts:
         update_crowd(cast("PathCollection", parts["crowd"]), result)
     if "histogram" in parts:
-        cast("QuadMesh", parts["histogram"]).set_array(_shown_counts(result, scale.limits))
+        cast("QuadMesh", parts["histogram"]).set_array(shown_counts(result, scale.limits))
     rewrite(axes, cast("Text", parts["numbers"]), numbers_text(result, axes.get_xlim()))
 
 
@@ -246,84 +244,26 @@ def draw_dots(
     return drawn
 
 
-def _draw_contours(axes: Axes, result: Triplets, limits: tuple[float, float]) -> None:
-    axes.add_collection(
-        PathCollection(
-            _contours(result, limits),
-            facecolors="none",
-            edgecolors="black",
-            linewidths=0.5,
-            zorder=4,
-            gid="contours",
-        ),
-        autolim=False,
-    )
-
-
-def _contours(result: Triplets, limits: tuple[float, float]) -> list[MplPath]:
-    """Return contours around the given fractions of the dots; none where their densities are equal.
-
-    `Axes.contour` draws the same lines; making its set of contours anew for each frame of an animation takes
-    four times as long.
-    """
-    density = gaussian_filter(counts_by_place(result, limits, bins=_BINS), _SMOOTHING)
-    levels = enclosing_levels(density, ENCLOSED)
-    if len(levels) < len(ENCLOSED):
-        return []
-    middle = (np.arange(_BINS) + 0.5) / _BINS * (limits[1] - limits[0]) + limits[0]
-    lines = contour_generator(middle, middle, density.T, line_type=LineType.ChunkCombinedCode)
-    found: Any = [lines.lines(level) for level in levels]  # points and codes, one slice each
-    return [MplPath(points[0], codes[0]) for points, codes in found if points[0] is not None]
-
-
-def _histogram(axes: Axes, result: Triplets, scale: Scale, *, alpha: float | None) -> None:
-    """Draw the number of dots in each bin, with logarithmic colours."""
-    edges = np.linspace(*scale.limits, _BINS + 1)
-    axes.pcolormesh(
-        edges,
-        edges,
-        _shown_counts(result, scale.limits),
-        norm=LogNorm(1, scale.max_count),
-        cmap=mpl.rcParams["image.cmap"],
-        rasterized=True,
-        alpha=alpha,
-        zorder=DOTS_ZORDER,
-        gid="histogram",
-    )
-
-
-def draw_colorbar(figure: Any, axes: Sequence[Axes]) -> None:
-    """Draw one scale of colours for all histograms among the axes, if there are any; they share theirs."""
-    meshes = [child for ax in axes for child in ax.get_children() if child.get_gid() == "histogram"]
-    if meshes:
-        number_log_bar(
-            figure.colorbar(meshes[0], ax=list(axes), label="dots per bin", fraction=0.03, pad=0.01)
-        )
-
-
-def _shown_counts(result: Triplets, limits: tuple[float, float]) -> Any:
-    """Return the counts as a mesh takes them: a row for each bin of S_an, empty bins masked."""
-    return np.ma.masked_equal(counts_by_place(result, limits, bins=_BINS).T, 0)
-
-
 def numbers_text(result: Triplets, limits: tuple[float, float] = (-np.inf, np.inf)) -> str:
     """Return what the corner of a panel says: the fraction of each region, and how many dots, a line each.
 
     Dots beyond the limits of both axes are counted as out of sight.
     """
-    numbers = summarise(result)
+    fractions = region_fractions(result)
     below = "R@1" if result.choice == "nearest" else "below diagonal"
-    ties = 1.0 - numbers.below_diagonal - numbers.above_diagonal
+    ties = 1.0 - fractions["below_diagonal"] - fractions["above_diagonal"]
     lines = [
-        f"{below} {numbers.below_diagonal:.1%}",
-        f"above diagonal {numbers.above_diagonal:.1%}",
-        f"top right {numbers.top_right:.1%}",
-        f"right boundary {numbers.right_boundary:.1%}",
+        f"{below} {fractions['below_diagonal']:.1%}",
+        f"above diagonal {fractions['above_diagonal']:.1%}",
+        f"top right {fractions['top_right']:.1%}",
+        f"right boundary {fractions['right_boundary']:.1%}",
         *([f"on diagonal {ties:.1%}"] if ties > 5e-4 else []),
-        f"n = {numbers.n:,}" + (f" ({numbers.n_singletons:,} singletons)" if numbers.n_singletons else ""),
+        f"n = {result.s_ap.size:,}"
+        + (f" ({result.n_singletons:,} singletons)" if result.n_singletons else ""),
     ]
-    places, rounding = np.stack([result.s_ap, result.s_an]), 1e-6
-    hidden = int(((places < limits[0] - rounding) | (places > limits[1] + rounding)).any(axis=0).sum())
+    low, high = limits[0] - _ROUNDING, limits[1] + _ROUNDING
+    out = [part for values in (result.s_ap, result.s_an) for part in (values < low, values > high)]
+    hidden = int(np.count_nonzero(np.logical_or.reduce(out)))
     lines += [f"out of sight {hidden:,}"] if hidden else []
     return "\n".join(lines)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MultipleLocator
 
@@ -15,9 +14,10 @@ from embedlens.figures.layout.arrangement import arrange, height_of
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.fitting import title_at
 from embedlens.figures.layout.limits import draw_inset, inset_corner
-from embedlens.figures.layout.text import shorten
+from embedlens.figures.layout.text import in_lines, shorten
 from embedlens.figures.style import line_styles, max_height_of, width_of
-from embedlens.figures.triplets.nearest import Scale, draw_colorbar, plot, scale_of, update
+from embedlens.figures.triplets.density import draw_colorbar
+from embedlens.figures.triplets.nearest import Scale, plot, scale_of, update
 from embedlens.results import Result
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ _FEW_TICKS = 3  # panels side by side, from which on their axes have fewer numbe
 _PANEL = "panel "  # begins the labels of axes, which number the panels
 _NAME_LETTERS = 94  # of a run in a title; longer names lose their middle
 _HEADER, _LINE = 0.2, 0.15  # inches: a heading, and each further line of it
-_LETTER = 0.57  # width of a letter, of the size of type
 _COLORBAR = 0.5  # inches: a scale of colours
 
 
@@ -102,7 +101,7 @@ def figure(
     room = bar + (_COLORBAR if shared.max_count else 0.0)
     inches = width_of(venue, width)
     parts = [title] if isinstance(title, str) and title else title
-    told = _in_lines(parts or heading_of(panels, note), inches)
+    told = in_lines(parts or heading_of(panels, note), inches)
     header = _HEADER + _LINE * told.count("\n") if told.strip() else 0.0
     named = [(panel.run, panel.split) for panel in ordered]
     places = arrange(named, inches - room, max_height_of(venue) - header)
@@ -143,7 +142,7 @@ def update_figure(figure: Figure, panels: Sequence[ScatterPanel], *, scale: Scal
     _title_all(figure, panels)
     for text in figure.texts:
         if text.get_gid() == "heading":  # `suptitle` would move it to where no layout has put it
-            text.set_text(_in_lines(heading_of(panels, note), figure.get_figwidth()))
+            text.set_text(in_lines(heading_of(panels, note), figure.get_figwidth()))
     figure.fit()
 
 
@@ -198,20 +197,6 @@ def heading_of(panels: Sequence[ScatterPanel], note: str) -> list[str]:
     alone = [shorten(run, _NAME_LETTERS) for run in runs if len(runs) == 1]
     shared = [*alone, *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)]
     return [*shared, *([note] if note else [])]
-
-
-def _in_lines(parts: Sequence[str], inches: float) -> str:
-    """Join the parts of a heading by commas, in as many lines as the width asks for."""
-    size = FontProperties(size=mpl.rcParams["figure.titlesize"]).get_size_in_points()
-    room = inches * 72 / (_LETTER * size)
-    lines = [""]
-    for part in parts:
-        longer = f"{lines[-1]}, {part}" if lines[-1] else part
-        if lines[-1] and len(longer) > room:
-            lines.append(part)
-        else:
-            lines[-1] = longer
-    return "\n".join(lines)
 
 
 def figure_of_epochs(

@@ -66,7 +66,8 @@ def measure(one: Selected, fixed: Fixed | None, *, device: str) -> Triplets:
 def command_facts(selection: Selection, fixed: Fixed | None, device: str) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
     from embedlens.analysis.triplets.nearest import RIGHT_BOUNDARY, TOP_RIGHT
-    from embedlens.figures.triplets.nearest import DRAW_SEED, ENCLOSED
+    from embedlens.figures.triplets.density import ENCLOSED
+    from embedlens.figures.triplets.nearest import DRAW_SEED
     from embedlens.similarity import engine_facts
 
     return {
