@@ -19,6 +19,7 @@ copyright = author  # noqa: A001 - the name that Sphinx reads
 version = release = __version__
 
 extensions = [
+    "command_line",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
