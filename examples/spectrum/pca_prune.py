@@ -15,7 +15,7 @@ The same from Python:
 from pathlib import Path
 
 from embedlens.analysis.pruning import pruned_recall
-from embedlens.analysis.spectrum import chunks_of, spectrum, take
+from embedlens.analysis.spectrum import slices_of, spectrum, take
 from embedlens.experiments import demo_runs
 from embedlens.figures.pruning import figure, figure_of_slices
 from embedlens.figures.style import paper
@@ -47,13 +47,13 @@ with paper("cvpr"):
 both = concatenate(demo_runs(), Path("runs/both"))
 test, train = both.snapshot("test"), both.snapshot("train")
 whole = pruned_recall(test.embeddings, test.labels, fit=train.embeddings)
-pieces = []
-for piece in chunks_of(both.info.dim, 2)[0]:
-    z, fit = take(test.embeddings, piece), take(train.embeddings, piece)
-    pieces.append((spectrum(z), pruned_recall(z, test.labels, fit=fit)))
+parts = []
+for one in slices_of(both.info.dim, 2)[0]:
+    z, fit = take(test.embeddings, one), take(train.embeddings, one)
+    parts.append((spectrum(z), pruned_recall(z, test.labels, fit=fit)))
 
 with paper("cvpr"):
-    slices = figure_of_slices({"both": (whole, pieces)}, fit="train")
+    slices = figure_of_slices({"both": (whole, parts)}, fit="train")
 
 # %%
 # How to read it
