@@ -61,7 +61,7 @@ shutil.rmtree(_EXAMPLES, ignore_errors=True)
 shutil.copytree(DOCS.parent / "examples", _EXAMPLES)
 os.environ.setdefault("EMBEDLENS_RUNS", str(_BUILD / "runs"))
 
-_SECTIONS = ["triplets", "spectrum", "maps", "scores", "experiments", "training"]
+_SECTIONS = ["tutorial", "triplets", "spectrum", "maps", "scores", "experiments", "training"]
 _ORDER = [
     "scatter", "animation", "flow", "field", "trajectory", "distances",
     "spectrum", "epochs", "intra_class", "components", "pca_prune",
