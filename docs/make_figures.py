@@ -1,12 +1,12 @@
-"""Makes the pictures and the measured numbers of the README from the current code.
+"""Makes the pictures of the README, and the measured numbers of the documentation, from the current code.
 
-    python docs/make_figures.py            # the demonstration: its two pictures and its numbers
+    python docs/make_figures.py            # the demonstration: its pictures and its numbers
     python docs/make_figures.py --tables   # also the grids behind the tables: half an hour on two quiet cores
     python docs/make_figures.py --check    # compares the runs of a demonstration with docs/numbers.json
 
 It works in the folder `work/` beside this file (`--work DIR`), where finished runs are kept and not trained
-again. Numbers go to docs/numbers.json, each group with the command that measured it; the blocks of README.md
-between `<!-- numbers: NAME -->` and `<!-- end -->` are written from that file.
+again. Numbers go to docs/numbers.json, each group with the command that measured it; the blocks between
+`<!-- numbers: NAME -->` and `<!-- end -->` in the README and in docs/results/ are written from that file.
 """
 
 from __future__ import annotations
@@ -19,23 +19,21 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from measured_numbers import COMPARED, DOCS, NUMBERS, PAGES, fill
 from PIL import Image
-from readme_numbers import COMPARED, NUMBERS, fill
 
-DOCS = Path(__file__).parent
-README = DOCS.parent / "README.md"
 TOLERANCE = 0.03
 """Largest difference of a Recall@1 between machines, thread counts and versions, after a few epochs."""
 
-_WIDTH, _GAP = 1240, 20
 _MOVING = "scatter demo-order1 demo-order2 --split test --animate"
 _BOTH = "demo-order1-demo-order2"
-_LAYOUT = (
-    (f"trajectory-{_BOTH}-",),
-    (f"distances-{_BOTH}-", f"pca-prune-{_BOTH}-", f"spectrum-{_BOTH}-"),
-    ("components-demo-order1-",),
-    ("tsne-demo-order1-", f"scatter-{_BOTH}-test-flow-"),
-)
+_PICTURES = {
+    "trajectory": (f"trajectory-{_BOTH}-", 1240),
+    "distances": (f"distances-{_BOTH}-", 620),
+    "pca-prune": (f"pca-prune-{_BOTH}-", 620),
+    "tsne": ("tsne-demo-order1-", 620),
+}
+"""Name of a picture -> how the name of its figure begins, and the width in pixels."""
 _TABLES = {
     "sweep-rates": "sweep --loss ep,epshn --epochs 2",
     "sweep-losses": "sweep --loss all --epochs 5",
@@ -59,8 +57,10 @@ def main() -> None:
     embedlens(options.work, "demo")
     embedlens(options.work, _MOVING)
     moving = "scatter-demo-order1-demo-order2-test-animation.gif"
-    shutil.copyfile(options.work / "figures" / moving, DOCS / "triplets.gif")
-    compose(options.work / "figures", DOCS / "notebook.png")
+    pictures = DOCS / "pictures"
+    shutil.copyfile(options.work / "figures" / moving, pictures / "triplets.gif")
+    for name, (start, width) in _PICTURES.items():
+        save_picture(_picture(options.work / "figures", start), width, pictures / f"{name}.png")
     numbers = json.loads(NUMBERS.read_text()) if NUMBERS.is_file() else {}
     values = demo_numbers(options.work / "runs")
     numbers["demo"] = {"command": "embedlens demo", "values": values}
@@ -74,7 +74,8 @@ def main() -> None:
         }
         numbers["reconstruction"] = reconstruction_numbers(options.work)
     NUMBERS.write_text(json.dumps(numbers, indent=1) + "\n")
-    README.write_text(fill(README.read_text(), numbers))
+    for page in PAGES:
+        page.write_text(fill(page.read_text(), numbers))
 
 
 def embedlens(folder: Path, command: str) -> str:
@@ -84,26 +85,11 @@ def embedlens(folder: Path, command: str) -> str:
     return done.stdout
 
 
-def compose(figures: Path, target: Path) -> None:
-    """Set the demonstration's figures in rows of one width, one under the other."""
-    rows = []
-    for names in _LAYOUT:
-        images = [_picture(figures, name) for name in names]
-        # One height per row, such that their widths and the gaps between them fill the page.
-        free = _WIDTH - _GAP * (len(images) - 1)
-        height = free / sum(image.width / image.height for image in images)
-        rows.append([_scaled(image, height) for image in images])
-    heights = [max(image.height for image in row) for row in rows]
-    page = Image.new("RGB", (_WIDTH, sum(heights) + _GAP * (len(rows) - 1)), "white")
-    top = 0
-    for row, height in zip(rows, heights, strict=True):
-        left = 0
-        for image in row:
-            page.paste(image, (left, top))
-            left += image.width + _GAP
-        top += height + _GAP
+def save_picture(image: Image.Image, width: int, target: Path) -> None:
+    """Save a picture at a width, in 256 colours."""
+    scaled = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
     # The default, median cut, merges rare colours: the gold of the star became a run's orange.
-    page.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+    scaled.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
         target, optimize=True
     )
 
@@ -118,11 +104,6 @@ def _picture(figures: Path, start: str) -> Image.Image:
         return image.convert("RGB")
 
 
-def _scaled(image: Image.Image, height: float) -> Image.Image:
-    size = (round(image.width * height / image.height), round(height))
-    return image.resize(size, Image.Resampling.LANCZOS)
-
-
 def demo_numbers(runs: Path) -> dict[str, list[float]]:
     """Return test R@1 of every epoch of the two runs of the demonstration."""
     import embedlens as library
@@ -135,7 +116,7 @@ def demo_numbers(runs: Path) -> dict[str, list[float]]:
 
 
 def table_numbers(name: str, answer: dict[str, Any]) -> dict[str, Any]:
-    """Take what the README's table shows out of a command's JSON answer."""
+    """Take what the tables of results show out of a command's JSON answer."""
     summary = answer["summary"]
     if name == "compare":
         return {

@@ -1,4 +1,4 @@
-"""The measured numbers of the README: written from docs/numbers.json, and what the code gives today."""
+"""The measured numbers of the documentation: written from docs/numbers.json, and what the code gives today."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import pytest
 
 import embedlens
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
 GROUPS = json.loads((ROOT / "docs/numbers.json").read_text())
 
 
@@ -22,7 +21,7 @@ def scripts(monkeypatch):
     """The two scripts in docs/, as modules."""
     monkeypatch.syspath_prepend(ROOT / "docs")
     found = []
-    for name in ("readme_numbers", "make_figures"):
+    for name in ("measured_numbers", "make_figures"):
         spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
         module = importlib.util.module_from_spec(spec)
         monkeypatch.setitem(sys.modules, name, module)
@@ -31,17 +30,25 @@ def scripts(monkeypatch):
     return found
 
 
-def test_the_readme_s_blocks_are_written_from_the_numbers(scripts):
+def test_the_blocks_are_written_from_the_numbers(scripts):
     writer, _ = scripts
-    assert set(re.findall(r"<!-- numbers: ([a-z-]+) -->", README)) == set(writer.RENDER)
-    assert writer.fill(README, GROUPS) == README
+    texts = [page.read_text() for page in writer.PAGES]
+    names = [name for text in texts for name in re.findall(r"<!-- numbers: ([a-z-]+) -->", text)]
+    assert set(names) == set(writer.RENDER)
+    assert [writer.fill(text, GROUPS) for text in texts] == texts
+
+
+def test_no_other_page_has_blocks(scripts):
+    writer, _ = scripts
+    pages = {ROOT / "README.md", *(ROOT / "docs").rglob("*.md")} - set(writer.PAGES)
+    assert not [page for page in pages if "<!-- numbers:" in page.read_text()]
 
 
 def test_a_changed_number_changes_the_readme(scripts):
     writer, _ = scripts
     changed = json.loads(json.dumps(GROUPS))
     changed["demo"]["values"]["demo-order1"][-1] = 0.123
-    assert "12.3 %" in writer.fill(README, changed)
+    assert "12.3 %" in writer.fill((ROOT / "README.md").read_text(), changed)
 
 
 def test_every_group_names_its_command():
@@ -66,7 +73,7 @@ def test_a_run_that_differs_is_reported(scripts, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("order", [1, 2])
-def test_the_demonstration_s_first_epoch_is_that_of_the_readme(folder, program, scripts, order):
+def test_the_demonstration_s_first_epoch_is_that_of_the_documentation(folder, program, scripts, order):
     """The whole demonstration is compared where it runs anyway: in .ci/run."""
     _, maker = scripts
     done = program("train", "--loss", "epshn", "--order", order, "--epochs", 1, "--out", "runs/one", "--json")

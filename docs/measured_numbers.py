@@ -1,4 +1,4 @@
-"""The blocks of measured numbers in README.md, written from docs/numbers.json."""
+"""The blocks of measured numbers in the README and in the pages of results, written from docs/numbers.json."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-NUMBERS = Path(__file__).parent / "numbers.json"
+DOCS = Path(__file__).parent
+NUMBERS = DOCS / "numbers.json"
+PAGES = (DOCS.parent / "README.md", DOCS / "results" / "losses.md", DOCS / "results" / "methods.md")
+"""The files that have such blocks."""
 COMPARED = {"nmi": "NMI", "f1": "F1", **{f"recall_at_{k}": f"R@{k}" for k in (1, 2, 4, 8)}}
 
 _BLOCK = re.compile(r"(<!-- numbers: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
 def fill(text: str, numbers: dict[str, Any]) -> str:
-    """Return the README's text with its blocks written from the numbers."""
+    """Return the text of a page with its blocks written from the numbers."""
     return _BLOCK.sub(lambda block: block[1] + RENDER[block[2]](numbers) + block[4], text)
 
 
