@@ -1,4 +1,4 @@
-"""The blocks of measured numbers in the README and in the pages of results, written from docs/numbers.json."""
+"""The blocks of measured numbers in README and results, written from docs/numbers.json."""
 
 from __future__ import annotations
 

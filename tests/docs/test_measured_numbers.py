@@ -1,4 +1,4 @@
-"""The measured numbers of the documentation: written from docs/numbers.json, and what the code gives today."""
+"""The measured numbers of the documentation: written from docs/numbers.json; what the code gives today."""
 
 from __future__ import annotations
 
