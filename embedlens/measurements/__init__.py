@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
-    from embedlens.measurements import data_warnings, reader, selected, slices, triplet_states
+    from embedlens.measurements import (
+        data_warnings,
+        distance_states,
+        open_set,
+        reader,
+        selected,
+        slices,
+        triplet_states,
+    )
     from embedlens.measurements.data_warnings import DataWarnings
     from embedlens.measurements.reader import Kept, Reader
     from embedlens.measurements.selected import Selected
@@ -15,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataWarnings", "Kept", "Reader", "Reference", "Selected", "State",
-    "data_warnings", "reader", "selected", "slices", "triplet_states",
+    "data_warnings", "distance_states", "open_set", "reader", "selected", "slices", "triplet_states",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

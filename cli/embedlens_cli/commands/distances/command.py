@@ -66,6 +66,7 @@ def distances(
     from embedlens.analysis.triplets.paired import compare_choices
     from embedlens.figures.style import paper
     from embedlens.figures.triplets.distances import figure as distances_figure
+    from embedlens.measurements.distance_states import compare_states
     from embedlens.measurements.triplet_states import check_same_triplets
     from embedlens.selection import choose_epoch
 
@@ -79,7 +80,7 @@ def distances(
     compare = partial(compare_choices, resamples=resamples, seed=seed)
     places = {split: selection.of_split(split) for split in selection.splits}
     comparisons = {
-        split: states.measure(own, reference, compare, device=device) for split, own in places.items()
+        split: compare_states(own, reference, compare, device=device) for split, own in places.items()
     }
     selection.print_warnings()
     facts = _facts(selection, reference, device) | {"resamples": resamples, "seed": seed}

@@ -10,24 +10,18 @@ import typer
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError, shortened
-from embedlens_cli.commands.identify.thresholds import (
-    Ensemble,
-    IdentifyOptions,
-    OpenSetResult,
-    identify_items,
-)
+from embedlens_cli.commands.identify.identify_options import IdentifyOptions
 from embedlens_cli.common import console, options
 from embedlens_cli.common.figure_style import epochs_text
 from embedlens_cli.common.option_groups import FigureOptions, LeaveOutOptions, SnapshotOptions, grouped
-from embedlens_cli.common.report import Report
+from embedlens_cli.common.report import Report, finite
 from embedlens_cli.common.snapshots import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from embedlens.measurements.open_set import Ensemble, OpenSetResult, OpenSetSettings
     from embedlens.store import Run
-
-JOINED = "joined"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,22 +57,29 @@ def identify(
     """
     from embedlens.figures.style import paper
     from embedlens.leave_out import check_same_class
+    from embedlens.measurements.open_set import ensembles_of, identify_items
+    from embedlens.selection import choose_epoch
 
     style = drawn.style()
     check_device(device)
     selection = Selection.of(where, leave_out, style.names)
     if how.unknown_class is not None:
         check_same_class(selection.runs, how.unknown_class, "--unknown-class")
+    settings = how.settings()
+    places = {label: (run, choose_epoch(run, where.epoch)) for label, run in selection.labelled}
+    ensembles = ensembles_of(
+        places, selection.splits, reader=selection.reader, joined=_can_join(selection.runs, joined)
+    )
     results = {
-        ensemble: identify_items(ensemble, how, device)
-        for ensemble in console.track(_ensembles(selection, joined), "identifying")
+        ensemble: identify_items(ensemble, settings, device)
+        for ensemble in console.track(ensembles, "identifying")
     }
     selection.print_warnings()
-    facts = _facts(how, device)
+    facts = _facts(settings, device)
     report = Report.of("identify", selection, style, options=drawn, words=how.words, facts=facts)
     for ensemble, one in results.items():
         splits = report.artifacts.summary.setdefault(ensemble.label, {})
-        splits.setdefault(ensemble.split, {})[ensemble.epoch] = one.summary()
+        splits.setdefault(ensemble.split, {})[ensemble.epoch] = finite(one.summary())
     with paper(drawn.venue):
         for split in selection.splits:
             group = {ensemble: one for ensemble, one in results.items() if ensemble.split == split}
@@ -87,23 +88,9 @@ def identify(
     report.end(lambda: _print(results))
 
 
-def _ensembles(selection: Selection, joined: bool | None) -> list[Ensemble]:
-    """Return each run at its epoch, of several on the same items also all joined, split by split."""
-    from embedlens.selection import choose_epoch
-
-    runs, labels = selection.runs, list(selection.labels)
-    epochs = [choose_epoch(run, selection.epoch) for run in runs]
-    every: list[tuple[str, tuple[Run, ...], tuple[int, ...]]] = [
-        (label, (run,), (epoch,)) for label, run, epoch in zip(labels, runs, epochs, strict=True)
-    ]
-    if _can_join(runs, joined):
-        every.append((JOINED if JOINED not in labels else "all joined", tuple(runs), tuple(epochs)))
-    return [Ensemble(*one, split, selection.reader) for split in selection.splits for one in every]
-
-
 def _can_join(runs: Sequence[Run], joined: bool | None) -> bool:
     """Say whether runs are joined; where that is asked for and cannot be, it is refused."""
-    from embedlens.selection import check_same_items
+    from embedlens.measurements.open_set import check_joined
 
     if joined is False or len(runs) == 1:
         if joined:
@@ -111,9 +98,7 @@ def _can_join(runs: Sequence[Run], joined: bool | None) -> bool:
             raise InputError(message)
         return False
     try:
-        for name in runs[0].splits:
-            if all(name in run.splits for run in runs):
-                check_same_items(runs, name, "only runs on the same items can be joined")
+        check_joined(runs)
     except InputError as error:
         if joined:
             raise
@@ -122,7 +107,7 @@ def _can_join(runs: Sequence[Run], joined: bool | None) -> bool:
     return True
 
 
-def _facts(how: IdentifyOptions, device: str) -> dict[str, Any]:
+def _facts(how: OpenSetSettings, device: str) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
     from embedlens.similarity import engine_facts
 
@@ -158,7 +143,7 @@ def _save(
         **report.style.size(),
     )
     table = [{**ensemble.facts, **result.result.sweep.columns()} for ensemble, result in group.items()]
-    panels = [ensemble.facts | result.summary() for ensemble, result in group.items()]
+    panels = [ensemble.facts | finite(result.summary()) for ensemble, result in group.items()]
     words = [*report.words, "parts" if parts else ""]
     stem = ["identify", *report.artifacts.named(names), first.split, epochs_text(epochs), *words]
     facts = {"split": first.split, "epochs": epochs, "panels": panels}

@@ -1,84 +1,68 @@
-"""Identification of the items of a run, or of several joined: options and results."""
+"""Open-set identification of the items of a run, or of several runs joined."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from embedlens.analysis.open_set.classifier import fit_classifier, rank_by_classifier
+from embedlens.analysis.open_set.ranking import rank_labels
+from embedlens.analysis.open_set.threshold import identify
 from embedlens.errors import InputError, unknown
-from embedlens_cli.common import options
-from embedlens_cli.common.option_groups import InName, file_words
+from embedlens.searches import ID, SplitItems, search_in
+from embedlens.selection import check_same_items, gallery_of, label_of_class, searched_split
+from embedlens.store.concat import join
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.open_set.classifier import Classifier
     from embedlens.analysis.open_set.ranking import Ranking
     from embedlens.analysis.open_set.threshold import Identification
     from embedlens.measurements.reader import Reader
-    from embedlens.searches import Search, SplitItems
+    from embedlens.searches import Search
     from embedlens.store import Run
 
 HALVES = "halves"
+"""What stands for the halves of the items, each of which selects the threshold for the other."""
 FITTED = "train"
+"""Split that a classifier is fitted on by default."""
+JOINED = "joined"
+"""Label of several runs joined."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class IdentifyOptions:
-    """How items are identified, and where the threshold is chosen."""
+class OpenSetSettings:
+    """How items are identified, and where the threshold is chosen.
 
-    unknown_class: Annotated[options.UnknownClass, InName("new-{}")] = None
-    classifier: Annotated[
-        bool,
-        typer.Option(
-            "--classifier",
-            help="Rank the classes by a softmax classifier, fitted on the gallery's embeddings, not by "
-            "neighbours.",
-        ),
-        InName("classifier"),
-    ] = False
-    gallery: Annotated[
-        str | None,
-        typer.Option(
-            help="Split to search; none: the split itself. With --classifier the split to fit on.",
-            show_default="what the run names, else none; with --classifier else train",
-        ),
-        InName("gallery-{}"),
-    ] = None
-    choose_on: Annotated[
-        str | None,
-        typer.Option(
-            help="Split that the threshold is selected on; halves: each half of the items selects it for "
-            "the other.",
-            show_default="the same items: optimistically biased",
-        ),
-        InName("chosen-on-{}"),
-    ] = None
-    c: Annotated[
-        float,
-        typer.Option(
-            "--c",
-            help="With --classifier: inverse regularisation strength C of the logistic regression.",
-            min=1e-9,
-        ),
-        InName("c-{:g}"),
-    ] = 10.0
-    seed: Annotated[int, typer.Option(help="Seed of the halves.", min=0), InName("seed-{}")] = 0
+    Attributes
+    ----------
+    unknown_class
+        Class, by number or name, that counts as unknown; None: only classes that the gallery lacks.
+    classifier
+        Whether classes are ranked by a softmax classifier, not by neighbours.
+    gallery
+        Split to search, "none" for the split itself, or to fit on; None: what the run names.
+    choose_on
+        Split that the threshold is selected on, or "halves"; None: the items that are evaluated.
+    c
+        Inverse regularisation strength of the classifier.
+    seed
+        Seed of the halves.
+    """
+
+    unknown_class: str | None = None
+    classifier: bool = False
+    gallery: str | None = None
+    choose_on: str | None = None
+    c: float = 10.0
+    seed: int = 0
 
     @property
     def halves(self) -> int | None:
         """Seed of the halves; None: there are none."""
         return self.seed if self.choose_on == HALVES else None
-
-    @property
-    def words(self) -> list[str]:
-        """What file names say of them."""
-        c = ["c"] if self.classifier else []
-        seed = [] if self.halves is None else ["seed"]
-        return file_words(self, ["unknown_class", "gallery", "classifier", *c, "choose_on", *seed])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,8 +93,6 @@ class Ensemble:
 
     def search(self, split: str, gallery: str | None) -> Search:
         """Return the items of a split with the gallery that they search, less what is left out."""
-        from embedlens.searches import search_in
-
         out = self.reader.leave_out
         search = search_in(
             self._read, (split, gallery), place=self.place, labels=out.labels_of(self.runs[0]),
@@ -120,14 +102,29 @@ class Ensemble:
 
     def _read(self, split: str) -> SplitItems:
         """Return the items of a split."""
-        from embedlens.searches import ID, SplitItems
-        from embedlens.store.concat import join
-
         snapshots = [run.snapshot(split, epoch) for run, epoch in zip(self.runs, self.epochs, strict=True)]
         z = snapshots[0].embeddings
         if len(snapshots) > 1:
             z = join([one.embeddings for one in snapshots], [1 / len(snapshots)] * len(snapshots))
         return SplitItems.of(split, z, snapshots[0].labels, ids=self.runs[0].items(split).get(ID))
+
+
+def check_joined(runs: Sequence[Run]) -> None:
+    """Refuse runs that hold other items in a split that all of them have."""
+    for name in runs[0].splits:
+        if all(name in run.splits for run in runs):
+            check_same_items(runs, name, "only runs on the same items can be joined")
+
+
+def ensembles_of(
+    places: Mapping[str, tuple[Run, int]], splits: Sequence[str], *, reader: Reader, joined: bool = False
+) -> list[Ensemble]:
+    """Return each run, label -> run and epoch, and where wanted all of them joined, split by split."""
+    every = [(label, (run,), (epoch,)) for label, (run, epoch) in places.items()]
+    if joined:
+        runs, epochs = zip(*places.values(), strict=True)
+        every.append((JOINED if JOINED not in places else "all joined", runs, epochs))
+    return [Ensemble(*one, split, reader) for split in splits for one in every]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,10 +139,8 @@ class OpenSetResult:
     counts: Mapping[str, int]
 
     def summary(self) -> dict[str, Any]:
-        """Return the numbers by name; what is not defined is None."""
-        from embedlens_cli.common.report import finite
-
-        numbers = {
+        """Return the numbers by name; what is not defined is NaN."""
+        numbers: dict[str, Any] = {
             "gallery": self.gallery,
             "new_label": self.new_label,
             **({} if self.new_class is None else {"new_class": self.new_class}),
@@ -156,13 +151,11 @@ class OpenSetResult:
         }
         if self.classifier is not None:
             numbers |= {"fitted_on": self.classifier.n, "converged": self.classifier.converged}
-        return finite(numbers)
+        return numbers
 
 
-def splits_of(run: Run, split: str, how: IdentifyOptions) -> tuple[str | None, str | None]:
+def _splits_of(run: Run, split: str, how: OpenSetSettings) -> tuple[str | None, str | None]:
     """Return the split that is searched or fitted on, and the one that the threshold is chosen on."""
-    from embedlens.selection import gallery_of, searched_split
-
     gallery = searched_split(run, split, how.gallery)
     place = f"run {run.name!r}"
     if how.classifier:
@@ -181,14 +174,26 @@ def splits_of(run: Run, split: str, how: IdentifyOptions) -> tuple[str | None, s
     return gallery, None if chosen_on == split else chosen_on
 
 
-def identify_items(ensemble: Ensemble, how: IdentifyOptions, device: str) -> OpenSetResult:
-    """Rank the labels for the items of an ensemble, and choose a threshold; errors name the place."""
-    from embedlens.analysis.open_set.classifier import fit_classifier
-    from embedlens.analysis.open_set.threshold import identify
-    from embedlens.selection import label_of_class
+def identify_items(ensemble: Ensemble, how: OpenSetSettings, device: str = "cpu") -> OpenSetResult:
+    """Rank the labels for the items of an ensemble, and choose a threshold; errors name the place.
 
+    Parameters
+    ----------
+    ensemble
+        The items.
+    how
+        How they are ranked, and on which items the threshold is chosen.
+    device
+        Of the engine: "cpu" or "cuda".
+
+    Raises
+    ------
+    InputError
+        A split or class that is not there, no item of an unknown class, or a classifier that would be
+        judged on the items that it is fitted on.
+    """
     run = ensemble.runs[0]
-    gallery, chosen_on = splits_of(run, ensemble.split, how)
+    gallery, chosen_on = _splits_of(run, ensemble.split, how)
     splits = [name for name in dict.fromkeys((ensemble.split, gallery, chosen_on)) if name is not None]
     new_label = None if how.unknown_class is None else label_of_class(run, how.unknown_class, splits)
     try:
@@ -210,9 +215,6 @@ def identify_items(ensemble: Ensemble, how: IdentifyOptions, device: str) -> Ope
 
 def _rank(search: Search, *, new_label: int | None, classifier: Classifier | None, device: str) -> Ranking:
     """Rank the labels for the queries of a split, by neighbours or by the classifier."""
-    from embedlens.analysis.open_set.classifier import rank_by_classifier
-    from embedlens.analysis.open_set.ranking import rank_labels
-
     z, y = search.z, search.y
     if classifier is not None:
         ranking = rank_by_classifier(classifier, z, y, new_label=new_label)
