@@ -65,7 +65,7 @@ def check_labels(values: ArrayLike, name: str = "labels") -> NDArray[np.int64]:
     """
     labels = to_numpy(values)
     if labels.ndim != 1:
-        message = f"{name} have shape {shape_text(labels)}; one integer an item is needed: shape (N,)"
+        message = f"{name} have shape {shape_text(labels)}; one integer per item is needed: shape (N,)"
         raise InputError(message)
     if labels.size == 0:
         message = f"{name} are empty; at least one item is needed"

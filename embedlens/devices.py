@@ -17,11 +17,11 @@ def check_device(name: str) -> str:
 
         count = torch.cuda.device_count()
         if count == 0:
-            message = f"device {name!r} is not there: torch sees no CUDA GPU; use cpu"
+            message = f"device {name!r} is not available: torch sees no CUDA GPU; use cpu"
             raise InputError(message)
         if number and int(number) >= count:
             message = (
-                f"device {name!r} is not there: torch sees {count} CUDA GPUs, cuda:0 to cuda:{count - 1}"
+                f"device {name!r} is not available: torch sees {count} CUDA GPUs, cuda:0 to cuda:{count - 1}"
             )
             raise InputError(message)
     return name

@@ -68,7 +68,8 @@ def read_array_header(stream: IO[bytes], place: Path | str) -> ArrayHeader:
     start = stream.read(8)
     if start[:6] != _MAGIC:
         message = (
-            f"{place}: no .npy array (a pickle, an empty or another kind of file); write it with numpy.save"
+            f"{place}: not a .npy array (a pickle, an empty or another kind of file); "
+            "write it with numpy.save"
         )
         raise InputError(message)
     width = {1: 2, 2: 4, 3: 4}.get(start[6] if len(start) == 8 else 0)

@@ -99,13 +99,13 @@ def read_text(file: Path, *, limit: int = MOST_BYTES) -> str:
     except UnicodeDecodeError as error:
         line = content[: error.start].decode(encoding, "replace").count("\n") + 1
         message = (
-            f"{file} is no UTF-8 text, nor UTF-16 with a byte order mark (line {line}: {error.reason}); "
+            f"{file} is not UTF-8 text, nor UTF-16 with a byte order mark (line {line}: {error.reason}); "
             "save it as UTF-8"
         )
         raise InputError(message) from error
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        message = f"{file} is no UTF-8 text (line {line}: a NUL character); save it as UTF-8"
+        message = f"{file} is not UTF-8 text (line {line}: a NUL character); save it as UTF-8"
         raise InputError(message)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 

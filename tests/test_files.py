@@ -56,7 +56,7 @@ def test_a_header_of_python_2(tmp_path):
     [
         (b"\x93NUMPY\x02\x00" + struct.pack("<I", 4_000_000_000), "a header of 4,000,000,000 bytes; 65,536"),
         (b"\x93NUMPY\x07\x00" + b"\x00" * 20, "unknown version"),
-        (b"\x93NUM", "no .npy array"),
+        (b"\x93NUM", "not a .npy array"),
         (b"\x93NUMPY\x01", "unknown version"),
         (b"\x93NUMPY\x01\x00\x50", "truncated"),
         (b"\x93NUMPY\x01\x00\x50\x00{'descr'", "truncated"),

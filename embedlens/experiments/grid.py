@@ -98,5 +98,5 @@ class Grid:
         if not fitting:
             raise next(iter(reasons.values()))
         if reasons:
-            warn(f"left out, for they do not take what was requested: {', '.join(reasons)}")
+            warn(f"losses without one of the options are left out: {', '.join(reasons)}")
         return fitting

@@ -141,7 +141,8 @@ def check_same_triplets(runs: Sequence[Run], splits: Sequence[str], why: str = "
     for split in splits:
         if len({gallery_of(run, split) for run in runs}) > 1:
             message = (
-                f"the runs search split {split!r} in different galleries, so no triplet is in all of them"
+                f"the runs search split {split!r} in different galleries, so no triplet is in all of them; "
+                "name the runs one by one"
             )
             raise InputError(message)
         for name in dict.fromkeys((split, gallery_of(runs[0], split) or split)):

@@ -57,7 +57,9 @@ class ItemNames:
         self.labels = check_labels(labels)
         for name, values in (("classes", classes), ("paths", paths)):
             if values is not None and len(values) != self.labels.size:
-                message = f"{len(values)} {name} for {self.labels.size} labels; one of each an item is needed"
+                message = (
+                    f"{len(values)} {name} for {self.labels.size} labels; one of each per item is needed"
+                )
                 raise InputError(message)
         members: dict[str, list[int]] = {}
         for row, name in enumerate(classes):

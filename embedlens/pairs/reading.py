@@ -82,7 +82,7 @@ def read_pairs(
         except InputError as error:
             raise error.within(line.place) from error
     if fold is not None and len(lines) - 1 != fold.size:
-        message = f"{path}: the first line promises {fold.size} pairs, but {len(lines) - 1} lines follow"
+        message = f"{path}: the first line states {fold.size} pairs, but {len(lines) - 1} lines follow"
         raise InputError(message)
     same, skipped = np.array([line.same for line in named], np.bool_)[kept], int((~kept).sum())
     fold = _cut(path, same, folds or FOLDS) if fold is None else _left(path, fold, kept)
@@ -137,7 +137,7 @@ def _of_lfw(
         line = next((one for one in _readings(place, text) if len(one.items[0]) == 2), None)
         if line is None or line.same != due:
             form = "'name i j' (one class)" if due else "'name1 i name2 j' (two classes)"
-            message = f"{place}: {text[:60]!r} stands where {form} is due"
+            message = f"{place}: {text[:60]!r} stands where {form} is needed"
             raise InputError(message)
         named.append(line)
     fold = np.repeat(np.arange(sets), 2 * n) if sets > 1 else np.tile(np.arange(n) * parts // n, 2)
@@ -177,9 +177,7 @@ def _cut(path: Path, same: NDArray[np.bool_], parts: int) -> NDArray[np.int64]:
             f"it can be cut into 2 to {min(counts)} folds, not {parts}"
         )
         if min(counts) < 2:
-            message = (
-                f"{path} has {counts[0]} pairs of one class and {counts[1]} of two; two of each are needed"
-            )
+            message = f"{path} has {counts[0]} genuine and {counts[1]} impostor pairs; two of each are needed"
         raise InputError(message)
     fold = np.empty(same.size, np.int64)
     for kind, n in ((same, counts[0]), (~same, counts[1])):

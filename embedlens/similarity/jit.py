@@ -89,7 +89,7 @@ def _warn_once(what: str, error: Exception) -> None:
         return
     _warned.append(what)
     reason = getattr(error, "strerror", None) or type(error).__name__
-    message = f"{what} ({reason}); loops are compiled anew, which takes some seconds"
+    message = f"{what} ({reason}); loops are compiled again, which takes some seconds"
     warnings.warn(message, InputWarning, stacklevel=2)
 
 

@@ -101,14 +101,14 @@ def _archived(file: Path, key: str | None, *, option: str) -> Iterator[tuple[Any
             with archive.open(info) as stream:
                 header = read_array_header(stream, info.filename)
                 if header.size + header.nbytes != info.file_size:
-                    message = f"{info.filename} is cut or damaged"
+                    message = f"{info.filename} is truncated or damaged"
                     raise InputError(message)
                 yield stream, header, info.compress_size
     except Exception as error:  # a damaged archive fails anywhere in the reader, with any exception
         if isinstance(error, InputError) and str(file) in str(error):
             raise
         reason = str(error) if isinstance(error, InputError) else shortened(first_sentence(error))
-        message = f"{file} is no readable .npz of plain arrays ({reason})"
+        message = f"{file} is not a readable .npz of plain arrays ({reason})"
         raise InputError(message) from error
 
 
@@ -152,7 +152,7 @@ def _read_torch(file: Path, key: str | None, *, rows: int | None, option: str) -
         raise
     except _OF_TORCH as error:
         message = (
-            f"{file} is no readable file of tensors only ({shortened(first_sentence(error))}); save the "
+            f"{file} is not a readable file of tensors only ({shortened(first_sentence(error))}); save the "
             "tensor itself"
         )
         raise InputError(message) from error

@@ -95,7 +95,7 @@ def check_archive(file: Path) -> None:
         message = f"damaged: {first_sentence(error)}"
         raise InputError(message) from error
     if broken is not None:
-        message = f"damaged: the checksum of {broken} is another one"
+        message = f"damaged: the checksum of {broken} differs from the recorded one"
         raise InputError(message)
 
 

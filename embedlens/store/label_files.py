@@ -172,7 +172,7 @@ def _unnamed(table: Table, key: str | None) -> int:
         if key.isascii() and key.isdecimal() and len(key) < 4 and 1 <= int(key) <= width:
             return int(key) - 1
         message = (
-            f"{table.file} has no column {shortened(key)!r}: its first line is no header; "
+            f"{table.file} has no column {shortened(key)!r}: its first line is not a header; "
             f"give {OPTION} a number from 1 to {width}"
         )
         raise InputError(message)

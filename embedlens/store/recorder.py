@@ -233,13 +233,11 @@ class Recorder:
         dim = self._info.dim
         for split, file in files.items():
             if file.suffix != ".npy":
-                message = f"{file} is no .npy file and cannot be linked; leave out --link"
+                message = f"{file} is not a .npy file and cannot be linked; leave out --link"
                 raise InputError(message)
             array = read_npy(file)
             if array.dtype != self._info.dtype or not array.flags.c_contiguous:
-                message = (
-                    f"{file} is no C-ordered {self._info.dtype} array and cannot be linked; leave out --link"
-                )
+                message = f"{file} is not a C-ordered {self._info.dtype} array; leave out --link"
                 raise InputError(message)
             try:
                 array = check_embeddings(array, rows=self._info.splits[split].items, dim=dim)

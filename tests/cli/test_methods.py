@@ -174,7 +174,7 @@ def test_methods_of_pieces_through_the_real_entry_point(program, folder, words, 
         (["dreml", "--temperature", "1"], "loss 'softmax' has no option 'temperature'"),
         (
             ["dreml", "--meta-classes", "6"],
-            "method 'dreml' deals 5 training classes out to 6 meta_classes; lower --meta-classes to 5, or "
+            "method 'dreml' assigns 5 training classes to 6 meta_classes; lower --meta-classes to 5, or "
             "leave the method out",
         ),
         (

@@ -63,8 +63,8 @@ def test_train_answers_in_json_and_names_its_run(cli, folder):
             ["has no use for mining", "learns of each class"],
         ),
         (["--loss", "margin", "--mining", "hart"], ["unknown mining 'hart'", "semi-hard-range"]),
-        (["--loss", "margin", "--mining-options", "{}x"], ["--mining-options '{}x' is no JSON object"]),
-        (["--loss", "margin", "--loss-options", "[1]"], ["--loss-options '[1]' is no JSON object"]),
+        (["--loss", "margin", "--mining-options", "{}x"], ["--mining-options '{}x' is not a JSON object"]),
+        (["--loss", "margin", "--loss-options", "[1]"], ["--loss-options '[1]' is not a JSON object"]),
         (["--loss", "margin", "--beta", "3"], ["beta is 3.0"]),
         (
             ["--loss", "margin", "--beta", "1.1", "--loss-options", '{"beta": 1.2}'],

@@ -54,8 +54,8 @@ def test_a_first_line_with_folds_and_pairs_between_any_separators(tmp_path, firs
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a\tb\t1\n\xe9\tb\t1\n", r"pairs.txt is no UTF-8 text.*line 2"),
-        (b"a\tb\t1\nx\0\tb\t1\n", r"pairs.txt is no UTF-8 text \(line 2: a NUL"),
+        (b"a\tb\t1\n\xe9\tb\t1\n", r"pairs.txt is not UTF-8 text.*line 2"),
+        (b"a\tb\t1\nx\0\tb\t1\n", r"pairs.txt is not UTF-8 text \(line 2: a NUL"),
         ("\n\r\nx 1 z\n" + TAB, r"pairs.txt:3: the first line is 'x 1 z'"),
         ("\n" + TAB + "\nnone.jpg;x.jpg;1\n", r"pairs.txt:7: no item has the path or file name 'none.jpg'"),
     ],

@@ -111,7 +111,7 @@ def test_an_archive_is_measured_before_memory_is_taken(tmp_path, shape, rows, me
 
 def test_a_member_that_is_not_what_it_claims(tmp_path):
     claim(tmp_path / "z.npz", (1 << 30, 1 << 10), numbers=1 << 22)
-    with pytest.raises(InputError, match="z.npy is cut or damaged"):
+    with pytest.raises(InputError, match="z.npy is truncated or damaged"):
         read_array(tmp_path / "z.npz", None)
     header = b"\x93NUMPY\x02\x00" + (4 << 30).to_bytes(5, "little")[:4].replace(b"\0", b"\xff")
     with zipfile.ZipFile(tmp_path / "z.npz", "w") as archive:

@@ -103,7 +103,7 @@ def test_linking_shares_the_file_and_copying_does_not(dump):
 
 def test_linking_refuses_what_needs_converting(dump):
     np.save("dump/test_01.npy", Z.astype(np.float64))
-    with pytest.raises(InputError, match=r"test_01.npy is no C-ordered float32 array and cannot be linked"):
+    with pytest.raises(InputError, match=r"test_01.npy is not a C-ordered float32 array"):
         import_run(NPY, dump / "mine", link=True)
     np.save("dump/test_01.npy", np.asfortranarray(Z))
     with pytest.raises(InputError, match="C-ordered"):
@@ -211,15 +211,15 @@ def _spoil(dump, kind):
         ("float labels", "split 'test': labels are float32"),
         ("key", "holds several arrays; choose one by its key: a, b"),
         ("wrong key", "has no array 'c'; it holds: a, b"),
-        ("broken npz", "is no readable .npz"),
-        ("object npz", "is no readable .npz"),
-        ("pickled torch", "is no readable file of tensors only"),
-        ("pickle", "is no readable file of tensors only"),
+        ("broken npz", "is not a readable .npz"),
+        ("object npz", "is not a readable .npz"),
+        ("pickled torch", "is not a readable file of tensors only"),
+        ("pickle", "is not a readable file of tensors only"),
         ("text torch", "holds a str; a tensor"),
         ("ending", "ends in '.txt'; arrays are read from"),
         ("column", "choose one by its key: a, b"),
         ("short row", "y.csv:3: got 1 fields, expected 2: a, label"),
-        ("binary text", "is no UTF-8 text"),
+        ("binary text", "is not UTF-8 text"),
         ("differing labels", "l_1.npy differ from those in dump/l_0.npy"),
     ],
 )

@@ -110,9 +110,9 @@ def _break(file, kind):
     [
         ("truncated", "truncated"),
         ("header only", "truncated|corrupt"),
-        ("empty", "no .npy array"),
+        ("empty", "not a .npy array"),
         ("header broken", "corrupt"),
-        ("pickle", "no .npy array"),
+        ("pickle", "not a .npy array"),
         ("npz", "an .npz archive"),
         ("object", "Python objects"),
         ("integer", "embeddings are int32"),

@@ -283,7 +283,7 @@ def test_pretrained_features_equal_those_of_another_implementation(birds):
     assert backbone.pretrained
     assert backbone.width == 1280
     assert len(backbone.messages) == 1
-    assert "names its tensors otherwise; all 294 were taken in their order, every shape fits" in str(
+    assert "names its tensors differently; all 294 were taken in their order, every shape fits" in str(
         backbone.messages
     )
     images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
@@ -323,7 +323,7 @@ def test_weights_of_other_names_are_taken_in_their_order_with_a_remark(birds, sa
     backbone = build_backbone(replace(RANDOM, weights=str(file)), birds)
     own = backbone.module.state_dict()
     assert backbone.messages == (
-        f"{file} names its tensors otherwise; all {len(own)} were taken in their order, every shape fits",
+        f"{file} names its tensors differently; all {len(own)} were taken in their order, every shape fits",
     )
     for name, value in own.items():
         assert torch.equal(value, reference.state_dict()[name]), name
@@ -679,7 +679,7 @@ def test_what_cannot_be_features_is_refused_with_the_file(shuffled, change, mess
 def test_what_is_no_npy_file_is_refused(shuffled):
     folder, data, *_ = shuffled
     (folder / "odd.npy").write_bytes(b"no array")
-    assert refused_features(data, folder / "odd.npy").startswith(f"{folder / 'odd.npy'}: no .npy array")
+    assert refused_features(data, folder / "odd.npy").startswith(f"{folder / 'odd.npy'}: not a .npy array")
 
 
 def test_features_have_no_image_size(shuffled):

@@ -88,7 +88,7 @@ def test_fashion_mnist_that_is_broken(mnist):
     raw = file.read_bytes()
     for content in (raw[:-1], b"", raw[:10], b"\0\0\x0d\x03" + raw[4:]):
         file.write_bytes(content)
-        with pytest.raises(InputError, match="is no idx file of 3 dimensions, or it is truncated"):
+        with pytest.raises(InputError, match="is not an idx file of 3 dimensions, or it is truncated"):
             load_dataset("fashion-mnist", mnist)
     file.unlink()
     with pytest.raises(InputError, match="has no file train-images-idx3-ubyte"):

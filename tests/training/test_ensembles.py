@@ -244,7 +244,7 @@ def test_dims_and_losses_where_none_are_chosen():
     [
         ("dreml", {"learners": 0}, {}, 8, "learners is 0; a whole number from 1 is needed"),
         ("dreml", {"learners": 2, "meta_classes": 1}, {}, None, "meta_classes is 1; a whole number from 2"),
-        ("dreml", {"learners": 2, "meta_classes": 7}, {}, None, "method 'dreml' deals 6 training"),
+        ("dreml", {"learners": 2, "meta_classes": 7}, {}, None, "method 'dreml' assigns 6 training"),
         ("dreml", {"learners": 2, "meta_classes": 2}, {}, 8, "2 learners of 2 meta-classes make 4"),
         ("dreml", {"trunk": "tree"}, {}, None, "unknown trunk 'tree'; choose one of: own, shared"),
         ("dreml", {}, {"loss": "triplet"}, None, "method 'dreml' trains with the loss softmax, not triplet"),

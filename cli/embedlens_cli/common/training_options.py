@@ -227,6 +227,8 @@ def _read(text: str | None, option: str) -> dict[str, Any]:
     except json.JSONDecodeError:
         parsed = None
     if not isinstance(parsed, dict):
-        message = f"--{option} {text!r} is no JSON object; e.g. '{{\"margin\": 0.1}}', quoted for the shell"
+        message = (
+            f"--{option} {text!r} is not a JSON object; e.g. '{{\"margin\": 0.1}}', quoted for the shell"
+        )
         raise InputError(message)
     return parsed

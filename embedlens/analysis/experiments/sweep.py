@@ -140,7 +140,7 @@ def summarise(records: Iterable[Record]) -> Sweep:
             raise InputError(message)
         seeds = groups.setdefault((record.loss, record.dim, record.lr), {})
         if record.seed in seeds:
-            message = f"{_named(record)} is there twice; one value a combination is needed"
+            message = f"{_named(record)} is given twice; one value per combination is needed"
             raise InputError(message)
         seeds[record.seed] = record
     if not groups:

@@ -220,7 +220,7 @@ def rank_labels(
         if new.any():
             _fill(ranking, np.flatnonzero(new), (array[new], labels[new]), searched, device=device)
     if ranking.is_new.all():
-        message = "no query has a gallery item of its label; do queries and gallery number classes alike?"
+        message = "no query has a gallery item of its label; both must number their classes alike"
         raise InputError(message)
     return ranking
 
@@ -271,7 +271,7 @@ def _check(labels: NDArray[np.int64], gallery_labels: NDArray[np.int64], new_lab
     left = np.unique(gallery_labels[gallery_labels != new_label] if new_label is not None else gallery_labels)
     if left.size < 2:
         beside = "" if new_label is None else " beside the new one"
-        message = f"the gallery has {left.size} label{beside}; two known ones or more are ranked"
+        message = f"the gallery has {left.size} label{beside}; two known classes or more are needed"
         raise InputError(message)
 
 

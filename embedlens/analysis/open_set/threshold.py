@@ -102,7 +102,7 @@ def _half(is_new: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
     for number, rows in enumerate((np.flatnonzero(~is_new), np.flatnonzero(is_new))):
         if rows.size < 2:
             kind = "new" if number else "known"
-            message = f"{rows.size} {kind} query; two known and two new ones or more make halves"
+            message = f"{rows.size} {kind} query; halves need two queries of known and two of unknown classes"
             raise InputError(message)
         mixed = np.random.default_rng([seed, 4, number]).permutation(rows)
         first[mixed[::2]] = True

@@ -133,7 +133,7 @@ def optimised(
             descent.run(phase)
         coordinates = np.array(embedding, np.float64)
         if not np.isfinite(coordinates).all():
-            message = "the map flew apart; choose a smaller learning rate, or auto"
+            message = "the optimisation diverged; choose a smaller learning rate, or auto"
             raise InputError(message)
         if chosen.dof == 1.0:
             divergence, _ = exact(coordinates, affinities.P, should_eval_error=True)

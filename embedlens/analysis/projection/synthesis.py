@@ -147,7 +147,7 @@ def synthesised(
     array = check_embeddings(to_numpy(z), rows=labels.size, dim=None)
     means, deviations = (_checked(*named, array.shape) for named in (("mu", mu), ("sigma", sigma)))
     if per_class < 1:
-        message = f"{per_class} synthesised points a class; give a number from 1"
+        message = f"{per_class} synthesised points per class; give a number from 1"
         raise InputError(message)
     known = np.unique(labels)
     wanted = known if classes is None else np.unique(check_integers(classes, "classes"))
@@ -221,7 +221,7 @@ def _checked(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[An
         raise InputError(message)
     if array.shape != shape:
         message = (
-            f"{name} has shape {shape_text(array)}, the embeddings {shape}; a row of both an item is needed"
+            f"{name} has shape {shape_text(array)}, the embeddings {shape}; a row of both per item is needed"
         )
         raise InputError(message)
     if not np.isfinite(array).all():

@@ -72,7 +72,7 @@ def describe_clusters(
     found, classes = check_labels(clusters, "clusters"), check_labels(labels)
     earlier = None if before is None else check_labels(before, "earlier clusters")
     if found.size != classes.size or (earlier is not None and earlier.size != found.size):
-        message = f"{found.size} clusters of items, but {classes.size} labels; one of each an item is needed"
+        message = f"{found.size} clusters of items, but {classes.size} labels; one of each per item is needed"
         raise InputError(message)
     if not 0 <= found.min() <= found.max() < n_clusters:
         message = f"clusters go from {found.min()} to {found.max()}; 0 to {n_clusters - 1} is needed"

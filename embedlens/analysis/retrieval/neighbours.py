@@ -215,7 +215,7 @@ def _check(
         message = (
             "no label has two items, so no query has a positive; retrieval scores need a class of two items"
             if one_set
-            else "no query has a gallery item of its label; do queries and gallery number classes alike?"
+            else "no query has a gallery item of its label; both must number their classes alike"
         )
         raise InputError(message)
     return positives

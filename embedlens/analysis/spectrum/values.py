@@ -98,7 +98,7 @@ class Spectrum(Result):
             In (0, 1].
         """
         if not 0 < share <= 1:
-            message = f"share {share:g}; a share in (0, 1] is needed"
+            message = f"fraction {share:g}; a number in (0, 1] is needed"
             raise InputError(message)
         reached = self.cumulative >= share * (1 - 1e-12)
         return int(reached.argmax()) + 1 if reached.any() else None

@@ -55,7 +55,7 @@ def enclosing_levels(density: ArrayLike, shares: Sequence[float]) -> list[float]
     numbers = check_numbers(density, "densities", shape=None, least=0)
     wanted = check_numbers(shares, "shares", least=0)
     if not numbers.any() or (wanted > 1).any():
-        message = "levels enclose shares from 0 to 1 of densities that are not all 0; got others"
+        message = "levels enclose fractions from 0 to 1 of densities that are not all 0; got others"
         raise InputError(message)
     falling = np.sort(numbers, axis=None)[::-1]
     mass = np.cumsum(falling) / falling.sum()

@@ -160,7 +160,7 @@ def nearest_triplets(
         message = (
             "no label has two items, so there is no positive; triplets need a class of two items or more"
             if gallery is None
-            else "no query has a gallery item of its label; do queries and gallery number classes alike?"
+            else "no query has a gallery item of its label; both must number their classes alike"
         )
         raise InputError(message)
     return Triplets(

@@ -225,7 +225,7 @@ def roc(similarity: ArrayLike, same: ArrayLike) -> Roc:
     check_same_length(similarities=similarity, same=same)
     n_genuine, n_impostor = int(same.sum()), int((~same).sum())
     if not (n_genuine and n_impostor):
-        message = f"{n_genuine} pairs of one class and {n_impostor} of two; a ROC needs both"
+        message = f"{n_genuine} genuine and {n_impostor} impostor pairs; a ROC curve needs both"
         raise InputError(message)
     values, inverse = np.unique(-similarity, return_inverse=True)
     genuine = np.cumsum(np.bincount(inverse, weights=same, minlength=values.size))

@@ -289,7 +289,7 @@ def _check_rates(fars: Sequence[float], known_fraction: float) -> None:
             message = f"FAR {far:g}; a false accept rate lies above 0 and is 1 at most"
             raise InputError(message)
     if not 0 < known_fraction < 1:
-        message = f"a share of {known_fraction:g} known classes; it lies between 0 and 1"
+        message = f"a fraction of {known_fraction:g} known classes; a number between 0 and 1 is needed"
         raise InputError(message)
 
 

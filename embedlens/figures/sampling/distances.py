@@ -235,7 +235,7 @@ def check_panels(names: Sequence[str]) -> list[str]:
         if name not in PANELS:
             raise unknown(name, "panel", PANELS)
     if not names:
-        message = f"no panel asked for; choose some of: {', '.join(PANELS)}"
+        message = f"no panel requested; choose some of: {', '.join(PANELS)}"
         raise InputError(message)
     return [name for name in PANELS if name in names]
 

@@ -228,7 +228,7 @@ def check_count(count: int, venue: str, width: str) -> None:
     row = (1 + _ABOVE) * _side(inches, columns) + _ROW
     most = columns * int((max_height_of(venue) - _HEAD_AND_LEGEND) / row)
     if not 1 <= count <= most:
-        message = f"{count} anchors asked for; 1 to {most} fit a figure of width {width!r} for {venue!r}"
+        message = f"{count} anchors requested; 1 to {most} fit a figure of width {width!r} for {venue!r}"
         raise InputError(message)
 
 

@@ -160,7 +160,7 @@ def _load(timm: Any, module: nn.Module, file: Path) -> tuple[str, ...]:
         )
         raise InputError(message)
     module.load_state_dict({name: found[name] for name in own})
-    text = f"{file} names its tensors otherwise; all {len(own)} were taken in their order, every shape fits"
+    text = f"{file} names its tensors differently; all {len(own)} were taken in their order, every shape fits"
     return (text,) if by_order else ()
 
 

@@ -150,7 +150,7 @@ class _Annotations:
             except (TypeError, ValueError):
                 x1 = y1 = x2 = y2 = np.nan
             if not (1 <= x1 <= x2 < np.inf and 1 <= y1 <= y2 < np.inf):
-                message = f"{corners} is no box; {', '.join(_BOX)} from 1 are expected, pixels"
+                message = f"{corners} is not a box; {', '.join(_BOX)} from 1 are expected, pixels"
                 raise self._error(row, message)
             boxes[row] = x1 - 1, y1 - 1, x2, y2
         return boxes

@@ -78,6 +78,6 @@ def _read(folder: Path, name: str, dimensions: int) -> NDArray[np.uint8]:
     header = 4 + 4 * dimensions
     shape = np.frombuffer(raw[4:header].ljust(header - 4, b"\0"), dtype=">i4").astype(np.int64)
     if raw[:4] != bytes((0, 0, 8, dimensions)) or len(raw) != header + int(shape.prod()):
-        message = f"{file} is no idx file of {dimensions} dimensions, or it is truncated"
+        message = f"{file} is not an idx file of {dimensions} dimensions, or it is truncated"
         raise InputError(message)
     return np.frombuffer(raw, dtype=np.uint8, offset=header).reshape(shape)

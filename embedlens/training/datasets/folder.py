@@ -57,7 +57,7 @@ def _files(base: Path) -> list[Path]:
     missing = [file for file in files if not _is_file(file)]
     if missing:
         message = (
-            f"{len(missing):,} of {len(files):,} images below {base} are no files that can be read (links "
+            f"{len(missing):,} of {len(files):,} images below {base} cannot be read (links "
             f"that lead nowhere, pipes), the first: {missing[0]}; fix or remove them"
         )
         raise InputError(message)

@@ -41,8 +41,8 @@ def lfw(root: Path | None = None) -> Catalogue:
     file = next((place for place in places if place.is_file()), None)
     if file is None:
         message = (
-            f"{base} has no pairs.txt (nor has the folder above), which says who is for testing; "
-            "put it there, or use the data set 'folder', which splits the persons in half"
+            f"{base} has no pairs.txt (nor has the folder above), which lists the people for testing; "
+            "put it there, or use the data set 'folder', which splits the people in half"
         )
         raise InputError(message)
     persons = {entry.name: _faces(entry) for entry in _sorted(home) if entry.is_dir()}

@@ -56,7 +56,7 @@ class Listing(Result):
         """Return what the values of a column mean; any other value is refused."""
         for row, value in enumerate(self.columns[column]):
             if value not in meaning:
-                message = f"{column} is {value[:_SHOWN]!r}; expected is one of: {', '.join(meaning)}"
+                message = f"{column} is {value[:_SHOWN]!r}; it must be one of: {', '.join(meaning)}"
                 raise self.error(row, message)
         return np.array([meaning[value] for value in self.columns[column]])
 
@@ -79,7 +79,9 @@ class Listing(Result):
             if sized:
                 right, bottom = left + right, top + bottom
             if not (math.isfinite(left + top + right + bottom) and left < right and top < bottom):
-                message = f"{' '.join(texts)[:_SHOWN]!r} is no box; '{' '.join(columns)}' is expected, pixels"
+                message = (
+                    f"{' '.join(texts)[:_SHOWN]!r} is not a box; '{' '.join(columns)}' is expected, pixels"
+                )
                 raise self.error(row, message)
             boxes[row] = left, top, right, bottom
         return boxes
@@ -170,7 +172,7 @@ def find_file(home: Path, places: Sequence[str], layout: str) -> Path:
     file = next((home / place for place in places if (home / place).is_file()), None)
     if file is None:
         others = f" (nor {', '.join(places[1:])})" if len(places) > 1 else ""
-        message = f"{home} has no {places[0]}{others}; expected is {layout}"
+        message = f"{home} has no {places[0]}{others}; expected: {layout}"
         raise InputError(message)
     return file
 

@@ -105,7 +105,7 @@ class DREML(Method):
             raise InputError(message)
         if meta_classes > classes.size:
             message = (
-                f"method 'dreml' deals {classes.size} training classes out to {meta_classes} meta_classes; "
+                f"method 'dreml' assigns {classes.size} training classes to {meta_classes} meta_classes; "
                 f"lower --meta-classes to {classes.size}, or leave the method out"
             )
             raise InputError(message)

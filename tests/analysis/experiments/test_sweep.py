@@ -130,7 +130,7 @@ def test_the_order_of_the_runs_and_the_names_of_the_seeds_do_not_matter(shuffler
     ("records", "message"),
     [
         ([], "no run to compare"),
-        ([Record("ep", 0.1, 8, 0, 1.0)] * 2, "loss 'ep', lr 0.1, dim 8, seed 0 is there twice"),
+        ([Record("ep", 0.1, 8, 0, 1.0)] * 2, "loss 'ep', lr 0.1, dim 8, seed 0 is given twice"),
         ([Record("ep", 0.0, 8, 0, 1.0)], "lr 0.0, dim 8, seed 0; a learning rate above 0"),
         ([Record("ep", NAN, 8, 0, 1.0)], "lr nan"),
         ([Record("ep", 0.1, 0, 0, 1.0)], "dim 0"),

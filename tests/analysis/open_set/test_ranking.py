@@ -172,5 +172,5 @@ def test_bad_input(y, new_label, message):
 
 def test_gallery_of_other_classes():
     z, y = blobs(n=30)
-    with pytest.raises(InputError, match="number classes alike"):
+    with pytest.raises(InputError, match="number their classes alike"):
         rank_labels(z, y, gallery=(z, y + 50))

@@ -64,7 +64,7 @@ def test_a_class_of_one_item():
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"per_class": 0}, "0 synthesised points a class; give a number from 1"),
+        ({"per_class": 0}, "0 synthesised points per class; give a number from 1"),
         ({"mu": np.zeros((30, 3))}, r"mu has shape \(30, 3\), the embeddings \(30, 4\)"),
         ({"sigma": np.zeros(30)}, r"sigma has shape \(30,\)"),
         ({"sigma": np.full((30, 4), -1.0)}, "sigma of item [0-9]+ is below 0"),

@@ -39,7 +39,7 @@ def test_the_first_clusters_have_changed_from_nothing():
     ("clusters", "labels", "before", "message"),
     [
         ([0, 1], [0, 1, 2], None, "2 clusters of items, but 3 labels"),
-        ([0, 1], [0, 1], [0], "one of each an item is needed"),
+        ([0, 1], [0, 1], [0], "one of each per item is needed"),
         ([0, 2], [0, 1], None, "clusters go from 0 to 2; 0 to 1 is needed"),
         ([-1, 1], [0, 1], None, "clusters go from -1 to 1"),
         ([0.5, 1], [0, 1], None, "integers are needed"),

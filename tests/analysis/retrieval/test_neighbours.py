@@ -209,7 +209,7 @@ def test_what_has_no_score_is_refused(y, ks, message):
 
 
 def test_gallery_of_other_classes_or_dims_is_refused():
-    with pytest.raises(InputError, match="number classes alike"):
+    with pytest.raises(InputError, match="number their classes alike"):
         recall_at_k(np.eye(2), [0, 1], [1], gallery=(np.eye(2), [2, 3]))
     with pytest.raises(InputError, match="2 dims, the gallery 3"):
         recall_at_k(np.eye(2), [0, 1], [1], gallery=(np.eye(3), [0, 1, 1]))

@@ -286,8 +286,8 @@ def test_missing_items_are_skipped_and_counted_where_that_is_said(tmp_path):
         ("ten 300\n", ":1: the first line is 'ten 300'"),
         ("1 2 3 4 5\n", ":1: the first line is '1 2 3 4 5'"),
         ("0 300\n", ":1: the first line"),
-        ("2 1\nBo 1 2\n", "promises 4 pairs, but 1 lines follow"),
-        ("2 1\nBo 1 2\nBo 1 Cy 1\nBo 1 2\nBo 1 Cy 1\nBo 1 2\n", "promises 4 pairs, but 5 lines follow"),
+        ("2 1\nBo 1 2\n", "states 4 pairs, but 1 lines follow"),
+        ("2 1\nBo 1 2\nBo 1 Cy 1\nBo 1 2\nBo 1 Cy 1\nBo 1 2\n", "states 4 pairs, but 5 lines follow"),
         ("2 1\nBo 1 Cy 1\n", r":2: 'Bo 1 Cy 1' stands where 'name i j'"),
         ("2 1\nBo 1 2\nBo 1 2\n", r":3: 'Bo 1 2' stands where 'name1 i name2 j'"),
         ("2 1\nBo 1 2\n\nBo 1 2\nBo 1 Cy 1\n", r":4: 'Bo 1 2' stands where"),
@@ -307,7 +307,7 @@ def test_files_that_cannot_be_read(tmp_path, names):
     with pytest.raises(InputError, match="none.txt: no such file"):
         read_pairs(tmp_path / "none.txt", names)
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match=r"binary is no UTF-8 text, nor UTF-16 .*line 1"):
+    with pytest.raises(InputError, match=r"binary is not UTF-8 text, nor UTF-16 .*line 1"):
         read_pairs(tmp_path / "binary", names)
     file = write(tmp_path, "2 1\n")
     with pytest.raises(InputError, match="has 2 folds, so 10 are not available"):
@@ -475,7 +475,7 @@ def test_equal_error_rate_lies_on_the_curve_where_both_errors_are_equal(pairs):
 
 
 def test_a_roc_needs_both_kinds():
-    with pytest.raises(InputError, match="2 pairs of one class and 0 of two"):
+    with pytest.raises(InputError, match="2 genuine and 0 impostor pairs"):
         roc(np.array([0.1, 0.2]), np.array([True, True]))
 
 

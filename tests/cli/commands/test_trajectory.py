@@ -191,7 +191,7 @@ def test_same_input_same_bytes(cli, run):
         (["mine", "--random", "1", "--moved", "2"], ["--random and --moved exclude each other"]),
         (["mine", "--worst", "0"], ["--worst"]),
         (["mine", "--moved", "0"], ["--moved"]),
-        (["mine", "--random", "13"], ["13 anchors asked for; 1 to 12 fit"]),
+        (["mine", "--random", "13"], ["13 anchors requested; 1 to 12 fit"]),
         (["mine", "--seed", "1"], ["--seed is for anchors drawn at random"]),
         (["mine", "--reference-epoch", "9"], ["--reference-epoch", "unknown epoch '9'", "0-3, last"]),
         (["mine", "--reference-epoch", "all"], ["--reference-epoch", "'all' may be several epochs"]),

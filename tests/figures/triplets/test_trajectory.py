@@ -237,10 +237,10 @@ def test_more_panels_than_fit_are_refused():
         (7, "column", "cvpr", 6),
         (9, "full", "nature", 8),
     ):
-        with pytest.raises(InputError, match=f"{count} anchors asked for; 1 to {most} fit a figure of width"):
+        with pytest.raises(InputError, match=f"{count} anchors requested; 1 to {most} fit a figure of width"):
             trajectory_figure(panels * count, venue=venue, width=width)
         check_count(most, venue, width)
-    with pytest.raises(InputError, match="0 anchors asked for"):
+    with pytest.raises(InputError, match="0 anchors requested"):
         trajectory_figure([])
 
 

@@ -178,7 +178,7 @@ def _check_limits(limits: str, *, moving: bool) -> None:
 
     choose_limits(limits, [np.zeros(1)])
     if moving and limits != "full":
-        message = "--limits is for stills; leave it out, or --flow and --animate"
+        message = "--limits is for still figures; leave it out, or --flow and --animate"
         raise InputError(message)
 
 

@@ -46,7 +46,7 @@ def recorded(place: Selected, name: str) -> NDArray[np.int64]:
     if array.ndim != 1 or array.dtype.kind not in "iu":
         message = (
             f"{name!r} of split {place.split!r} is {array.dtype} {list(array.shape)}; "
-            "one whole number an item is needed"
+            "one whole number per item is needed"
         )
         raise InputError(message)
     return array.astype("int64")
