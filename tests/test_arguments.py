@@ -99,8 +99,8 @@ CALLS = {
     "analysis.experiments.monitoring.fixed_batches": Call({"y": Y}),
     "analysis.experiments.monitoring.monitor": Call(ZY, {"loss": curves.AllTriplets(), "batches": BATCHES}),
     "analysis.triplets.density.enclosing_levels": Call(
-        {"density": np.abs(SCORES), "shares": np.array([0.5, 0.9])},
-        free=("density", "shares"),
+        {"density": np.abs(SCORES), "fractions": np.array([0.5, 0.9])},
+        free=("density", "fractions"),
         any_rank=("density",),
     ),
     "analysis.retrieval.duplicates.first_equal": Call(
@@ -440,7 +440,7 @@ def test_what_cannot_be_meant_is_refused_in_one_line(name):
 
 EMPTY = {
     "analysis.open_set.classifier.probabilities": "z",
-    "analysis.triplets.density.enclosing_levels": "shares",
+    "analysis.triplets.density.enclosing_levels": "fractions",
     "analysis.spectrum.factorisation.decompose": "factor",
     "analysis.verification.rank_1.open_set": "fars",
     "analysis.retrieval.label_ranking.mean_precision": "scores",

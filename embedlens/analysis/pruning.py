@@ -1,7 +1,7 @@
-"""Recall@1 against the number of leading components that are kept.
+"""Recall@1 against the number of leading principal components kept.
 
-Rotating embeddings onto their principal directions changes no inner product; leaving out the last coordinates
-then asks how much of the neighbourhoods the small directions hold.
+Rotation of embeddings onto their principal directions changes no inner product; Recall@1 without the last
+coordinates then shows how much the neighbourhoods depend on the directions of small variance.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PruningCurve(Result):
     Attributes
     ----------
     dims
-        int64 [T], ascending: how many leading components are kept.
+        int64 [T], ascending: numbers of leading components kept.
     recall
         float64 [T]: Recall@1, in [0, 1].
     dim
@@ -47,8 +47,8 @@ class PruningCurve(Result):
     n, n_singletons
         Items counted, and items left out because they have no positive.
     basis, similarity, centered
-        How the curve was made: "pca" or "svd"; "cosine" of what is left or "inner" product; whether the mean
-        of the fit was taken off before the rotation.
+        "pca" or "svd"; "cosine" similarity or "inner" product of the kept coordinates; whether the mean of
+        the fit was subtracted before the rotation.
     """
 
     dims: NDArray[np.int64]
@@ -77,7 +77,7 @@ def pruned_recall(
     center: bool = False,
     device: str = "cpu",
 ) -> PruningCurve:
-    """Return Recall@1 of embeddings that are rotated onto their principal directions and cut.
+    """Return Recall@1 of the leading principal components of embeddings.
 
     Parameters
     ----------
@@ -86,18 +86,18 @@ def pruned_recall(
     y
         Integer labels [N].
     dims
-        How many leading components to keep, each in 1 to D; by default all numbers.
+        Numbers of leading components to keep, each in 1 to D; by default all of them.
     fit
-        Other embeddings [M, D] to take the directions from (the training split, say); by default `z`.
+        Other embeddings [M, D] that give the directions, such as those of the training split; by default `z`.
     gallery
         Embeddings [G, D] and labels [G] to search; by default `z` itself, each item without itself.
     basis
         "pca": directions of the centred embeddings of the fit; "svd": of the uncentred ones.
     similarity
-        "cosine" of the coordinates that are left, or their "inner" product.
+        "cosine" similarity or "inner" product of the kept coordinates.
     center
-        Whether the mean of the fit is taken off before the rotation; else the embeddings are rotated only,
-        and with all D components kept Recall@1 is that of the embeddings as they are, exactly.
+        Whether the mean of the fit is subtracted before the rotation. If not, Recall@1 with all D components
+        is exactly that of the embeddings.
     device
         Torch device that screens; the answer does not depend on it.
 
@@ -110,8 +110,8 @@ def pruned_recall(
     Notes
     -----
     Recall@1 is the fraction of items whose nearest positive is strictly more similar than every negative;
-    where an item keeps no coordinate but zeros, its similarities count as 0. Many numbers of components are
-    answered in one pass over the tiles of the similarity matrix (`embedlens.similarity.prefixes`).
+    if all kept coordinates of an item are 0, its similarities are 0. All numbers of components are computed
+    in one pass over the tiles of the similarity matrix (`embedlens.similarity.prefixes`).
     """
     for got, kind, known in ((basis, "basis", BASES), (similarity, "similarity", SIMILARITIES)):
         if got not in known:
@@ -167,6 +167,7 @@ def _rotated(rows: Rows, mean: NDArray[np.float64], components: NDArray[np.float
     out = np.empty((len(rows), rows.dim))
     for part in spans(len(rows), _ROWS):
         out[part] = (rows.unit(part) - mean) @ components.T
+    # The product of a row may differ in its last bits with its place in the block; equal rows must tie.
     copies = np.flatnonzero(rows.twin != np.arange(len(rows)))
     out[copies] = out[rows.twin[copies]]
     return out

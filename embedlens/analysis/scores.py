@@ -1,4 +1,4 @@
-"""Any of the field's scores by name, computed together so that what they share is computed once."""
+"""Scores of embeddings by name, computed together so that common parts are computed once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SPREAD = ("uniformity", "mean_similarity")
 SPECTRUM = ("effective_rank", "rho")
 METRICS = (*AT_R, "map_at_5", "knn_accuracy", *CLUSTERING, *DISTANCES, *SPREAD, *SPECTRUM, "hubness")
 RECALL_PRESETS = {"cub": (1, 2, 4, 8), "sop": (1, 10, 100, 1000)}
-"""The K of Recall@K that papers print: on CUB-200-2011 and Cars196, and on Stanford Online Products."""
+"""The K of Recall@K in papers: on CUB-200-2011 and Cars196, and on Stanford Online Products."""
 
 DEFAULT = ("nmi", "f1", "recall", *AT_R)
 ALL = (
@@ -52,12 +52,12 @@ _PRINTED = {
     "rp": "r_precision", "r-precision": "r_precision", "map@r": "map_at_r", "map@5": "map_at_5",
     "knn": "knn_accuracy", "eff._rank": "effective_rank", "rankme": "effective_rank",
 }  # fmt: skip
-"""Names of metrics as tables and papers print them."""
+"""Other names of metrics, as in tables and papers."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreSettings:
-    """What the scores depend on beside the embeddings.
+    """Settings of the scores.
 
     Attributes
     ----------
@@ -66,16 +66,16 @@ class ScoreSettings:
     knn
         k of the kNN accuracy.
     weighted
-        Whether neighbours vote with their similarity.
+        Whether votes of the kNN accuracy are weighted by similarity.
     macro
-        Average R-precision and MAP@R over classes.
+        Whether R-precision and MAP@R are averaged over classes.
     new_threshold
-        Similarity below which MAP@5 inserts the label `new`; None: not at all.
+        Similarity below which MAP@5 inserts the label `new` of the unknown class; None: never.
     new_label
-        Label whose items leave queries and gallery; MAP@5 takes them, as queries, for `new`. None: there is
-        no such label.
+        Label of the items of the unknown class. They are left out of queries and gallery, but for MAP@5,
+        where they are queries whose right label is `new`. None: there are none.
     seeds
-        Seeds of k-means, one clustering each; the scores are their means.
+        Seeds of k-means, one clustering each; scores are means over them.
     rho_k
         The k - 1 largest singular values are left out of rho.
     """
@@ -91,7 +91,7 @@ class ScoreSettings:
 
 
 def check_metrics(names: Iterable[str], settings: ScoreSettings | None = None) -> list[str]:
-    """Return the metrics meant, each once, in the order requested.
+    """Return the full names of metrics, each once, in the order requested.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def check_metrics(names: Iterable[str], settings: ScoreSettings | None = None) -
         Names of metrics; `recall` stands for Recall@K at the K of the settings, `recall_at_K`, `recall@K` or
         `R@K` for one K, `default` for what `evaluate` prints, `all` for every metric of embeddings [N, D].
     settings
-        What `recall` stands for.
+        Settings with the K of `recall`.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def score(
     gallery: GalleryLike | None = None,
     device: str = "cpu",
 ) -> dict[str, float]:
-    """Compute scores by name.
+    """Return scores by name.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def score(
     metrics
         Names, as `check_metrics` knows them.
     settings
-        What the scores depend on; the defaults of `ScoreSettings`.
+        Settings of the scores; by default those of `ScoreSettings`.
     gallery
         Embeddings [M, D] and labels [M] that retrieval searches; without it every item searches all others.
         Scores of clusters, distances and spectra are those of `z` alone.
@@ -170,9 +170,8 @@ def score(
         ``n`` (queries with a positive) and ``n_singletons`` (without one) where retrieval was requested,
         every metric, and ``NAME_std`` of clustering scores over several seeds.
 
-        Items of a new label are in no gallery, and all scores but MAP@5 are of the other items: those of
-        retrieval of the ``n`` queries. MAP@5 is over ``n + n_new`` queries, for ``n_new`` of which `new` is
-        right: those of the new label, and those without a positive.
+        With `new_label`, MAP@5 is over ``n + n_new`` queries: for ``n_new`` of them, those of the unknown
+        class and those without a positive, the right label is `new`. All other scores leave these items out.
 
     Raises
     ------
@@ -228,7 +227,7 @@ def score(
 def _known(
     z: ArrayLike, y: ArrayLike, gallery: GalleryLike | None, new_label: int
 ) -> tuple[ArrayLike, ArrayLike, GalleryLike | None]:
-    """Return queries and gallery without the items of the new label."""
+    """Return queries and gallery without the items of the unknown class."""
     labels = check_labels(y)
     known = labels != new_label
     if gallery is not None:
@@ -238,7 +237,7 @@ def _known(
 
 
 def _demands(wanted: Sequence[str], settings: ScoreSettings) -> retrieval.RetrievalOptions | None:
-    """Return what retrieval must compute for some metrics; None where it is not needed."""
+    """Return the options of retrieval for some metrics; None if none of them is a retrieval score."""
     ks = tuple(int(name.removeprefix("recall_at_")) for name in wanted if name.startswith("recall_at_"))
     demands = retrieval.RetrievalOptions(
         ks=ks,

@@ -1,4 +1,4 @@
-"""Arrays in files of other programs: .npy, .npz, .pt and .pth, read with bounds and without pickles."""
+"""Arrays from .npy, .npz, .pt and .pth files of other programs, read with size limits and without pickles."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ENDINGS = (".npy", ".npz", ".pt", ".pth")
 # Floating-point embeddings hardly compress, sorted labels up to a few hundred times; deflate ends at 1,032.
 _MOST_RATIO = 500
 _SMALL = 1 << 28  # bytes that are read whatever the ratio
-_CHUNK = 1 << 22
+_BLOCK = 1 << 22  # bytes that are decompressed at once
 
 
 def read_array(file: Path, key: str | None, *, rows: int | None = None, labels: bool = False) -> NDArray[Any]:
@@ -54,7 +54,7 @@ def read_array(file: Path, key: str | None, *, rows: int | None = None, labels: 
     Raises
     ------
     InputError
-        Another kind of file, a damaged one, no such key, an array that is much larger than its file.
+        Another kind of file, a damaged file, an unknown key, or an array that is much larger than its file.
     """
     option = "--labels-key" if labels else "--key"
     ending = file.suffix.lower()
@@ -71,14 +71,14 @@ def read_array(file: Path, key: str | None, *, rows: int | None = None, labels: 
 
 
 def check_rows(file: Path, shape: Sequence[int], rows: int | None) -> None:
-    """Refuse an array [N, ...] that has not as many rows as there are labels."""
+    """Refuse an array [N, ...] whose number of rows is not that of the labels."""
     if rows is not None and len(shape) and shape[0] != rows:
         message = f"{file}: embeddings have {shape[0]} rows, but there are {rows} labels"
         raise InputError(message)
 
 
 def only(file: Path, key: str | None, names: Sequence[str], *, option: str) -> str:
-    """Return the name of the array or column meant: the key, or the only one there is."""
+    """Return the name of the array or column to read: the key, or the only one; else raise `InputError`."""
     if key is not None and key in names:
         return key
     if key is not None:
@@ -92,7 +92,7 @@ def only(file: Path, key: str | None, names: Sequence[str], *, option: str) -> s
 
 @contextmanager
 def _archived(file: Path, key: str | None, *, option: str) -> Iterator[tuple[Any, ArrayHeader, int]]:
-    """Open one array of an .npz: a stream that stands at its numbers, its header, its compressed size."""
+    """Open one array of an .npz: a stream positioned at its data, its header, its compressed size."""
     check_regular(file)
     try:
         with zipfile.ZipFile(file) as archive:
@@ -119,8 +119,8 @@ def _read_npz(file: Path, key: str | None, *, rows: int | None, option: str) -> 
         _check_size(file, header.nbytes, size)
         array = np.empty(header.shape, header.dtype, order="F" if header.fortran_order else "C")
         target = array.reshape(-1, order="A").view(np.uint8) if array.nbytes else np.empty(0, np.uint8)
-        for start in range(0, target.size, _CHUNK):
-            part = stream.read(min(_CHUNK, target.size - start))
+        for start in range(0, target.size, _BLOCK):
+            part = stream.read(min(_BLOCK, target.size - start))
             target[start : start + len(part)] = np.frombuffer(part, np.uint8)
         stream.read(1)  # the end of the member, where its checksum is compared
         return array

@@ -25,12 +25,12 @@ MOST_EPOCH = 10**9 - 1
 MOST_STEP = 10**15
 """The largest number of optimiser steps in a log."""
 MOST_SPLIT_NAME = 200
-"""The most letters of a split's name; a folder may have 255."""
+"""The largest number of letters of a split's name; a folder's may have 255."""
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def check_split_name(name: object) -> None:
-    """Refuse a split name that could not be a folder's name."""
+    """Refuse a split name that cannot be the name of a folder."""
     if not isinstance(name, str) or not _SPLIT_NAME.fullmatch(name):
         message = (
             f"split name {shortened(name)!r} cannot be a folder; use letters, digits, '_', '-' and '.', e.g. "
@@ -59,7 +59,7 @@ def check_thumbnails(values: ArrayLike, rows: int) -> NDArray[np.uint8]:
 
 
 def check_items(given: Mapping[str, Sequence[object]], rows: int) -> dict[str, list[str]]:
-    """Return the columns that describe the items, one text an item; also of a table with `keys`."""
+    """Return the columns that describe the items, one text per item, from a dict or a data frame."""
     if not hasattr(given, "keys"):
         message = (
             f"items are {type(given).__name__}; a dict of columns is needed for each split, e.g. "
@@ -70,7 +70,7 @@ def check_items(given: Mapping[str, Sequence[object]], rows: int) -> dict[str, l
     for name, column in columns.items():
         if not isinstance(name, str) or isinstance(column, str | bytes) or not hasattr(column, "__len__"):
             message = (
-                f"items column {shortened(name)!r} is {type(column).__name__}; a list of one text an item, "
+                f"items column {shortened(name)!r} is {type(column).__name__}; a list of one text per item, "
                 "under a name that is text, is needed"
             )
             raise InputError(message)
@@ -88,14 +88,14 @@ def fingerprint(labels: NDArray[np.int64], items: Mapping[str, Sequence[str]]) -
 
 
 def check_mapping(given: object, what: str, example: str) -> None:
-    """Refuse what is no dict by split."""
+    """Refuse anything but a dict by split; `example` shows one in the message."""
     if not isinstance(given, Mapping):
         message = f'{what} are {type(given).__name__}; a dict by split is needed, e.g. {{"test": {example}}}'
         raise InputError(message)
 
 
 def check_epoch_number(epoch: object) -> int:
-    """Return an epoch as int; what is no whole number from 0 of at most nine digits raises `InputError`."""
+    """Return an epoch as int; `InputError` unless it is a whole number from 0 with at most nine digits."""
     try:
         number = operator.index(epoch)  # type: ignore[arg-type]
     except TypeError as error:

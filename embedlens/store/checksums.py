@@ -1,7 +1,8 @@
 """checksums.sha256: a checksum for each array of a run, in the form that ``sha256sum -c`` reads.
 
-A file is listed before it takes its place, so everything of this program that stands in a run is listed. Runs
-of earlier versions have no list.
+A file is listed before it is moved to its place, so every file of a run that this program wrote is listed:
+the list says what may be removed, and no kill leaves a file that looks damaged. Runs of earlier versions have
+no list.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ def checksums_file(run: Path) -> Path:
 
 
 def read_checksums(run: Path) -> dict[str, str]:
-    """Return path below the run -> SHA-256; lines that do not follow the form are left out."""
+    """Return path below the run -> SHA-256; malformed lines are left out."""
     file = checksums_file(run)
-    if not file.is_file():  # a pipe would wait for ever
+    if not file.is_file():  # reading a pipe would block for ever
         return {}
     with file.open("rb") as handle:
         text = handle.read(_MOST_BYTES).decode("utf-8", errors="replace")
@@ -41,13 +42,13 @@ def read_checksums(run: Path) -> dict[str, str]:
 
 
 def write_checksums(run: Path, checksums: Mapping[str, str]) -> None:
-    """Write the list whole, by path."""
+    """Write the whole list, sorted by path."""
     lines = [f"{checksums[path]}  {path}\n" for path in sorted(checksums)]
     write_text(checksums_file(run), "".join(lines))
 
 
 class Placement:
-    """Files of a run that are written beside their places, listed, and then take their places together."""
+    """Files of a run that are written to temporary names, listed, and then renamed together."""
 
     def __init__(self, run: Path, stack: ExitStack) -> None:
         self._run = run
@@ -68,7 +69,7 @@ class Placement:
     def link(self, target: Path, source: Path) -> None:
         """Hard-link a file; `InputError` where the file systems do not allow it."""
         temporary = self._temporary(target)
-        temporary.unlink(missing_ok=True)  # left by an earlier process of this number
+        temporary.unlink(missing_ok=True)  # left by an earlier process with the same process id
         try:
             temporary.hardlink_to(source.resolve())
         except OSError as error:
@@ -79,11 +80,11 @@ class Placement:
         self._added[self._name(target)] = file_digest(temporary)
 
     def remove(self, files: Iterable[Path]) -> None:
-        """Remove files before the new ones take their places."""
+        """Remove files before the new ones are renamed."""
         self._removed += files
 
     def commit(self) -> None:
-        """Remove what is to go, and list what comes."""
+        """Remove the files to be removed, and list the new ones."""
         checksums = read_checksums(self._run)
         before = dict(checksums)
         for file in self._removed:
@@ -103,9 +104,9 @@ class Placement:
 
 @contextmanager
 def placement(run: Path) -> Iterator[Placement]:
-    """Collect files of a run; at the end they are listed and take their places, the last one first.
+    """Collect files of a run; at the end they are listed and renamed to their places, the last one first.
 
-    On a failure before that, nothing is changed.
+    If anything fails before that, nothing is changed.
     """
     with ExitStack() as stack:
         files = Placement(run, stack)

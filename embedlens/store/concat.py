@@ -1,4 +1,4 @@
-"""Joining runs on the same data into one run of concatenated embeddings."""
+"""Concatenation of the embeddings of runs on the same data into one run."""
 
 from __future__ import annotations
 
@@ -31,34 +31,34 @@ def concatenate(
     epochs: Mapping[int, Sequence[int]] | None = None,
     splits: Sequence[str] | None = None,
 ) -> Run:
-    """Join runs into one whose embeddings are theirs side by side; it appears whole or not at all.
+    """Concatenate the embeddings of runs into a new run, which appears whole or not at all.
 
-    Each embedding is normalised and scaled by the root of its weight's share, sqrt(w / sum of w). The rows so
-    made have length 1, and their inner product, which is their cosine, is the weighted mean of the cosines of
-    the parts. One epoch is in memory at a time.
+    Each embedding is normalised and scaled by sqrt(w / sum of w), w its weight. So the rows have length 1,
+    and their cosine similarity is the weighted mean of the cosine similarities in the runs. One epoch is in
+    memory at a time.
 
-    Labels, items, thumbnails, class names and query and gallery splits are carried over. Pretrained features
-    are carried where every part has them: once where they are equal, else joined as embeddings are. run.json
-    names parts and weights in its method, and the dimensions of each part in its slices.
+    Labels, items, thumbnails, class names and query and gallery splits are copied. Pretrained features are
+    copied if all runs have them: once if they are equal, else concatenated as embeddings are. run.json names
+    runs and weights in its method, and the dimensions of each run in its slices.
 
     Parameters
     ----------
     runs
-        Two or more, on the same items.
+        Two or more runs on the same items.
     out
         Directory of the new run, which must not exist.
     weights
-        One a run, above 0; equal ones by default.
+        One weight per run, above 0; equal by default.
     epochs
-        Epoch of the new run -> the epoch of each part; by default the epochs that all parts have.
+        Epoch of the new run -> the epoch of each run; by default the epochs that all runs have.
     splits
-        Splits to join; by default those that all parts have with the same items.
+        Splits to concatenate; by default those that all runs have with the same items.
 
     Raises
     ------
     InputError
-        Fewer than two runs, `out` taken, other items, a wrong number of weights or one that is not above 0,
-        no epoch in common.
+        Fewer than two runs, an existing `out`, different items, a wrong number of weights or one that is not
+        above 0, or no epoch in common.
     """
     if len(runs) < 2:
         message = f"two different runs or more are joined; got {len(runs)}"
@@ -67,7 +67,7 @@ def concatenate(
         message = f"{out} already exists; choose another --out"
         raise InputError(message)
     given = _check_weights(runs, weights)
-    shares = [weight / math.fsum(given) for weight in given]
+    fractions = [weight / math.fsum(given) for weight in given]
     names = _choose_splits(runs, splits or ())
     joined = dict(epochs) if epochs else {epoch: [epoch] * len(runs) for epoch in shared_epochs(runs)}
     method: dict[str, Any] = {
@@ -80,7 +80,7 @@ def concatenate(
         method["part_epochs"] = {str(epoch): list(parts) for epoch, parts in joined.items()}
     with (
         building(out) as folder,
-        _recorder(runs, names, shares, path=folder, name=out.name, method=method) as recorder,
+        _recorder(runs, names, fractions, path=folder, name=out.name, method=method) as recorder,
     ):
         for epoch, parts in joined.items():
             recorder.record(
@@ -88,7 +88,7 @@ def concatenate(
                 {
                     split: join(
                         [run.snapshot(split, part).embeddings for run, part in zip(runs, parts, strict=True)],
-                        shares,
+                        fractions,
                     )
                     for split in names
                 },
@@ -109,7 +109,7 @@ def shared_splits(runs: Sequence[Run]) -> list[str]:
 
 
 def _choose_splits(runs: Sequence[Run], requested: Sequence[str]) -> list[str]:
-    """Return the splits requested, which must hold the same items in all runs; all such where none is."""
+    """Return the requested splits, which must have the same items in all runs; by default all such splits."""
     shared = shared_splits(runs)
     for split in requested:
         if split not in shared:
@@ -134,7 +134,7 @@ def _span(epochs: Sequence[int]) -> str:
 
 
 def _check_weights(runs: Sequence[Run], weights: Sequence[float] | None) -> list[float]:
-    """Return one weight a run; a wrong number of them, or one that is not above 0, is refused."""
+    """Return one weight per run; `InputError` for a wrong number of them or one that is not above 0."""
     given = [1.0] * len(runs) if weights is None else [float(weight) for weight in weights]
     if len(given) != len(runs):
         message = f"{len(runs)} runs need {len(runs)} weights, in their order; got {len(given)}"
@@ -149,13 +149,13 @@ def _check_weights(runs: Sequence[Run], weights: Sequence[float] | None) -> list
 def _recorder(
     runs: Sequence[Run],
     splits: Sequence[str],
-    shares: Sequence[float],
+    fractions: Sequence[float],
     *,
     path: Path,
     name: str,
     method: Mapping[str, Any],
 ) -> Recorder:
-    """Begin the record of the new run with what describes its items; of pictures and names the first wins."""
+    """Return the recorder of the new run; thumbnails and class names are those of the first run with any."""
     for run in runs:
         if run.info.dim is None:
             message = f"run {run.name!r} has no snapshot yet"
@@ -177,7 +177,7 @@ def _recorder(
             for split, found in thumbnails.items()
             if any(images is not None for images in found)
         },
-        pretrained=_pretrained(runs, splits, shares),
+        pretrained=_pretrained(runs, splits, fractions),
         class_names={int(label): text for label, text in labels.items()},
         query_gallery=pairs,
         slices=list(pairwise(edges)),
@@ -188,7 +188,7 @@ def _recorder(
 
 
 def _pretrained(
-    runs: Sequence[Run], splits: Sequence[str], shares: Sequence[float]
+    runs: Sequence[Run], splits: Sequence[str], fractions: Sequence[float]
 ) -> dict[str, NDArray[np.floating[Any]]]:
     """Return the pretrained features of the splits of which every run has them."""
     found = {}
@@ -196,19 +196,19 @@ def _pretrained(
         features = [array for array in (run.pretrained(split) for run in runs) if array is not None]
         if len(features) == len(runs):
             equal = all(np.array_equal(features[0], other) for other in features[1:])
-            found[split] = features[0] if equal else join(features, shares)
+            found[split] = features[0] if equal else join(features, fractions)
     return found
 
 
-def join(parts: Sequence[NDArray[np.floating[Any]]], shares: Sequence[float]) -> NDArray[np.float32]:
-    """Return embeddings side by side, as a joined run has them: unit rows times the root of their share.
+def join(parts: Sequence[NDArray[np.floating[Any]]], fractions: Sequence[float]) -> NDArray[np.float32]:
+    """Return concatenated embeddings: unit rows of each part times the root of its fraction of the weight.
 
     Parameters
     ----------
     parts
         Embeddings [N, D_k] of the same items, not necessarily normalised.
-    shares
-        One a part, above 0; they sum to 1.
+    fractions
+        One per part, above 0, with sum 1.
 
     Returns
     -------
@@ -220,8 +220,8 @@ def join(parts: Sequence[NDArray[np.floating[Any]]], shares: Sequence[float]) ->
     step = max(1, _BLOCK_VALUES // edges[-1])
     for start in range(0, len(joined), step):
         rows = slice(start, start + step)
-        for part, share, (left, right) in zip(parts, shares, pairwise(edges), strict=True):
+        for part, fraction, (left, right) in zip(parts, fractions, pairwise(edges), strict=True):
             block = in_range(np.asarray(part[rows], np.float64))
             norms = np.linalg.norm(block, axis=1, keepdims=True)
-            joined[rows, left:right] = block * (math.sqrt(share) / norms)
+            joined[rows, left:right] = block * (math.sqrt(fraction) / norms)
     return joined

@@ -1,4 +1,4 @@
-"""Files of a run before its first epoch: labels, items, thumbnails, features, run.json."""
+"""Files of a run that are written before its first epoch: labels, items, thumbnails, features, run.json."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def begin(
     contents: Mapping[str, dict[str, Any]],
     extras: Mapping[str, NDArray[Any]],
 ) -> None:
-    """Write all that stands before the first epoch, in a folder whose lock is held.
+    """Write the files of a run before its first epoch, in a folder whose lock is held.
 
-    What an unfinished beginning left there goes first; run.json comes last and makes the folder a run. When
-    that fails (no space left, an interruption), what was written is removed, and what others have put into
-    the folder stays.
+    Files left by an unfinished attempt are removed first; run.json is written last and makes the folder a
+    run. If this fails (no space left, an interruption), the files written are removed, and files of other
+    programs stay.
 
     Raises
     ------
     InputError
-        A file of another program stands where one of the run belongs.
+        A file of another program is in the place of one of the run.
     """
     layout.info_text(info)  # what cannot be written is refused before anything is removed
     clear(run, mark=True)  # an empty list says that the folder is one of a run to be
@@ -64,7 +64,7 @@ def _place(files: Placement, run: Path, contents: Mapping[str, dict[str, Any]]) 
 
 
 def _free(target: Path) -> Path:
-    """Return a path where nothing stands; what was not cleared is another program's, and is refused."""
+    """Return a path that does not exist; a file that was not cleared is another program's, and is refused."""
     if target.exists() or target.is_symlink():
         message = f"{target} is not a file of this run; move it, or choose another name for the run"
         raise InputError(message)
@@ -74,7 +74,7 @@ def _free(target: Path) -> Path:
 def recorded_only(run: Path, info: layout.RunInfo, files: Iterable[Path]) -> list[Path]:
     """Return the files that were recorded in this run.
 
-    Runs of earlier versions do not list them; there, the names tell.
+    Runs of earlier versions have no list; there, files are recognised by name.
     """
     listed = read_checksums(run)
     labels = [layout.split_folder(run, split) / "labels.npy" for split in info.splits]
@@ -84,7 +84,7 @@ def recorded_only(run: Path, info: layout.RunInfo, files: Iterable[Path]) -> lis
 
 
 def check_recorded(run: Path, info: layout.RunInfo, files: Sequence[Path]) -> None:
-    """Refuse to write over, or remove, files that bear the name of a snapshot but were not recorded."""
+    """Refuse to replace or remove files with the name of a snapshot that were not recorded in this run."""
     standing = [file for file in files if file.exists() or file.is_symlink()]
     recorded = recorded_only(run, info, standing) if standing else []
     for file in standing:

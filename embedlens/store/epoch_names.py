@@ -14,12 +14,12 @@ _NUMBER = re.compile(r"\d{1,18}")
 
 
 def names_an_epoch(file: Path) -> bool:
-    """Return whether a name tells an epoch.
+    """Return whether a file name contains an epoch number.
 
-    It does where a word such as ``epoch``, ``ckpt`` or ``step`` stands before a number in the name of the
-    file or of its folder; or where another file beside it has the same name but for one number. A number that
-    follows a letter is then an epoch where the other one is its neighbour: ``emb7`` and ``emb8``, but not
-    ``resnet18`` and ``resnet34``.
+    It does if a word such as ``epoch``, ``ckpt`` or ``step`` precedes a number in the name of the file or of
+    its folder, or if another file in the folder has the same name but for one number. A number directly after
+    a letter counts only if the other one differs by 1: ``emb7`` and ``emb8``, but not ``resnet18`` and
+    ``resnet34``.
     """
     if _MARKED.search(file.stem) or _MARKED.search(file.parent.name):
         return True
@@ -31,7 +31,7 @@ def names_an_epoch(file: Path) -> bool:
 
 
 def _counts(stem: str, number: re.Match[str], names: list[str]) -> bool:
-    """Return whether names beside a name have another number in that place, and so count something."""
+    """Return whether other names have another number in this position, so that it counts something."""
     before, after = stem[: number.start()], stem[number.end() :]
     glued = before[-1:].isalpha()
     for name in names:

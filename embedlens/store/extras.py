@@ -1,4 +1,4 @@
-"""Extra arrays of a method: by name, one row per item at an epoch, or one array per run."""
+"""Extra arrays of a training method, by name: one row per item at an epoch, or one array per run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Extras = dict[str, dict[str, "NDArray[Any]"]]
 
 
 def check_extras(extras: Mapping[str, Mapping[str, ArrayLike]], items: Mapping[str, int]) -> Extras:
-    """Return extras, split -> name -> array [N, ...], as they are stored.
+    """Return checked extras in the form in which they are stored, split -> name -> array [N, ...].
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def check_extras(extras: Mapping[str, Mapping[str, ArrayLike]], items: Mapping[s
     Raises
     ------
     InputError
-        A split that is not there, a name that is no file's, rows that are not those of the split, no
-        numbers, or numbers that are not finite.
+        An unknown split, a name that cannot be a file name, a number of rows that is not that of the split,
+        or values that are not finite numbers.
     """
     checked: Extras = {}
     for split, arrays in extras.items():
@@ -49,7 +49,7 @@ def check_extras(extras: Mapping[str, Mapping[str, ArrayLike]], items: Mapping[s
 
 
 def _checked(name: str, values: ArrayLike, split: str | None, rows: int | None) -> NDArray[Any]:
-    """Return one array that can be stored."""
+    """Return one array, checked and ready to be stored."""
     if not _NAME.fullmatch(name):
         message = f"extra {name!r}; a name has small letters, digits and underscores, as in cluster"
         raise InputError(message)
@@ -76,7 +76,7 @@ def _file(run: Path, split: str, name: str, epoch: int) -> Path:
 
 
 def extra_files(run: Path, epoch: int, extras: Extras) -> dict[Path, NDArray[Any]]:
-    """Return where checked extras of an epoch belong, and what belongs there."""
+    """Return path -> array for the checked extras of an epoch."""
     return {
         _file(run, split, name, epoch): array
         for split, arrays in extras.items()
@@ -102,7 +102,7 @@ def _files(run: Path, split: str) -> dict[tuple[str, int], Path]:
 
 
 def extra_epochs(run: Path, split: str) -> dict[str, list[int]]:
-    """Return name -> the epochs that it was recorded at, ascending."""
+    """Return name -> the epochs at which it was recorded, ascending."""
     found: dict[str, list[int]] = {}
     for name, epoch in sorted(_files(run, split)):
         found.setdefault(name, []).append(epoch)
@@ -110,7 +110,7 @@ def extra_epochs(run: Path, split: str) -> dict[str, list[int]]:
 
 
 def read_extra(run: Path, split: str, name: str, *, epoch: int, rows: int) -> NDArray[Any]:
-    """Return the extra [N, ...] of an epoch, memory-mapped; one that is not there or broken is refused."""
+    """Return the extra [N, ...] of an epoch, memory-mapped; `InputError` if it is missing or damaged."""
     known = extra_epochs(run, split)
     if name not in known:
         raise unknown(name, f"extra of split {split!r}", known)
@@ -125,7 +125,7 @@ def read_extra(run: Path, split: str, name: str, *, epoch: int, rows: int) -> ND
 
 
 def _numbers(file: Path, array: NDArray[Any]) -> NDArray[Any]:
-    """Return what was read, if it is what can be recorded: finite numbers."""
+    """Return an array that was read, if it has finite numbers as recorded ones do."""
     if array.dtype.kind not in "iuf":
         message = f"{file} holds {array.dtype}; numbers are needed"
         raise InputError(message)
@@ -136,12 +136,12 @@ def _numbers(file: Path, array: NDArray[Any]) -> NDArray[Any]:
 
 
 def check_run_extras(arrays: Mapping[str, ArrayLike]) -> dict[str, NDArray[Any]]:
-    """Return what belongs to the whole run as it is stored; `InputError` as of `check_extras`."""
+    """Return checked arrays of the whole run, as they are stored; `InputError` as in `check_extras`."""
     return {name: _checked(name, values, None, None) for name, values in arrays.items()}
 
 
 def run_extra_file(run: Path, name: str) -> Path:
-    """Return the path of what belongs to the whole run under a name."""
+    """Return the path of an array of the whole run."""
     return run / "extra" / f"{name}.npy"
 
 
@@ -151,7 +151,7 @@ def run_extra_names(run: Path) -> list[str]:
 
 
 def read_run_extra(run: Path, name: str) -> NDArray[Any]:
-    """Return an array of the whole run; `InputError` where there is none."""
+    """Return an array of the whole run by name; `InputError` if there is none."""
     known = run_extra_names(run)
     if name not in known:
         raise unknown(name, "extra of the run", known)

@@ -1,4 +1,4 @@
-"""The format "embedlens-run", version 1: what run.json says, and where each file of a run stands."""
+"""The run format "embedlens-run", version 1: contents of run.json, and paths of all files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EPOCH_FILE = re.compile(r"epoch-(\d{4,9})\.npy", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class SplitInfo:
-    """What run.json says of a split: its number of items and the fingerprint of their labels and columns."""
+    """A split in run.json: its number of items, and the fingerprint of their labels and columns."""
 
     items: int
     fingerprint: str
@@ -70,7 +70,7 @@ def snapshot_epochs(run: Path, split: str) -> set[int]:
 
 
 def numbered_epoch(pattern: re.Pattern[str], name: str) -> int | None:
-    """Return the epoch in a file's name, the last group of the pattern; None where no writer made the name.
+    """Return the epoch in a file name, the last group of the pattern; None if no writer makes such a name.
 
     Writers pad to four digits and no more, and no epoch has more than nine.
     """

@@ -69,21 +69,20 @@ def import_run(
     link: bool = False,
     method: Mapping[str, Any] | None = None,
 ) -> Run:
-    """Make a run of foreign files; the run appears whole or not at all.
+    """Make a run from files of other programs; it appears whole or not at all.
 
     Parameters
     ----------
     source
-        Where the arrays and the labels are.
+        Patterns of the files of embeddings and labels.
     out
-        Directory of the run, which must not exist; where the run of this very import stands already, it is
-        returned.
+        Directory of the run, which must not exist. If it is the result of the same import, it is returned.
     dtype
         "float32" or "float16": how snapshots are stored.
     link
         Hard-link the files, which must be C-ordered ``.npy`` of `dtype`, instead of copying them.
     method
-        How the embeddings came about, for run.json.
+        Description of the embeddings (loss, seed, ...) for run.json.
 
     Raises
     ------
@@ -134,9 +133,9 @@ def _read_kept(
 def _imported(
     out: Path, begin: Callable[[Path], Recorder], found: SplitFiles, read: Callable[[str, Path], NDArray[Any]]
 ) -> Run:
-    """Return the run at `out` if it is the one that the import would make; refuse it else.
+    """Return the run at `out` if it is the one that the import would make; else refuse it.
 
-    An import that was stopped after its run took its place can so be repeated.
+    So an import that was interrupted at its very end can be repeated.
     """
     message = f"{out} already exists; choose another --out"
     try:
@@ -163,7 +162,7 @@ def _import_epoch(
     files: Mapping[str, Path],
     read: Callable[[str, Path], NDArray[Any]] | None,
 ) -> None:
-    """Record one epoch, or link its files without a reader; an array's fault is reported with its file."""
+    """Record one epoch, or link its files if `read` is None; errors name the files."""
     if read is None:
         recorder.link(epoch, files)
         return
@@ -176,7 +175,7 @@ def _import_epoch(
 
 
 def find_files(pattern: str, split: str) -> SplitFiles:
-    """Return the files that a pattern means: split -> epoch -> path; epoch 0 where it has no ``{epoch}``.
+    """Return the files that match a pattern: split -> epoch -> path; epoch 0 if it has no ``{epoch}``.
 
     ``*`` and ``?`` in the pattern stand for any text and any character of one file or folder name.
     """
@@ -210,7 +209,7 @@ def _two_files(pattern: str, epoch: int, first: Path, second: Path) -> InputErro
 
 
 def _warn_of_names(source: ImportSource, found: SplitFiles, with_labels: SplitFiles) -> None:
-    """Warn of files that the pattern leaves out or takes for epoch 0, although their names tell an epoch."""
+    """Warn of files that the pattern leaves out, and of names with an epoch that are taken for epoch 0."""
     taken = {file for files in (*found.values(), *with_labels.values()) for file in files.values()}
     numbered = [file.name for files in found.values() for file in files.values() if names_an_epoch(file)]
     if numbered and "{epoch}" not in source.pattern:
@@ -230,7 +229,7 @@ def _warn_of_names(source: ImportSource, found: SplitFiles, with_labels: SplitFi
 
 
 def _of_splits(source: ImportSource, found: SplitFiles, with_labels: SplitFiles) -> SplitFiles:
-    """Return the files of the labels of every split; a file of labels without a split serves them all."""
+    """Return the label files of every split; files of a pattern without ``{split}`` serve all splits."""
     chosen: SplitFiles = {}
     for split in found:
         shared = with_labels.get(source.split) if "{split}" not in source.labels else None

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Integrity(Result):
-    """What was found in the files of a run.
+    """Result of the verification of the files of a run.
 
     Attributes
     ----------
     damaged
-        Path below the run -> what is wrong with the file.
+        Path below the run -> the fault of the file.
     n_verified
-        Number of files that have the checksum listed for them, or recorded inside them.
+        Number of files whose checksum agrees with the listed one, or with one recorded inside them.
     unlisted
-        Paths of arrays without a checksum, recorded by an earlier version; they were opened and checked.
+        Paths of arrays without a checksum, recorded by an earlier version; they were only opened and checked.
     """
 
     damaged: dict[str, str]
@@ -42,12 +42,12 @@ class Integrity(Result):
 
 
 def verify(run: Run) -> Integrity:
-    """Compare every file of a run with its checksum, and open all that a reader would.
+    """Compare every file of a run with its checksum, and open every file as a reader would.
 
     Parameters
     ----------
     run
-        The run; one that is being written may be verified, too.
+        The run, which may be one that is being written.
     """
     listed = read_checksums(run.path)
     damaged: dict[str, str] = {}
@@ -63,11 +63,11 @@ def verify(run: Run) -> Integrity:
                 damaged[name] = "other bytes than were recorded"
         else:
             n_verified += 1
-    for name, look in _readings(run):
+    for name, read in _readings(run):
         try:
-            look()
+            read()
         except InputError as error:
-            # Whatever is read of a split needs its labels, whose fault is reported once.
+            # Every reader of a split needs its labels; damaged labels are reported once.
             if "/".join([*name.split("/")[:2], "labels.npy"]) not in damaged:
                 damaged.setdefault(name, str(error))
     checkpoint = run.path / CHECKPOINT_NAME
@@ -78,12 +78,12 @@ def verify(run: Run) -> Integrity:
 
 
 def check_archive(file: Path) -> None:
-    """Compare the records of a file that torch saved, a zip archive, with the checksums beside them.
+    """Compare the records of a file saved by torch, a zip archive, with their checksums.
 
     Raises
     ------
     InputError
-        No archive, or a record that is not as it was written. `torch.load` does not look.
+        No archive, or a record that differs from its checksum, which `torch.load` does not check.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -113,7 +113,7 @@ def _digest(file: Path) -> str:
 
 
 def _readings(run: Run) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Give what a reader opens: path below the run, and how."""
+    """Yield the files that a reader opens: path below the run, and the function that reads it."""
     yield "log.csv", lambda: run.log
     yield CHECKPOINT_NAME, partial(_check_checkpoint, run)
     for split in run.splits:

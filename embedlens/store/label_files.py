@@ -1,4 +1,4 @@
-"""Labels in files of other programs: text, tables and arrays, for every split of an import."""
+"""Labels from text, tables and arrays of other programs, for every split of an import."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ _NAMES = ("label", "labels")
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LabelFile(Result):
-    """The labels that a file holds.
+    """The labels of a file.
 
     Attributes
     ----------
     file
-        Where they were read.
+        The file.
     values
         [N]: integers, or texts.
     header
-        The line that was taken for the header; None where there is none.
+        The header line; None if there is none.
     lines
         Number of the line of each text; empty for arrays.
     """
@@ -71,7 +71,7 @@ class ImportedLabels(Result):
 
 
 def gather_labels(files: Mapping[str, Mapping[int, Path]], key: str | None, missing: str) -> ImportedLabels:
-    """Read the labels of every split.
+    """Return the labels of every split.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def gather_labels(files: Mapping[str, Mapping[int, Path]], key: str | None, miss
     key
         Name of the array or column.
     missing
-        What becomes of items whose cell is empty or a word for a missing value: one of `MISSING_LABEL`.
+        Treatment of items whose label is empty or a word for a missing value: one of `MISSING_LABEL`.
     """
     raw: dict[str, NDArray[Any]] = {}
     kept: dict[str, NDArray[np.bool_]] = {}
@@ -113,7 +113,7 @@ def gather_labels(files: Mapping[str, Mapping[int, Path]], key: str | None, miss
 
 
 def read_labels(file: Path, key: str | None) -> LabelFile:
-    """Return the labels in a file: integers of an array, else texts."""
+    """Return the labels of a file: integers from an array, else texts."""
     if file.suffix.lower() in ENDINGS:
         values = read_array(file, key, labels=True)
         return LabelFile(file, decoded(values, file) if values.dtype.kind == "S" else values)
@@ -140,7 +140,7 @@ def read_labels(file: Path, key: str | None) -> LabelFile:
 
 
 def decoded(values: NDArray[Any], place: object) -> NDArray[np.str_]:
-    """Return byte strings as text; what is not UTF-8 raises `InputError`."""
+    """Return byte strings as text; `InputError` if they are not UTF-8."""
     try:
         return np.char.decode(values, "utf-8")
     except UnicodeDecodeError as error:
@@ -149,7 +149,7 @@ def decoded(values: NDArray[Any], place: object) -> NDArray[np.str_]:
 
 
 def _column(table: Table, key: str | None) -> int:
-    """Return the place of the column of labels."""
+    """Return the position of the column of labels."""
     file, names, width = table.file, table.header, len(table.rows[0]) if table.rows else 1
     if names is None:
         return _unnamed(table, key)
@@ -166,7 +166,7 @@ def _column(table: Table, key: str | None) -> int:
 
 
 def _unnamed(table: Table, key: str | None) -> int:
-    """Return the place of the column of labels where no line names the columns."""
+    """Return the position of the column of labels in a table without a header."""
     width = len(table.rows[0])
     if key is not None:
         if key.isascii() and key.isdecimal() and len(key) < 4 and 1 <= int(key) <= width:

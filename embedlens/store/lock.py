@@ -1,8 +1,8 @@
 """One writer per run directory: a lock file that names the host and the process that hold it.
 
-The file is made by a hard link, which either succeeds or fails on local and network file systems alike. A
-lock whose process has ended is taken over on the same host; one of another host cannot be judged, and is
-refused with the name of its holder and of the file.
+The file is made by a hard link, which is atomic on local and network file systems. A lock whose process has
+ended is taken over on the same host. Whether a process of another host has ended cannot be known, so its lock
+is refused with the name of the holder and of the file.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 LOCK_NAME = ".lock"
 LOG_LOCK_NAME = ".log.lock"
 _LOG_WAIT_S = 60.0
-_UNREADABLE_S = 2.0  # how long a lock may be empty: where links are not available it is made, then written
+_UNREADABLE_S = 2.0  # a lock may be empty this long: without hard links it is created first, then written
 _POLL_S = 0.02
-_LONGEST = 4096  # letters
+_LONGEST = 4096  # letters of a lock file that are read
 
 
 class RunInUse(InputError):
-    """A run that another process writes."""
+    """Error: another process writes the run."""
 
 
 @dataclass(slots=True)
 class _Held:
-    """A lock file that this process made."""
+    """A lock file that this process has made."""
 
     file: Path
     text: str
@@ -66,9 +66,9 @@ class Lock:
     name
         Name of the lock file.
     wait
-        Seconds to wait for another process, where it holds the lock.
+        Seconds to wait while another process holds the lock.
     run
-        The run that the message names, where it is another directory than `folder`.
+        The run that the message names; by default `folder`.
 
     Raises
     ------
@@ -96,7 +96,7 @@ class Lock:
         return self._held is not None and self._held.stands()
 
     def release(self) -> None:
-        """Give the hold back; the last of a process removes the lock file."""
+        """Release this hold; the last hold of a process removes the lock file."""
         with _GUARD:
             held, self._held = self._held, None
             if held is None or held.pid != os.getpid():
@@ -106,7 +106,7 @@ class Lock:
                 _remove(held)
 
     def moved(self, folder: Path) -> None:
-        """Follow the run's directory, which was renamed to `folder`."""
+        """Update the path of the lock file after the run's directory was renamed to `folder`."""
         with _GUARD:
             if self._held is not None:
                 _HELD.pop(self._key, None)
@@ -123,13 +123,13 @@ class Lock:
 
 @contextlib.contextmanager
 def log_lock(run: Path) -> Iterator[None]:
-    """Hold the log of a run for the moment in which its rows are read, merged and written."""
+    """Lock the log of a run while its rows are read, merged and written."""
     with _LOG_GUARD, Lock(run, name=LOG_LOCK_NAME, wait=_LOG_WAIT_S):
         yield
 
 
 def check_free(run: Path) -> None:
-    """Refuse a run that another process writes; nothing is locked."""
+    """Raise `RunInUse` if another process writes the run; nothing is locked."""
     file = run / LOCK_NAME
     text = _read(file)
     held = _HELD.get(os.path.realpath(file))
@@ -139,7 +139,7 @@ def check_free(run: Path) -> None:
 
 
 def release_all() -> None:
-    """Remove all lock files of this process, which is about to end."""
+    """Remove all lock files of this process, before it ends."""
     guarded = _GUARD.acquire(timeout=1.0)
     try:
         for held in list(_HELD.values()):
@@ -167,12 +167,12 @@ def _terminate(number: int, _frame: object) -> None:
 
 
 def _claim() -> str:
-    """Return what a new lock file says; no two are equal."""
+    """Return the text of a new lock file; no two are equal."""
     return json.dumps({**asdict(Process.current()), "claim": uuid.uuid4().hex}) + "\n"
 
 
 def _take(file: Path, text: str, run: Path, *, wait: float) -> None:
-    """Make the lock file, over one whose process has ended; wait for another one as long as is said."""
+    """Make the lock file, replacing one whose process has ended; wait up to `wait` seconds for another."""
     until = time.monotonic() + wait
     empty_until = time.monotonic() + _UNREADABLE_S
     while not _make(file, text):
@@ -221,8 +221,8 @@ def _make_exclusively(file: Path, text: str) -> bool:
 def _break(file: Path, found: str) -> None:
     """Remove a lock whose process has ended, unless another process of this host has done so meanwhile.
 
-    The file is locked while it is compared, so that of two processes that both saw the old lock none removes
-    the new one of the other.
+    The file is locked by the system while it is compared: otherwise, of two processes that both read the old
+    lock, one could remove the new lock of the other.
     """
     try:
         with file.open("r+", encoding="utf-8") as handle:
@@ -236,7 +236,7 @@ def _break(file: Path, found: str) -> None:
 
 
 def _flock(descriptor: int) -> None:
-    """Wait for the system's lock of an open file, where there is one."""
+    """Lock an open file by the system's flock, where it exists."""
     try:
         import fcntl
 
@@ -246,7 +246,7 @@ def _flock(descriptor: int) -> None:
 
 
 def _remove(held: _Held) -> None:
-    """Remove a lock file that is still this process's own."""
+    """Remove a lock file if it is still that of this process."""
     for key in [key for key, other in _HELD.items() if other is held]:
         del _HELD[key]
     with contextlib.suppress(OSError):  # the folder may be gone, or no longer writable
@@ -255,7 +255,7 @@ def _remove(held: _Held) -> None:
 
 
 def _read(file: Path) -> str | None:
-    """Return what a lock file says, "" where it is no readable file; None where there is none."""
+    """Return the text of a lock file, "" if it is not a regular file, None if it does not exist."""
     if not file.is_symlink() and not file.exists():
         return None
     if not file.is_file():
@@ -282,7 +282,7 @@ def _is_stale(text: str) -> bool:
 
 
 def _is_orphan(text: str) -> bool:
-    """Tell whether a lock is of this process, which was interrupted and knows nothing of it."""
+    """Return whether a lock is of this process but unknown to it, as after an interruption."""
     return _parse(text) == Process.current() and all(held.text != text for held in _HELD.values())
 
 

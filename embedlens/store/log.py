@@ -1,4 +1,4 @@
-"""log.csv: one row per epoch, one column a metric."""
+"""log.csv: one row per epoch, one column per metric."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_BYTES = 1 << 26  # 64 MiB: a million epochs of four columns
 _WHOLE = {
     "epoch": MOST_EPOCH,
     "step": MOST_STEP,
-}  # what is no measurement but a count, and the most it may be
+}  # columns of counts, with their largest values
 
 
 def read_log(file: Path) -> list[LogRow]:
@@ -29,8 +29,8 @@ def read_log(file: Path) -> list[LogRow]:
     Raises
     ------
     InputError
-        A log that `embedlens.files.read_table` refuses, a cell that is no number, an epoch (or step) that
-        is no whole number from 0, or an epoch of more than nine digits.
+        A log that `embedlens.files.read_table` refuses, a cell that is not a number, an epoch or step that is
+        not a whole number from 0, or an epoch of more than nine digits.
     """
     if not file.is_file():
         return []
@@ -65,9 +65,9 @@ def epoch_of(row: Mapping[str, float | None]) -> int:
 
 
 def merge_log(file: Path, epoch: int, metrics: Mapping[str, float], *, another_step: bool = False) -> None:
-    """Write metrics into an epoch's row of a log; those that stand there already are replaced by name.
+    """Write metrics into the row of an epoch; metrics of the same name are replaced, others are kept.
 
-    The log is locked meanwhile, so that what others write at the same time is kept. The epoch's own columns,
+    The log is locked meanwhile, so that rows that other processes write are kept. The epoch's own columns,
     `epoch` and `step`, are refused where they would change (`check_row`); `another_step`: the epoch is
     recorded anew and may have another number of steps.
     """
@@ -93,7 +93,7 @@ def drop_after(file: Path, epoch: int) -> None:
 
 
 def write_log(file: Path, rows: Iterable[Mapping[str, float | None]]) -> None:
-    """Write the rows whole, by epoch; the columns are the union of theirs, in the order of appearance."""
+    """Write the whole log, sorted by epoch; columns are the union of those of the rows, in their order."""
     ordered = sorted(rows, key=epoch_of)
     columns = list(dict.fromkeys(name for row in ordered for name in row))
     text = io.StringIO()

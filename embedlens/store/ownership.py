@@ -26,12 +26,12 @@ _LONGEST_NAME = 240  # bytes
 
 
 def _is_array(name: str) -> bool:
-    """Tell whether a path below a run is one that this program gives to an array or to items.csv."""
+    """Return whether a path below a run is that of an array or of items.csv."""
     return any(known.fullmatch(name) for known in (_CONTENTS, _LATER, _RUN_EXTRA))
 
 
 def _files(run: Path) -> Iterator[tuple[str, Path]]:
-    """Give the files, not folders, in the folders that a run has: path below the run, and path."""
+    """Yield the files in the folders of a run: path below the run, and path."""
     splits = [folder for folder in _entries(run / "splits") if folder.is_dir()]
     for folder in (run, run / "splits", run / "extra", *splits, *(split / "extra" for split in splits)):
         for path in _entries(folder):
@@ -44,7 +44,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _is_temporary(name: str, run: Path) -> bool:
-    """Tell whether a path below the run is that of a temporary file of one of ours."""
+    """Return whether a path below the run is that of a temporary file of this program."""
     folder, _, last = name.rpartition("/")
     target = temporary_target(last)
     if target is None:
@@ -56,9 +56,9 @@ def _is_temporary(name: str, run: Path) -> bool:
 
 
 def remove_temporary(run: Path) -> None:
-    """Remove what killed writers left beside the files of a run whose lock this process holds.
+    """Remove temporary files that killed writers left in a run whose lock this process holds.
 
-    A temporary log, which others may write, goes only where its process has ended.
+    A temporary log, which other processes may write, is removed only if its process has ended.
     """
     remove_leftovers(run)
     log = f".{log_file(run).name}."
@@ -68,10 +68,10 @@ def remove_temporary(run: Path) -> None:
 
 
 def is_unbegun(run: Path) -> bool:
-    """Tell whether a folder without run.json holds nothing but what a killed recorder left, or is empty.
+    """Return whether a folder without run.json is empty or contains only files of a killed recorder.
 
-    The list of checksums, written before anything else, tells it; without one, every file must have a name
-    that this program writes before run.json.
+    It does if it has a list of checksums, which is written before anything else; without one, every file must
+    have a name that this program writes before run.json.
     """
     if not run.is_dir() or info_file(run).exists():
         return False
@@ -84,7 +84,7 @@ def is_unbegun(run: Path) -> bool:
 
 
 def check_untaken(run: Path) -> None:
-    """Refuse a path where something stands; a run without a single snapshot may be begun anew."""
+    """Refuse a path that exists, but for a run without any snapshot, which may be started again."""
     if info_file(run).is_file():
         try:
             splits = list(read_info(run).splits)
@@ -99,10 +99,11 @@ def check_untaken(run: Path) -> None:
 
 
 def clear(run: Path, *, mark: bool = False) -> None:
-    """Remove what this program wrote in a run's directory, and the folders that are empty then.
+    """Remove the files that this program wrote in a run's directory, and folders that are then empty.
 
-    run.json goes before what it describes, and the list of checksums last, so that a folder that is cleared
-    by half is known as one; `mark` leaves an empty list. The lock stays, and so does a checkpoint.
+    run.json is removed before the files that it describes, and the list of checksums last, so that a folder
+    that is only partly cleared is recognised as one; `mark` leaves an empty list. Lock and checkpoint are
+    kept.
     """
     remove_temporary(run)
     owned = _owned(run)
@@ -122,9 +123,9 @@ def clear(run: Path, *, mark: bool = False) -> None:
 
 
 def withdraw(run: Path) -> None:
-    """Remove what was written for a run that could not be begun.
+    """Remove the files of a run that could not be started.
 
-    Where something else stands in the folder, an empty list goes on saying that the folder is one of a run.
+    If the folder has other files, an empty list of checksums stays and marks it as the folder of a run.
     """
     clear(run, mark=True)
     if {path.name for path in run.iterdir()} <= {LOCK_NAME, checksums_file(run).name}:
@@ -132,9 +133,9 @@ def withdraw(run: Path) -> None:
 
 
 def _owned(run: Path) -> list[Path]:
-    """Return the arrays of a run, and what describes its items: all that is listed.
+    """Return the arrays of a run and the descriptions of its items, as listed.
 
-    Runs of earlier versions have no list; there, the names tell what stood before the first epoch.
+    Runs of earlier versions have no list; there, files before the first epoch are recognised by name.
     """
     if checksums_file(run).is_file():
         return [run / name for name in read_checksums(run) if _is_array(name)]
@@ -150,7 +151,7 @@ def _owned(run: Path) -> list[Path]:
 
 
 def building_folder(out: Path) -> Path:
-    """Return the hidden folder in which a run is made that will be `out`."""
+    """Return the hidden folder in which a run is made before it is renamed to `out`."""
     name = f".{out.name}.building"
     if len(name.encode(errors="surrogateescape")) > _LONGEST_NAME:
         name = f".{sha256(out.name.encode(errors='surrogateescape')).hexdigest()[:16]}.building"
@@ -159,15 +160,14 @@ def building_folder(out: Path) -> Path:
 
 @contextmanager
 def building(out: Path) -> Iterator[Path]:
-    """Hand out a locked, hidden folder beside `out`; on success it becomes `out`.
+    """Provide a locked, hidden folder beside `out`, which is renamed to `out` on success.
 
-    On a failure what this program wrote there is removed. What a process that was killed left is removed
-    first.
+    On failure the files written there are removed. Files that a killed process left there are removed first.
 
     Raises
     ------
     InputError
-        `out` stands there, or another process makes it.
+        `out` exists, or another process is making it.
     """
     folder = building_folder(out)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -190,4 +190,4 @@ def building(out: Path) -> Iterator[Path]:
             with suppress(OSError):
                 folder.rmdir()
             raise
-        sync_folder(out.parent)
+        sync_folder(out.parent)  # else a power failure may undo the renaming

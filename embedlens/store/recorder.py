@@ -1,4 +1,4 @@
-"""Recording a run, one epoch at a time, from any training loop."""
+"""Recorder of runs: writes one epoch at a time, from any training loop."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ T = TypeVar("T")
 class Recorder:
     """Writes a run directory; every epoch appears whole or not at all.
 
-    From its beginning until `close`, the end of its ``with`` block or of the process, no other process can
-    write the run. Several recorders of one process can.
+    No other process can write the run until `close`, the end of the ``with`` block, or the end of the
+    process; several recorders of one process can.
 
     Parameters
     ----------
@@ -56,10 +56,10 @@ class Recorder:
         Split name -> labels [N]: integers, or class names, which are numbered alike in all splits. Row i of a
         split is the same item in every epoch.
     method
-        How the embeddings came about (loss, learning rate, seed, ...): plain data as a dict, an
+        Description of the embeddings (loss, learning rate, seed, ...): plain data as a dict, an
         ``argparse.Namespace`` or a dataclass, shown by `info`.
     items
-        Split name -> columns that describe the items: column name -> one text an item.
+        Split name -> columns that describe the items: column name -> one text per item.
     thumbnails
         Split name -> uint8 [N, h, w] or [N, h, w, 3].
     pretrained
@@ -69,8 +69,7 @@ class Recorder:
     query_gallery
         Query split -> the split that its items search (In-Shop, for example); scores follow it.
     slices
-        Pairs (start, stop) of dimensions, one for each piece that the embedding is made of; they follow one
-        another from 0 to D.
+        Pairs (start, stop) of dimensions, one for each slice of the embedding, consecutive from 0 to D.
     extras
         Name -> numbers that belong to the whole run (meta-classes, ...), ``extra/NAME.npy``.
     dtype
@@ -78,13 +77,13 @@ class Recorder:
     name
         Name of the run; the directory's name by default.
     resume
-        Continue the run that stands at `path`; labels and items must be the same.
+        Whether to resume the run at `path`; labels and items must be the same.
 
     Raises
     ------
     InputError
-        Something stands at `path` already, another process writes it, or the labels, items, thumbnails or
-        slices do not fit each other.
+        `path` exists, another process writes it, or labels, items, thumbnails or slices are wrong or do not
+        agree.
 
     Examples
     --------
@@ -123,7 +122,7 @@ class Recorder:
         if dtype not in DTYPES:
             raise unknown(dtype, "dtype", DTYPES)
         pairs = check_query_gallery(query_gallery or {}, splits)
-        pieces = check_slices(slices)
+        checked_slices = check_slices(slices)
         self._lock: Lock | None = None
         if resume and layout.info_file(self.path).is_file():
             self._hold()
@@ -137,7 +136,7 @@ class Recorder:
             splits=splits,
             method=plain,
             class_names={str(label): escaped(text) for label, text in names.items()},
-            slices=pieces,
+            slices=checked_slices,
             query_gallery=pairs,
         )
         layout.info_text(self._info)
@@ -150,11 +149,11 @@ class Recorder:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        """Let others write; what was recorded is on the disk already."""
+        """Release the lock; everything recorded is on the disk already."""
         self.close()
 
     def close(self) -> None:
-        """Let other processes write the run; recording again takes it back."""
+        """Release the lock, so that other processes can write the run; recording again takes it back."""
         if self._lock is not None:
             self._lock.release()
 
@@ -183,15 +182,15 @@ class Recorder:
         metrics
             Numbers for the epoch's row of log.csv (loss, lr, seconds, ...).
         extras
-            Split name -> name -> [N, ...]: what a method records besides, with a row per item.
+            Split name -> name -> [N, ...]: further arrays of a method, with one row per item.
         overwrite
-            Replace an epoch that was recorded before.
+            Whether to replace an epoch that was recorded before.
 
         Raises
         ------
         InputError
-            An epoch recorded already, a split missing or unknown, rows or dims that differ from the run's,
-            no floating-point numbers, NaN, infinity or a zero vector. Nothing is written then.
+            An epoch recorded already, a split missing or unknown, rows or dims that differ from those of the
+            run, values that are not floating-point, NaN, infinity or a zero vector. Nothing is written then.
         """
         epoch = check_epoch_number(epoch)
         check_mapping(embeddings, "embeddings", "z")
@@ -224,10 +223,19 @@ class Recorder:
         merge_log(layout.log_file(self.path), epoch, row, another_step=overwrite)
 
     def link(self, epoch: int, files: Mapping[str, Path]) -> None:
-        """Take ``.npy`` files as the snapshots of one epoch by hard links, without copying.
+        """Record ``.npy`` files as the snapshots of one epoch by hard links, without copying.
 
-        The files must hold what the run stores: its dtype, in C order. Raises `InputError` as `record`
-        does, and where a file needs converting or stands on another file system.
+        Parameters
+        ----------
+        epoch
+            Epoch, 0 or more.
+        files
+            Split name -> file of [N, D] in the dtype of the run and in C order; every split of the run.
+
+        Raises
+        ------
+        InputError
+            As `record`; a file that needs conversion, or is on another file system.
         """
         self._check_epoch(check_epoch_number(epoch), set(files), overwrite=False)
         dim = self._info.dim
@@ -250,7 +258,7 @@ class Recorder:
             self._place(placed, epoch, lambda split, target: placed.link(target, files[split]))
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Write the epoch's row of log.csv; metrics that stand there already are replaced by name."""
+        """Write metrics into the row of an epoch in log.csv; metrics of the same name are replaced."""
         self._hold()
         merge_log(layout.log_file(self.path), epoch, metrics)
 
@@ -271,7 +279,7 @@ class Recorder:
         drop_after(layout.log_file(self.path), epoch)
 
     def _hold(self) -> None:
-        """Take the run's lock, or see that it still is this process's."""
+        """Take the lock of the run unless this recorder still holds it."""
         if self._lock is None or not self._lock.is_held:
             self._take(Lock(self.path))
 
@@ -281,7 +289,7 @@ class Recorder:
         weakref.finalize(self, lock.release)
 
     def _kept(self, action: Callable[[], T]) -> T:
-        """Do something under the lock, and give it back where that fails."""
+        """Return the result of an action; release the lock if it fails."""
         try:
             return action()
         except BaseException:
@@ -289,7 +297,7 @@ class Recorder:
             raise
 
     def _begin(self, contents: Mapping[str, dict[str, Any]], extras: Mapping[str, NDArray[Any]]) -> None:
-        """Begin the run: in place where the folder stands, else hidden until it is whole."""
+        """Start the run: in place if the folder exists, else in a hidden folder until it is complete."""
         if self.path.exists():
             self._hold()
             check_untaken(self.path)  # by now another process may have begun
@@ -311,12 +319,12 @@ class Recorder:
             raise InputError(message)
 
     def _extras_of(self, belongs: Callable[[int], bool]) -> list[Path]:
-        """Return the files of the extras that were recorded at some epochs."""
+        """Return the files of extras of the epochs for which `belongs` is true."""
         found = [file for (_, epoch), file in recorded_extras(self.path) if belongs(epoch)]
         return recorded_only(self.path, self._info, found)
 
     def _know_dim(self, dim: int) -> None:
-        """Note the number of dimensions in run.json, if this is the first epoch."""
+        """Write the number of dimensions to run.json, if this is the first epoch."""
         if self._info.dim is None:
             if self._info.slices and self._info.slices[-1][1] != dim:
                 message = f"slices end at {self._info.slices[-1][1]}, but the embeddings have {dim} dims"
@@ -325,7 +333,7 @@ class Recorder:
             layout.write_info(self.path, self._info)
 
     def _place(self, files: Placement, epoch: int, write: Callable[[str, Path], None]) -> None:
-        """Put one checked epoch in place; an epoch that stood there vanishes first, so none is ever mixed."""
+        """Write one checked epoch; an earlier one is removed first, so that epochs are never mixed."""
         targets = {split: layout.snapshot_file(self.path, split, epoch) for split in self._info.splits}
         check_recorded(self.path, self._info, list(targets.values()))
         for split, target in targets.items():
@@ -335,7 +343,7 @@ class Recorder:
     def _reopen(
         self, splits: dict[str, layout.SplitInfo], method: Mapping[str, Any] | None
     ) -> layout.RunInfo:
-        """Return the info of the run that is continued, after comparing its data with what was given."""
+        """Return the info of the run to resume, after comparing its items and labels."""
         info = layout.read_info(self.path)
         if info.splits != splits:
             message = f"{self.path} was recorded for other items or labels; choose another name"

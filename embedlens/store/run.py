@@ -221,7 +221,7 @@ class Run:
         return labels
 
     def items(self, split: str) -> dict[str, list[str]]:
-        """Return the columns that describe the items of a split, one text an item; {} if there are none."""
+        """Return the columns that describe the items of a split, one text per item; {} if there are none."""
         self._check_split(split)
         file = layout.split_folder(self.path, split) / "items.csv"
         if not file.is_file():
@@ -231,7 +231,7 @@ class Run:
         return {name: [row[at] for row in cells] for at, name in enumerate(header)}
 
     def thumbnails(self, split: str) -> NDArray[np.uint8] | None:
-        """Return the items' pictures, uint8 [N, h, w] or [N, h, w, 3], or None where none were recorded."""
+        """Return the thumbnails of the items, uint8 [N, h, w] or [N, h, w, 3]; None if there are none."""
         self._check_split(split)
         file = layout.split_folder(self.path, split) / "thumbnails.npy"
         if not file.is_file():
@@ -247,7 +247,7 @@ class Run:
         """Return the size of all files of the run, in bytes."""
         total = 0
         for path in self.path.rglob("*"):
-            with suppress(FileNotFoundError):  # a writer has just put another one in its place
+            with suppress(FileNotFoundError):  # a writer may replace the file meanwhile
                 total += path.stat().st_size if path.is_file() else 0
         return total
 
@@ -279,14 +279,14 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     Raises
     ------
     InputError
-        No such directory, no run in it, or a format or version that this program does not know.
+        No such directory, no run in it, or an unknown format or version.
     """
     folder = Path(path)
     return Run(folder, layout.read_info(folder))
 
 
 def log_metrics(run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
-    """Write metrics of a recorded epoch into the log of a run; those that stand there are replaced by name.
+    """Write metrics of a recorded epoch into the log of a run; metrics of the same name are replaced.
 
     Parameters
     ----------

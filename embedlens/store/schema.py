@@ -1,8 +1,8 @@
-"""The schema of run.json: what each key may hold, with bounds on size, depth and every number.
+"""Schema of run.json: types of all keys, with limits on size, depth and every number.
 
-All keys but class_names share 1 MiB. Class names have a bound of their own, `PER_ITEM` bytes for each item of
-the run, since they stand in run.json and their number is that of the classes: those of 100,000 classes take
-2.8 MiB where a name has 12 letters, 5.4 MiB where it has 40.
+All keys but class_names are limited to 1 MiB together. Class names have a limit of their own, `PER_ITEM`
+bytes for each item of the run, since their number is that of the classes: those of 100,000 classes take 2.8
+MiB where a name has 12 letters, 5.4 MiB where it has 40.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _LABEL = re.compile(r"-?\d{1,19}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class _Odd:
-    """A number that JSON text spells and that is out of bounds: too many digits, NaN or infinity."""
+    """A number of a JSON text that is out of bounds: too many digits, NaN or infinity."""
 
     what: str
 
@@ -54,12 +54,12 @@ def read_document(file: Path, *, items: int) -> dict[str, Any]:
     file
         Its path.
     items
-        Number of items of all splits; their class names may take up room.
+        Number of items of all splits, which limits the size of class names.
 
     Raises
     ------
     InputError
-        No JSON, another format or version, or a key that does not follow the format; it is named.
+        No JSON, another format or version, or a key that does not follow the format, which is named.
     """
     text = read_text(file, limit=size_limit(items))
     try:

@@ -23,7 +23,7 @@ _DEPTH = 32
 
 
 def plain_method(method: object) -> dict[str, Any]:
-    """Return a method as a dict of plain data: of a dict, a namespace or a dataclass, nested ones too.
+    """Return a method given as dict, namespace or dataclass, nested or not, as a dict of plain data.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def plain_method(method: object) -> dict[str, Any]:
 
 
 def _plain(value: object, depth: int) -> Any:
-    """Return namespaces, dataclasses and mappings as dicts; other values as they are."""
+    """Return namespaces, dataclasses and mappings as dicts; other values unchanged."""
     if depth == 0:
         message = f"method is nested more than {_DEPTH} levels deep"
         raise InputError(message)
@@ -67,12 +67,12 @@ def integer_labels(labels: Mapping[str, Any], class_names: object) -> tuple[dict
     labels
         Split name -> one integer, text or byte string per item.
     class_names
-        Names in the order of their labels, label -> name, name -> label, or the first by split; None.
+        List of names in the order of labels, label -> name, name -> label, split -> list of names, or None.
 
     Returns
     -------
     labels
-        Split name -> integers, or what was given where it is no text.
+        Split name -> integers; unchanged if they are not text.
     names
         Label -> name.
     """

@@ -1,4 +1,4 @@
-"""Ways of training compared over seeds: means, deviations, and what each gained over its plain form."""
+"""Comparison of training methods over seeds: means, deviations, and gains over the plain form."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class RunScores:
     Attributes
     ----------
     name
-        What was trained; runs of one name differ in their seed alone.
+        Name of the method and loss; runs of one name differ only in their seed.
     group
-        What the names are gathered by, and compared within: the loss, say.
+        Group within which names are compared, such as the loss.
     seed
         Seed of the run.
     scores
-        Metric -> score of its embeddings [N, D]; none of a run that failed.
+        Metric -> score of its embeddings [N, D]; empty if the run failed.
     plain
-        Whether this is what others of the group are compared with.
+        Whether this is the baseline of its group.
     """
 
     name: str
@@ -43,12 +43,12 @@ class RunScores:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Comparison(Result):
-    """The scores of embeddings [N, D] by what was trained and by seed.
+    """Scores of embeddings [N, D] by name, seed and metric.
 
     Attributes
     ----------
     names, groups
-        What was trained, and the group of each, str [n], in the order of the entries.
+        Name and group of each row, str [n], in the order of the entries.
     metrics
         Names of the scores, str [m].
     seeds
@@ -56,7 +56,7 @@ class Comparison(Result):
     scores
         float64 [n, s, m]; NaN where there is no such run, or it failed, or the score is NaN or infinite.
     plain
-        int64 [n]: the row that each is compared with; its own of what is plain, -1 where there is none.
+        int64 [n]: row of the baseline of each; its own row for a baseline, -1 if there is none.
     """
 
     names: NDArray[np.str_]
@@ -68,18 +68,18 @@ class Comparison(Result):
 
     @property
     def n(self) -> NDArray[np.int64]:
-        """Number of seeds that have scores, int64 [n]; some of these may be missing, see `missing`."""
+        """Number of seeds with a score of any metric, int64 [n]."""
         return np.asarray(self._scored().sum(axis=1), dtype=np.int64)
 
     @property
     def missing(self) -> NDArray[np.int64]:
-        """Of these, the number whose score is NaN or infinite, and is in no mean, int64 [n, m]."""
+        """Number of these seeds whose score is NaN or infinite and left out of the mean, int64 [n, m]."""
         odd = self._scored()[:, :, None] & np.isnan(self.scores)
         return np.asarray(odd.sum(axis=1), dtype=np.int64)
 
     @property
     def n_gains(self) -> NDArray[np.int64]:
-        """Number of seeds of which the gain is the mean, int64 [n, m]."""
+        """Number of seeds in the mean gain, int64 [n, m]."""
         return np.asarray((~np.isnan(self._gains())).sum(axis=1), dtype=np.int64)
 
     def _scored(self) -> NDArray[np.bool_]:
@@ -93,12 +93,12 @@ class Comparison(Result):
 
     @property
     def deviation(self) -> NDArray[np.float64]:
-        """Sample standard deviation over them (divisor: their number - 1), float64 [n, m]; NaN of one."""
+        """Sample standard deviation over these seeds (divisor: number - 1), float64 [n, m]; NaN of one."""
         return _deviation(self.scores)
 
     @property
     def gain(self) -> NDArray[np.float64]:
-        """Mean over the seeds that both have of the score less that of the plain row, float64 [n, m]."""
+        """Mean difference to the score of the baseline over the seeds that both have, float64 [n, m]."""
         return _mean(self._gains())
 
     @property
@@ -112,7 +112,7 @@ class Comparison(Result):
         return np.where(compared[:, None, None], gains, np.nan)
 
     def columns(self) -> dict[str, NDArray[Any]]:
-        """Return the numbers by column: a row for each name and seed."""
+        """Return the numbers by column, one row for each name and seed."""
         n, s, _ = self.scores.shape
         found: dict[str, NDArray[Any]] = {
             "name": np.repeat(self.names, s), "group": np.repeat(self.groups, s),
@@ -126,7 +126,7 @@ class Comparison(Result):
 
 
 def compare(entries: Iterable[RunScores]) -> Comparison:
-    """Gather the scores of runs by what was trained and by seed.
+    """Arrange the scores of runs by name and seed.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def compare(entries: Iterable[RunScores]) -> Comparison:
     Raises
     ------
     InputError
-        No entries with scores, two of one name and seed, or runs with other metrics.
+        No entries with scores, two of one name and seed, or runs with different metrics.
     """
     given = list(entries)
     scored = [entry for entry in given if entry.scores]
@@ -173,13 +173,13 @@ def compare(entries: Iterable[RunScores]) -> Comparison:
 
 
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the mean over axis 1 of what is a number; NaN where nothing is."""
+    """Return the mean over axis 1, NaN left out; NaN if there is no number."""
     count = np.sum(~np.isnan(values), axis=1)
     return np.where(count > 0, np.nansum(values, axis=1) / np.maximum(count, 1), np.nan)
 
 
 def _deviation(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the sample standard deviation over axis 1 of what is a number; NaN of fewer than two."""
+    """Return the sample standard deviation over axis 1, NaN left out; NaN of fewer than two numbers."""
     count = np.sum(~np.isnan(values), axis=1)
     squares = np.nansum(np.square(values - _mean(values)[:, None]), axis=1)
     return np.where(count > 1, np.sqrt(squares / np.maximum(count - 1, 1)), np.nan)

@@ -43,11 +43,11 @@ class Curve(Result):
     epoch
         int64 [n], ascending.
     x
-        float64 [n]: where the epoch stands on the x axis, in epochs, optimiser steps or seconds.
+        float64 [n]: position of the epoch on the x axis, in epochs, optimiser steps or seconds.
     value
         float64 [n]; NaN breaks the line.
     not_finite
-        int64 [m]: epochs whose value was taken and is NaN or infinite; NaN stands there in `value`.
+        int64 [m]: epochs whose value is NaN or infinite; `value` is NaN there.
     """
 
     name: str
@@ -70,19 +70,18 @@ class Curve(Result):
     ) -> Curve:
         """Return the curve through the finite values, in the order of the epochs.
 
-        A value that was taken and is NaN or infinite breaks the line. One that was not taken breaks it unless
-        the metric is taken at its default interval there: one that is taken every fifth epoch is joined, and
-        broken where a fifth epoch is missing.
+        A value that is NaN or infinite breaks the line. Epochs without a value break it only if they exceed
+        the most frequent interval between values: a metric measured every fifth epoch is one line, broken
+        where a fifth epoch is missing.
 
         Parameters
         ----------
         name, metric
-            The run and what is measured.
+            Name of the run and of the metric.
         epoch, x, value
-            [n] each.
+            Epochs, x positions and values, [n] each.
         taken
-            bool [n]: whether there is a value at the epoch, be it finite or not; by default where it is
-            finite.
+            bool [n]: whether a value was measured at the epoch, finite or not; by default where it is finite.
         """
         epochs, places = check_integers(epoch, "epochs"), check_numbers(x, "x", finite=False)
         values = check_numbers(value, "values", finite=False)
@@ -97,7 +96,7 @@ class Curve(Result):
 
     @property
     def final(self) -> float:
-        """The last value taken; NaN where it is not finite, or there is none."""
+        """The last measured value; NaN if it is not finite, or there is none."""
         return float(self.value[-1]) if self.value.size else float("nan")
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
@@ -108,7 +107,7 @@ class Curve(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Band(Result):
-    """One metric of several runs that repeat one method: mean and standard deviation.
+    """Mean and standard deviation of one metric over runs that repeat one method.
 
     Attributes
     ----------
@@ -123,8 +122,8 @@ class Band(Result):
     x
         float64 [n]: mean over the runs, in epochs, optimiser steps or seconds.
     mean
-        float64 [n]; NaN, which breaks the line, where a run of the group has no value, so that
-        the mean is one of the same runs everywhere.
+        float64 [n]; NaN, which breaks the line, where a run of the group has no value, so that all means are
+        over the same runs.
     deviation
         float64 [n]: sample standard deviation (divisor: number of runs - 1).
     not_finite
@@ -169,9 +168,9 @@ class Band(Result):
 
     @classmethod
     def in_place(cls, curves: Sequence[Curve], groups: Mapping[str, Sequence[str]]) -> list[Curve | Band]:
-        """Return curves of one metric with a band in the place of each group of runs.
+        """Return curves of one metric, with the curves of each group replaced by a band.
 
-        Where a run of a group lacks the metric, the curves of the others stay.
+        If a run of a group lacks the metric, the curves of the others are kept.
 
         Parameters
         ----------
@@ -209,14 +208,14 @@ class Band(Result):
 
 
 def _with_gaps(epoch: NDArray[np.int64], value: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return which points make the line: the values, and the missing ones that break the usual interval."""
+    """Return which points to keep: values, and missing ones in gaps longer than the commonest interval."""
     present = np.flatnonzero(~np.isnan(value))
     kept = np.zeros(epoch.size, bool)
     kept[present] = True
     steps = np.diff(epoch[present])
     if steps.size:
         lengths, counts = np.unique(steps, return_counts=True)
-        usual = lengths[counts.argmax()]
-        for left, right in zip(present[:-1][steps > usual], present[1:][steps > usual], strict=True):
+        interval = lengths[counts.argmax()]
+        for left, right in zip(present[:-1][steps > interval], present[1:][steps > interval], strict=True):
             kept[left:right] = True
     return kept

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 MONITOR = "monitor_"
-"""What stands before the loss in the name of a metric that is a loss on fixed batches."""
+"""Prefix of metrics that are losses on fixed batches."""
 _BLOCK_TRIPLETS = 1 << 22
 
 
@@ -35,9 +35,9 @@ class FixedBatches(Result):
     rows
         For each batch the row numbers of its items, int64 [P * K] (fewer where a class is smaller than K).
     classes
-        P, classes in a batch.
+        P, the number of classes in a batch.
     items
-        K, the greatest number of items of a class in a batch.
+        K, the largest number of items of a class in a batch.
     seed
         Seed of the draw.
     """
@@ -48,12 +48,12 @@ class FixedBatches(Result):
     seed: int
 
     def class_sizes(self, y: ArrayLike) -> tuple[int, int]:
-        """Return the least and the greatest number of items of a class in a batch.
+        """Return the smallest and the largest number of items of a class in a batch.
 
         Parameters
         ----------
         y
-            Integer labels [N], those that the batches are drawn from.
+            Integer labels [N] from which the batches were drawn.
         """
         labels = check_labels(y)
         counts = np.concatenate([np.unique(labels[rows], return_counts=True)[1] for rows in self.rows])
@@ -65,8 +65,8 @@ def fixed_batches(
 ) -> FixedBatches:
     """Draw batches of P classes with K items each; equal labels give equal batches.
 
-    Classes of one item are left out, since they hold no positive pair; a class with fewer than K items
-    gives all of them, each once. Where there are fewer than P classes, all stand in every batch.
+    Classes of one item are left out, since they have no positive pair; a class with fewer than K items
+    contributes all of them, each once. If there are fewer than P classes, every batch has all of them.
 
     Parameters
     ----------
@@ -112,9 +112,9 @@ def fixed_batches(
 class AllTriplets(Loss):
     """Triplet loss max(0, d_ap - d_an + margin) averaged over all triplets of the batch.
 
-    The trainer's own averages the semi-hard triplets, and which those are changes with the embeddings: its
-    mean stays near half the margin whatever was learnt. d is the Euclidean distance of the normalised
-    embeddings (Schroff et al., "FaceNet", CVPR 2015).
+    The loss of training averages semi-hard triplets, whose selection changes with the embeddings, so that its
+    mean stays near half the margin. d is the Euclidean distance of the normalised embeddings (Schroff et al.,
+    "FaceNet", CVPR 2015).
 
     Parameters
     ----------
@@ -144,15 +144,15 @@ class AllTriplets(Loss):
 
 
 def check_monitors(names: Iterable[str]) -> dict[str, Loss]:
-    """Return the losses by which snapshots can be compared, with default options, each name once.
+    """Return losses for the comparison of snapshots by name, with default options.
 
-    "triplet" is `AllTriplets`; the others are what training uses.
+    "triplet" is `AllTriplets`; the others are those of training.
 
     Raises
     ------
     InputError
-        An unknown name, or a loss with parameters of its own (proxies, class weights), which are learnt
-        with the network and do not stand in a snapshot; or one that needs batches other than P x K.
+        An unknown name, or a loss with parameters of its own (proxies, class weights), which
+        snapshots do not contain; or a loss that needs batches other than P x K.
     """
     found = {}
     for name in names:
@@ -176,21 +176,20 @@ def monitor(
 ) -> NDArray[np.float64]:
     """Return the loss of a snapshot on each fixed batch, float64 [B], without gradient, in float32.
 
-    A batch's loss is the mean over all mined terms, which is what training logs as ``loss``.
+    The loss of a batch is the mean over all mined terms, as training logs it under ``loss``.
 
     Parameters
     ----------
     z
-        Embeddings [N, D]; what is memory-mapped is read at the batches' rows only.
+        Embeddings [N, D]; of a memory-mapped file only the rows of the batches are read.
     y
         Integer labels [N].
     loss
-        A loss without parameters of its own; it normalises the embeddings, or not, as its definition says.
+        A loss without parameters of its own.
     batches
         The batches, drawn from the same labels.
     normalize
-        Whether to scale every embedding to length 1 first. It matters to losses on inner products, such as
-        n-pair-mc, alone.
+        Whether to normalise embeddings first; only losses on inner products, such as n-pair-mc, depend on it.
     device
         Torch device that computes.
 
@@ -201,7 +200,7 @@ def monitor(
     """
     place, (array, labels) = check_device(device), check_pair(z, y)
     batch_rows = [check_indices(rows, "batch", rows=labels.size) for rows in batches.rows]
-    torch.ones(8).sqrt()  # a first call raced by several threads may be inexact
+    torch.ones(8).sqrt()  # the first call in a process, raced by several threads, may be inexact
     losses = np.empty(len(batch_rows))
     with torch.no_grad(), torch.random.fork_rng():
         for number, rows in enumerate(batch_rows):

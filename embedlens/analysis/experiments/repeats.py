@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Repeated(Result):
-    """One score over several runs.
+    """Mean and standard deviation of one score over several runs.
 
     Attributes
     ----------
@@ -25,7 +25,7 @@ class Repeated(Result):
     n
         Number of runs.
     n_missing
-        Number of these whose value is NaN or infinite, and is in no mean.
+        Number of runs whose value is NaN or infinite and left out of the mean.
     """
 
     mean: float
@@ -35,7 +35,7 @@ class Repeated(Result):
 
 
 def over_runs(scores: Sequence[Mapping[str, float]]) -> dict[str, Repeated]:
-    """Return mean and spread of each score that all runs have, in the order of the first run.
+    """Return mean and standard deviation of each score that all runs have, in the order of the first run.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def over_runs(scores: Sequence[Mapping[str, float]]) -> dict[str, Repeated]:
 
 
 def _repeated(values: Sequence[float]) -> Repeated:
-    """Return mean and spread of the finite ones of some values."""
+    """Return mean and standard deviation of the finite values."""
     numbers = [value for value in values if math.isfinite(value)]
     mean = sum(numbers) / len(numbers) if numbers else math.nan
     squares = sum((number - mean) ** 2 for number in numbers)

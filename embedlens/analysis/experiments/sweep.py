@@ -1,4 +1,4 @@
-"""A score over a grid of losses, learning rates and dims: mean and spread over seeds, and what was gained."""
+"""Scores over a grid of losses, learning rates and dims: mean and deviation over seeds, and gain."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The score of one run; a value that is not finite means that the run failed.
+    """Score of one run; a value that is not finite means that the run failed.
 
     Attributes
     ----------
     loss, lr, dim, seed
-        What the run was trained with.
+        Configuration of the run.
     value
-        Its score at the end.
+        Score at the end.
     initial
-        Its score before training; NaN where it is not known. What is infinite is not known.
+        Score before training; NaN or infinite if it is unknown.
     effective_rank
-        At the end; NaN where it is not known.
+        Effective rank at the end; NaN if it is unknown.
     collapsed
-        Whether its space had collapsed at the end.
+        Whether the embedding space had collapsed at the end.
     """
 
     loss: str
@@ -47,7 +47,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sweep(Result):
-    """The scores of a grid, one row per combination of loss, dim and learning rate.
+    """Scores of a grid, one row per combination of loss, dim and learning rate.
 
     Rows are ordered by loss (in the order of the records), dim and learning rate.
 
@@ -62,16 +62,15 @@ class Sweep(Result):
     mean
         Mean over the seeds that have a value, float64 [n]; NaN where none has.
     deviation
-        Sample standard deviation over them (divisor: their number - 1), float64 [n]; NaN where there are
-        fewer than two.
+        Sample standard deviation over these seeds (divisor: number - 1), float64 [n]; NaN for fewer than two.
     n
         Number of seeds with a value, int64 [n].
     n_failed
-        Number of seeds without, int64 [n].
+        Number of seeds without a value, int64 [n].
     initial
-        Mean score before training, of the same seeds, float64 [n]; NaN where it is not known of all of them.
+        Mean score before training, of the same seeds, float64 [n]; NaN if it is unknown for any of them.
     effective_rank
-        Mean effective rank at the end, of the same seeds, float64 [n]; NaN where it is not known of all.
+        Mean effective rank at the end, of the same seeds, float64 [n]; NaN if it is unknown for any.
     n_collapsed
         Number of seeds with a value whose space had collapsed, int64 [n].
     """
@@ -89,7 +88,7 @@ class Sweep(Result):
 
     @property
     def axis(self) -> str:
-        """What the scores are drawn against: "lr"; where no loss has several of them "dim"; else "loss"."""
+        """The x axis: "lr" if a loss has several of them, else "dim" if a loss has several, else "loss"."""
         for name in ("lr", "dim"):
             values = getattr(self, name)
             if any(np.unique(values[self.loss == loss]).size > 1 for loss in self.losses):
@@ -98,7 +97,7 @@ class Sweep(Result):
 
     @property
     def gain(self) -> NDArray[np.float64]:
-        """Mean score at the end less that before training, float64 [n]; NaN where one is not known."""
+        """Mean score at the end less that before training, float64 [n]; NaN if one is unknown."""
         return self.mean - self.initial
 
     @property
@@ -126,7 +125,7 @@ def summarise(records: Iterable[Record]) -> Sweep:
     Parameters
     ----------
     records
-        One a run, each the score of its embeddings [N, D]; combinations may be missing.
+        One per run, each the score of its embeddings [N, D]; combinations may be missing.
 
     Raises
     ------
@@ -168,9 +167,9 @@ def summarise(records: Iterable[Record]) -> Sweep:
 
 
 def _means(groups: Iterable[Sequence[Record]], name: str) -> NDArray[np.float64]:
-    """Return the mean of an attribute over each group of records; NaN where it is not known of all, or none.
+    """Return the mean of an attribute over each group of records; NaN if it is unknown for any.
 
-    A mean over fewer seeds would stand beside means over all of them, and a gain between the two.
+    A mean over fewer seeds is not comparable with the mean scores, and a gain would mix the two.
     """
     values = [np.array([getattr(one, name) for one in own], np.float64) for own in groups]
     return np.array([own.mean() if own.size and np.isfinite(own).all() else np.nan for own in values])

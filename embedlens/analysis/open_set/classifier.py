@@ -1,7 +1,7 @@
-"""A linear softmax classifier on embeddings: labels ranked by probability.
+"""Linear softmax classifier on embeddings, which ranks labels by probability.
 
-The second way of the whale identification challenge: one classifier on the features of many networks side by
-side (`embedlens.store.concat.join`), whose probabilities rank the labels, instead of the neighbours.
+As in the whale identification challenge, it may be fitted on the concatenated embeddings of several networks
+(`embedlens.store.concat.join`), and ranks labels instead of the neighbours.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from embedlens.similarity.threads import spans
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-C = 10.0
+C = 10.0  # with 1, unit embeddings are underfitted; with 1,000, unknown classes are told apart less well
 MAX_ITERATIONS = 1000
 _TOLERANCE = 1e-6
 _BLOCK_VALUES = 1 << 23
@@ -36,13 +36,13 @@ class Classifier(Result):
     Attributes
     ----------
     classes
-        int64 [K], ascending: the labels that it knows.
+        int64 [K], ascending: labels of the fit.
     weights, bias
         float64 [K, D] and [K]: W and b.
     n
-        Items that it was fitted on.
+        Number of items of the fit.
     iterations, converged
-        Steps of the optimiser, and whether it arrived.
+        Iterations of the optimiser, and whether it converged.
     """
 
     classes: NDArray[np.int64]
@@ -74,12 +74,12 @@ def fit_classifier(
     y
         Integer labels [N].
     new_label
-        Label of items that are left out; None: all are used.
+        Label of items of the unknown class, which are left out; None: all items are used.
     c
-        Above 0: weight of the summed cross-entropy against half of the sum of squared weights; larger fits
-        closer.
+        Above 0: weight of the summed cross-entropy relative to half the sum of squared weights; a larger one
+        fits closer.
     iterations
-        Most steps of the optimiser.
+        Largest number of iterations of the optimiser.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def fit_classifier(
 
     Notes
     -----
-    scikit-learn's LogisticRegression by L-BFGS in float64: nothing is drawn, so that there is no seed.
+    scikit-learn's LogisticRegression by L-BFGS in float64; it is deterministic, so there is no seed.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
@@ -136,7 +136,7 @@ def probabilities(classifier: Classifier, z: ArrayLike) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        Other dims than those it was fitted on, or embeddings that cannot be normalised.
+        Dims that differ from those of the fit, or embeddings that cannot be normalised.
     """
     rows = _rows(classifier, z)
     return _probabilities(classifier, rows.unit(slice(None)))
@@ -145,26 +145,26 @@ def probabilities(classifier: Classifier, z: ArrayLike) -> NDArray[np.float64]:
 def rank_by_classifier(
     classifier: Classifier, z: ArrayLike, y: ArrayLike, *, new_label: int | None = None
 ) -> Ranking:
-    """Rank the labels that a classifier knows for every query, by probability.
+    """Rank the labels of a classifier for every query, by probability.
 
-    The right label is `new` for queries of the new label and of any other that the classifier does not know.
-    Of equal probabilities that of the right label comes last.
+    The right label is `new` for queries of `new_label` and of any label that the classifier was not fitted
+    on. On ties the right label comes last.
 
     Parameters
     ----------
     classifier
-        Fitted on other items.
+        Classifier fitted on other items.
     z
         Embeddings [N, D] of the queries, not necessarily normalised.
     y
         Integer labels [N].
     new_label
-        Label of the items that count as new, whatever the classifier knows.
+        Label of the items of the unknown class, even if the classifier was fitted on it.
 
     Raises
     ------
     InputError
-        No query of a known label, other dims than those it was fitted on, or embeddings that cannot be
+        No query of a known label, dims that differ from those of the fit, or embeddings that cannot be
         normalised.
     """
     labels, rows = check_labels(y), _rows(classifier, z)
@@ -190,7 +190,7 @@ def rank_by_classifier(
 
 
 def _rows(classifier: Classifier, z: ArrayLike) -> Rows:
-    """Return the embeddings, of the classifier's dims."""
+    """Return the checked embeddings; `InputError` if their dims are not those of the classifier."""
     rows = Rows(z)
     if rows.dim != classifier.weights.shape[1]:
         message = f"embeddings have {rows.dim} dims, the classifier {classifier.weights.shape[1]}"
@@ -202,5 +202,5 @@ def _probabilities(classifier: Classifier, unit: NDArray[np.float64]) -> NDArray
     """Return softmax(W z + b) of unit rows."""
     logits = unit @ classifier.weights.T + classifier.bias
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return shares
+    found: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return found

@@ -1,7 +1,7 @@
-"""Open-set ranking: MAP@5 with an unknown class, called `new`.
+"""Open-set ranking: MAP@5 with an unknown class, whose label is `new`.
 
-Labels are ranked once, by neighbours (`rank_labels`) or by a classifier (the module `classifier` beside this
-one), and what MAP@5 is at every threshold follows from that.
+Labels are ranked once, by neighbours (`rank_labels`) or by a classifier (module `classifier`); MAP@5 at every
+threshold follows from this ranking.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
     from embedlens.similarity import GalleryLike
 
-_LABELS_SEEN = 16
-_LISTED = 20
+_LABELS_SEEN = 16  # neighbours searched first; four times as many for queries that need more
+_LISTED = 20  # labels that a message names
 _WHOLE = np.array([SIXTIETHS // (place + 1) for place in range(CUT)] + [0])
 """1 / (place + 1) in sixtieths, by place; 0 from place 5 on."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Ranking(Result):
-    """The first five labels of every query, before `new` is inserted.
+    """The five best labels of every query, before `new` is inserted.
 
     Attributes
     ----------
     score
-        float64 [n, 5], descending: how well each label fits, a cosine or a probability. NaN where there is no
-        such label, or, of known queries, where it comes after the right one.
+        float64 [n, 5], descending: score of each label, a cosine similarity or a probability. NaN where there
+        is no such label; for known queries also after the right label, which MAP@5 does not depend on.
     place
-        int64 [n]: place of the right label from 0; 5 where it is not among the five, or is `new`.
+        int64 [n]: position of the right label, from 0; 5 if it is not among the five, or is `new`.
     is_new
         bool [n]: whether the right label is `new`.
     low, high
@@ -52,11 +52,11 @@ class Ranking(Result):
     high: float = 1.0
 
     def map_at_5(self, threshold: float | None) -> float:
-        """Return MAP@5 with `new` before the first label whose score is less; None: nowhere."""
+        """Return MAP@5 with `new` inserted before the first label whose score is less; None: never."""
         return sum(self.sixtieths(threshold)) / (SIXTIETHS * self.place.size)
 
     def sixtieths(self, threshold: float | None) -> tuple[int, int]:
-        """Return the sums of the precisions of known and of new queries with a threshold, in sixtieths."""
+        """Return the sums of precisions over known and over new queries with a threshold, in sixtieths."""
         place, on_new = self.place, np.full(self.place.size, CUT)
         if threshold is not None:
             on_new = np.sum(self.score >= threshold, axis=1)
@@ -73,7 +73,8 @@ class Ranking(Result):
         places = self.place[known]
         new = self.score[self.is_new]
         labels = np.sum(~np.isnan(new), axis=1)
-        # Above the score of its label a known query loses a place; above each score a new one wins one.
+        # A threshold above the score of its label costs a known query one position; one above each score
+        # gains a new query one.
         lost = _WHOLE[places + 1] - _WHOLE[places]
         won = np.broadcast_to(_WHOLE[:CUT] - _WHOLE[1:], new.shape)[~np.isnan(new)]
         at_known, at_new = self.score[known, places], new[~np.isnan(new)]
@@ -93,7 +94,7 @@ class Ranking(Result):
 def _sums(
     start: int, steps: NDArray[np.float64], at: NDArray[np.float64], change: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Return the sum from step to step, int64 [steps + 1], where it starts so and changes above each `at`."""
+    """Return the sums at all steps, int64 [steps + 1]: `start`, changed by `change` above each `at`."""
     changes = np.zeros(steps.size + 1, np.int64)
     np.add.at(changes, np.searchsorted(steps, at) + 1, change)
     changes[0] = start
@@ -102,16 +103,16 @@ def _sums(
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NewSweep(Result):
-    """MAP@5 as a function of the threshold below which `new` is inserted: a function of steps.
+    """MAP@5 as a step function of the threshold below which `new` is inserted.
 
     Attributes
     ----------
     threshold
-        float64 [k], ascending: each value holds from above the threshold before up to and with this one.
+        float64 [k], ascending: value i holds above threshold i - 1, up to and including threshold i.
     known_sixtieths, new_sixtieths
-        int64 [k]: sums of the queries' precisions, in sixtieths, of known and of new queries.
+        int64 [k]: sums of precisions over known and over new queries, in sixtieths.
     n_known, n_new
-        Queries whose right label is a known one, and `new`.
+        Number of queries whose right label is a known one, and of those whose right label is `new`.
     low, high
         Range of thresholds.
     """
@@ -140,13 +141,13 @@ class NewSweep(Result):
         return self.new_sixtieths / (SIXTIETHS * self.n_new or np.nan)
 
     def at(self, threshold: float) -> int:
-        """Return the number of the step on which a threshold lies."""
+        """Return the number of the step that contains a threshold."""
         return min(int(np.searchsorted(self.threshold, threshold)), self.threshold.size - 1)
 
     def best(self) -> float:
-        """Return the threshold of the greatest MAP@5: the middle of its step.
+        """Return the threshold with the largest MAP@5: the midpoint of its step.
 
-        Of several such steps the middle one, the lower of two.
+        Of several such steps the middle one is taken, the lower of two.
         """
         begins = np.concatenate([[self.low], self.threshold[:-1]])
         ends = np.minimum(self.threshold, self.high)
@@ -176,8 +177,8 @@ def rank_labels(
 ) -> Ranking:
     """Rank the labels of the gallery for every query, by first appearance among its neighbours.
 
-    Items of the new label leave the gallery. The right label is `new` for queries of that label, and for
-    those whose label no gallery item has (without the query itself).
+    Items of the label `new_label` are removed from the gallery. The right label is `new` for queries of that
+    label, and for queries without another item of their label in the gallery.
 
     Parameters
     ----------
@@ -186,7 +187,7 @@ def rank_labels(
     y
         Integer labels [N].
     new_label
-        Label of the items that count as new; None: there is no such label.
+        Label of the items of the unknown class; None: there are none.
     gallery
         Embeddings [M, D] and labels [M] to search; without it every item searches all others.
     device
@@ -195,7 +196,7 @@ def rank_labels(
     Raises
     ------
     InputError
-        A new label that no item has, no other label or only one, no query of a known label, or embeddings
+        A `new_label` that no item has, fewer than two other labels, no query of a known label, or embeddings
         that cannot be normalised.
 
     Notes
@@ -234,7 +235,7 @@ def map_at_5(
     gallery: GalleryLike | None = None,
     device: str = "cpu",
 ) -> dict[str, float]:
-    """Return MAP@5 with a label whose items are new, and how many queries there are, and new ones.
+    """Return MAP@5 with an unknown class, with the number of queries and of new ones among them.
 
     Parameters
     ----------
@@ -243,9 +244,9 @@ def map_at_5(
     y
         Integer labels [N].
     threshold
-        Similarity below which `new` is inserted; None: nowhere, so that new queries count 0.
+        Similarity below which `new` is inserted; None: never, so that new queries score 0.
     new_label
-        Label of the items that count as new.
+        Label of the items of the unknown class.
     gallery
         Embeddings [M, D] and labels [M] to search; without it every item searches all others.
     device
@@ -263,7 +264,7 @@ def map_at_5(
 
 
 def _check(labels: NDArray[np.int64], gallery_labels: NDArray[np.int64], new_label: int | None) -> None:
-    """Refuse a new label that is not there, and a gallery in which there is nothing to tell apart."""
+    """Refuse a label of the unknown class that no item has, and a gallery of fewer than two known labels."""
     known = np.union1d(labels, gallery_labels)
     if new_label is not None and new_label not in known:
         listed = known[:_LISTED].tolist() + (["..."] if known.size > _LISTED else [])
@@ -283,7 +284,7 @@ def _fill(
     *,
     device: str,
 ) -> None:
-    """Search for some queries, and write what they find into their rows of the ranking."""
+    """Search the gallery for some queries, and write their rows of the ranking."""
     z, labels = queries
     names = labels if gallery is None else check_labels(gallery.labels)
     found = search(z, labels, gallery=gallery, depth=_LABELS_SEEN, device=device)

@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Choice(Result):
-    """A threshold, or one for each half of the queries, and MAP@5 with it.
+    """A chosen threshold, or one for each half of the queries, and MAP@5 with it.
 
     Attributes
     ----------
     thresholds
-        One, or two where each half of the queries is judged by the threshold that is best for the other.
+        One threshold, or two where each half of the queries is scored with the best threshold of the other.
     map_at_5, map_at_5_known, map_at_5_new
-        Of all queries, of those whose right label is a known one, and of those whose is `new`; in [0, 1], NaN
-        without any.
+        MAP@5 of all queries, of those with a known right label, and of those whose right label is `new`; in
+        [0, 1], NaN if there are none.
     """
 
     thresholds: tuple[float, ...]
@@ -48,14 +48,15 @@ class Choice(Result):
 
 
 def choose(sweep: NewSweep, on: NewSweep | None = None) -> Choice:
-    """Return the best threshold of some queries, and what it gives others.
+    """Choose the best threshold on some queries, and score others with it.
 
     Parameters
     ----------
     sweep
-        Of the queries to judge, ranked by their embeddings [N, D].
+        MAP@5 of the queries to score, ranked by their embeddings [N, D].
     on
-        Of the queries to choose the threshold on; by default those to judge, which is optimistically biased.
+        MAP@5 of the queries to choose the threshold on; by default those to score, which is optimistically
+        biased.
     """
     threshold = (on or sweep).best()
     at = sweep.at(threshold)
@@ -68,14 +69,14 @@ def choose(sweep: NewSweep, on: NewSweep | None = None) -> Choice:
 
 
 def choose_halves(ranking: Ranking, *, seed: int = 0) -> Choice:
-    """Return MAP@5 where each half of the queries is judged by the threshold that is best for the other.
+    """Score each half of the queries with the threshold that is best for the other half.
 
     Parameters
     ----------
     ranking
         The labels of the queries, ranked by their embeddings [N, D].
     seed
-        Of the halves, which share known and new queries evenly.
+        Seed of the split into halves, which have equal numbers of known and of new queries.
 
     Raises
     ------
@@ -111,16 +112,16 @@ def _half(is_new: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Identification(Result):
-    """MAP@5 of queries at every threshold, and with the one that is chosen.
+    """MAP@5 of queries at every threshold, and with the chosen one.
 
     Attributes
     ----------
     sweep
         MAP@5 at all thresholds.
     choice
-        The threshold, and MAP@5 with it.
+        The chosen threshold, and MAP@5 with it.
     never
-        MAP@5 where `new` stands nowhere.
+        MAP@5 if `new` is never inserted.
     """
 
     sweep: NewSweep
@@ -139,7 +140,7 @@ class Identification(Result):
 
 
 def identify(ranking: Ranking, *, on: Ranking | None = None, halves: int | None = None) -> Identification:
-    """Return MAP@5 of queries at every threshold, and with one that is chosen.
+    """Return MAP@5 of queries at every threshold, and with a chosen one.
 
     Parameters
     ----------
@@ -148,13 +149,13 @@ def identify(ranking: Ranking, *, on: Ranking | None = None, halves: int | None 
     on
         Other queries to choose the threshold on; None: the same, which is optimistically biased.
     halves
-        Seed of halves of the queries, each judged by the threshold that is best for the other; None: no
-        halves.
+        Seed of a split of the queries into halves, each scored with the best threshold of the other; None: no
+        split.
 
     Raises
     ------
     InputError
-        Fewer than two known or two new queries to halve.
+        Fewer than two known or two new queries to split.
     """
     sweep = ranking.sweep()
     if halves is None:

@@ -1,8 +1,8 @@
-"""The gradient of t-SNE with every pair counted, as openTSNE's optimiser calls it.
+"""Exact gradient of t-SNE over all pairs, for openTSNE's optimiser.
 
 openTSNE approximates the repulsion of all pairs, by Barnes-Hut trees or by interpolation on a grid. In
-float32 and whole vectors of the processor all pairs take less time than either up to some ten thousand items,
-and the divergence that comes with the gradient is exact.
+vectorised float32 loops all pairs take less time than either up to some ten thousand items, and the
+divergence is exact.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_ROWS = 1024  # by thread at a time; what is summed, and in which order, does not depend on the threads
-_RUN = 1024  # float32 sums no longer than this are added up in float64
+_ROWS = 1024  # of a block; blocks are fixed, so that the order of sums does not depend on the threads
+_RUN = 1024  # terms of a float32 sum; these sums are added in float64, which keeps rounding small
 
 
 class ExactGradient:
@@ -33,7 +33,7 @@ class ExactGradient:
     Parameters
     ----------
     threads
-        Threads that share the rows; the answer does not depend on them.
+        Number of threads; the answer does not depend on it.
 
     Notes
     -----
@@ -62,11 +62,11 @@ class ExactGradient:
         map_ = np.ascontiguousarray(embedding, np.float64).view(np.ndarray)
         x, y = np.ascontiguousarray(map_.T, np.float32)
         parts = spans(len(map_), _ROWS)
-        share = self._pool.map if len(parts) > 1 else map
+        run = self._pool.map if len(parts) > 1 else map
         repulsion, gradient = np.empty_like(map_), np.empty_like(map_)
-        total = sum(share(lambda part: _repulsion(x, y, part.start, repulsion[part]), parts))
+        total = sum(run(lambda part: _repulsion(x, y, part.start, repulsion[part]), parts))
         affinities = P.indptr, P.indices, P.data
-        errors = share(
+        errors = run(
             lambda part: _attraction(
                 map_, part.start, affinities, repulsion[part], total, should_eval_error, gradient[part]
             ),
@@ -91,7 +91,7 @@ def _repulsion(x: NDArray[np.float32], y: NDArray[np.float32], start: int, out: 
             sum_x = sum_y = sum_q = np.float32(0)
             for j in range(x_j.size):
                 dx, dy = x_i - x_j[j], y_i - y_j[j]
-                # `/` would look for a zero divisor, and keep the loop from becoming vectors.
+                # `/` checks for a zero divisor, so its loop is not vectorised: 150 ms instead of 20.
                 q = np.divide(one, one + dx * dx + dy * dy)
                 sum_q += q
                 sum_x += q * q * dx

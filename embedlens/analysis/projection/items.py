@@ -42,20 +42,20 @@ class Points(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Graph(Result):
-    """The exact nearest neighbours of every item: int64 and float64 [n, k], nearest first."""
+    """Exact nearest neighbours of every item, nearest first: rows, int64 [n, k], and distances, float64."""
 
     index: NDArray[np.int64]
     distance: NDArray[np.float64]
 
     def kept_of(self, before: Graph) -> float:
-        """Return the fraction of the neighbours that were neighbours before, in [0, 1]."""
+        """Return the fraction of the neighbours that are also neighbours in `before`, in [0, 1]."""
         n = len(self.index)
         now, then = (graph.index + n * np.arange(n)[:, None] for graph in (self, before))
         return np.intersect1d(now, then, assume_unique=True).size / now.size
 
 
 def central_space(z: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
-    """Return every item minus the mean of its class, after normalising: the central latent space.
+    """Return the central latent space: normalised embeddings minus the mean of their class.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def central_space(z: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
     Raises
     ------
     InputError
-        Shapes that do not fit, or embeddings that cannot be normalised.
+        Shapes that do not agree, or embeddings that cannot be normalised.
 
     Notes
     -----
@@ -89,13 +89,14 @@ def central_space(z: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
 
 
 FEWEST_OF_A_CLASS = 10
-"""Items of a class, on average, below which a sample of every class shows no structure of a class."""
+"""Mean number of items per class below which a sample of every class shows no structure within classes."""
 
 
 def whole_by_default(y: ArrayLike, n: int, *, first: ArrayLike = ()) -> bool:
-    """Return whether a sample of n items is better made of whole classes than of some items of every class.
+    """Return whether a sample of n items takes whole classes by default.
 
-    That is where items of every class would be fewer than ten of each on average, and whole classes fit.
+    It does where a sample of every class would have fewer than ten items per class on average, and whole
+    classes fit into n items.
 
     Parameters
     ----------
@@ -104,7 +105,7 @@ def whole_by_default(y: ArrayLike, n: int, *, first: ArrayLike = ()) -> bool:
     n
         Items wanted.
     first
-        Classes that the sample must hold.
+        Labels of classes that the sample must contain.
     """
     known, count = np.unique(check_labels(y), return_counts=True)
     needed = int(count[np.isin(known, check_integers(first, "classes that come first"))].sum())
@@ -122,9 +123,9 @@ class Sample(Result):
     n_classes, of_classes
         Number of classes in the sample, and of the items it is drawn from.
     whole_classes
-        Whether these classes have all their items in the sample.
+        Whether the sample contains all items of these classes.
     by_default
-        Whether the caller left that open.
+        Whether `whole_classes` was chosen by default.
     """
 
     rows: NDArray[np.int64]
@@ -142,7 +143,7 @@ class Sample(Result):
 def draw_sample(
     y: ArrayLike, n: int, *, whole_classes: bool | None = None, first: ArrayLike = (), seed: int = 0
 ) -> Sample:
-    """Return a sample by class as `sample` draws it, of whole classes where these are the better default.
+    """Return a sample by class as `sample` draws it, with whole classes where that is the default.
 
     Parameters
     ----------
@@ -179,10 +180,10 @@ def sample(
     n
         Items wanted.
     whole_classes
-        False: of each class a share of n in proportion to its size, its items drawn by seed (largest
-        remainders are rounded up). True: classes drawn by seed, each with all its items, as long as they fit.
+        False: from each class a number of items in proportion to its size, drawn by seed (largest remainders
+        are rounded up). True: classes drawn by seed, each with all its items, as long as they fit.
     first
-        With whole classes: labels of those that come before the drawn ones.
+        With whole classes: labels of classes that are taken before the drawn ones.
     seed
         Of the draw.
 
@@ -212,16 +213,16 @@ def sample(
             raise InputError(message)
         return np.flatnonzero(np.isin(group, taken))
     exact = n * count / labels.size
-    share = np.floor(exact).astype(np.int64)
-    share[np.argsort(share - exact, kind="stable")[: n - int(share.sum())]] += 1
+    quota = np.floor(exact).astype(np.int64)
+    quota[np.argsort(quota - exact, kind="stable")[: n - int(quota.sum())]] += 1
     order = random.permutation(labels.size)
     order = order[np.argsort(group[order], kind="stable")]
     place = np.arange(labels.size) - np.repeat(np.cumsum(count) - count, count)
-    return np.sort(order[place < np.repeat(share, count)])
+    return np.sort(order[place < np.repeat(quota, count)])
 
 
 def points_of(z: ArrayLike, y: ArrayLike | None, *, central: bool, rows: NDArray[np.int64] | None) -> Points:
-    """Return the items to be mapped, and where they stand.
+    """Return the items to be mapped, with their coordinates in the embedding.
 
     Parameters
     ----------
@@ -270,8 +271,8 @@ def graph_of(points: Points, k: int, *, metric: str, device: str = "cpu") -> Gra
     k
         Neighbours of each, less than n.
     metric
-        "cosine": distance 1 - S; "euclidean": distance of the normalised, sqrt(2 - 2 S). In the central
-        latent space, always the Euclidean distance of the centred.
+        "cosine": distance 1 - S; "euclidean": distance of normalised rows, sqrt(2 - 2 S). In the central
+        latent space always the Euclidean distance of the centred rows.
     device
         Torch device that searches (by cosine); the answer does not depend on it.
     """
@@ -281,7 +282,7 @@ def graph_of(points: Points, k: int, *, metric: str, device: str = "cpu") -> Gra
         return Graph(index.astype(np.int64), distance.astype(np.float64))
     n = len(points.values)
     index, similarity = np.empty((n, k), np.int64), np.empty((n, k))
-    # Labels that all differ: which neighbour is nearest must not depend on classes, not even among equals.
+    # All labels differ: the engine orders ties by class first, and neighbours must not depend on classes.
     for found in search(points.values, np.arange(n), depth=k, device=device).neighbours():
         index[found.rows], similarity[found.rows] = found.index, found.similarity
     distance = np.maximum(0.0, 1.0 - similarity)

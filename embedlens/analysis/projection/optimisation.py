@@ -30,27 +30,28 @@ if TYPE_CHECKING:
 EXACT_BELOW = 30_000
 """Items up to which all pairs are computed by default; beyond, Barnes-Hut is faster."""
 REST, REST_APPROXIMATE = 3e-6, 3e-5
-"""Gradient of a map (`Optimised.gradient`) up to which it is at rest: of all pairs, and approximate ones.
+"""Gradient of a map (`Optimised.gradient`) up to which it is at rest: exact gradients, and approximate ones.
 
-Approximate gradients jump where an item changes its cell, so that they never come as near to 0.
+The divergence is no criterion: it may stand still for 100 iterations before it falls. Approximate gradients
+jump where an item changes its cell, and so do not come as near to 0.
 """
 _BLOCK = 10  # iterations between two checks of the gradient
-_SLACK = 1 + 1e-9  # for a gradient that is computed twice
+_SLACK = 1 + 1e-9  # a gradient that is computed twice may differ by rounding
 _FFT = {"n_interpolation_points": 3, "min_num_intervals": 50, "ints_in_interval": 1}  # openTSNE's defaults
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Iterations of one kind.
+    """A phase of gradient descent: iterations with the same settings.
 
     Attributes
     ----------
     iterations
-        How many; with `rest` at most so many.
+        Number of iterations; with `rest` the largest number.
     exaggeration, momentum
-        Of openTSNE's gradient descent.
-    haste
-        Factor of the learning rate of openTSNE's rule, n / exaggeration.
+        Parameters of openTSNE's gradient descent.
+    rate
+        Learning rate, as a multiple of openTSNE's default, n / exaggeration.
     rest
         The phase ends where the gradient (`Optimised.gradient`) is at most this; None: never before its last
         iteration.
@@ -59,7 +60,7 @@ class Phase:
     iterations: int
     exaggeration: float
     momentum: float
-    haste: float
+    rate: float
     rest: float | None = None
 
 
@@ -74,10 +75,11 @@ class Optimised(Result):
     kl_divergence
         Kullback-Leibler divergence, without exaggeration.
     iterations
-        Iterations done.
+        Number of iterations.
     gradient
-        Root mean square way of the items in one step of plain gradient descent at openTSNE's learning rate,
-        n / exaggeration, in units of the root mean square distance of the items from the centre.
+        Root mean square displacement of the items in one step of plain gradient descent at openTSNE's
+        learning rate, n / exaggeration, in units of the root mean square distance of the items from the
+        centre.
     """
 
     coordinates: NDArray[np.float64]
@@ -106,7 +108,7 @@ def optimised(
         Map [n, 2] to begin with; None: the initialisation that `chosen` names. A map that is at rest when the
         only phase begins is returned as it is, without an iteration.
     phases
-        What is done, in order.
+        The phases, in order.
 
     Raises
     ------
@@ -158,7 +160,7 @@ class _Descent:
         self.iterations = 0
 
     def run(self, phase: Phase) -> None:
-        """Do the iterations of a phase, or those until the map is at rest."""
+        """Run the iterations of a phase, at most until the map is at rest."""
         left = phase.iterations
         while left > 0 and not self._rests(phase):
             count = left if phase.rest is None else min(left, _BLOCK)
@@ -166,7 +168,7 @@ class _Descent:
                 count,
                 exaggeration=phase.exaggeration,
                 learning_rate=self._parameters.learning_rate
-                or phase.haste * len(self._embedding) / phase.exaggeration,
+                or phase.rate * len(self._embedding) / phase.exaggeration,
                 momentum=phase.momentum,
                 inplace=True,
             )
@@ -202,7 +204,7 @@ class _Descent:
 
 
 def rest_of(chosen: Parameters, n: int) -> float:
-    """Return the gradient up to which a map is at rest.
+    """Return the gradient (`Optimised.gradient`) up to which a map is at rest.
 
     Parameters
     ----------
@@ -215,7 +217,7 @@ def rest_of(chosen: Parameters, n: int) -> float:
 
 
 def _objective(kind: str, exact: ExactGradient) -> Callable[..., Any]:
-    """Return the function that openTSNE's optimiser calls for a method's name."""
+    """Return the objective of openTSNE's optimiser for a gradient method."""
     found: Callable[..., Any] = {"exact": exact, "bh": kl_divergence_bh, "fft": kl_divergence_fft}[kind]
     return found
 
@@ -228,7 +230,7 @@ def _gradient(chosen: Parameters, n: int) -> str:
 
 
 def _initial(points: Points, affinities: PerplexityBasedNN, chosen: Parameters) -> NDArray[np.float64]:
-    """Return the map to begin with, float64 [n, 2], small."""
+    """Return the initial map, float64 [n, 2], of small spread."""
     if chosen.initialization == "pca":
         found = initial_maps.pca(points.values, random_state=chosen.seed)
     elif chosen.initialization == "random":

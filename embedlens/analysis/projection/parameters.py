@@ -19,30 +19,30 @@ GRADIENTS = ("auto", "exact", "bh", "fft")
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """Parameters of t-SNE; names and defaults are openTSNE's, but for the metric and the gradient.
+    """Parameters of t-SNE; names and defaults are those of openTSNE, but for the metric and the gradient.
 
     Attributes
     ----------
     perplexity
-        How many neighbours count, smoothly; three times as many are searched. More than 1. Where none is
-        named, maps of 90 items and fewer have (n - 1) / 3.
+        Effective number of neighbours, above 1; three times as many are searched. By default 30, and
+        (n - 1) / 3 for 90 items or fewer.
     metric
-        "cosine" (1 - S) or "euclidean" (of the normalised: sqrt(2 - 2 S)). openTSNE's own "cosine" is the
-        first with its exact search, the second with its approximate one.
+        "cosine" (1 - S) or "euclidean" (of normalised rows: sqrt(2 - 2 S)). openTSNE's "cosine" is the first
+        with its exact search, the second with its approximate one.
     initialization
         "pca" of the normalised embeddings, "random" or "spectral".
     early_exaggeration
-        Factor of the first phase; None: 12, or `exaggeration` where that is more.
+        Factor of the affinities in the first phase; None: 12, or `exaggeration` if that is larger.
     early_exaggeration_iter, n_iter
         Iterations of the first and of the second phase.
     exaggeration
-        Factor of the second phase; 1: none.
+        Factor of the affinities in the second phase; 1: none.
     learning_rate
         None: the number of items over the exaggeration (Belkina et al., 2019).
     initial_momentum, final_momentum
         Momentum of the first and of the second phase; later maps of a series have their own.
     dof
-        Degrees of freedom of the t-distribution; below 1: heavier tails, finer clusters.
+        Degrees of freedom of the t-distribution; below 1: heavier tails and finer clusters.
     gradient
         "exact": all pairs; "bh": Barnes-Hut; "fft": interpolation; "auto": exact to 30,000 items, then bh.
     theta
@@ -50,12 +50,13 @@ class Parameters:
     n_jobs
         Threads; None: as many as torch uses.
     seed
-        Of the initial map.
+        Seed of the initial map.
     settle_iter
-        Most iterations after those of `n_iter` until the first map of a series is at rest (`tsne_series`).
+        Largest number of iterations after `n_iter` until the first map of a series is at rest
+        (`tsne_series`).
     warm_iter
-        Most iterations of each later map of a series. One that is contracted first takes 60 before these and
-        up to half as many after them.
+        Largest number of iterations of each later map of a series; a map that is contracted takes 60 before
+        and up to half as many after them.
     """
 
     perplexity: float = 30.0
@@ -77,7 +78,7 @@ class Parameters:
     warm_iter: int = 200
 
     def __post_init__(self) -> None:
-        """Refuse what t-SNE cannot use."""
+        """Check the parameters; `InputError` names the wrong one."""
         for name, choices in (
             ("metric", METRICS),
             ("initialization", INITIALIZATIONS),
@@ -96,7 +97,7 @@ class Parameters:
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Parameters:
-        """Return the parameters given by name; unknown names raise `InputError`."""
+        """Return the parameters by name, others at their defaults; unknown names raise `InputError`."""
         names = [field.name for field in fields(cls)]
         for name in given:
             if name not in names:
@@ -111,12 +112,12 @@ class Parameters:
         n
             Number of items.
         adapt
-            Whether a perplexity that is too large becomes the largest allowed, with an `InputWarning`.
+            Whether a perplexity that is too large is reduced to the largest allowed, with an `InputWarning`.
 
         Raises
         ------
         InputError
-            A perplexity whose neighbours, three times as many, are not there.
+            A perplexity of more than a third of the other items.
         """
         if n > 3 * self.perplexity:
             return self
@@ -132,7 +133,7 @@ class Parameters:
         raise InputError(message)
 
     def changed(self) -> dict[str, Any]:
-        """Return the parameters that are not the default, by name."""
+        """Return the parameters that differ from their defaults, by name."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {
             field.name: values[field.name] for field in fields(self) if values[field.name] != field.default

@@ -1,4 +1,4 @@
-"""Points drawn from the distribution that deep variational metric learning has learnt within classes.
+"""Points drawn from the intra-class distribution that deep variational metric learning has learnt.
 
 Lin, Duan, Dong, Lu & Zhou, "Deep variational metric learning", ECCV 2018.
 """
@@ -26,7 +26,7 @@ _ITEM, _SYNTHESISED, _CENTRE = "item", "synthesised", "class mean"
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Synthesised(Result):
-    """Points drawn around the means of C classes, M in all.
+    """M points synthesised around the means of C classes.
 
     Attributes
     ----------
@@ -56,13 +56,13 @@ class SynthesisedMap(Result):
     Attributes
     ----------
     items
-        The part of the n items.
+        Map of the n items.
     drawn
-        What was synthesised.
+        The synthesised points.
     drawn_at
-        float64 [M, 2]: where the synthesised points are.
+        float64 [M, 2]: coordinates of the synthesised points.
     centres_at
-        float64 [C, 2]: where the class means are.
+        float64 [C, 2]: coordinates of the class means.
     """
 
     items: Projection
@@ -72,7 +72,7 @@ class SynthesisedMap(Result):
 
     @property
     def coordinates(self) -> NDArray[np.float64]:
-        """Where everything is, float64 [n + M + C, 2]."""
+        """Coordinates of items, synthesised points and class means, float64 [n + M + C, 2]."""
         return np.concatenate([self.items.coordinates, self.drawn_at, self.centres_at])
 
     def labels(self, y: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -126,17 +126,17 @@ def synthesised(
     mu, sigma
         [N, D]: mean and standard deviation that the method has learnt for each item.
     per_class
-        Points of each class, 1 or more.
+        Number of points of each class, 1 or more.
     classes
-        Labels of the classes wanted; all by default.
+        Labels of the classes; all by default.
     seed
-        Of the draw. The points of a class depend on it, on the class's place among all labels and on nothing
-        else: not on which other classes are drawn, and fewer points are the first of more.
+        Seed of the draw. The points of a class depend only on it and on the rank of the label among all
+        labels: not on the other classes drawn, and the first points do not depend on their number.
 
     Raises
     ------
     InputError
-        Shapes that do not fit, values that are not finite, a sigma below 0, a number below 1, an unknown
+        Shapes that do not agree, values that are not finite, a sigma below 0, a number below 1, an unknown
         class.
 
     Notes
@@ -160,15 +160,15 @@ def synthesised(
     for label in wanted.tolist():
         rows = np.flatnonzero(labels == label)
         place = int(np.searchsorted(known, label))
-        picked = rows[np.random.default_rng((seed, place, 0)).integers(rows.size, size=per_class)]
+        chosen = rows[np.random.default_rng((seed, place, 0)).integers(rows.size, size=per_class)]
         noise = np.random.default_rng((seed, place, 1)).standard_normal((per_class, array.shape[1]))
         centre = array[rows].mean(axis=0, dtype=np.float64)
-        sigmas = deviations[picked].astype(np.float64)
+        sigmas = deviations[chosen].astype(np.float64)
         if (sigmas < 0).any():
-            message = f"sigma of item {int(picked[(sigmas < 0).any(axis=1)][0])} is below 0"
+            message = f"sigma of item {int(chosen[(sigmas < 0).any(axis=1)][0])} is below 0"
             raise InputError(message)
-        points.append(centre + means[picked] + sigmas * noise)
-        items.append(picked)
+        points.append(centre + means[chosen] + sigmas * noise)
+        items.append(chosen)
         centres.append(centre)
     label = np.repeat(wanted, per_class)
     return Synthesised(np.concatenate(points), label, np.concatenate(items), wanted, np.array(centres))

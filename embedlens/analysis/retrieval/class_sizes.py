@@ -1,4 +1,4 @@
-"""Sizes of classes, and how many classes have which size."""
+"""Sizes of classes, and their histogram."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from embedlens.results import Result
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_BARS = 8  # of a histogram, where the sizes do not call for more
+_BARS = 8  # of a histogram; more only where bars are powers of two
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -38,12 +38,12 @@ class ClassSizes(Result):
 
     @property
     def smallest(self) -> int:
-        """Place of the smallest class, of equal ones the first."""
+        """Position of the smallest class among the classes, the first on ties."""
         return int(self.sizes.argmin())
 
     @property
     def largest(self) -> int:
-        """Place of the largest class, of equal ones the first."""
+        """Position of the largest class among the classes, the first on ties."""
         return int(self.sizes.argmax())
 
     def columns(self) -> dict[str, NDArray[np.int64]]:
@@ -60,11 +60,11 @@ class ClassSizes(Result):
         }
 
     def histogram(self) -> list[dict[str, int]]:
-        """Return the bars of a histogram: sizes from and to, the classes of these sizes, and their items.
+        """Return the bars of a histogram: range of sizes, number of their classes and of their items.
 
-        Up to eight different sizes have a bar each. More of them: where the largest is eight times the
-        smallest or more, sizes up to 4 have a bar each, and those above share one up to the next power of
-        two; else bars are of equal width.
+        Up to eight different sizes have a bar each. With more, bars have equal width; or, if the largest size
+        is eight times the smallest or more, sizes up to 4 have a bar each, and the bars above end at powers
+        of two.
         """
         within = [(low, high, (self.sizes >= low) & (self.sizes <= high)) for low, high in _spans(self.sizes)]
         return [

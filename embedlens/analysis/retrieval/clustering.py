@@ -1,4 +1,4 @@
-"""Clustering scores: k-means as faiss runs it, and how well the clusters match the classes (NMI, AMI, F1)."""
+"""Clustering scores: agreement of k-means clusters with classes (NMI, AMI, F1)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ClusteringScores(Result):
-    """How well clusters match classes.
+    """Agreement of clusters with classes.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class ClusteringScores(Result):
 
 
 def clustering_scores(labels: ArrayLike, clusters: ArrayLike, *, ami: bool = False) -> ClusteringScores:
-    """Compare a clustering with the classes.
+    """Return the agreement of a clustering with the classes.
 
     Parameters
     ----------
@@ -54,17 +54,17 @@ def clustering_scores(labels: ArrayLike, clusters: ArrayLike, *, ami: bool = Fal
     clusters
         Integer cluster numbers [N], e.g. of `kmeans` over embeddings [N, D].
     ami
-        Whether to compute the AMI, too.
+        Whether to compute the AMI.
 
     Raises
     ------
     InputError
-        No items, or as many clusters as labels are not given.
+        No items, or different numbers of labels and clusters.
 
     Notes
     -----
     NMI and AMI with arithmetic means, as scikit-learn's defaults; Vinh, Epps, Bailey, JMLR 2010, for the
-    AMI. Pair counts are exact integers. Equal partitions score 1, also where there is no pair or no entropy.
+    AMI. Pair counts are exact integers. Equal partitions score 1, even without a pair or without entropy.
     """
     y, c = check_labels(labels), check_labels(clusters, "cluster numbers")
     if y.size != c.size:
@@ -87,14 +87,14 @@ def clustering_scores(labels: ArrayLike, clusters: ArrayLike, *, ami: bool = Fal
 
 
 def _pairs(sizes: NDArray[np.int64]) -> int:
-    """Return how many pairs of items groups of these sizes hold."""
+    """Return the number of pairs of items within groups of these sizes."""
     return int(np.sum(sizes * (sizes - 1))) // 2
 
 
 def _entropy(sizes: NDArray[np.int64]) -> float:
     """Return the entropy of a partition into groups of these sizes, in nats."""
-    share = sizes / sizes.sum()
-    return float(-np.sum(share * np.log(share)))
+    p = sizes / sizes.sum()
+    return float(-np.sum(p * np.log(p)))
 
 
 def _adjusted(information: float, mean: float, sizes: tuple[NDArray[np.int64], NDArray[np.int64]]) -> float:
@@ -106,14 +106,14 @@ def _adjusted(information: float, mean: float, sizes: tuple[NDArray[np.int64], N
 
 
 def _away_from_zero(value: float) -> float:
-    """Return the value, or the smallest step of its sign."""
+    """Return the value, or the smallest float64 step of its sign: denominators must not be 0."""
     return float(np.copysign(max(abs(value), np.finfo(np.float64).eps), value))
 
 
 def _expected_information(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
     """Return the mean mutual information of partitions with these group sizes (Vinh et al. 2010, theorem 6).
 
-    The sum over pairs of groups is one over pairs of distinct sizes, of which there are few: distinct
+    The sum runs over pairs of distinct group sizes with their multiplicities; these are few, since distinct
     sizes add up to N at most.
     """
     from scipy.special import gammaln
@@ -147,13 +147,13 @@ class SeededScores(Result):
     n_clusters
         K, the number of classes.
     seeds
-        One k-means each.
+        Seeds, one k-means each.
     scores
-        In the order of the seeds.
+        Scores in the order of the seeds.
     inertia
-        float64 [seeds].
+        float64 [seeds]: sum of squared distances to the centroids.
     screen
-        Floating type that screened the distances.
+        Floating-point type that screened the distances.
     """
 
     n_clusters: int
@@ -199,14 +199,15 @@ def kmeans_scores(
     iterations
         Lloyd iterations.
     ami
-        Whether to compute the AMI, too.
+        Whether to compute the AMI.
     device
         Torch device that computes; the answer does not depend on it.
 
     Raises
     ------
     InputError
-        No seed, a seed twice or out of range, or rows that are not as many as labels or cannot be normalised.
+        No seed, a seed twice or out of range, different numbers of rows and labels, or embeddings that cannot
+        be normalised.
     """
     labels = check_labels(y)
     starts = check_integers(seeds, "k-means seeds").tolist()

@@ -1,4 +1,4 @@
-"""Exact duplicates: rows of embeddings that hold the same numbers, in a set and across two sets."""
+"""Exact duplicates: equal rows of embeddings, within a set and across two sets."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from embedlens.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_COLUMNS = 8  # at each end of a row; what differs there is compared no further
+_COLUMNS = 8  # at each end of a row that are hashed; only rows with equal hashes are compared as a whole
 
 
 @dataclass(frozen=True, slots=True)
 class Duplicates:
-    """Number of rows that another row equals, number by number.
+    """Number of rows that are equal to another row.
 
     Attributes
     ----------
     queries
-        Rows that equal an earlier row of the same set.
+        Query rows that equal an earlier query row.
     gallery
-        The same of the gallery; 0 without one.
+        Gallery rows that equal an earlier gallery row; 0 without a gallery.
     across
-        Queries that equal a gallery row; 0 without a gallery.
+        Query rows that equal a gallery row; 0 without a gallery.
     across_other_label
-        Those of them that equal gallery rows of other labels alone.
+        Those of them that equal only gallery rows of other labels.
     """
 
     queries: int
@@ -39,14 +39,14 @@ class Duplicates:
 
 
 def first_equal(*sets: ArrayLike) -> list[NDArray[np.int64]]:
-    """Return, for every row, the number of the first row that holds the same numbers.
+    """Return, for every row, the number of the first row that is equal to it.
 
-    Rows are compared by a sum over their first and last columns, and those whose sums agree as a whole.
+    Rows are hashed by their first and last columns, and those with equal hashes are compared as a whole.
 
     Parameters
     ----------
     sets
-        Embeddings [N, D] of one type; rows are numbered through all sets.
+        Embeddings [N, D] of one or more sets; rows are numbered through all sets.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def first_equal(*sets: ArrayLike) -> list[NDArray[np.int64]]:
 def count_duplicates(
     z: ArrayLike, y: ArrayLike, gallery: tuple[ArrayLike, ArrayLike] | None = None
 ) -> Duplicates:
-    """Count rows that equal another row.
+    """Return the number of rows that are equal to another row.
 
     Parameters
     ----------
@@ -88,7 +88,12 @@ def count_duplicates(
     y
         Integer labels [N].
     gallery
-        Embeddings [M, D] and labels [M]; None: there is no other set.
+        Embeddings [M, D] and labels [M] of another set; None: there is none.
+
+    Raises
+    ------
+    InputError
+        Sets of different D, or different numbers of rows and labels.
     """
     array, labels = check_pair(z, y)
     if gallery is None:
@@ -111,7 +116,7 @@ def count_duplicates(
 
 
 def _keys(array: NDArray[Any]) -> NDArray[np.uint64]:
-    """Return a number for each row that equal rows share: a weighted sum of the bits of some columns."""
+    """Return a hash of each row: a weighted sum of the bits of some columns; equal rows have equal ones."""
     ends = np.concatenate([array[:, :_COLUMNS], array[:, -_COLUMNS:]], axis=1) + 0.0
     bits = ends.view(f"u{ends.dtype.itemsize}").astype(np.uint64)
     weights = np.random.default_rng(0).integers(1 << 62, size=bits.shape[1], dtype=np.uint64) | np.uint64(1)

@@ -1,4 +1,4 @@
-"""How items and classes lie on the sphere: alignment, uniformity, mean similarity, distances of classes."""
+"""Geometry of items and classes on the sphere: alignment, uniformity, mean similarity, class distances."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ClassDistances(Result):
 
 
 def class_distances(z: ArrayLike, y: ArrayLike) -> ClassDistances:
-    """Measure distances within and between classes.
+    """Return mean distances within and between classes.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def class_distances(z: ArrayLike, y: ArrayLike) -> ClassDistances:
     -----
     Alignment: Wang, Isola, ICML 2020. pi_intra, pi_inter, pi_ratio: Roth et al., ICML 2020, with cosine
     distances. Sums over pairs follow from sums over items: sum over i < j of u_i.u_j = (|sum u_i|^2 - n) / 2.
-    A class mean of length zero has no direction; it counts as at distance 1 from all others.
+    A class mean of length zero has no direction; its cosine distance to all others counts as 1.
     """
     labels = check_labels(y)
     rows = Rows(z)
@@ -146,8 +146,8 @@ def uniformity(z: ArrayLike, *, t: float = 2.0) -> float:
 def mean_similarity(z: ArrayLike) -> float:
     """Return the mean cosine similarity of all pairs of different items, in [-1 / (N - 1), 1].
 
-    Near 1 all items point the same way: the space has collapsed, or has not been trained. Directions that
-    are spread evenly give 0.
+    Near 1 all items point in one direction: the space has collapsed, or has not been trained. Uniform
+    directions give 0.
 
     Parameters
     ----------
@@ -161,8 +161,8 @@ def mean_similarity(z: ArrayLike) -> float:
 
     Notes
     -----
-    From the sum of the unit vectors, in float64: (|sum u_i|^2 - N) / (N (N - 1)), with the lengths of the
-    u_i as rounding left them in the place of N.
+    From the sum of the unit vectors, in float64: (|sum u_i|^2 - N) / (N (N - 1)), where N in the numerator is
+    the sum of the rounded squared lengths.
     """
     rows = Rows(z)
     count = len(rows)

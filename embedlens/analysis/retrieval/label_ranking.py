@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 CUT = 5
 SIXTIETHS = 60
-"""In which 1, 1/2, 1/3, 1/4 and 1/5 are whole numbers, so that a mean of precisions is rounded once."""
+"""Unit of sums of precisions: 1, 1/2, 1/3, 1/4 and 1/5 are multiples of 1/60, so a mean is rounded once."""
 
 
 def winning_labels(labels: NDArray[np.int64], weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the label with the most votes in each row; of equals, the one that appears first.
+    """Return the label with the most votes in each row; on ties the one that appears first.
 
     Parameters
     ----------
     labels
-        int64 [n, k]: labels of the neighbours that embeddings [N, D] give some queries, best first.
+        int64 [n, k]: labels of the neighbours of some queries, best first, from embeddings [N, D].
     weights
-        float64 [n, k]: what each neighbour's vote weighs; NaN where there is no neighbour.
+        float64 [n, k]: weight of each vote; NaN where there is no neighbour.
     """
     labels = check_integers(labels, "labels", shape=(None, None))
     weights = check_numbers(weights, "weights", shape=labels.shape, finite=False)
@@ -45,30 +45,30 @@ def label_precision(
     new_threshold: float | None,
     complete: NDArray[np.bool_],
 ) -> NDArray[np.float64]:
-    """Return 1 / position of the true label among the ranked labels if that is within 5, else 0.
+    """Return 1 / position of the true label among the ranked labels, 0 beyond position 5.
 
     Parameters
     ----------
     neighbours
-        Labels int64 [n, k] and similarities float64 [n, k] of the neighbours that embeddings [N, D] give some
-        queries, best first; NaN where there is no neighbour.
+        Labels int64 [n, k] and similarities float64 [n, k] of the neighbours of some queries, best first,
+        from embeddings [N, D]; NaN where there is no neighbour.
     truth
         int64 [n]: the label of each query.
     is_new
         bool [n]: whether the right label is `new` instead.
     new_threshold
-        The label `new` stands before the first label whose best neighbour is less similar; None: nowhere.
+        `new` is inserted before the first label whose best neighbour is less similar; None: never.
     complete
-        bool [n]: whether these are all neighbours that the query has.
+        bool [n]: whether these are all neighbours of the query.
 
     Returns
     -------
     ndarray
-        float64 [n]; NaN where more neighbours are needed to tell.
+        float64 [n]; NaN where the score depends on further neighbours.
 
     Notes
     -----
-    Mean average precision at 5 with one relevant label a query, as in the humpback whale identification
+    Mean average precision at 5 with one relevant label per query, as in the humpback whale identification
     challenge.
     """
     labels, similarity = _neighbours(*neighbours)
@@ -81,7 +81,7 @@ def label_precision(
     n_labels = rank[:, -1]
     before_new, passed = n_labels, np.zeros(len(labels), np.bool_)
     if new_threshold is not None:
-        passed |= (similarity < new_threshold).any(axis=1)  # else `new` may stand beyond what is seen
+        passed |= (similarity < new_threshold).any(axis=1)  # else `new` may come after these neighbours
         before_new = np.sum(first & (np.nan_to_num(similarity, nan=-np.inf) >= new_threshold), axis=1)
     right = exists & (labels == truth[:, None])
     found = right.any(axis=1)
@@ -94,9 +94,9 @@ def label_precision(
 
 
 def mean_precision(scores: NDArray[np.float64]) -> float:
-    """Return the mean of what `label_precision` gives the queries of embeddings [N, D], NaN left out.
+    """Return the mean of the results of `label_precision` for queries of embeddings [N, D], NaN left out.
 
-    The same to the last digit whatever the order of the queries.
+    The sum is exact, so the mean does not depend on the order of the queries.
     """
     values = check_numbers(scores, "precisions", finite=False)
     counted = values[~np.isnan(values)]
@@ -106,22 +106,22 @@ def mean_precision(scores: NDArray[np.float64]) -> float:
 def first_labels(
     labels: NDArray[np.int64], similarity: NDArray[np.float64], truth: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Return how similar the first five labels are, and which of them is the right one.
+    """Return the similarities of the first five labels, and the position of the right one.
 
     Parameters
     ----------
     labels, similarity
-        int64 and float64 [n, k]: labels and similarities of the neighbours that embeddings [N, D] give some
-        queries, best first; NaN where there is no neighbour.
+        int64 and float64 [n, k]: labels and similarities of the neighbours of some queries, best first, from
+        embeddings [N, D]; NaN where there is no neighbour.
     truth
         int64 [n]: the label of each query.
 
     Returns
     -------
     score, place, enough
-        float64 [n, 5], the similarity of each label's best neighbour, NaN where there is no such label; int64
-        [n], the place of the truth among them from 0, 5 where it is not there; bool [n], whether the
-        neighbours show the truth or five labels.
+        float64 [n, 5]: similarity of the best neighbour of each label, NaN where there is no such label;
+        int64 [n]: position of the true label among them from 0, 5 if it is not there; bool [n]: whether the
+        neighbours contain the true label or five labels.
     """
     labels, similarity = _neighbours(labels, similarity)
     truth = check_integers(truth, "true labels", shape=labels.shape[:1])
@@ -148,7 +148,7 @@ def _neighbours(labels: ArrayLike, similarity: ArrayLike) -> tuple[NDArray[np.in
 
 
 def _equal_in_row(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the number of the group of equal labels, by row [n, k], and which of it stands first."""
+    """Return the group number of equal labels within each row [n, k], and which of a group comes first."""
     order = np.argsort(labels, axis=1, kind="stable")
     ascending = np.take_along_axis(labels, order, axis=1)
     begins = np.ones(labels.shape, np.bool_)

@@ -30,9 +30,9 @@ class Clusters(Result):
     mean_purity
         Fraction of the items that are of the largest class of their cluster.
     alone
-        Items whose class has no other item in their cluster: they make no positive pair there.
+        Number of items whose class has no other item in their cluster, so that they have no positive pair.
     changed
-        Fraction of the items that were in another cluster before; None: nothing was before.
+        Fraction of the items that were in another cluster before; None: there is no earlier clustering.
     """
 
     sizes: NDArray[np.int64]

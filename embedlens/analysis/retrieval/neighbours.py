@@ -1,7 +1,7 @@
-"""Retrieval scores: how well the neighbours of an item share its label.
+"""Retrieval scores: Recall@K, R-precision, MAP@R, MAP@5, kNN accuracy and hubness.
 
-A query whose label no gallery item has (without the query itself) has no positive: it is left out of every
-average, stays in the gallery, and is counted. On ties negatives come before positives, so that no value
+A query without another item of its label in the gallery has no positive: it is left out of every average and
+counted, but stays in the gallery. On ties negatives come before positives, so that no value
 depends on the order of rows.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from embedlens.similarity import GalleryLike, Neighbours, SearchResult
 
 HUBNESS_K = 10
-_LABELS_SEEN = 16
+_LABELS_SEEN = 16  # neighbours searched first for MAP@5; four times as many for queries that need more
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -41,13 +41,13 @@ class Retrieval(Result):
     recall
         K -> Recall@K.
     r_precision, map_at_r
-        NaN where they were not requested.
+        R-precision and MAP@R; NaN where they were not requested.
     map_at_5
-        Of labels; NaN where it was not requested.
+        MAP@5 of ranked labels; NaN where it was not requested.
     knn_accuracy
-        NaN where it was not requested.
+        Accuracy of the vote of the k nearest neighbours; NaN where it was not requested.
     hubness
-        Skewness of the k-occurrence; NaN where it was not requested.
+        Skewness of the 10-occurrence; NaN where it was not requested.
     """
 
     n: int
@@ -70,27 +70,27 @@ class Retrieval(Result):
 
 @dataclass(frozen=True, slots=True)
 class RetrievalOptions:
-    """What `retrieve` computes beside Recall@K.
+    """Scores that `retrieve` computes.
 
     Attributes
     ----------
     ks
         The K of Recall@K.
     at_r
-        R-precision and MAP@R.
+        Whether to compute R-precision and MAP@R.
     macro
-        Average R-precision and MAP@R over classes rather than over queries.
+        Whether R-precision and MAP@R are averaged over classes rather than over queries.
     map_at_5
-        MAP@5 over labels.
+        Whether to compute MAP@5 of ranked labels.
     new_threshold
-        With MAP@5: the label `new` stands before the first neighbour less similar than this; it is the right
+        For MAP@5: similarity below which the label `new` of the unknown class is inserted; it is the right
         label of queries without a positive.
     knn
         k of the kNN accuracy; 0: none.
     weighted
-        Whether neighbours vote with their similarity rather than one each.
+        Whether votes of the kNN accuracy are weighted by similarity.
     hubness
-        Skewness of the 10-occurrence.
+        Whether to compute the skewness of the 10-occurrence.
     """
 
     ks: tuple[int, ...] = ()
@@ -120,7 +120,7 @@ def retrieve(
     y
         Integer labels [N].
     demands
-        What to compute.
+        The scores to compute.
     gallery
         Embeddings [M, D] and labels [M] to search; without it every item searches all others.
     device
@@ -137,7 +137,7 @@ def retrieve(
     R-precision and MAP@R: Musgrave, Belongie, Lim, "A metric learning reality check", ECCV 2020, with R the
     number of positives; MAP@R = (1 / R) sum over j <= R of rel_j P@j. MAP@5: labels ranked by first
     appearance among the neighbours (whale identification); 1 / position of the true label if within 5. kNN:
-    of labels with equal votes the one that appears first. Hubness: Radovanovic, Nanopoulos, Ivanovic, JMLR
+    on equal votes, the label that appears first. Hubness: Radovanovic, Nanopoulos, Ivanovic, JMLR
     2010.
     """
     array, labels = check_pair(z, y)
@@ -152,11 +152,11 @@ def retrieve(
     if positives.any() and not found.n_positives.any():
         message = "no query has a positive but itself; retrieval scores need another item of its label"
         raise InputError(message)
-    tally = _ScoreSums(demands, labels, gallery_labels, found)
+    sums = _ScoreSums(demands, labels, gallery_labels, found)
     if demands.at_r or demands.hubness or demands.map_at_5 or demands.knn:
         for part in found.neighbours():
-            tally.add(part)
-    return tally.result()
+            sums.add(part)
+    return sums.result()
 
 
 def recall_at_k(
@@ -199,7 +199,7 @@ def recall_at_k(
 def _check(
     labels: NDArray[np.int64], gallery_labels: NDArray[np.int64], demands: RetrievalOptions, *, one_set: bool
 ) -> NDArray[np.int64]:
-    """Return how many positives each query has; refuse what has no score."""
+    """Return the number of positives of each query; refuse data without a score."""
     for k in demands.ks:
         if k < 1:
             message = f"Recall@{k}; K must be at least 1"
@@ -222,7 +222,7 @@ def _check(
 
 
 class _ScoreSums:
-    """Adds up the scores of queries, some rows at a time."""
+    """Accumulates the scores of queries, a block of rows at a time."""
 
     def __init__(
         self,
@@ -242,7 +242,7 @@ class _ScoreSums:
         self._occurrences = np.zeros(gallery_labels.size, np.int64)
 
     def add(self, part: Neighbours) -> None:
-        """Take in the neighbours of some queries."""
+        """Add the neighbours of some queries."""
         rows, demands = part.rows, self._demands
         if demands.at_r:
             self._r_precision[rows], self._map_at_r[rows] = at_r(part.positive, self._found.n_positives[rows])
@@ -257,7 +257,7 @@ class _ScoreSums:
             self._add_label_precision(part)
 
     def _add_label_precision(self, part: Neighbours) -> None:
-        """Score the ranked labels; look further where too few are seen."""
+        """Score the ranked labels; search deeper for queries whose neighbours have too few labels."""
         depth = part.index.shape[1]
         rows = self._rank_labels(part)
         while rows.size:
@@ -273,7 +273,8 @@ class _ScoreSums:
             self._labels[part.rows],
             is_new,
             new_threshold=new_threshold,
-            # Rows of a block differ in depth, so that an empty place alone does not say that none is left.
+            # Rows of a block differ in depth, so an empty entry does not mean that there are no more
+            # neighbours.
             complete=np.sum(part.index >= 0, axis=1) >= self._found.n_neighbours,
         )
         self._at_5[part.rows] = scores
@@ -284,7 +285,7 @@ class _ScoreSums:
         return part.rows[undecided]
 
     def result(self) -> Retrieval:
-        """Return the means over the queries that count."""
+        """Return the means over the queries with a positive."""
         demands, found = self._demands, self._found
         counted = found.n_positives > 0
         return Retrieval(
@@ -330,8 +331,8 @@ def at_r(positive: ArrayLike, r: ArrayLike) -> tuple[NDArray[np.float64], NDArra
     relevant = positive & (position <= r[:, None])
     hits = np.cumsum(relevant, axis=1)
     count = np.where(r > 0, r, 1)
-    # Added one after the other: numpy's sum groups its terms by the width of the block, which depends on
-    # what other scores need, and the last bit with it.
+    # `cumsum` adds one by one; `sum` groups its terms by the width of the block, which depends on the other
+    # scores requested, and so would the last bit.
     precision = np.cumsum(relevant * hits / position, axis=1)[:, -1] / count
     none = np.where(r > 0, 0.0, np.nan)
     return relevant.sum(axis=1) / count + none, precision + none

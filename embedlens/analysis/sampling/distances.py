@@ -28,12 +28,12 @@ _BLOCK_VALUES = 1 << 22
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class DistanceHistogram(Result):
-    """How many pairs of unit vectors have which Euclidean distance.
+    """Histogram of Euclidean distances of pairs of unit vectors.
 
     Attributes
     ----------
     edges
-        float64 [b + 1], from 0 to 2: edges of bins of equal width; the last bin holds its upper edge.
+        float64 [b + 1], from 0 to 2: edges of bins of equal width; the last bin includes its upper edge.
     count
         int64 [b].
     mean
@@ -51,21 +51,21 @@ class DistanceHistogram(Result):
 
     @property
     def density(self) -> NDArray[np.float64]:
-        """Fraction of the distances for a unit of distance, float64 [b]; zeros where there is none."""
+        """Probability density, float64 [b], per unit of distance; zeros if there are no distances."""
         return self.count / (max(1, self.n) * np.diff(self.edges))
 
-    def quantile(self, share: float) -> float:
-        """Return the distance that a fraction of all, in [0, 1], does not exceed; even within a bin."""
+    def quantile(self, fraction: float) -> float:
+        """Return the quantile of a fraction in [0, 1], by linear interpolation within its bin."""
         if not self.n:
             return float("nan")
         sums = np.cumsum(self.count)
-        target = max(share * self.n, 1e-9)  # of a fraction of 0, the first bin that holds something
+        target = max(fraction * self.n, 1e-9)  # a fraction of 0 means the first bin that is not empty
         at = int(np.searchsorted(sums, target))
         inside = 1 - (sums[at] - target) / self.count[at]
         return float(self.edges[at] + inside * (self.edges[at + 1] - self.edges[at]))
 
     def merged(self, bins: int) -> DistanceHistogram:
-        """Return the histogram with `bins` bins, a divisor of their number."""
+        """Return the histogram with `bins` bins, a divisor of the present number."""
         if bins < 1 or self.count.size % bins:
             message = f"{self.count.size} bins cannot become {bins}; a divisor is needed"
             raise InputError(message)
@@ -84,19 +84,19 @@ class DistanceHistogram(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PairDistances(Result):
-    """The distances of a snapshot.
+    """Distances of genuine and impostor pairs of a snapshot.
 
     Attributes
     ----------
     positive, negative
-        Distances of pairs of one class, and of two: of all pairs, or of pairs drawn.
+        Distances of genuine and of impostor pairs: all of them, or a sample.
     n_positive, n_negative
-        How many such pairs there are.
+        Number of genuine and of impostor pairs in the snapshot.
     dim
         D.
     effective_dim
-        1 / mean of S^2 over all pairs of two different items, S their cosine similarity: on a sphere in R^D
-        that is filled evenly, D; infinite where all are orthogonal.
+        1 / mean of S^2 over all pairs of different items, S their cosine similarity: D for points uniform on
+        the sphere in R^D; infinite if all are orthogonal.
     """
 
     positive: DistanceHistogram
@@ -108,7 +108,7 @@ class PairDistances(Result):
 
 
 def pair_distances(z: ArrayLike, y: ArrayLike, *, pairs: int = PAIRS, seed: int = 0) -> PairDistances:
-    """Return the distances of all pairs of a snapshot, or of pairs drawn where there are many.
+    """Return the distances of all pairs of a snapshot, or of a sample where there are many.
 
     Parameters
     ----------
@@ -117,10 +117,10 @@ def pair_distances(z: ArrayLike, y: ArrayLike, *, pairs: int = PAIRS, seed: int 
     y
         Integer labels [N].
     pairs
-        If there are more pairs of a kind (one class, two classes), so many are drawn, with replacement, all
-        equally likely.
+        Largest number of pairs of each kind (genuine, impostor); of more, this number is drawn uniformly with
+        replacement.
     seed
-        Of the drawing.
+        Seed of the draw.
 
     Raises
     ------
@@ -135,7 +135,7 @@ def pair_distances(z: ArrayLike, y: ArrayLike, *, pairs: int = PAIRS, seed: int 
     order = np.argsort(labels, kind="stable")
     end = np.searchsorted(labels[order], labels[order], side="right")
     place, random = np.arange(labels.size), np.random.default_rng(seed)
-    # Among rows in order of their class, the later partners of a row are those of its class, then all others.
+    # With rows sorted by class, the later partners of a row are those of its class, then all others.
     spans = (place + 1, end), (end, np.full_like(end, labels.size))
     positive, negative = (_distances(rows, order, span, most=pairs, random=random) for span in spans)
     there = [int((upper - lower).sum()) for lower, upper in spans]
@@ -150,7 +150,7 @@ def _distances(
     most: int,
     random: np.random.Generator,
 ) -> DistanceHistogram:
-    """Return distances of pairs of places in an order: each with those from `lower` to below `upper`."""
+    """Return distances of pairs of positions in an order: each with those from `lower` to below `upper`."""
     lower, upper = span
     total = np.cumsum(upper - lower)
     n = int(total[-1])
@@ -162,7 +162,7 @@ def _distances(
 
 
 def histogram(distance: ArrayLike) -> DistanceHistogram:
-    """Count distances [n], of rows of normalised embeddings [N, D]; rounding may have put them beyond 2."""
+    """Return the histogram of distances [n] of normalised embeddings [N, D]; 2 where rounding exceeds it."""
     distance = check_numbers(distance, "distances", least=0)
     edges = np.linspace(0, FARTHEST, _BINS + 1)
     count = np.histogram(np.minimum(distance, FARTHEST), edges)[0]

@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     from embedlens.analysis.experiments.curves import FixedBatches
 
 STRATEGIES = ("random", "hard", "semi-hard", "semi-hard-range", "distance-weighted", "easy-positive")
-"""The mining strategies that choose; "all" takes every triplet and is left out by default."""
+"""Mining strategies that are compared by default; "all", which selects every triplet, is left out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SelectedNegatives(Result):
-    """What one strategy selects in fixed batches.
+    """Negatives that one mining strategy selects in fixed batches.
 
     Attributes
     ----------
     mining
         Name of the strategy.
     distances
-        Of anchor and negative, over all triplets selected.
+        Distances of anchor and negative over all selected triplets.
     nonzero
-        Fraction of the triplets with d_an < d_ap + margin, whose loss is above 0; NaN where there is none.
+        Fraction of active triplets: d_an < d_ap + margin, a loss above 0; NaN if no triplet is selected.
     n_skipped
-        Positive pairs (where a strategy selects one triplet an anchor: anchors) without a triplet.
+        Positive pairs without a triplet; anchors, for strategies that select one triplet per anchor.
     """
 
     mining: str
@@ -60,7 +60,7 @@ class SelectedNegatives(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NonzeroFraction(Result):
-    """Over training, the fraction of the triplets a strategy selects that have a loss above 0.
+    """Fraction of active triplets (loss above 0) among those that a strategy selects, by epoch.
 
     Attributes
     ----------
@@ -80,11 +80,11 @@ class NonzeroFraction(Result):
     def of(cls, selected: Mapping[int, SelectedNegatives]) -> NonzeroFraction:
         """Return the fractions of one strategy by epoch."""
         epochs = sorted(selected)
-        share = np.array([selected[epoch].nonzero for epoch in epochs])
-        return cls(selected[epochs[0]].mining, np.array(epochs, np.int64), share)
+        fraction = np.array([selected[epoch].nonzero for epoch in epochs])
+        return cls(selected[epochs[0]].mining, np.array(epochs, np.int64), fraction)
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
-        """Return the data that a figure of the shares shows, by column; missing values are left out."""
+        """Return the data that a figure of the fractions shows, by column; missing values are left out."""
         there = ~np.isnan(self.fraction)
         return {"epoch": self.epoch[there], "share": self.fraction[there]}
 
@@ -92,21 +92,22 @@ class NonzeroFraction(Result):
 def selected_negatives(
     z: Any, y: ArrayLike, mining: str, *, batches: FixedBatches, margin: float = MARGIN
 ) -> SelectedNegatives:
-    """Return which distances of anchor and negative a mining strategy selects in fixed batches.
+    """Return the distances of anchor and negative that a mining strategy selects in fixed batches.
 
     Parameters
     ----------
     z
-        Embeddings [N, D], not necessarily normalised; a mapped file is read at the batches' rows only.
+        Embeddings [N, D], not necessarily normalised; of a memory-mapped file only the rows of the batches
+        are read.
     y
         Integer labels [N].
     mining
         A name in `embedlens.objectives.miners.MINERS`, or "pml:" and a miner of pytorch-metric-learning.
     batches
-        The batches, drawn from the same labels (`embedlens.analysis.experiments.fixed_batches`); what a
-        strategy draws depends on their seed and on the number of the batch alone.
+        The batches, drawn from the same labels (`embedlens.analysis.experiments.fixed_batches`); random
+        choices of a strategy depend only on their seed and on the number of the batch.
     margin
-        Of the triplet loss, in distance, and of a strategy that has a margin.
+        Margin of the triplet loss, and of a strategy that has one, in Euclidean distance.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def selected_negatives(
     parts, active, skipped = [], 0, 0
     with torch.no_grad(), torch.random.fork_rng(devices=[]), _one_thread():
         for number, rows in enumerate(batch_rows):
-            # The processor's generator alone: `torch.manual_seed` also seeds devices, which takes as long
+            # Only the generator of the processor: `torch.manual_seed` also seeds devices, which takes as long
             # as mining a batch.
             stream = np.random.SeedSequence([batches.seed, number]).generate_state(1)
             torch.default_generator.manual_seed(int(stream[0]))
@@ -129,20 +130,20 @@ def selected_negatives(
             mined = miner(batch, torch.from_numpy(labels[rows]))
             d = miners.distances(cosine_matrix(batch))
             d_ap, d_an = d[mined.anchor, mined.positive], d[mined.anchor, mined.negative]
-            # As semi-hard mining tells a margin, so that rounding does not part the two.
+            # The same expression as in semi-hard mining, so that rounding is the same.
             active += int((d_an - d_ap < alpha).sum())
             skipped += mined.n_skipped
             parts.append(histogram(d_an.numpy()))
     n = sum(part.n for part in parts)
     mean = sum(part.mean * part.n for part in parts if part.n) / n if n else float("nan")
     counts = np.sum([part.count for part in parts], axis=0)
-    share = active / n if n else float("nan")
-    return SelectedNegatives(mining, DistanceHistogram(parts[0].edges, counts, mean), share, skipped)
+    nonzero = active / n if n else float("nan")
+    return SelectedNegatives(mining, DistanceHistogram(parts[0].edges, counts, mean), nonzero, skipped)
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Let torch compute in one thread: a batch is so small that waiting for others takes longer."""
+    """Set torch to one thread: batches are small, and waiting for other threads takes longer."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

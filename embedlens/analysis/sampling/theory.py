@@ -1,4 +1,4 @@
-"""Sampling theory without data: losses of a pair by distance, distances on the sphere, gradient noise.
+"""Sampling theory: losses of a pair by distance, distances on the sphere, gradient noise.
 
 Source: Wu, Manmatha, Smola, Krähenbühl, "Sampling matters in deep embedding learning", ICCV 2017.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MARGIN, BETA = 0.2, 1.2
 CONTRASTIVE_MARGIN = 1.0
 PARTNER = 1.0
-"""Distance of the other pair of a triplet, where its loss is drawn against the distance of one pair."""
+"""Distance of the other pair of a triplet, whose loss is drawn against the distance of one pair."""
 DIMS = (4, 8, 16, 32, 64, 128, 256, 512)
 SCALES = (0.01, 0.03, 0.1, 0.3)
 FARTHEST = 2.0
@@ -39,7 +39,7 @@ class LossCurve(Result):
     distance
         float64 [n], Euclidean distances of unit vectors.
     positive, negative
-        float64 [n]: the loss of a pair of one class, and of two.
+        float64 [n]: the loss of a genuine and of an impostor pair.
     """
 
     loss: str
@@ -59,11 +59,11 @@ class SphereDensity(Result):
     Attributes
     ----------
     dim
-        D of the space R^D that holds the sphere; need not be whole.
+        D of the space R^D that contains the sphere; need not be an integer.
     distance
         float64 [n], in [0, 2].
     density
-        float64 [n]: q(d) for a unit of distance; its integral from 0 to 2 is 1.
+        float64 [n]: q(d) per unit of distance; its integral from 0 to 2 is 1.
     """
 
     dim: float
@@ -77,7 +77,7 @@ class SphereDensity(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class GradientNoise(Result):
-    """How far noise turns the gradient that a negative gets.
+    """Variance of the direction of the gradient on a negative under noise.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class GradientNoise(Result):
     distance
         float64 [n]: distances d of anchor and negative.
     variance
-        float64 [n], in [0, 1]: trace of the covariance of the gradient's direction.
+        float64 [n], in [0, 1]: trace of the covariance of the direction.
     """
 
     dim: int
@@ -102,14 +102,14 @@ class GradientNoise(Result):
 
 
 def check_margin(margin: float, *, name: str = "margin") -> float:
-    """Return a margin, or a boundary, between distances of unit vectors [N, D]; others are refused.
+    """Return a margin or boundary of distances of unit vectors [N, D], if it is in range.
 
     Parameters
     ----------
     margin
         In Euclidean distance of the normalised embeddings, above 0 and at most 2.
     name
-        What a message calls it.
+        Its name in the message.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def loss_curves(
 
 
 def sphere_density(distance: ArrayLike, dim: float) -> SphereDensity:
-    """Return q(d) ~ d^(D-2) (1 - d^2/4)^((D-3)/2), so normalised that its integral over [0, 2] is 1.
+    """Return q(d) ~ d^(D-2) (1 - d^2/4)^((D-3)/2), normalised to an integral of 1 over [0, 2].
 
     d^2/4 has the beta distribution with both parameters (D-1)/2, which gives the constant. Source of q:
     Wu et al., ICCV 2017, section 4.
@@ -175,7 +175,7 @@ def sphere_density(distance: ArrayLike, dim: float) -> SphereDensity:
     distance
         Distances [n] of rows of normalised embeddings [N, D], in [0, 2].
     dim
-        D, above 1; the formula holds between whole numbers, too, where an effective dimension may lie.
+        D, above 1; not necessarily an integer, so that an effective dimension can be used.
 
     Raises
     ------
@@ -198,9 +198,9 @@ def gradient_noise(distance: ArrayLike, dim: int, scale: float) -> GradientNoise
     """Return the variance of (z_a - z_n + e) / |z_a - z_n + e| with e ~ N(0, s^2 I), at |z_a - z_n| = d.
 
     The direction has length 1, so the trace of its covariance is 1 - r^2 with r the length of its mean.
-    That is exact: r = (d/s) Gamma((D+1)/2) / (sqrt(2) Gamma(D/2+1)) 1F1(1/2; D/2+1; -d^2 / (2 s^2)), the mean
-    resultant length of the projected normal distribution; nothing is drawn at random. For s << d it is
-    about (D-1) s^2 / d^2; at d = 0 it is 1. What it says of mining: Wu et al., ICCV 2017, section 4.
+    Exactly, r = (d/s) Gamma((D+1)/2) / (sqrt(2) Gamma(D/2+1)) 1F1(1/2; D/2+1; -d^2 / (2 s^2)), the mean
+    resultant length of the projected normal distribution. For s << d the variance is about (D-1) s^2 / d^2;
+    at d = 0 it is 1. For its meaning for mining see Wu et al., ICCV 2017, section 4.
 
     Parameters
     ----------

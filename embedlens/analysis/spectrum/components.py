@@ -1,4 +1,4 @@
-"""The class scatter of single components of a spectrum."""
+"""Values of items in single components of a spectrum, by class."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _ROWS = 1 << 13
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ClassScatter(Result):
-    """Every item's value in some components.
+    """Values of items in some components, with their classes.
 
     Attributes
     ----------
     classes
         int64 [C]: the labels, ascending.
     rank
-        int64 [N]: the place of each item's label among the classes, from 0.
+        int64 [N]: position of each item's label among the classes, from 0.
     components
         int64 [M]: numbers of the components, from 1 (the largest) to D (the smallest).
     values
-        float64 [N, M]: the coordinates of (z - mean) in the components.
+        float64 [N, M]: coordinates of (z - mean) along the components.
     deviations
         float64 [M]: sigma / sqrt(N - 1) of each component.
     dead
-        bool [M]: whether the component is within rounding (dead).
+        bool [M]: whether the component is dead: its singular value is within rounding of 0.
     dim
         Number of dimensions D.
     kind
@@ -87,7 +87,7 @@ def component_numbers(requested: Sequence[int], dim: int) -> list[int]:
     Raises
     ------
     InputError
-        None, or a component that is not there.
+        No number, or one out of range.
     """
     numbers = check_integers(requested, "components").tolist()
     if not numbers:
@@ -109,7 +109,7 @@ def class_scatter(
     normalize: bool = True,
     basis: Spectrum | None = None,
 ) -> ClassScatter:
-    """Return each item's value in some components, beside its class.
+    """Return the values of items in some components, with their classes.
 
     Parameters
     ----------
@@ -125,13 +125,13 @@ def class_scatter(
     normalize
         Whether rows are normalised first.
     basis
-        The spectrum whose components and mean are taken; by default that of `z`.
+        The spectrum whose components and mean are used; by default that of `z`.
 
     Raises
     ------
     InputError
-        A component that is not there, fewer than 2 embeddings, labels or embeddings of the wrong form, or a
-        basis of other dimensions.
+        A component out of range, fewer than 2 embeddings, labels or embeddings of the wrong shape, or a basis
+        of other dimensions.
     """
     labels = check_labels(y)
     array = check_embeddings(z, rows=labels.size, dim=None)
@@ -157,24 +157,23 @@ def class_scatter(
 
 
 def score_correlations(one: ClassScatter, other: ClassScatter) -> NDArray[np.float64]:
-    """Return how far each component gives the same items the same scores in two results, float64 [M].
+    """Return the correlation of the values of the same items in each component of two results, float64 [M].
 
-    Pearson's correlation of the values of components of the same number; nan where all values of one are the
-    same.
+    Pearson's correlation; NaN where all values of one component are equal.
 
     Parameters
     ----------
     one, other
-        Values of the same items in the same M components, of two epochs say: of embeddings [N, D].
+        Values of the same items in the same M components, for example at two epochs, of embeddings [N, D].
 
     Raises
     ------
     InputError
-        Other items, or other components.
+        Results of different items or components.
     """
     _check_alike(one, other)
     first, second = (part.values - part.values.mean(axis=0) for part in (one, other))
-    # Scaled by the greatest value first: squares of very small ones would be zero.
+    # Scaled by the largest value first: squares of very small values would underflow.
     scales = [np.abs(part).max(axis=0) for part in (first, second)]
     with np.errstate(invalid="ignore"):
         first, second = (part / scale for part, scale in zip((first, second), scales, strict=True))
@@ -183,22 +182,22 @@ def score_correlations(one: ClassScatter, other: ClassScatter) -> NDArray[np.flo
 
 
 def align_signs(results: Sequence[ClassScatter]) -> list[ClassScatter]:
-    """Return results in which every component has the sign that it has in the result before.
+    """Return results in which the sign of every component is consistent with the previous result.
 
-    A component has no sign of its own: a decomposition gives v or -v. The basis turns from epoch to epoch, so
-    not the directions are compared but the scores of the same items: where those of a component correlate
-    negatively with those of the component of the same number in the result before, they are negated.
+    The sign of a component is arbitrary: a decomposition gives v or -v. Since the basis rotates from epoch to
+    epoch, the values of the same items are compared, not the directions: where they correlate negatively with
+    those of the same component in the previous result, they are negated.
 
     Parameters
     ----------
     results
-        Values [N, M] of the same items in the same components, in the order of epochs; the first stays as it
-        is.
+        Values [N, M] of the same items in the same components, in the order of epochs; the first is not
+        changed.
 
     Raises
     ------
     InputError
-        Other items, or other components, in one than in the one before.
+        Results of different items or components.
     """
     aligned: list[ClassScatter] = []
     for result in results:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SpectrumEpochs(Result):
-    """The spectra of one space over epochs.
+    """Spectra of one embedding space over epochs.
 
     Attributes
     ----------
@@ -35,12 +35,12 @@ class SpectrumEpochs(Result):
 
     @property
     def deviations(self) -> NDArray[np.float64]:
-        """The values sigma / sqrt(N - 1), float64 [T, D]."""
+        """Values sigma / sqrt(N - 1), float64 [T, D]."""
         return np.stack([spectrum.deviations for spectrum in self.spectra])
 
     @property
     def cumulative(self) -> NDArray[np.float64]:
-        """The fraction of the leading components in the sum of all sigma^2, float64 [T, D]."""
+        """Cumulative fraction of the sum of all sigma^2 in the leading components, float64 [T, D]."""
         return np.stack([spectrum.cumulative for spectrum in self.spectra])
 
     @property
@@ -58,7 +58,7 @@ class SpectrumEpochs(Result):
 
 
 def over_epochs(spectra: Mapping[int, Spectrum]) -> SpectrumEpochs:
-    """Put the spectra of embeddings [N, D] in the order of their epochs.
+    """Return the spectra of embeddings [N, D] as one series, in the order of epochs.
 
     Parameters
     ----------

@@ -14,7 +14,7 @@ from embedlens.results import Result
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_CONSTANT = 2.0**-80  # of the mean squared norm: a variance that is the rounding of equal rows
+_CONSTANT = 2.0**-80  # of the mean squared norm: smaller variances are the rounding of equal rows
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -24,7 +24,7 @@ class ClassSpectra(Result):
     Attributes
     ----------
     labels
-        int64 [C]: the classes of two items and more, ascending.
+        int64 [C]: classes of two items or more, ascending.
     counts
         int64 [C]: items of each.
     variances
@@ -34,7 +34,7 @@ class ClassSpectra(Result):
         float64 [C]: mean over the other classes of the cosine between covariances, in [0, 1]; NaN for a class
         of equal items, and where there is no other.
     variation_if_alike, similarity_if_alike
-        What `variation` and `mean_similarity` are on average if all classes have one covariance.
+        Permutation null: means of `variation` and `mean_similarity` if all classes have one covariance.
     n_alone
         Classes of one item, which are left out.
     normalized
@@ -76,7 +76,7 @@ class ClassSpectra(Result):
         return _mean(self.similarity)
 
     def summary(self) -> dict[str, float]:
-        """Return what is said of the spectra, by name; NaN where two classes would be needed."""
+        """Return the numbers by name; NaN where they need two classes."""
         return {
             "n": int(self.counts.sum()),
             "n_classes": self.labels.size,
@@ -107,7 +107,7 @@ class ClassSpectra(Result):
 def class_spectra(
     z: ArrayLike, y: ArrayLike, *, normalize: bool = True, permutations: int = 20, seed: int = 0
 ) -> ClassSpectra:
-    """Return the spectrum of each class's covariance, and how alike the covariances are.
+    """Return the spectrum of each class's covariance, and the similarity of the covariances.
 
     Parameters
     ----------
@@ -118,26 +118,26 @@ def class_spectra(
     normalize
         Whether rows are normalised first; else they are taken as given.
     permutations
-        How often the items' deviations from their class means are dealt out anew among the classes, to tell
-        what variation and similarity would be if all classes had one covariance. Few items a class differ
-        by chance alone.
+        Number of permutations of the deviations from class means among the classes. They give the values of
+        variation and similarity expected under the null that all classes have one covariance; covariances of
+        few items differ by chance alone.
     seed
-        Of the permutations.
+        Seed of the permutations.
 
     Raises
     ------
     InputError
-        Shapes that do not fit, embeddings that cannot be normalised, no class of two items, a number of
+        Shapes that do not agree, embeddings that cannot be normalised, no class of two items, a number of
         permutations below 1.
 
     Notes
     -----
     The cosine between two covariances is tr(A B) / (|A| |B|) with Frobenius norms: 1 minus the correlation
     matrix distance of Herdin, Czink, Ozcelik, Bonek, "Correlation matrix distance, a meaningful measure for
-    evaluation of non-stationary MIMO channels", VTC Spring 2005. It knows shape and directions, not size,
-    which the coefficient of variation tells. Deviations dealt out anew: Anderson, "Distance-based tests for
+    evaluation of non-stationary MIMO channels", VTC Spring 2005. It compares shapes and directions; the
+    coefficient of variation compares sizes. Permutation of deviations: Anderson, "Distance-based tests for
     homogeneity of multivariate dispersions", Biometrics 62, 2006; here each deviation is first multiplied by
-    sqrt(n_c / (n_c - 1)), so that those of small classes are not too short.
+    sqrt(n_c / (n_c - 1)), since those of small classes are too short on average.
     """
     if permutations < 1:
         message = f"{permutations} permutations; a number from 1 is needed"
@@ -161,16 +161,16 @@ def class_spectra(
         values = np.linalg.svd(part, compute_uv=False)[: len(part) - 1]
         found = values**2 / (len(part) - 1)
         variances[place, : values.size] = found if found.sum() > classes.least else 0.0
-    chance = _if_alike(x, classes, permutations, seed=seed)
+    null = _permutation_null(x, classes, permutations, seed=seed)
     return ClassSpectra(
-        known[several], classes.counts, variances, classes.similarity(x), *chance,
+        known[several], classes.counts, variances, classes.similarity(x), *null,
         n_alone=int((~several).sum()), normalized=normalize,
     )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Classes(Result):
-    """Which rows [n, D], sorted by class, are of which class; sums of squares up to `least` count as 0."""
+    """Classes of rows [n, D] sorted by class: their sizes; variances up to `least` count as 0."""
 
     counts: NDArray[np.int64]
     least: float
@@ -195,7 +195,7 @@ class _Classes(Result):
     def similarity(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the mean cosine of each class's covariance with the others, [C], from the centred rows.
 
-        With the covariances of length 1 the sum over all pairs is that of one product with their sum.
+        With covariances scaled to norm 1, the sum of a class over all others is one product with their sum.
         """
         live = self.totals(x) > self.least
         if live.sum() < 2:
@@ -210,21 +210,21 @@ class _Classes(Result):
 
 
 def _norm(part: NDArray[np.float64]) -> float:
-    """Return the Frobenius norm of X^T X by the smaller of X^T X and X X^T."""
+    """Return the Frobenius norm of X^T X, which is that of X X^T, by the smaller of the two."""
     gram = part @ part.T if len(part) <= part.shape[1] else part.T @ part
     return float(np.linalg.norm(gram))
 
 
-def _if_alike(
+def _permutation_null(
     x: NDArray[np.float64], classes: _Classes, permutations: int, *, seed: int
 ) -> tuple[float, float]:
-    """Return variation and similarity on average over deals of the deviations [n, D] among the classes."""
-    dealt = x * np.repeat(np.sqrt(classes.counts / (classes.counts - 1)), classes.counts)[:, None]
+    """Return mean variation and similarity over permutations of the deviations [n, D] among the classes."""
+    scaled = x * np.repeat(np.sqrt(classes.counts / (classes.counts - 1)), classes.counts)[:, None]
     found = []
     for number in range(permutations):
         order = np.random.default_rng((seed, number)).permutation(len(x))
-        anew = classes.centred(dealt[order])
-        found.append((_variation(classes.totals(anew)), _mean(classes.similarity(anew))))
+        permuted = classes.centred(scaled[order])
+        found.append((_variation(classes.totals(permuted)), _mean(classes.similarity(permuted))))
     variation, similarity = np.mean(found, axis=0).tolist()
     return variation, similarity
 
@@ -236,6 +236,6 @@ def _variation(totals: NDArray[np.float64]) -> float:
 
 
 def _mean(values: NDArray[np.float64]) -> float:
-    """Return the mean of those that are not NaN; NaN where there is none."""
+    """Return the mean of the numbers that are not NaN; NaN if there is none."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")

@@ -1,4 +1,4 @@
-"""An embedding as equal slices: each by itself, and as they are added one by one."""
+"""Recall@1 of equal slices of an embedding: each alone, and the first 1, 2, ..., K together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Some neighbouring slices of an embedding.
+    """One slice of an embedding, or several consecutive ones.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Slice:
     of
         Number of slices of the embedding.
     columns
-        The dimensions that they hold.
+        Their columns.
     """
 
     first: int
@@ -41,7 +41,7 @@ class Slice:
 
     @property
     def name(self) -> str:
-        """What tables call it: "2/4" is one slice, "1-2/4" the first two."""
+        """Name in tables: "2/4" is the second of four slices, "1-2/4" the first two."""
         return f"{self.first}/{self.of}" if self.first == self.last else f"{self.first}-{self.last}/{self.of}"
 
 
@@ -52,7 +52,7 @@ class SliceRecalls(Result):
     Attributes
     ----------
     alone
-        float64 [K]: Recall@1 of each slice by itself.
+        float64 [K]: Recall@1 of each slice alone.
     joined
         float64 [K]: Recall@1 of the first 1, 2, ..., K slices; the last is that of the whole embedding.
     dim
@@ -77,7 +77,7 @@ class SliceRecalls(Result):
 
 
 def slices_of(dim: int, n_slices: int) -> tuple[list[Slice], list[Slice]]:
-    """Return the slices of embeddings [N, D] one by one, and the first 1, 2, ..., K of them together.
+    """Return the K slices of embeddings [N, D], and the first 1, 2, ..., K of them joined.
 
     Parameters
     ----------
@@ -105,19 +105,19 @@ def slices_of(dim: int, n_slices: int) -> tuple[list[Slice], list[Slice]]:
 
 
 def take(z: ArrayLike, slice_: Slice) -> NDArray[np.floating[Any]]:
-    """Return some slices of embeddings, as they are given.
+    """Return the columns of a slice of embeddings, not normalised.
 
     Parameters
     ----------
     z
         Embeddings [N, D].
     slice_
-        Which, as `slices_of` gives them.
+        A slice from `slices_of`.
 
     Raises
     ------
     InputError
-        Rows that are zero in the slice, which have no direction there; the slice is named.
+        Embeddings with too few columns, or rows that are zero in the slice, which have no direction there.
     """
     array = to_numpy(z)
     columns = slice_.columns
@@ -139,9 +139,9 @@ def slice_recalls(
 ) -> SliceRecalls:
     """Return Recall@1 of each of K equal slices of an embedding, and of the first 1, 2, ..., K of them.
 
-    A slice is taken as it stands in the embedding; items are compared by the cosine of the slice, or of the
-    slices side by side. So slices weigh as much as their norms say: equally where the embedding is made of
-    unit slices, and with all of them Recall@1 is exactly that of the embedding.
+    Items are compared by the cosine similarity of a slice, or of joined slices, without normalising each
+    slice first. So joined slices are weighted by their norms, and with all of them Recall@1 is exactly that
+    of the embedding.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def slice_recalls(
     Raises
     ------
     InputError
-        A number of slices that does not divide D, rows that are zero in a slice, data without Recall@1.
+        A number of slices that does not divide D, rows that are zero in a slice, or data without a positive.
     """
     array, labels = check_pair(z, y)
     array = check_embeddings(array, rows=labels.size, dim=None)

@@ -1,4 +1,4 @@
-"""The spectrum of the embeddings: how many directions the space uses, and how evenly."""
+"""Spectrum of embeddings: singular values, principal directions, and scores of dimensionality."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from embedlens.similarity.rows import Rows
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-_LEAST = 1e-12
+_LEAST = 1e-12  # of the largest singular value: smaller ones are clipped in rho
 PERCENTAGES = (90, 95, 99)
-_RESOLUTION = {2: 2.0**-11}  # bytes a number -> relative size of what rounding leaves
-_FINE = 2.0**-20
+_RESOLUTION = {2: 2.0**-11}  # bytes per number -> relative rounding error of stored numbers
+_FINE = 2.0**-20  # of float32 and float64
 KINDS = {"pca": "PCA", "svd": "SVD"}
-"""What a spectrum may be of, and how figures say it: "pca" of centred, "svd" of uncentred embeddings."""
+"""Kinds of spectra with their names in figures: "pca" of centred, "svd" of uncentred embeddings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -32,13 +32,12 @@ class Spectrum(Result):
     Attributes
     ----------
     singular_values
-        float64 [D], falling; 0 where fewer than D items (PCA: fewer than D + 1) leave a direction unused.
+        float64 [D], descending; 0 where fewer than D items (PCA: D + 1) leave a direction unused.
     components
         float64 [D, D]: row k is the direction of singular value k. The rows are an orthonormal basis of R^D;
-        the entry of largest magnitude of each (the first of equal ones) is positive.
+        the entry of largest magnitude of each (the first on ties) is positive.
     mean
-        float64 [D]: mean of the embeddings, normalised where the spectrum is of normalised ones; of either
-        kind.
+        float64 [D]: mean of the (normalised) embeddings, for both kinds.
     n
         Number of items N.
     kind
@@ -46,8 +45,7 @@ class Spectrum(Result):
     normalized
         Whether it is the spectrum of the normalised rows.
     resolution
-        Singular values at or below it are within the rounding of the stored numbers: such a
-        direction is dead.
+        Singular values up to this are within the rounding of the stored numbers; their directions are dead.
     """
 
     singular_values: NDArray[np.float64]
@@ -65,7 +63,7 @@ class Spectrum(Result):
 
     @property
     def deviations(self) -> NDArray[np.float64]:
-        """Each sigma / sqrt(N - 1), float64 [D]; of a PCA, the standard deviation along the component."""
+        """Values sigma / sqrt(N - 1), float64 [D]; for PCA the standard deviation along each component."""
         return np.asarray(self.singular_values / np.sqrt(self.n - 1), np.float64)
 
     @property
@@ -82,29 +80,37 @@ class Spectrum(Result):
     def cumulative(self) -> NDArray[np.float64]:
         """Fraction of the sum of all sigma^2 in the leading components, float64 [D]; NaN if all are dead.
 
-        Of a PCA it is the fraction of the variance, of an SVD that of the squared norms.
+        For PCA this is the fraction of the variance, for SVD that of the squared norms.
         """
         if self.dead.all():
             return np.full(self.dim, np.nan)
         sums = np.cumsum(self.singular_values**2)
         return np.asarray(sums / sums[-1], np.float64)
 
-    def dims_for(self, share: float) -> int | None:
-        """Return the number of leading components for a fraction of all sigma^2; None where all are dead.
+    def dims_for(self, fraction: float) -> int | None:
+        """Return the smallest number of leading components with a fraction of the sum of all sigma^2.
+
+        None if all directions are dead.
 
         Parameters
         ----------
-        share
+        fraction
             In (0, 1].
+
+        Raises
+        ------
+        InputError
+            A fraction out of range.
         """
-        if not 0 < share <= 1:
-            message = f"fraction {share:g}; a number in (0, 1] is needed"
+        if not 0 < fraction <= 1:
+            message = f"fraction {fraction:g}; a number in (0, 1] is needed"
             raise InputError(message)
-        reached = self.cumulative >= share * (1 - 1e-12)
+        # the sum of all may round to just below 1
+        reached = self.cumulative >= fraction * (1 - 1e-12)
         return int(reached.argmax()) + 1 if reached.any() else None
 
     def uncentred(self) -> Spectrum:
-        """Return the spectrum of the uncentred embeddings (SVD), without another look at them.
+        """Return the spectrum of the uncentred embeddings (SVD), computed from that of the centred ones.
 
         From z^T z = (z - mean)^T (z - mean) + N mean mean^T, by the singular values of the stacked factors.
         """
@@ -125,7 +131,7 @@ class Spectrum(Result):
         }
 
     def summary(self, kind: str = "pca", *, k: int = 1) -> dict[str, float]:
-        """Return the numbers by which spectra of centred embeddings are compared; NaN where all is dead.
+        """Return scores of dimensionality by name; NaN where all directions are dead.
 
         Parameters
         ----------
@@ -185,11 +191,11 @@ def spectrum(z: ArrayLike, center: bool = True, *, normalize: bool = True) -> Sp
 
     Notes
     -----
-    From the triangular factor of a QR decomposition of the (centred) rows, some rows at a time: float64
-    accuracy, also of small values, which the eigenvalues of z^T z would lose. What makes a direction
-    dead: sigma at most 2^-20 (eight roundings of float32; of float16 snapshots 2^-11, one) of the root of the
-    sum of all squared (uncentred) numbers. By Weyl's inequality, rounding the numbers of a space that does
-    not use a direction cannot give it more than one such rounding.
+    Computed from the triangular factor of a QR decomposition of the (centred) rows, block by block, with
+    float64 accuracy even of small values, which the eigenvalues of z^T z would lose. A direction is dead if
+    its sigma is at most 2^-20 (eight roundoffs of float32; float16: 2^-11, one roundoff) of the root of the
+    sum of all squared (uncentred) numbers: by Weyl's inequality, rounding adds at most one roundoff to an
+    unused direction.
     """
     array = to_numpy(z)
     rows = Rows(array)
@@ -206,7 +212,7 @@ def spectrum(z: ArrayLike, center: bool = True, *, normalize: bool = True) -> Sp
 
 
 def singular_values(z: ArrayLike) -> NDArray[np.float64]:
-    """Return the singular values of the normalised, uncentred embeddings, falling, float64 [min(N, D)].
+    """Return the singular values of the normalised, uncentred embeddings, descending, float64 [min(N, D)].
 
     Parameters
     ----------
@@ -233,8 +239,8 @@ def participation_ratio(sigma: ArrayLike) -> float:
     Parameters
     ----------
     sigma
-        Singular values of centred embeddings [N, D], whose squares are the eigenvalues l of the covariance
-        but for a factor: those of `spectrum`.
+        Singular values of centred embeddings [N, D] (`spectrum`); their squares are the eigenvalues l of the
+        covariance, up to a factor.
 
     Notes
     -----
@@ -253,7 +259,7 @@ def effective_rank(sigma: ArrayLike) -> float:
     Parameters
     ----------
     sigma
-        Singular values of embeddings [N, D], uncentred: those of `singular_values`.
+        Singular values of uncentred embeddings [N, D] (`singular_values`).
 
     Notes
     -----
@@ -263,9 +269,9 @@ def effective_rank(sigma: ArrayLike) -> float:
     if not sigma.any():
         message = "no singular value is above 0, so there is no rank; one or more is needed"
         raise InputError(message)
-    share = sigma / sigma.sum()
-    share = share[share > 0]
-    return float(np.exp(-np.sum(share * np.log(share))))
+    p = sigma / sigma.sum()
+    p = p[p > 0]
+    return float(np.exp(-np.sum(p * np.log(p))))
 
 
 def spectral_decay(sigma: ArrayLike, dim: int, *, k: int = 1) -> float:
@@ -274,9 +280,9 @@ def spectral_decay(sigma: ArrayLike, dim: int, *, k: int = 1) -> float:
     Parameters
     ----------
     sigma
-        Singular values of embeddings [N, D], uncentred: those of `singular_values`.
+        Singular values of uncentred embeddings [N, D] (`singular_values`).
     dim
-        D; where N < D the missing values count as 0.
+        D; if N < D, the missing values count as 0.
     k
         The k - 1 largest values are left out.
 
@@ -288,8 +294,8 @@ def spectral_decay(sigma: ArrayLike, dim: int, *, k: int = 1) -> float:
     Notes
     -----
     Roth, Milbich, Sinha, Gupta, Ommer, Cohen, "Revisiting training strategies and generalization performance
-    in deep metric learning", ICML 2020. Values are clipped at 1e-12 of the largest, where a dead dimension
-    would give infinity.
+    in deep metric learning", ICML 2020. Values are clipped at 1e-12 of the largest, since a dead
+    dimension would give infinity.
     """
     if not 1 <= k <= dim:
         message = f"rho(k) with k = {k}; k must be in 1 to {dim}, the number of dimensions"
@@ -301,5 +307,5 @@ def spectral_decay(sigma: ArrayLike, dim: int, *, k: int = 1) -> float:
     values = np.zeros(dim)
     values[: sigma.size] = sigma
     values = np.maximum(values, _LEAST * values[0])[k - 1 :]
-    share = values / values.sum()
-    return max(0.0, float(-np.mean(np.log(share * share.size))))
+    p = values / values.sum()
+    return max(0.0, float(-np.mean(np.log(p * p.size))))

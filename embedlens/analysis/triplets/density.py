@@ -22,7 +22,7 @@ def counts_by_place(
 ) -> NDArray[np.float64]:
     """Return the number of dots in each bin, float64 [bins of S_ap, bins of S_an].
 
-    `numpy.histogram2d` gives the same; it searches for each dot's bin and takes ten times as long.
+    As `numpy.histogram2d`, which takes ten times as long, since it searches for the bin of each dot.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def counts_by_place(
     limits
         Lower and upper end of both axes; dots outside are not counted, those at the upper end are.
     bins
-        Bins a side.
+        Number of bins of each axis.
     """
     low, high = limits
     dots = np.stack([triplets.s_ap, triplets.s_an])
@@ -42,18 +42,23 @@ def counts_by_place(
     return counts.reshape(bins, bins).astype(np.float64)
 
 
-def enclosing_levels(density: ArrayLike, shares: Sequence[float]) -> list[float]:
-    """Return the densities above which the given fractions of the whole lie, ascending, without repeats.
+def enclosing_levels(density: ArrayLike, fractions: Sequence[float]) -> list[float]:
+    """Return the density levels that enclose given fractions of the total, ascending, without repeats.
 
     Parameters
     ----------
     density
-        Numbers of 0 and more, of any shape; of the dots of embeddings [N, D] by place, say.
-    shares
-        Between 0 and 1.
+        Numbers from 0, of any shape, such as counts of the triplets of embeddings [N, D] by bin.
+    fractions
+        Fractions of the sum of all densities, in [0, 1].
+
+    Raises
+    ------
+    InputError
+        Fractions outside [0, 1], negative densities, or densities that are all 0.
     """
     numbers = check_numbers(density, "densities", shape=None, least=0)
-    wanted = check_numbers(shares, "shares", least=0)
+    wanted = check_numbers(fractions, "fractions", least=0)
     if not numbers.any() or (wanted > 1).any():
         message = "levels enclose fractions from 0 to 1 of densities that are not all 0; got others"
         raise InputError(message)

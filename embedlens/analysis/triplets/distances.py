@@ -24,7 +24,7 @@ _STEP = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Distances(Result):
-    """Distance of every dot to the ideal point.
+    """Distance of every triplet's dot to the ideal point (1, 0).
 
     Attributes
     ----------
@@ -66,14 +66,14 @@ class Distances(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Histogram(Result):
-    """How many dots lie at which distance.
+    """Histogram of distances to the ideal point.
 
     Attributes
     ----------
     edges
-        float64 [b + 1], ascending: edges of the bins; the last bin holds its upper edge.
+        float64 [b + 1], ascending: edges of the bins; the last bin includes its upper edge.
     count
-        int64 [b].
+        int64 [b]: number of dots in each bin.
     mean
         Mean of the distances themselves, not of the bins.
     """
@@ -89,14 +89,14 @@ class Histogram(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Ecdf(Result):
-    """The empirical cumulative distribution: the fraction of dots up to a distance from the ideal point.
+    """Empirical cumulative distribution of the distances to the ideal point.
 
     Attributes
     ----------
     distance
         float64 [n], ascending.
     fraction
-        float64 [n], in (0, 1].
+        float64 [n], in (0, 1]: fraction of dots up to each distance.
     mean
         Mean distance.
     """
@@ -111,14 +111,14 @@ class Ecdf(Result):
 
 
 def distances(triplets: Triplets) -> Distances:
-    """Return the distance of each dot to the ideal point (1, 0)."""
+    """Return the distance sqrt((1 - S_ap)^2 + S_an^2) of each triplet to the ideal point (1, 0)."""
     return Distances(triplets.anchor, ideal_distance(triplets), triplets.n_singletons)
 
 
 def histograms(samples: Mapping[str, Distances], *, bins: int = BINS) -> dict[str, Histogram]:
     """Return a histogram of each sample, all with the same bins.
 
-    The bins are equally wide and reach over all samples, from and to a multiple of 0.1.
+    The bins have equal width and cover all samples, from one multiple of 0.1 to another.
 
     Parameters
     ----------

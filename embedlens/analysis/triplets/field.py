@@ -1,4 +1,4 @@
-"""The analytic field of a loss: where one gradient step moves the dot of a triplet."""
+"""Gradient field of a loss on the triplet scatter: the change of a triplet's dot by a gradient step."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ TEMPERATURE = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Field(Result):
-    """How fast the dots of triplets move, and where to, while a loss descends.
+    """Velocities of triplet dots under gradient descent on a loss.
 
     Attributes
     ----------
     s_ap, s_an
-        float64 [m]: the places, cosine similarities.
+        float64 [m]: positions, cosine similarities.
     d_ap, d_an
         float64 [m]: change of S_ap and of S_an, per unit of the learning rate, in the limit of a small step.
     loss
@@ -80,7 +80,7 @@ def field(
         c = p.n - P N = cos(phi) sqrt((1 - P^2) (1 - N^2)).
 
     The factor 2: both ends of a pair move. torch differentiates L. Where |P| or |N| is 1 there is no plane
-    and no direction to leave in: that similarity stays as it is, and the other one moves as if c were 0.
+    and no direction of change: that similarity does not change, and the other changes as with c = 0.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def field(
     order
         1 or 2, for losses that have one (ephn, epshn); 1 by default.
     angle
-        phi in degrees, 0 to 180; 90 where the positive tells nothing of the negative's side.
+        phi in degrees, 0 to 180; 90: positive and negative lie in unrelated directions.
     limits, bins
         The default places.
 
@@ -104,7 +104,7 @@ def field(
 
     Notes
     -----
-    Of the loss alone: which triplets a miner picks is another matter. Xuan et al., ECCV 2020 (arXiv
+    The field is that of the loss alone, without the choice of a miner. Xuan et al., ECCV 2020 (arXiv
     2007.12749), draw such fields. At P = N = 0.95 and 90 degrees EPSHN of first order moves a dot along
     (1, -1), of second order along (1, -19).
     """
@@ -200,7 +200,7 @@ def _slopes(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the derivatives of each triplet's loss by its two similarities, [m] each.
 
-    At a similarity of 1 a distance has an infinite slope, and the movement none: it counts as 0.
+    At a similarity of 1 a distance has an infinite slope, but the change is 0, so the slope counts as 0.
     """
     places = [torch.tensor(values, requires_grad=True) for values in (s_ap, s_an)]
     slopes = torch.autograd.grad(loss(*places).sum(), places, allow_unused=True)

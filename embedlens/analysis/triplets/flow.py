@@ -1,4 +1,4 @@
-"""The observed flow of the dots between two epochs: mean displacement by place on the scatter."""
+"""Flow of the triplet scatter between two epochs: mean displacement of dots by bin."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
 BINS = 16
 MINIMUM = 5
 LEFT_OUT = 0.005
-_SMALL = 0.1  # side of a square
-_FEWEST, _DOTS_A_BIN = 4, 15
+_SMALL = 0.1  # side of a square below which half the bins are taken
+_FEWEST, _DOTS_A_BIN = 4, 15  # bins of each axis at least; mean number of dots per bin at least
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Flow(Result):
-    """Mean displacement of the dots of each place on the triplet scatter; one entry for each bin kept.
+    """Mean displacement of the dots in each bin of the triplet scatter; one entry for each bin kept.
 
     Attributes
     ----------
     s_ap, s_an
-        float64 [m]: mean place of the bin's dots at the start, cosine similarities.
+        float64 [m]: mean position of the bin's dots at the start, cosine similarities.
     d_ap, d_an
         float64 [m]: mean change of S_ap and S_an.
     count
-        int64 [m]: dots of the bin.
+        int64 [m]: number of dots in the bin.
     mean_d_ap, mean_d_an
-        Mean change over all dots, whichever bin they are in.
+        Mean change over all dots, those of bins left out included.
     n
-        Dots at the start that are there at the end, too.
+        Number of dots that both states have.
     n_thin
-        Those of them in bins of fewer dots than `minimum`, or outside `limits`.
+        Number of these that lie in bins of fewer than `minimum` dots, or outside `limits`.
     bins, limits
-        Bins a side, and what they divide: the same for both axes.
+        Number of bins of each axis, and the range that they divide; the same for both axes.
     minimum
-        Dots that a bin needs.
+        Smallest number of dots of a bin that is kept.
     """
 
     s_ap: NDArray[np.float64]
@@ -74,26 +74,26 @@ def flow(
     limits: tuple[float, float] | None = None,
     minimum: int = MINIMUM,
 ) -> Flow:
-    """Return the mean displacement of the dots between two states, by their place at the start.
+    """Return the mean displacement of the dots between two states, by their bin at the start.
 
-    An anchor is one dot: (S_ap, S_an) of its triplet at the start and of its triplet at the end, whether
-    these are its nearest items there or the same items followed. The square `limits` x `limits` is cut into
-    `bins` x `bins`; a dot belongs to the bin in which it starts. An untrained network has all its dots in
-    one corner of the diagram, therefore the square is by default the one that they occupy (`occupied`).
+    An anchor is one dot: (S_ap, S_an) of its triplet at the start and of its triplet at the end, either the
+    nearest items in each state or the same items in both. The square `limits` x `limits` is cut into
+    `bins` x `bins`; a dot belongs to the bin in which it starts. By default the square is the one that the
+    dots occupy (`occupied`), since the dots of an untrained network lie in one corner of the diagram.
 
     Parameters
     ----------
     start, end
-        Triplets of embeddings [N, D] and [N, D'] of the same items; anchors that only one has are passed
-        over.
+        Triplets of embeddings [N, D] and [N, D'] of the same items; anchors that only one of them has are
+        left out.
     bins
-        Bins a side; by default 16, or 8 in a square of less than 0.1, whose arrows would hide each other;
-        fewer, but not under 4, where there are less than 15 dots for each bin.
+        Number of bins of each axis; by default 16, or 8 in a square smaller than 0.1, whose arrows would
+        overlap; fewer, down to 4, where there are fewer than 15 dots per bin.
     limits
         Lower and upper end of both sides of the square; by default those that hold 99.5 % of the starting
         similarities.
     minimum
-        Bins of fewer dots are left out.
+        Bins with fewer dots are left out.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def flow(
 
 
 def occupied(states: Iterable[Triplets]) -> tuple[float, float]:
-    """Return the ends of the smallest square on the diagonal that holds the dots, but for the lowest 0.5 %.
+    """Return the limits (low, high) of the square that contains the dots, but for the lowest 0.5 %.
 
     Of all S_ap and S_an together: from their 0.5 % quantile to the largest.
     """

@@ -1,4 +1,6 @@
-"""Every anchor with its nearest positive and nearest negative: the dots of the triplet scatter.
+"""Nearest triplets: every anchor with its nearest positive and nearest negative.
+
+Their cosine similarities (S_ap, S_an) are the dots of the triplet scatter.
 
 Source: Xuan, Stylianou, Liu, Pless, "Hard negative examples are hard, but useful", ECCV 2020
 (arXiv 2007.12749), where the plot is called the triplet diagram.
@@ -41,8 +43,8 @@ class Triplets(Result):
     n_singletons
         Items left out because their class has one item only.
     choice
-        "nearest": positive and negative are the nearest in these embeddings; "fixed": the items were
-        chosen in other embeddings and are followed here.
+        "nearest": positive and negative are the nearest in these embeddings; "fixed": they were selected in
+        other embeddings.
 
     Raises
     ------
@@ -176,7 +178,7 @@ def nearest_triplets(
 def follow_triplets(
     z: ArrayLike, chosen: Triplets, *, gallery: ArrayLike | None = None, device: str = "cpu"
 ) -> Triplets:
-    """Return the same three items of every triplet as they stand in other embeddings.
+    """Return the same triplets (the same three items) with their similarities in other embeddings.
 
     Parameters
     ----------
@@ -219,7 +221,7 @@ def ideal_distance(triplets: Triplets) -> NDArray[np.float64]:
 
 
 def summarise(triplets: Triplets) -> TripletSummary:
-    """Return the fractions of the anchors in each region of the scatter."""
+    """Return the fractions of the anchors by region of the scatter, and their mean distance to (1, 0)."""
     return TripletSummary(
         n=triplets.s_ap.size,
         n_singletons=triplets.n_singletons,

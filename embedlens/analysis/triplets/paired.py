@@ -1,6 +1,6 @@
-"""Paired comparison of two states: the same triplets, and in which they are nearer to the ideal point (1, 0).
+"""Paired comparison of two states by the distances of the same triplets to the ideal point (1, 0).
 
-Which items are followed matters, see `compare`.
+The result depends on the state in which the triplets are selected, see `compare`.
 """
 
 from __future__ import annotations
@@ -38,22 +38,22 @@ WILCOXON = (
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Paired(Result):
-    """The distances of the same triplets in two states, compared.
+    """Comparison of the distances of the same triplets in two states.
 
     Attributes
     ----------
     first, second
-        What the two states are called.
+        Names of the two states.
     reference
-        What the state is called in whose embeddings the triplets were chosen.
+        Name of the state in whose embeddings the triplets were selected.
     n, n_zero
-        Triplets, and those among them at the same distance in both.
+        Number of triplets, and of those with the same distance in both.
     difference
         Median of the second's distance minus the first's: below 0 where the second is nearer.
     low, high
         Bootstrap 95 % interval of that median.
     p_value
-        Of the Wilcoxon signed-rank test, two-sided.
+        Two-sided p value of the Wilcoxon signed-rank test.
     fraction
         Fraction of the triplets that are nearer in the second, in [0, 1].
     """
@@ -108,11 +108,11 @@ def compare(
     first, second
         Distances [n] of the same triplets, followed in two embeddings [N, D0] and [N, D].
     names
-        What the two states are called.
+        Names of the two states.
     reference
-        What the state is called in whose embeddings the triplets were chosen.
+        Name of the state in whose embeddings the triplets were selected.
     resamples, seed
-        Of the bootstrap.
+        Number of resamples and seed of the bootstrap.
 
     Raises
     ------
@@ -123,12 +123,12 @@ def compare(
     -----
     Interval: percentiles 2.5 and 97.5 of the bootstrap distribution of the median (Efron and Tibshirani, "An
     introduction to the bootstrap", 1993, chapter 13). Test: Wilcoxon, Biometrics Bulletin 1945. Both
-    take the anchors for independent; anchors of one class share neighbours, so the interval is rather too
-    narrow and p too small.
+    assume independent anchors; anchors of one class share neighbours, so the interval tends to be too narrow
+    and p too small.
 
-    A nearest negative is the largest of many similarities, and falls back in another embedding. Triplets
-    chosen in one of the two states therefore favour the other; a finding holds when triplets chosen in either
-    show it.
+    The similarity to a nearest negative is a maximum over many items, and is lower in other embeddings
+    (regression to the mean). Triplets selected in one of the two states are therefore biased in favour of the
+    other; a result is reliable if triplets selected in either state show it.
     """
     if not np.array_equal(first.anchor, second.anchor):
         message = "the two states have other anchors; a paired comparison follows the same triplets in both"
@@ -165,9 +165,9 @@ def compare_choices(
         Name of the state in which triplets were chosen -> these triplets in the first and in the second
         state, of embeddings [N, D0] and [N, D].
     names
-        What the two states are called.
+        Names of the two states.
     resamples, seed
-        Of the bootstrap.
+        Number of resamples and seed of the bootstrap.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def compare_choices(
 
 
 def agree(comparisons: Iterable[Paired]) -> bool:
-    """Tell whether all comparisons of two states find the same one nearer, or all of them neither."""
+    """Return whether all comparisons of two states have the same result: one of them nearer, or neither."""
     return len({one.nearer for one in comparisons}) < 2
 
 
@@ -196,9 +196,14 @@ def resampled_medians(values: ArrayLike, *, resamples: int = RESAMPLES, seed: in
     values
         Numbers [n], e.g. a paired difference for each of n anchors of embeddings [N, D].
     resamples
-        How many medians, float64 [resamples].
+        Number of medians.
     seed
-        Of the draw.
+        Seed of the draw.
+
+    Returns
+    -------
+    ndarray
+        float64 [resamples].
 
     Raises
     ------
@@ -210,8 +215,8 @@ def resampled_medians(values: ArrayLike, *, resamples: int = RESAMPLES, seed: in
     An item of a resample is x[floor(n U)] of the sorted values x, with U uniform on [0, 1); floor and x are
     monotone, so the k-th smallest of the resample is x[floor(n U_(k))] with U_(k) the k-th smallest of n
     uniforms. U_(k) ~ Beta(k, n - k + 1), and given U_(k) the next larger is the smallest of n - k uniforms on
-    (U_(k), 1) (David and Nagaraja, "Order statistics", 2003, sections 2.3 and 2.5). A resample so costs two
-    numbers instead of n, and its median has exactly the distribution of that of a resample drawn plainly.
+    (U_(k), 1) (David and Nagaraja, "Order statistics", 2003, sections 2.3 and 2.5). So a median
+    takes one or two random numbers instead of n, and has exactly the distribution of a resample's median.
     """
     ordered = np.sort(check_numbers(values, "values"))
     n = ordered.size
@@ -231,9 +236,9 @@ def resampled_medians(values: ArrayLike, *, resamples: int = RESAMPLES, seed: in
 def signed_rank_p(difference: ArrayLike) -> float:
     """Return the two-sided p value of Wilcoxon's signed-rank test for differences [n] symmetric around 0.
 
-    Zero differences are left out (Wilcoxon's own way), tied sizes get their mean rank. Exact for up to 50
-    differences without ties, else the normal approximation with its variance corrected for ties. Where every
-    difference is 0 nothing speaks against the hypothesis: p = 1.
+    Zero differences are left out, as by Wilcoxon; tied sizes get their mean rank. Exact for up to 50
+    differences without ties, else the normal approximation with its variance corrected for ties. If all
+    differences are 0, p = 1.
     """
     from scipy.stats import wilcoxon
 

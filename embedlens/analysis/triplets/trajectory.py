@@ -1,4 +1,4 @@
-"""The path of single triplets over the epochs: the same three items in every state of a run.
+"""Paths of single triplets over the states of a run: the same three items in every epoch.
 
 Source: the figure of single triplets "before and after" that goes with the triplet diagram of Xuan,
 Stylianou, Liu, Pless, "Hard negative examples are hard, but useful", ECCV 2020 (arXiv 2007.12749).
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 PRETRAINED = -1
-"""Stands for the epoch of the state before epoch 0: the backbone's features before any training."""
+"""Epoch number of the state before epoch 0: the backbone's features before any training."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -33,7 +33,7 @@ class Path(Result):
     Attributes
     ----------
     run
-        What the run is called.
+        Name of the run.
     anchor, positive, negative
         Row numbers of the three items.
     epoch
@@ -78,7 +78,7 @@ class Path(Result):
 
 
 def state_name(epoch: int) -> str:
-    """Return what legends call a state."""
+    """Return the name of a state in legends."""
     return "pretrained" if epoch == PRETRAINED else f"epoch {epoch}"
 
 
@@ -94,12 +94,12 @@ def follow(
     Parameters
     ----------
     states
-        Epoch and embeddings [N, D] of each state, the initial one first; D may differ, the items may not.
-        Third may stand embeddings [M, D] of the gallery that holds the positives and negatives.
+        Epoch and embeddings [N, D] of each state, the initial one first; D may differ, the items may not. A
+        third element is the embeddings [M, D] of the gallery of positives and negatives.
     chosen
-        The triplets to follow; m of them give m paths.
+        m triplets to follow.
     run
-        What the run is called.
+        Name of the run.
     device
         Torch device that computes; the answer does not depend on it.
 
@@ -145,7 +145,7 @@ def take(triplets: Triplets, anchors: ArrayLike, *, items: int | None = None) ->
     Raises
     ------
     InputError
-        No anchor, a row that is not there, or an anchor without a positive, or that was left out.
+        No anchor, a row out of range, or an anchor that has no positive or was left out.
     """
     rows: Sequence[int] = list(dict.fromkeys(check_integers(anchors, "anchors").tolist()))
     if not rows:

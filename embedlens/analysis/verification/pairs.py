@@ -34,18 +34,18 @@ _PAIRS_AT_ONCE = 1 << 22
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PairVerification(Result):
-    """Accuracy of telling pairs of one class from pairs of two, fold by fold.
+    """Accuracy of classifying pairs as genuine (one class) or impostor (two classes), by fold.
 
     Attributes
     ----------
     similarity
         float64 [n], cosine similarity of each pair, in [-1, 1].
     same
-        bool [n]: whether the pair is of one class.
+        bool [n]: whether the pair is genuine.
     fold
         int64 [n]: the fold of each pair.
     threshold
-        float64 [K]: chosen on the other folds; a pair above it is called same.
+        float64 [K]: threshold of each fold, chosen on the others; more similar pairs are classified genuine.
     fold_accuracy
         float64 [K], in [0, 1].
     """
@@ -74,17 +74,17 @@ class PairVerification(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Roc(Result):
-    """The ROC: fractions of pairs whose similarity is at least a threshold, for every threshold there is.
+    """ROC curve: fractions of genuine and impostor pairs at least as similar as each threshold.
 
     Attributes
     ----------
     far, tar
-        float64 [k], in [0, 1], ascending from 0 to 1: fractions of the pairs of two classes (false accepts)
-        and of one class (true accepts).
+        float64 [k], in [0, 1], ascending from 0 to 1: false accept rate (of impostor pairs) and true accept
+        rate (of genuine pairs).
     threshold
         float64 [k], descending; the first is infinite.
     n_impostor, n_genuine
-        Pairs of two classes, and of one.
+        Number of impostor and of genuine pairs.
     """
 
     far: NDArray[np.float64]
@@ -95,20 +95,20 @@ class Roc(Result):
 
     @property
     def auc(self) -> float:
-        """Area under the curve: the fraction of (genuine, impostor) in right order, ties counted half."""
+        """Area under the curve: probability that a genuine pair is more similar than an impostor pair."""
         return float(np.sum(np.diff(self.far) * (self.tar[1:] + self.tar[:-1]) / 2))
 
     @property
     def eer(self) -> float:
-        """Equal error rate: where FAR = 1 - TAR, between two thresholds on the line that joins them."""
+        """Equal error rate: FAR where FAR = 1 - TAR, by linear interpolation between thresholds."""
         gap = self.far + self.tar - 1.0
         at = int(np.argmax(gap >= 0))
         part = gap[at - 1] / (gap[at - 1] - gap[at])
         return float(self.far[at - 1] + part * (self.far[at] - self.far[at - 1]))
 
     def tar_at(self, far: float) -> float:
-        """Return the largest TAR at a FAR of `far` at most; NaN where 1 / `far` exceeds the impostors."""
-        allowed = int(far * self.n_impostor + 1e-9)
+        """Return the largest TAR at a FAR of `far` at most; NaN of fewer than 1 / `far` impostors."""
+        allowed = int(far * self.n_impostor + 1e-9)  # 0.29 * 100 is 28.999999999999996
         if allowed < 1:
             return float("nan")
         return float(self.tar[np.searchsorted(self.far, allowed / self.n_impostor, side="right") - 1])
@@ -120,16 +120,16 @@ class Roc(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ManyNegatives(Result):
-    """How often an item of the same class is more similar than items of m other classes.
+    """Fraction of queries whose positive is more similar than negatives of m other classes.
 
     Attributes
     ----------
     negatives
         int64 [k]: the numbers m, ascending.
     fraction
-        float64 [draws, k], in [0, 1]: fractions of the queries.
+        float64 [draws, k], in [0, 1].
     n
-        Queries: items whose class has another item.
+        Number of queries: items whose class has another item.
     """
 
     negatives: NDArray[np.int64]
@@ -160,9 +160,9 @@ def standard_error(values: ArrayLike) -> float:
 def verify_pairs(z: ArrayLike, pairs: Pairs, *, device: str = "cpu") -> PairVerification:
     """Return the accuracy of every fold with the threshold that is best on the other folds.
 
-    A pair is called same when its similarity exceeds the threshold. Thresholds tried lie halfway between
-    neighbouring similarities, below all and above all; of those with the greatest accuracy the middle one
-    is taken, the lower of two.
+    A pair is classified genuine if its similarity exceeds the threshold. Candidates are the midpoints of
+    consecutive similarities, one below all and one above all; of several with the greatest accuracy the
+    middle one is chosen, the lower of two.
 
     Parameters
     ----------
@@ -193,10 +193,10 @@ def verify_pairs(z: ArrayLike, pairs: Pairs, *, device: str = "cpu") -> PairVeri
 
 
 def _best_threshold(similarity: NDArray[np.float64], same: NDArray[np.bool_]) -> float:
-    """Return the threshold above which pairs are called same with the greatest accuracy."""
+    """Return the threshold with the greatest accuracy."""
     values = np.unique(similarity)
     between = (values[:-1] + values[1:]) / 2
-    # Of neighbouring numbers the middle may be rounded to the upper, which must stay above.
+    # The midpoint of adjacent floats may round to the upper one, which must exceed the threshold.
     between = np.where(between < values[1:], between, values[:-1])
     tried = np.concatenate([[np.nextafter(values[0], -np.inf)], between, values[-1:]])
     accepted = same.sum() - np.searchsorted(np.sort(similarity[same]), tried, side="right")
@@ -206,19 +206,19 @@ def _best_threshold(similarity: NDArray[np.float64], same: NDArray[np.bool_]) ->
 
 
 def roc(similarity: ArrayLike, same: ArrayLike) -> Roc:
-    """Return the ROC over all pairs given.
+    """Return the ROC curve over all pairs.
 
     Parameters
     ----------
     similarity
         Numbers [n]: similarities of pairs of rows of some embeddings [N, D].
     same
-        bool [n], or 0 and 1: whether the pair is of one class.
+        bool [n], or 0 and 1: whether the pair is genuine.
 
     Raises
     ------
     InputError
-        No pair of one class, or none of two; lengths that differ, similarities that are not finite, flags
+        No genuine or no impostor pair; lengths that differ, similarities that are not finite, flags
         other than 0 and 1.
     """
     similarity, same = check_numbers(similarity, "similarities"), check_flags(same, "same")
@@ -250,9 +250,10 @@ def many_negatives(
 ) -> ManyNegatives:
     """Return the fraction of queries whose positive is more similar than negatives of m other classes.
 
-    Every item of a class of two or more is a query, in each draw: with one other item of its class, and one
-    item of each of m other classes, all equally likely. A tie counts against the query. The negatives for a
-    smaller m are the first of those for a greater one, and do not depend on which m are requested.
+    In each draw every item of a class of two or more is a query: a positive is drawn uniformly from the other
+    items of its class, and one negative from each of m other classes. Ties count against the query. The
+    negatives for a smaller m are the first of those for a larger one, and do not depend on which m are
+    requested.
 
     Parameters
     ----------
@@ -263,9 +264,9 @@ def many_negatives(
     negatives
         Numbers m of negatives, from 1 to the number of classes less 1.
     draws
-        How often positives and negatives are drawn.
+        Number of draws of positives and negatives.
     seed
-        Of the drawing.
+        Seed of the draws.
     device
         Torch device that computes; the answer does not depend on it.
 
@@ -277,7 +278,7 @@ def many_negatives(
 
     Notes
     -----
-    Sohn 2016, section 4.1 ("VRF"); for how draws are made see `embedlens.pairs.Queries`.
+    Sohn 2016, section 4.1 ("VRF"); for the draws see `embedlens.pairs.Queries`.
     """
     numbers = class_numbers(check_labels(y))
     requested = np.unique(check_integers(negatives, "negatives"))
@@ -290,14 +291,14 @@ def many_negatives(
         first[start : start + step] = _first_violation(
             z, some, hardest, most=int(requested[-1]), device=device
         ).reshape(len(some), -1)
-    share = np.stack([np.mean(first >= m, axis=1) for m in requested], axis=1)
-    return ManyNegatives(requested, share, anchors.size)
+    fraction = np.stack([np.mean(first >= m, axis=1) for m in requested], axis=1)
+    return ManyNegatives(requested, fraction, anchors.size)
 
 
 def _check_queries(
     numbers: NDArray[np.int64], requested: NDArray[np.int64], draws: int, seed: int
 ) -> NDArray[np.int64]:
-    """Return the rows that have a positive, int64 [n], where the rest of the question can be answered too."""
+    """Return the rows that have a positive, int64 [n]; refuse numbers of negatives or draws out of range."""
     counts = np.bincount(numbers)
     if counts.size == 1:
         message = "all items have one label, so there is no negative; verification needs two classes or more"
@@ -320,8 +321,8 @@ def _first_violation(
 ) -> NDArray[np.int64]:
     """Return the number of the first negative that is as similar as the positive, `most` where none is.
 
-    Queries whose positive is more similar than the hardest negative of all (float64 [N], similarity) cannot
-    fail, and others are left out once they have failed: only what lies between takes time.
+    Queries whose positive is more similar than the hardest negative of all (`hardest`, float64 [N]) cannot
+    fail, and others are left out once they have failed, which saves most of the similarities.
     """
     anchors = np.concatenate([draw.anchors for draw in draws])
     n = draws[0].anchors.size

@@ -35,16 +35,16 @@ _CURVE_POINTS = 200
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ClosedSet(Result):
-    """How often the most similar item of a gallery is of the probe's class.
+    """Closed-set identification: fraction of probes whose most similar gallery item is of their class.
 
     Attributes
     ----------
     rank_1_of_draws
         float64 [draws], in [0, 1].
     n_probes, n_gallery
-        Items of each.
+        Number of probes and of gallery items.
     n_without_mate
-        Probes left out because the gallery has no item of their class; 0 where galleries are drawn.
+        Number of probes left out because the gallery has no item of their class; 0 for drawn galleries.
     """
 
     rank_1_of_draws: NDArray[np.float64]
@@ -74,18 +74,19 @@ class ClosedSet(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OpenSet(Result):
-    """DIR against FAR: genuine probes at rank 1 above a threshold that a fraction FAR of impostors exceed.
+    """Open-set identification: detection and identification rate (DIR) against false accept rate (FAR).
 
     Attributes
     ----------
     far
-        float64 [k], ascending, in (0, 1]: from the smallest that the impostor probes of every draw resolve.
+        float64 [k], ascending, in (0, 1]: from the smallest that the number of impostor probes of every draw
+        allows.
     dir_of_draws
-        float64 [draws, k], in [0, 1]: detection and identification rate.
+        float64 [draws, k], in [0, 1]: fraction of genuine probes at rank 1 above the threshold of each FAR.
     n_gallery
-        Items of the gallery, one for each known class.
+        Number of gallery items, one for each known class.
     n_genuine, n_impostor
-        int64 [draws]: probes of known and of unknown classes.
+        int64 [draws]: number of probes of known and of unknown classes.
     """
 
     far: NDArray[np.float64]
@@ -105,7 +106,7 @@ class OpenSet(Result):
         return np.array([standard_error(column) for column in self.dir_of_draws.T])
 
     def dir_at(self, far: float) -> tuple[float, float]:
-        """Return DIR at a FAR, mean and standard error; NaN where the impostor probes do not resolve it."""
+        """Return DIR at a FAR, mean and standard error; NaN where impostor probes are too few."""
         at = int(np.searchsorted(self.far, far * (1 + 1e-12), side="right")) - 1
         if at < 0:
             return float("nan"), float("nan")
@@ -122,7 +123,7 @@ def closed_set(
 ) -> ClosedSet:
     """Return rank-1 over galleries of one item of each class, drawn by seed; the other items are probes.
 
-    A probe counts when its class's gallery item is more similar than every other; a tie counts against it.
+    A probe counts if the gallery item of its class is more similar than all others; ties count against it.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def closed_set(
     draws
         Number of galleries drawn.
     seed
-        Of the drawing.
+        Seed of the draws.
     device
         Torch device that computes; the answer does not depend on it.
 
@@ -145,15 +146,15 @@ def closed_set(
     array, labels = check_pair(z, y)
     numbers = class_numbers(labels)
     counts = _check(numbers, draws, seed)
-    shares = np.empty(draws)
+    rank_1 = np.empty(draws)
     for draw in range(draws):
         gallery = _one_of_each(numbers, np.random.default_rng([seed, 2, draw]))
         probes = np.setdiff1d(np.arange(numbers.size), gallery)
         right, _, _ = _identify(
             array, numbers, probes, gallery=(array[gallery], numbers[gallery]), device=device
         )
-        shares[draw] = right.mean()
-    return ClosedSet(shares, numbers.size - counts.size, counts.size)
+        rank_1[draw] = right.mean()
+    return ClosedSet(rank_1, numbers.size - counts.size, counts.size)
 
 
 def closed_set_between(
@@ -204,12 +205,12 @@ def open_set(
     seed: int = 0,
     device: str = "cpu",
 ) -> OpenSet:
-    """Return DIR against FAR; a fraction of the classes is known, the items of the others are impostors.
+    """Return DIR against FAR; a fraction of the classes is known, items of the others are impostors.
 
     In each draw known classes are drawn among those of two items or more; one item of each is the gallery,
     and their other items are the genuine probes. The threshold is the lowest that at most a fraction FAR of
-    the impostor probes exceed, by their similarity to the nearest gallery item. A genuine probe counts when
-    its class's gallery item is more similar than every other and exceeds the threshold.
+    the impostor probes exceed, by their similarity to the nearest gallery item. A genuine probe counts if the
+    gallery item of its class is more similar than all others and exceeds the threshold.
 
     Parameters
     ----------
@@ -218,21 +219,21 @@ def open_set(
     y
         Integer labels [N].
     fars
-        False accept rates, in (0, 1], that the curve holds as they are, where they are resolved: 1 / FAR must
-        not exceed the number of impostor probes.
+        False accept rates, in (0, 1], that the curve must contain; those below 1 / (number of impostor
+        probes) are left out.
     known_fraction
         Fraction of all classes that are known, in (0, 1); at least one class is known and one is not.
     draws
-        How often known classes and galleries are drawn.
+        Number of draws of known classes and galleries.
     seed
-        Of the drawing.
+        Seed of the draws.
     device
         Torch device that computes; the answer does not depend on it.
 
     Raises
     ------
     InputError
-        One class only, no class of two items, a FAR or share out of range, or embeddings that cannot be
+        One class only, no class of two items, a FAR or fraction out of range, or embeddings that cannot be
         normalised.
     """
     array, labels = check_pair(z, y)
@@ -268,7 +269,7 @@ def open_set(
 
 
 def _check(numbers: NDArray[np.int64], draws: int, seed: int) -> NDArray[np.int64]:
-    """Return the number of items of each class, where there is something to identify."""
+    """Return the number of items of each class; refuse labels without probes or negatives."""
     counts = np.bincount(numbers)
     if counts.size == 1:
         message = "all items have one label; identification needs two classes or more"
@@ -283,7 +284,7 @@ def _check(numbers: NDArray[np.int64], draws: int, seed: int) -> NDArray[np.int6
 
 
 def _check_rates(fars: Sequence[float], known_fraction: float) -> None:
-    """Refuse rates that cannot be."""
+    """Refuse a FAR or fraction out of range."""
     for far in fars:
         if not 0 < far <= 1:
             message = f"FAR {far:g}; a false accept rate lies above 0 and is 1 at most"
@@ -321,5 +322,5 @@ def _dir(
     """Return DIR at each FAR: `genuine` ascends, with -inf where rank 1 is wrong; `impostor` descends."""
     allowed = (far * impostor.size + 1e-9).astype(np.int64)
     threshold = np.append(impostor, -np.inf)[allowed]
-    share: NDArray[np.float64] = 1.0 - np.searchsorted(genuine, threshold, side="right") / genuine.size
-    return share
+    rate: NDArray[np.float64] = 1.0 - np.searchsorted(genuine, threshold, side="right") / genuine.size
+    return rate

@@ -246,7 +246,7 @@ def test_what_is_refused():
         spectrum(np.ones((1, 3)))
     with pytest.raises(InputError, match="row 1 is a zero vector"):
         spectrum(np.array([[1.0, 0], [0, 0]]))
-    with pytest.raises(InputError, match=r"share 1.5; a share in \(0, 1\]"):
+    with pytest.raises(InputError, match=r"fraction 1.5; a number in \(0, 1\]"):
         spectrum(np.eye(3)).dims_for(1.5)
 
 

@@ -180,8 +180,8 @@ def test_what_is_refused(measure, y, options, message):
     [
         ([0.0], 0.5, "FAR 0;"),
         ([0.1, 1.5], 0.5, "FAR 1.5;"),
-        ([0.1], 0.0, "share of 0 known"),
-        ([0.1], 1.0, "share of 1"),
+        ([0.1], 0.0, "fraction of 0 known"),
+        ([0.1], 1.0, "fraction of 1"),
     ],
 )
 def test_rates_out_of_range(fars, share, message):
