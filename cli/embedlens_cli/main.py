@@ -8,14 +8,13 @@ from typing import Annotated
 import typer
 
 from embedlens import __version__
-from embedlens_cli.commands import components, concat, demo, import_
+from embedlens_cli.commands import components, concat, demo, import_, info
 from embedlens_cli.commands import train as training
 from embedlens_cli.commands.compare import command as comparison
 from embedlens_cli.commands.curves import command as curves
 from embedlens_cli.commands.distances import command as distances
 from embedlens_cli.commands.evaluate import command as scores
 from embedlens_cli.commands.identify import command as identify
-from embedlens_cli.commands.info import command as runs
 from embedlens_cli.commands.pca_prune import command as pruning
 from embedlens_cli.commands.sampling import command as sampling
 from embedlens_cli.commands.scatter import command as triplets
@@ -69,7 +68,7 @@ app.command("sweep")(sweep.sweep)
 app.command("compare")(comparison.compare)
 app.command("import")(import_.import_)
 app.command("concat")(concat.concat)
-app.command("info")(runs.info)
+app.command("info")(info.info)
 app.command("scatter")(triplets.scatter)
 app.command("trajectory")(trajectory.trajectory)
 app.command("distances")(distances.distances)

@@ -9,6 +9,7 @@ from embedlens.lazy import attached
 if TYPE_CHECKING:
     from embedlens.measurements import (
         data_warnings,
+        description,
         distance_states,
         open_set,
         reader,
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from embedlens.measurements.triplet_states import Reference, State
 
 __all__ = [
-    "DataWarnings", "Kept", "Reader", "Reference", "Selected", "State",
-    "data_warnings", "distance_states", "open_set", "reader", "selected", "slices", "triplet_states",
+    "DataWarnings", "Kept", "Reader", "Reference", "Selected", "State", "data_warnings", "description",
+    "distance_states", "open_set", "reader", "selected", "slices", "triplet_states",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from embedlens.errors import InputError, first_sentence
+from embedlens.errors import InputError, count_text, first_sentence
 from embedlens.files import file_digest
 from embedlens.results import Result
 from embedlens.store import format as layout
@@ -16,10 +16,12 @@ from embedlens.store.extras import recorded_extras
 from embedlens.store.ownership import CHECKPOINT_NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from embedlens.store.run import Run
+
+_LISTED = 10  # files that a message names
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -75,6 +77,28 @@ def verify(run: Run) -> Integrity:
     arrays = [file.relative_to(run.path).as_posix() for file in _arrays(run)]
     unlisted = [name for name in arrays if name not in listed and name not in damaged]
     return Integrity(damaged, n_verified, unlisted)
+
+
+def verify_runs(runs: Mapping[str, Run]) -> dict[str, Integrity]:
+    """Verify every file of runs, label -> run; return what was found of each.
+
+    Raises
+    ------
+    InputError
+        A damaged file; the message names those of all runs.
+    """
+    results = {label: verify(run) for label, run in runs.items()}
+    damaged = [
+        f"{runs[label].path / name} ({why})"
+        for label, result in results.items()
+        for name, why in result.damaged.items()
+    ]
+    if damaged:
+        named = "; ".join(damaged[:_LISTED]) + ("; ..." if len(damaged) > _LISTED else "")
+        count = count_text(len(damaged), "damaged file")
+        message = f"{count}: {named}; put back copies, or record the run again"
+        raise InputError(message)
+    return results
 
 
 def check_archive(file: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from support import assert_refused, tree, write_run
 
 import embedlens
-from embedlens_cli.commands.info import command as runs
+from embedlens.measurements import description
 from embedlens_cli.main import main
 
 
@@ -43,7 +43,7 @@ def test_our_fault_is_one_line_with_exit_1_and_a_traceback_on_demand(cli, folder
         message = "two\nlines"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(runs, "_describe", broken)
+    monkeypatch.setattr(description, "describe_run", broken)
     done = cli("info", "mine")
     assert done.code == 1
     assert done.err == "embedlens: RuntimeError: two lines (internal error; --debug shows the traceback)\n"
@@ -58,7 +58,7 @@ def test_interrupted(cli, folder, monkeypatch):
     def interrupted(*_args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs, "_describe", interrupted)
+    monkeypatch.setattr(description, "describe_run", interrupted)
     done = cli("info", "mine")
     assert done.code == 130
     assert "stopped" in done.err

@@ -13,7 +13,7 @@ from support import blobs, write_run
 
 import embedlens
 from embedlens import InputError, Recorder
-from embedlens.store.integrity import check_archive, verify
+from embedlens.store.integrity import check_archive, verify, verify_runs
 
 Z, Y = blobs()
 FIXTURE = Path(__file__).parent.parent / "fixtures/run-v1"
@@ -175,3 +175,15 @@ def test_labels_that_are_damaged_are_told_once(tmp_path):
     np.save(labels, y[::-1])
     damaged = verify(embedlens.open_run(run.path)).damaged
     assert list(damaged) == ["splits/test/labels.npy"]
+
+
+def test_damaged_files_of_several_runs_are_named_together(tmp_path):
+    runs = {name: write_run(tmp_path / name, n=20) for name in ("one", "two")}
+    found = verify_runs(runs)
+    assert [found[name].n_verified for name in runs] == [verify(run).n_verified for run in runs.values()]
+    for path in (tmp_path / "one", tmp_path / "two"):
+        file = path / "splits/test/epoch-0001.npy"
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    words = "2 damaged files: .*one/splits/test.*two/splits/test.*record the run again"
+    with pytest.raises(InputError, match=words):
+        verify_runs(runs)

@@ -15,8 +15,8 @@ from support import assert_refused, entry_point, tree, write_run
 
 import embedlens
 from embedlens import artifacts
+from embedlens.measurements import description
 from embedlens.store import lock
-from embedlens_cli.commands.info import command as runs
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_faults_of_the_machine_are_not_internal_errors(cli, run, monkeypatch, er
     def broken(*_args):
         raise error
 
-    monkeypatch.setattr(runs, "_describe", broken)
+    monkeypatch.setattr(description, "describe_run", broken)
     assert_refused(cli("info", "mine"), part)
 
 
@@ -105,7 +105,7 @@ def test_the_end_of_a_file_is_not_an_interruption(cli, run, monkeypatch):
         message = "Ran out of input"
         raise EOFError(message)
 
-    monkeypatch.setattr(runs, "_describe", broken)
+    monkeypatch.setattr(description, "describe_run", broken)
     done = cli("info", "mine")
     assert done.code == 1
     assert "EOFError: Ran out of input" in done.err
@@ -114,7 +114,7 @@ def test_the_end_of_a_file_is_not_an_interruption(cli, run, monkeypatch):
 SCRIPT = """
 import logging, sys, warnings
 from embedlens_cli import main
-from embedlens_cli.commands.info import command as runs
+from embedlens.measurements import description
 from embedlens.errors import InputWarning
 
 def noisy(*_arguments):
@@ -126,7 +126,7 @@ def noisy(*_arguments):
 
 from embedlens.errors import InputError
 warned = InputError("the end")
-runs._describe = noisy
+description.describe_run = noisy
 sys.argv = ["embedlens", "info", "mine"]
 main.main()
 """

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedlens.errors import InputError, InputWarning
-from embedlens_cli.common import options
+from embedlens.errors import shortened
+from embedlens_cli.common import console, options
+
+_LONGEST = 32  # letters of the longest bar
 
 if TYPE_CHECKING:
-    from embedlens.measurements.reader import Reader
-    from embedlens.store import Run
+    from collections.abc import Mapping
 
 
 def info(
@@ -25,19 +25,19 @@ def info(
     as_json: options.Json = False,
 ) -> None:
     """Report what a run holds: method, epochs, dims, disk, splits, class sizes, R@1 of the last epoch."""
+    from embedlens.measurements.description import describe_run
     from embedlens.measurements.reader import Reader
     from embedlens.selection import choose_runs, run_labels
-    from embedlens_cli.commands.info import verification as run_verification
-    from embedlens_cli.common import console
+    from embedlens.store.integrity import verify_runs
 
     chosen = choose_runs(runs or [], empty=True)
-    labels = run_labels(chosen)
-    verified = run_verification.verify_runs(dict(zip(labels, chosen, strict=True))) if verify else {}
+    named = dict(zip(run_labels(chosen), chosen, strict=True))
+    verified = verify_runs(named) if verify else {}
     reader = Reader()
-    summary = {label: _describe(run, reader, device) for label, run in zip(labels, chosen, strict=True)}
+    summary = {label: describe_run(run, reader, device) for label, run in named.items()}
     console.print_warnings(reader.warnings)
     for label, files in verified.items():
-        summary[label]["files"] = files
+        summary[label]["files"] = {"verified": files.n_verified, "without_checksum": files.unlisted}
     if as_json:
         console.print_summary(summary)
         return
@@ -45,84 +45,19 @@ def info(
     for facts in summary.values():
         _print(facts)
         if verify:
-            run_verification.report(facts["files"])
+            _print_verified(facts["files"])
 
 
-def _describe(run: Run, reader: Reader, device: str) -> dict[str, Any]:
-    """Gather what `info` reports of a run."""
-    try:
-        features = run.pretrained(run.splits[0])
-    except InputError as error:
-        warnings.warn(str(error), InputWarning, stacklevel=2)
-        features = None
-    return {
-        "name": run.name,
-        "path": run.path.as_posix(),
-        "created": run.info.created,
-        "method": run.method,
-        "dim": run.info.dim,
-        "dtype": run.info.dtype,
-        "pretrained_dim": None if features is None else features.shape[1],
-        "epochs": run.epochs(),
-        "splits": {split: _describe_split(run, split, reader, device) for split in run.splits},
-        "disk_bytes": run.disk_bytes(),
-        "clusters": _clusters(run),
-        "slices": run.info.slices,
-        "recorded_once": {name: list(run.run_extra(name).shape) for name in run.run_extra_names()},
-    }
-
-
-def _clusters(run: Run) -> dict[str, Any]:
-    """Gather what became of the clusters of each split over the epochs, where the method has some."""
-    import numpy as np
-
-    from embedlens.analysis.retrieval.learners import describe_clusters
-
-    facts_by_split: dict[str, Any] = {}
-    for split in run.splits:
-        epochs = run.extra_epochs(split).get("cluster", [])
-        parts = {}
-        for epoch in epochs:
-            try:
-                parts[epoch] = np.asarray(run.extra(split, "cluster", epoch))
-            except InputError as error:
-                warnings.warn(f"split {split!r}: {error}", InputWarning, stacklevel=2)
-        n_clusters = len(run.info.slices) or 1 + max((int(part.max()) for part in parts.values()), default=0)
-        before = None
-        for epoch, part in parts.items():
-            try:
-                result = describe_clusters(part, run.labels(split), n_clusters=n_clusters, before=before)
-            except InputError as error:
-                message = f"split {split!r}, epoch {epoch}: what is recorded as cluster is left out: {error}"
-                warnings.warn(message, InputWarning, stacklevel=2)
-                continue
-            before = part
-            facts_by_split.setdefault(split, {})[str(epoch)] = {
-                "sizes": result.sizes.tolist(), "purity": result.mean_purity, "alone": result.alone,
-                "changed": result.changed,
-            }  # fmt: skip
-    return facts_by_split
-
-
-def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[str, Any]:
-    """Gather what `info` reports of a split; R@1 is None, with the reason, where it is not defined."""
-    from embedlens_cli.commands.info.class_sizes import class_facts
-
-    facts = class_facts(run.labels(split), run.class_names)
-    if not run.epochs():
-        return {**facts, "recall_at_1": None, "why": "no snapshot yet"}
-    try:
-        result = reader.search(run, split).score(["R@1"], device=device)
-    except InputError as error:
-        return {**facts, "recall_at_1": None, "why": str(error)}
-    return {**facts, "n_singletons": int(result["n_singletons"]), "recall_at_1": result["recall_at_1"]}
+def _print_verified(facts: Mapping[str, Any]) -> None:
+    """Print what was verified of one run."""
+    text = f"{console.count_text(facts['verified'], 'file')} as written"
+    if facts["without_checksum"]:
+        text += f"; {len(facts['without_checksum']):,} without a checksum (an earlier version's), readable"
+    console.print_line(f"  files   {text}")
 
 
 def _print(facts: dict[str, Any]) -> None:
     """Print what a run holds."""
-    from embedlens_cli.commands.info.class_sizes import print_sizes
-    from embedlens_cli.common import console
-
     console.print_line(f"run {facts['name']}  ({facts['path']}, created {facts['created'][:19]} UTC)")
     method = ", ".join(f"{key}={value}" for key, value in _telling(facts["method"]).items())
     epochs = facts["epochs"]
@@ -153,15 +88,13 @@ def _print(facts: dict[str, Any]) -> None:
         ],
     )
     for split, part in facts["splits"].items():
-        print_sizes(split, part)
+        _print_sizes(split, part)
     for split, epochs in facts["clusters"].items():
         _print_clusters(split, epochs)
 
 
 def _print_clusters(split: str, epochs: dict[str, Any]) -> None:
     """Print one row per epoch."""
-    from embedlens_cli.common import console
-
     console.print_line(
         f"  clusters, {split}: items of each; purity: fraction in the largest class of its cluster; "
         "alone: items without another of their class in it"
@@ -193,3 +126,32 @@ def _telling(method: dict[str, Any]) -> dict[str, Any]:
         name: value for name, value in method.items()
         if name not in quiet and value is not None and value is not False and value != {}
     }  # fmt: skip
+
+
+def _print_sizes(split: str, part: dict[str, Any]) -> None:
+    """Print a bar for the classes of each size."""
+    sizes = part["class_sizes"]
+    span = (
+        f"{sizes['least']:,}"
+        if sizes["least"] == sizes["largest"]
+        else f"{sizes['least']:,} to {sizes['largest']:,}"
+    )
+    console.print_line(
+        f"  class sizes, {split}: {span} items, median {sizes['median']:g}, mean {sizes['mean']:.4g}"
+    )
+    bars = sizes["histogram"]
+    most = max(bar["classes"] for bar in bars)
+    names = [f"{bar['from']:,}" + (f" to {bar['to']:,}" if bar["to"] > bar["from"] else "") for bar in bars]
+    names = ["1 (singletons)" if bar["to"] == 1 else name for bar, name in zip(bars, names, strict=True)]
+    wide, counted = max(map(len, names)), len(f"{most:,}")
+    for name, bar in zip(names, bars, strict=True):
+        length = max(bar["classes"] > 0, round(_LONGEST * bar["classes"] / most))
+        console.print_line(
+            f"    {name:>{wide}}  {bar['classes']:>{counted},}  {console.bar(length)}".rstrip()
+        )
+    if part["named"]:
+        ends = [
+            f"{which} {shortened(part[f'{which}_class']['name'])} ({part[f'{which}_class']['items']:,})"
+            for which in ("smallest", "largest")
+        ]
+        console.print_line(f"  classes, {split}: {part['named']}; {', '.join(ends)}")
