@@ -20,6 +20,7 @@ version = release = __version__
 
 extensions = [
     "command_line",
+    "python_api",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",

@@ -123,7 +123,7 @@ def train_runs(
     planned
         The runs of a grid.
     callbacks
-        Called with progress and warnings; None: nothing is reported, warnings are `InputWarning`s.
+        Called with progress and warnings; None: nothing is reported, a warning is an `InputWarning`.
     device, workers
         As of `embedlens.experiments.Trainer`; None: a process for every core reads image files.
     every

@@ -77,3 +77,4 @@ class Loss(nn.Module, ABC):
 
 
 LOSSES: Registry[type[Loss]] = Registry("loss")
+"""Losses by the name that `--loss` takes."""

@@ -48,6 +48,7 @@ class Gallery(NamedTuple):
 
 
 GalleryLike: TypeAlias = "tuple[ArrayLike, ArrayLike] | Gallery"
+"""A gallery, or its embeddings [M, D] and labels [M]."""
 
 
 class Pairing:

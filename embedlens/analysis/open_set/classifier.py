@@ -31,7 +31,7 @@ _BLOCK_VALUES = 1 << 23
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Classifier(Result):
-    """A fitted classifier: the probabilities are softmax(W z / |z| + b).
+    """A fitted classifier: the probabilities are ``softmax(W z / |z| + b)``.
 
     Attributes
     ----------

@@ -27,8 +27,8 @@ _RUN = 1024  # terms of a float32 sum; these sums are added in float64, which ke
 class ExactGradient:
     """Kullback-Leibler divergence and gradient of a map in two dimensions, for openTSNE's `gradient_descent`.
 
-    With q_ij = 1 / (1 + |y_i - y_j|^2) and Z the sum of q over all pairs, the gradient (without the factor 4,
-    which openTSNE leaves to the learning rate) is sum_j (p_ij - q_ij / Z) q_ij (y_i - y_j).
+    With ``q_ij = 1 / (1 + |y_i - y_j|^2)`` and Z the sum of q over all pairs, the gradient (without the
+    factor 4, which openTSNE leaves to the learning rate) is sum_j (p_ij - q_ij / Z) q_ij (y_i - y_j).
 
     Parameters
     ----------

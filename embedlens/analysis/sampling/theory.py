@@ -195,7 +195,7 @@ def sphere_density(distance: ArrayLike, dim: float) -> SphereDensity:
 
 
 def gradient_noise(distance: ArrayLike, dim: int, scale: float) -> GradientNoise:
-    """Return the variance of (z_a - z_n + e) / |z_a - z_n + e| with e ~ N(0, s^2 I), at |z_a - z_n| = d.
+    """Return the variance of ``(z_a - z_n + e) / |z_a - z_n + e|``, e ~ N(0, s^2 I), at ``|z_a - z_n| = d``.
 
     The direction has length 1, so the trace of its covariance is 1 - r^2 with r the length of its mean.
     Exactly, r = (d/s) Gamma((D+1)/2) / (sqrt(2) Gamma(D/2+1)) 1F1(1/2; D/2+1; -d^2 / (2 s^2)), the mean

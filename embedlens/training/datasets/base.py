@@ -129,6 +129,7 @@ class ImageDataset:
 
 Loader = Callable[[Path | None], Catalogue]
 DATASETS: Registry[Loader] = Registry("data set")
+"""Data sets by the name that `--data` takes."""
 
 
 def load_dataset(

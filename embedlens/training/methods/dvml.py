@@ -76,8 +76,8 @@ class Losses(nn.Module):
 class DVML(Method):
     """Three heads, a sampled variance, a decoder and four losses in two phases.
 
-    z_V = mu + sigma e, e ~ N(0, I); z = z_I + z_V. The losses: KL(N(mu, sigma^2) || N(0, I)), summed over
-    the dimensions; 1/2 |x - x'|^2 of the features x after batch norm and what the decoder makes of z; the
+    z_V = mu + sigma e, e ~ N(0, I); z = z_I + z_V. The losses: ``KL(N(mu, sigma^2) || N(0, I))``, summed over
+    the dimensions; ``1/2 |x - x'|^2`` of the features x after batch norm and what the decoder makes of z; the
     metric loss of z (`synthesised`) and of z_I (`invariant`). In the first phase the decoder's gradient
     stays with the decoder.
 
@@ -192,7 +192,7 @@ def sampled(mu: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
 
 
 def divergence(mu: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
-    """Return KL(N(mu, sigma^2) || N(0, I)) from mu and log sigma^2 [B, D]: the mean over the batch."""
+    """Return ``KL(N(mu, sigma^2) || N(0, I))`` from mu and log sigma^2 [B, D]: the mean over the batch."""
     return 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
 
 
