@@ -20,7 +20,7 @@ import numpy as np
 from embedlens import __version__
 from embedlens.errors import InputError, InputWarning, unknown
 from embedlens.files import atomic_path, write_text
-from embedlens.text import for_cell
+from embedlens.text import for_cell, for_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -107,7 +107,9 @@ class Artifacts:
             **facts,
             "versions": _versions(),
         }
-        write_text(folder / f"{stem}.json", json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n")
+        write_text(
+            folder / f"{stem}.json", json.dumps(for_json(sidecar), indent=2, ensure_ascii=False) + "\n"
+        )
         self.figures += written
         self.data.append(data)
         return written

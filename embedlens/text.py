@@ -1,9 +1,11 @@
-"""Escaping of names of runs, classes and files for terminal, figures and LaTeX."""
+"""Texts and numbers as terminal, figures, LaTeX, CSV and JSON can show them."""
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
+from typing import Any
 
 _HIDDEN = re.compile("[\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -68,3 +70,18 @@ def for_cell(value: object) -> object:
     except ValueError:
         return f"'{value}"
     return value
+
+
+def for_json(value: Any) -> Any:
+    """Return a value as JSON can hold it: None for each number that is NaN or infinite, at any depth.
+
+    Parameters
+    ----------
+    value
+        Dictionaries, lists and tuples of texts, numbers and None.
+    """
+    if isinstance(value, dict):
+        return {name: for_json(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [for_json(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from embedlens.errors import did_you_mean, listed, unknown
-from embedlens.text import escaped, for_cell, for_latex, for_legend
+from embedlens.text import escaped, for_cell, for_json, for_latex, for_legend
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,11 @@ def test_latex_prints_every_special_character():
 )  # fmt: skip
 def test_no_cell_is_a_formula(cell, written):
     assert for_cell(cell) == written
+
+
+def test_json_has_no_number_that_is_not_finite():
+    numbers = {"a": float("nan"), "b": [1, float("-inf"), (2.5, True)], "c": {"d": float("inf"), "e": "NaN"}}
+    assert for_json(numbers) == {"a": None, "b": [1, None, [2.5, True]], "c": {"d": None, "e": "NaN"}}
 
 
 def test_near_names_are_suggested_and_long_lists_are_cut():

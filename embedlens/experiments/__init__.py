@@ -19,7 +19,9 @@ if TYPE_CHECKING:
         metric_names,
         recipe,
         run_metrics,
+        score_rows,
         sweep,
+        sweep_results,
         trainer,
     )
     from embedlens.experiments.demonstration import demo_runs
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Trainer", "collapse", "comparison", "demo_runs", "demonstration", "epoch_metrics", "grid", "grid_runs",
-    "grid_training", "latent_maps", "metric_names", "recipe", "run_metrics", "sweep", "trainer",
+    "grid_training", "latent_maps", "metric_names", "recipe", "run_metrics", "score_rows", "sweep",
+    "sweep_results", "trainer",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embedlens.analysis.experiments import comparison as analysis
 from embedlens.analysis.scores import check_metrics
 from embedlens.errors import InputError
 from embedlens.experiments import grid_runs
 from embedlens.experiments.epoch_metrics import leave_out_of
+from embedlens.experiments.score_rows import ScoreRow
 from embedlens.searches import search_of
 from embedlens.selection import evaluated_splits
 from embedlens.store import open_run
@@ -62,6 +63,13 @@ class ComparedRun:
 
     way: Way
     run: PlannedRun
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What it is compared as, path, seed, and how it is trained."""
+        config = self.run.config
+        path = self.run.path.as_posix()
+        return {"name": self.way.name, "path": path, "seed": config.seed, "method": config.as_method()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,3 +204,26 @@ def summarise(runs: Sequence[ComparedRun], scores: Sequence[Scores]) -> Comparis
         )
         for one, found in zip(runs, scores, strict=True)
     )
+
+
+def mean_rows(result: Comparison, *, split: str, epoch: int) -> list[ScoreRow]:
+    """Return a row of means and standard deviations for everything that has scores.
+
+    Parameters
+    ----------
+    result
+        The comparison.
+    split, epoch
+        What was scored.
+    """
+    metrics, rows = result.metrics.tolist(), []
+    for row, name in enumerate(result.names.tolist()):
+        n = int(result.n[row])
+        if not n:
+            continue
+        means = dict(zip(metrics, result.mean[row].tolist(), strict=True))
+        spread = dict(zip(metrics, result.deviation[row].tolist(), strict=True)) if n > 1 else {}
+        counts = zip(metrics, result.missing[row].tolist(), strict=True)
+        missing = {metric: (count, n) for metric, count in counts if count}
+        rows.append(ScoreRow(name, split, epoch, means, spread, missing=missing))
+    return rows

@@ -13,9 +13,12 @@ if TYPE_CHECKING:
         distance_states,
         open_set,
         reader,
+        sampling,
         selected,
         slices,
+        spectra,
         triplet_states,
+        verification,
     )
     from embedlens.measurements.data_warnings import DataWarnings
     from embedlens.measurements.reader import Kept, Reader
@@ -24,7 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataWarnings", "Kept", "Reader", "Reference", "Selected", "State", "data_warnings", "description",
-    "distance_states", "open_set", "reader", "selected", "slices", "triplet_states",
+    "distance_states", "open_set", "reader", "sampling", "selected", "slices", "spectra", "triplet_states",
+    "verification",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

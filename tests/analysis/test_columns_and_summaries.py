@@ -100,6 +100,7 @@ MADE = {
     "PruningCurve": lambda: pruning.pruned_recall(Z, Y, [1, 4]),
     "Retrieval": lambda: neighbours.retrieve(Z, Y, neighbours.RetrievalOptions(ks=(1, 2), at_r=True)),
     "Roc": lambda: pairs.roc(X, X > 0.5),
+    "SelectedNegatives": lambda: mining.SelectedNegatives("hard", pair_distances.histogram(X), 0.5, 3),
     "Sample": lambda: items.draw_sample(Y, 10),
     "SeededScores": lambda: clustering.kmeans_scores(Z, Y, seeds=(0, 1), ami=True),
     "SliceRecalls": lambda: slices.slice_recalls(Z, Y, 4),

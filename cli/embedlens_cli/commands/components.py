@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -144,12 +143,7 @@ def _correlations(results: Scatters) -> dict[Selected, dict[str, Any]]:
             continue
         values = score_correlations(results[before], results[one]).tolist()
         numbers = map(str, results[one].components.tolist())
-        correlations[one] = {
-            "correlation_with_epoch_before": {
-                number: value if math.isfinite(value) else None
-                for number, value in zip(numbers, values, strict=True)
-            }
-        }
+        correlations[one] = {"correlation_with_epoch_before": dict(zip(numbers, values, strict=True))}
     return correlations
 
 

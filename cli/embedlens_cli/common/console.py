@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shlex
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from embedlens.errors import count_text as count_text  # commands reach it here
-from embedlens.text import escaped, for_cell
+from embedlens.text import escaped, for_cell, for_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -83,6 +84,11 @@ def print_table(columns: Iterable[str], rows: Iterable[Sequence[str]], *, title:
     console.print(table, soft_wrap=True)
 
 
+def cell(value: float | None, form: str) -> str:
+    """Return a number as a table shows it: a dash for what is not known, NaN or infinite."""
+    return "-" if value is None or not math.isfinite(value) else format(value, form)
+
+
 def terminal_width() -> int | None:
     """Return the width of the terminal that shows the result; None where it goes to a file or a program."""
     console = terminal()
@@ -90,8 +96,8 @@ def terminal_width() -> int | None:
 
 
 def print_json(answer: dict[str, Any]) -> None:
-    """Print the one JSON object of ``--json``."""
-    text = json.dumps(answer, indent=2, ensure_ascii=False, allow_nan=False)
+    """Print the one JSON object of ``--json``; what is NaN or infinite is null."""
+    text = json.dumps(for_json(answer), indent=2, ensure_ascii=False, allow_nan=False)
     if sys.stdout.isatty():  # what a terminal would obey stands as JSON's own escapes
         text = "".join(json.dumps(c)[1:-1] if c != "\n" and escaped(c) != c else c for c in text)
     sys.stdout.write(text + "\n")

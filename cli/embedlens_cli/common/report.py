@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -112,11 +111,8 @@ class Report:
             self.style.save(self.artifacts, parts, figure, table, every)
 
     def enter(self, place: Selected, numbers: Mapping[str, Any]) -> None:
-        """Put the numbers of a snapshot into the JSON answer: run -> split -> epoch -> name -> number.
-
-        What is NaN or infinite becomes None.
-        """
-        self.entry(place.label, place.split, str(place.epoch)).update(finite(numbers))
+        """Put the numbers of a snapshot into the JSON answer: run -> split -> epoch -> name -> number."""
+        self.entry(place.label, place.split, str(place.epoch)).update(numbers)
 
     def entry(self, label: str, split: str, state: str) -> dict[str, Any]:
         """Return the part of the JSON answer that holds the numbers of a state of a run; empty at first."""
@@ -133,14 +129,6 @@ class Report:
             typed=self.selection.typed,
             as_json=self.as_json,
         )
-
-
-def finite(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """Return numbers by name as JSON has them: None for what is NaN or infinite."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in numbers.items()
-    }
 
 
 def by_split(results: Mapping[Selected, Result], *, apart: bool = False) -> list[dict[Selected, Result]]:

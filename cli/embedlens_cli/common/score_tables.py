@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from embedlens.errors import listed
+from embedlens.experiments.score_rows import COUNTS, ScoreRow, best
 from embedlens.text import escaped, for_latex
-from embedlens_cli.common.report import finite
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 _TITLES = {
     "r_precision": "RP", "map_at_r": "MAP@R", "map_at_5": "MAP@5", "knn_accuracy": "kNN", "nmi": "NMI",
@@ -24,70 +23,9 @@ _LATEX_TITLES = {
 }  # fmt: skip
 _FRACTIONS = re.compile(r"recall_at_\d+|r_precision|map_at_r|map_at_5|knn_accuracy|nmi|f1|ami")
 _TURNED = 6
-COUNTS = ("n", "n_singletons", "n_new", "n_ignored", "n_distractors", "n_duplicates")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The scores of one snapshot; or of several runs, the `members`: mean and standard deviation.
-
-    `part` names the slices of the embedding that are scored; it is empty of the whole. `missing` has, of a
-    mean, how many of its runs have no finite value, and of how many.
-    """
-
-    run: str
-    split: str
-    epoch: int
-    values: Mapping[str, float]
-    spread: Mapping[str, float] = field(default_factory=dict)
-    members: tuple[str, ...] = ()
-    part: str = ""
-    missing: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-
-    @property
-    def seeds(self) -> int:
-        """How many runs a row of means stands for; 0 of a row of one snapshot."""
-        return len(self.members)
-
-    def without(self, metric: str) -> Row:
-        """Return the row less one of its scores."""
-        return replace(self, values={name: value for name, value in self.values.items() if name != metric})
-
-
-def grouped(rows: Sequence[Row], groups: Mapping[str, Sequence[str]]) -> list[Row]:
-    """Return a row for each group, split, epoch and part of which every run of the group has scores.
-
-    What is NaN or infinite is in no mean; the row says of how many runs.
-    """
-    means = []
-    for name, members in groups.items():
-        places: dict[tuple[str, int, str], list[Row]] = {}
-        for row in rows:
-            if row.run in members:
-                places.setdefault((row.split, row.epoch, row.part), []).append(row)
-        means += [_mean(name, alike) for alike in places.values() if len(alike) == len(members)]
-    return means
-
-
-def _mean(name: str, rows: Sequence[Row]) -> Row:
-    """Return the row of means of the runs of a group at one place; counts are those of the first run."""
-    from embedlens.analysis.experiments.repeats import over_runs
-
-    first = rows[0]
-    means = over_runs(
-        [{m: x for m, x in row.values.items() if not m.endswith("_std") and m not in COUNTS} for row in rows]
-    )
-    return Row(
-        name, first.split, first.epoch,
-        {metric: one.mean for metric, one in means.items()}
-        | {count: first.values[count] for count in COUNTS if count in first.values},
-        {metric: one.deviation for metric, one in means.items()},
-        tuple(row.run for row in rows), first.part,
-        {metric: (one.n_missing, one.n) for metric, one in means.items() if one.n_missing},
-    )  # fmt: skip
-
-
-def missing(means: Iterable[Row]) -> list[str]:
+def missing(means: Iterable[ScoreRow]) -> list[str]:
     """Say which means leave out runs without a finite value, a line for each row."""
     lines = []
     for row in means:
@@ -99,7 +37,7 @@ def missing(means: Iterable[Row]) -> list[str]:
     return lines
 
 
-def plain(rows: Sequence[Row], *, width: int | None) -> tuple[list[str], list[list[str]]]:
+def plain(rows: Sequence[ScoreRow], *, width: int | None) -> tuple[list[str], list[list[str]]]:
     """Return the heading and the cells of the table; turned where it is too wide for the terminal."""
     kept = _places(rows)
     metrics = _metrics(rows)
@@ -114,7 +52,7 @@ def plain(rows: Sequence[Row], *, width: int | None) -> tuple[list[str], list[li
     return list(columns[0]), [list(column) for column in columns[1:]]
 
 
-def notes(rows: Sequence[Row]) -> list[str]:
+def notes(rows: Sequence[ScoreRow]) -> list[str]:
     """Return what is said below the table: constant split and epoch, and of what MAP@5 is a mean."""
     kept = _places(rows)
     shared = [f"{name} {getattr(rows[0], name)}" for name in ("split", "epoch") if name not in kept]
@@ -124,12 +62,12 @@ def notes(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def latex(rows: Sequence[Row]) -> str:
+def latex(rows: Sequence[ScoreRow]) -> str:
     """Return the table for a paper: fractions in per cent, the best of several runs bold; needs booktabs."""
     repeated = any(row.seeds or row.spread for row in rows)
     kept = [name for name in _places(rows) if name != "n"]
     metrics = [metric for metric in _metrics(rows) if metric not in COUNTS]
-    best = {metric: _best(rows, metric) for metric in metrics if _FRACTIONS.fullmatch(metric)}
+    bold = {metric: best(rows, metric, digits=3) for metric in metrics if _FRACTIONS.fullmatch(metric)}
     lines = [rf"\begin{{tabular}}{{{'l' * len(kept)}{'r' * len(metrics)}}}", r"\toprule"]
     lines.append(
         " & ".join([*kept, *(_LATEX_TITLES.get(metric, title(metric)) for metric in metrics)]) + r" \\"
@@ -137,7 +75,7 @@ def latex(rows: Sequence[Row]) -> str:
     lines.append(r"\midrule")
     for row in rows:
         cells = [for_latex(_place(row, name)) for name in kept]
-        cells += [_latex_number(row, metric, bold=row in best.get(metric, ())) for metric in metrics]
+        cells += [_latex_number(row, metric, bold=row in bold.get(metric, ())) for metric in metrics]
         lines.append(" & ".join(cells) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     comments = ["% needs \\usepackage{booktabs}", *(escaped(f"% {line}") for line in notes(rows))]
@@ -151,55 +89,6 @@ def latex(rows: Sequence[Row]) -> str:
     return "\n".join([*comments, *lines])
 
 
-def records(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Return the rows as a flat table, in full precision: one record a row."""
-    return [
-        {
-            "run": row.run,
-            "split": row.split,
-            "epoch": row.epoch,
-            **({"chunks": row.part} if row.part else {}),
-            **({"seeds": row.seeds} if row.seeds else {}),
-            **row.values,
-            **{f"{metric}_std": value for metric, value in row.spread.items()},
-            **{f"{metric}_missing": count for metric, (count, _) in row.missing.items()},
-        }
-        for row in rows
-    ]
-
-
-def summary(rows: Iterable[Row]) -> dict[str, Any]:
-    """Return the numbers: run -> split -> epoch -> name -> number; of slices under "slices" -> slices."""
-    places: dict[str, Any] = {}
-    for row in rows:
-        _enter(places, row, finite(row.values))
-    return places
-
-
-def groups(means: Iterable[Row]) -> dict[str, Any]:
-    """Return means and standard deviations over seeds: group -> split -> epoch -> name -> numbers."""
-    places: dict[str, Any] = {}
-    for row in means:
-        numbers = {
-            name: finite({"mean": value, "std": row.spread.get(name, 0.0), "seeds": row.seeds})
-            | ({"missing": row.missing[name][0]} if name in row.missing else {})
-            for name, value in row.values.items()
-        }
-        _enter(places, row, numbers)
-    return places
-
-
-def _enter(places: dict[str, Any], row: Row, numbers: dict[str, Any]) -> None:
-    """Put numbers in their place; those of all slices side by side are those of the embedding, too."""
-    place = places.setdefault(row.run, {}).setdefault(row.split, {}).setdefault(str(row.epoch), {})
-    slices = place.pop("slices", {})
-    which, _, count = row.part.partition("/")
-    if which in ("", "1" if count == "1" else f"1-{count}"):
-        place |= numbers
-    if row.part:
-        place["slices"] = slices | {row.part: numbers}
-
-
 def title(metric: str) -> str:
     """Return how a heading names a metric."""
     if metric.startswith("recall_at_"):
@@ -207,14 +96,14 @@ def title(metric: str) -> str:
     return _TITLES.get(metric, metric.replace("_", " "))
 
 
-def _places(rows: Sequence[Row]) -> list[str]:
+def _places(rows: Sequence[ScoreRow]) -> list[str]:
     """Return what tells the rows from each other: run, split, epoch."""
     several = [name for name in ("run", "split", "epoch") if len({getattr(row, name) for row in rows}) > 1]
     sliced = any(row.part for row in rows) and "run" not in several
     return ["run", *several] if sliced or not several else several
 
 
-def _place(row: Row, name: str) -> str:
+def _place(row: ScoreRow, name: str) -> str:
     text = str(getattr(row, name))
     if name != "run":
         return text
@@ -222,19 +111,19 @@ def _place(row: Row, name: str) -> str:
     return f"{text} (mean of {row.seeds} seeds)" if row.seeds else text
 
 
-def _metrics(rows: Sequence[Row]) -> list[str]:
+def _metrics(rows: Sequence[ScoreRow]) -> list[str]:
     """Return the metrics of all rows, the loss first, counts last, without what stands beside its mean."""
     names = dict.fromkeys(metric for row in rows for metric in row.values)
     names = dict.fromkeys(sorted(names, key=lambda name: (name != "loss", name in COUNTS)))
     return [name for name in names if not (name.endswith("_std") and name.removesuffix("_std") in names)]
 
 
-def _spread(row: Row, metric: str) -> float | None:
+def _spread(row: ScoreRow, metric: str) -> float | None:
     """Return the standard deviation over seeds of runs or, of a single run, over seeds of k-means."""
     return row.spread.get(metric, row.values.get(f"{metric}_std"))
 
 
-def _number(row: Row, metric: str) -> str:
+def _number(row: ScoreRow, metric: str) -> str:
     value = row.values.get(metric)
     if value is None:
         return ""
@@ -245,13 +134,13 @@ def _number(row: Row, metric: str) -> str:
     return f"{value:.4f}{deviation}{_of(row, metric)}"
 
 
-def _of(row: Row, metric: str) -> str:
+def _of(row: ScoreRow, metric: str) -> str:
     """Say of how many runs a mean is, where some have no finite value."""
     count, of = row.missing.get(metric, (0, 0))
     return f" ({of - count} of {of})" if count else ""
 
 
-def _latex_number(row: Row, metric: str, *, bold: bool) -> str:
+def _latex_number(row: ScoreRow, metric: str, *, bold: bool) -> str:
     value = row.values.get(metric)
     if value is None or math.isnan(value):
         return "--" + _of(row, metric)
@@ -262,13 +151,3 @@ def _latex_number(row: Row, metric: str, *, bold: bool) -> str:
     if spread is not None and not math.isnan(spread):
         text = rf"{text} $\pm$ {spread * factor:.{digits}f}"
     return text + _of(row, metric)
-
-
-def _best(rows: Sequence[Row], metric: str) -> list[Row]:
-    """Return the rows with the highest value as printed, where runs are compared at one place."""
-    places = {(row.split, row.epoch) for row in rows}
-    compared = [row for row in rows if math.isfinite(row.values.get(metric, math.nan))]
-    if len(places) > 1 or len(compared) < 2:
-        return []
-    printed = {id(row): round(100 * row.values[metric], 1) for row in compared}
-    return [row for row in compared if printed[id(row)] == max(printed.values())]

@@ -124,6 +124,18 @@ class Comparison(Result):
                 found[f"{metric}_{kind}"] = np.repeat(getattr(self, kind)[:, k], s)
         return found
 
+    def by_name(self) -> dict[str, dict[str, Any]]:
+        """Return number of seeds, means, deviations and gains: name -> metric -> kind -> number."""
+        kinds = {kind: getattr(self, kind) for kind in ("mean", "deviation", "gain", "gain_deviation")}
+        numbers: dict[str, dict[str, Any]] = {}
+        for row, name in enumerate(self.names.tolist()):
+            numbers[name] = {"seeds": int(self.n[row])}
+            for k, metric in enumerate(self.metrics.tolist()):
+                numbers[name][metric] = {kind: float(values[row, k]) for kind, values in kinds.items()}
+                if self.missing[row, k]:
+                    numbers[name][metric]["missing"] = int(self.missing[row, k])
+        return numbers
+
 
 def compare(entries: Iterable[RunScores]) -> Comparison:
     """Arrange the scores of runs by name and seed.

@@ -57,6 +57,15 @@ class SelectedNegatives(Result):
         """Number of triplets."""
         return self.distances.n
 
+    def summary(self) -> dict[str, float | int]:
+        """Return the mean distance, the fraction with a loss above 0, and the numbers of triplets."""
+        return {
+            "mean_distance": self.distances.mean,
+            "nonzero_share": self.nonzero,
+            "triplets": self.n,
+            "skipped": self.n_skipped,
+        }
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class NonzeroFraction(Result):

@@ -11,14 +11,15 @@ from support import assert_refused, write_run
 import embedlens
 from embedlens.analysis.experiments.comparison import RunScores, compare
 from embedlens.analysis.experiments.sweep import summarise
+from embedlens.experiments import comparison, score_rows, sweep_results
 from embedlens.experiments.grid_runs import PlannedRun
+from embedlens.experiments.score_rows import ScoreRow
 from embedlens.experiments.sweep import Outcome, Score, measure
 from embedlens.store import log_metrics
+from embedlens.text import for_json
 from embedlens.training.config import TrainConfig
-from embedlens_cli.commands.compare.tables import means_of
 from embedlens_cli.commands.sweep import tables as sweep_tables
-from embedlens_cli.common import score_tables as score_table
-from embedlens_cli.common.score_tables import Row
+from embedlens_cli.common import score_tables
 
 NAN, INF = float("nan"), float("inf")
 
@@ -50,23 +51,23 @@ def test_means_of_evaluate_say_what_they_leave_out(program, cli, folder):
 
 
 def test_a_mean_of_nothing_is_no_number_and_a_single_one_has_no_deviation():
-    rows = [Row(f"s{seed}", "test", 1, {"loss": loss, "nmi": nmi}) for seed, loss, nmi in
+    rows = [ScoreRow(f"s{seed}", "test", 1, {"loss": loss, "nmi": nmi}) for seed, loss, nmi in
             ((0, NAN, 0.5), (1, INF, NAN), (2, NAN, NAN))]  # fmt: skip
-    (mean,) = score_table.grouped(rows, {"s": ["s0", "s1", "s2"]})
+    (mean,) = score_rows.mean_rows(rows, {"s": ["s0", "s1", "s2"]})
     assert mean.values["nmi"] == 0.5
     assert mean.missing == {"loss": (3, 3), "nmi": (2, 3)}
-    _, (cells,) = score_table.plain([mean], width=None)
+    _, (cells,) = score_tables.plain([mean], width=None)
     assert cells[1:] == ["nan (0 of 3)", "0.5000 (1 of 3)"]
-    assert "-- (0 of 3) & 50.0 (1 of 3)" in score_table.latex([mean])
-    assert score_table.groups([mean])["s"]["test"]["1"]["loss"] == {
+    assert "-- (0 of 3) & 50.0 (1 of 3)" in score_tables.latex([mean])
+    assert for_json(score_rows.summary([mean]))["s"]["test"]["1"]["loss"] == {
         "mean": None, "std": None, "seeds": 3, "missing": 3
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("odd", [NAN, INF])
 def test_the_best_in_bold_is_a_finite_one(odd):
-    rows = [Row(name, "test", 1, {"nmi": value}) for name, value in (("a", odd), ("b", 0.4), ("c", 0.6))]
-    text = score_table.latex(rows)
+    rows = [ScoreRow(name, "test", 1, {"nmi": value}) for name, value in (("a", odd), ("b", 0.4), ("c", 0.6))]
+    text = score_tables.latex(rows)
     assert r"\textbf{60.0}" in text
     assert text.count("textbf") == 1
 
@@ -78,17 +79,17 @@ def test_compared_means_say_what_they_leave_out():
         for name, row in table.items()
         for seed, (r, nmi) in enumerate(row)
     )
-    rows = means_of(result, "test", 4)
+    rows = comparison.mean_rows(result, split="test", epoch=4)
     assert [row.run for row in rows] == ["ep", "epshn"]  # neither row goes for the NaN of one score
-    _, cells = score_table.plain(rows, width=None)
+    _, cells = score_tables.plain(rows, width=None)
     mean, spread = statistics.mean([0.5, 0.7, 0.6]), statistics.stdev([0.5, 0.7, 0.6])
     assert cells[0][1:] == [f"{mean:.4f} ± {spread:.4f}", "0.2000 (1 of 3)"]
     assert cells[1][2] == "nan (0 of 3)"
-    assert score_table.missing(rows) == [
+    assert score_tables.missing(rows) == [
         "ep, test, epoch 4: NaN or infinite, and in no mean: NMI in 2 of 3",
         "epshn, test, epoch 4: NaN or infinite, and in no mean: NMI in 3 of 3",
     ]
-    assert r"\textbf{20.0} (1 of 3)" not in score_table.latex(rows)  # nothing finite to compare it with
+    assert r"\textbf{20.0} (1 of 3)" not in score_tables.latex(rows)  # nothing finite to compare it with
 
 
 def planned(name, seed=0, loss="ep"):
@@ -143,7 +144,7 @@ def test_a_score_that_is_not_finite_is_a_failure_and_never_the_best(folder, monk
 
 def test_outcomes_without_a_number_are_null_in_json(folder):
     one = Outcome(planned("odd"), 0.5, NAN, INF)
-    numbers = sweep_tables.summary([one], summarise([one.record]))["ep"]
+    numbers = for_json(sweep_results.summary([one], summarise([one.record])))["ep"]
     (rates,) = numbers.values()
     (dims,) = rates.values()
     assert dims["runs"]["odd"] == {

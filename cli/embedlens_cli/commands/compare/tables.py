@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from embedlens_cli.common import console
-from embedlens_cli.common import score_tables as score_table
+from embedlens_cli.common import console, score_tables
 from embedlens_cli.common.figure_style import FigureStyle, epochs_text
 from embedlens_cli.common.grids import GridOptions
-from embedlens_cli.common.score_tables import Row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +30,7 @@ def answer(
 ) -> None:
     """Print the table, and write it with the figure, its data and the sidecar, which holds `facts`, too."""
     from embedlens.artifacts import Artifacts
-    from embedlens.experiments.comparison import summarise
+    from embedlens.experiments.comparison import mean_rows, summarise
     from embedlens.figures.experiments.comparison import figure as comparison_figure
     from embedlens.figures.style import paper
     from embedlens.files import write_text
@@ -40,9 +38,9 @@ def answer(
     config = planned[0].run.config
     result = summarise(planned, scores)
     split = next(one.split for one in scores if one.values)
-    means = means_of(result, split, config.epochs)
+    means = mean_rows(result, split=split, epoch=config.epochs)
     said = _facts(planned, result) | {"split": split, **facts}
-    artifacts = Artifacts(where.figures, console.command(), said, summary=_summary(result))
+    artifacts = Artifacts(where.figures, console.command(), said, summary=result.by_name())
     names = [
         *dict.fromkeys(one.way.loss or "" for one in planned),
         *dict.fromkeys(w.way.method for w in planned),
@@ -55,17 +53,17 @@ def answer(
         figure = comparison_figure(result, drawn, **style.size(len(drawn)), title=heading)
         style.save(artifacts, stem, figure, [result.columns()], facts={"drawn": drawn})
     table = where.figures / f"{style.stem(stem)}.tex"
-    write_text(table, score_table.latex(means) + "\n")
+    write_text(table, score_tables.latex(means) + "\n")
     artifacts.data.append(table)
-    for line in score_table.missing(means):
+    for line in score_tables.missing(means):
         console.print_message(line)
     if where.as_json:
         console.print_json(artifacts.answer())
         return
     if latex:
-        console.print_line(score_table.latex(means))
+        console.print_line(score_tables.latex(means))
         return
-    columns, cells = score_table.plain(means, width=None)
+    columns, cells = score_tables.plain(means, width=None)
     console.print_table(columns, cells, title=heading)
     console.print_files(artifacts)
     console.print_line(f"wrote {table}")
@@ -83,23 +81,6 @@ def dims_of(planned: Sequence[ComparedRun]) -> str:
     return f"{most} dims ({rest})" if rest else f"{most} dims"
 
 
-def means_of(result: Comparison, split: str, epoch: int) -> list[Row]:
-    """Return a row of means and standard deviations for everything that has scores."""
-    rows = []
-    for row, name in enumerate(result.names.tolist()):
-        if result.n[row]:
-            metrics, several = result.metrics.tolist(), result.n[row] > 1
-            means = dict(zip(metrics, result.mean[row].tolist(), strict=True))
-            spread = dict(zip(metrics, result.deviation[row].tolist(), strict=True)) if several else {}
-            missing = {
-                metric: (int(count), int(result.n[row]))
-                for metric, count in zip(metrics, result.missing[row].tolist(), strict=True)
-                if count
-            }
-            rows.append(Row(name, split, epoch, means, spread, missing=missing))
-    return rows
-
-
 def _print_gains(result: Comparison) -> None:
     """Say, for what is compared with a plain loss, what it gained in the first measure of retrieval."""
     names = result.metrics.tolist()
@@ -112,42 +93,14 @@ def _print_gains(result: Comparison) -> None:
             n, of = int(result.n_gains[row, k]), int(result.n[row])
             text += f" ({n} of {console.count_text(of, 'seed')})" if n < of else ""
             console.print_line(
-                f"{name}: {score_table.title(names[k])} {gain[row]:+.4f}{text} against {against}"
+                f"{name}: {score_tables.title(names[k])} {gain[row]:+.4f}{text} against {against}"
             )
-
-
-def _summary(result: Comparison) -> dict[str, Any]:
-    """Return what ``--json`` tells: name -> metric -> numbers."""
-
-    def number(value: float) -> float | None:
-        return None if value != value else float(value)
-
-    kinds = ("mean", "deviation", "gain", "gain_deviation")
-    tables = {kind: getattr(result, kind) for kind in kinds}
-    return {
-        name: {
-            "seeds": int(result.n[row]),
-            **{
-                metric: {kind: number(tables[kind][row, k]) for kind in kinds}
-                | ({"missing": int(result.missing[row, k])} if result.missing[row, k] else {})
-                for k, metric in enumerate(result.metrics.tolist())
-            },
-        }
-        for row, name in enumerate(result.names.tolist())
-    }
 
 
 def _facts(planned: Sequence[ComparedRun], result: Comparison) -> dict[str, Any]:
     """Return what the sidecar says."""
-    runs = [
-        {
-            "name": one.way.name, "path": one.run.path.as_posix(), "seed": one.run.config.seed,
-            "method": one.run.config.as_method(),
-        }
-        for one in planned
-    ]  # fmt: skip
     return {
-        "runs": runs,
+        "runs": [one.facts for one in planned],
         "epoch": planned[0].run.config.epochs,
         "seeds": result.seeds.tolist(),
         "mean": "over the seeds that have scores; deviation: sample standard deviation (divisor n - 1)",

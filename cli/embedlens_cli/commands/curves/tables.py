@@ -56,7 +56,6 @@ def summary(lines: Sequence[Curve], panels: Sequence[CurvePanel]) -> dict[str, A
     numbers: dict[str, Any] = {}
     for curve in drawn:
         values = {name: column.tolist() for name, column in curve.columns().items()}
-        values = {name: [None if value != value else value for value in values[name]] for name in values}
         values["values"] = values.pop("mean" if isinstance(curve, Band) else "value")
         if isinstance(curve, Band):
             values["runs"] = list(curve.runs)

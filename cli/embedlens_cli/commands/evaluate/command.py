@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
+from embedlens.experiments import score_rows
+from embedlens.experiments.score_rows import ScoreRow
 from embedlens.measurements.slices import parts_of, whole
 from embedlens_cli.commands.evaluate.log import check_log, write_log
 from embedlens_cli.commands.evaluate.score_options import ScoreOptions, metrics_word
-from embedlens_cli.common import console, options
-from embedlens_cli.common import score_tables as score_table
+from embedlens_cli.common import console, options, score_tables
 from embedlens_cli.common.figure_style import epochs_text
 from embedlens_cli.common.option_groups import (
     FileWords,
@@ -23,7 +24,6 @@ from embedlens_cli.common.option_groups import (
     grouped,
 )
 from embedlens_cli.common.run_names import RunNames
-from embedlens_cli.common.score_tables import Row
 from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
@@ -96,22 +96,22 @@ def evaluate(
         lambda one: _score(one, wanted, settled[one.run.path], how=how, device=device), "scoring"
     )
     rows = _without_other_losses(runs, [row for several in measured.values() for row in several])
-    means = score_table.grouped(rows, named.repeats(runs))
+    means = score_rows.mean_rows(rows, named.repeats(runs))
     if log:
         write_log(dict(zip(selection.labels, runs, strict=True)), rows)
     clustered = _kmeans_facts(wanted)
     facts = _facts(selection, places, settings, how=how, device=device) | clustered
     artifacts = Artifacts(
-        figures_folder(runs, out), console.command(), facts, summary=score_table.summary(rows)
+        figures_folder(runs, out), console.command(), facts, summary=score_rows.summary(rows)
     )
-    table = score_table.records([*rows, *means])
+    table = [row.record for row in (*rows, *means)]
     artifacts.save(
         _stem(artifacts, selection, places, [*words, *how.words]), {}, table, facts={"slices": how.slices}
     )
-    for line in score_table.missing(means):
+    for line in score_tables.missing(means):
         console.print_message(line)
     if as_json:
-        groups = {"groups": score_table.groups(means)} if means else {}
+        groups = {"groups": score_rows.summary(means)} if means else {}
         console.print_json(artifacts.answer() | groups | clustered)
         return
     console.name_implied(selection.typed, runs)
@@ -145,7 +145,7 @@ def _check_formats(**given: bool) -> None:
 
 def _score(
     one: Selected, wanted: Sequence[str], settings: ScoreSettings, *, how: ScoreOptions, device: str
-) -> list[Row]:
+) -> list[ScoreRow]:
     """Score a snapshot, or slices of its embeddings; the logged loss stands beside scores of the whole."""
     search = one.search(how.gallery)
     counts = {name: search.counts[name] for name in LEFT_OUT if name in search.counts}
@@ -155,11 +155,11 @@ def _score(
     for part in parts_of(one.run, how.slices):
         values = search.part(part).score(wanted, settings=settings, device=device)
         values = (loss if whole(part) else {}) | values | counts
-        rows.append(Row(one.label, one.split, one.epoch, values, part=part.name if part else ""))
+        rows.append(ScoreRow(one.label, one.split, one.epoch, values, part=part.name if part else ""))
     return rows
 
 
-def _without_other_losses(runs: Sequence[Run], rows: Sequence[Row]) -> list[Row]:
+def _without_other_losses(runs: Sequence[Run], rows: Sequence[ScoreRow]) -> list[ScoreRow]:
     """Return the rows; runs that were trained with different losses have none beside their scores."""
     from embedlens.experiments.run_metrics import training_loss
 
@@ -202,15 +202,15 @@ def _facts(
     }
 
 
-def _print(rows: Sequence[Row], means: Sequence[Row], *, latex: bool, as_csv: bool) -> None:
+def _print(rows: Sequence[ScoreRow], means: Sequence[ScoreRow], *, latex: bool, as_csv: bool) -> None:
     """Print the table; for a paper, runs that repeat one method give way to their mean."""
     if latex:
         replaced = {(name, row.split, row.epoch) for row in means for name in row.members}
         single = [row for row in rows if (row.run, row.split, row.epoch) not in replaced]
-        console.print_line(score_table.latex([*single, *means]))
+        console.print_line(score_tables.latex([*single, *means]))
     elif as_csv:
-        console.print_csv(score_table.records([*rows, *means]))
+        console.print_csv([row.record for row in (*rows, *means)])
     else:
-        console.print_table(*score_table.plain([*rows, *means], width=console.terminal_width()))
-        for line in score_table.notes([*rows, *means]):
+        console.print_table(*score_tables.plain([*rows, *means], width=console.terminal_width()))
+        for line in score_tables.notes([*rows, *means]):
             console.print_line(line)

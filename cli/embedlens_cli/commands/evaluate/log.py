@@ -6,7 +6,7 @@ import errno
 from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError
-from embedlens_cli.common.score_tables import COUNTS, Row
+from embedlens.experiments.score_rows import COUNTS, ScoreRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ def check_log(log: bool, names: Sequence[str]) -> None:
         raise InputError(message)
 
 
-def write_log(runs: Mapping[str, Run], rows: Sequence[Row]) -> None:
+def write_log(runs: Mapping[str, Run], rows: Sequence[ScoreRow]) -> None:
     """Write the scores into the logs of the runs, as SPLIT_METRIC."""
     from embedlens.store import log_metrics
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +13,7 @@ from embedlens_cli.commands.identify.identify_options import IdentifyOptions
 from embedlens_cli.common import console, options
 from embedlens_cli.common.figure_style import epochs_text
 from embedlens_cli.common.option_groups import FigureOptions, LeaveOutOptions, SnapshotOptions, grouped
-from embedlens_cli.common.report import Report, finite
+from embedlens_cli.common.report import Report
 from embedlens_cli.common.snapshots import Selection
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def identify(
     report = Report.of("identify", selection, style, options=drawn, words=how.words, facts=facts)
     for ensemble, one in results.items():
         splits = report.artifacts.summary.setdefault(ensemble.label, {})
-        splits.setdefault(ensemble.split, {})[ensemble.epoch] = finite(one.summary())
+        splits.setdefault(ensemble.split, {})[ensemble.epoch] = one.summary()
     with paper(drawn.venue):
         for split in selection.splits:
             group = {ensemble: one for ensemble, one in results.items() if ensemble.split == split}
@@ -143,7 +142,7 @@ def _save(
         **report.style.size(),
     )
     table = [{**ensemble.facts, **result.result.sweep.columns()} for ensemble, result in group.items()]
-    panels = [ensemble.facts | finite(result.summary()) for ensemble, result in group.items()]
+    panels = [ensemble.facts | result.summary() for ensemble, result in group.items()]
     words = [*report.words, "parts" if parts else ""]
     stem = ["identify", *report.artifacts.named(names), first.split, epochs_text(epochs), *words]
     facts = {"split": first.split, "epochs": epochs, "panels": panels}
@@ -175,7 +174,7 @@ def _print(results: Mapping[Ensemble, OpenSetResult]) -> None:
             f"{ensemble.label}, {ensemble.split}", ensemble.epoch, one.gallery or "-",
             f"{sweep.n_known:,}", f"{sweep.n_new:,}", f"{one.result.never:.4f}",
             ", ".join(f"{value:.4f}" for value in choice.thresholds),
-            *("-" if math.isnan(value) else f"{value:.4f}" for value in scores),
+            *(console.cell(value, ".4f") for value in scores),
         ))  # fmt: skip
     fitted = any(one.classifier is not None for one in results.values())
     columns = (

@@ -8,8 +8,6 @@ import typer
 
 from embedlens.errors import InputError, unknown
 from embedlens.measurements.slices import slices_alone
-from embedlens_cli.commands.pca_prune import tables
-from embedlens_cli.commands.pca_prune.tables import PrunedSlice
 from embedlens_cli.common import console, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
@@ -27,7 +25,10 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.pruning import PruningCurve
     from embedlens.artifacts import Table
+    from embedlens.measurements.spectra import PrunedSlice
     from embedlens.store import Run
+
+_COLUMNS = 12  # of Recall@1 in the table
 
 
 @grouped
@@ -98,11 +99,14 @@ def pca_prune(
     }
     report = Report.of("pca-prune", selection, style, options=drawn, words=words, facts=facts)
     for one, results in pruned.items():
-        report.enter(one, tables.summary(results))
+        report.enter(one, results[0].summary())
+        if slices is not None:
+            parts = {part.slice_.name: part.summary() for part in results if part.slice_ is not None}
+            report.enter(one, {"slices": parts})
     with paper(drawn.venue):
         for group in by_split(pruned, apart=selection.several_epochs):
             _save(report, group, sliced=slices is not None)
-    report.end(lambda: tables.print_table(pruned))
+    report.end(lambda: _print_table(pruned))
 
 
 def _parse(text: str) -> tuple[int, ...] | None:
@@ -145,7 +149,7 @@ def _measure(
     slices: str | None,
 ) -> list[PrunedSlice]:
     """Prune one snapshot, and each slice of it; nothing where the run has none of the dims."""
-    from embedlens.analysis.spectrum.values import spectrum
+    from embedlens.measurements.spectra import prune as prune_slices
     from embedlens.searches import items_of
 
     if kept == ():
@@ -154,17 +158,10 @@ def _measure(
     if base not in one.run.splits:
         place = f"run {one.run.name!r}"
         raise unknown(base, "split to fit", one.run.splits).within(place)
-    whole, pruned = one.search(), []
+    whole = one.search()
     apart = base != one.split
     items = items_of(one.run, base, one.epoch, leave_out=one.reader.leave_out) if apart else None
-    for slice_ in [None, *slices_alone(one.run, slices)]:
-        search = whole.part(slice_)
-        dims = None if kept is None else [number for number in kept if number <= search.z.shape[1]]
-        basis = None if items is None else items.part(slice_).z
-        curve = prune(search.z, search.y, dims, fit=basis, gallery=search.gallery)
-        part = None if slice_ is None else spectrum(search.z, center=curve.basis == "pca")
-        pruned.append(tables.PrunedSlice(base, curve, slice_, part))
-    return pruned
+    return prune_slices(whole, prune, slices=slices_alone(one.run, slices), dims=kept, fit=items)
 
 
 def _save(report: Report, group: Mapping[Selected, Sequence[PrunedSlice]], *, sliced: bool) -> None:
@@ -188,3 +185,20 @@ def _save(report: Report, group: Mapping[Selected, Sequence[PrunedSlice]], *, sl
         for place, curve in every
     ]
     report.add(figure, table, list(group), facts={"panels": panels})
+
+
+def _print_table(pruned: Mapping[Selected, Sequence[PrunedSlice]]) -> None:
+    """Print Recall@1 by components; of many numbers the powers of two and the last."""
+    every = [(one, result) for one, results in pruned.items() for result in results]
+    known = sorted({int(number) for _, result in every for number in result.curve.dims})
+    if len(known) > _COLUMNS:
+        ends = {result.curve.dims[-1] for _, result in every}
+        known = [number for number in known if number & (number - 1) == 0 or number in ends]
+    rows = []
+    for one, result in every:
+        cells = [console.cell(result.recalls.get(number), ".4f") for number in known]
+        part = "" if result.slice_ is None else f" [{result.slice_.name}]"
+        place = f"{one.label}, {one.split}{part}"
+        rows.append((place, str(one.epoch), result.fit, f"{result.curve.n:,}", *cells))
+    columns = ("run, split", "epoch", "fit", "n", *(f"R@1 of {number}" for number in known))
+    console.print_table(columns, rows)

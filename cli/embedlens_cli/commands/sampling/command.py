@@ -51,7 +51,8 @@ def sampling(
     _check_epochs(panels, selection.runs)
     results = measurements.measure(selection, what)
     report = Report.of("sampling", selection, style, options=drawn, words=words, facts=_facts(what))
-    report.artifacts.summary.update(tables.summary(results))
+    for one in results:
+        report.artifacts.summary.setdefault(one.run, {})[one.split] = one.summary()
     runs = report.artifacts.named([run.name for run in selection.runs])
     with paper(drawn.venue):
         for group in measurements.groups(results, one_per_epoch=selection.several_epochs):
@@ -60,7 +61,8 @@ def sampling(
             epochs = epochs_text(epoch for _, epoch in group)
             stem = ["sampling", *runs, group[0][0].split, epochs, *report.words]
             table = tables.table_of(group, contents, panels)
-            style.save(report.artifacts, stem, figure, table, tables.figure_facts(group))
+            facts = {"split": group[0][0].split, "shown": [one.facts(epoch) for one, epoch in group]}
+            style.save(report.artifacts, stem, figure, table, facts)
     for line in tables.warnings(results, what):
         console.print_message(line)
     report.end(lambda: tables.print_table(results))

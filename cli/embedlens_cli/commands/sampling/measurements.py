@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
+from embedlens.measurements.sampling import SplitSampling
 from embedlens_cli.commands.sampling.sampling_options import SamplingOptions
 from embedlens_cli.common import console
 from embedlens_cli.common.snapshots import Selection
 
 if TYPE_CHECKING:
-    from embedlens.analysis.experiments.curves import FixedBatches
     from embedlens.analysis.sampling.distances import PairDistances
     from embedlens.analysis.sampling.mining import SelectedNegatives
     from embedlens.figures.sampling.distances import Contents
@@ -20,23 +19,6 @@ if TYPE_CHECKING:
     from embedlens.store import Run
 
 _POINTS = 401  # of a curve over the distances from 0 to 2
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SplitSampling:
-    """What was measured of one split of one run, by epoch; empty where no panel shows it.
-
-    `items` are the least and the greatest number of items of a class in a batch.
-    """
-
-    run: str
-    split: str
-    dim: int
-    epochs: list[int]
-    pairs: dict[int, PairDistances]
-    negatives: dict[int, list[SelectedNegatives]]
-    batches: FixedBatches | None
-    items: tuple[int, int]
 
 
 Group = Sequence[tuple[SplitSampling, int]]

@@ -1,15 +1,14 @@
-"""Numbers of `sampling`: the data beside its figures, the summary, warnings and tables."""
+"""Data beside the figures of `sampling`, its messages and its tables."""
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from embedlens.errors import listed
-from embedlens_cli.commands.sampling.measurements import Group, SplitSampling
+from embedlens.measurements.sampling import SplitSampling
+from embedlens_cli.commands.sampling.measurements import Group
 from embedlens_cli.commands.sampling.sampling_options import SamplingOptions
 from embedlens_cli.common import console
-from embedlens_cli.common.report import finite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,56 +52,6 @@ def table_of(group: Group, shown: Contents, panels: Sequence[str]) -> Table:
     return [{"panel": name, "split": split, **block} for name in panels for block in blocks[name]]
 
 
-def figure_facts(group: Group) -> dict[str, Any]:
-    """Return what the sidecar of one figure says: its runs, what was drawn of how many, and skipped."""
-    shown = []
-    for one, epoch in group:
-        entry: dict[str, Any] = {"run": one.run, "epoch": epoch, "dim": one.dim}
-        if one.batches:
-            batches = one.batches
-            entry["batches"] = len(batches.rows)
-            entry["classes_per_batch"], entry["items_per_class"] = batches.classes, list(one.items)
-            entry["items_in_batches"] = sum(rows.size for rows in batches.rows)
-        shown.append(entry | _numbers(one, epoch))
-    return {"split": group[0][0].split, "shown": shown}
-
-
-def summary(results: Sequence[SplitSampling]) -> dict[str, Any]:
-    """Return the numbers: run -> split -> epoch -> those of the pairs, and of each strategy."""
-    numbers: dict[str, Any] = {}
-    for one in results:
-        epochs = sorted({*one.epochs, *one.negatives})
-        numbers.setdefault(one.run, {})[one.split] = {str(epoch): _numbers(one, epoch) for epoch in epochs}
-    return numbers
-
-
-def _numbers(one: SplitSampling, epoch: int) -> dict[str, Any]:
-    """Return the numbers of a snapshot; None where there is none."""
-    numbers: dict[str, Any] = {}
-    if epoch in one.pairs:
-        pairs = one.pairs[epoch]
-        for kind, distances, there in (
-            ("positive", pairs.positive, pairs.n_positive),
-            ("negative", pairs.negative, pairs.n_negative),
-        ):
-            mean = {"mean_distance": distances.mean, "shown": distances.n, "of": there}
-            numbers[f"{kind}_pairs"] = finite(mean)
-        numbers |= finite({"effective_dim": pairs.effective_dim})
-    if epoch in one.negatives:
-        numbers["mining"] = {
-            negatives.mining: finite(
-                {
-                    "mean_distance": negatives.distances.mean,
-                    "nonzero_share": negatives.nonzero,
-                    "triplets": negatives.n,
-                    "skipped": negatives.n_skipped,
-                }
-            )
-            for negatives in one.negatives[epoch]
-        }
-    return numbers
-
-
 def warnings(results: Sequence[SplitSampling], what: SamplingOptions) -> list[str]:
     """Return warnings of the batches and of the strategies, one line each."""
     lines = []
@@ -116,22 +65,12 @@ def warnings(results: Sequence[SplitSampling], what: SamplingOptions) -> list[st
             lines.append(
                 f"{one.run}, {one.split}: classes of a batch hold {least} to {most} items, all that they have"
             )
-        lines += _idle(one)
+        lines += [
+            f"{one.run}, {one.split}: {mining} mining selects nothing at {len(epochs):,} of "
+            f"{len(one.negatives):,} epochs ({listed(map(str, epochs))})"
+            for mining, epochs in one.idle().items()
+        ]
     return lines
-
-
-def _idle(one: SplitSampling) -> list[str]:
-    """Say at how many epochs a strategy selects nothing, where no fraction is drawn."""
-    idle: dict[str, list[int]] = {}
-    for epoch, several in one.negatives.items():
-        for negatives in several:
-            idle.setdefault(negatives.mining, []).extend([] if negatives.n else [epoch])
-    return [
-        f"{one.run}, {one.split}: {mining} mining selects nothing at {len(epochs):,} of "
-        f"{len(one.negatives):,} epochs ({listed(map(str, epochs))})"
-        for mining, epochs in idle.items()
-        if epochs
-    ]
 
 
 def print_table(results: Sequence[SplitSampling]) -> None:
@@ -142,7 +81,8 @@ def print_table(results: Sequence[SplitSampling]) -> None:
             ("pairs", "split", "epoch", "mean positive", "mean negative", "effective D", "D"),
             [
                 (
-                    one.run, one.split, str(epoch), _cell(it.positive.mean), _cell(it.negative.mean),
+                    one.run, one.split, str(epoch),
+                    console.cell(it.positive.mean, ".3f"), console.cell(it.negative.mean, ".3f"),
                     f"{it.effective_dim:.1f}", str(it.dim),
                 )
                 for one, epoch, it in pairs
@@ -156,13 +96,9 @@ def print_table(results: Sequence[SplitSampling]) -> None:
             ("mining", "run", "split", "epoch", "mean distance", "loss > 0", "triplets", "skipped"),
             [
                 (
-                    it.mining, one.run, one.split, str(epoch), _cell(it.distances.mean),
-                    _cell(it.nonzero, ".1%"), f"{it.n:,}", f"{it.n_skipped:,}",
+                    it.mining, one.run, one.split, str(epoch), console.cell(it.distances.mean, ".3f"),
+                    console.cell(it.nonzero, ".1%"), f"{it.n:,}", f"{it.n_skipped:,}",
                 )
                 for one, epoch, it in rows
             ],
         )  # fmt: skip
-
-
-def _cell(value: float, form: str = ".3f") -> str:
-    return "-" if math.isnan(value) else format(value, form)

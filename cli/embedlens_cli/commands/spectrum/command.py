@@ -10,7 +10,6 @@ from embedlens.measurements.slices import slices_alone
 from embedlens_cli.commands.spectrum import intra_class as class_spectra
 from embedlens_cli.commands.spectrum import tables
 from embedlens_cli.commands.spectrum.spectrum_options import SpectrumOptions, SpectrumSnapshots
-from embedlens_cli.commands.spectrum.tables import SnapshotSpectrum
 from embedlens_cli.common import console, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
@@ -25,9 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
-    from embedlens.analysis.spectrum.values import Spectrum
+    from embedlens.measurements.spectra import SnapshotSpectrum
 
 
 @grouped
@@ -65,7 +63,7 @@ def spectrum(
     facts = _facts(what, device)
     report = Report.of("spectrum", selection, style, options=drawn, words=words, facts=facts)
     for one, result in results.items():
-        report.enter(one, result.summary)
+        report.enter(one, result.summary())
     with paper(drawn.venue):
         for group in by_split(results):
             _save(report, group, what)
@@ -97,23 +95,12 @@ def _check(what: SpectrumOptions, selection: Selection) -> None:
 
 def _measure(one: Selected, what: SpectrumOptions, device: str) -> SnapshotSpectrum:
     """Decompose one snapshot, and its slices."""
-    from embedlens.analysis.spectrum.slices import slice_recalls, take
+    from embedlens.measurements.spectra import decompose
 
-    if what.slices is None:
-        # Only Recall@1 needs the gallery.
-        return tables.SnapshotSpectrum(*_decompose(one.search(gallery=one.split).z, what))
-    search, parts = one.search(), slices_alone(one.run, what.slices)
-    recalls = slice_recalls(search.z, search.y, len(parts), gallery=search.gallery, device=device)
-    slices = [_decompose(take(search.z, slice_), what) for slice_ in parts]
-    return tables.SnapshotSpectrum(*_decompose(search.z, what), slices, recalls)
-
-
-def _decompose(z: NDArray[Any], what: SpectrumOptions) -> tuple[Spectrum, dict[str, float]]:
-    """Return the spectrum to draw, and the numbers of both kinds."""
-    from embedlens.analysis.spectrum.values import spectrum as decompose
-
-    centred = decompose(z, normalize=what.normalize)
-    return centred.uncentred() if what.svd else centred, centred.summary(what.kind)
+    # Only Recall@1 needs the gallery.
+    search = one.search(gallery=one.split) if what.slices is None else one.search()
+    parts = slices_alone(one.run, what.slices)
+    return decompose(search, parts, center=not what.svd, normalize=what.normalize, device=device)
 
 
 def _facts(what: SpectrumOptions, device: str) -> dict[str, Any]:
@@ -138,9 +125,9 @@ def _save(report: Report, group: Mapping[Selected, SnapshotSpectrum], what: Spec
         {**one.facts, "shown": result.whole.n, "of": result.whole.n, "n_dead": result.whole.n_dead}
         for one, result in group.items()
     ]
-    figure, table = _draw(report, group, what), tables.table_of(group)
+    table = [{**one.facts, **block} for one, result in group.items() for block in result.tables()]
     epochs = "epoch-all" if report.selection.epoch == "all" else None
-    report.add(figure, table, list(group), facts={"panels": panels}, epochs=epochs)
+    report.add(_draw(report, group, what), table, list(group), facts={"panels": panels}, epochs=epochs)
 
 
 def _draw(report: Report, group: Mapping[Selected, SnapshotSpectrum], what: SpectrumOptions) -> Figure:

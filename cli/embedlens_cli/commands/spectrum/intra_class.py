@@ -8,7 +8,7 @@ from embedlens.errors import InputError
 from embedlens_cli.common import class_names, console
 from embedlens_cli.common.figure_style import FigureStyle
 from embedlens_cli.common.option_groups import FigureOptions
-from embedlens_cli.common.report import Report, by_split, finite, headings
+from embedlens_cli.common.report import Report, by_split, headings
 from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
@@ -70,10 +70,7 @@ def _save(report: Report, group: Results) -> None:
     known = class_names.joint(one.run.class_names for one in group)
     panels = dict(zip(names, group.values(), strict=True))
     figure = intra_class_figure(panels, names=known, title=title, **report.style.size(len(group)))
-    sizes = [
-        {**one.facts, "shown": result.labels.size, **finite(result.summary())}
-        for one, result in group.items()
-    ]
+    sizes = [{**one.facts, "shown": result.labels.size, **result.summary()} for one, result in group.items()]
     table = [{**one.facts, **_columns(result, one.run.class_names)} for one, result in group.items()]
     report.add(figure, table, list(group), facts={"panels": sizes})
 
@@ -104,8 +101,8 @@ def _print_table(results: Results) -> None:
     shown = ("mean_variance", "variation", "variation_if_alike", "similarity", "similarity_if_alike")
     rows = []
     for one, result in results.items():
-        numbers = finite(result.summary())
-        values = ["-" if numbers[name] is None else f"{numbers[name]:.4f}" for name in shown]
+        numbers = result.summary()
+        values = [console.cell(numbers[name], ".4f") for name in shown]
         counts = f"{numbers['n_classes']:,}", f"{numbers['n']:,}"
         rows.append((f"{one.label}, {one.split}", str(one.epoch), *counts, *values))
     console.print_table(columns, rows)

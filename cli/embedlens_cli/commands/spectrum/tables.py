@@ -1,46 +1,19 @@
-"""Spectra of snapshots as numbers by name, as tables, and as the data of figures."""
+"""Headings of spectra, their messages, and their tables."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from embedlens_cli.common import console
-from embedlens_cli.common.report import finite, headings
+from embedlens_cli.common.report import headings
 from embedlens_cli.common.snapshots import Selected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from embedlens.analysis.spectrum.slices import SliceRecalls
-    from embedlens.analysis.spectrum.values import Spectrum
-    from embedlens.artifacts import Table
+    from embedlens.measurements.spectra import SnapshotSpectrum
 
-    Results = Mapping[Selected, "SnapshotSpectrum"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SnapshotSpectrum:
-    """The spectrum of one snapshot, its numbers, and those of its slices where --slices takes them apart."""
-
-    whole: Spectrum
-    numbers: dict[str, float]
-    slices: list[tuple[Spectrum, dict[str, float]]] = field(default_factory=list)
-    recalls: SliceRecalls | None = None
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """The numbers by name; those of slices as lists."""
-        numbers: dict[str, Any] = finite(self.numbers)
-        if self.recalls is not None:
-            numbers["slices"] = {
-                "number": len(self.slices),
-                "dim": self.recalls.dim,
-                "recall_at_1": self.recalls.alone.tolist(),
-                "recall_at_1_joined": self.recalls.joined.tolist(),
-                "spectra": [finite(values) for _, values in self.slices],
-            }
-        return numbers
+    Results = Mapping[Selected, SnapshotSpectrum]
 
 
 def headings_with_sizes(results: Results) -> tuple[str, list[str]]:
@@ -64,19 +37,6 @@ def warnings(results: Results) -> list[str]:
         }
         lines += [f"{name}: {dead_text(part)}" for name, part in parts.items() if part.n_dead]
     return lines
-
-
-def table_of(results: Results) -> Table:
-    """Return the data behind the figure: one block per snapshot, or per slice."""
-    table: Table = []
-    for one, result in results.items():
-        if result.recalls is None:
-            table.append({**one.facts, **result.whole.columns()})
-            continue
-        for number, (part, _) in enumerate(result.slices):
-            recalls = {name: column[number].item() for name, column in result.recalls.columns().items()}
-            table.append({**one.facts, **recalls, **part.columns()})
-    return table
 
 
 def print_tables(results: Results, kind: str) -> None:

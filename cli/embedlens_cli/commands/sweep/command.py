@@ -113,6 +113,7 @@ def _draw(
 ) -> None:
     """Draw the sweep, write it with its data and sidecar, and give the answer."""
     from embedlens.artifacts import Artifacts
+    from embedlens.experiments import sweep_results
     from embedlens.experiments.sweep import summarise
     from embedlens.figures.experiments.curves import metric_label
     from embedlens.figures.experiments.sweep import figure as sweep_figure
@@ -124,8 +125,8 @@ def _draw(
     artifacts = Artifacts(
         where.figures,
         console.command(),
-        {**sweep_tables.facts(outcomes, score), **facts},
-        summary=sweep_tables.summary(outcomes, result),
+        {**sweep_results.facts(outcomes, score), **facts},
+        summary=sweep_results.summary(outcomes, result),
     )
     items = next(outcome.items for outcome in outcomes if outcome.items)
     heading = f"{config.data}, epoch {config.epochs}, {score.split}, n = {items:,}"
@@ -137,7 +138,7 @@ def _draw(
         panels = len(result.dims) if result.axis == "lr" else 1
         texts = {"label": label, "end": f"epoch {config.epochs}", "title": heading}
         figure = sweep_figure(result, **style.size(panels), **texts)
-        style.save(artifacts, name, figure, sweep_tables.csv_rows(outcomes, result), facts={})
+        style.save(artifacts, name, figure, sweep_results.records(outcomes, result), facts={})
     if where.as_json:
         console.print_json(artifacts.answer())
         return

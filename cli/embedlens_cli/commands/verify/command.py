@@ -20,13 +20,13 @@ from embedlens_cli.common.option_groups import (
     file_words,
     grouped,
 )
-from embedlens_cli.common.report import Report, by_split, finite, headings
+from embedlens_cli.common.report import Report, by_split, headings
 from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
-    from embedlens.analysis.verification.rank_1 import ClosedSet
+    from embedlens.measurements.verification import Verification
     from embedlens.pairs import Pairs
     from embedlens.searches import Search
     from embedlens.store import Run
@@ -131,73 +131,55 @@ def verify(
     """
     from embedlens.figures.style import paper
 
-    style, negatives, fars = drawn.style(), how.numbers_of_negatives, how.fars
+    style = drawn.style()
+    measured = {
+        "negatives": how.numbers_of_negatives, "fars": how.fars, "draws": how.draws, "seed": how.seed,
+        "device": device,
+    }  # fmt: skip
     if how.pairs_by not in _PAIRS_BY:
         raise unknown(how.pairs_by, "--pairs-by", _PAIRS_BY)
     check_device(device)
     selection = Selection.of(where, leave_out, style.names)
     results = selection.measure(
-        lambda one: _measure(one, how, device), "verifying", files=[how.pairs] if how.pairs else []
+        lambda one: _measure(one, how, measured), "verifying", files=[how.pairs] if how.pairs else []
     )
     report = Report.of("verify", selection, style, options=drawn, facts=_facts(selection, how, device))
     for one, result in results.items():
-        report.enter(one, result.values(fars))
+        report.enter(one, result.summary())
     with paper(drawn.venue):
         for group in by_split(results, apart=selection.several_epochs):
             _save(report, group, how)
-    for line in tables.warnings(results, negatives):
+    for line in tables.warnings(results):
         console.print_message(line)
-    report.end(lambda: tables.print_tables(results, fars))
+    report.end(lambda: tables.print_tables(results))
 
 
-def _measure(one: Selected, how: VerifyOptions, device: str) -> tables.Verification:
+def _measure(one: Selected, how: VerifyOptions, measured: dict[str, Any]) -> Verification:
     """Verify the pairs of a snapshot, and identify its items."""
-    from embedlens.analysis.verification.pairs import many_negatives, roc, verify_pairs
-    from embedlens.analysis.verification.rank_1 import open_set
+    from embedlens.measurements.verification import verify as verify_search
 
     search = one.search()
-    z, y = search.z, search.y
-    drawn: dict[str, Any] = {"draws": how.draws, "seed": how.seed, "device": device}
-    pairs = _pairs(one.run, search, how)
-    accuracy = verify_pairs(z, pairs, device=device)
-    curve = roc(accuracy.similarity, accuracy.same)
-    n_classes, negatives = len(set(y.tolist())), how.numbers_of_negatives
-    possible = [m for m in negatives if m < n_classes]
-    many = many_negatives(z, y, possible or negatives, **drawn)
-    closed = _closed(search, one.reader.leave_out.distractors, drawn)
-    identified = open_set(z, y, how.fars, **drawn)
-    return tables.Verification(pairs, accuracy, curve, many, closed, identified)
+    if search.gallery_split is None and one.reader.leave_out.distractors:
+        message = (
+            f"split {one.split!r} searches no gallery, and galleries that are drawn hold one item "
+            "of each class; --distractor-label needs a query split, --ignore-label leaves the items out"
+        )
+        raise InputError(message)
+    return verify_search(search, _pairs(one.run, search, how), **measured)
 
 
 def _pairs(run: Run, search: Search, how: VerifyOptions) -> Pairs:
     """Return the pairs of a split: those of the file, or drawn by seed."""
-    from embedlens.pairs import ItemNames, draw_pairs, read_pairs
+    from embedlens.measurements.verification import read_pairs_of
+    from embedlens.pairs import draw_pairs
 
     if how.pairs is None:
-        count: dict[str, int] = {} if how.folds is None else {"folds": how.folds}
-        return draw_pairs(search.y, per_fold=how.per_fold, seed=how.seed, **count)
-    rows = search.query.rows.tolist()
-    items = {name: [cells[row] for row in rows] for name, cells in run.items(search.query.split).items()}
-    names = items.get("class") or [
-        run.info.class_names.get(str(label), str(label)) for label in search.y.tolist()
-    ]
-    known = ItemNames(search.y, names, items.get("path"), by_order=how.pairs_by == "order")
-    return read_pairs(how.pairs, known, folds=how.folds, skip_missing=how.skip_missing)
-
-
-def _closed(search: Search, distractors: Sequence[str], drawn: dict[str, Any]) -> ClosedSet:
-    """Return closed-set rank-1: over the gallery split where the run names one, else over drawn galleries."""
-    from embedlens.analysis.verification.rank_1 import closed_set, closed_set_between
-
-    if search.gallery_split is not None and search.gallery is not None:
-        return closed_set_between((search.z, search.y), search.gallery, device=drawn["device"])
-    if distractors:
-        message = (
-            f"split {search.query.split!r} searches no gallery, and galleries that are drawn hold one item "
-            "of each class; --distractor-label needs a query split, --ignore-label leaves the items out"
-        )
-        raise InputError(message)
-    return closed_set(search.z, search.y, **drawn)
+        folds = {} if how.folds is None else {"folds": how.folds}
+        return draw_pairs(search.y, per_fold=how.per_fold, seed=how.seed, **folds)
+    by_order = how.pairs_by == "order"
+    return read_pairs_of(
+        run, search, how.pairs, by_order=by_order, folds=how.folds, skip_missing=how.skip_missing
+    )
 
 
 def _facts(selection: Selection, how: VerifyOptions, device: str) -> dict[str, Any]:
@@ -216,7 +198,7 @@ def _facts(selection: Selection, how: VerifyOptions, device: str) -> dict[str, A
     }
 
 
-def _save(report: Report, group: Mapping[Selected, tables.Verification], how: VerifyOptions) -> None:
+def _save(report: Report, group: Mapping[Selected, Verification], how: VerifyOptions) -> None:
     """Write the ROC and DIR against FAR of one split."""
     from embedlens.figures.verification import pairs as verification
     from embedlens.figures.verification import rank_1 as identification
@@ -234,9 +216,9 @@ def _save(report: Report, group: Mapping[Selected, tables.Verification], how: Ve
     scores: dict[str, Any] = {}
     for one, result in group.items():
         epochs = scores.setdefault(one.label, {}).setdefault(one.split, {})
-        epochs[str(one.epoch)] = finite(result.values(how.fars))
+        epochs[str(one.epoch)] = result.summary()
     facts = {
-        "panels": [{**one.facts, **result.counts()} for one, result in group.items()],
+        "panels": [{**one.facts, **result.facts()} for one, result in group.items()],
         "scores": scores,
     }
     for kind, (figure, columns) in drawn.items():

@@ -1,0 +1,76 @@
+"""What sampling does on a split of a run, epoch by epoch: distances of pairs, and what strategies select."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from embedlens.analysis.experiments.monitoring import FixedBatches
+    from embedlens.analysis.sampling.distances import PairDistances
+    from embedlens.analysis.sampling.mining import SelectedNegatives
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SplitSampling:
+    """What was measured of one split of one run, by epoch; empty where no panel shows it.
+
+    Attributes
+    ----------
+    run, split, dim
+        Name of the run, the split, and the dims of its embeddings.
+    epochs
+        The epochs that are drawn.
+    pairs, negatives
+        Epoch -> distances of pairs, and what each strategy selects.
+    batches
+        The batches that are mined at every epoch.
+    items
+        The least and the greatest number of items of a class in a batch.
+    """
+
+    run: str
+    split: str
+    dim: int
+    epochs: list[int]
+    pairs: dict[int, PairDistances]
+    negatives: dict[int, list[SelectedNegatives]]
+    batches: FixedBatches | None
+    items: tuple[int, int]
+
+    def numbers(self, epoch: int) -> dict[str, Any]:
+        """Return the numbers of a snapshot by name: those of the pairs, and of each strategy."""
+        numbers: dict[str, Any] = {}
+        if epoch in self.pairs:
+            pairs = self.pairs[epoch]
+            for kind, distances, there in (
+                ("positive", pairs.positive, pairs.n_positive),
+                ("negative", pairs.negative, pairs.n_negative),
+            ):
+                shown = {"mean_distance": distances.mean, "shown": distances.n, "of": there}
+                numbers[f"{kind}_pairs"] = shown
+            numbers["effective_dim"] = pairs.effective_dim
+        if epoch in self.negatives:
+            numbers["mining"] = {one.mining: one.summary() for one in self.negatives[epoch]}
+        return numbers
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers of every epoch that was measured: epoch -> name -> number."""
+        return {str(epoch): self.numbers(epoch) for epoch in sorted({*self.epochs, *self.negatives})}
+
+    def facts(self, epoch: int) -> dict[str, Any]:
+        """Return what was drawn and mined of a snapshot, of how many, with the numbers."""
+        facts: dict[str, Any] = {"run": self.run, "epoch": epoch, "dim": self.dim}
+        if self.batches:
+            facts["batches"] = len(self.batches.rows)
+            facts["classes_per_batch"], facts["items_per_class"] = self.batches.classes, list(self.items)
+            facts["items_in_batches"] = sum(rows.size for rows in self.batches.rows)
+        return facts | self.numbers(epoch)
+
+    def idle(self) -> dict[str, list[int]]:
+        """Return the epochs at which a strategy selects nothing: strategy -> epochs."""
+        idle: dict[str, list[int]] = {}
+        for epoch, several in self.negatives.items():
+            for one in several:
+                idle.setdefault(one.mining, []).extend([] if one.n else [epoch])
+        return {mining: epochs for mining, epochs in idle.items() if epochs}
