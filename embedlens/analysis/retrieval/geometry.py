@@ -63,7 +63,7 @@ def class_distances(z: ArrayLike, y: ArrayLike) -> ClassDistances:
     Notes
     -----
     Alignment: Wang, Isola, ICML 2020. pi_intra, pi_inter, pi_ratio: Roth et al., ICML 2020, with cosine
-    distances. Sums over pairs follow from sums over items: sum over i < j of u_i.u_j = (|sum u_i|^2 - n) / 2.
+    distances. Sums over pairs follow from those over items: ``sum_(i<j) u_i.u_j = (|sum u_i|^2 - n) / 2``.
     A class mean of length zero has no direction; its cosine distance to all others counts as 1.
     """
     labels = check_labels(y)
@@ -117,7 +117,7 @@ def _mean_distance(sums: NDArray[np.float64]) -> float:
 
 
 def uniformity(z: ArrayLike, *, t: float = 2.0) -> float:
-    """Return the uniformity: log mean exp(-t |u - v|^2) over all pairs; at most 0, lower is more uniform.
+    """Return the uniformity: ``log mean exp(-t |u - v|^2)`` over all pairs; at most 0, lower is more uniform.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def mean_similarity(z: ArrayLike) -> float:
 
     Notes
     -----
-    From the sum of the unit vectors, in float64: (|sum u_i|^2 - N) / (N (N - 1)), where N in the numerator is
+    From the sum of the unit vectors, in float64: ``(|sum u_i|^2 - N) / (N (N - 1))``, where the first N is
     the sum of the rounded squared lengths.
     """
     rows = Rows(z)

@@ -132,12 +132,13 @@ def class_spectra(
 
     Notes
     -----
-    The cosine between two covariances is tr(A B) / (|A| |B|) with Frobenius norms: 1 minus the correlation
-    matrix distance of Herdin, Czink, Ozcelik, Bonek, "Correlation matrix distance, a meaningful measure for
-    evaluation of non-stationary MIMO channels", VTC Spring 2005. It compares shapes and directions; the
-    coefficient of variation compares sizes. Permutation of deviations: Anderson, "Distance-based tests for
-    homogeneity of multivariate dispersions", Biometrics 62, 2006; here each deviation is first multiplied by
-    sqrt(n_c / (n_c - 1)), since those of small classes are too short on average.
+    The cosine between two covariances is ``tr(A B) / (|A| |B|)`` with Frobenius norms: 1 minus the
+    correlation matrix distance of Herdin, Czink, Ozcelik, Bonek, "Correlation matrix distance, a meaningful
+    measure for evaluation of non-stationary MIMO channels", VTC Spring 2005. It compares shapes and
+    directions; the coefficient of variation compares sizes. Permutation of deviations: Anderson,
+    "Distance-based tests for homogeneity of multivariate dispersions", Biometrics 62, 2006; here each
+    deviation is first multiplied by sqrt(n_c / (n_c - 1)), since those of small classes are too short on
+    average.
     """
     if permutations < 1:
         message = f"{permutations} permutations; a number from 1 is needed"

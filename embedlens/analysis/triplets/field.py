@@ -79,8 +79,8 @@ def field(
         dP = -2 L_P (1 - P^2) - L_N c,    dN = -2 L_N (1 - N^2) - L_P c,
         c = p.n - P N = cos(phi) sqrt((1 - P^2) (1 - N^2)).
 
-    The factor 2: both ends of a pair move. torch differentiates L. Where |P| or |N| is 1 there is no plane
-    and no direction of change: that similarity does not change, and the other changes as with c = 0.
+    The factor 2: both ends of a pair move. torch differentiates L. Where ``|P|`` or ``|N|`` is 1 there is no
+    plane and no direction of change: that similarity does not change, and the other changes as with c = 0.
 
     Parameters
     ----------
