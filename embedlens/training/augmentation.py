@@ -1,4 +1,4 @@
-"""Random changes of training images: a small turn, scale and shift, or a crop; mirrored where allowed."""
+"""Augmentation of training images: small rotation, scaling and shift, or random crops; mirroring."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ _TRIES = 10
 
 
 def augment(images: torch.Tensor, draw: Draw, *, mirrored: bool) -> torch.Tensor:
-    """Return the images [B, c, h, w], each moved by its own random amounts; what leaves the frame is lost.
+    """Return images [B, c, h, w], each rotated, scaled and shifted at random.
 
-    The amounts of a whole batch are drawn at once, and a share of it takes its own.
+    The amounts are drawn for the whole batch, of which a process takes those of its rows, so that they do not
+    depend on the number of processes.
     """
     n, own = draw.size, slice(draw.start, draw.start + len(images))
     random = draw.of_batch()
@@ -45,11 +46,11 @@ def augment(images: torch.Tensor, draw: Draw, *, mirrored: bool) -> torch.Tensor
 
 
 def random_crop(image: Image, size: int, random: np.random.Generator, *, mirrored: bool) -> Image:
-    """Return a crop of random place, area and shape, scaled to `size` x `size` pixels, perhaps mirrored.
+    """Return a random crop, scaled to `size` x `size` pixels and mirrored with probability 1/2 if allowed.
 
-    A fifth to all of the area is kept, the sides at most as 4 to 3 (Szegedy et al., CVPR 2015, section 6,
-    with the smaller range of areas that metric learning uses); if ten draws do not fit into the image, the
-    middle is taken.
+    The area is 0.2 to 1 of the image, the aspect ratio 3:4 to 4:3 (Szegedy et al., CVPR 2015, section 6,
+    with the smaller range of areas that metric learning uses); if none of ten draws fits into the image, its
+    centre is taken.
     """
     from PIL import Image as pil
 

@@ -1,4 +1,4 @@
-"""The checkpoint, which marks an epoch as complete (tensors and plain values only), and how a run resumes."""
+"""Checkpoints (tensors and plain values only), which mark an epoch as complete, and resumption of runs."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 def save_checkpoint(run: Path, epoch: int, network: torch.nn.Module, *, stepper: Stepper) -> None:
-    """Write the checkpoint, whole or not at all."""
+    """Write the checkpoint by an atomic rename."""
     state = {"epoch": epoch, "network": network.state_dict(), **stepper.state()}
     with atomic_path(run / CHECKPOINT_NAME) as temporary:
         torch.save(state, temporary)
 
 
 def load_checkpoint(run: Path, network: torch.nn.Module, *, stepper: Stepper, device: torch.device) -> int:
-    """Restore weights and optimiser; return the epoch they stand after, -1 where there is no checkpoint."""
+    """Restore weights and optimiser; return the epoch of the checkpoint, -1 if there is none."""
     file = run / CHECKPOINT_NAME
     if not file.is_file():
         later = [epoch for epoch in open_run(run).epochs() if epoch > 0] if info_file(run).is_file() else []
@@ -55,7 +55,7 @@ def load_checkpoint(run: Path, network: torch.nn.Module, *, stepper: Stepper, de
 
 
 def resumed_config(path: Path, epochs: int | None) -> TrainConfig:
-    """Return the configuration of the run at `path`, with more epochs where they are requested."""
+    """Return the configuration of the run at `path`, with more epochs if requested."""
     run = open_run(path)
     try:
         config = TrainConfig.from_method(run.method)

@@ -19,20 +19,20 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class DataChoice:
-    """What a run is trained on.
+    """Options of the data.
 
     Attributes
     ----------
     data, root
-        Name of the data set, and its folder or file where it is read from one.
+        Name of the data set, and its folder or file.
     split_by
         "classes" or "items"; None: as published.
     boxes
-        Whether images are cut to the boxes of their objects.
+        Whether images are cropped to the bounding boxes of their objects.
     image_size
-        Height and width that images are brought to, pixels; None: what suits data and backbone.
+        Height and width of images, pixels; None: the default of data and backbone.
     augment
-        Whether training images are changed a little at random.
+        Whether training images are augmented.
     """
 
     data: str = "glyphs"
@@ -56,7 +56,7 @@ class DataChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class NetworkChoice(DataChoice):
-    """What is trained.
+    """Options of the network.
 
     Attributes
     ----------
@@ -65,9 +65,9 @@ class NetworkChoice(DataChoice):
     pretrained
         Whether a timm network starts from its published weights.
     weights
-        File with the weights that a timm network starts from; None: those that timm names.
+        File with the initial weights of a timm network; None: the published ones.
     freeze_bn
-        Whether statistics and weights of batch norm stay as they are.
+        Whether statistics and weights of batch norm are frozen.
     dim
         Dimensions of the embedding, the linear layer on top.
     """
@@ -81,7 +81,7 @@ class NetworkChoice(DataChoice):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class OptimisationChoice(NetworkChoice):
-    """How it is trained.
+    """Options of the optimisation.
 
     Attributes
     ----------
@@ -91,20 +91,19 @@ class OptimisationChoice(NetworkChoice):
         "adam", "adamw", "sgd" (momentum 0.9) or "rmsprop"; learning rate; L2 penalty on the weights (adamw:
         decoupled).
     schedule
-        "step": every `lr_step` epochs the learning rate is multiplied by `lr_gamma`, 0: never. "cosine":
-        from step to step it falls to 0 at the end of the last epoch (SGDR, Loshchilov & Hutter 2017,
+        "step": the learning rate is multiplied by `lr_gamma` every `lr_step` epochs, 0: never. "cosine": it
+        falls to 0 at the end of the last epoch, step by step (SGDR, Loshchilov & Hutter 2017,
         equation 5, without restarts).
     warmup
-        Epochs, or parts of one, in which the rate rises linearly to its full height, step by step.
+        Number of epochs, not necessarily whole, in which the rate rises linearly from 0, step by step.
     clip
-        Largest norm of the gradient; a longer one is scaled down. None: as it is.
+        Largest norm of the gradient; longer gradients are scaled down. None: no clipping.
     precision
-        "float32"; "bfloat16" or "float16" (CUDA alone, with loss scaling) run the network in mixed precision.
+        "float32"; "bfloat16" or "float16" (only on CUDA, with loss scaling): mixed precision.
     embedding_l2
         Weight of the mean squared norm of a batch's embeddings, added to the loss.
     stop_metric, patience
-        Training stops when this column of the log has not bettered itself for this number of epochs; None:
-        never.
+        Training stops when this column of the log has not improved for this number of epochs; None: never.
     """
 
     epochs: int = 8
@@ -122,7 +121,7 @@ class OptimisationChoice(NetworkChoice):
     patience: int = 5
 
     def lr_at(self, epoch: int, done: float = 0.0) -> float:
-        """Return the learning rate in an epoch, of whose steps the share `done`, 0 to 1, is taken.
+        """Return the learning rate, without warm-up, after a fraction `done` of the steps of an epoch.
 
         The first epoch of training is 1.
         """
@@ -135,21 +134,21 @@ class OptimisationChoice(NetworkChoice):
         return float(self.lr * factor)
 
     def lr_of_step(self, epoch: int, step: int, *, steps: int) -> float:
-        """Return the learning rate of a step, 1 to `steps`, of an epoch, with the warm-up in it."""
+        """Return the learning rate of a step, 1 to `steps`, of an epoch, with warm-up."""
         taken = (epoch - 1) * steps + step
         rising = min(1.0, taken / (self.warmup * steps)) if self.warmup else 1.0
         return rising * self.lr_at(epoch, (step - 1) / steps)
 
 
 def check_types(kind: type, values: Mapping[str, Any]) -> None:
-    """Refuse values that do not have the types of a configuration's fields; they were read from a file.
+    """Refuse values, read from a file, that do not have the types of a configuration's fields.
 
     Parameters
     ----------
     kind
         The configuration, a dataclass.
     values
-        Field -> value; every name is a field's.
+        Name of a field -> value.
 
     Raises
     ------
@@ -175,12 +174,12 @@ _TYPE_NAMES = {
 
 
 def check_choices(chosen: OptimisationChoice) -> None:
-    """Refuse values that cannot be.
+    """Refuse values out of range.
 
     Raises
     ------
     InputError
-        A name that is not known or a number out of its range.
+        An unknown name, or a number out of range.
     """
     names = (
         ("optimizer", OPTIMIZERS, "optimizer"),

@@ -33,26 +33,25 @@ class TrainConfig(OptimisationChoice):
     Attributes
     ----------
     loss, loss_options
-        Name of the loss, and the options set for it.
+        Name and options of the loss.
     mining, mining_options
-        Name of the mining that the loss learns from, and the options set for it; None: the default of the
-        loss.
+        Name and options of the mining; None: the default of the loss.
     sampler
-        Name of the kind of batches; None: the default of the loss.
+        Name of the sampler of batches; None: the default of the loss.
     method, method_options
-        Name of the method that trains, and the options set for it.
+        Name and options of the training method.
     classes_per_batch, items_per_class
-        P and K of a batch; of tuplets N and N + 1. None: four items, or as many as loss and sampler
-        prescribe, of as many classes as make 128.
+        P and K of a batch; for tuplets N and N + 1. None: four items, or the number that loss and sampler
+        prescribe, of as many classes as give 128 rows.
     seed
         Seed of all randomness.
     threads
-        Threads of torch; other numbers give other bytes.
+        Number of threads of torch, on which the bytes of the result depend.
     processes
-        Processes that train together; other numbers give other bytes.
+        Number of processes that train together, on which the bytes of the result depend.
     ignore_label, distractor_label, exclude_duplicates
-        What the metrics of an epoch leave out, as `embedlens.leave_out` documents it; classes are separated
-        by commas. Training itself takes all items.
+        Items that the metrics of an epoch leave out (`embedlens.leave_out`); classes are comma-separated.
+        Training uses all items.
     """
 
     loss: str = "epshn"
@@ -84,7 +83,7 @@ class TrainConfig(OptimisationChoice):
 
     @property
     def batches(self) -> str:
-        """Name of the sampler; one that the loss cannot learn from raises `InputError`."""
+        """Name of the sampler; `InputError` if the loss cannot learn from its batches."""
         fitting = loss_class(self.loss).samplers
         if self.sampler is None:
             return fitting[0]
@@ -119,8 +118,8 @@ class TrainConfig(OptimisationChoice):
         name = self.batches
         items = self.items_per_class or SAMPLERS.get(name).items_per_class
         items = items or loss_class(self.loss).items_per_class or 4
-        usual = math.isqrt(_ROWS) - 1 if name == "tuplet" else _ROWS // max(1, items)
-        classes = max(2, usual) if self.classes_per_batch is None else self.classes_per_batch
+        default = math.isqrt(_ROWS) - 1 if name == "tuplet" else _ROWS // max(1, items)
+        classes = max(2, default) if self.classes_per_batch is None else self.classes_per_batch
         return build_sampler(name, labels, classes=classes, items=items, seed=self.seed)
 
     @property
@@ -156,15 +155,15 @@ class TrainConfig(OptimisationChoice):
         )
 
     def as_method(self) -> dict[str, Any]:
-        """Return the configuration as it stands in run.json.
+        """Return the configuration as it is written to run.json.
 
-        What leaves nothing out is not there, as in runs of versions that knew no such option.
+        Options of items to leave out are only written if they are set, as in runs of earlier versions.
         """
         return {name: value for name, value in asdict(self).items() if value or name not in _LEAVING_OUT}
 
     @classmethod
     def from_method(cls, method: dict[str, Any]) -> TrainConfig:
-        """Read a configuration back; a run that no trainer made raises `InputError`."""
+        """Return the configuration in run.json; `InputError` if the run was not trained by this program."""
         names = {entry.name for entry in fields(cls)}
         if not set(_FIRST) <= set(method) <= names:  # runs of earlier versions lack what came later
             message = (

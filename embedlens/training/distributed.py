@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
-# Its functions have the default group as a default value from the moment it is imported, and
-# DistributedDataParallel imports it. Imported only then, it would keep the group of a team, and the threads
-# of that group, alive until the process ends.
+# Imported before a group exists: its functions take the default group as a default argument when they are
+# imported, and DistributedDataParallel imports it. Imported only then, it would keep the group and its
+# threads alive until the process ends, and a thread that holds a tensor then aborts the process.
 import torch.distributed.nn
 from torch import distributed as dist
 
@@ -31,24 +31,24 @@ _TORCHRUN = {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0"}
 
 
 class Team:
-    """One or several processes; used as a context, which joins and leaves the group.
+    """The processes that train one run; a context manager that joins and leaves the process group.
 
-    A batch is drawn alike by all, each embeds its fraction of the rows, and all compute the loss of the whole
-    batch from the gathered embeddings. So a batch is as large as it says, however many share it.
+    Every process draws the same batch, embeds its part of the rows, and computes the loss of the whole batch
+    from the gathered embeddings. So the batch size does not depend on the number of processes.
 
     Parameters
     ----------
     device
         "cpu" (gloo) or "cuda" (nccl).
     rank
-        Number of this process; 0 records and speaks.
+        Number of this process; 0 records and reports.
     size
         Number of processes.
 
     Attributes
     ----------
     device
-        Where this process computes.
+        Device of this process.
     """
 
     def __init__(self, device: str | torch.device = "cpu", *, rank: int = 0, size: int = 1) -> None:
@@ -58,13 +58,15 @@ class Team:
 
     @classmethod
     def of_torchrun(cls, device: str = "cpu") -> Team:
-        """Return the team that torchrun says this process is in; without torchrun it is alone.
+        """Return the team of this process from the environment of torchrun; without it a team of one.
 
-        Each process has a GPU of its own; more processes on a machine than GPUs raise `InputError`, and so
-        does a device that is not known or not there.
+        Raises
+        ------
+        InputError
+            More processes on a machine than GPUs, or a device that is unknown or not available.
         """
         check_device(device)
-        rank, size, local = (int(os.environ.get(name, usual)) for name, usual in _TORCHRUN.items())
+        rank, size, local = (int(os.environ.get(name, default)) for name, default in _TORCHRUN.items())
         if size == 1 or device != "cuda":
             return cls(device, rank=rank, size=size)
         there = torch.cuda.device_count()
@@ -91,35 +93,35 @@ class Team:
 
     @property
     def leads(self) -> bool:
-        """Whether this process records and speaks."""
+        """Whether this process records and reports."""
         return self.rank == 0
 
     def rows_of(self, rows: int, rank: int | None = None) -> slice:
-        """Return which of so many rows a process (this one) takes; the first ones take one more."""
+        """Return the rows of a process (by default this one); the first processes take one more."""
         rank = self.rank if rank is None else rank
         each, over = divmod(rows, self.size)
         start = rank * each + min(rank, over)
         return slice(start, start + each + (rank < over))
 
     def gather(self, own: torch.Tensor, rows: int) -> torch.Tensor:
-        """Return the rows [rows, ...] of all from the shares of each, in order; gradients flow back."""
+        """Return the rows [rows, ...] of all processes, in order, from those of each; differentiable."""
         if self.size == 1:
             return own
         padded = own.new_zeros(-(-rows // self.size), *own.shape[1:])
         padded = torch.cat([own, padded[len(own) :]])
         parts: list[torch.Tensor] = list(_Gather.apply(padded, self.rank, self.size))  # type: ignore[no-untyped-call]
-        shares = (self.rows_of(rows, rank) for rank in range(self.size))
-        return torch.cat([part[: took.stop - took.start] for part, took in zip(parts, shares, strict=True)])
+        spans = (self.rows_of(rows, rank) for rank in range(self.size))
+        return torch.cat([part[: took.stop - took.start] for part, took in zip(parts, spans, strict=True)])
 
     def collect(self, own: NDArray[np.float32], rows: int) -> NDArray[np.float32]:
-        """Return the rows [rows, D] of all from the shares [n, D] of each, in order, to every process."""
+        """Return the rows [rows, D] of all processes, in order, from those of each, [n, D]."""
         if self.size == 1:
             return own
         with torch.no_grad():
             return self.gather(torch.from_numpy(own).to(self.device), rows).cpu().numpy()
 
     def average_gradients(self, module: torch.nn.Module) -> None:
-        """Set the gradients of a module, which all have computed alike, to their mean: none drifts."""
+        """Set the gradients of a module to their mean over processes, so that none drifts by rounding."""
         if self.size > 1:
             for parameter in module.parameters():
                 if parameter.grad is not None:
@@ -127,9 +129,9 @@ class Team:
                     parameter.grad /= self.size
 
     def led(self, action: Callable[[], T]) -> T | None:
-        """Let process 0 do something while the others wait; return its result there, None elsewhere.
+        """Run a function in process 0 while the others wait; return its result there, None elsewhere.
 
-        What process 0 refuses with `InputError`, the others refuse with `ToldElsewhere`.
+        If it raises `InputError`, the other processes raise `ToldElsewhere`.
         """
         if self.size == 1:
             return action()
@@ -148,7 +150,7 @@ class Team:
         return result
 
     def broadcast(self, value: Any) -> Any:
-        """Return the value that process 0 gave."""
+        """Return the value of process 0."""
         if self.size == 1:
             return value
         box = [value]
@@ -157,10 +159,10 @@ class Team:
 
 
 class _Gather(torch.autograd.Function):
-    """Gathers equal shares; backward hands each process the gradient of its own rows.
+    """Gathers equal numbers of rows; the backward pass returns the gradient of a process's own rows.
 
-    Every process has the gradient of the whole loss, and DistributedDataParallel takes the mean over the
-    processes of what each makes of its rows, where the sum is due: hence the factor.
+    Every process computes the gradient of the whole loss. DistributedDataParallel averages the parameter
+    gradients over the processes, where their sum is needed; hence the factor `size`.
     """
 
     @staticmethod
@@ -176,24 +178,25 @@ class _Gather(torch.autograd.Function):
 
 
 def parallel(network: torch.nn.Module, team: Team, *, partial: bool = False) -> torch.nn.Module:
-    """Return what a training step runs: the network, or, in a team, one whose gradients are shared.
+    """Return the network, wrapped in DistributedDataParallel in a team of several processes.
 
     `partial`: a step may leave parameters without a gradient.
     """
     if team.size == 1:
         return network
     devices = [team.device] if team.device.type == "cuda" else None
-    shared = torch.nn.parallel.DistributedDataParallel(
+    wrapped = torch.nn.parallel.DistributedDataParallel(
         network, device_ids=devices, find_unused_parameters=partial
     )
-    shared.register_forward_hook(lambda *_: _share_buffers(network))
-    return shared
+    wrapped.register_forward_hook(lambda *_: _broadcast_buffers(network))
+    return wrapped
 
 
-def _share_buffers(network: torch.nn.Module) -> None:
-    """Give all processes the buffers of process 0, such as the statistics of batch norm.
+def _broadcast_buffers(network: torch.nn.Module) -> None:
+    """Copy the buffers of process 0, such as the statistics of batch norm, to all processes.
 
-    DistributedDataParallel does so before a step, but what is recorded is embedded by all after one.
+    DistributedDataParallel does so before a step; here also after it, since all processes embed what is
+    recorded.
     """
     buffers = [buffer.data for buffer in network.buffers()]
     for kind in sorted({buffer.dtype for buffer in buffers}, key=str):
@@ -207,12 +210,12 @@ def _share_buffers(network: torch.nn.Module) -> None:
 
 
 def check_team(team: Team, processes: int, *, rows: int) -> None:
-    """Refuse a team of another size than the run's, or one too large for its batches.
+    """Refuse a team whose size is not that of the run, or that is too large for its batches.
 
     Raises
     ------
     InputError
-        `processes` is not the size of the team; a batch of so many rows leaves a process fewer than two.
+        `processes` is not the size of the team; batches of `rows` rows leave a process fewer than two.
     """
     if team.size != processes:
         message = (

@@ -15,24 +15,24 @@ _LOWER = ("loss", "mean_similarity")
 
 
 def stop_reason(log: Sequence[Mapping[str, float | None]], metric: str | None, patience: int) -> str | None:
-    """Say why training ends here, or None where it goes on.
+    """Return why training ends here; None: it continues.
 
-    A metric is better the higher it is, but for losses and mean similarities, as the column's name ends. An
-    epoch at which it is NaN or infinite is no better than any other.
+    Higher is better, except for columns whose name ends in loss or mean_similarity. NaN and infinite values
+    are never an improvement.
 
     Parameters
     ----------
     log
-        The rows of the log, one an epoch, in order.
+        The rows of the log, one per epoch, in order.
     metric
-        The column that is watched; None: none is.
+        The column to stop by; None: training never ends early.
     patience
-        Epochs without a better value after which training ends.
+        Number of epochs without improvement after which training ends.
 
     Raises
     ------
     InputError
-        The log has no such column; a loss stands in it from the first epoch of training on.
+        The log has no such column; losses have one from the first epoch of training on.
     """
     if metric is None or not log:
         return None

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a network wants an image to look like.
+    """Format of images that a network takes.
 
     Attributes
     ----------
     channels
         1 or 3.
     size
-        Height and width, pixels; None: as they are.
+        Height and width, pixels; None: not resized.
     crop
-        Fraction of the image's shorter side that is looked at, from its middle.
+        Fraction of the shorter side of the image that a centre crop keeps.
     mean, std
-        What values in [0, 1] are shifted and scaled by, one number per channel; empty: not at all.
+        Mean and standard deviation of each channel, for standardising values in [0, 1]; empty: none.
     """
 
     channels: int
@@ -42,7 +42,7 @@ class View:
     std: tuple[float, ...] = ()
 
     def scaled(self, images: torch.Tensor) -> torch.Tensor:
-        """Return float images [B, c, h, w] in [0, 1] with the channels, mean and deviation wanted."""
+        """Return float images [B, c, h, w] in [0, 1] in the format of the view."""
         if images.shape[1] < self.channels:
             images = images.expand(-1, self.channels, -1, -1)
         if not self.mean:
@@ -58,7 +58,7 @@ class Inputs(ABC):
     """The items of one split as what a network takes."""
 
     in_memory: ClassVar[bool] = True
-    """Whether reading is copying; what is not is read by workers."""
+    """Whether all items are in memory; if not, workers read them."""
 
     @abstractmethod
     def __len__(self) -> int:
@@ -66,22 +66,22 @@ class Inputs(ABC):
 
     @abstractmethod
     def read(self, rows: NDArray[np.int64], draw: Draw | None) -> torch.Tensor:
-        """Return the items as they are moved to the device, [B, ...]; with a draw changed at random."""
+        """Return items as they are moved to the device, [B, ...]; augmented if `draw` is given."""
 
     @abstractmethod
     def prepare(self, raw: torch.Tensor, draw: Draw | None) -> torch.Tensor:
-        """Return what was read, and stands on the device, as the network takes it."""
+        """Return the network input of items that were read and moved to the device."""
 
 
 class ArrayInputs(Inputs):
-    """Images in memory; changed at random by a small turn, scale and shift.
+    """Images in memory; augmented by small rotations, scalings and shifts.
 
     Parameters
     ----------
     pixels
         uint8 [N, h, w] or [N, h, w, 3].
     view
-        What the network wants.
+        Format of the network's images.
     mirrored
         Whether images may be mirrored.
     """
@@ -107,7 +107,7 @@ class ArrayInputs(Inputs):
         return self._view.scaled(self._sized(images))
 
     def _sized(self, images: torch.Tensor) -> torch.Tensor:
-        """Scale images to the size wanted, if one is."""
+        """Resize images to the size of the view, if it has one."""
         size = self._view.size
         if size is None or images.shape[2:] == (size, size):
             return images
@@ -117,20 +117,18 @@ class ArrayInputs(Inputs):
 
 
 class FileInputs(Inputs):
-    """Images in files; changed at random by a crop of random place and shape and a mirror image.
-
-    Without a draw the middle of the image is looked at.
+    """Images in files; augmented by random crops and mirroring, else centre-cropped.
 
     Parameters
     ----------
     files
         The files.
     view
-        What the network wants; it must name a size.
+        Format of the network's images, with a size.
     mirrored
         Whether images may be mirrored.
     reduced
-        Read large JPEGs at a reduced size: faster, and not the same pixels.
+        Whether large JPEGs are decoded at a reduced size, which is faster but gives other pixels.
     """
 
     in_memory: ClassVar[bool] = False
@@ -167,12 +165,12 @@ class FileInputs(Inputs):
 
 
 class FeatureInputs(Inputs):
-    """Features that were computed before; they are not changed at random.
+    """Precomputed features, which are not augmented.
 
     Parameters
     ----------
     features
-        [M, D0], any float type, memory-mapped as a rule.
+        [M, D0], any float type, memory-mapped or not.
     rows
         int64 [N]: the row of each item.
     """

@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Request(Result):
-    """What is to be read for one batch.
+    """Items to read for one batch.
 
     Attributes
     ----------
     rows
         int64 [n]: the items that this process reads.
     draw
-        Where their random changes are drawn from; None: they are not changed.
+        Random streams of their augmentation; None: no augmentation.
     batch
         int64 [B]: the items of the whole batch, of which `rows` are those of this process; None: these.
     learner
-        Which part of the network learns from it; None: the whole.
+        Number of the learner that is trained on it; None: the whole network.
     """
 
     rows: NDArray[np.int64]
@@ -44,7 +44,7 @@ class Request(Result):
 
 
 class _Reader(Dataset[Any]):
-    """Answers requests; runs in a worker, and hands errors over as they are."""
+    """Reads requests, possibly in a worker, and returns errors instead of raising them."""
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs
@@ -59,21 +59,21 @@ class _Reader(Dataset[Any]):
 def read_raw(
     inputs: Inputs, requests: Iterable[Request], *, workers: int
 ) -> Iterator[tuple[Request, torch.Tensor]]:
-    """Give each request, in order, with what was read for it.
+    """Yield each request, in order, with the items read for it.
 
     Parameters
     ----------
     inputs
         The split.
     requests
-        What is to be read; with workers they are requested ahead.
+        Requests; with workers they are read in advance.
     workers
-        Processes that read; 0, or whenever the split is in memory: this one.
+        Number of processes that read; 0, or a split in memory: this process.
 
     Raises
     ------
     InputError
-        Whatever reading an item raises.
+        An item that cannot be read.
     """
     reader = _Reader(inputs)
     answers: Iterable[Any] = (reader[request] for request in requests)
@@ -84,7 +84,7 @@ def read_raw(
             batch_size=None,
             num_workers=workers,
             collate_fn=_as_it_is,
-            generator=torch.Generator(),  # the global one belongs to the steps of training
+            generator=torch.Generator(),  # the global one is that of the training steps, and must not advance
         )
     for request, raw in answers:
         if isinstance(raw, InputError):
@@ -95,16 +95,16 @@ def read_raw(
 def read_batches(
     inputs: Inputs, requests: Iterable[Request], device: torch.device, *, workers: int
 ) -> Iterator[tuple[Request, torch.Tensor]]:
-    """Give each request, in order, with what the network takes for it, on the device.
+    """Yield each request, in order, with the input of the network for it, on the device.
 
-    As `read_raw`, and raises what it raises.
+    Parameters and errors are those of `read_raw`.
     """
     for request, raw in read_raw(inputs, requests, workers=workers):
         yield request, inputs.prepare(raw.to(device), request.draw)
 
 
 def blocks(rows: NDArray[np.int64], size: int) -> Iterator[Request]:
-    """Give requests for rows in their order, so many at a time, not changed at random."""
+    """Yield requests for rows in order, `size` at a time, without augmentation."""
     for start in range(0, rows.size, size):
         yield Request(rows[start : start + size])
 

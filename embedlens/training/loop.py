@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
 
 class Metrics(Protocol):
-    """The function that measures an epoch."""
+    """Function that computes the metrics of an epoch."""
 
     def __call__(
         self, embeddings: Mapping[str, NDArray[np.float32]], labels: Mapping[str, NDArray[np.int64]]
     ) -> dict[str, float]:
-        """Return numbers by name from the embeddings and labels of every split."""
+        """Return metrics by name from the embeddings [N, D] and labels [N] of every split."""
 
 
 class TrainingLoop:
@@ -61,18 +61,18 @@ class TrainingLoop:
     device
         "cpu" or "cuda".
     resume
-        Continue the run at `path` from its checkpoint.
+        Whether to resume the run at `path` from its checkpoint.
     workers
-        Processes that read images from files; how many changes nothing but the time.
+        Number of processes that read images from files; the result does not depend on it.
     team
-        The processes that train together; None: this one alone.
+        The processes that train together; None: only this one.
 
     Attributes
     ----------
     messages
-        Messages for the user, known before the training.
+        Messages for the user before training.
     stopped
-        Why training ended before its last epoch; None: it did not.
+        Why training ended early; None: it did not.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class TrainingLoop:
         self.stopped: str | None = None
         self._workers = workers
         check_method(config.method, config.method_options, config.loss)
-        config.build_loss()  # options that cannot be are refused before data is read
+        config.build_loss()  # wrong options are refused before data is read
         check_backbone(config)
         self.data = config.load_data()
         train = self.data.splits["train"]
@@ -118,12 +118,12 @@ class TrainingLoop:
         self._recorder = self.team.led(lambda: self._record_into(features, resume=resume))
 
     def run(self, metrics: Metrics, report: Callable[[Progress], None]) -> Run:
-        """Train from where the checkpoint stands to the last epoch; return the run.
+        """Train from the epoch after the checkpoint to the last epoch; return the run.
 
         Parameters
         ----------
         metrics
-            Measures each epoch; the numbers go into log.csv.
+            Computes the metrics of each epoch for log.csv.
         report
             Called after every step.
         """
@@ -143,7 +143,7 @@ class TrainingLoop:
 
     @contextmanager
     def _shared_gradients(self) -> Iterator[None]:
-        """Share the gradients in the team; after training nothing is kept of it, so that its threads end."""
+        """Wrap the network for the team; nothing keeps the wrapper afterwards, so that its threads end."""
         self._network = parallel(self.method.network, self.team, partial=self.method.partial)
         try:
             yield
@@ -152,12 +152,12 @@ class TrainingLoop:
 
     @property
     def recorder(self) -> Recorder:
-        """Writes the run; only the leading process of a team has one."""
+        """The recorder of the run, which only the leading process of a team has."""
         assert self._recorder is not None
         return self._recorder
 
     def _discard_after(self, done: int, report: Callable[[Progress], None]) -> None:
-        """Discard what is newer than the checkpoint; say which snapshots before it are missing."""
+        """Discard epochs after the checkpoint, which is written last; report missing snapshots before it."""
         self.recorder.discard_after(done)
         missing = sorted(set(range(done + 1)) - set(self.recorder.run.epochs()))
         if missing:
@@ -168,7 +168,7 @@ class TrainingLoop:
         return stop_reason(self.recorder.run.log, self.config.stop_metric, self.config.patience)
 
     def _train(self, epoch: int, report: Callable[[Progress], None]) -> dict[str, float]:
-        """Train one epoch; return the means of what the loss logs."""
+        """Train one epoch; return the means of the logged numbers."""
         self.method.begin(epoch, self._embed_all)
         while self.method.messages:
             text = self.method.messages.pop(0)
@@ -190,7 +190,7 @@ class TrainingLoop:
         return {"loss": means.pop("loss"), "lr": rate, **means}
 
     def _requests(self, epoch: int) -> Iterator[Request]:
-        """Yield the batches of an epoch, of each the rows of this process."""
+        """Yield the batches of an epoch, with the rows of this process."""
         for step, drawn in enumerate(self.method.batches(epoch, self._embed_now), start=1):
             rows = drawn.rows
             own = self.team.rows_of(rows.size)
@@ -198,7 +198,7 @@ class TrainingLoop:
             yield Request(rows[own], draw if self.config.augment else None, rows, drawn.learner)
 
     def _step(self, request: Request, batch: torch.Tensor, epoch: int, step: int) -> dict[str, float]:
-        """Take one step; return what is logged of it."""
+        """Take one step; return its numbers for the log."""
         rows = request.rows if request.batch is None else request.batch
         seed = torch_seed(self.config.seed, Purpose.STEP, epoch=epoch, step=step)
         torch.manual_seed(seed + self.team.rank)
@@ -206,7 +206,7 @@ class TrainingLoop:
             outputs = self._network(batch, *([] if request.learner is None else [request.learner]))
         outputs = self.team.gather(outputs.to(torch.get_default_dtype()), rows.size)
         if self.team.size > 1:
-            torch.manual_seed(seed)  # what the loss draws is the same for all
+            torch.manual_seed(seed)  # random choices of the loss must be the same in all processes
         labels = torch.from_numpy(self.data.splits["train"].labels[rows]).to(self.team.device)
         loss, logs = self.method.loss(outputs, labels, request.learner)
         if self.config.embedding_l2:
@@ -226,7 +226,7 @@ class TrainingLoop:
     def _record(
         self, epoch: int, logs: dict[str, float], metrics: Metrics, report: Callable[[Progress], None]
     ) -> None:
-        """Embed every split, measure, record, and commit the epoch by its checkpoint."""
+        """Embed every split, compute metrics, record, and write the checkpoint, which completes the epoch."""
         embeddings = self._embedder.splits(self.method)
         labels = {split: part.labels for split, part in self.data.splits.items()}
         extras = self.method.extras(self._embedder.splits, labels)
@@ -241,7 +241,7 @@ class TrainingLoop:
         report(Progress(epoch, self.config.epochs, self.method.steps, self.method.steps, row))
 
     def _accuracies(self, embeddings: Arrays, labels: Mapping[str, NDArray[np.int64]]) -> dict[str, float]:
-        """Return the accuracy of the loss's classifier, if it has one, by split whose classes it has seen."""
+        """Return the accuracy of the loss's classifier, if any, on splits with classes of the training."""
         found = {}
         with torch.inference_mode():
             for split, z in embeddings.items():
@@ -257,11 +257,11 @@ class TrainingLoop:
             return self._embedder.splits(network)
 
     def _embed_all(self, module: torch.nn.Module) -> NDArray[np.float32]:
-        """Return what a module makes of the whole training split, [N, D]."""
+        """Return the outputs [N, D] of a module for the whole training split."""
         return self._embedder.rows(module, "train", np.arange(self.data.splits["train"].labels.size))
 
     def _embed_now(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the embeddings [n, D] of some training items while an epoch is trained."""
+        """Return the embeddings [n, D] of some training items during an epoch."""
         embeddings = self._embedder.rows(self.method, "train", rows)
         self.method.train()
         return embeddings
@@ -270,7 +270,7 @@ class TrainingLoop:
         return reproducible(self.config.threads, deterministic=self.team.device.type == "cpu")
 
     def _record_into(self, features: Arrays, *, resume: bool) -> Recorder:
-        """Start or continue the run's record."""
+        """Return a recorder that starts or resumes the run."""
         data = self.data
         return Recorder(
             self.path,
@@ -288,7 +288,7 @@ class TrainingLoop:
 
 
 def _check_path(path: Path, *, resume: bool) -> None:
-    """Refuse to train over something; what a run left that was stopped before it began is nothing."""
+    """Refuse a path that exists, but for files of a run that was stopped before its first epoch."""
     if not resume and path.exists() and not is_unbegun(path):
         message = (
             f"{path} already exists; continue it with `embedlens train --resume {path}` "

@@ -1,4 +1,4 @@
-"""One step of an optimiser: its learning rate, mixed precision, and the clipping of gradients."""
+"""Optimisers, and their steps with learning rate, mixed precision and gradient clipping."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def build_optimizer(chosen: OptimisationChoice, module: torch.nn.Module) -> torch.optim.Optimizer:
-    """Make the optimiser of all parameters of a module that are trained."""
+    """Return the optimiser of all trained parameters of a module."""
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     given: dict[str, Any] = {"lr": chosen.lr, "weight_decay": chosen.weight_decay}
     if chosen.optimizer == "sgd":
@@ -30,16 +30,16 @@ def build_optimizer(chosen: OptimisationChoice, module: torch.nn.Module) -> torc
 
 
 class Stepper:
-    """Takes the steps of an optimiser as a configuration says.
+    """Steps of an optimiser with the options of a configuration.
 
     Parameters
     ----------
     chosen
         Optimiser, schedule, clipping and precision.
     module
-        Whose parameters are trained.
+        Module whose parameters are trained.
     device
-        Where they stand.
+        Device of the parameters.
 
     Raises
     ------
@@ -70,14 +70,14 @@ class Stepper:
         return rate
 
     def backward(self, loss: torch.Tensor) -> None:
-        """Compute the gradients of a loss, those of the step before forgotten."""
+        """Compute the gradients of a loss; earlier ones are cleared."""
         self.optimizer.zero_grad()
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def step(self) -> dict[str, float]:
-        """Clip, and take the step; return the norm of the gradient where it is clipped.
+        """Clip gradients and take the step; return the norm of the gradient if clipping is on.
 
-        In float16 a step whose gradients overflow is left out, and the scale is lowered.
+        In float16 a step whose gradients overflow is skipped, and the loss scale is reduced.
         """
         logs = {}
         if self._chosen.clip is not None:
@@ -90,10 +90,10 @@ class Stepper:
         return logs
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take up what a checkpoint kept; those of earlier versions have no scaler."""
+        """Restore the state of a checkpoint; those of earlier versions have no scaler."""
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state.get("scaler") or self.scaler.state_dict())

@@ -1,4 +1,4 @@
-"""The progress of a training run, as it is reported."""
+"""Progress reports of training."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where training stands: step of steps in epoch of epochs.
+    """Progress of training: step of steps in epoch of epochs.
 
-    `row` is a finished epoch's row of the log; `message` is a message for the user.
+    `row` is the log row of a finished epoch; `message` is a message for the user.
     """
 
     epoch: int

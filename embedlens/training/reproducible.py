@@ -16,13 +16,16 @@ _filling: Any = torch.utils.deterministic
 
 @contextmanager
 def reproducible(threads: int, *, deterministic: bool) -> Iterator[None]:
-    """Fix the number of threads and keep torch to deterministic kernels; all is put back at the end."""
+    """Fix the number of threads and use deterministic kernels of torch; settings are restored at the end.
+
+    The number of threads is fixed since sums depend on it.
+    """
     _warm_up()
     threads_before = torch.get_num_threads()
     before = torch.are_deterministic_algorithms_enabled(), _filling.fill_uninitialized_memory
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(deterministic)
-    _filling.fill_uninitialized_memory = False  # every value is written before it is read
+    _filling.fill_uninitialized_memory = False  # costs time, and every value is written before it is read
     try:
         with torch.random.fork_rng():
             yield
@@ -38,10 +41,10 @@ def available_threads() -> int:
 
 
 def _warm_up() -> None:
-    """Call the vector library's functions once from one thread.
+    """Call the functions of the vector library once from one thread.
 
-    A first call raced by several threads was seen to give square roots that are off by 3e-4, in one process
-    of thirty; Adam takes such roots, and the run would not be the same twice.
+    A first call raced by several threads gave square roots that are off by 3e-4, in one process of thirty;
+    Adam takes such roots, and training would not be reproducible.
     """
     for dtype in (torch.float32, torch.float64):
         one = torch.ones(8, dtype=dtype)

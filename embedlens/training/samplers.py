@@ -1,7 +1,7 @@
 """Batch samplers by name.
 
-Every batch is drawn from the stream of its own epoch and step, so a resumed run needs no saved generator
-and one batch does not depend on those before it.
+Every batch is drawn from the random stream of its epoch and step, so a resumed run needs no saved generator
+state, and a batch does not depend on earlier ones.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CANDIDATES = 4
-"""Hard negative class mining looks at this many times the classes of a batch."""
+"""Hard negative class mining considers this many times the number of classes of a batch."""
 
 
 class Embed(Protocol):
-    """The network as it stands now."""
+    """Embedding of training items by the current network."""
 
     def __call__(self, rows: NDArray[np.int64], /) -> NDArray[np.float32]:
         """Return the embeddings [n, D] of the training items in `rows`, int64 [n]."""
@@ -39,30 +39,30 @@ class Sampler(ABC):
     labels
         int64 [N].
     classes
-        Classes in a batch, 2 or more; where the labels have fewer, all of them stand in every batch.
+        Number of classes in a batch, 2 or more; if the labels have fewer, every batch has all of them.
     items
-        Items of each class, 2 or more.
+        Number of items of each class, 2 or more.
     seed
         Seed of the run.
 
     Attributes
     ----------
     classes
-        Classes in a batch, as far as there are so many.
+        Number of classes in a batch, at most that of the labels.
     items
-        Rows of a batch for each of its classes; a batch has `classes` * `items` rows.
+        Number of rows of each class; a batch has `classes` * `items` rows.
     steps
-        Batches in an epoch: the items of the split divided by the rows of a batch, at least 1.
+        Number of batches in an epoch: items of the split divided by rows of a batch, at least 1.
     """
 
     items_per_class: ClassVar[int | None] = None
-    """Items of each class, where the sampler prescribes a number."""
+    """Number of items of each class, if the sampler prescribes it."""
 
     fewest_classes: ClassVar[int] = 2
-    """Classes of two items or more that the labels must have."""
+    """Smallest number of classes of two items or more."""
 
     looks: ClassVar[bool] = False
-    """Whether a batch depends on the network as it stands, so that none can be drawn ahead."""
+    """Whether a batch depends on the current network, so that none can be drawn in advance."""
 
     def __init__(self, labels: NDArray[np.int64], *, classes: int, items: int, seed: int) -> None:
         if classes < 2 or items < 2:
@@ -93,24 +93,24 @@ class Sampler(ABC):
 
     @property
     def steps(self) -> int:
-        """Batches in an epoch."""
+        """Number of batches in an epoch."""
         return max(1, self._size // (self.classes * self.items))
 
     def batches(self, epoch: int, embed: Embed | None = None) -> Iterator[NDArray[np.int64]]:
-        """Give the row numbers of each batch of an epoch, int64 [classes * items], one batch at a time.
+        """Yield the row numbers of each batch of an epoch, int64 [classes * items].
 
         Parameters
         ----------
         epoch
-            The epoch; the same one gives the same batches (from the same network, where `embed` is used).
+            The epoch; batches are determined by it (and by the network, if `embed` is used).
         embed
-            The network, asked anew for each batch by samplers that look at embeddings; others ignore it.
+            Embedding by the current network, called for each batch by samplers whose batches depend on it.
         """
         for step in range(self.steps):
             yield self.draw(epoch, step, embed)
 
     def draw(self, epoch: int, step: int, embed: Embed | None = None) -> NDArray[np.int64]:
-        """Give the row numbers of one batch, int64 [classes * items]; the step counts from 0."""
+        """Return the row numbers of one batch, int64 [classes * items]; the step counts from 0."""
         return self._batch(stream(self._seed, Purpose.BATCHES, epoch=epoch, step=step), embed)
 
     @abstractmethod
@@ -127,11 +127,11 @@ class Sampler(ABC):
 
 
 SAMPLERS: Registry[type[Sampler]] = Registry("sampler")
-"""Samplers by the name that the user types."""
+"""Samplers by name."""
 
 
 def build_sampler(name: str, labels: NDArray[np.int64], *, classes: int, items: int, seed: int) -> Sampler:
-    """Make the sampler called `name` over the items of a split.
+    """Return a new sampler by its name, over the items of a split.
 
     Parameters
     ----------
@@ -140,7 +140,7 @@ def build_sampler(name: str, labels: NDArray[np.int64], *, classes: int, items: 
     labels
         int64 [N].
     classes, items, seed
-        As `Sampler` takes them.
+        As for `Sampler`.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def build_sampler(name: str, labels: NDArray[np.int64], *, classes: int, items: 
 class PKSampler(Sampler):
     """Batches of P classes with K items each, class by class.
 
-    A class with fewer than K items gives all of them, some more than once.
+    Of a class with fewer than K items, all are taken, some more than once.
     """
 
     fewest_classes: ClassVar[int] = 1
@@ -188,7 +188,7 @@ class NPairSampler(Sampler):
 class TupletSampler(Sampler):
     """Batches of N tuples of N + 1 items, N (N + 1) rows, tuple by tuple.
 
-    Sohn, NeurIPS 2016, figure 2 (b). N classes c_0 .. c_(N-1) are drawn; tuple i stands in rows
+    Sohn, NeurIPS 2016, figure 2 (b). N classes c_0 .. c_(N-1) are drawn; tuple i has rows
     i (N + 1) to i (N + 1) + N:
 
     - position 0: the anchor, of class c_i;
@@ -202,7 +202,7 @@ class TupletSampler(Sampler):
     Parameters
     ----------
     labels, seed
-        As `Sampler` takes them.
+        As for `Sampler`.
     classes
         N.
     items

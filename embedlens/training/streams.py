@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Purpose(IntEnum):
-    """What a stream is for; two purposes never share their numbers."""
+    """Purpose of a random stream; streams of different purposes are independent."""
 
     WEIGHTS = 0
     BATCHES = 1
@@ -30,16 +30,16 @@ def torch_seed(seed: int, purpose: Purpose, *, epoch: int = 0, step: int = 0) ->
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Where the random changes of a training batch are drawn from.
+    """Random streams of the augmentation of a training batch.
 
     Attributes
     ----------
     seed, epoch, step
-        The run's seed and the place of the batch in it.
+        Seed of the run, epoch and step of the batch.
     size
-        Rows of the whole batch, of which a process may have a share.
+        Number of rows of the whole batch, of which a process may have a part.
     start
-        Place of the first row of the share in the batch.
+        Position in the batch of the first row of this process.
     """
 
     seed: int
@@ -53,6 +53,6 @@ class Draw:
         return stream(self.seed, Purpose.AUGMENTATION, epoch=self.epoch, step=self.step)
 
     def of_item(self, place: int) -> np.random.Generator:
-        """Return the generator of one item; `place` counts from the start of the share."""
+        """Return the generator of one item; `place` is its position among the rows of this process."""
         key = (self.seed, Purpose.AUGMENTATION, self.epoch, self.step, self.start + place)
         return np.random.default_rng(key)

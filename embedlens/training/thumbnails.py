@@ -45,7 +45,7 @@ def the_images(name: str, data: ImageDataset) -> dict[str, ImageArray | ImageFil
 
 
 def read_all(files: ImageFiles, size: int, *, workers: int, reduced: bool = False) -> NDArray[np.uint8]:
-    """Return the middle of every image, uint8 [N, size, size, 3].
+    """Return the centre crop of every image, uint8 [N, size, size, 3].
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ def read_all(files: ImageFiles, size: int, *, workers: int, reduced: bool = Fals
     size
         Height and width, pixels.
     workers
-        Processes that read; 0: this one.
+        Number of processes that read; 0: this process.
     reduced
-        Read large JPEGs at a reduced size: faster, and not the same pixels.
+        Whether large JPEGs are decoded at a reduced size, which is faster but gives other pixels.
 
     Raises
     ------
@@ -72,10 +72,10 @@ def read_all(files: ImageFiles, size: int, *, workers: int, reduced: bool = Fals
 
 
 def thumbnails(data: ImageDataset, *, workers: int) -> dict[str, NDArray[np.uint8]]:
-    """Return a small picture of every item, split by split; none of splits without images.
+    """Return thumbnails of every item by split; none for splits without images.
 
-    Images in memory are their own thumbnails; of files the middle is taken, 64 x 64 pixels, of more than
-    20,000 items 32 x 32. Where files are missing (a data set that is trained on features) there are none.
+    Images in memory are their own thumbnails; those of files are centre crops of 64 x 64 pixels, 32 x 32 for
+    more than 20,000 items. If files are missing (a data set that is trained on features), there are none.
 
     Raises
     ------

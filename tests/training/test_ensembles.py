@@ -17,8 +17,8 @@ from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
 from embedlens.training.loop import TrainingLoop
 from embedlens.training.methods import MethodInputs, build_method, default_dim, default_loss
-from embedlens.training.methods.dreml import dealt_out
-from embedlens.training.methods.hdc import kept, shares_of
+from embedlens.training.methods.dreml import random_groups
+from embedlens.training.methods.hdc import fractions_of, kept
 
 WIDTHS = (3, 5, 4)
 LABELS = np.repeat(np.arange(3, 9), 4)
@@ -73,18 +73,18 @@ def batch():
 
 @settings(deadline=None)
 @given(st.integers(2, 40), st.integers(2, 9), st.integers(0, 5))
-def test_classes_are_dealt_out_evenly_to_meta_classes(classes, meta_classes, seed):
-    dealt = dealt_out(classes, meta_classes, seed=seed, learner=1)
+def test_classes_are_random_groups_evenly_to_meta_classes(classes, meta_classes, seed):
+    dealt = random_groups(classes, meta_classes, seed=seed, learner=1)
     sizes = np.bincount(dealt, minlength=meta_classes)
     assert sizes.sum() == classes
     assert sizes.max() - sizes.min() <= 1
-    np.testing.assert_array_equal(dealt, dealt_out(classes, meta_classes, seed=seed, learner=1))
+    np.testing.assert_array_equal(dealt, random_groups(classes, meta_classes, seed=seed, learner=1))
 
 
 def test_learners_and_seeds_have_meta_classes_of_their_own():
-    dealt = {tuple(dealt_out(30, 3, seed=seed, learner=e)) for seed in range(3) for e in range(4)}
+    dealt = {tuple(random_groups(30, 3, seed=seed, learner=e)) for seed in range(3) for e in range(4)}
     assert len(dealt) == 12
-    together = np.mean([dealt_out(30, 3, seed=seed, learner=0)[0] == 0 for seed in range(300)])
+    together = np.mean([random_groups(30, 3, seed=seed, learner=0)[0] == 0 for seed in range(300)])
     assert abs(together - 1 / 3) < 0.1  # any class may be in any meta-class
 
 
@@ -221,10 +221,10 @@ def test_a_batch_of_far_negatives_and_equal_positives_has_no_loss():
 
 
 def test_hard_shares_as_people_give_them():
-    assert shares_of(None, 3) == (1, 0.5, 0.2)
-    assert shares_of(None, 2) == (1, 0.5)
-    assert shares_of("1, .3", 2) == (1, 0.3)
-    assert shares_of([1, 0.25], 2) == (1, 0.25)
+    assert fractions_of(None, 3) == (1, 0.5, 0.2)
+    assert fractions_of(None, 2) == (1, 0.5)
+    assert fractions_of("1, .3", 2) == (1, 0.3)
+    assert fractions_of([1, 0.25], 2) == (1, 0.25)
 
 
 # Both
@@ -251,7 +251,7 @@ def test_dims_and_losses_where_none_are_chosen():
         ("hdc", {}, {"loss": "epshn"}, None, "method 'hdc' trains with the loss contrastive, not epshn"),
         ("hdc", {"heads": 0}, {}, 8, "heads is 0; a whole number from 1 is needed"),
         ("hdc", {"heads": 3}, {}, 8, "3 heads do not divide 8 dims into equal slices"),
-        ("hdc", {"heads": 4}, {}, None, "hard_shares are as usual; 4 heads need as many"),
+        ("hdc", {"heads": 4}, {}, None, "hard_shares are left at their defaults; 4 heads need as many"),
         ("hdc", {"hard_shares": "1,0,1"}, {}, None, "hard_shares are '1,0,1'; 3 heads need as many numbers"),
         ("hdc", {"hard_shares": "1,x,1"}, {}, None, "hard_shares are '1,x,1'; 3 heads need as many numbers"),
         (

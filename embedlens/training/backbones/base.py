@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Backbone:
-    """A network from items to features, and the items as it takes them.
+    """A network from items to features, with the items as its inputs.
 
     Attributes
     ----------
     module
-        From what `inputs` prepare to features [B, width].
+        Network from prepared inputs to features [B, width].
     width
         Dimensions of the features.
     inputs
-        Split name -> its items.
+        Split name -> inputs of its items.
     pretrained
-        Whether the features say something before any training, and are worth recording.
+        Whether the features are meaningful before training, so that they are recorded.
     messages
-        Messages for the user about how it was made.
+        Messages for the user about its construction.
     stages
-        Makes the same network with what it finds on the way to the features; None: it has no such thing.
+        Returns the same network with features of several depths; None: it has only one.
     """
 
     module: nn.Module
@@ -50,12 +50,12 @@ class Backbone:
 
 
 class Stages(nn.Module, ABC):
-    """A backbone that gives the features of several depths; it shares all weights with the backbone.
+    """A backbone with features of several depths; its weights are those of the backbone.
 
     Attributes
     ----------
     widths
-        Dimensions of the features by depth, the backbone's own last.
+        Dimensions of the features by depth; the last is that of the backbone.
     """
 
     widths: tuple[int, ...]
@@ -89,14 +89,14 @@ class EmbeddingNetwork(nn.Module):
 
 Builder = Callable[["NetworkChoice", "ImageDataset", int], Backbone]
 BACKBONES: Registry[Builder] = Registry("backbone")
-"""Builders by the name before the colon; they take the choice, the data and the number of workers."""
+"""Builders by the name before the colon; arguments: choice, data, and number of workers."""
 
 _WITH_ARGUMENT = {"timm": "timm:NAME", "features": "features:FILE.npy"}
 _OF_TIMM = {"weights": None, "freeze_bn": False, "pretrained": True}
 
 
 def check_backbone(choice: NetworkChoice) -> None:
-    """Refuse a backbone that is not known, or options that it has no use for; nothing is built or read.
+    """Refuse an unknown backbone, or options that it does not have; nothing is built or read.
 
     Raises
     ------
@@ -111,15 +111,15 @@ def check_backbone(choice: NetworkChoice) -> None:
         message = f"unknown backbone {choice.backbone!r}; choose one of: {', '.join([names, *extra])}"
         raise InputError(message)
     if kind != "timm":
-        for name, usual in _OF_TIMM.items():
-            if getattr(choice, name) != usual:
+        for name, default in _OF_TIMM.items():
+            if getattr(choice, name) != default:
                 option = "no-pretrained" if name == "pretrained" else name.replace("_", "-")
                 message = f"--{option} is for timm backbones; {choice.backbone!r} has no use for it"
                 raise InputError(message)
 
 
 def build_backbone(choice: NetworkChoice, data: ImageDataset, *, workers: int = 0) -> Backbone:
-    """Make the backbone that was chosen, and the splits as it takes them.
+    """Return the chosen backbone, with the inputs of every split.
 
     Parameters
     ----------
@@ -128,13 +128,13 @@ def build_backbone(choice: NetworkChoice, data: ImageDataset, *, workers: int = 
     data
         The data set.
     workers
-        Processes that read images, where all are read at once.
+        Number of processes that read images, where all are read at once.
 
     Raises
     ------
     InputError
-        Whatever `check_backbone` refuses; a package, file or weights that are missing; images that are
-        missing or cannot be read; features that do not fit the items.
+        As `check_backbone`; a package, file or weights that are missing; images that are
+        missing or cannot be read; features whose number of rows is not that of the items.
     """
     check_backbone(choice)
     return BACKBONES.get(choice.backbone.partition(":")[0])(choice, data, workers)

@@ -1,4 +1,4 @@
-"""Features that were computed before, from .npy files or a run: a head is trained on them, cheap on a CPU."""
+"""Precomputed features from .npy files or a run as backbone, for training a head on a CPU."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ if TYPE_CHECKING:
 def features(choice: NetworkChoice, data: ImageDataset, workers: int) -> Backbone:
     """Read features [N, D0] instead of images.
 
-    After the colon stands a file with the features of all items in the data set's own order; a pattern with
-    ``{split}`` in it, a file for each split in the order of its items; or a run, whose recorded pretrained
-    features are taken.
+    The text after the colon is a file with the features of all items in the order of the data set; a pattern
+    with ``{split}``, for one file per split in the order of its items; or a run with pretrained features.
 
     Raises
     ------
     InputError
-        A file that is missing, or features that do not fit the items; an image size.
+        A file that is missing, or features whose number of rows is not that of the items; an image size.
     """
     if choice.image_size is not None:
         message = f"--image-size is for images; {choice.backbone!r} reads none"

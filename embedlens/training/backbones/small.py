@@ -51,7 +51,7 @@ class SmallFeatures(nn.Sequential):
             if min(height, width) >= 2 * _SMALLEST:
                 blocks.append(nn.MaxPool2d(2))
                 height, width = height // 2, width // 2
-            blocks.append(nn.ReLU())  # after the pooling: the same numbers from a quarter of them
+            blocks.append(nn.ReLU())  # after the pooling: the same result from a quarter of the entries
             if min(height, width) < 2 * _SMALLEST:
                 break
         super().__init__(*blocks)
@@ -67,7 +67,7 @@ class SmallFeatures(nn.Sequential):
         return self.maps(images)[-1].flatten(1)
 
     def maps(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """Return the map [B, channels, h, w] that each block ends with, pooled where it is."""
+        """Return the map [B, channels, h, w] after each block, pooled where the block pools."""
         found: list[torch.Tensor] = []
         features = _channels_last(images)
         for block in self:
@@ -80,7 +80,7 @@ class SmallFeatures(nn.Sequential):
 def _channels_last(images: torch.Tensor) -> torch.Tensor:
     """Return images [B, C, H, W] in the layout in which convolutions are fastest.
 
-    Of one channel both layouts are the same in memory; torch takes it for the slower unless the strides say.
+    With one channel both layouts are the same in memory, and torch recognises this one only by its strides.
     """
     _, channels, height, width = images.shape
     strides = (channels * height * width, 1, channels * width, channels)

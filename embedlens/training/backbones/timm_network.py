@@ -25,7 +25,7 @@ _INSTALL = "pip install 'embedlens[vision]'"
 
 
 class TimmStages(Stages):
-    """A network of timm with the maps of its stages, averaged over the image; its own features come last.
+    """A network of timm with the features of its stages, averaged over the image; its own are the last.
 
     Parameters
     ----------
@@ -49,10 +49,10 @@ class TimmStages(Stages):
 
 @BACKBONES.register("timm")
 def timm_network(choice: NetworkChoice, data: ImageDataset, workers: int) -> Backbone:
-    """Make a network of timm without its classifier; input size, mean and deviation are its own.
+    """Return a network of timm without its classifier, with its own input size, mean and deviation.
 
-    Images in files are read anew for every batch, at the size and with the crop that timm names for the
-    network; images in memory are scaled to that size.
+    Images in files are read for every batch, with the size and crop of the network; images in memory are
+    scaled to that size.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def timm_network(choice: NetworkChoice, data: ImageDataset, workers: int) -> Bac
 
 
 def _timm() -> Any:
-    """Import timm; say what to install where it or torchvision does not load."""
+    """Import timm; `InputError` says what to install if it or torchvision is missing."""
     try:
         import timm
         import timm.data
@@ -102,7 +102,7 @@ def _timm() -> Any:
 
 
 def _create(timm: Any, choice: NetworkChoice) -> tuple[nn.Module, tuple[str, ...]]:
-    """Make the network with the weights that were chosen, and return messages for the user about them."""
+    """Return the network with the chosen weights, and messages for the user about them."""
     name = choice.backbone.partition(":")[2]
     if not timm.is_model(name):
         near = get_close_matches(name.split(".")[0], timm.list_models(), n=_SHOWN_NAMES)
@@ -129,15 +129,15 @@ def _create(timm: Any, choice: NetworkChoice) -> tuple[nn.Module, tuple[str, ...
 
 
 def _load(timm: Any, module: nn.Module, file: Path) -> tuple[str, ...]:
-    """Load weights from a file, by name, or, where no name fits, by order if every shape does; then tell.
+    """Load weights from a file by name, or by order if no name but every shape agrees; return messages.
 
-    A file of another package names the layers of the same network otherwise, but in the same order.
+    Other packages name the layers of a network differently, but list them in the same order.
     """
     if not file.is_file():
         message = f"no such file of weights: {file}"
         raise InputError(message)
     try:
-        # Said by ourselves: older versions of timm unpickle whatever the file holds by default.
+        # Explicitly: older versions of timm unpickle any content by default.
         loaded: dict[str, Any] = timm.models.load_state_dict(str(file), weights_only=True)
     except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
         message = f"{file} cannot be read as weights: {first_sentence(error)}"
@@ -175,7 +175,7 @@ def _width(module: nn.Module, size: int, backbone: str) -> int:
 
 
 def _tried(module: nn.Module, size: int) -> Any:
-    """Return what a network makes of one black image of the size; nothing of the network changes."""
+    """Return the output of a network for one black image of the size, without changing the network."""
     was = module.training
     module.eval()
     try:

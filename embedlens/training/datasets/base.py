@@ -26,34 +26,34 @@ _ITEMS_SEED = 0  # of the data, not of a run: all runs see the same items in tra
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Catalogue(Result):
-    """All N items of a data set in its own order, and how it is split as published.
+    """All N items of a data set in its own order, with its published splits.
 
     Attributes
     ----------
     images
-        The image of each item; None where the data set has labels alone.
+        The image of each item; None if the data set has only labels.
     labels
         int64 [N].
     items
-        Column name -> one text an item.
+        Column name -> one text per item.
     class_names
         Label -> name.
     split
         Name of the split of each item as published, "" for items that are left out; None: no published split.
     item_split
-        The same of a second published split, in which all classes are seen in training.
+        As `split`, for a second published split by items, in which all classes are in the training split.
     query_gallery
         Query split -> gallery split, of `split`.
     published
-        Split of `split` -> its items and classes as published.
+        Name in `split` -> published numbers of its items and classes.
     total
-        Items and classes of all splits together as published.
+        Published numbers of items and classes of all splits together.
     boxes
         float [N, 4]: left, top, right, bottom of the object, pixels; None: the data set has no boxes.
     mirrored
-        Whether a mirrored image is still of its class (photographs: yes; letters: no).
+        Whether mirroring keeps the class of an image (photographs: yes; letters: no).
     halves_seed
-        Classes are halved in their order, or, with a seed, in a random order that is the same for ever.
+        Classes are halved in sorted order, or, with a seed, in a fixed random order.
     """
 
     images: Images | None
@@ -77,11 +77,11 @@ class ImageSplit(Result):
     Attributes
     ----------
     images
-        Their images; None where the data set has labels alone.
+        Their images; None if the data set has only labels.
     labels
         int64 [N].
     items
-        Column name -> one text an item.
+        Column name -> one text per item.
     positions
         int64 [N]: place of each item in the data set's own order, from 0.
     """
@@ -99,17 +99,17 @@ class ImageDataset:
     Attributes
     ----------
     splits
-        "train", and what is tested on: "test", or "query" and "gallery".
+        "train", and "test" or "query" and "gallery".
     class_names
         Label -> name.
     mirrored
-        Whether a mirrored image is still of its class.
+        Whether mirroring keeps the class of an image.
     query_gallery
         Query split -> gallery split.
     size
-        Items of the data set in its own order; those of the splits are among them.
+        Number of items of the data set, those outside the splits included.
     messages
-        Messages for the user, e.g. numbers of items that are not those published.
+        Messages for the user, e.g. numbers of items that differ from the published ones.
     """
 
     splits: dict[str, ImageSplit]
@@ -135,26 +135,26 @@ DATASETS: Registry[Loader] = Registry("data set")
 def load_dataset(
     name: str, root: Path | None = None, *, split_by: str | None = None, boxes: bool = False
 ) -> ImageDataset:
-    """Load the data set called `name`.
+    """Load a data set by its name.
 
     Parameters
     ----------
     name
         A name in `DATASETS`.
     root
-        Folder (or file) of those that are read from disk.
+        Folder or file of a data set that is read from disk.
     split_by
         "classes": train and test share no class, as published or by halves of the classes. "items": all
         classes are seen in training, as published or by halves of the items of each class. None: as
         published, else by classes.
     boxes
-        Cut the images to the boxes of their objects.
+        Whether to crop images to the bounding boxes of their objects.
 
     Raises
     ------
     InputError
-        Unknown name; a root that is missing, lacks files, or holds too little to train and test on; boxes
-        asked of a data set that has none.
+        Unknown name; a root that is missing, lacks files, or has too few items to train and test on; boxes
+        of a data set that has none.
     """
     if split_by is not None and split_by not in SPLIT_BY:
         raise unknown(split_by, "way to split", SPLIT_BY)
@@ -208,7 +208,7 @@ def _names(of_items: NDArray[np.str_]) -> list[str]:
 
 
 def _check(name: str, splits: Mapping[str, ImageSplit], *, queries: Mapping[str, str]) -> None:
-    """Refuse splits that cannot be trained or tested on."""
+    """Refuse splits with too few classes or items for training or testing."""
     if "train" not in splits or len(splits) < 2:
         message = (
             f"data set {name!r} has the splits {', '.join(splits) or '(none)'}; "
@@ -230,7 +230,7 @@ def _check(name: str, splits: Mapping[str, ImageSplit], *, queries: Mapping[str,
 def _unlike(
     name: str, labels: Mapping[str, NDArray[np.int64]], published: Mapping[str, tuple[int, int]]
 ) -> tuple[str, ...]:
-    """Name each split whose numbers of items and classes are not those published."""
+    """Return a message for each split whose numbers of items and classes differ from the published ones."""
     messages = []
     for split, (items, classes) in published.items():
         found = labels.get(split, np.empty(0, np.int64))
@@ -264,8 +264,7 @@ def refuse_root(name: str, root: Path | None) -> None:
 def halve(labels: NDArray[np.int64], *, seed: int | None = None) -> NDArray[np.bool_]:
     """Return the mask [N] of the items whose class is in the first half of the classes.
 
-    The halves are those of the sorted classes, or, with a seed, of the classes in a random order that is
-    the same for ever.
+    Classes are halved in sorted order, or, with a seed, in a fixed random order.
     """
     classes = np.unique(labels)
     if seed is not None:
@@ -276,7 +275,7 @@ def halve(labels: NDArray[np.int64], *, seed: int | None = None) -> NDArray[np.b
 def halve_items(labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return the mask [N] of a random half of the items of each class, the larger one where they are odd.
 
-    The same labels give the same mask for ever.
+    The mask is fixed by the labels.
     """
     mask = np.zeros(labels.size, dtype=bool)
     order = np.random.default_rng(_ITEMS_SEED).permutation(labels.size)

@@ -1,4 +1,4 @@
-"""Images of one's own from a .csv file: path, label and split of each."""
+"""Images of the user from a .csv file with the path, label and split of each."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def csv_list(root: Path | None = None) -> Catalogue:
     """Return the items that a .csv file lists, between commas, semicolons or tabs.
 
     The first line names the columns: ``label``, ``path`` (relative to the file's folder, or absolute) and
-    ``split``, of which ``label`` alone is needed. Labels that are all whole numbers stand as they are; others
-    are names, numbered in sorted order, numbers among them first and in their order. A column ``class`` names
-    the labels; columns beyond these are kept with the items. With splits ``query`` and ``gallery``, the one
-    is looked up in the other. Where training sees all classes, the split is one by items.
+    ``split``, of which ``label`` alone is needed. Labels that are all whole numbers are kept; others are
+    names, numbered in sorted order, with numbers first. A column ``class`` names the labels; columns beyond
+    these are kept with the items. Items of a split ``query`` search the split ``gallery``. If all classes are
+    in the training split, the split is by items.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def csv_list(root: Path | None = None) -> Catalogue:
 
 
 class _Table:
-    """The columns of a table of items, and the lines that their rows end in."""
+    """The columns of a table of items, and the line numbers of its rows."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -94,7 +94,7 @@ class _Table:
                 raise self.error(row, message)
 
     def refuse_twice(self, column: str) -> None:
-        """Raise `InputError` where a value stands twice in a column."""
+        """Raise `InputError` if a value occurs twice in a column."""
         rows: dict[str, int] = {}
         for row, value in enumerate(self.columns[column]):
             if rows.setdefault(value, row) != row:

@@ -1,4 +1,4 @@
-"""The images of a split: held in memory, or left in their files until a batch needs them."""
+"""Images of a split, in memory or in files that are read when a batch needs them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Images(ABC):
 
     @abstractmethod
     def take(self, rows: NDArray[np.int64]) -> Images:
-        """Return the images of some rows, in their order; none is read for it."""
+        """Return the images of some rows, in their order, without reading them."""
 
 
 class ImageArray(Images):
@@ -63,15 +63,15 @@ class ImageArray(Images):
 
 
 class ImageFiles(Images):
-    """Images in files, read as RGB, upright, whenever they are requested.
+    """Images in files, read on request as RGB, upright.
 
     Parameters
     ----------
     paths
         File of each of N items.
     boxes
-        float [N, 4]: left, top, right, bottom, in pixels, of what is cut out of each; what lies outside the
-        image is ignored. None: whole images.
+        float [N, 4]: left, top, right, bottom, in pixels, to which images are cropped; parts of a box
+        outside the image are ignored. None: whole images.
     """
 
     in_memory: ClassVar[bool] = False
@@ -96,14 +96,14 @@ class ImageFiles(Images):
             raise InputError(message)
 
     def open(self, row: int, *, at_least: int | None = None) -> Image:
-        """Read one image: RGB, turned upright, cut to its box.
+        """Read one image: RGB, upright, cropped to its box.
 
         Parameters
         ----------
         row
-            Which one.
+            Its row.
         at_least
-            A JPEG may be read at a reduced size, its shorter side no less than this, pixels; faster.
+            A JPEG may be decoded at a reduced size whose shorter side is at least this many pixels.
 
         Raises
         ------
@@ -160,7 +160,7 @@ def _decoded(file: Path, at_least: int | None) -> Image:
 
 @contextmanager
 def _silent_descriptor() -> Iterator[None]:
-    """Discard what is written to the descriptor of standard error: libtiff prints there past Python."""
+    """Discard output to the file descriptor of standard error, where libtiff prints."""
     with _silencing:
         try:
             kept = os.dup(2)

@@ -1,4 +1,4 @@
-"""Lists of images as data sets are published with them: text, one image per line, fields between blanks."""
+"""Text lists of images in published data sets: one image per line, fields separated by blanks."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class Listing(Result):
     Attributes
     ----------
     file
-        Where it was read.
+        The file.
     first
         Number of the line that holds row 0.
     columns
-        Column name -> one text a row.
+        Column name -> one text per row.
     """
 
     file: Path
@@ -53,7 +53,7 @@ class Listing(Result):
         return np.array(values, dtype=np.int64)
 
     def choice(self, column: str, meaning: Mapping[str, str]) -> NDArray[np.str_]:
-        """Return what the values of a column mean; any other value is refused."""
+        """Return the meaning of each value of a column; `InputError` for other values."""
         for row, value in enumerate(self.columns[column]):
             if value not in meaning:
                 message = f"{column} is {value[:_SHOWN]!r}; it must be one of: {', '.join(meaning)}"
@@ -87,7 +87,7 @@ class Listing(Result):
         return boxes
 
     def places(self, column: str) -> dict[str, int]:
-        """Return the row of each value of a column; a value that stands twice is refused."""
+        """Return value -> row of a column; `InputError` if a value occurs twice."""
         rows: dict[str, int] = {}
         for row, value in enumerate(self.columns[column]):
             if rows.setdefault(value, row) != row:
@@ -119,14 +119,14 @@ def read_list(file: Path, columns: Sequence[str], *, headed: bool = False, count
     columns
         Names of the fields of a line; the last one may hold blanks.
     headed
-        A line with these names stands above the rows.
+        Whether a line with these names precedes the rows.
     counted
-        The first line of all holds the number of rows.
+        Whether the first line is the number of rows.
 
     Raises
     ------
     InputError
-        A line that is not as said; file and line are named.
+        A line of another form; file and line are named.
     """
     lines = read_lines(file)
     form = " ".join(columns)

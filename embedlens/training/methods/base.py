@@ -39,7 +39,7 @@ class Batch(Result):
     rows
         int64 [B]: items of the training split.
     learner
-        Which part of the network learns from it; None: the whole.
+        Number of the learner that is trained on it; None: the whole network.
     """
 
     rows: NDArray[np.int64]
@@ -48,16 +48,16 @@ class Batch(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MethodInputs(Result):
-    """What a method is made from.
+    """Arguments of the construction of a method.
 
     Attributes
     ----------
     config
-        The configuration; the method's options are in it.
+        The configuration, which includes the options of the method.
     backbone
-        From items to features.
+        Backbone from items to features.
     labels
-        int64 [N]: those of the training split.
+        int64 [N]: labels of the training split.
     """
 
     config: TrainConfig
@@ -66,43 +66,43 @@ class MethodInputs(Result):
 
 
 class EmbedAll(Protocol):
-    """The training split as a module makes it now."""
+    """Embedding of the training split by a module."""
 
     def __call__(self, module: nn.Module, /) -> NDArray[np.float32]:
-        """Return what the module makes of every training item, [N, D]."""
+        """Return the outputs of the module for all training items, [N, D]."""
 
 
 class EmbedSplits(Protocol):
-    """Every split as a module makes it now."""
+    """Embedding of every split by a module."""
 
     def __call__(self, module: nn.Module, /) -> Mapping[str, NDArray[np.float32]]:
-        """Return split -> what the module makes of its items, [N, D]."""
+        """Return split -> outputs of the module for its items, [N, D]."""
 
 
 class Method(nn.Module, ABC):
-    """A way of training.
+    """Base class of training methods.
 
-    Whatever a run needs to go on (clusters, meta-classes) is a buffer, so that the checkpoint has it.
+    State that a resumed run needs (clusters, meta-classes) is a buffer, so that the checkpoint contains it.
 
     Attributes
     ----------
     network
-        What a training step runs: from inputs, and the number of a learner where the batch names one, to
-        what the loss takes, a row per item.
+        Network of a training step: from inputs, and the number of a learner if the batch has one, to the
+        outputs that the loss takes, one row per item.
     objective
-        The parameters of the losses.
+        Module with the parameters of the losses.
     steps
-        Batches in an epoch.
+        Number of batches in an epoch.
     looks
-        Whether batches depend on the network as it stands, so that none can be drawn ahead.
+        Whether batches depend on the current network, so that none can be drawn in advance.
     slices
-        Pairs (start, stop) of dimensions, where the recorded embedding is made of pieces.
+        Pairs (start, stop) of dimensions, if the recorded embedding consists of slices.
     partial
         Whether a step may leave parameters of the network without a gradient.
     messages
-        Messages for the user that have not been reported yet; whoever reports them empties the list.
+        Messages for the user that have not been reported yet; the training loop reports and removes them.
     losses
-        Names of the losses that it can train with, the default first; None: any.
+        Names of the losses of the method, the default first; None: any loss.
     """
 
     losses: ClassVar[tuple[str, ...] | None] = None
@@ -119,69 +119,69 @@ class Method(nn.Module, ABC):
 
     @classmethod
     def default_dim(cls, options: Mapping[str, Any]) -> int:
-        """Return the dimensions D of the embedding that suit the options."""
+        """Return the default number of dimensions D of the embedding for some options."""
         return DEFAULT_DIM
 
     @abstractmethod
     def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:
-        """Yield the batches of an epoch; `embed` gives embeddings [n, D] of training items as they stand."""
+        """Yield the batches of an epoch; `embed` returns current embeddings [n, D] of training items."""
 
     @abstractmethod
     def loss(
         self, outputs: torch.Tensor, labels: torch.Tensor, learner: int | None
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the loss of a batch, and the numbers to log, from what the network made of it, [B, ...]."""
+        """Return the loss of a batch, and numbers to log, from the outputs of the network, [B, ...]."""
 
     @abstractmethod
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return the embeddings that are recorded, [B, D]."""
 
     def embeddings(self, outputs: torch.Tensor) -> torch.Tensor:
-        """Return the embeddings [B, D] in what the network made of a batch: `embedding_l2` is on them."""
+        """Return the embeddings [B, D], which `embedding_l2` penalises, from the outputs of the network."""
         return outputs
 
     def begin(self, epoch: int, embed_all: EmbedAll) -> None:
-        """Do what is due before an epoch of training, 1 or later."""
+        """Prepare an epoch of training, 1 or later."""
         return
 
     def extras(
         self, embed_splits: EmbedSplits, labels: Mapping[str, NDArray[np.int64]]
     ) -> dict[str, dict[str, NDArray[Any]]]:
-        """Return what is recorded besides, split -> name -> [N, ...]; `labels` are split -> int64 [N]."""
+        """Return extra arrays of an epoch, split -> name -> [N, ...]; `labels` are split -> int64 [N]."""
         return {}
 
     def run_extras(self) -> dict[str, NDArray[Any]]:
-        """Return what is recorded once, of the whole run: name -> numbers."""
+        """Return extra arrays of the whole run, name -> array."""
         return {}
 
     def accuracy(self, embeddings: torch.Tensor, labels: torch.Tensor) -> float | None:
-        """Return the fraction of embeddings [N, D] whose labels [N] a classifier finds; None without one."""
+        """Return the accuracy of the classifier on embeddings [N, D] with labels [N]; None without one."""
         return None
 
 
 METHODS: Registry[type[Method]] = Registry("method")
-"""Classes by name: they take what is given, and the method's own options by keyword."""
+"""Methods by name: classes that take `MethodInputs`, and their options by keyword."""
 
 
 def method_options(name: str) -> dict[str, Any]:
-    """Return the options of a method and their defaults."""
+    """Return the options of a method with defaults."""
     parameters = inspect.signature(METHODS.get(name)).parameters.values()
     return {one.name: one.default for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
 def default_loss(name: str) -> str:
-    """Return the loss that a method trains with where none is chosen."""
+    """Return the default loss of a method."""
     return (METHODS.get(name).losses or (DEFAULT_LOSS,))[0]
 
 
 def default_dim(name: str, options: Mapping[str, Any]) -> int:
-    """Return the dimensions of the embedding that a method makes where none are chosen."""
+    """Return the default number of dimensions of the embedding of a method."""
     check_method(name, options)
     return METHODS.get(name).default_dim({**method_options(name), **options})
 
 
 def check_method(name: str, options: Mapping[str, Any], loss: str | None = None) -> None:
-    """Refuse an unknown method, options that it does not have, and a loss that it cannot train with."""
+    """Refuse an unknown method, unknown options, and a loss that is not one of the method."""
     known = method_options(name)
     for option in options:
         if option not in known:
@@ -195,12 +195,12 @@ def check_method(name: str, options: Mapping[str, Any], loss: str | None = None)
 
 
 def build_method(given: MethodInputs) -> Method:
-    """Make the method that a configuration names.
+    """Return the method of a configuration.
 
     Raises
     ------
     InputError
-        Whatever the method, its losses and its batches refuse.
+        Wrong options of the method, its loss or its batches.
     """
     config = given.config
     check_method(config.method, config.method_options, config.loss)
@@ -209,7 +209,7 @@ def build_method(given: MethodInputs) -> Method:
 
 
 def make_loss(given: MethodInputs, dim: int) -> Loss:
-    """Make the loss of a configuration for a number of dims and the classes of the training split."""
+    """Return the loss of a configuration, for a number of dims and the classes of the training split."""
     import numpy as np
 
     from embedlens.objectives import Setting

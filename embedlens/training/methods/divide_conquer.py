@@ -1,4 +1,4 @@
-"""Divide and Conquer: clusters of the items, each learnt by a slice of the embedding of its own.
+"""Divide and Conquer: every cluster of items is learnt by its own slice of the embedding.
 
 Sanakoyeu, Tschernezki, Buechler & Ommer, "Divide and conquer the embedding space for metric learning", CVPR
 2019. Clusters are matched to learners by the Hungarian method on their overlap, so that a learner keeps as
@@ -25,7 +25,7 @@ from embedlens.training.methods.base import (
     MethodInputs,
     make_loss,
 )
-from embedlens.training.methods.slices import check_divides, check_whole, unit_pieces
+from embedlens.training.methods.slices import check_divides, check_whole, unit_slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ CLUSTER_ON = ("penultimate", "embedding")
 
 
 class SlicedNetwork(nn.Module):
-    """A backbone and one linear layer a slice of the embedding.
+    """A backbone and one linear layer per slice of the embedding.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class SlicedNetwork(nn.Module):
         self.heads = nn.ModuleList([nn.Linear(width, dim // slices) for _ in range(slices)])
 
     def forward(self, inputs: torch.Tensor, learner: int | None = None) -> torch.Tensor:
-        """Return one learner's slice [B, dim / slices], or all slices side by side [B, dim]."""
+        """Return the slice of one learner [B, dim / slices], or all slices concatenated [B, dim]."""
         features = self.features(inputs)
         if learner is not None:
             one: torch.Tensor = self.heads[learner](features)
@@ -64,7 +64,7 @@ class SlicedNetwork(nn.Module):
 
 @METHODS.register("divide-conquer")
 class DivideConquer(Method):
-    """K clusters, K slices and learners, batches of one cluster after the other.
+    """K clusters of items, each learnt by one of K slices; batches alternate between clusters.
 
     Parameters
     ----------
@@ -111,8 +111,8 @@ class DivideConquer(Method):
         self._k, self._recluster, self._on = clusters, recluster, cluster_on
         self._told = False
         self._divided = max(0, given.config.epochs - finish)
-        backbone, self._piece = given.backbone, dim // clusters
-        piece = self._piece
+        backbone, self._slice = given.backbone, dim // clusters
+        piece = self._slice
         self.network = SlicedNetwork(backbone.module, width=backbone.width, dim=dim, slices=clusters)
         losses = [make_loss(given, piece) for _ in range(clusters)]
         self.objective = nn.ModuleList([*losses, *([make_loss(given, dim)] if finish else [])])
@@ -123,11 +123,11 @@ class DivideConquer(Method):
         self.looks = self._whole.looks
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the slices, each of length 1, side by side [B, D]."""
-        return unit_pieces(self.network(inputs), self._piece)
+        """Return the concatenated normalised slices, [B, D]."""
+        return unit_slices(self.network(inputs), self._slice)
 
     def begin(self, epoch: int, embed_all: EmbedAll) -> None:
-        """Cluster the training items anew where that is due."""
+        """Cluster the training items, every `recluster` epochs."""
         before = self.clusters.cpu().numpy()
         clustered = bool((before >= 0).all())  # a run of `finish` epochs alone that is extended is not
         if epoch > self._divided or (clustered and (epoch - 1) % self._recluster):
@@ -169,7 +169,7 @@ class DivideConquer(Method):
         self._told = True
 
     def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:
-        """Yield batches of one learner's items after the other's; at the end those of all."""
+        """Yield batches of the learners in turn; in the last `finish` epochs batches of all items."""
         if epoch > self._divided:
             yield from (Batch(rows) for rows in self._whole.batches(epoch, embed))
             return
@@ -189,9 +189,9 @@ class DivideConquer(Method):
     def loss(
         self, outputs: torch.Tensor, labels: torch.Tensor, learner: int | None
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the loss of a learner's unit slice [B, D / K], or of the whole embedding [B, D]."""
+        """Return the loss of a learner's normalised slice [B, D / K], or of the whole embedding [B, D]."""
         objective = self.objective[-1 if learner is None else learner]  # type: ignore[index]
-        loss, logs = objective(unit_pieces(outputs, self._piece), labels)
+        loss, logs = objective(unit_slices(outputs, self._slice), labels)
         return loss, logs
 
     def extras(
@@ -203,12 +203,12 @@ class DivideConquer(Method):
 
 
 def learnable(labels: NDArray[np.int64]) -> bool:
-    """Say whether items of these labels [N] make batches: two classes of two items or more."""
+    """Return whether labels [N] have two classes of two items or more, which batches need."""
     return bool((np.unique(labels, return_counts=True)[1] > 1).sum() > 1)
 
 
 def matched(before: NDArray[np.int64], after: NDArray[np.int64], *, n_clusters: int) -> NDArray[np.int64]:
-    """Return the clusters numbered anew so that as many items as can be keep theirs.
+    """Return clusters renumbered so that as many items as possible keep their number.
 
     Parameters
     ----------
@@ -233,7 +233,7 @@ def matched(before: NDArray[np.int64], after: NDArray[np.int64], *, n_clusters: 
 
 
 def _check(clusters: int, recluster: int, finish: int, *, dim: int, items: int) -> None:
-    """Refuse numbers that cannot be."""
+    """Refuse options out of range."""
     check_whole("clusters", clusters, 1)
     check_whole("recluster", recluster, 1)
     check_whole("finish", finish, 0)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from embedlens.errors import InputError, unknown
 from embedlens.training.methods.base import METHODS, Batch, Method, MethodInputs
-from embedlens.training.methods.slices import check_whole, unit_pieces
+from embedlens.training.methods.slices import check_whole, unit_slices
 from embedlens.training.streams import Purpose, stream
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ TRUNKS = ("own", "shared")
 
 
 class Learners(nn.Module):
-    """Networks beside each other, or one trunk, and a linear layer a learner.
+    """One network per learner, or one for all, and a linear layer per learner.
 
     Parameters
     ----------
     trunks
-        One network from inputs to features [B, width], or one a learner.
+        One network from inputs to features [B, width], or one per learner.
     width, outputs, learners
         Dimensions of the features and of the output of each learner, and the number of learners.
     """
@@ -46,7 +46,7 @@ class Learners(nn.Module):
         self.heads = nn.ModuleList([nn.Linear(width, outputs) for _ in range(learners)])
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the outputs of all learners side by side, [B, learners x outputs]."""
+        """Return the concatenated outputs of all learners, [B, learners x outputs]."""
         found = [trunk(inputs) for trunk in self.trunks]
         if len(found) == 1:
             found *= len(self.heads)
@@ -55,10 +55,10 @@ class Learners(nn.Module):
 
 @METHODS.register("dreml")
 class DREML(Method):
-    """E learners, each a classifier of M meta-classes: the training classes, dealt out at random and evenly.
+    """E learners, each a classifier of M meta-classes: random groups of training classes, of equal size.
 
     A learner's M outputs are compared with fixed proxies, the M unit vectors, by softmax cross-entropy; the
-    embedding is the E outputs, each of length 1, side by side.
+    embedding is the concatenation of the E normalised outputs.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class DREML(Method):
     meta_classes
         M; E M must be the dimensions D.
     trunk
-        "own": a network a learner; "shared": one network, and a linear layer a learner.
+        "own": one network per learner; "shared": one network, and a linear layer per learner.
 
     Attributes
     ----------
@@ -115,7 +115,9 @@ class DREML(Method):
         self.objective = nn.Module()
         self.slices = [(start, start + meta_classes) for start in range(0, config.dim, meta_classes)]
         self.register_buffer("classes", torch.from_numpy(classes))
-        dealt = [dealt_out(classes.size, meta_classes, seed=config.seed, learner=e) for e in range(learners)]
+        dealt = [
+            random_groups(classes.size, meta_classes, seed=config.seed, learner=e) for e in range(learners)
+        ]
         self.register_buffer("meta", torch.from_numpy(np.stack(dealt)))
         self._sampler = config.build_sampler(given.labels)
         self.steps, self.looks = self._sampler.steps, self._sampler.looks
@@ -130,13 +132,13 @@ class DREML(Method):
         return (Batch(rows) for rows in self._sampler.batches(epoch, embed))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return the outputs of the learners, each of length 1, side by side [B, D]."""
-        return unit_pieces(self.network(inputs), self._m)
+        """Return the concatenated normalised outputs of the learners, [B, D]."""
+        return unit_slices(self.network(inputs), self._m)
 
     def loss(
         self, outputs: torch.Tensor, labels: torch.Tensor, learner: int | None
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the sum of the learners' cross-entropies; their mean, and the fraction right, are logged."""
+        """Return the sum of the learners' cross-entropies; their mean, and the accuracy, are logged."""
         wanted = self.meta[:, torch.searchsorted(self.classes, labels)].T  # [B, E]
         logits = outputs.reshape(len(outputs), -1, self._m)
         each = functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none")
@@ -149,14 +151,14 @@ class DREML(Method):
         return {"meta_classes": self.meta.cpu().numpy()}
 
 
-def dealt_out(classes: int, meta_classes: int, *, seed: int, learner: int) -> NDArray[np.int64]:
-    """Return a meta-class for each class [C], at random; their sizes differ by one at most."""
+def random_groups(classes: int, meta_classes: int, *, seed: int, learner: int) -> NDArray[np.int64]:
+    """Return a random meta-class for each class [C]; sizes of meta-classes differ by at most one."""
     numbers = np.arange(classes, dtype=np.int64) % meta_classes
     return stream(seed, Purpose.META_CLASSES, step=learner).permutation(numbers)
 
 
 def copies(backbone: Backbone, count: int) -> list[nn.Module]:
-    """Return a backbone's network and copies of it; those of one that is not pretrained begin afresh."""
+    """Return a backbone's network and copies of it; copies of an untrained one get new random weights."""
     found = [backbone.module, *(copy.deepcopy(backbone.module) for _ in range(count - 1))]
     for module in found[1:] if not backbone.pretrained else ():
         for part in module.modules():

@@ -1,4 +1,4 @@
-"""Deep variational metric learning: the variance within classes is modelled, and the embedding freed of it.
+"""Deep variational metric learning: models the variance within classes apart from the embedding.
 
 Lin, Duan, Dong, Lu & Zhou, "Deep variational metric learning", ECCV 2018.
 """
@@ -48,7 +48,7 @@ class Encoder(nn.Module):
         self.heads = nn.Linear(width, 3 * dim)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return z_I, mu, log sigma^2 and the normalised features x side by side, [B, 3 dim + width]."""
+        """Return z_I, mu, log sigma^2 and the normalised features x, concatenated, [B, 3 dim + width]."""
         x = self.norm(self.features(inputs))
         return torch.cat([self.heads(x), x], dim=1)
 
@@ -77,7 +77,8 @@ class DVML(Method):
     """Three heads, a sampled variance, a decoder and four losses in two phases.
 
     z_V = mu + sigma e, e ~ N(0, I); z = z_I + z_V. The losses: ``KL(N(mu, sigma^2) || N(0, I))``, summed over
-    the dimensions; ``1/2 |x - x'|^2`` of the features x after batch norm and what the decoder makes of z; the
+    the dimensions; ``1/2 |x - x'|^2`` of the features x after batch norm and their reconstruction x' from z;
+    the
     metric loss of z (`synthesised`) and of z_I (`invariant`). In the first phase the decoder's gradient
     stays with the decoder.
 
@@ -88,7 +89,7 @@ class DVML(Method):
     first_phase
         Epochs of the first phase; None: half of all.
     record_latent
-        Record mu, sigma and the central latent space [N, D] of every split.
+        Whether mu, sigma and the central latent space [N, D] of every split are recorded.
     reconstruction_weight
         What the reconstruction weighs, in both phases. As published 1, of features 1,024 wide; it is a sum
         over the features, so that wider ones outweigh the metric loss more.
@@ -125,7 +126,7 @@ class DVML(Method):
         self.steps, self.looks = self._sampler.steps, self._sampler.looks
 
     def begin(self, epoch: int, embed_all: object) -> None:
-        """Take note of the epoch, which decides the phase."""
+        """Set the phase by the epoch."""
         self._epoch = epoch
 
     def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:
@@ -171,7 +172,7 @@ class DVML(Method):
     def extras(
         self, embed_splits: EmbedSplits, labels: Mapping[str, NDArray[Any]]
     ) -> dict[str, dict[str, NDArray[Any]]]:
-        """Return mu, sigma and the central latent space of every split, where they are to be recorded."""
+        """Return mu, sigma and the central latent space of every split, if `record_latent`."""
         if not self._latent:
             return {}
         d = self._dim

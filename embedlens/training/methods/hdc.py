@@ -13,7 +13,7 @@ from torch import nn
 
 from embedlens.errors import InputError
 from embedlens.training.methods.base import DEFAULT_DIM, METHODS, Batch, Method, MethodInputs
-from embedlens.training.methods.slices import check_divides, check_whole, unit_pieces
+from embedlens.training.methods.slices import check_divides, check_whole, unit_slices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from embedlens.training.backbones import Stages
     from embedlens.training.samplers import Embed
 
-SHARES = (1.0, 0.5, 0.2)
-"""The hardest fractions of the pairs that the heads learn from, as published for three heads."""
+FRACTIONS = (1.0, 0.5, 0.2)
+"""Hardest fraction of the pairs for each head, as published for three heads."""
 
 NEGATIVE_WEIGHT = 10.0
 
@@ -47,7 +47,7 @@ class Heads(nn.Module):
         self.heads = nn.ModuleList([nn.Linear(stages.widths[depth], outputs) for depth in depths])
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return what the heads make, the shallowest first, side by side [B, D]."""
+        """Return the concatenated outputs of the heads, the shallowest first, [B, D]."""
         found = self.stages(inputs)
         return torch.cat(
             [head(found[depth]) for head, depth in zip(self.heads, self._depths, strict=True)], dim=1
@@ -56,23 +56,24 @@ class Heads(nn.Module):
 
 @METHODS.register("hdc")
 class HDC(Method):
-    """K heads at depths of one backbone that are evenly apart, the last on the features themselves.
+    """K heads at evenly spaced depths of one backbone, the last on its features.
 
     Contrastive pairs: the squared distance d of positives, 10 max(0, margin - d) of negatives, between unit
     outputs of a head. Head k learns from the hardest fraction of the positives and of the negatives, ranked
-    apart; the sum of what is kept is divided by how many of them are above 0. The embedding is the K
-    outputs, each of length 1, side by side.
+    separately; its loss is the mean of their non-zero terms. The embedding is the concatenation of the K
+    normalised outputs.
 
     Parameters
     ----------
     given
         Configuration, backbone and labels.
     heads
-        K; it must divide the dimensions D, and the backbone must show as many depths.
+        K; it must divide D, and the backbone must have features of as many depths.
     hard_shares
-        A share, above 0 to 1, a head, or text with commas between; None: 1, 0.5, 0.2, the first K of them.
+        Fraction in (0, 1] for each head, as numbers or comma-separated text; None: the first K of 1, 0.5,
+        0.2.
     cascade
-        Whether a head chooses among the pairs that the one before it kept, as in the paper.
+        Whether a head selects among the pairs that the previous one kept, as in the paper.
 
     Raises
     ------
@@ -97,7 +98,7 @@ class HDC(Method):
         if config.mining not in (None, "all"):
             message = f"method 'hdc' chooses the pairs itself; leave the mining {config.mining!r} out"
             raise InputError(message)
-        self._shares, self._cascade = shares_of(hard_shares, heads), cascade
+        self._fractions, self._cascade = fractions_of(hard_shares, heads), cascade
         self._margin = float(config.loss_options.get("margin", 1.0))
         stages = backbone.stages() if backbone.stages is not None else None
         if stages is None or len(stages.widths) < heads:
@@ -117,7 +118,7 @@ class HDC(Method):
 
     @classmethod
     def default_dim(cls, options: Mapping[str, Any]) -> int:
-        """Return the least multiple of K from 64."""
+        """Return the smallest multiple of K that is at least 64."""
         heads = max(1, int(options["heads"]))
         return -(-DEFAULT_DIM // heads) * heads
 
@@ -126,20 +127,20 @@ class HDC(Method):
         return (Batch(rows) for rows in self._sampler.batches(epoch, embed))
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return what the heads make, each of length 1, side by side [B, D]."""
-        return unit_pieces(self.network(inputs), self._width)
+        """Return the concatenated normalised outputs of the heads, [B, D]."""
+        return unit_slices(self.network(inputs), self._width)
 
     def loss(
         self, outputs: torch.Tensor, labels: torch.Tensor, learner: int | None
     ) -> tuple[torch.Tensor, dict[str, float]]:
-        """Return the sum of the heads' losses; it and each of them are logged."""
-        z = unit_pieces(outputs, self._width).reshape(len(outputs), -1, self._width)
+        """Return the sum of the losses of the heads; all are logged."""
+        z = unit_slices(outputs, self._width).reshape(len(outputs), -1, self._width)
         first, second = torch.triu_indices(len(z), len(z), offset=1, device=z.device)
         positive = labels[first] == labels[second]
         d = (z[first] - z[second]).square().sum(dim=2)  # [pairs, K]
         negatives = NEGATIVE_WEIGHT * (self._margin - d).clamp(min=0)
         hard = [
-            kept(losses, self._shares, cascade=self._cascade)
+            kept(losses, self._fractions, cascade=self._cascade)
             for losses in (d[positive], negatives[~positive])
         ]
         found = [_mean_above_0(torch.cat(pair)) for pair in zip(*hard, strict=True)]
@@ -148,22 +149,22 @@ class HDC(Method):
         return total, {"loss": total.item(), **logs}
 
 
-def kept(losses: torch.Tensor, shares: Sequence[float], *, cascade: bool) -> list[torch.Tensor]:
-    """Return what each head learns from: the largest of its losses.
+def kept(losses: torch.Tensor, fractions: Sequence[float], *, cascade: bool) -> list[torch.Tensor]:
+    """Return the largest losses of each head, from which it learns.
 
     Parameters
     ----------
     losses
         [P, K]: the loss of each pair for each head.
-    shares
-        Of how many of the pairs, for each head; one pair at least, where there is any.
+    fractions
+        Fraction of the pairs for each head; at least one pair if there is any.
     cascade
-        Whether the share is of the pairs that the head before kept, and not of all.
+        Whether the fraction is of the pairs that the previous head kept, and not of all.
     """
     found: list[torch.Tensor] = []
     rows = torch.arange(len(losses), device=losses.device)
-    for k, share in enumerate(shares):
-        count = max(min(1, len(rows)), int(share * len(rows)))
+    for k, fraction in enumerate(fractions):
+        count = max(min(1, len(rows)), int(fraction * len(rows)))
         order = losses[rows, k].detach().argsort(descending=True, stable=True)[:count]
         found.append(losses[rows[order], k])
         if cascade:
@@ -171,20 +172,20 @@ def kept(losses: torch.Tensor, shares: Sequence[float], *, cascade: bool) -> lis
     return found
 
 
-def shares_of(text: str | Sequence[float] | None, heads: int) -> tuple[float, ...]:
-    """Return a share a head from what was requested."""
-    given: Sequence[object] = text.split(",") if isinstance(text, str) else text or SHARES[:heads]
+def fractions_of(text: str | Sequence[float] | None, heads: int) -> tuple[float, ...]:
+    """Return one fraction per head from the option."""
+    given: Sequence[object] = text.split(",") if isinstance(text, str) else text or FRACTIONS[:heads]
     try:
-        shares = tuple(float(word) for word in given)  # type: ignore[arg-type]
+        fractions = tuple(float(word) for word in given)  # type: ignore[arg-type]
     except ValueError:
-        shares = ()
-    if len(shares) != heads or not all(0 < share <= 1 for share in shares):
-        shown = "as usual" if text is None else repr(text)
+        fractions = ()
+    if len(fractions) != heads or not all(0 < fraction <= 1 for fraction in fractions):
+        shown = "left at their defaults" if text is None else repr(text)
         message = f"hard_shares are {shown}; {heads} heads need as many numbers above 0 to 1, e.g. 1,0.5,0.2"
         raise InputError(message)
-    return shares
+    return fractions
 
 
 def _mean_above_0(losses: torch.Tensor) -> torch.Tensor:
-    """Return the sum of losses [n] over how many are above 0; 0 where none is."""
+    """Return the mean of the losses [n] above 0; 0 if there are none."""
     return losses.sum() / (losses > 0).sum().clamp(min=1)

@@ -52,6 +52,6 @@ class Plain(Method):
         return loss, logs
 
     def accuracy(self, embeddings: torch.Tensor, labels: torch.Tensor) -> float | None:
-        """Return the fraction of embeddings [N, D] whose labels [N] the loss's classifier finds."""
+        """Return the accuracy of the loss's classifier on embeddings [N, D] with labels [N]."""
         found = self.objective.classify(embeddings)
         return None if found is None else (found == labels).double().mean().item()

@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def unit_pieces(z: Tensor, width: int) -> Tensor:
-    """Scale every `width` columns of embeddings [B, D] to length 1."""
+def unit_slices(z: Tensor, width: int) -> Tensor:
+    """Return embeddings [B, D] in which every slice of `width` columns is normalised."""
     return functional.normalize(z.reshape(len(z), -1, width), dim=2).flatten(1)
 
 
 def check_whole(name: str, value: int, least: int) -> None:
-    """Refuse a number that is not whole or too small."""
+    """Refuse a number that is not whole or below `least`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         message = f"{name} is {value}; a whole number from {least} is needed"
         raise InputError(message)
 
 
-def check_divides(pieces: int, dim: int, *, name: str) -> None:
-    """Refuse a number of pieces that does not divide the dims."""
-    if dim % pieces:
+def check_divides(n_slices: int, dim: int, *, name: str) -> None:
+    """Refuse a number of slices that does not divide the dims."""
+    if dim % n_slices:
         fitting = ", ".join(str(k) for k in range(1, dim + 1) if dim % k == 0)
-        message = f"{pieces} {name} do not divide {dim} dims into equal slices; choose one of: {fitting}"
+        message = f"{n_slices} {name} do not divide {dim} dims into equal slices; choose one of: {fitting}"
         raise InputError(message)

@@ -87,7 +87,7 @@ def test_the_runs_can_be_listed_before(cli):
         (["--metrics", "recal"], "unknown metric 'recal'"),
         (["--learners", "3"], "no method of the comparison has an option 'learners'; leave it out"),
         (["--clusters", "3"], "3 clusters do not divide 4 dims into equal slices; choose one of: 1, 2, 4"),
-        (["--heads", "4"], "hard_shares are as usual; 4 heads need as many numbers"),
+        (["--heads", "4"], "hard_shares are left at their defaults; 4 heads need as many numbers"),
         (["--dim", "0"], "dim is 0; 1 is the least"),
         (["--seed", "x"], "--seed 'x'; whole numbers from 0 are needed"),
         (["--latex", "--json"], "--latex and --json exclude each other; choose one"),
