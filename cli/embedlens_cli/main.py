@@ -8,14 +8,12 @@ from typing import Annotated
 import typer
 
 from embedlens import __version__
-from embedlens_cli.commands import components, concat, demo, import_, info
+from embedlens_cli.commands import components, concat, curves, demo, import_, info, pca_prune
 from embedlens_cli.commands import train as training
 from embedlens_cli.commands.compare import command as comparison
-from embedlens_cli.commands.curves import command as curves
 from embedlens_cli.commands.distances import command as distances
 from embedlens_cli.commands.evaluate import command as scores
 from embedlens_cli.commands.identify import command as identify
-from embedlens_cli.commands.pca_prune import command as pruning
 from embedlens_cli.commands.sampling import command as sampling
 from embedlens_cli.commands.scatter import command as triplets
 from embedlens_cli.commands.spectrum import command as spectra
@@ -74,7 +72,7 @@ app.command("trajectory")(trajectory.trajectory)
 app.command("distances")(distances.distances)
 app.command("spectrum")(spectra.spectrum)
 app.command("components")(components.components)
-app.command("pca-prune")(pruning.pca_prune)
+app.command("pca-prune")(pca_prune.pca_prune)
 app.command("tsne")(projection.tsne)
 app.command("evaluate")(scores.evaluate)
 app.command("verify")(verification.verify)

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from embedlens.experiments import (
         collapse,
         comparison,
+        curve_results,
         demonstration,
         epoch_metrics,
         grid,
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from embedlens.experiments.trainer import Trainer
 
 __all__ = [
-    "Trainer", "collapse", "comparison", "demo_runs", "demonstration", "epoch_metrics", "grid", "grid_runs",
-    "grid_training", "latent_maps", "metric_names", "recipe", "run_metrics", "score_rows", "sweep",
-    "sweep_results", "trainer",
+    "Trainer", "collapse", "comparison", "curve_results", "demo_runs", "demonstration", "epoch_metrics",
+    "grid", "grid_runs", "grid_training", "latent_maps", "metric_names", "recipe", "run_metrics",
+    "score_rows", "sweep", "sweep_results", "trainer",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

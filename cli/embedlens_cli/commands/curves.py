@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError, unknown
-from embedlens_cli.commands.curves import tables as curve_tables
-from embedlens_cli.commands.curves.batch_options import BatchOptions
-from embedlens_cli.common import console, figure_style, not_finite, options
+from embedlens_cli.common import console, figure_style, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
     InName,
     LeaveOutOptions,
+    changed,
     grouped,
 )
 
@@ -30,6 +29,35 @@ if TYPE_CHECKING:
     from embedlens.measurements.reader import Reader
 
 _LONGEST = 60  # letters of a file name that the runs, or the metrics, may take
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """The fixed batches of --monitor."""
+
+    batches: Annotated[int, typer.Option(help="With --monitor: number of batches.", min=1)] = 32
+    classes_per_batch: Annotated[int, typer.Option(help="With --monitor: P of a batch.", min=2)] = 16
+    items_per_class: Annotated[
+        int, typer.Option(help="With --monitor: K of a batch, unless the loss prescribes it.", min=2)
+    ] = 4
+    batch_seed: Annotated[int, typer.Option(help="With --monitor: seed of the batches.", min=0)] = 0
+    normalize: Annotated[
+        bool,
+        typer.Option(
+            "--normalize/--no-normalize", help="With --monitor: scale embeddings to length 1 first."
+        ),
+    ] = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a sidecar says of them."""
+        return {name.removeprefix("batch_"): value for name, value in asdict(self).items()}
+
+    @property
+    def words(self) -> list[str]:
+        """What a file name says of them: whatever is not the default."""
+        values = {name.removeprefix("batch_"): value for name, value in changed(self).items()}
+        return [name if value is True else f"{name}_{value}" for name, value in values.items()]
 
 
 @grouped
@@ -76,8 +104,9 @@ def curves(
     snapshots: --monitor triplet.
     """
     from embedlens import selection
-    from embedlens.analysis.experiments.monitoring import check_monitors
+    from embedlens.analysis.experiments import Band, check_monitors
     from embedlens.artifacts import Artifacts, figures_folder
+    from embedlens.experiments import curve_results
     from embedlens.experiments.metric_names import choose_metrics
     from embedlens.experiments.run_metrics import Meter, RunMetrics
     from embedlens.figures.experiments.curves import figure as curves_figure
@@ -95,15 +124,18 @@ def curves(
     named, splits = options.words(metrics), options.words(split)
     wanted = choose_metrics(named, sources, splits=splits, monitors=meter.losses)
     _compute(sources, wanted, meter, reader)
-    lines = _lines(sources, wanted, x)
+    lines, messages = curve_results.curves_of(sources, wanted, x)
+    for line in messages:
+        console.print_message(line)
     groups = style.names.repeats(chosen) if seeds == "band" else {}
     panels = _panels(lines, groups, sources)
+    bands = [curve for panel in panels for curve in panel.curves if isinstance(curve, Band)]
     facts = _facts(sources, groups, meter, x=x) | reader.facts
     artifacts = Artifacts(
         figures_folder(chosen, drawn.out),
         console.command(),
         facts,
-        summary=curve_tables.summary(lines, panels),
+        summary=curve_results.summary([*lines, *bands]),
     )
     stem = [
         "curves", _short(artifacts.named(labels), "runs"), _short([*named, *meter.losses], "metrics"),
@@ -112,10 +144,8 @@ def curves(
     with paper(drawn.venue):
         heading = labels[0] if len(labels) == 1 else ""
         figure = curves_figure(panels, x=x, title=heading, **style.size(len(panels)))
-        style.save(artifacts, stem, figure, curve_tables.table(lines, panels, sources), {})
-    figure_style.answer(
-        artifacts, chosen, lambda: curve_tables.print_summary(panels), typed=runs, as_json=drawn.as_json
-    )
+        style.save(artifacts, stem, figure, curve_results.columns(lines, bands, sources), {})
+    figure_style.answer(artifacts, chosen, lambda: _print_table(panels), typed=runs, as_json=drawn.as_json)
 
 
 def _check_words(x: str, seeds: str) -> None:
@@ -137,51 +167,23 @@ def _compute(sources: Sequence[RunMetrics], metrics: Sequence[str], meter: Meter
     console.print_warnings(reader.warnings)
 
 
-def _lines(sources: Sequence[RunMetrics], metrics: Sequence[str], x: str) -> list[Curve]:
-    """Return every metric of every run that has it; a metric that none has is refused."""
-    positions = {source.label: source.positions(x) for source in sources}
-    lines = []
-    for metric in metrics:
-        having = [source for source in sources if source.values(metric) or source.undefined(metric)]
-        if not having:
-            message = (
-                f"no run has a value of {metric!r}: no log has it, and there is no snapshot to compute it"
-            )
-            raise InputError(message)
-        for source in sources:
-            if source not in having:
-                console.print_message(f"run {source.label} has no {metric} and is left out there")
-                continue
-            lines.append(source.curve(metric, positions[source.label]))
-            for text in not_finite.in_log(source, metric, drawn=bool(source.values(metric))):
-                console.print_message(text)
-    return lines
-
-
 def _panels(
     lines: Sequence[Curve], groups: Mapping[str, Sequence[str]], sources: Sequence[RunMetrics]
 ) -> list[CurvePanel]:
     """Return one panel per metric; a training loss gets one for each loss, since their scales differ."""
     from embedlens.analysis.experiments.curves import Band
-    from embedlens.experiments.run_metrics import training_loss
+    from embedlens.experiments import curve_results
     from embedlens.figures.experiments.curves import CurvePanel, metric_label
 
-    trained = {source.label: training_loss(source.run.method) for source in sources}
     splits = list(dict.fromkeys(split for source in sources for split in source.run.splits))
     panels = []
-    for metric in dict.fromkeys(line.metric for line in lines):
-        drawn = [line for line in lines if line.metric == metric]
-        is_loss = metric == "loss" or metric.endswith("_loss")
-        kinds = {line.name: trained[line.name] if is_loss else "" for line in drawn}
-        for kind in dict.fromkeys(kinds.values()):
-            shown = [line for line in drawn if kinds[line.name] == kind]
-            label = metric_label(metric, splits)
-            label += f" ({kind})" if len(set(kinds.values())) > 1 and kind else ""
-            try:
-                panels.append(CurvePanel(label, tuple(Band.in_place(shown, groups))))
-            except InputError as error:
-                message = f"{error}; --seeds lines draws them one by one"
-                raise InputError(message) from error
+    for metric, loss, shown in curve_results.comparable(lines, sources):
+        label = metric_label(metric, splits) + (f" ({loss})" if loss else "")
+        try:
+            panels.append(CurvePanel(label, tuple(Band.in_place(shown, groups))))
+        except InputError as error:
+            message = f"{error}; --seeds lines draws them one by one"
+            raise InputError(message) from error
     return panels
 
 
@@ -191,21 +193,11 @@ def _facts(
     """Return what the sidecar says."""
     from embedlens.analysis.scores import ScoreSettings
     from embedlens.artifacts import run_facts
+    from embedlens.experiments import curve_results
     from embedlens.similarity import engine_facts
 
-    runs = [
-        facts
-        | {
-            "name": source.label,
-            "items": {split: entry.items for split, entry in source.run.info.splits.items()},
-            "epochs": source.epochs,
-            "computed": {metric: sorted(values) for metric, values in source.computed.items()},
-            "not_finite": source.not_finite,
-        }
-        for source, facts in zip(sources, run_facts([source.run for source in sources]), strict=True)
-    ]
     return {
-        "runs": runs,
+        "runs": curve_results.facts(sources, run_facts([source.run for source in sources])),
         "x": x,
         "groups": {name: list(labels) for name, labels in groups.items()},
         "band": "mean and sample standard deviation (divisor n - 1) over the runs of a group",
@@ -221,3 +213,25 @@ def _short(words: Sequence[str], kind: str) -> str:
     if len(text) <= _LONGEST:
         return text
     return f"{len(words)}_{kind}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _print_table(panels: Sequence[CurvePanel]) -> None:
+    """Print the last value of every curve: one row per run or group, one column per metric."""
+    from embedlens.analysis.experiments import Band
+
+    cells: dict[str, dict[str, str]] = {}
+    for panel in panels:
+        for curve in panel.curves:
+            if isinstance(curve, Band):
+                text = "{:.4f} ± {:.4f}".format(*curve.final)
+                row = cells.setdefault(f"{curve.name} ({len(curve.runs)} seeds)", {})
+            else:
+                text, row = f"{curve.final:.4f}", cells.setdefault(curve.name, {})
+            row[curve.metric] = text
+            row["epoch"] = str(max(int(row.get("epoch", 0)), int(curve.epoch[-1])))
+    columns = dict.fromkeys(curve.metric for panel in panels for curve in panel.curves)
+    names = ["epoch", *columns]
+    console.print_table(
+        ("run, last values", *names),
+        [(name, *(row.get(column, "-") for column in names)) for name, row in cells.items()],
+    )
