@@ -78,7 +78,8 @@ class _Places:
     """Sort sections and pages by the lists above; what they lack comes last, by name."""
 
     def __init__(self, *_: Any) -> None:
-        self.places = {name: place for place, name in enumerate(_SECTIONS + _ORDER)}
+        names = _SECTIONS + _ORDER
+        self.places = {name: names.index(name) for name in names}  # `spectrum` is a section and a page
 
     def __call__(self, path: str) -> tuple[int, str]:
         name = Path(path).stem

@@ -131,6 +131,8 @@ def command_lines(words):
 def shown(path):
     """Every command line that a document or an example shows: the words after `embedlens`."""
     text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        text = re.sub(r"\\\n(?:# )?", " ", text)  # a command line of several lines, in a comment or not
     blocks = [] if path.suffix == ".py" else re.findall(r"^ *```sh\n(.*?)^ *```", text, re.S | re.M)
     rest = re.sub(r"^ *```.*?^ *```", "", text, flags=re.S | re.M)
     spans = [" ".join(span.split()) for span in re.findall(r"(?<!`)`(embedlens\s[^`]+)`(?!`)", rest)]
