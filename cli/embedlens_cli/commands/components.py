@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -69,6 +68,7 @@ def components(
     """
     from embedlens.analysis.spectrum.components import class_scatter
     from embedlens.figures.style import paper
+    from embedlens.measurements.component_signs import aligned
 
     style, numbers = drawn.style(), _numbers(component)
     selection = Selection.of(where, leave_out, style.names)
@@ -80,7 +80,7 @@ def components(
         z, y = items.of(one.snapshot.embeddings), items.of(one.snapshot.labels)
         return class_scatter(z, y, numbers, center=not svd, normalize=normalize)
 
-    results = _aligned(selection.measure(measure, "decomposing"))
+    results = aligned(selection.measure(measure, "decomposing"))
     facts = {
         "decomposition": "SVD of uncentred embeddings" if svd else "PCA of centred embeddings",
         "normalized": normalize,
@@ -122,38 +122,14 @@ def _check(runs: Sequence[Run], numbers: Sequence[int]) -> None:
             raise error.within(place) from error
 
 
-def _aligned(results: Scatters) -> dict[Selected, ClassScatter]:
-    """Return the values with the signs of components kept from epoch to epoch of a run and split."""
-    from embedlens.analysis.spectrum.components import align_signs
-
-    aligned = dict(results)
-    for split, label in dict.fromkeys((one.split, one.label) for one in results):
-        places = [one for one in results if (one.split, one.label) == (split, label)]  # by epoch
-        aligned.update(zip(places, align_signs([results[one] for one in places]), strict=True))
-    return aligned
-
-
-def _correlations(results: Scatters) -> dict[Selected, dict[str, Any]]:
-    """Return what a sidecar says of the sign of each component, where there is an epoch before."""
-    from embedlens.analysis.spectrum.components import score_correlations
-
-    correlations: dict[Selected, dict[str, Any]] = {}
-    for before, one in pairwise(results):
-        if before.label != one.label:
-            continue
-        values = score_correlations(results[before], results[one]).tolist()
-        numbers = map(str, results[one].components.tolist())
-        correlations[one] = {"correlation_with_epoch_before": dict(zip(numbers, values, strict=True))}
-    return correlations
-
-
 def _save_split(report: Report, results: Scatters) -> None:
     """Write the figure of a split, or one of each epoch; all have the same limits."""
     from embedlens.figures.spectrum.components import figure as components_figure
     from embedlens.figures.spectrum.components import limits_of, limits_of_smallest
+    from embedlens.measurements.component_signs import sign_correlations
 
     limits, own = limits_of(results.values()), limits_of_smallest(results.values())
-    correlations = _correlations(results)
+    correlations = sign_correlations(results)
     for group in by_split(results, apart=report.selection.several_epochs):
         title, names = headings(group)
         figure = components_figure(

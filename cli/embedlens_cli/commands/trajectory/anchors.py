@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from embedlens.errors import InputError
 from embedlens_cli.common import options
+
+if TYPE_CHECKING:
+    from embedlens.measurements.anchor_paths import Anchors
 
 _DEFAULT = 4  # anchors, the most moved
 
@@ -37,54 +40,22 @@ class AnchorOptions:
         int | None, typer.Option(help="With --random: seed of the draw.", min=0, show_default="0")
     ] = None
 
+    def anchors(self) -> Anchors:
+        """Return them checked; those that exclude each other raise `InputError`."""
+        from embedlens.measurements.anchor_paths import Anchors
 
-@dataclass(frozen=True, slots=True)
-class Anchors:
-    """Which anchors are followed: "rows", or how many of the "worst", "random" or "moved" ones."""
-
-    kind: str
-    rows: tuple[int, ...] = ()
-    count: int = 0
-    seed: int | None = None
-
-    @classmethod
-    def of(cls, typed: AnchorOptions) -> Anchors:
-        """Check the options; those that exclude each other raise `InputError`."""
-        counts = {"worst": typed.worst, "random": typed.random, "moved": typed.moved}
+        counts = {"worst": self.worst, "random": self.random, "moved": self.moved}
         named = [kind for kind, count in counts.items() if count is not None]
-        flags = [f"--{name}" for name in [*(["anchor"] if typed.anchor is not None else []), *named]]
+        flags = [f"--{name}" for name in [*(["anchor"] if self.anchor is not None else []), *named]]
         if len(flags) > 1:
             message = f"{' and '.join(flags)} exclude each other; choose the anchors in one way"
             raise InputError(message)
-        if typed.seed is not None and named != ["random"]:
+        if self.seed is not None and named != ["random"]:
             message = "--seed is for anchors drawn at random; add --random N"
             raise InputError(message)
-        if typed.anchor is not None:
+        if self.anchor is not None:
             allowed = "row numbers, separated by commas, e.g. 12,40"
-            return cls("rows", options.numbers(typed.anchor, "anchor", allowed=allowed))
+            return Anchors("rows", options.numbers(self.anchor, "anchor", allowed=allowed))
         kind = named[0] if named else "moved"
-        seed = typed.seed or 0 if kind == "random" else None
-        return cls(kind, count=counts[kind] or _DEFAULT, seed=seed)
-
-    @property
-    def size(self) -> int:
-        """The number of anchors."""
-        return len(self.rows) or self.count
-
-    @property
-    def stem(self) -> str:
-        """What a file name says of them."""
-        if self.kind == "rows":
-            return "anchor-" + "+".join(str(row) for row in self.rows)
-        return f"{self.kind}-{self.count}" + (f"-seed-{self.seed}" if self.seed else "")
-
-    @property
-    def facts(self) -> dict[str, str | int | None]:
-        """What the sidecar says of them."""
-        texts = {
-            "rows": "named",
-            "worst": "farthest from (1, 0) at the reference epoch",
-            "random": "drawn by seed",
-            "moved": "largest change of the distance to (1, 0), first to last state of the reference run",
-        }
-        return {"anchors": texts[self.kind], "seed": self.seed}
+        seed = self.seed or 0 if kind == "random" else None
+        return Anchors(kind, count=counts[kind] or _DEFAULT, seed=seed)

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.devices import check_device
-from embedlens.errors import InputError
 from embedlens_cli.commands.trajectory import tables
-from embedlens_cli.commands.trajectory.anchors import AnchorOptions, Anchors
-from embedlens_cli.commands.trajectory.tables import AnchorPaths
+from embedlens_cli.commands.trajectory.anchors import AnchorOptions
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
@@ -31,9 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.figures.triplets.trajectory import TrajectoryPanel
-    from embedlens.measurements.triplet_states import Reference, State
+    from embedlens.measurements.anchor_paths import AnchorPaths
+    from embedlens.measurements.triplet_states import Reference
     from embedlens.store import Run
 
 
@@ -65,9 +63,10 @@ def trajectory(
     from embedlens.figures.style import paper
     from embedlens.figures.triplets.trajectory import check_count
     from embedlens.figures.triplets.trajectory import figure as trajectory_figure
+    from embedlens.measurements.anchor_paths import follow_anchors
     from embedlens.measurements.triplet_states import check_same_triplets
 
-    style, anchors = drawn.style(), Anchors.of(typed)
+    style, anchors = drawn.style(), typed.anchors()
     check_device(device)
     choose_limits(limits, [np.zeros(1)])
     check_count(anchors.size, **style.size(anchors.size))
@@ -75,7 +74,7 @@ def trajectory(
     reference = chosen.reference(selection.runs, selection.labels)
     check_same_triplets(selection.runs, selection.splits)
     paths_by_split = {
-        split: _follow(selection, split, reference=reference, anchors=anchors, device=device)
+        split: follow_anchors(selection.of_split(split), reference, anchors, device=device)
         for split in selection.splits
     }
     selection.print_warnings()
@@ -109,64 +108,6 @@ def _save(
     }
     span = f"epochs-{min(epochs):04d}-{max(epochs):04d}"
     report.add(figure, tables.table(paths, split), places, epochs=span, facts=facts, words=words)
-
-
-def _follow(
-    selection: Selection, split: str, *, reference: Reference, anchors: Anchors, device: str
-) -> list[AnchorPaths]:
-    """Follow every anchor through all states of all runs."""
-    from embedlens.analysis.triplets.trajectory import PRETRAINED, follow, take
-    from embedlens.measurements.triplet_states import states_of
-
-    state = reference.state(split, selection.reader)
-    every = state.nearest(device=device)
-    states = states_of(selection.of_split(split))
-    for several in states.values():
-        several[-1].search()  # for the warnings about its data
-    try:
-        rows = _rows(every, state, anchors, device=device)
-        chosen = take(every, rows, items=reference.run.info.splits[split].items)
-    except InputError as error:
-        place = f"run {reference.label!r}, split {split!r}"
-        raise error.within(place) from error
-    paths = []
-    for label, several in states.items():
-        each = (
-            (PRETRAINED if one.epoch is None else one.epoch, one.embeddings, one.gallery_embeddings)
-            for one in several
-        )
-        paths.append(follow(each, chosen, run=label, device=device))
-    first = selection.runs[0]
-    names, others = _class_names(first, split), _class_names(first, state.gallery or split)
-    items = zip(chosen.anchor, chosen.positive, chosen.negative, strict=True)
-    classes = [(names[anchor], others[positive], others[negative]) for anchor, positive, negative in items]
-    return [AnchorPaths(*one) for one in zip(zip(*paths, strict=True), classes, strict=True)]
-
-
-def _rows(every: Triplets, state: State, anchors: Anchors, *, device: str) -> NDArray[np.int64]:
-    """Return the row numbers of the anchors, chosen among the triplets of the reference."""
-    from dataclasses import replace
-
-    import numpy as np
-
-    from embedlens.analysis.triplets import trajectory as paths
-
-    if anchors.kind == "rows":
-        return np.array(anchors.rows)
-    if anchors.kind == "worst":
-        return paths.worst_anchors(every, anchors.count)
-    if anchors.kind == "random":
-        return paths.random_anchors(every, anchors.count, seed=anchors.seed or 0)
-    ends = state.initial, replace(state, epoch=state.run.resolve_epoch(-1))
-    start, end = (one.follow(every, device=device) for one in ends)
-    return paths.moved_anchors(start, end, count=anchors.count)
-
-
-def _class_names(run: Run, split: str) -> list[str]:
-    """Return the name of every item's class: of items.csv, else of run.json, else by its label."""
-    known = run.info.class_names
-    named = run.items(split).get("class")
-    return named or [known.get(str(label), f"class {label}") for label in run.labels(split).tolist()]
 
 
 def _images(run: Run, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from embedlens_cli.common import console
 from embedlens_cli.common.report import Report
@@ -11,28 +10,8 @@ from embedlens_cli.common.report import Report
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from embedlens.analysis.triplets.trajectory import Path
     from embedlens.artifacts import Table
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AnchorPaths:
-    """One anchor: its paths, one per run, and the classes of anchor, positive and negative."""
-
-    paths: tuple[Path, ...]
-    classes: tuple[str, str, str]
-
-    @property
-    def items(self) -> dict[str, Any]:
-        """The three items that the paths are of."""
-        path = self.paths[0]
-        return {
-            "anchor": path.anchor,
-            "class": self.classes[0],
-            "positive": path.positive,
-            "negative": path.negative,
-            "negative_class": self.classes[2],
-        }
+    from embedlens.measurements.anchor_paths import AnchorPaths
 
 
 def table(anchors: Sequence[AnchorPaths], split: str) -> Table:

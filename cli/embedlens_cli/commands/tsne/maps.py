@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
@@ -146,7 +146,7 @@ def _map(places: Sequence[Selected], settings: MapSettings, kept: Kept) -> dict[
         class_colors(there, highlight)  # refuses too many before anything is computed
         sampled = _sample(kept.of(labels), settings, highlight if by_class else ())
         rows = None if sampled is None else sampled.rows
-        for step in _Steps(settings, kept, rows, highlight).of(places):
+        for step in _steps(places, settings, kept, rows=rows, highlight=highlight):
             steps.append(step)
     except InputError as error:
         at = places[min(len(steps), len(places) - 1)].place
@@ -160,49 +160,37 @@ def _map(places: Sequence[Selected], settings: MapSettings, kept: Kept) -> dict[
     }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Steps:
-    """Makes the maps of a split; `rows` are those of the items that stay."""
+def _steps(
+    places: Sequence[Selected],
+    settings: MapSettings,
+    kept: Kept,
+    *,
+    rows: NDArray[np.int64] | None,
+    highlight: Sequence[int],
+) -> Iterator[tuple[Step, SynthesisedMap | None]]:
+    """Yield the maps of epochs, and what was synthesised in each; `rows` are those of the items that stay."""
+    from embedlens.analysis.projection.maps import Step
+    from embedlens.experiments.latent_maps import latent_map
+    from embedlens.figures.style import class_colors
+    from embedlens.measurements.maps import map_epochs
 
-    settings: MapSettings
-    kept: Kept
-    rows: NDArray[np.int64] | None
-    highlight: Sequence[int]
-
-    def of(self, places: Sequence[Selected]) -> Iterator[tuple[Step, SynthesisedMap | None]]:
-        """Yield the maps of epochs, and what was synthesised in each; items are rows of the split."""
-        from embedlens.analysis.projection.maps import Step
-        from embedlens.experiments.latent_maps import latent_map
-        from embedlens.figures.style import class_colors
-
-        if self.settings.options.synthesised is None:
-            for step in self._plain(places):
-                placed = replace(step.projection, item=self.kept.row(step.projection.item))
-                yield replace(step, projection=placed), None
-            return
-        rows = self.kept.rows if self.rows is None else self.kept.row(self.rows)
-        options, parameters = self.settings.options, self.settings.passed
-        for one in places:
-            labels = one.run.labels(one.split)
-            classes = [*class_colors(labels if rows is None else labels[rows], self.highlight)]
-            result = latent_map(
-                one.snapshot, one.run, per_class=options.synthesised or 0, classes=classes, rows=rows,
-                device=options.device, **parameters,
-            )  # fmt: skip
-            yield Step(result.items, "cold", 0.0, 0.0), result
-
-    def _plain(self, places: Sequence[Selected]) -> Iterator[Step]:
-        """Yield the maps of the items that stay, which are numbered among themselves."""
-        from embedlens.analysis.projection.maps import Step, tsne, tsne_series
-
-        what, labels = self.settings.options, self.kept.of(places[0].run.labels(places[0].split))
-        snapshots = (self.kept.of(one.snapshot.embeddings) for one in places)
-        parameters: dict[str, Any] = {"central": what.central, "rows": self.rows, "device": what.device}
-        parameters |= self.settings.passed
-        if self.settings.series:
-            yield from tsne_series(snapshots, labels, **parameters)
-        else:
-            yield from (Step(tsne(one, labels, **parameters), "cold", 0.0, 0.0) for one in snapshots)
+    options, parameters = settings.options, settings.passed
+    if options.synthesised is None:
+        steps = map_epochs(
+            places, kept, series=settings.series, rows=rows, central=options.central, device=options.device,
+            **parameters,
+        )  # fmt: skip
+        yield from ((step, None) for step in steps)
+        return
+    shown = kept.rows if rows is None else kept.row(rows)
+    for one in places:
+        labels = one.run.labels(one.split)
+        classes = [*class_colors(labels if shown is None else labels[shown], highlight)]
+        result = latent_map(
+            one.snapshot, one.run, per_class=options.synthesised, classes=classes, rows=shown,
+            device=options.device, **parameters,
+        )  # fmt: skip
+        yield Step(result.items, "cold", 0.0, 0.0), result
 
 
 def _sample(labels: NDArray[np.int64], settings: MapSettings, highlight: Sequence[int]) -> Sample | None:
