@@ -22,6 +22,11 @@ _GREY, _CMYK, _TURNED = 1, 6, 11  # which images of a data set are stored in the
 _ORIENTATION, _TURN_RIGHT = 0x0112, 6
 
 
+def each(*labels, times=EACH):
+    """The labels, each as often as a class has images."""
+    return [label for label in labels for _ in range(times)]
+
+
 def colour(label):
     """Colour of a class, far from those of its neighbours."""
     return tuple(round(255 * part) for part in colorsys.hsv_to_rgb(label * 0.381966 % 1, 0.9, 0.9))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import subprocess
 import sys
@@ -41,6 +42,26 @@ def brute_force(z, y):
     return rows
 
 
+def unit(z):
+    """Rows [n, D] scaled to length 1, float64."""
+    z = np.asarray(z, dtype=np.float64)
+    return z / np.linalg.norm(z, axis=1, keepdims=True)
+
+
+def cosine(z, a, b):
+    """Cosine similarity of two rows, in float64."""
+    z = np.asarray(z, dtype=np.float64)
+    return z[a] @ z[b] / np.sqrt((z[a] @ z[a]) * (z[b] @ z[b]))
+
+
+def distances_of_pairs(z, y):
+    """Distances of genuine and of impostor pairs of normalised rows, by a plain loop."""
+    rows, found = unit(z), {True: [], False: []}
+    for i, j in itertools.combinations(range(len(rows)), 2):
+        found[bool(y[i] == y[j])].append(float(np.linalg.norm(rows[i] - rows[j])))
+    return np.array(found[True]), np.array(found[False])
+
+
 def write_run(path, *, epochs=3, splits=("train", "test"), n=60, seed=0, **options):
     """Record a run whose classes draw together from epoch to epoch."""
     data = {split: blobs(n=n, seed=seed + number) for number, split in enumerate(splits)}
@@ -55,8 +76,8 @@ def write_run(path, *, epochs=3, splits=("train", "test"), n=60, seed=0, **optio
 
 def _drawn(z, y, epoch):
     centres = np.stack([z[y == label].mean(axis=0) for label in np.unique(y)])
-    share = epoch / (epoch + 1)
-    return share * centres[y] + (1 - share) * z
+    fraction = epoch / (epoch + 1)
+    return fraction * centres[y] + (1 - fraction) * z
 
 
 @dataclass

@@ -9,6 +9,7 @@ import shutil
 import layouts
 import numpy as np
 import pytest
+from layouts import each
 from support import assert_refused, brute_force, rows_of, tree
 
 import embedlens
@@ -41,10 +42,6 @@ def mnist(root):
     (root / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
     file.unlink()
     return root
-
-
-def each(*labels, times=layouts.EACH):
-    return [label for label in labels for _ in range(times)]
 
 
 def unlike(name, *splits):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
+from layouts import each
 from scipy.io import loadmat, savemat
 
 from embedlens import InputError
@@ -32,10 +33,6 @@ PARTITION, CLOTHES = "Eval/list_eval_partition.txt", "Anno/list_bbox_inshop.txt"
 
 def labels_of(data):
     return {split: part.labels.tolist() for split, part in data.splits.items()}
-
-
-def each(*labels, times=layouts.EACH):
-    return [label for label in labels for _ in range(times)]
 
 
 def edit(file, number, line):
@@ -307,7 +304,10 @@ def test_cars_of_either_form(tmp_path):
     assert load_dataset("cars196", tmp_path).splits["train"].items["path"][0] == "car_ims/000001.jpg"
     (tmp_path / "car_ims").rename(tmp_path / "elsewhere")
     parts = load_dataset("cars196", tmp_path)
-    assert labels_of(parts) == {"train": each(1, 2, 3, times=2) * 2, "test": each(99, 100, 101, times=2) * 2}
+    assert labels_of(parts) == {
+        "train": each(1, 2, 3, times=2) * 2,
+        "test": each(99, 100, 101, times=2) * 2,
+    }
     assert parts.splits["test"].items["path"][:1] == ["cars_train/00007.jpg"]
     by_items = load_dataset("cars196", tmp_path, split_by="items")
     assert {path.split("/")[0] for path in by_items.splits["test"].items["path"]} == {"cars_test"}

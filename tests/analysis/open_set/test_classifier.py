@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support import blobs
+from support import blobs, unit
 
 from embedlens import InputError
 from embedlens.analysis.open_set.classifier import (
@@ -14,11 +14,6 @@ from embedlens.analysis.open_set.classifier import (
     rank_by_classifier,
 )
 from embedlens.store.concat import join
-
-
-def unit(z):
-    z = z.astype(float)
-    return z / np.linalg.norm(z, axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize(("classes", "c"), [(2, 3.0), (5, 0.5), (5, 20.0)])

@@ -6,26 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import blobs
+from support import blobs, distances_of_pairs, unit
 
 from embedlens import InputError
 from embedlens.analysis.sampling.distances import histogram, pair_distances
 from embedlens.analysis.spectrum.values import spectrum
 
 
-def unit(z):
-    z = np.asarray(z, np.float64)
-    return z / np.linalg.norm(z, axis=1, keepdims=True)
-
-
 def by_loops(z, y):
-    """Distances of all pairs of one class and of two, and the squares of all similarities."""
+    """Distances of genuine and of impostor pairs, and the squares of all similarities."""
     rows = unit(z)
-    found, squares = {True: [], False: []}, []
-    for i, j in itertools.combinations(range(len(rows)), 2):
-        found[bool(y[i] == y[j])].append(float(np.linalg.norm(rows[i] - rows[j])))
-        squares.append(float(rows[i] @ rows[j]) ** 2)
-    return np.array(found[True]), np.array(found[False]), np.array(squares)
+    squares = [float(a @ b) ** 2 for a, b in itertools.combinations(rows, 2)]
+    return *distances_of_pairs(z, y), np.array(squares)
 
 
 def test_all_pairs_are_those_of_plain_loops():

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support import blobs
+from support import blobs, unit
 
 from embedlens import InputError
 from embedlens.analysis.spectrum.components import (
@@ -14,10 +14,6 @@ from embedlens.analysis.spectrum.components import (
     score_correlations,
 )
 from embedlens.analysis.spectrum.values import spectrum
-
-
-def unit(z):
-    return np.asarray(z, float) / np.linalg.norm(np.asarray(z, float), axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("normalize", [True, False])

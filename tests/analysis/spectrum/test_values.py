@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import strategies
-from support import blobs
+from support import blobs, unit
 
 from embedlens import InputError
 from embedlens.analysis.retrieval.neighbours import recall_at_k
@@ -17,10 +17,6 @@ from embedlens.analysis.spectrum.values import (
     spectral_decay,
     spectrum,
 )
-
-
-def unit(z):
-    return np.asarray(z, float) / np.linalg.norm(np.asarray(z, float), axis=1, keepdims=True)
 
 
 def rotation(dim, seed=0):

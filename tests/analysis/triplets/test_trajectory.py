@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import blobs
+from support import blobs, cosine
 
 from embedlens import InputError
 from embedlens.analysis.triplets.nearest import Triplets, follow_triplets, nearest_triplets
@@ -19,11 +19,6 @@ from embedlens.analysis.triplets.trajectory import (
     take,
     worst_anchors,
 )
-
-
-def cosine(z, a, b):
-    z = np.asarray(z, dtype=np.float64)
-    return z[a] @ z[b] / np.sqrt((z[a] @ z[a]) * (z[b] @ z[b]))
 
 
 def dots(s_ap, s_an=0.0, singletons=0):

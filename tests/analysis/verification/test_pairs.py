@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score, roc_curve
-from support import blobs
+from support import blobs, cosine
 
 from embedlens import InputError
 from embedlens.analysis.verification.pairs import (
@@ -19,12 +19,6 @@ from embedlens.analysis.verification.pairs import (
     verify_pairs,
 )
 from embedlens.pairs import ItemNames, Pairs, Queries, class_numbers, draw_pairs, read_pairs
-
-
-def cosine(z, i, j):
-    a, b = (np.asarray(z[k], dtype=np.float64) for k in (i, j))
-    return float(a @ b / math.sqrt(a @ a) / math.sqrt(b @ b))
-
 
 # --- drawing pairs
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from support import blobs
+from support import blobs, unit
 
 from embedlens import InputError
 from embedlens.analysis.verification.rank_1 import (
@@ -15,11 +15,6 @@ from embedlens.analysis.verification.rank_1 import (
     open_set,
 )
 from embedlens.pairs import class_numbers
-
-
-def unit(z):
-    z = np.asarray(z, dtype=np.float64)
-    return z / np.linalg.norm(z, axis=1, keepdims=True)
 
 
 def test_rank_1_is_that_of_a_plain_loop():

@@ -4,16 +4,11 @@ import csv
 
 import numpy as np
 import pytest
-from support import assert_refused, blobs, rows_of, sidecar_of, tree, write_run
+from support import assert_refused, blobs, rows_of, sidecar_of, tree
 
 import embedlens
 from embedlens.analysis.spectrum.components import class_scatter
 from embedlens.figures.spectrum.components import plot
-
-
-@pytest.fixture
-def run(folder):
-    return write_run(folder / "runs/mine", epochs=3)
 
 
 @pytest.mark.slow

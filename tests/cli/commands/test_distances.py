@@ -10,10 +10,7 @@ from support import assert_refused, blobs, brute_force, rows_of, sidecar_of, tre
 
 import embedlens
 
-
-@pytest.fixture
-def run(folder):
-    return write_run(folder / "runs/mine", epochs=4)
+EPOCHS = 4  # of the run
 
 
 def record(path, *, epochs=3, seed=0, labels=None, pull=0.3, **options):

@@ -1,32 +1,17 @@
 from __future__ import annotations
 
-import itertools
 import json
 import warnings
 
 import numpy as np
 import pytest
-from support import assert_refused, blobs, rows_of, sidecar_of, write_run
+from support import assert_refused, blobs, distances_of_pairs, rows_of, sidecar_of, write_run
 
 import embedlens
 from embedlens.analysis.experiments.curves import fixed_batches
 from embedlens.analysis.sampling.mining import STRATEGIES, selected_negatives
 
 PANELS = ["losses", "sphere", "distances", "picked", "nonzero", "noise"]
-
-
-@pytest.fixture
-def run(folder):
-    return write_run(folder / "runs/mine", epochs=3)
-
-
-def by_loops(z, y):
-    rows = np.asarray(z, np.float64)
-    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    found = {True: [], False: []}
-    for i, j in itertools.combinations(range(len(rows)), 2):
-        found[bool(y[i] == y[j])].append(float(np.linalg.norm(rows[i] - rows[j])))
-    return np.array(found[True]), np.array(found[False])
 
 
 def check_mining(numbers, snapshot, *, margin=0.2, **asked):
@@ -54,7 +39,7 @@ def test_through_the_real_entry_point(program, folder):
     assert b"/Type3" not in (folder / f"{stem}.pdf").read_bytes()
     numbers = done.json["summary"]["mine"]["test"]
     assert list(numbers) == ["0", "1", "2"]
-    positive, negative = by_loops(run.snapshot("test", 2).embeddings, run.labels("test"))
+    positive, negative = distances_of_pairs(run.snapshot("test", 2).embeddings, run.labels("test"))
     for kind, loop in (("positive", positive), ("negative", negative)):
         told = numbers["2"][f"{kind}_pairs"]
         assert told["mean_distance"] == pytest.approx(loop.mean(), abs=1e-7)

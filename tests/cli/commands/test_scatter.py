@@ -16,9 +16,7 @@ KEYS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def run(folder):
-    return write_run(folder / "runs/mine", epochs=4)
+EPOCHS = 4  # of the run
 
 
 def test_through_the_real_entry_point(program, run, folder):

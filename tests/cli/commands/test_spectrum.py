@@ -15,11 +15,6 @@ KEYS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def run(folder):
-    return write_run(folder / "runs/mine", epochs=3)
-
-
 def write(path, *, dim=8, dead=0, epochs=1, seed=0):
     """Record a run of some size, some dimensions of which are dead."""
     z, y = blobs(dim=dim, seed=seed, spread=1.6)

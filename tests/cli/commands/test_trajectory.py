@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from support import assert_refused, blobs, brute_force, rows_of, sidecar_of, tree, write_run
+from support import assert_refused, blobs, brute_force, cosine, rows_of, sidecar_of, tree, write_run
 
 import embedlens
 
@@ -13,14 +13,7 @@ FIGURES = "runs/mine/figures"
 PNG = ("--format", "png", "--json")
 
 
-@pytest.fixture
-def run(folder):
-    return write_run(folder / "runs/mine", epochs=4)
-
-
-def cosine(z, a, b):
-    z = np.asarray(z, dtype=np.float64)
-    return z[a] @ z[b] / np.sqrt((z[a] @ z[a]) * (z[b] @ z[b]))
+EPOCHS = 4  # of the run
 
 
 def distance(z, triplet):

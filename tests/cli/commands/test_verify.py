@@ -22,11 +22,6 @@ KEYS = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def run(folder):
-    return write_run(folder / "runs/mine", epochs=3)
-
-
 @pytest.mark.slow
 def test_through_the_real_entry_point(program, run, folder):
     done = program("verify", "mine", "--negatives", "1,5,100", "--json")
