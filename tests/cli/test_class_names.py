@@ -122,7 +122,7 @@ def test_identify_says_which_class_is_new(cli, monkeypatch):
     told = cli("identify", "--unknown-class", "3", "--split", "test", "--format", "png", "--json")
     numbers = told.json["summary"]["mine"]["test"]["1"]
     assert (numbers["new_label"], numbers["new_class"]) == (3, "owl")
-    assert titles == ["mine, test, epoch 1, owl is unknown"]
+    assert titles == ["mine, test, epoch 1, unknown class owl"]
     sidecar = sidecar_of(told.json["data"][0])
     assert sidecar["panels"][0]["new_class"] == "owl"
     record("runs/plain", names=None)

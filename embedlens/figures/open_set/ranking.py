@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from embedlens.analysis.open_set.ranking import NewSweep
     from embedlens.analysis.open_set.threshold import Choice
 
+_INSERTED = "$\\it{unknown\\ class}$ is inserted"
 LABELS = {
-    "similarity": "cosine similarity below which $\\it{new}$ is inserted",
-    "probability": "probability below which $\\it{new}$ is inserted",
+    "similarity": f"cosine similarity below which\n{_INSERTED}",
+    "probability": f"probability below which\n{_INSERTED}",
 }
-_PARTS = {"known": (0, (4, 1.5)), "new": (0, (1, 1))}
+_PARTS = {"known": (0, (4, 1.5)), "unknown": (0, (1, 1))}
 _FLAT = 0.002
 _LEAST = 0.04  # of MAP@5, so that noise is not magnified
 _MOST = 4000
@@ -54,7 +55,7 @@ def plot(
     choice
         The threshold to mark and to tell in the legend; by default the best one.
     parts
-        Whether MAP@5 of the known and of the new items is drawn, too.
+        Whether MAP@5 of the items of known classes and of the unknown one is drawn, too.
     scores
         What the threshold is on: "similarity" or "probability".
     color, linestyle
@@ -77,7 +78,7 @@ def plot(
         label=f"{label}: {text}" if label else text, gid="map_at_5",
     )  # fmt: skip
     if parts:
-        for name, values in (("known", result.map_at_5_known), ("new", result.map_at_5_new)):
+        for name, values in (("known", result.map_at_5_known), ("unknown", result.map_at_5_new)):
             axes.plot(
                 x, values[steps], drawstyle="steps-pre", color=color, linewidth=0.9, linestyle=_PARTS[name],
                 gid=name,
@@ -112,7 +113,7 @@ def figure(
     choices
         Name -> threshold to mark; by default the best one of each.
     parts
-        Whether MAP@5 of the known and of the new items is drawn, too.
+        Whether MAP@5 of the items of known classes and of the unknown one is drawn, too.
     scores
         What the threshold is on: "similarity" or "probability".
     venue, width
@@ -188,7 +189,7 @@ def _end_where_curves_leave(axes: Axes) -> None:
 
 
 def _heights(curves: Iterable[NewSweep]) -> tuple[float, float]:
-    """Return limits of MAP@5 that show what thresholds win; where nearly all is `new`, curves leave."""
+    """Return limits of MAP@5 that show what thresholds win; where nearly all is unknown, curves leave."""
     values = [curve.map_at_5 for curve in curves]
     start, top = min(one[0] for one in values), max(one.max() for one in values)
     room = max(top - start, _LEAST)
@@ -196,6 +197,6 @@ def _heights(curves: Iterable[NewSweep]) -> tuple[float, float]:
 
 
 def _counts(curves: Iterable[NewSweep]) -> str:
-    """Return how many items are known and new, for the legend."""
+    """Return how many items are of known classes and of the unknown one, for the legend."""
     counts = dict.fromkeys((curve.n_known, curve.n_new) for curve in curves)
-    return "MAP@5 of " + ",\n".join(f"{known:,} known + {new:,} new items" for known, new in counts)
+    return "MAP@5 of " + ",\n".join(f"{known:,} known + {new:,} unknown items" for known, new in counts)

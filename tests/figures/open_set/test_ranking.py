@@ -50,7 +50,7 @@ def test_two_thresholds_are_marked_and_told():
         artists(axes, "map_at_5")[0].get_label()
         == f"{choice.map_at_5:.3f} in halves at {first:.3f}, {second:.3f}"
     )
-    assert "probability" in axes.get_xlabel()
+    assert axes.get_xlabel() == "probability below which\n$\\it{unknown\\ class}$ is inserted"
 
 
 @pytest.mark.parametrize("parts", [False, True])
@@ -62,16 +62,18 @@ def test_several_runs_share_axes_and_show_every_mark(parts):
     assert figure.get_size_inches()[0] == 3.25
     (axes,) = figure.axes
     assert len({line.get_color() for line in artists(axes, "map_at_5")}) == 3
-    assert len(artists(axes, "known")) == len(artists(axes, "new")) == 3 * parts
+    assert len(artists(axes, "known")) == len(artists(axes, "unknown")) == 3 * parts
     (legend,) = figure.legends
-    assert legend.get_title().get_text() == "MAP@5 of 144 known + 16 new items,\n81 known + 9 new items"
+    assert (
+        legend.get_title().get_text() == "MAP@5 of 144 known + 16 unknown items,\n81 known + 9 unknown items"
+    )
     texts = legend_texts(legend)
-    assert texts[3:] == (["known items", "new items"] if parts else [])
+    assert texts[3:] == (["known items", "unknown items"] if parts else [])
     for mark in artists(axes, "chosen"):
         assert axes.get_xlim()[0] < mark.get_xdata()[0] < axes.get_xlim()[1]
         assert axes.get_ylim()[0] < mark.get_ydata()[0] < axes.get_ylim()[1]
     if parts:
-        new = artists(axes, "new")[0]
+        new = artists(axes, "unknown")[0]
         assert np.array_equal(new.get_ydata()[1:], curves["one"].map_at_5_new)
 
 

@@ -130,9 +130,10 @@ def _save(
     names = [ensemble.label for ensemble in group]
     epochs = sorted({epoch for ensemble in group for epoch in ensemble.epochs})
     searched = "" if one.gallery is None else f"{'fitted on' if how.classifier else 'gallery'} {one.gallery}"
-    new = "" if how.unknown_class is None else f"{shortened(one.new_class or how.unknown_class)} is unknown"
+    left_out = how.unknown_class and (one.new_class or how.unknown_class)
+    unknown = f"unknown class {shortened(left_out)}" if left_out else ""
     at = [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
-    title = [*(names if len(names) == 1 else ()), first.split, searched, *at, new]
+    title = [*(names if len(names) == 1 else ()), first.split, searched, *at, unknown]
     figure = ranking_figure(
         {ensemble.label: result.result.sweep for ensemble, result in group.items()},
         choices={ensemble.label: result.result.choice for ensemble, result in group.items()},
