@@ -14,7 +14,13 @@ from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below
 from embedlens.figures.layout.text import small_size
 from embedlens.figures.style import INITIAL, LineStyle, line_styles, max_height_of, width_of
-from embedlens.figures.triplets.paired import LONGEST, corner_lines
+from embedlens.figures.triplets.paired import (
+    LONGEST,
+    corner_lines,
+    heights_within,
+    narrow_enough,
+    write_corner,
+)
 from embedlens.results import Result
 from embedlens.text import for_legend
 
@@ -22,29 +28,37 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
-    from matplotlib.text import Text
-    from numpy.typing import NDArray
 
     from embedlens.analysis.triplets.paired import Paired
 
 X_LABEL = r"distance of $(S_{ap}, S_{an})$ to $(1, 0)$"
 _SPARED = 0.001  # fraction of the dots at either end that may lie beyond the axis
-_WIDENINGS = 12  # of the axis of cumulative distributions, for the text in the corner
 _FEWEST = 8  # letters of a name in the corner, where room is scarce
-_WIDE = 0.7  # of the axes: the text in the corner, at most
 _BESIDE = 0.15  # of the axes: peaks that are nearer share a text
-_MARGIN = 0.03  # of the axes, around the text in the corner
 _MEAN: Any = (0, (2, 1.2))
+_SEVERAL = "0.35"  # colour of what is said of several states
+_STARTED: Any = (0, (3, 1))
 _BLUES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))  # dashes of initial states that differ
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StateDistribution(Result):
-    """One state among several: its distribution, what the legend calls it, whether it is an initial state."""
+    """One state among several: its distribution, and what the legend calls it.
+
+    Attributes
+    ----------
+    name, result
+        What the legend calls it, and its distribution.
+    initial
+        Whether it is an initial state.
+    becomes
+        Name of the state that an initial state of one run becomes, where each run has its own.
+    """
 
     name: str
     result: Histogram | Ecdf
     initial: bool = False
+    becomes: str = ""
 
 
 def plot(
@@ -116,7 +130,7 @@ def figure(
     Parameters
     ----------
     shown
-        What to draw; initial states are blue.
+        What to draw; an initial state is blue, or dashed in the colour of the state that it becomes.
     paired
         Comparisons of the same two states, each with the triplets of another state; the first is told in
         full, of the others their medians.
@@ -138,7 +152,7 @@ def figure(
             axes,
             style=styles[one.name],
             label=for_legend(one.name),
-            fill=min(0.15, 0.5 / len(shown)),
+            fill=0.0 if one.becomes else min(0.15, 0.5 / len(shown)),
         )
     hidden = _focus(axes, shown)
     axes.set_title(title, loc="left")
@@ -152,17 +166,24 @@ def figure(
         [*corner_lines(paired, [one.name for one in shown], letters=letters), *more]
         for letters in range(LONGEST, _FEWEST - 1, -2)
     ]
-    _corner(figure, _narrow_enough(figure, told), [one.result for one in shown])
+    write_corner(figure, narrow_enough(figure, told), [one.result for one in shown])
     _name_peaks(axes, shown, styles)
     return figure
 
 
 def _looks(shown: Sequence[StateDistribution]) -> dict[str, LineStyle]:
-    """Return the line style of each state: blue ones differ in their dashes."""
-    initial = [one.name for one in shown if one.initial]
+    """Return the line style of each state.
+
+    An initial state is blue; of several, each has the colour of the state that it becomes, dashed, or where
+    that is not named another dash.
+    """
     styles = line_styles(one.name for one in shown if not one.initial)
-    blue = {name: LineStyle(INITIAL, _BLUES[number % len(_BLUES)]) for number, name in enumerate(initial)}
-    return styles | blue
+    initial = [one for one in shown if one.initial]
+    for number, one in enumerate(initial):
+        own = styles.get(one.becomes)
+        color = own.color if own else INITIAL
+        styles[one.name] = LineStyle(color, _STARTED if own else _BLUES[number % len(_BLUES)])
+    return styles
 
 
 def _focus(axes: Axes, shown: Sequence[StateDistribution]) -> int:
@@ -230,113 +251,15 @@ def _name_peaks(axes: Axes, shown: Sequence[StateDistribution], styles: Mapping[
         ends = sorted({height for _, height, _ in group})
         told = f"{ends[0]:,}" if len(ends) == 1 else f"{ends[0]:,} to {ends[-1]:,}"
         edge = (middle - low) / (high - low)
+        colors = {color for _, _, color in group}
         axes.text(
             min(middle, high), 1.02, f"↑ {told}", transform=axes.get_xaxis_transform(), va="bottom",
-            ha="right" if edge > 0.85 else "left" if edge < 0.15 else "center", color=group[0][2],
+            ha="right" if edge > 0.85 else "left" if edge < 0.15 else "center", 
+            color=colors.pop() if len(colors) == 1 else _SEVERAL,
             fontsize=small_size(), gid="peak",
         )  # fmt: skip
 
 
 def _height(result: Histogram | Ecdf, at: float) -> float:
     """Return how high the distribution stands at a distance."""
-    return float(_heights(result, (at, at)).max())
-
-
-def _heights(result: Histogram | Ecdf, span: tuple[float, float]) -> NDArray[np.float64]:
-    """Return the heights of the distribution within a span of distances; at its ends, too."""
-    if isinstance(result, Histogram):
-        last = result.count.size - 1
-        first, stop = (
-            int(np.clip(np.searchsorted(result.edges, x, side="right") - 1, 0, last)) for x in span
-        )
-        return result.count[first : stop + 1].astype(np.float64)
-    padded = np.concatenate([[0.0], result.fraction])
-    first, stop = (int(np.searchsorted(result.distance, x, side="right")) for x in span)
-    return padded[first : stop + 1]
-
-
-def _narrow_enough(figure: Figure, told: Sequence[list[str]]) -> list[str]:
-    """Return the first of several lists of lines that leaves room for curves, else the last, broken."""
-    figure.get_layout_engine().execute(figure)  # type: ignore[union-attr]
-    (axes,) = figure.axes
-    room = _WIDE * axes.get_window_extent().width
-    broken = [line.replace(": ", ":\n ") if line.startswith("(") else line for line in told[-1]]
-    for lines in [*told, "\n".join(broken).split("\n")]:
-        text = axes.text(0, 0, "\n".join(lines), fontsize=small_size())
-        width = text.get_window_extent().width
-        text.remove()
-        if width <= room:
-            break
-    return lines
-
-
-def _corner(figure: Figure, lines: Sequence[str], results: Sequence[Histogram | Ecdf]) -> None:
-    """Write lines in a corner that the curves leave free; room is made above histograms where none is."""
-    if not lines:
-        return
-    (axes,) = figure.axes
-    places = [("right", "top"), ("left", "top"), ("right", "bottom")]
-    if isinstance(results[0], Histogram):
-        places.pop()
-    tried: list[tuple[float, Text]] = []
-    for x, y in places:
-        text = axes.text(
-            1 - _MARGIN if x == "right" else _MARGIN,
-            1 - _MARGIN if y == "top" else _MARGIN,
-            "\n".join(lines),
-            transform=axes.transAxes,
-            ha=x,
-            va=y,
-            fontsize=small_size(),
-            linespacing=1.25,
-            zorder=6,
-            gid="corner",
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.6, "pad": 0.5},
-        )
-        text.set_in_layout(False)
-        needed = _needed(figure, text, results)
-        if needed <= 1:
-            return
-        tried.append((needed, text))
-        text.remove()
-    if isinstance(results[0], Histogram):
-        needed, text = min(tried, key=lambda one: one[0])
-        axes.add_artist(text)
-        if np.isfinite(needed):
-            axes.set_ylim(0, axes.get_ylim()[1] * needed)
-        return
-    # Cumulative distributions begin at 0: further left there is room at the top; no number stands below 0.
-    text = tried[1][1]
-    axes.add_artist(text)
-    limits = axes.get_xlim()
-    for _ in range(_WIDENINGS):
-        low, high = axes.get_xlim()
-        axes.set_xlim(low - 0.06 * (high - low), high)
-        if _needed(figure, text, results) <= 1:
-            low, high = axes.get_xlim()
-            if low < 0:  # no distance is
-                axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= high])
-            return
-    axes.set_xlim(limits)
-    _put_above(figure, text)
-
-
-def _put_above(figure: Figure, text: Text) -> None:
-    """Put a text above the axes, and the title above it; the figure becomes higher by as much."""
-    (axes,) = figure.axes
-    text.set(position=(0.0, 1.02), horizontalalignment="left", verticalalignment="bottom", bbox=None)
-    text.set_in_layout(True)
-    high = text.get_window_extent().height / figure.dpi
-    axes.set_title(axes.get_title(loc="left"), loc="left", pad=72 * high + 4)
-    figure.set_figheight(figure.get_figheight() + high)
-
-
-def _needed(figure: Figure, text: Text, results: Sequence[Histogram | Ecdf]) -> float:
-    """Return by what the height of the axes must be multiplied for the text to be free of the curves."""
-    figure.get_layout_engine().execute(figure)  # type: ignore[union-attr]
-    box = text.get_window_extent()
-    (left, bottom), (right, top) = figure.axes[0].transData.inverted().transform(box.get_points())
-    heights = np.concatenate([_heights(result, (left, right)) for result in results])
-    if text.get_verticalalignment() == "bottom":
-        return 1.0 if heights.min() > top else np.inf
-    return float(1.03 * heights.max() / bottom) if bottom > 0 else np.inf
+    return float(heights_within(result, (at, at)).max())

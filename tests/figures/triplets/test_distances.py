@@ -89,6 +89,23 @@ def test_states_share_axes_and_the_initial_is_blue(kind):
     assert corner.get_text().startswith("n = 500")
 
 
+@pytest.mark.parametrize("kind", ["histogram", "ecdf"])
+def test_initial_states_of_several_runs_have_their_colours_dashed(kind):
+    finals = drawn(kind)[1:]
+    starts = [
+        StateDistribution(f"initial state of {one.name}", first.result, initial=True, becomes=one.name)
+        for one, first in zip(finals, drawn(kind, centres=(0.99, 0.97)), strict=True)
+    ]
+    figure = distances_figure([*starts, *finals])
+    handles = figure.legends[0].get_lines()
+    colors = [line.get_color() for line in handles[:4]]
+    assert colors[:2] == colors[2:]
+    assert colors[0] != colors[1]
+    assert INITIAL not in colors
+    assert handles[0].get_linestyle() == handles[1].get_linestyle() == "--"
+    assert handles[2].get_linestyle() == handles[3].get_linestyle() == "-"
+
+
 def test_initial_states_that_differ_are_blue_in_other_dashes():
     shown = drawn()
     shown[1] = StateDistribution("initial state of b", shown[1].result, initial=True)

@@ -19,15 +19,19 @@ def shown(states: Sequence[MeasuredState], bins: int | None) -> list[StateDistri
     from embedlens.figures.triplets.distances import StateDistribution
 
     several = sum(one.initial for one in states) > 1
-    samples, initial = {}, {}
+    finals = {label: one.name for one in states if not one.initial for label in one.labels}
+    samples = {}
+    facts: dict[str, Any] = {}
     for one in states:
         whose = f" of {', '.join(one.labels)}" if several else ""
         name = f"initial state{whose} ({one.state.name})" if one.initial else one.name
-        samples[name], initial[name] = one.distances, one.initial
+        own = one.initial and several and len(one.labels) == 1
+        samples[name] = one.distances
+        facts[name] = {"initial": one.initial, "becomes": finals.get(one.labels[0], "") if own else ""}
     if bins is None:
-        return [StateDistribution(name, ecdf(sample), initial[name]) for name, sample in samples.items()]
+        return [StateDistribution(name, ecdf(sample), **facts[name]) for name, sample in samples.items()]
     counted = histograms(samples, bins=bins)
-    return [StateDistribution(name, counted[name], initial[name]) for name in samples]
+    return [StateDistribution(name, counted[name], **facts[name]) for name in samples]
 
 
 def table(comparison: Comparison, drawn: Sequence[StateDistribution]) -> Table:
