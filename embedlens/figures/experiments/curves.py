@@ -19,7 +19,7 @@ from embedlens.analysis.experiments.curves import Band
 from embedlens.analysis.experiments.monitoring import MONITOR
 from embedlens.errors import unknown
 from embedlens.figures.layout.canvas import Figure
-from embedlens.figures.layout.legends import legend_below
+from embedlens.figures.layout.legends import legend_below, legend_instead
 from embedlens.figures.layout.text import shorten
 from embedlens.figures.style import LineStyle, line_styles, max_height_of, width_of
 from embedlens.results import Result
@@ -140,7 +140,9 @@ def figure(
     width: str = "full",
     title: str = "",
 ) -> Figure:
-    """Draw one panel per metric, side by side as far as the width allows, with one legend above all.
+    """Draw one panel per metric, side by side as far as the width allows, with one legend.
+
+    The legend stands in a place of the grid that no metric takes, if it fits there, else above all panels.
 
     Parameters
     ----------
@@ -162,11 +164,10 @@ def figure(
     layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.03, wspace=0.04, hspace=0.04)
     figure = Figure(figsize=(inches, rows * side + _X_LABEL), layout=layout)
     grid = figure.subplots(rows, columns, sharex=True, squeeze=False)
-    for number, axes in enumerate(grid.flat):
-        if number >= len(panels):
-            axes.remove()
-            continue
-        panel = panels[number]
+    *_, empty = [None, *grid.flat[len(panels) :]]  # the last, where there are several
+    for axes in grid.flat[len(panels) :]:
+        axes.set_axis_off()
+    for number, (axes, panel) in enumerate(zip(grid.flat, panels, strict=False)):
         label = "\n".join(
             textwrap.fill(shorten(line, _LABEL_LINES * letters), letters) for line in panel.label.splitlines()
         )
@@ -180,9 +181,14 @@ def figure(
         figure.suptitle(title)
     if len(styles) > 1 or not title:
         handles, names, endings = _entries(panels, styles)
-        header += legend_below(
-            figure, handles, names, endings=endings, loc="outside upper center", most=5, **_LEGEND
-        )
+        labels = [name + ending for name, ending in zip(names, endings, strict=True)]
+        if empty is None or not legend_instead(empty, handles, labels, **_LEGEND):
+            header += legend_below(
+                figure, handles, names, endings=endings, loc="outside upper center", most=5, **_LEGEND
+            )
+    for axes in grid.flat[len(panels) :]:
+        if axes.get_legend() is None:
+            axes.remove()
     figure.set_figheight(min(figure.get_figheight() + header, max_height_of(venue)))
     return figure
 

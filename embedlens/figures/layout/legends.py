@@ -109,6 +109,30 @@ def place_legend(
     return legend_below(figure, handles, labels, **options)
 
 
+def legend_instead(axes: Axes, handles: Sequence[Any], labels: Sequence[str], **options: Any) -> bool:
+    """Put a legend in the place of empty axes, if it is small enough; return whether it is.
+
+    Parameters
+    ----------
+    axes
+        Axes of a grid that hold no data and are not drawn.
+    handles, labels
+        What the legend shows.
+    options
+        Of matplotlib's legend.
+    """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+    legend = axes.legend(handles, labels, loc="center", **({"handlelength": 1.6} | options))
+    if free_inside(axes, legend):
+        return True
+    legend.remove()
+    return False
+
+
 def free_inside(axes: Axes, legend: Legend) -> bool:
     """Tell whether a legend inside axes is small enough, and covers no data.
 

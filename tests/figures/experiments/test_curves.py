@@ -128,20 +128,42 @@ def test_metrics_are_spelt_as_in_papers(metric, label):
 def test_one_panel_a_metric_one_legend_and_the_same_x(count, width, shape):
     with style.paper():
         figure = curves_figure(panels(count), width=width)
-    assert len(figure.axes) == count
+    drawn = figure.axes[:count]
     grid = figure.axes[0].get_gridspec()
     assert (grid.nrows, grid.ncols) == shape
-    assert [axes.get_ylabel().replace("\n", " ") for axes in figure.axes] == [
-        f"metric {n}" for n in range(count)
-    ]
-    assert len({axes.get_xlim() for axes in figure.axes}) == 1
-    assert all(axes.get_legend() is None for axes in figure.axes)
-    (legend,) = figure.legends
+    assert [axes.get_ylabel().replace("\n", " ") for axes in drawn] == [f"metric {n}" for n in range(count)]
+    assert len({axes.get_xlim() for axes in drawn}) == 1
+    inside = [axes.get_legend() for axes in figure.axes if axes.get_legend() is not None]
+    assert all(axes.get_legend() is None for axes in drawn)
+    (legend,) = [*figure.legends, *inside]
     assert legend_texts(legend) == ["run0", "run1"]
-    colors = {name: {lines(axes)[name].get_color() for axes in figure.axes} for name in ("run0", "run1")}
+    colors = {name: {lines(axes)[name].get_color() for axes in drawn} for name in ("run0", "run1")}
     assert all(len(found) == 1 for found in colors.values())
-    labelled = [axes.get_xlabel() for axes in figure.axes]
+    labelled = [axes.get_xlabel() for axes in drawn]
     assert labelled == [""] * (count - shape[1]) + ["epoch"] * min(count, shape[1])
+
+
+def test_the_legend_takes_the_place_in_the_grid_that_no_metric_takes():
+    with style.paper():
+        figure = curves_figure(panels(5))
+        figure.draw_without_rendering()
+    *drawn, empty = figure.axes
+    assert len(drawn) == 5
+    assert not empty.axison
+    assert not figure.legends
+    box, cell = empty.get_legend().get_window_extent(), empty.get_window_extent()
+    assert cell.x0 <= box.x0 <= box.x1 <= cell.x1
+    assert cell.y0 <= box.y0 <= box.y1 <= cell.y1
+    assert not any(box.overlaps(axes.get_tightbbox()) for axes in drawn)
+
+
+@pytest.mark.parametrize(("runs", "title"), [(12, ""), (1, "run0")])
+def test_a_place_without_metric_and_legend_is_left_out(runs, title):
+    """A legend that is too high for the place stands above; one run needs none."""
+    with style.paper():
+        figure = curves_figure(panels(5, runs=runs), title=title)
+    assert len(figure.axes) == 5
+    assert len(figure.legends) == (runs > 1)
 
 
 def test_one_run_stands_in_the_heading():
