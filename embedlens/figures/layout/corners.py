@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from matplotlib.collections import QuadMesh
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 _ABOVE = 0.01  # of the height of axes, between them and what stands above
 _GAP = 3.0  # points
 _NEAR = 2.0  # pixels that a text keeps from dots
-_DIGIT = re.compile(r"\d")
+_DIGIT, _PERCENT = re.compile(r"\d"), re.compile(r"\d+\.\d%")
+_SOMETIMES = "on diagonal"  # begins what stands in some frames of an animation only
+_MOST = 3  # lines above a panel; more would be as high as a small panel
+_known_breaks: WeakKeyDictionary[Text, dict[tuple[Any, ...], list[int]]] = WeakKeyDictionary()
 _ROUNDS, _SETTLED = 12, 1e-6  # of the layout; change of the places of axes, of the figure's size
 
 
@@ -197,20 +201,41 @@ def _grow(figure: Figure, inches: float) -> None:
 
 
 def _in_few_lines(axes: Axes, text: Text) -> None:
-    """Join the lines of a text to as few as the width of its axes allows.
+    """Join the lines of a text to as few as the width of its axes allows; leave out what asks for more.
 
-    Digits are measured as zeros, so that numbers that change break no line elsewhere, and that most frames of
-    an animation measure what was measured before, which matplotlib remembers.
+    Digits are measured as zeros, so that numbers that change break no line elsewhere, and that a frame of an
+    animation measures nothing that an earlier one has measured.
     """
-    room, lines = axes.get_window_extent().width, [""]
-    for part in text.get_text().splitlines():
-        longer = f"{lines[-1]}, {part}" if lines[-1] else part
-        text.set_text(_DIGIT.sub("0", longer))
-        if lines[-1] and text.get_window_extent().width > room:
-            lines.append(part)
-        else:
-            lines[-1] = longer
+    parts, room = text.get_text().splitlines(), axes.get_window_extent().width
+    # Whether parts are left out is the same in all frames: decided by numbers of two digits, and no ties.
+    typical = [_PERCENT.sub("00.0%", part) for part in parts if not part.startswith(_SOMETIMES)]
+    if len(_broken(text, typical, room)) > _MOST:
+        parts = [parts[0], *(part for part in parts[1:] if not part.endswith("%"))]
+    places = iter(parts)
+    lines = [", ".join(next(places) for _ in range(count)) for count in _broken(text, parts, room)]
     text.set_text("\n".join(lines))
+
+
+def _broken(text: Text, parts: Sequence[str], room: float) -> list[int]:
+    """Return how many parts stand in each line, by greedy breaking."""
+    figure = text.get_figure(root=True)
+    assert figure is not None
+    measured = [_DIGIT.sub("0", part) for part in parts]
+    key = (room, text.get_fontsize(), figure.dpi, *measured)
+    known = _known_breaks.setdefault(text, {})
+    if key in known:
+        return known[key]
+    counts, line = [0], ""
+    for part in measured:
+        longer = f"{line}, {part}" if line else part
+        text.set_text(longer)
+        if line and text.get_window_extent().width > room:
+            counts.append(0)
+            longer = part
+        counts[-1] += 1
+        line = longer
+    known[key] = counts
+    return counts
 
 
 def _settle(figure: Figure) -> None:

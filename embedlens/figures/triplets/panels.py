@@ -31,6 +31,7 @@ _FEW_TICKS = 3  # panels side by side, from which on their axes have fewer numbe
 _PANEL = "panel "  # begins the labels of axes, which number the panels
 _NAME_LETTERS = 94  # of a run in a title; longer names lose their middle
 _HEADER, _LINE = 0.2, 0.15  # inches: a heading, and each further line of it
+_APART = 1.5  # between a name and the label of the axis, of the height of a line
 _COLORBAR = 0.5  # inches: a scale of colours
 
 
@@ -232,7 +233,8 @@ def figure_of_epochs(
     _tidy(axes, list(np.ndindex(axes.shape)))
     draw_colorbar(figure, figure.axes)
     for row, (run, split) in enumerate(series):
-        axes[row, 0].set_ylabel(f"{run}, {split}\n{axes[row, 0].get_ylabel()}")
+        # further apart than lines of one text, since the name is none of the axis
+        axes[row, 0].set_ylabel(f"{run}, {split}\n{axes[row, 0].get_ylabel()}", linespacing=_APART)
     if title:
         figure.suptitle(title)
     return figure

@@ -49,6 +49,38 @@ def test_dots_are_free_and_titles_too():
             assert "n = 60" in text.get_text()
 
 
+def _scatters(width, s_ap, s_an, names="ab"):
+    shown = [panels.ScatterPanel(name, "test", 3, _at(s_ap, s_an)) for name in names]
+    figure = panels.figure(shown, width=width)
+    free_corners(figure)
+    return figure
+
+
+def test_small_panels_have_few_statistics_above_them():
+    dots = np.random.default_rng(0).uniform(0, 1, (2, 600))
+    with style.paper("cvpr"):
+        small, large = (_scatters(width, *dots) for width in ("column", "full"))
+        for figure, parts in ((small, ["R@1", "n ="]), (large, ["R@1", "above", "top", "right", "n ="])):
+            for axes in figure.axes:
+                text = _numbers(axes)
+                assert _stands_above(axes)
+                assert text.get_text().count("\n") < 3
+                told = text.get_text().replace("\n", ", ").split(", ")
+                assert all(one.startswith(part) for one, part in zip(told, parts, strict=True))
+        assert small.axes[0].get_window_extent().height > 0.5 * small.bbox.height
+
+
+def test_the_same_statistics_stand_above_small_panels_in_all_frames():
+    """Also where a fraction has another number of digits, or dots tie."""
+    figures = []
+    with style.paper("cvpr"):
+        for s_an in (0.999, 0.0, 0.5):
+            s_ap = np.r_[np.full(300, 0.5), np.linspace(0.1, 0.9, 300)]
+            figures.append(_scatters("column", s_ap, np.r_[np.linspace(0, 1, 300), np.full(300, s_an)]))
+    told = [[line.split()[0] for line in _numbers(one.axes[0]).get_text().split(", ")] for one in figures]
+    assert told == [["R@1", "n"]] * 3
+
+
 def test_what_covers_nothing_stays():
     with style.paper("cvpr"):
         figure = _grid(np.eye(10)[np.arange(60) % 10] + 0.01 * np.random.default_rng(0).normal(size=(60, 10)))

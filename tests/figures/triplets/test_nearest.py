@@ -215,6 +215,21 @@ def test_strip_has_a_row_a_series_and_a_column_an_epoch():
     assert all(artist(axes, "numbers").get_text().startswith("R@1") for axes in figure.axes)
 
 
+def test_the_name_beside_a_strip_stands_apart_from_the_label_of_the_axis():
+    with style.paper():
+        shown = [
+            ScatterPanel(f"{panel.run}-" + "loopy-" * 20, "test", panel.epoch, panel.triplets)
+            for panel in panels(2, 1, epochs=4)
+        ]
+        figure = figure_of_epochs(frames_of(shown))
+        figure.draw_without_rendering()
+        label = figure.axes[0].yaxis.label
+        wide = label.get_window_extent().width
+    size = label.get_fontsize() * figure.dpi / 72
+    assert "…" in label.get_text()
+    assert wide > 2 * 1.4 * size  # lines of one text: 2 * 1.2
+
+
 def test_titles_tell_what_differs():
     one = scatter_figure(panels(1, 2))
     one.draw_without_rendering()
