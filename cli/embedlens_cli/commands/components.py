@@ -90,7 +90,7 @@ def components(
     }
     report = Report.of("components", selection, style, options=drawn, words=words, facts=facts)
     for one, result in results.items():
-        report.enter(one, _summary(result))
+        report.enter(one, {**result.summary(), "components": result.by_component()})
     with paper(drawn.venue):
         for group in by_split(results):
             _save_split(report, group)
@@ -153,24 +153,6 @@ def _save_split(report: Report, results: Scatters) -> None:
         report.add(figure, table, list(group), facts=facts)
 
 
-def _summary(result: ClassScatter) -> dict[str, Any]:
-    """Return the numbers of a snapshot, those of components by their number."""
-    return {
-        "n": result.rank.size,
-        "n_classes": result.classes.size,
-        "dim": result.dim,
-        "components": {
-            str(number): {
-                "deviation": float(result.deviations[place]),
-                "least": float(result.values[:, place].min()),
-                "greatest": float(result.values[:, place].max()),
-                "dead": bool(result.dead[place]),
-            }
-            for place, number in enumerate(result.components.tolist())
-        },
-    }
-
-
 def _warn(results: Scatters) -> None:
     """Say which of the components drawn are dead."""
     for one, result in results.items():
@@ -187,12 +169,10 @@ def _print(results: Scatters) -> None:
             f"{result.rank.size:,}",
             f"{result.classes.size:,}",
             f"{number} of {result.dim}",
-            f"{result.deviations[place]:.3g}",
-            f"{result.values[:, place].min():.3g}",
-            f"{result.values[:, place].max():.3g}",
+            *(f"{values[name]:.3g}" for name in ("deviation", "least", "greatest")),
         )
         for one, result in results.items()
-        for place, number in enumerate(result.components.tolist())
+        for number, values in result.by_component().items()
     ]
     heading = ("run, split", "epoch", "n", "classes", "component", "sigma/sqrt(N-1)", "least", "greatest")
     console.print_table(heading, rows)

@@ -73,6 +73,22 @@ class ClassScatter(Result):
             },
         }
 
+    def summary(self) -> dict[str, int]:
+        """Return the numbers of items, classes and dimensions."""
+        return {"n": self.rank.size, "n_classes": self.classes.size, "dim": self.dim}
+
+    def by_component(self) -> dict[str, dict[str, float | bool]]:
+        """Return how far each component reaches: number -> name -> value."""
+        return {
+            str(number): {
+                "deviation": float(self.deviations[place]),
+                "least": float(self.values[:, place].min()),
+                "greatest": float(self.values[:, place].max()),
+                "dead": bool(self.dead[place]),
+            }
+            for place, number in enumerate(self.components.tolist())
+        }
+
 
 def component_numbers(requested: Sequence[int], dim: int) -> list[int]:
     """Return components of embeddings [N, D] as numbers from 1 to D, each once, in the order requested.

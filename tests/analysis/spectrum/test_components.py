@@ -151,3 +151,14 @@ def test_signs_of_other_items_or_components_are_refused():
         align_signs([one, class_scatter(z[1:], y[1:], [1, 2])])
     with pytest.raises(InputError, match="the same items"):
         score_correlations(one, class_scatter(z, y + 1, [1, 2]))
+
+
+def test_numbers_of_each_component():
+    z, y = blobs()
+    one = class_scatter(z, y, [1, -1])
+    numbers = one.by_component()
+    assert list(numbers) == ["1", str(z.shape[1])]
+    assert numbers["1"]["greatest"] == one.values[:, 0].max()
+    assert numbers["1"]["least"] == one.values[:, 0].min()
+    assert [values["deviation"] for values in numbers.values()] == one.deviations.tolist()
+    assert one.summary() == {"n": len(y), "n_classes": len(set(y.tolist())), "dim": z.shape[1]}
