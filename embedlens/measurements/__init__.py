@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         sampling,
         selected,
         slices,
+        snapshot_scores,
         spectra,
         triplet_states,
         verification,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DataWarnings", "Kept", "Reader", "Reference", "Selected", "State", "anchor_paths", "component_signs",
     "data_warnings", "description", "distance_states", "maps", "open_set", "reader", "sampling",
-    "selected", "slices", "spectra", "triplet_states", "verification",
+    "selected", "slices", "snapshot_scores", "spectra", "triplet_states", "verification",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

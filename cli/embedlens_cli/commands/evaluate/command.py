@@ -10,8 +10,6 @@ import typer
 from embedlens.errors import InputError
 from embedlens.experiments import score_rows
 from embedlens.experiments.score_rows import ScoreRow
-from embedlens.measurements.slices import parts_of, whole
-from embedlens_cli.commands.evaluate.log import check_log, write_log
 from embedlens_cli.commands.evaluate.score_options import ScoreOptions, metrics_word
 from embedlens_cli.common import console, options, score_tables
 from embedlens_cli.common.figure_style import epochs_text
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.scores import ScoreSettings
     from embedlens.artifacts import Artifacts
-    from embedlens.store import Run
-
-LEFT_OUT = ("n_ignored", "n_distractors", "n_duplicates")
 
 
 @grouped
@@ -79,9 +74,10 @@ def evaluate(
     from embedlens.analysis.scores import check_metrics
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.leave_out import check_same_class
+    from embedlens.measurements.snapshot_scores import log_scores, score_snapshot, without_other_losses
 
     _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
-    check_log(log, [*changed(how), *changed(leave_out)])
+    _check_log(log, [*changed(how), *changed(leave_out)])
     settings = how.settings(ks)
     wanted = check_metrics(options.words(metrics), settings)
     named = RunNames.of(names)
@@ -93,12 +89,15 @@ def evaluate(
     selection.warn_of_idle_learners(how.slices)
     settled = {run.path: how.settings_of(run, settings, wanted) for run in runs}
     measured = selection.measure(
-        lambda one: _score(one, wanted, settled[one.run.path], how=how, device=device), "scoring"
+        lambda one: score_snapshot(
+            one, wanted, settled[one.run.path], gallery=how.gallery, slices=how.slices, device=device
+        ),
+        "scoring",
     )
-    rows = _without_other_losses(runs, [row for several in measured.values() for row in several])
+    rows = without_other_losses(runs, [row for several in measured.values() for row in several])
     means = score_rows.mean_rows(rows, named.repeats(runs))
     if log:
-        write_log(dict(zip(selection.labels, runs, strict=True)), rows)
+        log_scores(dict(zip(selection.labels, runs, strict=True)), rows)
     clustered = _kmeans_facts(wanted)
     facts = _facts(selection, places, settings, how=how, device=device) | clustered
     artifacts = Artifacts(
@@ -143,28 +142,14 @@ def _check_formats(**given: bool) -> None:
         raise InputError(message)
 
 
-def _score(
-    one: Selected, wanted: Sequence[str], settings: ScoreSettings, *, how: ScoreOptions, device: str
-) -> list[ScoreRow]:
-    """Score a snapshot, or slices of its embeddings; the logged loss stands beside scores of the whole."""
-    search = one.search(how.gallery)
-    counts = {name: search.counts[name] for name in LEFT_OUT if name in search.counts}
-    logged = next((row.get("loss") for row in one.run.log if row["epoch"] == one.epoch), None)
-    loss = {} if logged is None else {"loss": logged}
-    rows = []
-    for part in parts_of(one.run, how.slices):
-        values = search.part(part).score(wanted, settings=settings, device=device)
-        values = (loss if whole(part) else {}) | values | counts
-        rows.append(ScoreRow(one.label, one.split, one.epoch, values, part=part.name if part else ""))
-    return rows
-
-
-def _without_other_losses(runs: Sequence[Run], rows: Sequence[ScoreRow]) -> list[ScoreRow]:
-    """Return the rows; runs that were trained with different losses have none beside their scores."""
-    from embedlens.experiments.run_metrics import training_loss
-
-    same = len({training_loss(run.method) for run in runs}) == 1
-    return list(rows) if same else [row.without("loss") for row in rows]
+def _check_log(log: bool, names: Sequence[str]) -> None:
+    """Refuse to log, under the plain name of a score, what options make of it."""
+    if log and names:
+        message = (
+            "--log writes scores under their plain names, which "
+            f"--{names[0].replace('_', '-')} would change; leave out one of the two"
+        )
+        raise InputError(message)
 
 
 def _kmeans_facts(wanted: Sequence[str]) -> dict[str, str]:
