@@ -8,17 +8,25 @@ from typing import Annotated
 import typer
 
 from embedlens import __version__
-from embedlens_cli.commands import components, concat, curves, demo, import_, info, pca_prune
+from embedlens_cli.commands import (
+    compare,
+    components,
+    concat,
+    curves,
+    demo,
+    import_,
+    info,
+    pca_prune,
+    sweep,
+    trajectory,
+)
 from embedlens_cli.commands import train as training
-from embedlens_cli.commands.compare import command as comparison
 from embedlens_cli.commands.distances import command as distances
 from embedlens_cli.commands.evaluate import command as scores
 from embedlens_cli.commands.identify import command as identify
 from embedlens_cli.commands.sampling import command as sampling
 from embedlens_cli.commands.scatter import command as triplets
 from embedlens_cli.commands.spectrum import command as spectra
-from embedlens_cli.commands.sweep import command as sweep
-from embedlens_cli.commands.trajectory import command as trajectory
 from embedlens_cli.commands.tsne import command as projection
 from embedlens_cli.commands.verify import command as verification
 from embedlens_cli.common import ending
@@ -63,7 +71,7 @@ def _program(
 app.command("demo")(demo.demo)
 app.command("train")(training.train)
 app.command("sweep")(sweep.sweep)
-app.command("compare")(comparison.compare)
+app.command("compare")(compare.compare)
 app.command("import")(import_.import_)
 app.command("concat")(concat.concat)
 app.command("info")(info.info)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -227,3 +228,14 @@ def mean_rows(result: Comparison, *, split: str, epoch: int) -> list[ScoreRow]:
         missing = {metric: (count, n) for metric, count in counts if count}
         rows.append(ScoreRow(name, split, epoch, means, spread, missing=missing))
     return rows
+
+
+def dims_text(planned: Sequence[ComparedRun]) -> str:
+    """Return the dims of the embeddings; those that few have are named with the methods that have them."""
+    dims = Counter(one.run.config.dim for one in planned)
+    most = dims.most_common(1)[0][0]
+    others = dict.fromkeys(
+        (one.way.method, one.run.config.dim) for one in planned if one.run.config.dim != most
+    )
+    rest = "; ".join(f"{name}: {dim}" for name, dim in others)
+    return f"{most} dims ({rest})" if rest else f"{most} dims"

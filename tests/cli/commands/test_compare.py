@@ -116,13 +116,12 @@ def test_a_run_trained_otherwise_is_in_the_way(cli, folder):
 def test_dims_that_few_have_are_named_with_their_methods():
     from types import SimpleNamespace
 
-    from embedlens.experiments.comparison import Way
-    from embedlens_cli.commands.compare.tables import dims_of
+    from embedlens.experiments.comparison import Way, dims_text
 
     given = [("plain", 64), ("dvml", 64), ("hdc", 66), ("plain", 64), ("dvml", 64), ("hdc", 66)]
     planned = [
         SimpleNamespace(way=Way(method, "triplet"), run=SimpleNamespace(config=SimpleNamespace(dim=dim)))
         for method, dim in given
     ]
-    assert dims_of(planned[:2]) == "64 dims"
-    assert dims_of(planned) == "64 dims (hdc: 66)"
+    assert dims_text(planned[:2]) == "64 dims"
+    assert dims_text(planned) == "64 dims (hdc: 66)"

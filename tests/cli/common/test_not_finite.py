@@ -18,7 +18,7 @@ from embedlens.experiments.sweep import Outcome, Score, measure
 from embedlens.store import log_metrics
 from embedlens.text import for_json
 from embedlens.training.config import TrainConfig
-from embedlens_cli.commands.sweep import tables as sweep_tables
+from embedlens_cli.commands import sweep as sweep_command
 from embedlens_cli.common import score_tables
 
 NAN, INF = float("nan"), float("inf")
@@ -128,14 +128,14 @@ def test_a_score_that_is_not_finite_is_a_failure_and_never_the_best(folder, monk
     assert [one.failure for one in outcomes] == [
         "recall_at_1 is nan at epoch 2", "recall_at_1 is inf at epoch 2", "", ""
     ]  # fmt: skip
-    sweep_tables.warn_of_failures(outcomes)
+    sweep_command.warn_of_failures(outcomes)
     told = capsys.readouterr().err
     assert "2 of 4 runs failed: bad, huge" in told
     assert "the score at epoch 0 is NaN or infinite in 1 of 4 runs" in told
-    command = sweep_tables.next_command(outcomes, score)
+    command = sweep_command.next_command(outcomes, score)
     assert command.split()[:3] == ["embedlens", "scatter", "runs/high"]
     result = summarise(one.record for one in outcomes)
-    sweep_tables.print_summary(result, "R@1", 2)
+    sweep_command.print_summary(result, "R@1", 2)
     printed = capsys.readouterr().out
     row = next(line.split() for line in printed.splitlines() if line.startswith("shn"))
     assert row[2:5] == ["-", "0.4000", "-"]

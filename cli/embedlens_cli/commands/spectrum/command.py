@@ -8,7 +8,6 @@ from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens.measurements.slices import slices_alone
 from embedlens_cli.commands.spectrum import intra_class as class_spectra
-from embedlens_cli.commands.spectrum import tables
 from embedlens_cli.commands.spectrum.spectrum_options import SpectrumOptions, SpectrumSnapshots
 from embedlens_cli.common import console, options
 from embedlens_cli.common.option_groups import (
@@ -17,7 +16,7 @@ from embedlens_cli.common.option_groups import (
     LeaveOutOptions,
     grouped,
 )
-from embedlens_cli.common.report import Report, by_split
+from embedlens_cli.common.report import Report, by_split, headings
 from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from embedlens.measurements.spectra import SnapshotSpectrum
+
+    Results = Mapping[Selected, SnapshotSpectrum]
 
 
 @grouped
@@ -67,9 +68,9 @@ def spectrum(
     with paper(drawn.venue):
         for group in by_split(results):
             _save(report, group, what)
-    for line in tables.warnings(results):
+    for line in _warnings(results):
         console.print_message(line)
-    report.end(lambda: tables.print_tables(results, what.kind))
+    report.end(lambda: _print_tables(results, what.kind))
 
 
 def _check(what: SpectrumOptions, selection: Selection) -> None:
@@ -137,7 +138,7 @@ def _draw(report: Report, group: Mapping[Selected, SnapshotSpectrum], what: Spec
     from embedlens.figures.spectrum import slices
     from embedlens.figures.spectrum import values as curves
 
-    title, names = tables.headings_with_sizes(group)
+    title, names = _headings_with_sizes(group)
     runs = list(dict.fromkeys(one.label for one in group))
     panels = len(runs) if report.selection.several_epochs else 1 if what.slices is None else 2
     drawn: dict[str, Any] = {
@@ -158,3 +159,57 @@ def _draw(report: Report, group: Mapping[Selected, SnapshotSpectrum], what: Spec
         }
         return slices.figure(parts, **drawn)
     return curves.figure({name: result.whole for name, result in named.items()}, **drawn)
+
+
+def _headings_with_sizes(results: Results) -> tuple[str, list[str]]:
+    """Return the title of a figure and the name of each snapshot; one of them says the number of items."""
+    title, names = headings(results)
+    sizes = [f", n = {result.whole.n:,}" for result in results.values()]
+    if len(set(sizes)) == 1:
+        return title + sizes[0], names
+    return title, [name + size for name, size in zip(names, sizes, strict=True)]
+
+
+def _warnings(results: Results) -> list[str]:
+    """Return where dimensions are dead, one line for each snapshot or slice."""
+    from embedlens.figures.spectrum.values import dead_text
+
+    lines = []
+    for one, result in results.items():
+        place = one.labelled_place
+        parts = {place: result.whole} | {
+            f"{place}, slice {number}": part for number, (part, _) in enumerate(result.slices, 1)
+        }
+        lines += [f"{name}: {dead_text(part)}" for name, part in parts.items() if part.n_dead]
+    return lines
+
+
+def _print_tables(results: Results, kind: str) -> None:
+    """Print the numbers of every snapshot, and of every slice."""
+    total = "variance" if kind == "pca" else "sigma^2"
+    heading: tuple[str, ...] = ("run, split", "epoch", "n", "dims", "dead", "eff. rank", "part. ratio", "rho")
+    heading += ("dims for 90 %", "95 %", "99 %")
+    rows, of_slices = [], []
+    for one, result in results.items():
+        name = f"{one.label}, {one.split}"
+        rows.append((name, str(one.epoch), *_cells(result.numbers)))
+        if result.recalls is not None:
+            for number, (_, numbers) in enumerate(result.slices):
+                recalls = f"{result.recalls.alone[number]:.4f}", f"{result.recalls.joined[number]:.4f}"
+                place = f"{name} [{number + 1}/{len(result.slices)}]"
+                of_slices.append((place, *recalls, *_cells(numbers)[1:]))
+    console.print_table(heading, rows)
+    if of_slices:
+        console.print_line("")
+        console.print_table((heading[0], "R@1", "R@1 with the slices before", *heading[3:]), of_slices)
+    console.print_line(
+        f"effective rank and rho uncentred, participation ratio centred; dims for a fraction of the {total}"
+    )
+
+
+def _cells(numbers: dict[str, float]) -> list[str]:
+    """Return the cells of numbers in a row; one that is not defined is a dash."""
+    counts = [f"{numbers[name]:,.0f}" for name in ("n", "dim", "n_dead")]
+    values = [f"{numbers[name]:.2f}" for name in ("effective_rank", "participation_ratio")]
+    dims = [f"{numbers[f'dims_{share}']:.0f}" for share in (90, 95, 99)]
+    return ["-" if cell == "nan" else cell for cell in (*counts, *values, f"{numbers['rho']:.4f}", *dims)]

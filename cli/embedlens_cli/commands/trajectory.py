@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from embedlens.devices import check_device
-from embedlens_cli.commands.trajectory import tables
-from embedlens_cli.commands.trajectory.anchors import AnchorOptions
-from embedlens_cli.common import options
+from embedlens.errors import InputError
+from embedlens_cli.common import console, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
@@ -23,16 +23,65 @@ from embedlens_cli.common.report import Report
 from embedlens_cli.common.snapshots import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from embedlens.artifacts import Table
     from embedlens.figures.triplets.trajectory import TrajectoryPanel
-    from embedlens.measurements.anchor_paths import AnchorPaths
+    from embedlens.measurements.anchor_paths import AnchorPaths, Anchors
     from embedlens.measurements.triplet_states import Reference
     from embedlens.store import Run
+
+
+_DEFAULT = 4  # anchors, the most moved
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnchorOptions:
+    """Which anchors are followed, as typed; the ways exclude each other."""
+
+    anchor: Annotated[
+        str | None, typer.Option(metavar="ROW[,ROW]", help="Anchors by row number.", show_default=False)
+    ] = None
+    worst: Annotated[
+        int | None, typer.Option(help="Number of anchors farthest from (1, 0) at the reference epoch.", min=1)
+    ] = None
+    random: Annotated[int | None, typer.Option(help="Number of anchors drawn at random.", min=1)] = None
+    moved: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of anchors whose distance to (1, 0) changed most from the initial state of the "
+            "reference run to its last epoch.",
+            min=1,
+            show_default=f"{_DEFAULT}, where no anchors are named otherwise",
+        ),
+    ] = None
+    seed: Annotated[
+        int | None, typer.Option(help="With --random: seed of the draw.", min=0, show_default="0")
+    ] = None
+
+    def anchors(self) -> Anchors:
+        """Return them checked; those that exclude each other raise `InputError`."""
+        from embedlens.measurements.anchor_paths import Anchors
+
+        counts = {"worst": self.worst, "random": self.random, "moved": self.moved}
+        named = [kind for kind, count in counts.items() if count is not None]
+        flags = [f"--{name}" for name in [*(["anchor"] if self.anchor is not None else []), *named]]
+        if len(flags) > 1:
+            message = f"{' and '.join(flags)} exclude each other; choose the anchors in one way"
+            raise InputError(message)
+        if self.seed is not None and named != ["random"]:
+            message = "--seed is for anchors drawn at random; add --random N"
+            raise InputError(message)
+        if self.anchor is not None:
+            allowed = "row numbers, separated by commas, e.g. 12,40"
+            return Anchors("rows", options.numbers(self.anchor, "anchor", allowed=allowed))
+        kind = named[0] if named else "moved"
+        seed = self.seed or 0 if kind == "random" else None
+        return Anchors(kind, count=counts[kind] or _DEFAULT, seed=seed)
 
 
 @grouped
@@ -84,7 +133,7 @@ def trajectory(
     )  # fmt: skip
     with paper(drawn.venue):
         for split, paths in paths_by_split.items():
-            tables.enter(report, paths, split)
+            _enter(report, paths, split)
             panels = _panels(paths, _images(selection.runs[0], split) if thumbnails else None)
             values = [one for panel in panels for path in panel.paths for one in (path.s_ap, path.s_an)]
             figure = trajectory_figure(
@@ -92,7 +141,7 @@ def trajectory(
                 title=f"{split}, triplets of {reference.name}",
             )  # fmt: skip
             _save(report, figure, paths, split=split, words=[options.limits_word(limits)])
-    report.end(lambda: tables.print_table(paths_by_split))
+    report.end(lambda: _print_table(paths_by_split))
 
 
 def _save(
@@ -107,7 +156,7 @@ def _save(
         "of": places[0].run.info.splits[split].items,
     }
     span = f"epochs-{min(epochs):04d}-{max(epochs):04d}"
-    report.add(figure, tables.table(paths, split), places, epochs=span, facts=facts, words=words)
+    report.add(figure, _table(paths, split), places, epochs=span, facts=facts, words=words)
 
 
 def _images(run: Run, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
@@ -149,3 +198,45 @@ def _facts(selection: Selection, reference: Reference, device: str) -> dict[str,
         "reference": reference.facts,
         "engine": engine_facts(device),
     }
+
+
+def _table(anchors: Sequence[AnchorPaths], split: str) -> Table:
+    """Return every state of every path, one block per path."""
+    return [
+        {"run": path.run, "split": split, **one.items, **path.columns()}
+        for one in anchors
+        for path in one.paths
+    ]
+
+
+def _enter(report: Report, anchors: Sequence[AnchorPaths], split: str) -> None:
+    """Put first and last state into the JSON answer: run -> split -> state -> anchor -> name -> value."""
+    for one in anchors:
+        for path in one.paths:
+            numbers = {"s_ap": path.s_ap, "s_an": path.s_an, "ideal_distance": path.distance}
+            for at in (0, -1):
+                ends = {name: float(values[at]) for name, values in numbers.items()}
+                state = report.entry(path.run, split, path.states[at].removeprefix("epoch "))
+                state[str(path.anchor)] = {**one.items, **ends}
+
+
+def _print_table(paths_by_split: Mapping[str, Sequence[AnchorPaths]]) -> None:
+    """Print where every path starts and ends."""
+    rows = []
+    for split, anchors in paths_by_split.items():
+        for one, path in [(each, path) for each in anchors for path in each.paths]:
+            ends = [f"{path.states[at]}: {path.s_ap[at]:.3f}, {path.s_an[at]:.3f}" for at in (0, -1)]
+            far = [f"{path.distance[at]:.3f}" for at in (0, -1)]
+            items = (
+                f"{path.anchor} ({one.classes[0]})",
+                str(path.positive),
+                f"{path.negative} ({one.classes[2]})",
+            )
+            rows.append((f"{path.run}, {split}", *items, *ends, *far))
+    console.print_table(
+        (
+            "run, split", "anchor (class)", "positive", "negative (class)", "from (S_ap, S_an)",
+            "to (S_ap, S_an)", "distance to (1, 0)", "at the end",
+        ),
+        rows,
+    )  # fmt: skip
