@@ -9,6 +9,7 @@ from embedlens.lazy import attached
 if TYPE_CHECKING:
     from embedlens.measurements import (
         anchor_paths,
+        class_names,
         component_signs,
         data_warnings,
         description,
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from embedlens.measurements.triplet_states import Reference, State
 
 __all__ = [
-    "DataWarnings", "Kept", "Reader", "Reference", "Selected", "State", "anchor_paths", "component_signs",
-    "data_warnings", "description", "distance_states", "maps", "open_set", "reader", "sampling",
-    "selected", "slices", "snapshot_scores", "spectra", "triplet_states", "verification",
+    "DataWarnings", "Kept", "Reader", "Reference", "Selected", "State", "anchor_paths", "class_names",
+    "component_signs", "data_warnings", "description", "distance_states", "maps", "open_set", "reader",
+    "sampling", "selected", "slices", "snapshot_scores", "spectra", "triplet_states", "verification",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

@@ -9,7 +9,7 @@ import pytest
 from support import assert_refused, blobs, rows_of, sidecar_of, tree
 
 import embedlens
-from embedlens_cli.common.class_names import columns, joint
+from embedlens.measurements.class_names import columns, joint
 
 NAMES = {0: "cat", 1: "dog", 2: "\u202eevil\x1b[31m", 3: "owl"}
 SHOWN = NAMES | {2: r"\u202eevil\x1b[31m"}

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from embedlens import measurements
 from embedlens.errors import InputError
-from embedlens_cli.common import class_names, console, options
+from embedlens_cli.common import console, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
@@ -139,7 +140,7 @@ def _save_split(report: Report, results: Scatters) -> None:
         )  # fmt: skip
         table = [
             {**one.facts, **result.columns()}
-            | class_names.columns(result.classes[result.rank], one.run.class_names)
+            | measurements.class_names.columns(result.classes[result.rank], one.run.class_names)
             for one, result in group.items()
         ]
         panels = [

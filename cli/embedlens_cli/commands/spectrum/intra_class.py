@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from embedlens import measurements
 from embedlens.errors import InputError
-from embedlens_cli.common import class_names, console
+from embedlens_cli.common import console
 from embedlens_cli.common.figure_style import FigureStyle
 from embedlens_cli.common.option_groups import FigureOptions
 from embedlens_cli.common.report import Report, by_split, headings
@@ -67,7 +68,7 @@ def _save(report: Report, group: Results) -> None:
     from embedlens.figures.spectrum.intra_class import figure as intra_class_figure
 
     title, names = headings(group)
-    known = class_names.joint(one.run.class_names for one in group)
+    known = measurements.class_names.joint(one.run.class_names for one in group)
     panels = dict(zip(names, group.values(), strict=True))
     figure = intra_class_figure(panels, names=known, title=title, **report.style.size(len(group)))
     sizes = [{**one.facts, "shown": result.labels.size, **result.summary()} for one, result in group.items()]
@@ -78,7 +79,7 @@ def _save(report: Report, group: Results) -> None:
 def _columns(result: ClassSpectra, names: Mapping[int, str]) -> dict[str, Any]:
     """Return the data behind one panel, with the names of the classes."""
     columns = result.columns()
-    return columns | class_names.columns(columns["class"], names)
+    return columns | measurements.class_names.columns(columns["class"], names)
 
 
 def _warnings(results: Results) -> list[str]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli.commands.tsne import colours
+from embedlens_cli.commands.tsne import figures as map_figures
 from embedlens_cli.commands.tsne.map_options import (
     MapOptions,
     MapSettings,
     ParameterOptions,
     parameter_words,
 )
+from embedlens_cli.common import console
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
@@ -23,6 +24,15 @@ from embedlens_cli.common.option_groups import (
     changed,
     grouped,
 )
+from embedlens_cli.common.report import Report, by_split
+from embedlens_cli.common.snapshots import Selected, Selection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from embedlens.measurements.maps import MapPlan, SnapshotMap
+
+    Maps = Mapping[Selected, SnapshotMap]
 
 
 @grouped
@@ -47,25 +57,21 @@ def tsne(
     """
     from embedlens.experiments.latent_maps import check_latent
     from embedlens.figures.style import paper
+    from embedlens.measurements.maps import coloured_splits
     from embedlens.selection import choose_epochs
-    from embedlens_cli.commands.tsne import figures as map_figures
-    from embedlens_cli.commands.tsne import maps as snapshot_maps
-    from embedlens_cli.common import console
-    from embedlens_cli.common.report import Report, by_split
-    from embedlens_cli.common.snapshots import Selection
 
     style = drawn.style()
     _check(what, animate=animate)
     settings = MapSettings(what, how.parameters(), series=animate, adapt=how.perplexity is None)
     selection = Selection.of(where, leave_out, style.names)
-    splits = colours.colored_splits(selection, what.color, named=bool(where.split))
+    splits = coloured_splits(selection.runs, selection.splits, what.color, named=bool(where.split))
     selection = replace(selection, splits=splits, epoch="all" if animate else where.epoch)
     if animate:
-        snapshot_maps.check_series(selection)
+        _check_series(selection)
     if what.synthesised is not None:
         for one in selection:
             check_latent(one.run, one.split, one.epoch)
-    maps = snapshot_maps.measure(selection, settings)
+    maps = _measure(selection, settings.plan())
     facts = settings.facts(result.step.projection.perplexity for result in maps.values())
     report = Report.of(
         "tsne", selection, style, options=drawn, facts=facts,
@@ -77,10 +83,10 @@ def tsne(
     with paper(drawn.venue):
         for group in by_split(maps):
             stills = {one: result for one, result in group.items() if one.epoch in shown[one.label]}
-            map_figures.save_stills(report, stills, series=animate)
+            map_figures.save_stills(report, stills, what.thumbnail_size, series=animate)
             if animate:
-                map_figures.save_animation(report, group, fps=fps)
-    for line in [*snapshot_maps.sample_warnings(maps), *snapshot_maps.restless(maps, settings)]:
+                map_figures.save_animation(report, group, what.thumbnail_size, fps=fps)
+    for line in [*_sample_warnings(maps), *_restless(maps, settings)]:
         console.print_message(line)
     report.end(lambda: map_figures.print_table(maps))
 
@@ -90,7 +96,7 @@ def _check(what: MapOptions, *, animate: bool) -> None:
     message = ""
     apart = {
         "--animate": animate, "--central": what.central, "--thumbnails": what.thumbnails,
-        "--color": what.color != colours.CLASS,
+        "--color": what.color != MapOptions.color,
     }  # fmt: skip
     beside = next((flag for flag, on in apart.items() if on), None)
     if what.whole_classes is not None and what.sample is None:
@@ -104,3 +110,53 @@ def _check(what: MapOptions, *, animate: bool) -> None:
         message = f"--synthesised draws dots and rings, by class, of single epochs; leave out {beside}"
     if message:
         raise InputError(message)
+
+
+def _check_series(selection: Selection) -> None:
+    """Refuse a run of which there is nothing to animate."""
+    for label, run in selection.labelled:
+        if len(run.epochs()) < 2:
+            message = f"run {label!r} has one epoch only; --animate needs two or more"
+            raise InputError(message)
+
+
+def _measure(selection: Selection, plan: MapPlan) -> dict[Selected, SnapshotMap]:
+    """Map every snapshot: from scratch, or each epoch of a run from the one before."""
+    from embedlens.measurements.maps import map_split
+
+    kept = selection.kept()
+    splits: dict[tuple[str, str], list[Selected]] = {}
+    for one in selection:
+        splits.setdefault((one.label, one.split), []).append(one)
+    maps: dict[Selected, SnapshotMap] = {}
+    for key, places in console.track(list(splits.items()), "mapping"):
+        for part in [places] if plan.series else [[one] for one in places]:
+            maps |= map_split(part, plan, kept[key])
+    return maps
+
+
+def _sample_warnings(maps: Maps) -> list[str]:
+    """Return a line for each split of which whole classes are mapped by default."""
+    lines = [
+        f"run {one.label!r}, split {one.split!r}: the map shows all items of "
+        f"{map_figures.classes_shown(result.sampled)}, drawn at random; --every-class maps some items of "
+        "every class"
+        for one, result in maps.items()
+        if result.sampled is not None and result.sampled.whole_classes and result.sampled.by_default
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def _restless(maps: Maps, settings: MapSettings) -> list[str]:
+    """Return a line for each first map of a series that ended before it was at rest."""
+    from embedlens.analysis.projection.maps import rest_of
+
+    parameters = settings.parameters
+    return [
+        f"{one.labelled_place}: the map has not converged after {first.iterations:,} iterations (gradient "
+        f"{first.gradient:.1e}, converged from {rest_of(parameters, first.item.size):.0e}), so later maps "
+        f"may move for that alone; raise --settle-iter {parameters.settle_iter}"
+        for one, result in maps.items()
+        for first in [result.step.projection]
+        if settings.series and result.step.start == "cold" and not result.step.at_rest
+    ]

@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from embedlens_cli.common import class_names, figure_style
+from embedlens import measurements
+from embedlens_cli.common import figure_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.figure import Figure
 
+    from embedlens.analysis.projection.items import Sample
     from embedlens.analysis.projection.synthesis import SynthesisedMap
     from embedlens.artifacts import Table
-    from embedlens_cli.commands.tsne.maps import Maps, SnapshotMap
+    from embedlens.figures.projection.maps import Map
+    from embedlens.measurements.maps import SnapshotMap
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selected
 
+    Maps = Mapping[Selected, SnapshotMap]
     Frame = Sequence[tuple[Selected, SnapshotMap]]
 
 
-def save_stills(report: Report, maps: Maps, *, series: bool) -> None:
+def save_stills(report: Report, maps: Maps, size: float, *, series: bool) -> None:
     """Write one figure for each epoch that every run has, the runs side by side; else one for all."""
     numbers, n_runs = sorted({one.epoch for one in maps}), len({one.label for one in maps})
     groups = [[(one, result) for one, result in maps.items() if one.epoch == number] for number in numbers]
@@ -29,11 +33,11 @@ def save_stills(report: Report, maps: Maps, *, series: bool) -> None:
         groups = [list(maps.items())]
     for group in groups:
         text = figure_style.epochs_text(one.epoch for one, _ in group) + ("-series" if series else "")
-        figure, places = _draw(group, report.style), [one for one, _ in group]
+        figure, places = _draw(group, report.style, size), [one for one, _ in group]
         report.add(figure, _table(group), places, facts=_facts_of(group), epochs=text)
 
 
-def save_animation(report: Report, maps: Maps, *, fps: float) -> None:
+def save_animation(report: Report, maps: Maps, size: float, *, fps: float) -> None:
     """Write all epochs as GIF and MP4, and the key epochs as a strip."""
     from embedlens.figures.export.animation import key_epochs, write_gif, write_mp4
     from embedlens.figures.projection.maps import figure as map_figure
@@ -42,7 +46,7 @@ def save_animation(report: Report, maps: Maps, *, fps: float) -> None:
     style, every = report.style, list(maps.items())
     limits = limits_of(result.step.projection for result in maps.values())
     frames = _frames(every)
-    pictures = _Pictures([frame for _, frame in sorted(frames.items())], style, limits)
+    pictures = _Pictures([frame for _, frame in sorted(frames.items())], style, size, limits)
     writers = {
         "gif": lambda path: write_gif(path, pictures, fps),
         "mp4": lambda path: write_mp4(path, pictures, fps),
@@ -53,9 +57,10 @@ def save_animation(report: Report, maps: Maps, *, fps: float) -> None:
     strip = [frames[epoch][row] for row in range(len(next(iter(frames.values())))) for epoch in keys]
     titles = [f"{one.label}, epoch {one.epoch}" if several else f"epoch {one.epoch}" for one, _ in strip]
     figure = map_figure(
-        [result.drawn(title) for (_, result), title in zip(strip, titles, strict=True)],
+        [_drawn(result, title, size) for (_, result), title in zip(strip, titles, strict=True)],
         venue=style.venue, width=style.width or "full", title="" if several else _heading(strip),
-        highlight=strip[0][1].highlight, names=class_names.joint(result.names for _, result in strip),
+        highlight=strip[0][1].highlight,
+        names=measurements.class_names.joint(result.names for _, result in strip),
         limits=limits, columns=len(keys),
     )  # fmt: skip
     report.add(figure, _table(strip), [one for one, _ in strip], facts=_facts_of(strip), epochs="strip")
@@ -78,8 +83,10 @@ def _frames(maps: Frame) -> dict[int, Frame]:
 class _Pictures(Sequence[Any]):
     """Frames of an animation, each drawn when it is asked for."""
 
-    def __init__(self, frames: Sequence[Frame], style: figure_style.FigureStyle, limits: Any) -> None:
-        self._frames, self._style, self._limits = frames, style, limits
+    def __init__(
+        self, frames: Sequence[Frame], style: figure_style.FigureStyle, size: float, limits: Any
+    ) -> None:
+        self._frames, self._style, self._size, self._limits = frames, style, size, limits
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -87,12 +94,12 @@ class _Pictures(Sequence[Any]):
     def __getitem__(self, number: Any) -> Any:
         from embedlens.figures.export.animation import render
 
-        figure = _draw(self._frames[number], self._style, self._limits)
+        figure = _draw(self._frames[number], self._style, self._size, self._limits)
         self._style.finish(figure)
         return render(figure)
 
 
-def _draw(group: Frame, style: figure_style.FigureStyle, limits: Any = None) -> Figure:
+def _draw(group: Frame, style: figure_style.FigureStyle, size: float, limits: Any = None) -> Figure:
     """Draw maps side by side."""
     from embedlens.figures.projection.maps import figure as map_figure
     from embedlens_cli.common.report import headings
@@ -100,20 +107,36 @@ def _draw(group: Frame, style: figure_style.FigureStyle, limits: Any = None) -> 
     epochs = {one.epoch for one, _ in group}
     titles = headings(one for one, _ in group)[1] if len(group) > 1 else [""]
     return map_figure(
-        [result.drawn(title) for (_, result), title in zip(group, titles, strict=True)],
+        [_drawn(result, title, size) for (_, result), title in zip(group, titles, strict=True)],
         venue=style.venue,
         width=style.size(len(group))["width"],
         title=_heading(group) + (f", epoch {min(epochs)}" if len(epochs) == 1 else ""),
         highlight=group[0][1].highlight,
-        names=class_names.joint(result.names for _, result in group),
+        names=measurements.class_names.joint(result.names for _, result in group),
         limits=limits,
     )
+
+
+def _drawn(result: SnapshotMap, title: str, size: float) -> Map:
+    """Return a map as figures take it, with thumbnails of that size in inches."""
+    from embedlens.figures.projection.maps import Map
+
+    sampled = result.sampled
+    note = "" if sampled is None or not sampled.whole_classes else classes_shown(sampled)
+    return Map(
+        title, result.step.projection, result.labels, result.thumbnails, size, result.synthesised, note
+    )
+
+
+def classes_shown(sampled: Sample) -> str:
+    """Return how many classes a map shows."""
+    return f"{sampled.n_classes:,} of {sampled.of_classes:,} classes"
 
 
 def _heading(group: Frame) -> str:
     """Return what maps share: run and split."""
     (one, result), labels = group[0], {one.label for one, _ in group}
-    centred = ["class means subtracted"] if result.options.central else []
+    centred = ["class means subtracted"] if result.central else []
     return ", ".join([*(labels if len(labels) == 1 else []), one.split, *centred])
 
 
@@ -129,7 +152,7 @@ def _facts_of(group: Frame) -> dict[str, Any]:
     if maps:
         named = {
             label: [
-                class_names.name_of(number, one.run.class_names)
+                measurements.class_names.name_of(number, one.run.class_names)
                 for number in synthesised.drawn.classes.tolist()
             ]
             for label, (one, synthesised) in maps.items()

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.analysis.projection.parameters import Parameters
-from embedlens_cli.commands.tsne.colours import CLASS
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import InName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from embedlens.measurements.maps import MapPlan
 
 _DEFAULT = Parameters()
 
@@ -74,7 +75,7 @@ class MapOptions:
         str,
         typer.Option(help="class, or what the method recorded of the items, e.g. cluster, of train."),
         InName("color-{}"),
-    ] = CLASS
+    ] = "class"
     highlight: Annotated[
         str,
         typer.Option(
@@ -178,6 +179,17 @@ class MapSettings:
         """The parameters by name, less the perplexity where the number of items decides on it."""
         values = asdict(self.parameters)
         return {name: value for name, value in values.items() if not (self.adapt and name == "perplexity")}
+
+    def plan(self) -> MapPlan:
+        """Return them as the library takes them."""
+        from embedlens.figures.style import class_colors
+        from embedlens.measurements.maps import MapPlan
+
+        names = ("sample", "whole_classes", "central", "thumbnails", "synthesised", "color", "device")
+        return MapPlan(
+            parameters=self.passed, coloured=class_colors, series=self.series,
+            highlighted=self.options.highlighted, **{name: getattr(self.options, name) for name in names},
+        )  # fmt: skip
 
     def facts(self, perplexities: Iterable[float]) -> dict[str, Any]:
         """Return what the sidecar of every figure says; `perplexities` are those of the maps."""
