@@ -153,7 +153,7 @@ def _listed(path: Path, lines: list[tuple[str, str]], names: ItemNames) -> list[
             if at == 0 and len(lines) > 1 and not any(part.isdecimal() for part in split_line(text, None)):
                 continue  # titles of columns
             message = (
-                f"{place}: the {'first ' if at == 0 else ''}line is {text[:60]!r}; 'name i j', "
+                f"{place}: the {'first line' if at == 0 else 'line'} is {text[:60]!r}; 'name i j', "
                 "'name1 i name2 j', 'path path 1' or 'path path 0' is needed, "
                 "or folds and pairs in the first line, as in '10 300'"
             )
