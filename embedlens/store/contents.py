@@ -6,7 +6,9 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
+from embedlens.arrays import check_embeddings
 from embedlens.errors import InputError
+from embedlens.files import read_npy
 from embedlens.store import format as layout
 from embedlens.store.checksums import placement, read_checksums
 from embedlens.store.extras import run_extra_file
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from embedlens.store.checksums import Placement
@@ -91,6 +94,34 @@ def check_recorded(run: Path, info: layout.RunInfo, files: Sequence[Path]) -> No
         if file not in recorded:
             message = f"{file} was not recorded in this run; move it to another folder"
             raise InputError(message)
+
+
+def linkable(file: Path, dtype: str, *, rows: int, dim: int | None) -> NDArray[np.floating[Any]]:
+    """Return the embeddings of a file that can be a snapshot as it is.
+
+    Parameters
+    ----------
+    file
+        An ``.npy`` file of [N, D].
+    dtype, rows, dim
+        Type, N and D of the run; D is None where no epoch is recorded yet.
+
+    Raises
+    ------
+    InputError
+        A file that needs conversion, or that `embedlens.arrays.check_embeddings` refuses.
+    """
+    if file.suffix != ".npy":
+        message = f"{file} is not a .npy file and cannot be linked; leave out --link"
+        raise InputError(message)
+    array = read_npy(file)
+    if array.dtype != dtype or not array.flags.c_contiguous:
+        message = f"{file} is not a C-ordered {dtype} array; leave out --link"
+        raise InputError(message)
+    try:
+        return check_embeddings(array, rows=rows, dim=dim)
+    except InputError as error:
+        raise error.within(str(file)) from error
 
 
 def _items_csv(columns: Mapping[str, Sequence[str]]) -> str:

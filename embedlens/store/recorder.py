@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from embedlens.arrays import DTYPES, check_embeddings
 from embedlens.errors import InputError, unknown
-from embedlens.files import read_npy
 from embedlens.store import format as layout
 from embedlens.store.checks import (
     check_contents,
@@ -23,7 +22,7 @@ from embedlens.store.checks import (
     fingerprint,
 )
 from embedlens.store.checksums import Placement, placement
-from embedlens.store.contents import begin, check_recorded, recorded_only
+from embedlens.store.contents import begin, check_recorded, linkable, recorded_only
 from embedlens.store.description import RunFacts
 from embedlens.store.extras import check_extras, check_run_extras, extra_files, recorded_extras
 from embedlens.store.lock import Lock
@@ -240,17 +239,7 @@ class Recorder:
         self._check_epoch(check_epoch_number(epoch), set(files), overwrite=False)
         dim = self._info.dim
         for split, file in files.items():
-            if file.suffix != ".npy":
-                message = f"{file} is not a .npy file and cannot be linked; leave out --link"
-                raise InputError(message)
-            array = read_npy(file)
-            if array.dtype != self._info.dtype or not array.flags.c_contiguous:
-                message = f"{file} is not a C-ordered {self._info.dtype} array; leave out --link"
-                raise InputError(message)
-            try:
-                array = check_embeddings(array, rows=self._info.splits[split].items, dim=dim)
-            except InputError as error:
-                raise error.within(str(file)) from error
+            array = linkable(file, self._info.dtype, rows=self._info.splits[split].items, dim=dim)
             dim = array.shape[1]
         self._hold()
         self._know_dim(int(dim or 0))
