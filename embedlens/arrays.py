@@ -92,7 +92,7 @@ def as_int64(values: NDArray[Any], name: str) -> NDArray[np.int64]:
 def check_pair(z: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return embeddings [N, D] as an array and labels int64 [N]; their numbers of rows must agree.
 
-    The values of the embeddings are not looked at, so that a mapped file is not read.
+    The values of the embeddings are not checked, so that a mapped file is not read.
     """
     array, labels = to_numpy(z), check_labels(y)
     if array.ndim != 2:

@@ -18,7 +18,7 @@ class InputError(ValueError):
         return type(self)(f"{place}: {self}")
 
 
-class ToldElsewhere(InputError):
+class ReportedElsewhere(InputError):
     """Bad input that another process of the same run reports; this one is silent, and exits with 2."""
 
 

@@ -139,9 +139,9 @@ def dump_npy(path: Path, array: NDArray[np.generic]) -> str:
     digest = hashlib.sha256()
     with path.open("wb") as handle:
 
-        def write(chunk: bytes) -> None:
-            digest.update(chunk)
-            handle.write(chunk)
+        def write(block: bytes) -> None:
+            digest.update(block)
+            handle.write(block)
 
         # Given the file itself, numpy writes past Python, and a full disk is an error without a number.
         stream: Any = SimpleNamespace(write=write)
@@ -156,7 +156,7 @@ def file_digest(path: Path) -> str:
 
 
 def check_regular(path: Path) -> os.stat_result:
-    """Return the facts of a file that can be read; a pipe, for one, would wait for ever.
+    """Return the facts of a file that can be read; a pipe, for one, would block for ever.
 
     Raises
     ------

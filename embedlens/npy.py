@@ -104,9 +104,9 @@ def _parse(text: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
     with warnings.catch_warnings():  # Python warns of odd literals before it refuses them
         warnings.simplefilter("ignore")
         # Python 2 wrote long integers with an L.
-        said = ast.literal_eval(re.sub(r"(\d)L\b", r"\1", text).strip())
-        dtype = np.lib.format.descr_to_dtype(said["descr"])
-    shape, order = said["shape"], said["fortran_order"]
+        declared = ast.literal_eval(re.sub(r"(\d)L\b", r"\1", text).strip())
+        dtype = np.lib.format.descr_to_dtype(declared["descr"])
+    shape, order = declared["shape"], declared["fortran_order"]
     whole = all(type(length) is int and 0 <= length < 1 << 62 for length in shape)
     if type(shape) is not tuple or type(order) is not bool or not whole or len(shape) > _MOST_DIMS:
         raise ValueError

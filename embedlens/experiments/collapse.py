@@ -59,14 +59,14 @@ def has_collapsed(now: Space, before: Space) -> bool:
 
     To a point: the mean similarity is 0.95 or more, its distance from 1 is at most half of that at epoch 0,
     and R@1 is not above epoch 0's, or the mean similarity is 0.999 or more whatever R@1 is. The similarity
-    alone does not tell: an untrained network has all items at 0.90 (glyphs, 64 dims) to 0.97 (digits, 2
+    alone is no criterion: an untrained network has all items at 0.90 (glyphs, 64 dims) to 0.97 (digits, 2
     dims), and an epoch of EPSHN takes them to 0.07; of few classes a space that is learnt well may stay
     narrow. Hard positives with hard negatives at too large a rate take them from 0.907 to 0.9998, and the
-    effective rank from 22.7 to 1.5 (digits). R@1 does not tell either: it is 0.988 there, since the order of
-    the similarities survives in their last digits.
+    effective rank from 22.7 to 1.5 (digits). R@1 is no criterion either: it is 0.988 there, since the order
+    of the similarities survives in their last digits.
 
     To a line: the effective rank is below 2 and below half of that at epoch 0, and R@1 below epoch 0's. The
-    rank alone does not tell: two classes at opposite ends are a line, and all that can be learnt of them.
+    rank alone is no criterion: two classes at opposite ends are a line, and all that can be learnt of them.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class CollapseWatch:
         self._first: dict[str, Space] = {}
         self._fallen: set[str] = set()
         self._again: list[str] = []
-        self._told = False
+        self._warned = False
         if run.epochs()[:1] == [0]:
             out = leave_out_of(config)
             self._first = {split: Space.of_run(run, split, 0, leave_out=out) for split in _watched(run)}
@@ -118,7 +118,7 @@ class CollapseWatch:
         return bool(self._again)
 
     def see(self, epoch: int, row: Mapping[str, float | None]) -> str | None:
-        """Take in an epoch's row of the log; return the warning, if there is one."""
+        """Process the log row of an epoch; return the warning, if any."""
         names = [name.removesuffix("_effective_rank") for name in row if name.endswith("_effective_rank")]
         spaces = {name: space for name in names if (space := Space.of_row(row, name)) is not None}
         if epoch == 0:
@@ -129,8 +129,8 @@ class CollapseWatch:
             if name in self._first and has_collapsed(space, self._first[name])
         ]  # fmt: skip
         self._again = [name for name in fallen if name in self._fallen]
-        begun = bool(self._again) and not self._told
-        self._fallen, self._told = set(fallen), bool(fallen) and (self._told or bool(self._again))
+        begun = bool(self._again) and not self._warned
+        self._fallen, self._warned = set(fallen), bool(fallen) and (self._warned or bool(self._again))
         return self._text(epoch, spaces, self._again[0]) if begun else None
 
     def _text(self, epoch: int, spaces: Mapping[str, Space], split: str) -> str:
@@ -145,7 +145,7 @@ class CollapseWatch:
 
 
 def run_collapsed(run: Run, epoch: int, *, leave_out: LeaveOut | None = None) -> bool:
-    """Say whether the space of a run, in any of its splits, has collapsed at an epoch and the one before.
+    """Return whether the space of a run, in any of its splits, has collapsed at an epoch and the one before.
 
     It is the rule by which training warns (`CollapseWatch`): a space that is narrow at one epoch may recover.
     `leave_out` is what the log leaves out.

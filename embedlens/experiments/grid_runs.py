@@ -69,13 +69,13 @@ def plan(configs: Iterable[TrainConfig], folder: Path, *, any_threads: bool) -> 
     folder
         Where the runs stand.
     any_threads
-        Whether a run that was begun may go on with the number of threads that it was begun with.
+        Whether a started run may resume with the number of threads that it was started with.
 
     Raises
     ------
     InputError
         Something else, or a run of another configuration, stands where a run of the grid belongs. The number
-        of epochs may differ: a shorter run goes on, a longer one has the epochs that are needed.
+        of epochs may differ: a shorter run is resumed, a longer one has the epochs that are needed.
     """
     return [_planned(config, folder / run_name(config), any_threads=any_threads) for config in configs]
 

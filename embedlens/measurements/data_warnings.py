@@ -147,7 +147,7 @@ def collapse(search: Search) -> str | None:
 CHECKS: dict[str, Callable[[Search], str | None]] = {
     "duplicates": duplicates, "own items": own_items, "collapse": collapse
 }  # fmt: skip
-"""What is looked for in every snapshot: a kind -> what is to be said of a search, or None."""
+"""What is looked for in every snapshot: a kind -> the warning about a search, or None."""
 
 ADVICE = {"duplicates": "; see --exclude-duplicates"}
 """What a user of the command line may do about it."""

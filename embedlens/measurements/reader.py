@@ -76,7 +76,7 @@ class Reader:
     def kept(self, run: Run, split: str, epoch: int) -> Kept:
         """Return which items of a split stay, where the same ones are wanted at all epochs.
 
-        Copies are those of the epoch named. There is no gallery, and nothing is said of the data.
+        Copies are those of the epoch named. There is no gallery, and there are no warnings about the data.
         """
         if not self.leave_out:
             return Kept(None)

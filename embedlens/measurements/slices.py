@@ -30,13 +30,13 @@ def number_of(run: Run, slices: str | None) -> int | None:
     if slices != RECORDED:
         message = f"--slices {slices!r}; give a number of equal slices, or {RECORDED}: those of the run"
         raise InputError(message)
-    pieces = run.info.slices or ()
-    widths = [stop - start for start, stop in pieces]
-    if not pieces or len(set(widths)) > 1:
-        own = f"slices of {', '.join(map(str, widths))} dims" if pieces else "no slices of its own"
+    recorded = run.info.slices or ()
+    widths = [stop - start for start, stop in recorded]
+    if not recorded or len(set(widths)) > 1:
+        own = f"slices of {', '.join(map(str, widths))} dims" if recorded else "no slices of its own"
         message = f"run {run.name!r} has {own}; give a number of equal slices"
         raise InputError(message)
-    return len(pieces)
+    return len(recorded)
 
 
 def slices_alone(run: Run, slices: str | None) -> list[Slice]:

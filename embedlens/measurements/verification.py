@@ -27,7 +27,7 @@ class Verification:
     Attributes
     ----------
     pairs, accuracy, roc
-        The pairs, how accurately a threshold tells them, and their ROC.
+        The pairs, the accuracy of thresholds, and their ROC.
     many
         Verification among many negatives, for the numbers that the classes allow.
     closed, open

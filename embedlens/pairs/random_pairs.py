@@ -85,7 +85,7 @@ def draw_pairs(y: ArrayLike, *, folds: int = FOLDS, per_fold: int = PER_FOLD, se
 
     A class is drawn first (two classes, for a pair of two), each as likely as another, and then an item of
     it; where this finds no new pairs any more, all pairs are equally likely. Folds have classes of their
-    own, unless that would leave less than half of the pairs; `Pairs.disjoint` tells. Where the items do not
+    own, unless that would leave less than half of the pairs; see `Pairs.disjoint`. Where the items do not
     allow `per_fold` pairs of each kind in every fold, all folds have equally many fewer.
 
     Parameters

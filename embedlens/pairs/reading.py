@@ -61,7 +61,7 @@ def read_pairs(
     Raises
     ------
     InputError
-        No such file, or a line that is not as said or names an item that is not there; file and line are
+        No such file, or a line of another form or names an item that is not there; file and line are
         named. No pair left in a fold.
     """
     lines = _lines(path)

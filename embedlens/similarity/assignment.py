@@ -227,7 +227,7 @@ class NearestCentroids:
         return out[: rows.size].view(level.bits).numpy(), error
 
     def _buffer(self, name: str, size: int, level: _Level) -> torch.Tensor:
-        """Return memory that this thread keeps: allocating it anew would cost more than the product."""
+        """Return memory that this thread keeps: allocating it each time would cost more than the product."""
         key = f"{name}, {level.dtype}"
         if getattr(self._buffers, key, _NOTHING).numel() < size:
             setattr(self._buffers, key, torch.zeros(size, dtype=level.dtype))

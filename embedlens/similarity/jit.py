@@ -57,7 +57,7 @@ def cache_folder() -> Path:
 class _SafeCache(FunctionCache):
     """numba's cache of one function; a fault of the cache costs time, never a result.
 
-    A file that is cut, damaged or cannot be read counts as not there, and is written anew; one that cannot
+    A file that is cut, damaged or cannot be read counts as not there, and is written again; one that cannot
     be written (a full disk, a folder of another user) leaves the machine code in memory. The first fault of
     a process is reported.
     """

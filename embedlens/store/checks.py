@@ -169,7 +169,7 @@ def check_step(recorded: float | None, given: float | None) -> None:
 
 
 def check_slices(slices: Sequence[Sequence[int]] | None) -> list[list[int]]:
-    """Return the pieces of an embedding as [start, stop]; they must follow one another from dimension 0."""
+    """Return the slices of an embedding as [start, stop]; they must follow one another from dimension 0."""
     try:
         pairs = [[operator.index(start), operator.index(stop)] for start, stop in slices or ()]
     except (TypeError, ValueError):

@@ -269,9 +269,9 @@ def _read(file: Path) -> str | None:
 
 def _parse(text: str) -> Process | None:
     try:
-        said: dict[str, Any] = json.loads(text)
-        words = [str(said[name]) for name in ("host", "machine", "boot", "space")]
-        return Process(words[0], words[1], words[2], words[3], int(said["pid"]), str(said["started"]))
+        fields: dict[str, Any] = json.loads(text)
+        words = [str(fields[name]) for name in ("host", "machine", "boot", "space")]
+        return Process(words[0], words[1], words[2], words[3], int(fields["pid"]), str(fields["started"]))
     except (ValueError, TypeError, KeyError):
         return None
 

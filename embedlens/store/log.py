@@ -69,7 +69,7 @@ def merge_log(file: Path, epoch: int, metrics: Mapping[str, float], *, another_s
 
     The log is locked meanwhile, so that rows that other processes write are kept. The epoch's own columns,
     `epoch` and `step`, are refused where they would change (`check_row`); `another_step`: the epoch is
-    recorded anew and may have another number of steps.
+    recorded again and may have another number of steps.
     """
     checked = check_row(epoch, metrics)
     with log_lock(file.parent):

@@ -214,8 +214,8 @@ class Run:
             labels = check_labels(read_npy(file))
         except InputError as error:
             raise error if str(file) in str(error) else error.within(str(file)) from error
-        said = self.info.splits[split]
-        if labels.size != said.items or fingerprint(labels, self.items(split)) != said.fingerprint:
+        stated = self.info.splits[split]
+        if labels.size != stated.items or fingerprint(labels, self.items(split)) != stated.fingerprint:
             message = f"{file}: labels or items are not those that run.json was written for"
             raise InputError(message)
         return labels

@@ -259,7 +259,7 @@ def _check_class_names(key: str, value: object) -> None:
             _check_text(f"{key}.{label}", name, "class name")
 
 
-def _check_pieces(key: str, value: object) -> None:
+def _check_slice_pairs(key: str, value: object) -> None:
     whole = isinstance(value, list) and all(
         isinstance(pair, list) and len(pair) == 2 and all(type(edge) is int for edge in pair)
         for pair in value
@@ -285,6 +285,6 @@ _CHECKS: dict[str, Callable[[str, object], None]] = {
     "method": _check_method,
     "dim": _check_dim,
     "class_names": _check_class_names,
-    "slices": _check_pieces,
+    "slices": _check_slice_pairs,
     "query_gallery": _check_query_gallery,
 }

@@ -15,7 +15,7 @@ import torch.distributed.nn
 from torch import distributed as dist
 
 from embedlens.devices import check_device
-from embedlens.errors import InputError, ToldElsewhere
+from embedlens.errors import InputError, ReportedElsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,7 +131,7 @@ class Team:
     def led(self, action: Callable[[], T]) -> T | None:
         """Run a function in process 0 while the others wait; return its result there, None elsewhere.
 
-        If it raises `InputError`, the other processes raise `ToldElsewhere`.
+        If it raises `InputError`, the other processes raise `ReportedElsewhere`.
         """
         if self.size == 1:
             return action()
@@ -145,8 +145,8 @@ class Team:
         if refusal is not None:
             raise refusal
         if failed:
-            message = "process 0 has said why"
-            raise ToldElsewhere(message)
+            message = "process 0 reports the reason"
+            raise ReportedElsewhere(message)
         return result
 
     def broadcast(self, value: Any) -> Any:

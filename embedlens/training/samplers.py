@@ -194,7 +194,7 @@ class TupletSampler(Sampler):
     - position 0: the anchor, of class c_i;
     - position 1: its positive, another item of class c_i;
     - positions 2 to N: one item of each other class in the order in which the classes were drawn, that is
-      of c_0 .. c_(i-1), c_(i+1) .. c_(N-1). They are drawn anew for each tuple.
+      of c_0 .. c_(i-1), c_(i+1) .. c_(N-1). They are drawn for each tuple.
 
     So a batch of embeddings [N (N + 1), D], taken as [N, N + 1, D], has the anchors in [:, 0], the positives
     in [:, 1] and the negatives in [:, 2:].
@@ -225,11 +225,11 @@ class TupletSampler(Sampler):
 
 @SAMPLERS.register("hard-class")
 class HardClassSampler(Sampler):
-    """Batches of N pairs from N classes that are hard to tell apart, 2 N rows, pair by pair.
+    """Batches of N pairs from N classes that are hard to distinguish, 2 N rows, pair by pair.
 
     Hard negative class mining of Sohn, NeurIPS 2016, section 3.2.1: for each batch, two items of each of
     C = 4 N random classes (or all, if there are fewer) are embedded; `hardest_classes` chooses N of them;
-    then two items of each are drawn anew. A batch costs the embedding of 8 N items more.
+    then two items of each are drawn for the batch. A batch costs the embedding of 8 N items more.
     """
 
     items_per_class: ClassVar[int | None] = 2
@@ -238,7 +238,7 @@ class HardClassSampler(Sampler):
     def batches(self, epoch: int, embed: Embed | None = None) -> Iterator[NDArray[np.int64]]:
         """Give the batches of an epoch; without `embed` raise `InputError`."""
         if embed is None:
-            message = "sampler hard-class looks at embeddings; give `embed`, or choose the sampler n-pair"
+            message = "sampler hard-class needs embeddings; give `embed`, or choose the sampler n-pair"
             raise InputError(message)
         return super().batches(epoch, embed)
 

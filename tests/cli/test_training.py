@@ -118,4 +118,4 @@ def test_torchrun_trains_one_run_and_one_process_speaks(folder):
     again = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert again.returncode != 0
     assert again.stderr.count("runs/two already exists; continue it with") == 1
-    assert "process 0 has said why" not in again.stderr
+    assert "process 0 reports the reason" not in again.stderr

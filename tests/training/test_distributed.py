@@ -15,7 +15,7 @@ from training_support import train
 
 import embedlens
 from embedlens import InputError
-from embedlens.errors import ToldElsewhere
+from embedlens.errors import ReportedElsewhere
 from embedlens.training.backbones.base import BACKBONES
 from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
@@ -161,8 +161,8 @@ def test_a_team_that_is_left_leaves_no_thread(quick):
 def test_what_process_0_refuses_all_refuse_and_one_tells(quick):
     told = [(quick[1] / f"refused-{rank}.txt").read_text() for rank in range(2)]
     assert told[0].startswith(f"InputError: {quick[1] / 'epshn'} already exists; continue it with")
-    assert told[1] == "ToldElsewhere: process 0 has said why"
-    assert issubclass(ToldElsewhere, InputError)
+    assert told[1] == "ReportedElsewhere: process 0 reports the reason"
+    assert issubclass(ReportedElsewhere, InputError)
 
 
 # A team

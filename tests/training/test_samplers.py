@@ -255,7 +255,7 @@ def test_samplers_that_need_no_network_ask_none(name):
 
 
 def test_hard_classes_need_a_network_before_the_first_batch():
-    with pytest.raises(InputError, match="hard-class looks at embeddings"):
+    with pytest.raises(InputError, match="hard-class needs embeddings"):
         sampler_of("hard-class", long_tailed()).batches(0)
 
 

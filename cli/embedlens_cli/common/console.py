@@ -126,7 +126,7 @@ def print_files(artifacts: Artifacts) -> None:
 
 
 def bar(length: int) -> str:
-    """Return a bar of so many blocks, or of plain signs where standard output cannot show blocks."""
+    """Return a bar of a number of blocks, or of plain signs where standard output cannot show blocks."""
     try:
         "\u2588".encode(sys.stdout.encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from embedlens.errors import InputError, ToldElsewhere
+from embedlens.errors import InputError, ReportedElsewhere
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def _described(error: BaseException) -> tuple[str, int]:
         if "unexpected extra argument" in message and "import" in sys.argv[1:2]:
             message += "; quote the pattern, or the shell fills in its wildcards"
         return message, error.exit_code
-    if isinstance(error, ToldElsewhere):
+    if isinstance(error, ReportedElsewhere):
         return "", 2
     if isinstance(error, InputError):
         return str(error), 2

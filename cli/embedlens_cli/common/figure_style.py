@@ -70,14 +70,14 @@ class FigureStyle:
         hide(figure, title=not self.title, text=not self.text)
 
     def size(self, panels: int = 1) -> dict[str, str]:
-        """Return the venue and the width of a figure of so many panels, as figures take them."""
+        """Return the venue and the width of a figure of some number of panels, as figures take them."""
         from embedlens.figures.style import VENUES
 
         alone = panels == 1 and VENUES[self.venue].column
         return {"venue": self.venue, "width": self.width or ("column" if alone else "full")}
 
     def stem(self, parts: Iterable[str]) -> str:
-        """Return the file name, without ending, from what tells the figure from others."""
+        """Return the file name, without ending, from what distinguishes the figure from others."""
         from embedlens.artifacts import stem_of
 
         return stem_of([*parts, "" if self.venue == "cvpr" else self.venue, self.width or ""])

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DPI = 160
-_HOLD = 3.0  # the last frame of a GIF stays so many times longer
-_SAMPLE = 3  # frames from which the colours of a GIF are taken
+_HOLD = 3.0  # how many times longer the last frame of a GIF is shown
+_SAMPLE = 3  # frames from which the colours of a GIF are taken: nearly the colours of all, in half the time
 
 
 def render(figure: Figure) -> NDArray[np.uint8]:
@@ -44,14 +44,14 @@ def canvas_of(figure: Figure) -> FigureCanvasAgg:
 
 
 def key_epochs(epochs: Iterable[int], count: int = 5) -> list[int]:
-    """Return up to `count` epochs that tell the story: the first, the last, and more of the early ones."""
+    """Return up to `count` key epochs: the first, the last, and more of the early ones."""
     ordered = sorted(epochs)
     places = np.unique(np.round(np.geomspace(1, len(ordered), count)).astype(int) - 1)
     return [ordered[place] for place in places]
 
 
 def write_gif(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> None:
-    """Write frames, each uint8 [h, w, 3], as GIF that repeats for ever; the last frame stays longer.
+    """Write frames, each uint8 [h, w, 3], as GIF that repeats without end; the last frame is shown longer.
 
     All frames share the 256 colours that suit the first, the middle and the last of them, so
     that nothing flickers. Frames are taken one by one, and may be drawn when they are taken.
@@ -59,7 +59,7 @@ def write_gif(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
     Raises
     ------
     OSError
-        The encoder failed: a full disk, as a rule. What it says of it stands in the message.
+        The encoder failed, for example because the disk is full; the message has its output.
     """
     count = _count(frames)
     places = np.unique(np.linspace(0, count - 1, min(count, _SAMPLE)).round().astype(int)).tolist()
@@ -90,7 +90,7 @@ def write_mp4(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
     Raises
     ------
     OSError
-        The encoder failed: a full disk, as a rule. What it says of it stands in the message.
+        The encoder failed, for example because the disk is full; the message has its output.
     """
     _count(frames)
     options = ("-an", "-vcodec", "libx264", "-pix_fmt", "yuv420p", "-crf", "10", "-f", "mp4")
@@ -98,7 +98,7 @@ def write_mp4(path: Path, frames: Sequence[NDArray[np.uint8]], fps: float) -> No
 
 
 def _encode(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float, *options: str) -> None:
-    """Give frames, all of one size, to ffmpeg, which writes them as the options say."""
+    """Encode frames, all of one size, by ffmpeg with some options."""
     pictures = iter(frames)
     first = check_pictures(next(pictures), "frames", shape=(None, None, 3))
     shape = first.shape
@@ -108,8 +108,8 @@ def _encode(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float, *option
         "-s", f"{shape[1]}x{shape[0]}", "-r", rate, "-i", "-", *options, str(path),
     ]  # fmt: skip
     # What the encoder says goes to a file: a pipe that nobody reads would fill up.
-    with tempfile.TemporaryFile() as said:
-        encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+    with tempfile.TemporaryFile() as output:
+        encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=output)
         assert encoder.stdin is not None
         try:
             with suppress(BrokenPipeError):  # it has ended already; its status says so
@@ -124,7 +124,7 @@ def _encode(path: Path, frames: Iterable[NDArray[np.uint8]], fps: float, *option
                 encoder.kill()
                 encoder.wait()
         if status:
-            said.seek(0)
-            lines = said.read(1 << 16).decode(errors="replace").split("\n")
+            output.seek(0)
+            lines = output.read(1 << 16).decode(errors="replace").split("\n")
             message = f"ffmpeg failed ({next((line for line in lines if line), f'status {status}')})"
             raise OSError(message)

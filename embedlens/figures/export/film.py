@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 
 class Film(Sequence["NDArray[np.uint8]"]):
-    """The frames of an animation of triplet scatters, each uint8 [h, w, 3], drawn anew whenever one is taken.
+    """Frames of an animation of triplet scatters, each uint8 [h, w, 3], drawn on request.
 
-    The figure is laid out once, and what does not move is drawn once, so that frames differ in nothing but
-    dots, contours and text. A frame is what `animation.render` makes of `panels.figure`, pixel for pixel. One
-    is in memory at a time.
+    The figure is laid out once, and artists that do not move are drawn once; frames differ only in dots,
+    contours and text. A frame equals `animation.render` of `panels.figure` pixel for pixel. One is in memory
+    at a time.
 
     Parameters
     ----------
@@ -43,11 +43,11 @@ class Film(Sequence["NDArray[np.uint8]"]):
     venue, width
         Size and type, see `embedlens.figures.style`.
     scale
-        Limits and colours of all frames; by default what they need together.
+        Limits and colours of all frames; by default those that all frames need.
     note
-        What else the heading says.
+        Further text of the heading.
     finish
-        Changes the figure before it is laid out: leaves out its title, say.
+        Function that changes the figure before the layout, for example removes its title.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Film(Sequence["NDArray[np.uint8]"]):
         self._renderer = QuickRenderer(*figure.bbox.size, figure.dpi)
 
     def _states(self) -> Iterator[list[tuple[Axes, str, NDArray[np.float64]]]]:
-        """Yield what each frame says in its corners, and where its dots are."""
+        """Yield the statistics of each frame, and the positions of its dots."""
         for panels in self._frames:
             yield [
                 (
@@ -128,7 +128,7 @@ class Film(Sequence["NDArray[np.uint8]"]):
         return without_alpha(picture)
 
     def _draw_background(self) -> NDArray[np.uint8]:
-        """Draw what lies beneath all that moves."""
+        """Draw all artists below the moving ones."""
         above = [part for part in self._moving() if part.get_visible()]
         for part in above:
             part.set_visible(False)
@@ -141,7 +141,7 @@ class Film(Sequence["NDArray[np.uint8]"]):
         return background
 
     def _moving(self) -> list[Artist]:
-        """Return the dots and all that is drawn over them, in the order of drawing, and texts that change."""
+        """Return the dots, all artists above them in drawing order, and texts that change."""
         parts: list[Artist] = []
         for axes in self._figure.axes:
             children = axes.get_children()

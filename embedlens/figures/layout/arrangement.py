@@ -14,15 +14,15 @@ _MARGIN, _GAP = 0.57, 0.2  # inches: labels, between panels
 def arrange(panels: Sequence[tuple[str, str]], width: float, height: float) -> list[tuple[int, int]]:
     """Return the row and column of each panel.
 
-    Runs stand side by side, one row per split. Where that is higher than the page, panels would be narrower
-    than the page allows; splits stand side by side then, one row per run.
+    Columns are runs and rows are splits. If that is higher than the page, columns are splits and rows are
+    runs, since panels would have to be narrower.
 
     Parameters
     ----------
     panels
-        Run and split of each panel, those of a split one after the other.
+        Run and split of each panel, those of a split consecutive.
     width, height
-        Of the page, without a heading and a colour bar, inches.
+        Size of the page without heading and colour bar, inches.
     """
     runs = list(dict.fromkeys(run for run, _ in panels))
     splits = list(dict.fromkeys(split for _, split in panels))
@@ -44,7 +44,7 @@ def height_of(rows: int, columns: int, width: float) -> float:
     rows, columns
         Numbers of panels.
     width
-        Of the figure without a colour bar, inches.
+        Width of the figure without colour bar, inches.
     """
     side = (width - _MARGIN - _GAP * (columns - 1)) / columns
     return rows * side + (rows - 1) * _GAP + _MARGIN

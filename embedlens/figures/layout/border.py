@@ -25,7 +25,7 @@ _ROUNDING = 1e-6  # of a similarity of 1
 
 
 class _Places(Protocol):
-    """Whatever has places on the diagram."""
+    """Anything with S_ap and S_an: triplets, flows or fields."""
 
     @property
     def s_ap(self) -> NDArray[np.float64]: ...
@@ -37,7 +37,7 @@ class _Places(Protocol):
 def upper_limit(parts: Iterable[_Places]) -> float:
     """Return the upper limit of both axes: 1, or 1.04 where the frame would cover much of a part.
 
-    That is where both similarities of a tenth of its dots, or more, are above 0.99: a collapsed space.
+    It would where both similarities of a tenth of the dots or more are above 0.99: a collapsed space.
     """
     return ROOMY if any(crowd_of(part).size for part in parts) else HIGHEST
 
@@ -48,7 +48,7 @@ def crowd_of(part: _Places) -> NDArray[np.int64]:
     Parameters
     ----------
     part
-        Whatever has places on the diagram.
+        Triplets, or anything else with S_ap and S_an.
     """
     crowd = (part.s_ap > _CORNER) & (part.s_an > _CORNER)
     if not part.s_ap.size or np.mean(crowd) < _CROWD:
@@ -57,20 +57,20 @@ def crowd_of(part: _Places) -> NDArray[np.int64]:
 
 
 def draw_crowd(axes: Axes, part: _Places, *, color: str, beneath: bool = False) -> None:
-    """Draw the dots of a collapsed space at (1, 1) once more, large, and over the diagonal.
+    """Draw the dots of a collapsed space at (1, 1) again, larger and above the diagonal.
 
-    Where most lie within a fiftieth of the diagram, many small dots, or one bin, can hardly be seen.
+    Small dots, or one bin, are hardly visible where most lie within a fiftieth of the diagram.
 
     Parameters
     ----------
     axes
         Axes with the limits that they keep.
     part
-        Whatever has places on the diagram.
+        Triplets, or anything else with S_ap and S_an.
     color
-        Of the dots.
+        Colour of the dots.
     beneath
-        Whether those of another state are drawn over them: larger, so that they are seen around those.
+        Whether dots of another state are drawn above them; they are larger then, and visible around those.
     """
     size = 2 * _LARGE if beneath else _LARGE
     drawn = axes.scatter(
@@ -86,9 +86,9 @@ def update_crowd(drawn: PathCollection, part: _Places) -> None:
     Parameters
     ----------
     drawn
-        What `draw_crowd` drew.
+        Dots from `draw_crowd`.
     part
-        Whatever has places on the diagram.
+        Triplets, or anything else with S_ap and S_an.
     """
     crowd = crowd_of(part)
     places = np.column_stack([part.s_ap[crowd], part.s_an[crowd]])
@@ -101,9 +101,9 @@ def update_crowd(drawn: PathCollection, part: _Places) -> None:
 
 
 def draw_whole(axes: Axes, dots: PathCollection) -> None:
-    """Let dots on the border of their axes be drawn whole.
+    """Do not clip dots at the border of their axes, at ends where the limits contain all dots.
 
-    Only at ends where the limits leave no dot out.
+    Without any clipping, dots outside the limits would be drawn beside the panel.
 
     Parameters
     ----------

@@ -26,10 +26,10 @@ class Axes(mpl_axes.Axes):
 
 
 class Figure(mpl_figure.Figure):
-    """A figure that knows its picture, and whose long names fit when it is saved.
+    """A figure that notebooks display, and whose long names are fitted when it is saved.
 
-    pyplot shows the figures that it made itself; these are made without it, so IPython would print their
-    class and size. Axes made by `add_subplot` and `subplots` are `Axes` above.
+    IPython displays figures of pyplot; these are made without it, so it would print their class and size.
+    Axes made by `add_subplot` and `subplots` are `Axes` above.
     """
 
     tallest: float | None = None
@@ -43,9 +43,9 @@ class Figure(mpl_figure.Figure):
         return made
 
     def draw(self, renderer: Any) -> None:
-        """Draw the figure; names that are too long are fitted before it is laid out.
+        """Draw the figure; names that are too long are fitted before the layout.
 
-        Whatever draws it gets here: a file, a frame of an animation, a layout without a picture.
+        Called whenever a figure is drawn: for a file, a frame of an animation, or its layout alone.
         """
         self.fit()
         super().draw(renderer)
@@ -66,10 +66,10 @@ class Figure(mpl_figure.Figure):
         super().savefig(fname, **kwargs)
 
     def fit(self) -> None:
-        """Wrap or shorten the names that are too long for their place, now, and not when it is drawn.
+        """Wrap or shorten names that are too long for their place, before the figure is drawn.
 
-        As long as names stay as they are this is done once, so that all formats of a figure show the same.
-        Where no layout is made any more, as in an animation, only names that have changed are fitted.
+        Names are fitted once, until they change, so that all formats of a figure show the same. Without a
+        layout engine, as in an animation, only names that have changed are fitted.
         """
         names, before = names_of(self), getattr(self, "_fitted", None)
         if names == before:

@@ -22,8 +22,8 @@ _UPRIGHT = {"top": "bottom", "bottom": "top", "center": "center"}
 def clear_data(figure: Figure) -> None:
     """Move statistics and legends inside axes that cover data; calling this again changes nothing.
 
-    Texts of one kind stand alike in all panels: in a corner that is free in each of them, or above the axes,
-    below their title.
+    Texts of one kind have the same place in all panels: a corner that is free in each of them, or above the
+    axes, below their title.
 
     Parameters
     ----------
@@ -45,12 +45,12 @@ def clear_data(figure: Figure) -> None:
         assert legend is not None
         if not _is_above(axes, legend) and covers(axes, legend.get_window_extent()):
             moved |= _move_legend(axes, legend)
-    for _ in range(2 if moved else 0):  # the layout settles, so that a figure saved twice is the same twice
+    for _ in range(2 if moved else 0):  # until the layout is stable, so that saving twice gives the same file
         figure.draw_without_rendering()
 
 
 def _lay_out(figure: Figure) -> None:
-    """Let the layout engine place the axes, as drawing would."""
+    """Run the layout engine, as drawing does."""
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.execute(figure)
@@ -59,14 +59,14 @@ def _lay_out(figure: Figure) -> None:
 
 
 def _is_movable(text: Text) -> bool:
-    """Tell whether a text is a visible statistic inside its axes."""
+    """Return whether a text is a visible statistic inside its axes."""
     if text.get_gid() not in _MOVABLE or not text.get_visible() or not text.get_text():
         return False
     return 0 < text.get_position()[1] < 1
 
 
 def _hides(axes: Axes, text: Text) -> bool:
-    """Tell whether a text covers data, the legend or another text of its axes."""
+    """Return whether a text covers data, the legend or another text of its axes."""
     box = text.get_window_extent()
     legend = axes.get_legend()
     others = [other.get_window_extent() for other in axes.texts if other is not text and other.get_visible()]
@@ -96,7 +96,7 @@ def _move(alike: list[tuple[Axes, Text]]) -> bool:
 
 
 def _is_above(axes: Axes, legend: Legend) -> bool:
-    """Tell whether a legend has been moved above its axes."""
+    """Return whether a legend has been moved above its axes."""
     return bool(legend.get_window_extent().y0 >= axes.get_window_extent().y1 - 1)
 
 

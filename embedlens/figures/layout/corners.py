@@ -24,25 +24,26 @@ _ABOVE = 0.01  # of the height of axes, between them and what stands above
 _GAP = 3.0  # points
 _NEAR = 2.0  # pixels that a text keeps from dots
 _DIGIT, _PERCENT = re.compile(r"\d"), re.compile(r"\d+\.\d%")
-_SOMETIMES = "on diagonal"  # begins what stands in some frames of an animation only
+_SOMETIMES = "on diagonal"  # begins a line that only some frames of an animation have
 _MOST = 3  # lines above a panel; more would be as high as a small panel
 _known_breaks: WeakKeyDictionary[Text, dict[tuple[Any, ...], list[int]]] = WeakKeyDictionary()
-_ROUNDS, _SETTLED = 12, 1e-6  # of the layout; change of the places of axes, of the figure's size
+# Largest number of layouts, and change of places, in figure sizes, below which it is stable. Each layout
+# comes about 16 times nearer to the limit.
+_ROUNDS, _STABLE = 12, 1e-6
 
 
 def free_corners(figure: Figure, states: Iterable[State] = ()) -> None:
-    """Move the statistics of all panels above them, below their titles, where one would cover what is shown.
+    """Move the statistics of all panels above them, below their titles, if one would cover data.
 
-    That is dots, filled bins of a histogram, arrows, and insets.
+    Data are dots, filled bins of a histogram, arrows, and insets.
 
     Parameters
     ----------
     figure
         The figure, of its final size.
     states
-        What else the panels show, and say, in the course of an animation: for each of its frames axes, their
-        statistics, and the places of their dots, float64 [n, 2]. The statistics stand where all frames leave
-        room for them, and there is room for the longest.
+        Frames of an animation: for each frame, axes, their statistics, and positions of their dots, float64
+        [n, 2]. The place of the statistics is decided for all frames, and has room for the longest.
     """
     pairs = {axes: text for axes in figure.axes for text in axes.texts if text.get_gid() == "numbers"}
     shown = [(axes, text) for axes, text in pairs.items() if text.get_visible()]
@@ -56,34 +57,34 @@ def free_corners(figure: Figure, states: Iterable[State] = ()) -> None:
     covered = any(_covers(axes, text, _beneath(axes)) for axes, text in shown)
     longest = {text: text.get_text() for _, text in shown}
     for state in states:
-        for axes, told, places in state:
+        for axes, words, places in state:
             text = pairs[axes]
-            text.set_text(told)
+            text.set_text(words)
             covered = covered or _covers(axes, text, [(axes.transData.transform(places), _bin(axes))])
-            longest[text] = max(longest[text], told, key=lambda one: (one.count("\n"), len(one)))
-    for text, told in longest.items():
-        text.set_text(told)
+            longest[text] = max(longest[text], words, key=lambda one: (one.count("\n"), len(one)))
+    for text, words in longest.items():
+        text.set_text(words)
     if covered and not all(_is_above(text) for _, text in shown):
-        # all of them, so that panels that are compared look alike
+        # all of them, so that compared panels have the same form
         highest = max(move_above(axes, text) for axes, text in shown)
         _grow(figure, highest)
     if covered:
-        _settle(figure)
+        _lay_out_until_stable(figure)
 
 
-def rewrite(axes: Axes, text: Text, told: str) -> None:
-    """Write other statistics in the place of those that a panel has: a line each, or above it.
+def rewrite(axes: Axes, text: Text, words: str) -> None:
+    """Replace the statistics of a panel, one per line, or in few lines above it.
 
     Parameters
     ----------
     axes
         The panel.
     text
-        Its statistics.
-    told
-        What they are to say, a line each.
+        The text of its statistics.
+    words
+        The new statistics, one per line.
     """
-    text.set_text(told)
+    text.set_text(words)
     if _is_above(text):
         _in_few_lines(axes, text)
 
@@ -109,7 +110,7 @@ def _meshes(axes: Axes) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float6
 
 
 def _beneath(axes: Axes) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64] | float]]:
-    """Yield what a panel shows: places in pixels, [n, 2], and how far it reaches beyond them."""
+    """Yield what a panel draws: positions in pixels, [n, 2], and how far artists extend beyond them."""
     for part in axes.collections:
         if part.get_gid() == "dots":
             places = axes.transData.transform(part.get_offsets())
@@ -129,7 +130,7 @@ def _beneath(axes: Axes) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float
 def _covers(
     axes: Axes, text: Text, parts: Iterable[tuple[NDArray[np.float64], NDArray[np.float64] | float]]
 ) -> bool:
-    """Tell whether something lies beneath a text that stands in the panel."""
+    """Return whether something lies beneath a text that stands in the panel."""
     if _is_above(text):
         return False
     box = text.get_window_extent()
@@ -190,7 +191,7 @@ def raise_titles(axes: Axes, height: float) -> float:
 
 
 def _grow(figure: Figure, inches: float) -> None:
-    """Make a figure higher by what stands above each row of panels, so that these keep their size."""
+    """Increase the height of a figure by the texts above each row, so that panels keep their size."""
     tallest = getattr(figure, "tallest", None)
     if tallest is None:
         return
@@ -238,12 +239,12 @@ def _broken(text: Text, parts: Sequence[str], room: float) -> list[int]:
     return counts
 
 
-def _settle(figure: Figure) -> None:
-    """Repeat the layout until nothing moves, so that a figure saved twice is the same twice."""
+def _lay_out_until_stable(figure: Figure) -> None:
+    """Repeat the layout until nothing moves, so that saving a figure twice gives the same file."""
     before = None
     for _ in range(_ROUNDS):
         figure.draw_without_rendering()
         places = np.array([axes.get_position().bounds for axes in figure.axes])
-        if before is not None and np.abs(places - before).max() < _SETTLED:
+        if before is not None and np.abs(places - before).max() < _STABLE:
             return
         before = places

@@ -22,7 +22,7 @@ _DECORATION = ("orthogonal", "zero", "diagonal", "ideal")  # gids of lines that 
 
 
 def covers(axes: Axes, box: Bbox) -> bool:
-    """Tell whether anything that the axes draw of the data lies in a box.
+    """Return whether anything that the axes draw of the data lies in a box.
 
     Lines across the whole axes (`axhline`, `axvline`, the grid) are no data.
 
@@ -38,7 +38,7 @@ def covers(axes: Axes, box: Bbox) -> bool:
 
 
 def _touched(axes: Axes, box: Bbox) -> Iterator[bool]:
-    """Tell of each artist that draws data whether some of it lies in a box."""
+    """Yield, for each artist that draws data, whether some of it lies in a box."""
     for line in axes.lines:
         if _is_data(axes, line):
             yield _line_touches(axes, line, box)
@@ -63,7 +63,7 @@ def _touched(axes: Axes, box: Bbox) -> Iterator[bool]:
 
 
 def _is_data(axes: Axes, artist: Artist) -> bool:
-    """Tell whether an artist is visible and stands in data coordinates of both axes."""
+    """Return whether an artist is visible and stands in data coordinates of both axes."""
     if not artist.get_visible() or artist.get_gid() in _DECORATION:
         return False
     part: Any = artist
@@ -81,7 +81,7 @@ def _radius(axes: Axes, points: float) -> float:
 
 
 def _line_touches(axes: Axes, line: Line2D, box: Bbox) -> bool:
-    """Tell whether a line, or a marker of it, lies in a box."""
+    """Return whether a line, or a marker of it, lies in a box."""
     places = np.column_stack([np.asarray(part, np.float64) for part in line.get_data(orig=False)])
     if not len(places):
         return False
@@ -98,13 +98,13 @@ def _line_touches(axes: Axes, line: Line2D, box: Bbox) -> bool:
 
 
 def _any_inside(places: NDArray[np.float64], box: Bbox, radius: float) -> bool:
-    """Tell whether any place, in pixels [n, 2], lies within a distance of a box."""
+    """Return whether any place, in pixels [n, 2], lies within a distance of a box."""
     places = np.ma.filled(np.ma.masked_invalid(places), np.inf)
     return bool(((places >= box.p0 - radius) & (places <= box.p1 + radius)).all(axis=1).any())
 
 
 def _mesh_touches(mesh: QuadMesh, box: Bbox) -> bool:
-    """Tell whether a cell that has a colour lies in a box."""
+    """Return whether a cell that has a colour lies in a box."""
     corners = mesh.get_transform().transform(np.asarray(mesh.get_coordinates()).reshape(-1, 2))
     corners = corners.reshape(np.asarray(mesh.get_coordinates()).shape)
     first, last = corners[:-1, :-1], corners[1:, 1:]

@@ -32,8 +32,8 @@ def fit_texts(figure: Figure) -> None:
     """Make titles, axis labels and legends fit the figure and the axes that they belong to.
 
     A title takes up to two lines, which break after a blank or a punctuation mark, and anywhere in a word
-    that is longer than a line; what is longer still loses its middle. Texts that fit are left as they are, so
-    that calling this again changes nothing.
+    that is longer than a line; the middle of longer ones is left out. Texts that fit are not changed, so
+    a second call changes nothing.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def fit_texts(figure: Figure) -> None:
     engine = figure.get_layout_engine()
     whole = [(text, text.get_text()) for axes in figure.axes for text in _names(axes)]
     # Fitted before the layout, which makes room for the middle of a title wherever it lies, and after it;
-    # what is shorter changes the place of the axes: twice is enough to settle.
+    # shorter texts change the places of the axes: two rounds are enough.
     for number in range(3):
         if number and engine is not None:
             engine.execute(figure)
@@ -64,7 +64,7 @@ def fit_texts(figure: Figure) -> None:
 
 
 def names_of(figure: Figure) -> tuple[str, ...]:
-    """Return all texts that `fit_texts` fits; while these are the same, nothing is to be fitted anew.
+    """Return all texts that `fit_texts` fits; if they have not changed, it need not be called again.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def fit_changed(figure: Figure, before: Sequence[str]) -> None:
     figure
         The figure, with axes where they stay.
     before
-        What `names_of` gave when all names had been fitted.
+        Result of `names_of` when all names had been fitted.
     """
     changed = {id(text) for text, old in zip(_named(figure), before, strict=True) if text.get_text() != old}
     for text in figure.texts:
@@ -125,16 +125,16 @@ def title_at(axes: Axes, place: str) -> Text:
 
 
 def hide(figure: Figure, *, title: bool, text: bool) -> None:
-    """Take the title or the corner statistics out of a figure; titles that tell panels apart stay.
+    """Remove the heading or the corner statistics of a figure; titles that distinguish panels are kept.
 
     Parameters
     ----------
     figure
         The figure, before it is saved.
     title
-        Whether its heading goes, and the title of its only panel.
+        Whether to remove its heading, and the title of its only panel.
     text
-        Whether the statistics in the corners of panels go.
+        Whether to remove the statistics in the corners of panels.
     """
     suptitle = getattr(figure, "_suptitle", None)
     for one in figure.texts if title else ():
@@ -154,7 +154,7 @@ def hide(figure: Figure, *, title: bool, text: bool) -> None:
 
 
 def _close(figure: Figure, heading: Text) -> None:
-    """Take a heading out of a figure, which becomes lower by as much where its layout is still made."""
+    """Remove a heading; the figure becomes lower by its height, unless its layout is fixed."""
     if heading.get_visible() and heading.get_text().strip() and figure.get_layout_engine() is not None:
         figure.set_figheight(figure.get_figheight() - heading.get_window_extent().height / figure.dpi)
     heading.set_visible(False)
@@ -162,7 +162,7 @@ def _close(figure: Figure, heading: Text) -> None:
 
 
 def _too_long(figure: Figure) -> Iterator[bool]:
-    """Tell of each text with a name whether it could be too long for its place; a cheap look."""
+    """Yield, for each text with a name, whether it could be too long for its place; a cheap check."""
     least = 0.4 * figure.bbox.width
     for text in figure.findobj(Text):
         if isinstance(text, Text) and text.get_visible() and len(text.get_text()) > _FEWEST:
@@ -226,7 +226,7 @@ def _fit(text: Text, room: float, *, lines: int, upright: bool = False) -> None:
 
 
 def _longest(name: str, fitted: Callable[[str], str | None]) -> str:
-    """Return what `fitted` makes of the longest form of a name that fits; its middle is left out."""
+    """Return the result of `fitted` for the longest shortened form of a name that fits."""
     found = fitted(name)
     if found is not None:
         return found
@@ -263,7 +263,7 @@ def _broken(line: str, fits: Callable[[str], bool]) -> list[str]:
 
 
 def _fitting(word: str, fits: Callable[[str], bool]) -> int:
-    """Return how many letters of a word fit, from its beginning."""
+    """Return the number of leading letters of a word that fit."""
     low, high = 0, len(word)
     while high - low > 1:
         middle = (low + high) // 2

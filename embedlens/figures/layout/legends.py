@@ -47,15 +47,15 @@ def legend_below(
     figure
         The figure, of its final width.
     handles, labels
-        What the legend shows; the middle is left out of labels that are too long even for one column.
+        Contents of the legend; the middle is left out of labels that are too long even for one column.
     endings
-        What follows each label and is never shortened: numbers beside a name.
+        Text after each label that is never shortened, such as numbers.
     loc
         Another place outside the axes: "outside upper center".
     most
-        Most columns.
+        Largest number of columns.
     options
-        Of matplotlib's legend.
+        Options of matplotlib's legend.
     """
     ends = list(endings) or [""] * len(labels)
 
@@ -89,11 +89,11 @@ def place_legend(
     axes
         The only axes of a figure, with their data, limits and titles.
     handles, labels
-        What the legend shows.
+        Contents of the legend.
     first
         The place inside that is tried first.
     options
-        Of matplotlib's legend.
+        Options of matplotlib's legend.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
@@ -134,7 +134,7 @@ def legend_instead(axes: Axes, handles: Sequence[Any], labels: Sequence[str], **
 
 
 def free_inside(axes: Axes, legend: Legend) -> bool:
-    """Tell whether a legend inside axes is small enough, and covers no data.
+    """Return whether a legend inside axes is small enough, and covers no data.
 
     Parameters
     ----------

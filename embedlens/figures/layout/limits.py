@@ -25,7 +25,7 @@ _CORNERS = ((0.12, 0.12), (0.35, 0.12), (0.12, 0.3), (0.35, 0.3))  # below the t
 
 
 def choose_limits(word: str, places: Sequence[NDArray[np.float64]]) -> tuple[float, float] | None:
-    """Return the limits of both axes that an option asks for; None for the full range.
+    """Return the limits of both axes from an option; None for the full range.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def choose_limits(word: str, places: Sequence[NDArray[np.float64]]) -> tuple[flo
 def open_inset(
     axes: Axes, dots: NDArray[np.float64], *, along: NDArray[np.float64] | None = None
 ) -> Axes | None:
-    """Open an inset for the square around the dots where 80 % of the panel and more lies outside it.
+    """Add an inset for the square around the dots if that square fills less than 20 % of the panel.
 
     Parameters
     ----------
@@ -70,12 +70,12 @@ def open_inset(
     dots
         float64 [n, 2].
     along
-        What else the inset must not hide, float64 [m, 2]; it lies within the square.
+        Positions that the inset must not hide either, float64 [m, 2], within the square.
 
     Returns
     -------
     Axes or None
-        The inset, empty but for the diagonal; None where the dots fill the panel, or leave no room for it.
+        The inset with its diagonal; None if the dots fill the panel or leave no room for it.
     """
     corner = inset_corner(axes, dots, along=along)
     if corner is None:
@@ -98,12 +98,12 @@ def open_inset(
 def inset_corner(
     axes: Axes, dots: NDArray[np.float64], *, along: NDArray[np.float64] | None = None
 ) -> tuple[float, float] | None:
-    """Return where an inset stands, of the side of the axes; None where none is of use, or none has room.
+    """Return the corner of an inset in axes coordinates; None if there is no use or no room for one.
 
     Parameters
     ----------
     axes, dots, along
-        As `open_inset` takes them.
+        As for `open_inset`.
     """
     low, high = axes.get_xlim()
     if not len(dots) or (_square(axes, dots)[2] / (high - low)) ** 2 > 1 - EMPTY:
@@ -130,7 +130,7 @@ def _square(axes: Axes, dots: NDArray[np.float64]) -> tuple[NDArray[np.float64],
 
 
 def draw_inset(axes: Axes, dots: NDArray[np.float64], *, color: str) -> Axes | None:
-    """Enlarge the square around the dots where 80 % of the panel and more lies outside it.
+    """Enlarge the square around the dots in an inset if it fills less than 20 % of the panel.
 
     Parameters
     ----------
@@ -139,12 +139,12 @@ def draw_inset(axes: Axes, dots: NDArray[np.float64], *, color: str) -> Axes | N
     dots
         float64 [n, 2].
     color
-        Of the dots.
+        Colour of the dots.
 
     Returns
     -------
     Axes or None
-        The inset; None where the dots fill the panel, or leave no room for an inset.
+        The inset; None if the dots fill the panel or leave no room for it.
     """
     inset = open_inset(axes, dots)
     if inset is not None:

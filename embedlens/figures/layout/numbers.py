@@ -32,7 +32,7 @@ def marked_states(path: Path) -> NDArray[np.int64]:
 
 
 def number_epochs(axes: Axes, paths: Sequence[Path], colors: Mapping[str, str]) -> None:
-    """Write epochs beside their marks where they touch neither a path nor one another, the last first.
+    """Write epochs beside their markers where they overlap neither a path nor each other, the last first.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def _filled(line: NDArray[np.float64], step: float) -> NDArray[np.float64]:
 
 
 def _bisected(n: int) -> list[int]:
-    """Return 0 to n - 1, the last first, then what halves the gaps, coarse before fine."""
+    """Return 0 to n - 1, the last first, then by repeated bisection of the gaps."""
     order, gaps = [n - 1], [(-1, n - 1)]
     while gaps:
         low, high = gaps.pop(0)

@@ -23,7 +23,7 @@ def shorten(name: str, room: int) -> str:
 def shorten_part(text: str, room: int) -> str:
     """Return a text of at most `room` letters whose longest part between commas loses its middle.
 
-    So a name keeps its end, which tells it from others, where more is told after it.
+    So a name keeps its end, by which it differs from others, even if other parts follow it.
     """
     parts = text.split(", ")
     longest = max(range(len(parts)), key=lambda at: len(parts[at]))
@@ -34,12 +34,12 @@ def shorten_part(text: str, room: int) -> str:
 
 
 def in_lines(parts: Sequence[str], inches: float) -> str:
-    """Join the parts of a heading by commas, in as many lines as the width asks for.
+    """Join the parts of a heading by commas, in as many lines as the width requires.
 
     Parameters
     ----------
     parts
-        What the heading says.
+        Parts of the heading.
     inches
         Its width.
     """
@@ -56,7 +56,7 @@ def in_lines(parts: Sequence[str], inches: float) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text on one line, what the fonts lack as its code point."""
+    """Return a text on one line, with characters that the fonts lack replaced by their code points."""
     paths = {font_manager.findfont(FontProperties(family=[name])) for name in mpl.rcParams["font.family"]}
     known = [font_manager.get_font(path).get_charmap() for path in sorted(paths)]
     return "".join(
@@ -66,7 +66,7 @@ def printable(text: str) -> str:
 
 
 def fixed(value: float, digits: int) -> str:
-    """Return a score as text with so many digits; one below 1 is never rounded up to 1."""
+    """Return a score as text with a number of decimal places; one below 1 is never rounded up to 1."""
     text = f"{value:.{digits}f}"
     return f"{1 - 10**-digits:.{digits}f}" if value < 1 and float(text) >= 1 else text
 

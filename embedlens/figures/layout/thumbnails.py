@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 DRAW_SEED = 0
 _GOLDEN = 0.618034
 SIDE = 0.2
-"""Of a picture, usually, inches."""
+"""Default longer side of a picture, inches."""
 _BORDER = 0.0167  # inches
 
 
@@ -30,24 +30,24 @@ def draw_pictures(
     colors: Mapping[int, str] | None = None,
     side: float = SIDE,
 ) -> int:
-    """Draw pictures where they do not overlap, none stretched nor cut by the frame; return how many.
+    """Draw pictures where they do not overlap, neither stretched nor clipped; return their number.
 
-    A picture stands on its item, moved inwards where the frame would cut it.
+    A picture is centred on its item, or moved inwards at the frame.
 
     Parameters
     ----------
     axes
         Axes of equal scales, whose limits are set.
     points
-        float64 [n, 2]: where the items stand.
+        float64 [n, 2]: positions of the items.
     pictures
         uint8 [N, h, w] or [N, h, w, 3].
     item
-        int64 [n]: which picture each item has.
+        int64 [n]: row of the picture of each item.
     labels
         int64 [n]; None: all borders are grey.
     colors
-        Label -> colour; borders of other labels have hues that are far apart for neighbouring labels.
+        Label -> colour; borders of other labels have hues that differ much between neighbouring labels.
     side
         The longer one of a picture with its border, inches.
     """
@@ -56,7 +56,7 @@ def draw_pictures(
     figure.draw_without_rendering()
     limits = np.array([axes.get_xlim(), axes.get_ylim()])
     scale = float(np.ptp(limits[0])) / (axes.get_window_extent().width / figure.dpi)  # of data, an inch
-    half = side * scale / 2 * _shares(pictures.shape[1:3], _BORDER / side)
+    half = side * scale / 2 * _fractions(pictures.shape[1:3], _BORDER / side)
     at, kept = _placed(points, half, limits)
     known = np.zeros(0, np.int64) if labels is None else np.unique(labels)
     for place in kept.tolist():
@@ -70,22 +70,22 @@ def draw_pictures(
     return int(kept.size)
 
 
-def _edge(height: int, width: int, share: float) -> int:
-    """Return the pixels that a border takes at each edge of a picture, a fraction of its longer side."""
-    return max(1, round(share * max(height, width)))
+def _edge(height: int, width: int, fraction: float) -> int:
+    """Return the width of a border in pixels, given as a fraction of the longer side of the picture."""
+    return max(1, round(fraction * max(height, width)))
 
 
-def _shares(shape: tuple[int, ...], share: float) -> NDArray[np.float64]:
-    """Return width and height of pictures with their borders, of the longer of the two, float64 [2]."""
+def _fractions(shape: tuple[int, ...], fraction: float) -> NDArray[np.float64]:
+    """Return width and height of pictures with borders as fractions of the longer one, float64 [2]."""
     height, width = shape
-    size = np.array([width, height], np.float64) + 2 * _edge(height, width, share)
+    size = np.array([width, height], np.float64) + 2 * _edge(height, width, fraction)
     return np.asarray(size / size.max(), np.float64)
 
 
 def _placed(
     points: NDArray[np.float64], half: NDArray[np.float64], limits: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return the middles of pictures, none of them cut by the frame, and which items are drawn.
+    """Return the centres of pictures that lie within the frame, and the items that are drawn.
 
     A picture whose item lies near the frame is moved inwards; an item outside the frame has none.
     """
@@ -117,12 +117,12 @@ def _tint(label: int, known: NDArray[np.int64], colors: Mapping[int, str]) -> tu
 
 
 def _bordered(
-    picture: NDArray[np.uint8], tint: tuple[float, float, float], share: float
+    picture: NDArray[np.uint8], tint: tuple[float, float, float], fraction: float
 ) -> NDArray[np.uint8]:
     """Return a picture [h, w, 3] with a border in the colour of its class, a fraction of its side wide."""
     coloured = np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture
     height, width, _ = coloured.shape
-    edge = _edge(height, width, share)
+    edge = _edge(height, width, fraction)
     framed = np.empty((height + 2 * edge, width + 2 * edge, 3), np.uint8)
     framed[:] = np.round(255 * np.asarray(tint)).astype(np.uint8)
     framed[edge:-edge, edge:-edge] = coloured

@@ -53,7 +53,7 @@ def plot(
     ax
         Axes to draw on; new ones by default. Several curves on one axes are compared.
     choice
-        The threshold to mark and to tell in the legend; by default the best one.
+        The threshold to mark and to give in the legend; by default the best one.
     parts
         Whether MAP@5 of the items of known classes and of the unknown one is drawn, too.
     scores
@@ -69,9 +69,9 @@ def plot(
         The axes.
     """
     axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax
-    told = choice or choose(result)
-    thresholds = ", ".join(f"{value:.3f}" for value in told.thresholds)
-    text = f"{told.map_at_5:.3f} {'at' if len(told.thresholds) == 1 else 'in halves at'} {thresholds}"
+    shown = choice or choose(result)
+    thresholds = ", ".join(f"{value:.3f}" for value in shown.thresholds)
+    text = f"{shown.map_at_5:.3f} {'at' if len(shown.thresholds) == 1 else 'in halves at'} {thresholds}"
     x, steps = _thinned(result)
     axes.plot(
         x, result.map_at_5[steps], drawstyle="steps-pre", color=color, linestyle=linestyle, zorder=3,
@@ -84,13 +84,13 @@ def plot(
                 gid=name,
             )  # fmt: skip
     axes.plot(
-        told.thresholds, [result.map_at_5[result.at(value)] for value in told.thresholds], "o", color=color,
+        shown.thresholds, [result.map_at_5[result.at(value)] for value in shown.thresholds], "o", color=color,
         markersize=4.8, markeredgecolor="white", markeredgewidth=0.6, zorder=4, gid="chosen",
     )  # fmt: skip
     axes.set_xlabel(LABELS[scores], parse_math=True)
     axes.set_ylabel("MAP@5")
     axes.grid(visible=True, color="0.9", linewidth=0.5)
-    _see(axes, result, told.thresholds)
+    _see(axes, result, shown.thresholds)
     return axes
 
 
@@ -154,7 +154,7 @@ def figure(
 
 
 def _thinned(result: NewSweep) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return thresholds to draw, from the lowest on, and the step of each; of very many every so many."""
+    """Return thresholds to draw, from the lowest on, and the step of each; of very many a subset."""
     last = result.threshold.size - 1
     steps = np.arange(last + 1)
     if last > _MOST:

@@ -46,7 +46,7 @@ class Map(Result):
     Attributes
     ----------
     title
-        What tells it from the others.
+        Title, by which it differs from the others.
     projection
         The map of n items.
     labels
@@ -227,18 +227,18 @@ def figure(
             continue
         one = maps[place]
         box = boxes[place]
-        told: dict[str, Any] = {"labels": one.labels, "colors": colors, "limits": box}
+        options: dict[str, Any] = {"labels": one.labels, "colors": colors, "limits": box}
         if one.synthesised is None:
             pictures: dict[str, Any] = {
                 "thumbnails": one.thumbnails,
                 "thumbnail_size": one.thumbnail_size,
             }
-            plot(one.projection, axes, note=one.note, **pictures, **told)
+            plot(one.projection, axes, note=one.note, **pictures, **options)
         else:
             drawn = f"{one.synthesised.drawn.label.size:,} synthesised"
             drawn = f"{one.note}, {drawn}" if one.note else drawn
-            told["colors"] = synthesis.paler(colors)
-            plot(one.projection, axes, note=drawn, area=_BESIDE_RINGS, **told)
+            options["colors"] = synthesis.paler(colors)
+            plot(one.projection, axes, note=drawn, area=_BESIDE_RINGS, **options)
             synthesis.plot(one.synthesised, axes, colors=colors)
         axes.set_title(one.title)
     if title:

@@ -282,7 +282,7 @@ def _short(count: int) -> str:
 
 
 def _labels(contents: Contents, names: Sequence[str]) -> dict[str, str]:
-    """Return what the legend below tells: the runs where there are several, else the strategies drawn."""
+    """Return the entries of the legend below: the runs where there are several, else the strategies drawn."""
     runs = {
         name: contents.run_labels.get(name, name)
         for part in (contents.pairs, contents.negatives, contents.nonzero)

@@ -59,7 +59,7 @@ def plot(
     ax
         Axes to draw on; new ones by default.
     note
-        What was mined, told in a corner beside histograms.
+        What was mined, written in a corner beside histograms.
 
     Returns
     -------
@@ -95,17 +95,17 @@ def plot_nonzero(result: Mapping[str, Sequence[NonzeroFraction]], ax: Axes | Non
         The axes.
     """
     axes = new_axes() if ax is None else ax
-    alone = [share for shares in result.values() for share in shares] if len(result) == 1 else []
-    lines = {share.mining: share for share in alone} or {run: shares[0] for run, shares in result.items()}
+    alone = [part for fractions in result.values() for part in fractions] if len(result) == 1 else []
+    lines = {part.mining: part for part in alone} or {run: fractions[0] for run, fractions in result.items()}
     styles = strategy_styles(lines) if alone else line_styles(lines)
-    for name, share in lines.items():
-        style, there = styles[name], ~np.isnan(share.fraction)
+    for name, part in lines.items():
+        style, there = styles[name], ~np.isnan(part.fraction)
         lonely = there & ~np.r_[False, there[:-1]] & ~np.r_[there[1:], False]  # no line would show them
-        marked = np.flatnonzero(there if share.epoch.size <= _MARKED_UP_TO else lonely).tolist()
+        marked = np.flatnonzero(there if part.epoch.size <= _MARKED_UP_TO else lonely).tolist()
         # Where nothing is selected the line is broken, and the axis goes on.
-        axes.update_datalim(np.column_stack([share.epoch, np.zeros(share.epoch.size)]), updatey=False)
+        axes.update_datalim(np.column_stack([part.epoch, np.zeros(part.epoch.size)]), updatey=False)
         axes.plot(
-            share.epoch, share.fraction, color=style.color, linestyle=style.dashes, linewidth=1.1,
+            part.epoch, part.fraction, color=style.color, linestyle=style.dashes, linewidth=1.1,
             marker="o", markevery=marked, markersize=2.5, markeredgewidth=0, clip_on=False, zorder=3,
             label=name, gid=f"nonzero {name}",
         )  # fmt: skip
@@ -120,13 +120,13 @@ def plot_nonzero(result: Mapping[str, Sequence[NonzeroFraction]], ax: Axes | Non
     axes.yaxis.set_major_locator(MultipleLocator(0.25))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="0.9", linewidth=0.5)
-    _tell_one_epoch(axes, list(lines.values()))
+    _label_one_epoch(axes, list(lines.values()))
     return axes
 
 
-def _tell_one_epoch(axes: Axes, shares: Sequence[NonzeroFraction]) -> None:
+def _label_one_epoch(axes: Axes, fractions: Sequence[NonzeroFraction]) -> None:
     """Say so where there is a single epoch, which is no line."""
-    epochs = sorted({int(epoch) for share in shares for epoch in share.epoch})
+    epochs = sorted({int(epoch) for part in fractions for epoch in part.epoch})
     if len(epochs) > 1:
         return
     axes.set_xlim(epochs[0] - 1, epochs[0] + 1)

@@ -167,8 +167,8 @@ def top_legend(axes: Axes, lines: Sequence[Any], *, side: str = "right", columns
     )  # fmt: skip
     figure = axes.get_figure(root=True)
     inches = axes.get_position().height * figure.get_figheight()  # type: ignore[union-attr]
-    share = min(0.6, (-(-len(lines) // columns) * 1.3 + 0.8) * size / 72 / inches)
-    axes.set_ylim(0, axes.get_ylim()[1] / (1 - share))
+    fraction = min(0.6, (-(-len(lines) // columns) * 1.3 + 0.8) * size / 72 / inches)
+    axes.set_ylim(0, axes.get_ylim()[1] / (1 - fraction))
 
 
 def raise_clear(axes: Axes) -> None:

@@ -35,7 +35,7 @@ def plot(result: ClassSpectra, ax: Axes | None = None, *, colors: Mapping[int, s
     """Draw the variance of each class against the number of the component, on a logarithmic axis.
 
     A class's line ends with the directions that its items span; the mean, where half of the classes end. The
-    corner tells how much the total variance varies over the classes, how alike their covariances are, and
+    corner states how much the total variance varies over the classes, how alike their covariances are, and
     what both would be if all classes had one covariance.
 
     Parameters
@@ -77,8 +77,9 @@ def plot(result: ClassSpectra, ax: Axes | None = None, *, colors: Mapping[int, s
     _number(axes, number.size)
     axes.grid(axis="y", color="0.9", linewidth=0.5)
     axes.text(
-        0.02, 0.02, _told(result), transform=axes.transAxes, ha="left", va="bottom", fontsize=small_size(),
-        zorder=5, gid="numbers", bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0},
+        0.02, 0.02, _statistics(result), transform=axes.transAxes, ha="left", va="bottom",
+        fontsize=small_size(), zorder=5, gid="numbers", bbox={"facecolor": "white", "edgecolor": "none",
+        "alpha": 0.8, "pad": 1.0},
     )  # fmt: skip
     return axes
 
@@ -140,7 +141,7 @@ def _entries(colors: Mapping[int, str] | None, names: Mapping[int, str]) -> tupl
     return [*handles, mean], [*(printable(names.get(label, str(label))) for label in colors), "mean"]
 
 
-def _told(result: ClassSpectra) -> str:
+def _statistics(result: ClassSpectra) -> str:
     """Return what the corner says."""
     numbers = {name: "-" if math.isnan(value) else f"{value:.2f}" for name, value in result.summary().items()}
     classes = "1 class" if result.labels.size == 1 else f"{result.labels.size:,} classes"

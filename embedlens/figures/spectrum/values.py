@@ -51,7 +51,7 @@ def plot(
         Axes to draw on; new ones by default. Several spectra on one axes are compared.
     log
         Whether the y axis is logarithmic. Dead dimensions have no place there; in either case crosses on the
-        lower edge tell where they are.
+        lower edge mark their places.
     cumulative
         Draw the fraction of the leading components in the sum of all sigma^2 instead of sigma / sqrt(N - 1).
     color, linestyle

@@ -52,7 +52,7 @@ def draw_contours(axes: Axes, result: Triplets, limits: tuple[float, float]) -> 
 def contours_of(result: Triplets, limits: tuple[float, float]) -> list[MplPath]:
     """Return contours around the given fractions of the dots; none where their densities are equal.
 
-    `Axes.contour` draws the same lines; making its set of contours anew for each frame of an animation takes
+    `Axes.contour` draws the same lines; creating the contours for each frame of an animation takes
     four times as long.
     """
     density = gaussian_filter(counts_by_place(result, limits, bins=BINS), _SMOOTHING)

@@ -91,8 +91,13 @@ def plot(
     """
     axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax
     style = style or line_styles(["one"])["one"]
-    told = f"{label + ', ' if label else ''}mean {result.mean:.3f}"
-    drawn: dict[str, Any] = {"color": style.color, "linestyle": style.dashes, "linewidth": 1.1, "label": told}
+    texts = f"{label + ', ' if label else ''}mean {result.mean:.3f}"
+    drawn: dict[str, Any] = {
+        "color": style.color,
+        "linestyle": style.dashes,
+        "linewidth": 1.1,
+        "label": texts,
+    }
     if isinstance(result, Histogram):
         axes.stairs(
             result.count, result.edges, fill=True, color=style.color, alpha=fill, linewidth=0, zorder=2
@@ -132,7 +137,7 @@ def figure(
     shown
         What to draw; an initial state is blue, or dashed in the colour of the state that it becomes.
     paired
-        Comparisons of the same two states, each with the triplets of another state; the first is told in
+        Comparisons of the same two states, each with the triplets of another state; the first is given in
         full, of the others their medians.
     n_text
         How many anchors are shown.
@@ -162,11 +167,11 @@ def figure(
     height += legend_below(figure, lines, [*labels, "mean"])
     figure.set_figheight(min(height, max_height_of(venue)))
     more = [*([n_text] if n_text else []), *([f"beyond the axis: {hidden:,}"] if hidden else [])]
-    told = [
+    texts = [
         [*corner_lines(paired, [one.name for one in shown], letters=letters), *more]
         for letters in range(LONGEST, _FEWEST - 1, -2)
     ]
-    write_corner(figure, narrow_enough(figure, told), [one.result for one in shown])
+    write_corner(figure, narrow_enough(figure, texts), [one.result for one in shown])
     _name_peaks(axes, shown, styles)
     return figure
 
@@ -190,7 +195,7 @@ def _focus(axes: Axes, shown: Sequence[StateDistribution]) -> int:
     """Set limits that few dots lie beyond; return their number.
 
     At either end up to one dot in a thousand of a state may lie beyond. So may the peak of an initial state
-    that is more than twice as high as any other; its height is told (`_name_peaks`).
+    that is more than twice as high as any other; its height is written above (`_name_peaks`).
     """
     results = [one.result for one in shown]
     inner = [_inner(result) for result in results]
@@ -249,11 +254,11 @@ def _name_peaks(axes: Axes, shown: Sequence[StateDistribution], styles: Mapping[
             axes.set_title("", loc="left")
             axes.set_title(title, loc="right")
         ends = sorted({height for _, height, _ in group})
-        told = f"{ends[0]:,}" if len(ends) == 1 else f"{ends[0]:,} to {ends[-1]:,}"
+        texts = f"{ends[0]:,}" if len(ends) == 1 else f"{ends[0]:,} to {ends[-1]:,}"
         edge = (middle - low) / (high - low)
         colors = {color for _, _, color in group}
         axes.text(
-            min(middle, high), 1.02, f"↑ {told}", transform=axes.get_xaxis_transform(), va="bottom",
+            min(middle, high), 1.02, f"↑ {texts}", transform=axes.get_xaxis_transform(), va="bottom",
             ha="right" if edge > 0.85 else "left" if edge < 0.15 else "center", 
             color=colors.pop() if len(colors) == 1 else _SEVERAL,
             fontsize=small_size(), gid="peak",

@@ -129,8 +129,8 @@ def figure(
     note
         What else the heading says, beside the loss.
     """
-    told = f"field of {result.loss}, {result.angle:g}° between the planes"
-    heading = [*heading_of(panels, note), told]
+    name = f"field of {result.loss}, {result.angle:g}° between the planes"
+    heading = [*heading_of(panels, note), name]
     figure = scatter_figure(
         panels, venue=venue, width=width, scale=scale, title=heading, faint=True, bar=_BAR
     )

@@ -84,9 +84,11 @@ def plot(
         return axes
     longer = stretch or stretch_of([result], axes.get_xlim())
     top = most or int(result.count.max())
-    share = np.log(result.count / result.minimum + 1) / np.log(max(top, result.minimum) / result.minimum + 1)
+    fraction = np.log(result.count / result.minimum + 1) / np.log(
+        max(top, result.minimum) / result.minimum + 1
+    )
     colors = np.tile(mpl.colors.to_rgba(color), (result.count.size, 1))
-    colors[:, 3] = _PALEST + (1 - _PALEST) * np.minimum(share, 1)
+    colors[:, 3] = _PALEST + (1 - _PALEST) * np.minimum(fraction, 1)
     low, high = axes.get_xlim()
     arrows = axes.quiver(
         result.s_ap,
@@ -199,7 +201,7 @@ def figure(
 
 
 def _legend(axes: Axes, start: ScatterPanel, end: ScatterPanel, *, color: str, length: float) -> None:
-    """Say whose dots are whose, beside the key of arrows that are drawn so many times longer."""
+    """Add a legend of the runs beside the key of arrows, which are drawn several times longer."""
     handles = [
         Line2D([], [], linestyle="none", marker="o", markersize=3, color=shade, label=f"epoch {panel.epoch}")
         for panel, shade in ((start, INITIAL), (end, color))

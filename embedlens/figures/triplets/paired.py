@@ -36,7 +36,7 @@ def corner_lines(paired: Sequence[Paired], names: Sequence[str] = (), *, letters
     paired
         Comparisons of the same two states; none gives no lines.
     names
-        States whose epoch the legend tells, as "run, epoch N".
+        States whose epoch the legend gives, as "run, epoch N".
     letters
         Of a name; longer ones lose their middle.
     """
@@ -63,7 +63,7 @@ def corner_lines(paired: Sequence[Paired], names: Sequence[str] = (), *, letters
 
 
 def _median(one: Paired, letters: int) -> str:
-    """Return by how much one state is nearer, and which, in so many letters."""
+    """Return by how much one state is nearer, and which, with names of at most `letters` letters."""
     if not one.nearer:
         return f"median difference {_number(one.difference)}"
     name = f"{shorten(one.nearer, letters)} " if letters else ""
@@ -71,7 +71,7 @@ def _median(one: Paired, letters: int) -> str:
 
 
 def _reference(one: Paired, names: Sequence[str], letters: int) -> str:
-    """Return where the triplets were chosen, without what the legend or the comparison tells anyway."""
+    """Return where the triplets were chosen, without what the legend or the comparison already gives."""
     for side in (one.first, one.second):
         if one.reference.endswith(f", {side}"):
             return side

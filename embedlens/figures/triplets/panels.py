@@ -102,8 +102,8 @@ def figure(
     room = bar + (_COLORBAR if shared.max_count else 0.0)
     inches = width_of(venue, width)
     parts = [title] if isinstance(title, str) and title else title
-    told = in_lines(parts or heading_of(panels, note), inches)
-    header = _HEADER + _LINE * told.count("\n") if told.strip() else 0.0
+    heading = in_lines(parts or heading_of(panels, note), inches)
+    header = _HEADER + _LINE * heading.count("\n") if heading.strip() else 0.0
     named = [(panel.run, panel.split) for panel in ordered]
     places = arrange(named, inches - room, max_height_of(venue) - header)
     rows, columns = (1 + max(numbers) for numbers in zip(*places, strict=True))
@@ -120,7 +120,7 @@ def figure(
     _tidy(axes, places)
     draw_colorbar(figure, figure.axes)
     _title_all(figure, panels)
-    figure.suptitle(told, gid="heading")
+    figure.suptitle(heading, gid="heading")
     return figure
 
 
@@ -188,7 +188,7 @@ def _title_all(figure: Figure, panels: Sequence[ScatterPanel]) -> None:
 
 
 def titles_of(panels: Sequence[ScatterPanel]) -> list[str]:
-    """Return the title of each panel: what tells it from the others."""
+    """Return the title of each panel: what distinguishes it from the others."""
     return [_title(panel, panels) for panel in panels]
 
 
@@ -258,7 +258,7 @@ def _color(runs: Sequence[str], panel: ScatterPanel) -> str:
 
 
 def _title(panel: ScatterPanel, panels: Sequence[ScatterPanel]) -> str:
-    """Return what tells a panel from the others: the run and the epoch where they differ, and the split."""
+    """Return what distinguishes a panel: the run and the epoch where they differ, and the split."""
     parts = [shorten(panel.run, _NAME_LETTERS)] if len({other.run for other in panels}) > 1 else []
     parts.append(panel.split)
     if len({other.epoch for other in panels}) > 1:

@@ -195,13 +195,13 @@ def figure(
         axes.set_title(above, parse_math=False, y=top)
         axes.set_ylabel("" if number % columns else axes.get_ylabel())
         axes.set_xlabel(axes.get_xlabel() if number + columns >= len(panels) else "")
-    told = None
+    heading = None
     if title:
-        told = figure.suptitle(shorten(title, _HEADING_LETTERS), parse_math=False)
+        heading = figure.suptitle(shorten(title, _HEADING_LETTERS), parse_math=False)
     others = legend_below(figure, *_legend(panels, styles))
     figure.fit()  # the height is that of the titles' lines
-    if told is not None:
-        others += told.get_window_extent().height / figure.dpi + _BELOW_HEADING
+    if heading is not None:
+        others += heading.get_window_extent().height / figure.dpi + _BELOW_HEADING
     _fit_height(figure, grid, others, tallest)
     for axes, shown in numbered:
         number_epochs(axes, shown, {run: style.color for run, style in styles.items()})

@@ -39,7 +39,7 @@ def plot(
     ax
         Axes to draw on; new ones by default. Several curves on one axes are compared.
     far
-        The FAR whose DIR the legend tells, where the probes resolve it.
+        The FAR whose DIR is in the legend, if there are enough probes.
     color, linestyle
         Of the curve.
     label
@@ -53,7 +53,7 @@ def plot(
     axes = Figure(figsize=(3.25, 2.6), layout="constrained").add_subplot() if ax is None else ax
     value, error = result.dir_at(far)
     spread = "" if np.isnan(error) else f" ± {error:.1%}"
-    told = f"DIR@{far:g} " + ("not resolved" if np.isnan(value) else f"{value:.1%}{spread}")
+    numbers = f"DIR@{far:g} " + ("not resolved" if np.isnan(value) else f"{value:.1%}{spread}")
     mean, band = result.dir, np.nan_to_num(result.dir_se)
     axes.plot(
         result.far,
@@ -61,7 +61,7 @@ def plot(
         color=color,
         linestyle=linestyle,
         drawstyle="steps-post",
-        label=f"{for_legend(label)}, {told}" if label else told,
+        label=f"{for_legend(label)}, {numbers}" if label else numbers,
         gid="dir",
     )
     axes.fill_between(
@@ -94,7 +94,7 @@ def figure(
     curves
         Name -> open-set identification.
     far
-        The FAR whose DIR the legend tells.
+        The FAR whose DIR is in the legend.
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title

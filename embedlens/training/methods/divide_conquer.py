@@ -109,14 +109,14 @@ class DivideConquer(Method):
             raise unknown(cluster_on, "space to cluster on", CLUSTER_ON)
         self._given = given
         self._k, self._recluster, self._on = clusters, recluster, cluster_on
-        self._told = False
+        self._warned = False
         self._divided = max(0, given.config.epochs - finish)
         backbone, self._slice = given.backbone, dim // clusters
-        piece = self._slice
+        width = self._slice
         self.network = SlicedNetwork(backbone.module, width=backbone.width, dim=dim, slices=clusters)
-        losses = [make_loss(given, piece) for _ in range(clusters)]
+        losses = [make_loss(given, width) for _ in range(clusters)]
         self.objective = nn.ModuleList([*losses, *([make_loss(given, dim)] if finish else [])])
-        self.slices = [(start, start + piece) for start in range(0, dim, piece)]
+        self.slices = [(start, start + width) for start in range(0, dim, width)]
         self.register_buffer("clusters", torch.full((given.labels.size,), -1, dtype=torch.int64))
         self._whole = given.config.build_sampler(given.labels)
         self.steps = self._whole.steps
@@ -144,11 +144,11 @@ class DivideConquer(Method):
     def _usable(
         self, clusters: NDArray[np.int64], centroids: NDArray[np.float32], epoch: int
     ) -> NDArray[np.int64]:
-        """Merge clusters without two classes of two items into the nearest that has them; tell it once."""
+        """Merge clusters without two classes of two items into the nearest that has them; warn once."""
         y = self._given.labels
         good = [k for k in range(len(centroids)) if learnable(y[clusters == k])]
         if not good:
-            self._tell(f"epoch {epoch}: no cluster has two classes of two items; one learner has all")
+            self._warn(f"epoch {epoch}: no cluster has two classes of two items; one learner has all")
             return np.zeros_like(clusters)
         merged = clusters.copy()
         poor = [k for k in range(len(centroids)) if k not in good]
@@ -156,17 +156,17 @@ class DivideConquer(Method):
             distances = np.square(centroids[good] - centroids[k]).sum(axis=1)
             merged[clusters == k] = good[int(distances.argmin())]
         if poor:
-            self._tell(
+            self._warn(
                 f"epoch {epoch}: {len(poor)} of {len(centroids)} clusters have no two classes of two items; "
                 "each joins its nearest, then and later"
             )
         return merged
 
-    def _tell(self, message: str) -> None:
+    def _warn(self, message: str) -> None:
         """Report poor clusters to the user, the first time."""
-        if not self._told:
+        if not self._warned:
             self.messages.append(message)
-        self._told = True
+        self._warned = True
 
     def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:
         """Yield batches of the learners in turn; in the last `finish` epochs batches of all items."""

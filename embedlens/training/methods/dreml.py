@@ -115,10 +115,10 @@ class DREML(Method):
         self.objective = nn.Module()
         self.slices = [(start, start + meta_classes) for start in range(0, config.dim, meta_classes)]
         self.register_buffer("classes", torch.from_numpy(classes))
-        dealt = [
+        groups = [
             random_groups(classes.size, meta_classes, seed=config.seed, learner=e) for e in range(learners)
         ]
-        self.register_buffer("meta", torch.from_numpy(np.stack(dealt)))
+        self.register_buffer("meta", torch.from_numpy(np.stack(groups)))
         self._sampler = config.build_sampler(given.labels)
         self.steps, self.looks = self._sampler.steps, self._sampler.looks
 
