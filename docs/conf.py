@@ -20,12 +20,12 @@ version = release = __version__
 
 extensions = [
     "command_line",
+    "mathml",
     "python_api",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "work"]
@@ -34,6 +34,9 @@ suppress_warnings = ["config.cache"]  # the scraper below is a function, which i
 
 myst_enable_extensions = ["amsmath", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+
+html_math_renderer = "mathml"
+smartquotes = False  # quotes and dashes of command lines stay as typed
 
 html_theme = "pydata_sphinx_theme"
 html_title = "embedlens"

@@ -240,12 +240,24 @@ def _paragraph(text: str, own: Mapping[str, str]) -> list[str]:
 def _option(one: OptionText, command: str, own: Mapping[str, str]) -> list[str]:
     """Return the entry of an argument or option."""
     declared = one.declaration.replace(" / ", ", ").replace("; ", ", ")
+    declared = declared.replace(" range>", ">").replace(" <list[str]>", "")
     lines = [f"({anchor(command, one.names[0])})=", f"````{{option}} {declared}", marked(one.text, own), ""]
     if one.note:
-        lines += [f"*{marked(one.note[0].upper() + one.note[1:])}*", ""]
+        lines += [_note(one.note), ""]
     if one.former:
         lines += [f"Former name, still read: {', '.join(f'`{name}`' for name in one.former)}.", ""]
     return [*lines, "````", ""]
+
+
+def _note(text: str) -> str:
+    """Return default, range and whether an option is required; a default in parentheses is in words."""
+    words = re.fullmatch(r"default: \((.+)\)(?:; (.+))?", text)
+    if words:
+        return f"Default: {marked(words[1])}." + (f" Range: `{words[2]}`." if words[2] else "")
+    value = re.fullmatch(r"default: (.+?)(?:; (\S*x\S*))?", text)
+    if value:
+        return f"Default: `{value[1]}`." + (f" Range: `{value[2]}`." if value[2] else "")
+    return f"Range: `{text}`." if "x" in text and "=" in text else f"{text.capitalize()}."
 
 
 def marked(text: str, links: Mapping[str, str] | None = None) -> str:

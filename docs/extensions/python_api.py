@@ -74,6 +74,20 @@ MODULES = {
     "embedlens.training": ["config", "choices", "loop", "samplers", "progress"],
 }
 """Public modules of packages that have no `__all__`."""
+FIRST = {
+    "embedlens.analysis.triplets": ["nearest"],
+    "embedlens.analysis.spectrum": ["values"],
+    "embedlens.analysis.projection": ["maps", "parameters", "items"],
+    "embedlens.analysis.retrieval": ["neighbours", "clustering"],
+    "embedlens.analysis.verification": ["pairs"],
+    "embedlens.analysis.open_set": ["ranking"],
+    "embedlens.figures.triplets": ["panels", "nearest"],
+    "embedlens.figures.spectrum": ["values"],
+    "embedlens.figures.verification": ["pairs"],
+    "embedlens.objectives": ["losses", "base", "triplet_losses"],
+    "embedlens.experiments": ["trainer", "demonstration"],
+}
+"""Sections that come first on their page: what most readers look for."""
 _NOTE = "<!-- Made from the packages by docs/extensions/python_api.py; changes here are overwritten. -->"
 
 
@@ -108,7 +122,8 @@ def entries(package: str) -> dict[str, list[Entry]]:
         if id(value) not in seen and _owner(value, home) in (package, ""):
             seen.add(id(value))
             found.setdefault(home, []).append(Entry(path, _directive(value), _line(value, path)))
-    return found
+    first = [f"{package}.{name}" for name in FIRST.get(package, ())]
+    return {home: found[home] for home in [*first, *(home for home in found if home not in first)]}
 
 
 def pages() -> dict[str, str]:

@@ -74,7 +74,11 @@ def test_entries_say_help_default_range_and_former_names():
     scatter, evaluate = PAGES["scatter.md"], PAGES["evaluate.md"]
     entry = scatter.partition("(embedlens-scatter--fps)=")[2].partition("\n````\n")[0]
     assert "epochs per second" in entry
-    assert "Default: 2.0; 0.1\\<=x\\<=60" in entry
+    assert "Default: `2.0`. Range: `0.1<=x<=60`." in entry
+    assert (
+        "Default: first." in scatter.partition("(embedlens-scatter--flow-from)=")[2].partition("\n````\n")[0]
+    )
+    assert "Required." in PAGES["import.md"].partition("(embedlens-import--out)=")[2].partition("\n````\n")[0]
     entry = evaluate.partition("(embedlens-evaluate--unknown-class)=")[2].partition("\n````\n")[0]
     assert "Former name, still read: `--new-label`." in entry
 
