@@ -111,7 +111,6 @@ def _answer(
     from embedlens.artifacts import Artifacts
     from embedlens.experiments.comparison import dims_text, mean_rows, summarise
     from embedlens.figures.experiments.comparison import figure as comparison_figure
-    from embedlens.figures.style import paper
     from embedlens.files import write_text
 
     config = planned[0].run.config
@@ -128,7 +127,7 @@ def _answer(
     seeds = f"mean and standard deviation of {console.count_text(result.seeds.size, 'seed')}"
     heading = f"{config.data}, {split}, epoch {config.epochs}, {dims_text(planned)}, {seeds}"
     drawn = [name for name in _DRAWN if name in result.metrics] or result.metrics.tolist()[:3]
-    with paper(style.venue):
+    with style.paper():
         figure = comparison_figure(result, drawn, **style.size(len(drawn)), title=heading)
         style.save(artifacts, stem, figure, [result.columns()], facts={"drawn": drawn})
     table = where.figures / f"{style.stem(stem)}.tex"

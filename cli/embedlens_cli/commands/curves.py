@@ -110,7 +110,6 @@ def curves(
     from embedlens.experiments.metric_names import choose_metrics
     from embedlens.experiments.run_metrics import Meter, RunMetrics
     from embedlens.figures.experiments.curves import figure as curves_figure
-    from embedlens.figures.style import paper
 
     style = drawn.style()
     check_device(device)
@@ -141,7 +140,7 @@ def curves(
         "curves", _short(artifacts.named(labels), "runs"), _short([*named, *meter.losses], "metrics"),
         _short(splits, "splits"), *words, *(batched.words if meter.losses else ()), *reader.leave_out.words,
     ]  # fmt: skip
-    with paper(drawn.venue):
+    with style.paper():
         heading = labels[0] if len(labels) == 1 else ""
         figure = curves_figure(panels, x=x, title=heading, **style.size(len(panels)))
         style.save(artifacts, stem, figure, curve_results.columns(lines, bands, sources), {})

@@ -74,7 +74,6 @@ def pca_prune(
     from functools import partial
 
     from embedlens.analysis.pruning import SIMILARITIES, pruned_recall
-    from embedlens.figures.style import paper
     from embedlens.similarity import engine_facts
 
     if similarity not in SIMILARITIES:
@@ -103,7 +102,7 @@ def pca_prune(
         if slices is not None:
             parts = {part.slice_.name: part.summary() for part in results if part.slice_ is not None}
             report.enter(one, {"slices": parts})
-    with paper(drawn.venue):
+    with style.paper():
         for group in by_split(pruned, apart=selection.several_epochs):
             _save(report, group, sliced=slices is not None)
     report.end(lambda: _print_table(pruned))

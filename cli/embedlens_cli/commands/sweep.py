@@ -119,7 +119,6 @@ def _draw(
     from embedlens.experiments.sweep import summarise
     from embedlens.figures.experiments.curves import metric_label
     from embedlens.figures.experiments.sweep import figure as sweep_figure
-    from embedlens.figures.style import paper
 
     result = summarise(outcomes)
     label = metric_label(score.column, (score.split,))
@@ -136,7 +135,7 @@ def _draw(
         "sweep", config.data, *words, "" if score.metric == "recall_at_1" else score.metric, score.split,
         epochs_text([config.epochs]),
     ]  # fmt: skip
-    with paper(style.venue):
+    with style.paper():
         panels = len(result.dims) if result.axis == "lr" else 1
         texts = {"label": label, "end": f"epoch {config.epochs}", "title": heading}
         figure = sweep_figure(result, **style.size(panels), **texts)

@@ -109,7 +109,6 @@ def trajectory(
     import numpy as np
 
     from embedlens.figures.layout.limits import choose_limits
-    from embedlens.figures.style import paper
     from embedlens.figures.triplets.trajectory import check_count
     from embedlens.figures.triplets.trajectory import figure as trajectory_figure
     from embedlens.measurements.anchor_paths import follow_anchors
@@ -131,7 +130,7 @@ def trajectory(
         "trajectory", selection, style, options=drawn, words=(anchors.stem, reference.stem, *words),
         facts=_facts(selection, reference, device) | anchors.facts,
     )  # fmt: skip
-    with paper(drawn.venue):
+    with style.paper():
         for split, paths in paths_by_split.items():
             _enter(report, paths, split)
             panels = _panels(paths, _images(selection.runs[0], split) if thumbnails else None)

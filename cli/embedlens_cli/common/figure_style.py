@@ -11,6 +11,7 @@ from embedlens_cli.common.run_names import RunNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from matplotlib.figure import Figure
@@ -62,6 +63,12 @@ class FigureStyle:
         known = check_formats(options.words(formats))
         width_of(venue, width or "full")
         return cls(known, venue, width, RunNames.of(names), title, text)
+
+    def paper(self) -> AbstractContextManager[None]:
+        """Return the context in which figures are drawn in the style of the venue."""
+        from embedlens.figures.style import paper
+
+        return paper(self.venue)
 
     def finish(self, figure: Figure) -> None:
         """Leave out of a figure what the options leave out."""

@@ -64,7 +64,6 @@ def distances(
     from functools import partial
 
     from embedlens.analysis.triplets.paired import compare_choices
-    from embedlens.figures.style import paper
     from embedlens.figures.triplets.distances import figure as distances_figure
     from embedlens.measurements.distance_states import compare_states
     from embedlens.measurements.triplet_states import check_same_triplets
@@ -85,7 +84,7 @@ def distances(
     selection.print_warnings()
     facts = _facts(selection, reference, device) | {"resamples": resamples, "seed": seed}
     report = Report.of("distances", selection, style, options=drawn, words=words, facts=facts)
-    with paper(drawn.venue):
+    with style.paper():
         for split, comparison in comparisons.items():
             states.enter(report, comparison)
             shown = states.shown(comparison.states, None if ecdf else bins)

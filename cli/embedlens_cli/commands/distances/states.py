@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from embedlens_cli.common import console
+from embedlens_cli.common.report import Report
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.artifacts import Table
     from embedlens.figures.triplets.distances import StateDistribution
     from embedlens.measurements.distance_states import Comparison, MeasuredState
-    from embedlens_cli.common.report import Report
 
 
 def shown(states: Sequence[MeasuredState], bins: int | None) -> list[StateDistribution]:
@@ -75,7 +77,6 @@ def enter(report: Report, comparison: Comparison) -> None:
 def warn(comparisons: Mapping[str, Comparison]) -> None:
     """Say which comparisons depend on where their triplets were chosen."""
     from embedlens.analysis.triplets.paired import agree
-    from embedlens_cli.common import console
 
     for split, comparison in comparisons.items():
         for several in comparison.paired.values():
@@ -88,8 +89,6 @@ def warn(comparisons: Mapping[str, Comparison]) -> None:
 
 def print_tables(comparisons: Mapping[str, Comparison]) -> None:
     """Print the distances of every state, and the comparisons."""
-    from embedlens_cli.common import console
-
     rows, pairs = [], []
     for split, comparison in comparisons.items():
         for state in comparison.states:

@@ -54,7 +54,6 @@ def identify(
 
     Classes are ranked by first appearance among the neighbours, or by a classifier's probabilities.
     """
-    from embedlens.figures.style import paper
     from embedlens.leave_out import check_same_class
     from embedlens.measurements.open_set import ensembles_of, identify_items
     from embedlens.selection import choose_epoch
@@ -79,7 +78,7 @@ def identify(
     for ensemble, one in results.items():
         splits = report.artifacts.summary.setdefault(ensemble.label, {})
         splits.setdefault(ensemble.split, {})[ensemble.epoch] = one.summary()
-    with paper(drawn.venue):
+    with style.paper():
         for split in selection.splits:
             group = {ensemble: one for ensemble, one in results.items() if ensemble.split == split}
             _save(report, group, how, parts=parts)

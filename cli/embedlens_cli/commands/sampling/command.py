@@ -45,7 +45,6 @@ def sampling(
     """
     from embedlens.figures.sampling.distances import figure as sampling_figure
     from embedlens.figures.sampling.distances import grid_of
-    from embedlens.figures.style import paper
 
     style, panels = drawn.style(), what.panels
     size = style.size(len(panels))
@@ -58,7 +57,7 @@ def sampling(
     for one in results:
         report.artifacts.summary.setdefault(one.run, {})[one.split] = one.summary()
     runs = report.artifacts.named([run.name for run in selection.runs])
-    with paper(drawn.venue):
+    with style.paper():
         for group in measurements.groups(results, one_per_epoch=selection.several_epochs):
             contents, heading = measurements.contents(group, what), measurements.heading(group)
             figure = sampling_figure(contents, panels, title=heading, **size)

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from embedlens.errors import InputError
+from embedlens_cli.commands.scatter import figures as scatter_figures
+from embedlens_cli.commands.scatter import panels as scatter_data
+from embedlens_cli.commands.scatter.figures import LossField
 from embedlens_cli.common import options
 from embedlens_cli.common.option_groups import AllSplitsOptions, FigureOptions, LeaveOutOptions, grouped
+from embedlens_cli.common.report import Report
+from embedlens_cli.common.snapshots import Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from embedlens.store import Run
-    from embedlens_cli.commands.scatter.figures import LossField
     from embedlens_cli.commands.scatter.panels import SnapshotTriplets
 
 
@@ -104,12 +108,6 @@ def scatter(
     Below the diagonal the nearest neighbour has the same label (the fraction of these dots is R@1); the ideal
     point is (1, 0). Items of a query split have their positives and negatives in its gallery.
     """
-    from embedlens.figures.style import paper
-    from embedlens_cli.commands.scatter import figures as scatter_figures
-    from embedlens_cli.commands.scatter import panels as scatter_data
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selection
-
     _check(flows, epoch=where.epoch, field=fields.field, animate=animate)
     style, field = drawn.style(), _choose_field(fields)
     _check_limits(limits, moving=flows.flow or animate)
@@ -135,7 +133,7 @@ def scatter(
     )  # fmt: skip
     scatter_data.enter(report, results)
     drawing = scatter_figures.Drawing(report, fixed, limits)
-    with paper(drawn.venue):
+    with style.paper():
         if still:
             drawing.save_stills(_at(results, stills), field)
         if flows.flow:
@@ -158,8 +156,6 @@ def _at(results: SnapshotTriplets, epochs: Mapping[Path, Sequence[int]]) -> Snap
 
 def _choose_field(typed: FieldOptions) -> LossField | None:
     """Return the field that the options name, checked; None where they name none."""
-    from embedlens_cli.commands.scatter.figures import LossField
-
     if typed.field is None:
         if typed.order is not None or typed.angle is not None:
             message = "--order and --angle are for the field of a loss; add --field LOSS"

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens import measurements
 from embedlens.errors import InputError, unknown
+from embedlens_cli.common import console
+from embedlens_cli.common.report import Report
+from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.artifacts import Table
-    from embedlens_cli.common.report import Report
-    from embedlens_cli.common.snapshots import Selected, Selection
 
     SnapshotTriplets = Mapping[Selected, Triplets]
 
@@ -109,7 +110,6 @@ def enter(report: Report, results: SnapshotTriplets) -> None:
 def print_summary(results: SnapshotTriplets) -> None:
     """Print one row per snapshot."""
     from embedlens.analysis.triplets.nearest import summarise
-    from embedlens_cli.common import console
 
     rows = []
     for one in sorted(results, key=lambda one: (one.label, one.split)):
@@ -130,8 +130,6 @@ def print_summary(results: SnapshotTriplets) -> None:
 
 def print_flow(summary: Mapping[str, Any]) -> None:
     """Print one row per flow in the summary."""
-    from embedlens_cli.common import console
-
     rows = [
         (
             f"{run}, {split}",

@@ -44,8 +44,6 @@ def spectrum(
     Prints effective rank and rho (uncentred), participation ratio (centred), and the dims that hold 90, 95
     and 99 % of the variance.
     """
-    from embedlens.figures.style import paper
-
     style = drawn.style()
     check_device(device)
     selection = Selection.of(where, leave_out, style.names)
@@ -65,7 +63,7 @@ def spectrum(
     report = Report.of("spectrum", selection, style, options=drawn, words=words, facts=facts)
     for one, result in results.items():
         report.enter(one, result.summary())
-    with paper(drawn.venue):
+    with style.paper():
         for group in by_split(results):
             _save(report, group, what)
     for line in _warnings(results):

@@ -129,8 +129,6 @@ def verify(
 
     Draws the ROC, and DIR against FAR; several runs are compared in one figure.
     """
-    from embedlens.figures.style import paper
-
     style = drawn.style()
     measured = {
         "negatives": how.numbers_of_negatives, "fars": how.fars, "draws": how.draws, "seed": how.seed,
@@ -146,7 +144,7 @@ def verify(
     report = Report.of("verify", selection, style, options=drawn, facts=_facts(selection, how, device))
     for one, result in results.items():
         report.enter(one, result.summary())
-    with paper(drawn.venue):
+    with style.paper():
         for group in by_split(results, apart=selection.several_epochs):
             _save(report, group, how)
     for line in tables.warnings(results):
