@@ -196,7 +196,7 @@ def figures_folder(runs: Sequence[Run], out: Path | None) -> Path | None:
 
 
 def _can_hold(folder: Path) -> bool:
-    """Tell whether files can be put into a folder, or into the first of its parents that exists."""
+    """Return whether files can be put into a folder, or into the first of its parents that exists."""
     place = next((one for one in (folder, *folder.absolute().parents) if one.exists()), Path())
     return not place.is_dir() or os.access(place, os.W_OK | os.X_OK)
 

@@ -67,7 +67,7 @@ def place_digest() -> str:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process of this number runs on this host; one that has only to be reaped does not."""
+    """Return whether a process of this number runs on this host; one that has only to be reaped does not."""
     if not _can_ask():
         return True
     try:

@@ -184,7 +184,7 @@ def choose_epochs(run: Run, requested: str) -> list[int]:
 
 
 def many_epochs(requested: str) -> bool:
-    """Tell whether an option of epochs may mean several."""
+    """Return whether an option of epochs may mean several."""
     return requested == "all" or "," in requested or ":" in requested
 
 

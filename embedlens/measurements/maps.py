@@ -229,7 +229,7 @@ def map_epochs(places: Sequence[Selected], kept: Kept, *, series: bool, **option
     kept
         The items that stay; `rows` among the options number these.
     series
-        Whether each map starts from the one before; otherwise all start anew.
+        Whether each map starts from the one before; otherwise all start from scratch.
     **options
         Those of `analysis.projection.maps.tsne`.
     """

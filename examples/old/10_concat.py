@@ -1,4 +1,4 @@
-"""Seed figure: "chunks": two embeddings side by side are an ensemble; its triplets beside those of its parts.
+"""Seed figure of slices: two concatenated embeddings are an ensemble; its triplets beside those of each.
 
 The same as `embedlens concat first second --out runs/both` and `embedlens scatter both first second`.
 """

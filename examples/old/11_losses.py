@@ -1,4 +1,4 @@
-"""Every loss by its name, each with its usual batches and mining, after one epoch on the small digits.
+"""Every loss by its name, each with its default batches and mining, after one epoch on the small digits.
 
 The same as `embedlens sweep --data digits --loss all --epochs 1 --dim 8`, from Python.
 """
@@ -26,8 +26,8 @@ def main() -> None:
         wanted = ["recall_at_1", "effective_rank"]
         start, end = (score(one.embeddings, one.labels, wanted) for one in (first, last))
         rank, recall = end["effective_rank"], end["recall_at_1"]
-        told = f"R@1 {start['recall_at_1']:.3f} -> {recall:.3f}, effective rank {rank:.1f}"
-        print(f"{loss}: batches {run.method['sampler']}, {told}")
+        text = f"R@1 {start['recall_at_1']:.3f} -> {recall:.3f}, effective rank {rank:.1f}"
+        print(f"{loss}: batches {run.method['sampler']}, {text}")
         records.append(
             Record(loss, config.lr, 8, 0, recall, initial=start["recall_at_1"], effective_rank=rank)
         )

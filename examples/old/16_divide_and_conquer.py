@@ -29,8 +29,8 @@ def main() -> None:
         print(f"dims {start} to {stop - 1}: R@1 {recall:.3f}")
     print(f"all: R@1 {recall_at_k(test.embeddings, test.labels, (1,))[1]:.3f}")
     clusters = np.asarray(run.extra("train", "cluster", train.epoch))
-    told = describe_clusters(clusters, train.labels, n_clusters=2)
-    print(f"items of each cluster {told.sizes.tolist()}, purity {told.mean_purity:.3f}")
+    found = describe_clusters(clusters, train.labels, n_clusters=2)
+    print(f"items of each cluster {found.sizes.tolist()}, purity {found.mean_purity:.3f}")
     projection = tsne(train.embeddings, train.labels, n_iter=250)
     with paper("cvpr"):
         plot(projection, labels=clusters).figure.savefig("clusters.pdf")

@@ -1,4 +1,4 @@
-"""Embeddings made of pieces: random groups of classes (DREML) and heads at several depths (HDC), pruned.
+"""Embeddings made of slices: random groups of classes (DREML) and heads at several depths (HDC), pruned.
 
 The same as `embedlens train --data digits --split-by items --method dreml --learners 3 --meta-classes 5` and
 `embedlens train --data digits --split-by items --method hdc --heads 2 --dim 16`, then
@@ -34,13 +34,13 @@ def main() -> None:
         train, test = run.snapshot("train"), run.snapshot("test")
         count = len(run.info.slices)
         recalls = slice_recalls(test.embeddings, test.labels, count)
-        print(f"{name}: R@1 of each piece {recalls.alone.round(3)}, joined {recalls.joined.round(3)}")
+        print(f"{name}: R@1 of each slice {recalls.alone.round(3)}, joined {recalls.joined.round(3)}")
         whole = pruned_recall(test.embeddings, test.labels, fit=train.embeddings)
-        pieces = []
+        slices = []
         for slice_ in slices_of(run.info.dim, count)[0]:
             z, fit = (take(part.embeddings, slice_) for part in (test, train))
-            pieces.append((spectrum(z), pruned_recall(z, test.labels, fit=fit)))
-        rows[name] = (whole, pieces)
+            slices.append((spectrum(z), pruned_recall(z, test.labels, fit=fit)))
+        rows[name] = (whole, slices)
     with paper("cvpr"):
         figure_of_slices(rows, title="digits, test", fit="train").savefig("slices.pdf")
 

@@ -2,7 +2,7 @@
 Components by class
 ===================
 
-What does a component tell apart? Each item is a dot: its class across, its coordinate in the component
+Which classes does a component separate? Each item is a dot: its class across, its coordinate in the component
 up. A component that separates classes shows them at different heights; one that separates nothing shows a
 band.
 

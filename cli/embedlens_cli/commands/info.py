@@ -59,7 +59,7 @@ def _print_verified(facts: Mapping[str, Any]) -> None:
 def _print(facts: dict[str, Any]) -> None:
     """Print what a run holds."""
     console.print_line(f"run {facts['name']}  ({facts['path']}, created {facts['created'][:19]} UTC)")
-    method = ", ".join(f"{key}={value}" for key, value in _telling(facts["method"]).items())
+    method = ", ".join(f"{key}={value}" for key, value in _informative(facts["method"]).items())
     epochs = facts["epochs"]
     span = f"{len(epochs)} ({epochs[0]} to {epochs[-1]})" if epochs else "none yet"
     console.print_line(f"  method  {method or '(not recorded)'}")
@@ -114,7 +114,7 @@ def _print_clusters(split: str, epochs: dict[str, Any]) -> None:
     )
 
 
-def _telling(method: dict[str, Any]) -> dict[str, Any]:
+def _informative(method: dict[str, Any]) -> dict[str, Any]:
     """Leave out what says nothing of a run: options that were not set, or without which others do nothing."""
     idle = {"lr_gamma": "lr_step", "patience": "stop_metric"}
     quiet = {name for name, other in idle.items() if other in method and not method[other]}

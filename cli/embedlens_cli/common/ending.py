@@ -99,13 +99,13 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _lacks_handles(error: BaseException) -> bool:
-    """Tell whether the system has no file handle left; libraries that cannot be loaded say so in words."""
+    """Return whether the system has no file handle left; libraries that cannot be loaded say so in words."""
     number = getattr(error, "errno", None)
     return number in (errno.EMFILE, errno.ENFILE) or os.strerror(errno.EMFILE) in str(error)
 
 
 def _lacks_memory(error: BaseException) -> bool:
-    """Tell whether torch could not allocate memory on the processor, which it says in words alone."""
+    """Return whether torch could not allocate memory on the processor, which it says in words alone."""
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
 
 

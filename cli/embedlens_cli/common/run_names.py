@@ -58,7 +58,7 @@ class RunNames:
     def repeats(self, runs: Sequence[Run]) -> dict[str, list[str]]:
         """Return the runs that repeat one method: name of the group -> labels.
 
-        There is none among renamed runs: each of them was given a name to be told from the others.
+        There is none among renamed runs: each of them was given a name that distinguishes it from the others.
         """
         from embedlens.selection import repeats
 

@@ -97,7 +97,7 @@ def title(metric: str) -> str:
 
 
 def _places(rows: Sequence[ScoreRow]) -> list[str]:
-    """Return what tells the rows from each other: run, split, epoch."""
+    """Return what distinguishes the rows: run, split, epoch."""
     several = [name for name in ("run", "split", "epoch") if len({getattr(row, name) for row in rows}) > 1]
     sliced = any(row.part for row in rows) and "run" not in several
     return ["run", *several] if sliced or not several else several

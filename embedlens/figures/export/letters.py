@@ -83,7 +83,7 @@ class QuickRenderer(RendererAgg):
         return self._sizes[key]
 
     def _is_quick(self, s: str, prop: FontProperties) -> bool:
-        """Tell whether a text may be put together of letters that are remembered."""
+        """Return whether a text may be put together of letters that are remembered."""
         if not _AVAILABLE or not s.isascii() or not s.isprintable():
             return False
         if prop not in self._alike:

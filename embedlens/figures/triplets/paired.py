@@ -105,21 +105,21 @@ def heights_within(result: Histogram | Ecdf, span: tuple[float, float]) -> NDArr
     return padded[first : stop + 1]
 
 
-def narrow_enough(figure: Figure, told: Sequence[list[str]]) -> list[str]:
+def narrow_enough(figure: Figure, versions: Sequence[list[str]]) -> list[str]:
     """Return the first of several lists of lines that leaves room for curves, else the last, broken.
 
     Parameters
     ----------
     figure
         The figure, with one axes.
-    told
-        Ways to say the same, the longest first.
+    versions
+        Versions of the same text, the longest first.
     """
     figure.get_layout_engine().execute(figure)  # type: ignore[union-attr]
     (axes,) = figure.axes
     room = _WIDE * axes.get_window_extent().width
-    broken = [line.replace(": ", ":\n ") if line.startswith("(") else line for line in told[-1]]
-    for lines in [*told, "\n".join(broken).split("\n")]:
+    broken = [line.replace(": ", ":\n ") if line.startswith("(") else line for line in versions[-1]]
+    for lines in [*versions, "\n".join(broken).split("\n")]:
         text = axes.text(0, 0, "\n".join(lines), fontsize=small_size())
         width = text.get_window_extent().width
         text.remove()

@@ -193,7 +193,7 @@ def titles_of(panels: Sequence[ScatterPanel]) -> list[str]:
 
 
 def heading_of(panels: Sequence[ScatterPanel], note: str) -> list[str]:
-    """Return the parts of the heading: what all panels share of run and epoch, and the note."""
+    """Return the parts of the heading: run and epoch, where they are common to all panels, and the note."""
     runs, epochs = {panel.run for panel in panels}, {panel.epoch for panel in panels}
     alone = [shorten(run, _NAME_LETTERS) for run in runs if len(runs) == 1]
     shared = [*alone, *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)]

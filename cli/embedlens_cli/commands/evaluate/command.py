@@ -87,10 +87,10 @@ def evaluate(
         check_same_class(runs, how.unknown_class, "--unknown-class")
     selection.check_slices(how.slices)
     selection.warn_of_idle_learners(how.slices)
-    settled = {run.path: how.settings_of(run, settings, wanted) for run in runs}
+    settings_of = {run.path: how.settings_of(run, settings, wanted) for run in runs}
     measured = selection.measure(
         lambda one: score_snapshot(
-            one, wanted, settled[one.run.path], gallery=how.gallery, slices=how.slices, device=device
+            one, wanted, settings_of[one.run.path], gallery=how.gallery, slices=how.slices, device=device
         ),
         "scoring",
     )

@@ -94,5 +94,7 @@ class ScoreOptions:
     @property
     def words(self) -> list[str]:
         """What file names say of them."""
-        told = {_FILE_WORDS.get(name, name.replace("_", "-")): value for name, value in changed(self).items()}
-        return [name if value is True else f"{name}-{value}" for name, value in told.items()]
+        words = {
+            _FILE_WORDS.get(name, name.replace("_", "-")): value for name, value in changed(self).items()
+        }
+        return [name if value is True else f"{name}-{value}" for name, value in words.items()]

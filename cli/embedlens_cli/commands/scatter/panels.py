@@ -34,7 +34,7 @@ class Fixed:
 
     @property
     def stem(self) -> str:
-        """What tells their figures from others."""
+        """What distinguishes their figures from others."""
         return f"fixed-{self.reference.run.name}-{self.reference.epoch:04d}"
 
 
