@@ -203,3 +203,56 @@ class Reference:
     def state(self, split: str, reader: Reader) -> State:
         """Return the state in which the triplets of a split are chosen."""
         return State(self.label, self.run, split, self.epoch, reader)
+
+
+@dataclass(frozen=True, slots=True)
+class FixedTriplets:
+    """Triplets that are followed in every epoch of every run.
+
+    Attributes
+    ----------
+    reference
+        Where they are chosen.
+    triplets
+        Split -> the nearest triplets there.
+    """
+
+    reference: Reference
+    triplets: dict[str, Triplets]
+
+    @classmethod
+    def of(
+        cls, reference: Reference, splits: Sequence[str], *, reader: Reader, device: str = "cpu"
+    ) -> FixedTriplets:
+        """Return the nearest triplets of each split in the reference."""
+        states = {split: reference.state(split, reader) for split in splits}
+        return cls(reference, {split: state.nearest(device=device) for split, state in states.items()})
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a sidecar says of where they are chosen."""
+        return {"run": self.reference.run.name, "epoch": self.reference.epoch}
+
+    @property
+    def stem(self) -> str:
+        """What a file name says of them."""
+        return f"fixed-{self.reference.run.name}-{self.reference.epoch:04d}"
+
+
+def triplets_of(one: Selected, fixed: FixedTriplets | None = None, *, device: str = "cpu") -> Triplets:
+    """Return the triplets of a snapshot, numbered as recorded in the split and its gallery.
+
+    Parameters
+    ----------
+    one
+        The snapshot.
+    fixed
+        The triplets that are followed; None: the snapshot's own nearest.
+    device
+        Of the engine: "cpu" or "cuda".
+    """
+    state = State.of(one)
+    if fixed is None:
+        return state.nearest(device=device)
+    state.search()  # for the warnings about its data
+    return state.follow(fixed.triplets[one.split], device=device)

@@ -11,11 +11,13 @@ from embedlens import InputError
 from embedlens.measurements.reader import Reader
 from embedlens.measurements.selected import Selected
 from embedlens.measurements.triplet_states import (
+    FixedTriplets,
     Reference,
     State,
     check_same_triplets,
     galleries,
     states_of,
+    triplets_of,
 )
 
 
@@ -84,3 +86,16 @@ def test_the_reference_is_the_last_epoch_of_the_first_run_unless_another_is_name
     assert (state.run, state.split, state.epoch) == (runs[1], "test", 1)
     with pytest.raises(InputError, match="reference run 'C'"):
         Reference.of(runs, labels, name="C")
+
+
+def test_fixed_triplets_are_the_same_items_at_every_epoch(tmp_path):
+    runs = [write_run(tmp_path / name, n=30, seed=seed) for seed, name in enumerate(("one", "two"))]
+    reader = Reader()
+    fixed = FixedTriplets.of(Reference.of(runs, ["A", "B"], name="B"), ["test"], reader=reader)
+    assert fixed.facts == {"run": "two", "epoch": 2}
+    assert fixed.stem == "fixed-two-0002"
+    first = Selected("A", runs[0], "test", 0, reader)
+    followed, own = triplets_of(first, fixed), triplets_of(first)
+    assert np.array_equal(followed.negative, fixed.triplets["test"].negative)
+    assert np.array_equal(own.negative, State.of(first).nearest(device="cpu").negative)
+    assert not np.array_equal(followed.negative, own.negative)

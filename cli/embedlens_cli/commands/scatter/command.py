@@ -108,6 +108,8 @@ def scatter(
     Below the diagonal the nearest neighbour has the same label (the fraction of these dots is R@1); the ideal
     point is (1, 0). Items of a query split have their positives and negatives in its gallery.
     """
+    from embedlens.measurements.triplet_states import triplets_of
+
     _check(flows, epoch=where.epoch, field=fields.field, animate=animate)
     style, field = drawn.style(), _choose_field(fields)
     _check_limits(limits, moving=flows.flow or animate)
@@ -123,7 +125,7 @@ def scatter(
         for run in selection.runs
     }
     results = selection.measure(
-        lambda one: scatter_data.measure(one, fixed, device=device), "finding triplets",
+        lambda one: triplets_of(one, fixed, device=device), "finding triplets",
         places=selection.at(lambda run: epochs[run.path]),
     )  # fmt: skip
     report = Report.of(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embedlens_cli.commands.scatter.panels import Fixed, panel_facts, table_of
+from embedlens_cli.commands.scatter.panels import panel_facts, table_of
 from embedlens_cli.common.figure_style import epochs_text
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.artifacts import Table
     from embedlens.figures.triplets.panels import ScatterPanel
+    from embedlens.measurements.triplet_states import FixedTriplets
     from embedlens_cli.commands.scatter.panels import SnapshotTriplets
     from embedlens_cli.common.report import Report
     from embedlens_cli.common.snapshots import Selected
@@ -59,7 +60,7 @@ class Drawing:
     """
 
     report: Report
-    fixed: Fixed | None
+    fixed: FixedTriplets | None
     limits: str
 
     def save_stills(self, results: SnapshotTriplets, field: LossField | None) -> None:

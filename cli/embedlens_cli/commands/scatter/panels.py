@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from embedlens import measurements
@@ -16,31 +15,14 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.artifacts import Table
+    from embedlens.measurements.triplet_states import FixedTriplets
 
     SnapshotTriplets = Mapping[Selected, Triplets]
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """The triplets that are followed: where they were chosen, and by split which they are."""
-
-    reference: measurements.Reference
-    triplets: dict[str, Triplets]
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """Where they were chosen."""
-        return {"run": self.reference.run.name, "epoch": self.reference.epoch}
-
-    @property
-    def stem(self) -> str:
-        """What distinguishes their figures from others."""
-        return f"fixed-{self.reference.run.name}-{self.reference.epoch:04d}"
-
-
 def choose_fixed(
     kind: str, selection: Selection, *, run: str | None, epoch: str | None, device: str
-) -> Fixed | None:
+) -> FixedTriplets | None:
     """Choose the triplets that are followed in every epoch and run; None where each has its own nearest."""
     if kind not in ("nearest", "fixed"):
         raise unknown(kind, "kind of triplets", ("nearest", "fixed"))
@@ -51,20 +33,12 @@ def choose_fixed(
         return None
     reference = measurements.Reference.of(selection.runs, selection.labels, name=run, epoch=epoch or "last")
     measurements.triplet_states.check_same_triplets(selection.runs, selection.splits)
-    states = {split: reference.state(split, selection.reader) for split in selection.splits}
-    return Fixed(reference, {split: state.nearest(device=device) for split, state in states.items()})
+    return measurements.triplet_states.FixedTriplets.of(
+        reference, selection.splits, reader=selection.reader, device=device
+    )
 
 
-def measure(one: Selected, fixed: Fixed | None, *, device: str) -> Triplets:
-    """Return the triplets of a snapshot; items are numbered as recorded in the split and its gallery."""
-    state = measurements.State.of(one)
-    if fixed is None:
-        return state.nearest(device=device)
-    state.search()  # for the warnings about its data
-    return state.follow(fixed.triplets[one.split], device=device)
-
-
-def command_facts(selection: Selection, fixed: Fixed | None, device: str) -> dict[str, Any]:
+def command_facts(selection: Selection, fixed: FixedTriplets | None, device: str) -> dict[str, Any]:
     """Return what the sidecar of every figure says."""
     from embedlens.analysis.triplets.nearest import RIGHT_BOUNDARY, TOP_RIGHT
     from embedlens.figures.triplets.density import ENCLOSED
