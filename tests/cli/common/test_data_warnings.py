@@ -204,7 +204,7 @@ def test_the_demo_tells_once_what_its_commands_share(cli, folder, monkeypatch):
             warnings.check(run.name, search_of(run, "test"))
         console.print_warnings(warnings)
 
-    monkeypatch.setattr(demo, "_train", lambda path, order, epochs, *, device: runs[order].path)
+    monkeypatch.setattr(demo, "_train", lambda order, epochs, *, device: runs[order].path)
     monkeypatch.setattr(demo, "_call", call)
     done = cli("demo")
     assert done.code == 0, done.err
