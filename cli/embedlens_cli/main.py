@@ -14,6 +14,8 @@ from embedlens_cli.commands import (
     concat,
     curves,
     demo,
+    distances,
+    identify,
     import_,
     info,
     pca_prune,
@@ -21,9 +23,7 @@ from embedlens_cli.commands import (
     trajectory,
 )
 from embedlens_cli.commands import train as training
-from embedlens_cli.commands.distances import command as distances
 from embedlens_cli.commands.evaluate import command as scores
-from embedlens_cli.commands.identify import command as identify
 from embedlens_cli.commands.sampling import command as sampling
 from embedlens_cli.commands.scatter import command as triplets
 from embedlens_cli.commands.spectrum import command as spectra
