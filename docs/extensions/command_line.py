@@ -6,118 +6,24 @@ neither name an option that does not exist nor leave one out.
 
 from __future__ import annotations
 
-import inspect
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from embedlens_cli.main import FORMER_NAMES, app
+from command_texts import GROUPS, PROGRAM, commands, program_help, program_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-PROGRAM = "embedlens"
+    from command_texts import CommandText, OptionText
+
 FOLDER = Path("reference/commands")
 """Where the pages stand below the folder of the documentation."""
-_WIDTH = 80  # of the help text that the index shows
-_UNGROUPED = "Options"
 _NOTE = "<!-- Made from the program by docs/extensions/command_line.py; changes here are overwritten. -->"
 _CODE = re.compile(r"(`[^`]+`)")
 _FLAG = re.compile(r"(?<![\w`-])--[a-z][a-z-]*\w")
 _SPECIAL = re.compile(r"([\\*_<>\[\]{}$|~#])")
 _EXAMPLE = re.compile(r"Examples?:\s*", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class OptionText:
-    """What a page says of one argument or option.
-
-    Attributes
-    ----------
-    names
-        Its spellings, e.g. ``--title`` and ``--no-title``; of an argument its placeholder.
-    declaration
-        The spellings with the placeholder of the value, as ``--help`` shows them.
-    text
-        The help.
-    note
-        Default, range and whether it is required, as ``--help`` says; may be empty.
-    group
-        The group of options that ``--help`` shows it in.
-    former
-        Former spellings that are still read.
-    """
-
-    names: tuple[str, ...]
-    declaration: str
-    text: str
-    note: str
-    group: str
-    former: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class CommandText:
-    """What a page says of one command.
-
-    Attributes
-    ----------
-    name
-        Its name as typed, without the program's.
-    group
-        The group of commands that ``--help`` shows it in.
-    usage
-        The usage line.
-    text
-        The help: paragraphs, the first of them says what the command answers.
-    arguments, options
-        What it takes; hidden options are left out.
-    """
-
-    name: str
-    group: str
-    usage: str
-    text: str
-    arguments: tuple[OptionText, ...]
-    options: tuple[OptionText, ...]
-
-    @property
-    def first_sentence(self) -> str:
-        """What the command answers, in one sentence."""
-        paragraph = " ".join(self.text.split("\n\n", 1)[0].split())
-        return re.split(r"(?<=[.?!])\s", paragraph, maxsplit=1)[0]
-
-
-def program() -> Any:
-    """Return the program as the object that parses command lines."""
-    return typer.main.get_command(app)
-
-
-def commands() -> list[CommandText]:
-    """Return all visible commands, in the order of ``embedlens --help``."""
-    root = program()
-    above = _context(root)
-    return [
-        _command(root.commands[name], name, above)
-        for name in root.list_commands(above)
-        if not root.commands[name].hidden
-    ]
-
-
-def program_options() -> tuple[OptionText, ...]:
-    """Return the options of the program itself, which stand before a command."""
-    root = program()
-    return tuple(_parameters(root, _context(root)))
-
-
-def program_help() -> str:
-    """Return what ``embedlens --help`` prints."""
-    root = program()
-    text: str = root.get_help(_context(root))
-    return text
 
 
 def pages(schemas: Iterable[str] = ()) -> dict[str, str]:
@@ -137,43 +43,6 @@ def anchor(command: str, name: str) -> str:
     """Return the target of an option: ``embedlens-scatter--animate``; of the program ``embedlens--debug``."""
     owner = f"{PROGRAM}-{command}" if command else PROGRAM
     return f"{owner}{name}" if name.startswith("-") else f"{owner}-{name.lower().replace(' ', '-')}"
-
-
-def _context(root: Any) -> Any:
-    """Return the program's context, with its settings; nothing is run."""
-    return root.make_context(PROGRAM, [], resilient_parsing=True, terminal_width=_WIDTH)
-
-
-def _command(command: Any, name: str, above: Any) -> CommandText:
-    context = command.context_class(command, info_name=name, parent=above)
-    usage = " ".join([f"{PROGRAM} {name}", *command.collect_usage_pieces(context)])
-    every = list(_parameters(command, context))
-    arguments = tuple(one for one in every if not one.names[0].startswith("-"))
-    return CommandText(
-        name,
-        command.rich_help_panel if isinstance(command.rich_help_panel, str) else "",
-        usage,
-        inspect.cleandoc(command.help or ""),
-        arguments,
-        tuple(one for one in every if one not in arguments),
-    )
-
-
-def _parameters(command: Any, context: Any) -> Iterator[OptionText]:
-    """Give what ``--help`` lists, in its order."""
-    for parameter in command.get_params(context):
-        record = parameter.get_help_record(context)
-        if record is None:
-            continue
-        declaration, described = record
-        own = (parameter.help or "").strip()
-        note = described.removeprefix(own).strip() if described.startswith(own) else ""
-        names = (*parameter.opts, *parameter.secondary_opts)
-        if parameter.param_type_name == "argument":
-            names = (parameter.metavar or parameter.name.upper(),)
-        former = tuple(f"--{old}" for old, new in FORMER_NAMES.items() if f"--{new}" in names)
-        group = parameter.rich_help_panel or _UNGROUPED
-        yield OptionText(names, declaration, own, note.removeprefix("[").removesuffix("]"), group, former)
 
 
 def _index(every: Sequence[CommandText]) -> str:
@@ -213,7 +82,11 @@ def _page(one: CommandText, *, schema: bool) -> str:
         lines += ["## Arguments", ""]
         for argument in one.arguments:
             lines += _option(argument, one.name, own)
-    for group in dict.fromkeys(option.group for option in one.options):
+    there = dict.fromkeys(option.group for option in one.options)
+    for group in [
+        *(name for name in GROUPS if name in there),
+        *(name for name in there if name not in GROUPS),
+    ]:
         lines += [f"## {group}", ""]
         for option in one.options:
             if option.group == group:

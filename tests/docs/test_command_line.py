@@ -19,6 +19,7 @@ WORDS_BEFORE_A_PACKAGE = {"pip", "install", "import", "git", "cd", "mypy", "ruff
 
 def _extension():
     path = ROOT / "docs/extensions/command_line.py"
+    sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location("command_line_pages", path)
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # dataclasses look there
     spec.loader.exec_module(module)
@@ -81,6 +82,21 @@ def test_entries_say_help_default_range_and_former_names():
     assert "Required." in PAGES["import.md"].partition("(embedlens-import--out)=")[2].partition("\n````\n")[0]
     entry = evaluate.partition("(embedlens-evaluate--unknown-class)=")[2].partition("\n````\n")[0]
     assert "Former name, still read: `--new-label`." in entry
+
+
+def test_options_stand_in_groups():
+    def sections(name):
+        text = PAGES[f"{name}.md"]
+        return {part.partition("\n")[0]: entries(part)[0] for part in text.split("\n## ")[1:]}
+
+    scatter, train = sections("scatter"), sections("train")
+    assert list(scatter) == ["Arguments", "Options", "What is read", "Items left out", "Output"]
+    assert {"--split", "--epoch"} == scatter["What is read"]
+    assert {"--ignore-label", "--distractor-label", "--exclude-duplicates"} == scatter["Items left out"]
+    assert {"--out", "--format", "--venue", "--json"} < scatter["Output"]
+    assert {"--backbone", "--pretrained", "--no-pretrained"} < train["Network"]
+    assert {"--loss", "--margin"} < train["Loss"]
+    assert {"--clusters", "--method"} < train["Method"]
 
 
 def test_links_to_options_have_a_target():
