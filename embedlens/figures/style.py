@@ -108,9 +108,7 @@ def class_colors(labels: ArrayLike, highlight: Sequence[int] = ()) -> dict[int, 
             raise unknown(label, "class to highlight", [f"{known[0]} to {known[-1]}, of the items drawn"])
     most = len(CLASS_COLORS)
     if len(chosen) > most:
-        message = (
-            f"{len(chosen):,} classes to highlight; colours distinguish {most} apart at most; leave out some"
-        )
+        message = f"{len(chosen):,} classes to highlight; there are {most} distinct colours; leave out some"
         raise InputError(message)
     default = known.tolist()
     if known.size > most:

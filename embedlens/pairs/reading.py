@@ -56,7 +56,7 @@ def read_pairs(
     folds
         Number of folds to cut a file of one set into (10 by default); otherwise that of the file.
     skip_missing
-        Whether pairs that name an item that is not there are left out, and counted in `Pairs.n_skipped`.
+        Whether pairs that name a missing item are left out, and counted in `Pairs.n_skipped`.
 
     Raises
     ------

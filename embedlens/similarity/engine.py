@@ -246,7 +246,7 @@ def engine_facts(device: str) -> dict[str, str]:
     return {
         "device": device,
         "processor": cpu_name(),
-        "screen": f"{screened}, then float32; crowded rows float64",
+        "screen": f"{screened}, then float32; ambiguous rows float64",
         "settle": "float64, fixed order",
     }
 

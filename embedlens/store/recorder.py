@@ -316,7 +316,8 @@ class Recorder:
         """Write the number of dimensions to run.json, if this is the first epoch."""
         if self._info.dim is None:
             if self._info.slices and self._info.slices[-1][1] != dim:
-                message = f"slices end at {self._info.slices[-1][1]}, but the embeddings have {dim} dims"
+                end = self._info.slices[-1][1]
+                message = f"slices end at {end}, but the embeddings have {dim} dims; they must agree"
                 raise InputError(message)
             self._info = replace(self._info, dim=dim)
             layout.write_info(self.path, self._info)

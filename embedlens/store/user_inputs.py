@@ -91,7 +91,10 @@ def integer_labels(labels: Mapping[str, Any], class_names: object) -> tuple[dict
     for split, column in texts.items():
         unnamed = next((text for text in column if text not in numbers), None)
         if unnamed is not None:
-            message = f"split {split!r}: label {shortened(unnamed)!r} is not among the class_names"
+            message = (
+                f"split {split!r}: label {shortened(unnamed)!r} is not among the class_names; "
+                "give every label a name"
+            )
             raise InputError(message)
     return {split: [numbers[text] for text in column] for split, column in texts.items()}, names
 
@@ -128,7 +131,7 @@ def _texts(split: str, values: ArrayLike) -> NDArray[np.str_] | None:
         raise InputError(message) from error
     empty = np.flatnonzero(texts == "")
     if empty.size:
-        message = f"split {split!r}: the label of row {int(empty[0])} is empty"
+        message = f"split {split!r}: the label of row {int(empty[0])} is empty; give every item a label"
         raise InputError(message)
     return np.asarray(texts, dtype=str)
 
@@ -162,7 +165,10 @@ def _inverted(given: Mapping[str, Any]) -> dict[int, str]:
     names: dict[int, str] = {}
     for name, label in given.items():
         if names.setdefault(int(label), name) != name:
-            message = f"class_names give label {int(label)} to {names[int(label)]!r} and to {name!r}"
+            message = (
+                f"class_names give label {int(label)} to {names[int(label)]!r} and to {name!r}; "
+                "give each name its own label"
+            )
             raise InputError(message)
     return names
 

@@ -36,7 +36,7 @@ def load_checkpoint(run: Path, network: torch.nn.Module, *, stepper: Stepper, de
         if later:
             message = (
                 f"{file} is missing, but epochs up to {later[-1]} are recorded; without it the run "
-                "cannot resume, train again under another name"
+                "cannot be resumed, train again under another name"
             )
             raise InputError(message)
         return -1

@@ -452,7 +452,7 @@ def test_faces_that_cannot_be_told(tmp_path):
     refused("lfw", root, "holiday.jpg is not named Ann_Lee_NUMBER.jpg")
     (root / "lfw_funneled").mkdir()
     refused("lfw", root, "holds lfw, lfw_funneled; say which is meant with --root")
-    refused("lfw", root / "lfw_funneled", "holds no folders of persons")
+    refused("lfw", root / "lfw_funneled", "holds no folders of people")
 
 
 def test_csv_as_found(tmp_path):

@@ -48,7 +48,7 @@ def lfw(root: Path | None = None) -> Catalogue:
     persons = {entry.name: _faces(entry) for entry in _sorted(home) if entry.is_dir()}
     names = [name for name, faces in persons.items() if faces]
     if not names:
-        message = f"{home} holds no folders of persons with images, as in Ann_Lee/Ann_Lee_0001.jpg"
+        message = f"{home} holds no folders of people with images, as in Ann_Lee/Ann_Lee_0001.jpg"
         raise InputError(message)
     counts = [len(persons[name]) for name in names]
     labels = np.repeat(np.arange(len(names), dtype=np.int64), counts)

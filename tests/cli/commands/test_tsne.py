@@ -141,7 +141,7 @@ def test_more_classes_to_highlight_than_colours_are_refused_before_anything_is_m
     monkeypatch.setattr("embedlens.analysis.projection.maps.tsne", None)
     every = ",".join(map(str, range(12)))
     assert_refused(
-        cli("tsne", "twelve", *QUICK, "--highlight", every), "12 classes to highlight", "10 apart at most"
+        cli("tsne", "twelve", *QUICK, "--highlight", every), "12 classes to highlight", "10 distinct colours"
     )
 
 

@@ -175,7 +175,7 @@ def test_missing_items_and_paths_with_suffixes(program, folder):
     words = ["verify", "named", "--pairs", "lfw.txt", "--folds", "2", "--format", "svg", "--json"]
     assert_refused(program(*words), "lfw.txt:9: class 'a' has no item 8", "--skip-missing")
     done = program(*words, "--skip-missing")
-    assert "1 of 9 pairs of lfw.txt name an item that is not there; skipped" in done.err
+    assert "1 of 9 pairs of lfw.txt name a missing item; skipped" in done.err
     numbers = done.json["summary"]["named"]["test"]["0"]
     rows = {f"{name}{i}": 3 * (3 - i) + "abc".index(name) for name in "abc" for i in (1, 2, 3)}
     unit = z / np.linalg.norm(z, axis=1, keepdims=True)

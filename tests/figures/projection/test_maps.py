@@ -86,7 +86,7 @@ def test_a_class_keeps_its_colour_when_it_is_highlighted():
     assert [ten[label] for label in (0, 1)] == [usual[label] for label in (0, 1)]
     assert [ten[label] for label in (11, 12)] == [to_hex(color) for color in CLASS_COLORS[8:]]
     assert len(class_colors(labels, [*range(10), 0])) == 10
-    with pytest.raises(InputError, match="11 classes to highlight; colours tell 10 apart at most"):
+    with pytest.raises(InputError, match="11 classes to highlight; there are 10 distinct colours"):
         class_colors(labels, range(11))
 
 

@@ -109,11 +109,11 @@ def _facts(what: SpectrumOptions, device: str) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "decomposition": "SVD of uncentred embeddings" if what.svd else "PCA of centred embeddings",
         "normalized": what.normalize,
-        "drawn": "cumulative share of sigma^2" if what.cumulative else "sigma / sqrt(N - 1)",
+        "drawn": "cumulative fraction of sigma^2" if what.cumulative else "sigma / sqrt(N - 1)",
         "seed": None,
     }
     if what.slices is not None:
-        facts |= {"slices": what.slices, "compared_by": "cosine of chunks as stored"}
+        facts |= {"slices": what.slices, "compared_by": "cosine of slices as stored"}
         facts["engine"] = engine_facts(device)
     return facts
 

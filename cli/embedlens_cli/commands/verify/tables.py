@@ -24,7 +24,7 @@ def warnings(results: Mapping[Selected, Verification]) -> list[str]:
         if one.pairs.n_skipped:
             lines.append(
                 f"{place}: {one.pairs.n_skipped:,} of {one.pairs.n_skipped + one.pairs.a.size:,} pairs of "
-                f"{one.pairs.source} name an item that is not there; skipped"
+                f"{one.pairs.source} name a missing item; skipped"
             )
         if one.skipped:
             skipped = map(str, one.skipped)
