@@ -163,9 +163,14 @@ def shown(path):
 
 
 def documents():
+    """The documents and examples that are written by hand."""
+    made = [
+        ROOT / "docs" / name
+        for name in ("_build", "gallery", "work", "reference/commands", "reference/python")
+    ]
     paths = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    made = ROOT / "docs/reference/commands"
-    return [path for path in paths if made not in path.parents] + sorted((ROOT / "examples").rglob("*.py"))
+    paths += sorted((ROOT / "examples").rglob("*.py"))
+    return [path for path in paths if not any(folder in path.parents for folder in made)]
 
 
 def check(words):
