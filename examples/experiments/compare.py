@@ -42,8 +42,8 @@ with paper("cvpr"):
 # How to read it
 # --------------
 #
-# - Bars are means over the seeds, the lines on them standard deviations, and the dots the seeds.
-# - Each method stands beside the loss alone, its baseline.
+# - The marker is the mean over the seeds, the line the standard deviation, and the dots are the seeds.
+# - The baseline, here 8 dimensions, is dotted through the rows of its group.
 #
 # When it misleads
 # ----------------

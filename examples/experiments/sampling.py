@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from embedlens.analysis.experiments.curves import fixed_batches
+from embedlens.analysis.experiments.monitoring import fixed_batches
 from embedlens.analysis.sampling import pair_distances, theory
 from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroFraction, selected_negatives
 from embedlens.experiments import Trainer
@@ -30,10 +30,12 @@ run = trainer.run()
 last = run.snapshot("test", -1)
 pairs, batches = pair_distances(last.embeddings, last.labels), fixed_batches(last.labels, count=8)
 mined = {
-    epoch: [selected_negatives(run.snapshot("test", epoch).embeddings, last.labels, name, batches=batches)
-            for name in STRATEGIES]
+    epoch: [
+        selected_negatives(run.snapshot("test", epoch).embeddings, last.labels, name, batches=batches)
+        for name in STRATEGIES
+    ]
     for epoch in run.epochs()
-}  # fmt: skip
+}
 print(f"effective dimension {pairs.effective_dim:.1f} of {pairs.dim}")
 for one in mined[last.epoch]:
     print(f"{one.mining}: mean distance {one.distances.mean:.3f}, loss > 0 in {one.nonzero:.0%}")
@@ -46,12 +48,14 @@ contents = Contents(
     pairs={run.name: pairs},
     beside=[theory.sphere_density(d, pairs.dim)],
     negatives={run.name: mined[last.epoch]},
-    nonzero={run.name: [
-        NonzeroFraction.of({epoch: found[number] for epoch, found in mined.items()})
-        for number in range(len(STRATEGIES))
-    ]},
+    nonzero={
+        run.name: [
+            NonzeroFraction.of({epoch: found[number] for epoch, found in mined.items()})
+            for number in range(len(STRATEGIES))
+        ]
+    },
     note="8 batches",
-)  # fmt: skip
+)
 with paper("cvpr"):
     drawn = figure(contents, title="digits, test")
     drawn.savefig("sampling.pdf")

@@ -11,6 +11,8 @@ How did the dots get there? The animation shows the scatter of every epoch.
 writes a GIF, an MP4, a strip of key epochs for a paper, and the last epoch as a figure. The GIF and the
 strip from Python:"""
 
+# sphinx_gallery_thumbnail_number = 2
+
 from pathlib import Path
 
 from embedlens.analysis.triplets import nearest_triplets, summarise
