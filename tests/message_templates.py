@@ -14,10 +14,10 @@ HOLE = "\0"
 CALLS = {"InputError", "BadParameter", "UsageError", "warn", "send", "print_message"}
 # Functions that return messages, or collect them for others to print: all their longer texts are messages.
 RETURNING = {
-    "_common_default", "_described", "_discard_after", "_idle", "_in_use", "_load", "_of_system", "_text",
-    "_unlike", "_usable", "_warnings", "advice", "check_joined", "check_same_items", "collapse", "duplicates",
-    "idle_learners", "load_overload", "missing", "not_finite_in_log", "own_items", "restless",
-    "sample_warnings", "save_overload", "stop_reason", "verify", "warnings",
+    "_common_default", "_described", "_discard_after", "_in_use", "_load", "_of_system", "_restless", "_text",
+    "_unlike", "_usable", "_sample_warnings", "_warnings", "advice", "check_joined", "check_same_items",
+    "collapse", "duplicates", "idle_learners", "load_overload", "missing", "not_finite_in_log",
+    "own_items", "save_overload", "stop_reason", "verify", "warnings",
 }  # fmt: skip
 _FEWEST = 3  # words of such a text
 
@@ -63,16 +63,16 @@ def texts(node, assigned):
 
 def templates():
     """Return the templates of the library and of the command line."""
-    trees = _trees()
-    arguments = {**dict.fromkeys(CALLS, 0), **_passed_on(trees.values())}
+    modules = trees()
+    arguments = {**dict.fromkeys(CALLS, 0), **_passed_on(modules.values())}
     constants = {
         node.targets[0].id: [node.value]
-        for tree in trees.values()
+        for tree in modules.values()
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
     found = {}
-    for file, tree in trees.items():
+    for file, tree in modules.items():
         for function in ast.walk(tree):
             if not isinstance(function, ast.FunctionDef | ast.Lambda):
                 continue
@@ -90,7 +90,7 @@ def templates():
 def all_texts():
     """Return all texts of the source but docstrings, also those that are no messages."""
     found = []
-    for file, tree in _trees().items():
+    for file, tree in trees().items():
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.JoinedStr | ast.Constant | ast.BinOp) and id(node) not in docstrings:
@@ -99,7 +99,8 @@ def all_texts():
 
 
 @cache
-def _trees():
+def trees():
+    """Return the modules of the library and of the command line: path -> syntax tree."""
     paths = [*ROOT.glob("embedlens/**/*.py"), *ROOT.glob("cli/**/*.py")]
     return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text()) for path in sorted(paths)}
 
@@ -120,10 +121,10 @@ def _assigned(function):
     return found
 
 
-def _passed_on(trees):
+def _passed_on(modules):
     """Return the functions that put an argument of theirs into an error: name -> place of the argument."""
     found = {}
-    for tree in trees:
+    for tree in modules:
         for function in ast.walk(tree):
             if not isinstance(function, ast.FunctionDef):
                 continue

@@ -6,11 +6,12 @@ first semicolon, with capitals for the variable parts. `pytest tests/docs/test_t
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cache
 
 import pytest
-from message_templates import HOLE, ROOT, Template, all_texts, templates
+from message_templates import HOLE, RETURNING, ROOT, Template, all_texts, templates, trees
 
 PAGE = ROOT / "docs/guides/troubleshooting.md"
 _VARIABLE = re.compile(r"""(?<![A-Za-z-])['"]?[A-Z][A-Z0-9_]*\b(?!-?[a-z])['"]?|(?<=--)[A-Z]+\b""")
@@ -91,6 +92,9 @@ FOUND = [one for one in templates() if one.text not in PARTS]
 def test_there_are_messages():
     assert len(FOUND) > 500
     heads = {one.head.replace(HOLE, "...") for one in FOUND}
+    gone = RETURNING - {node.name for tree in trees().values() for node in ast.walk(tree)
+                        if isinstance(node, ast.FunctionDef)}  # fmt: skip
+    assert gone == set(), "functions whose messages are collected have other names now"
     assert {"run ... has no snapshot yet", "row ... holds ...", "unknown loss of a field ..."} <= heads
 
 
