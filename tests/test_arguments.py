@@ -318,6 +318,7 @@ def takes_arrays(function):
 
 WITHIN = {  # take what `tsne` and a film have made and checked
     "analysis.projection.optimisation.optimised", "figures.export.stamp.stamp_dots",
+    "figures.export.stamp.without_alpha",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from embedlens.analysis.projection.maps import Step, tsne, tsne_series
 from embedlens.errors import InputError, unknown
 from embedlens.experiments.latent_maps import latent_map
 from embedlens.measurements.class_names import columns as columns_of_names
+from embedlens.results import Result
 from embedlens.selection import class_choices
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ CLASS = "class"
 """What items are coloured by, unless it is something that the method recorded."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class MapPlan:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class MapPlan(Result):
     """How the maps of a run are made.
 
     Attributes
@@ -73,8 +74,8 @@ class MapPlan:
         return int(self.parameters.get("seed", 0))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SnapshotMap:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SnapshotMap(Result):
     """The map of one snapshot, and what is known of its items.
 
     Attributes

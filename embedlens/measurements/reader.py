@@ -9,6 +9,7 @@ import numpy as np
 
 from embedlens.leave_out import LeaveOut
 from embedlens.measurements.data_warnings import DataWarnings
+from embedlens.results import Result
 from embedlens.searches import Search, items_of, search_of
 
 if TYPE_CHECKING:
@@ -99,8 +100,8 @@ class Reader:
             self._left_out.append(counts)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Kept:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Kept(Result):
     """The rows of a split that stay, int64 [n], ascending; None: all."""
 
     rows: NDArray[np.int64] | None

@@ -273,6 +273,7 @@ def test_references_lead_somewhere():
             file, _, pointer = ref.partition("#")
             target = SCHEMAS[file or name]
             for key in pointer.strip("/").split("/"):
+                assert key in target, f"{name}: {ref}"
                 target = target[key]
 
 

@@ -176,7 +176,7 @@ def test_a_broken_file_is_refused_with_its_name(recorder):
     with pytest.raises(InputError, match=r"cluster-0000\.npy: truncated"):
         recorder.run.extra("train", "cluster", 0)
     file.write_bytes(b"")
-    with pytest.raises(InputError, match=r"cluster-0000\.npy: no \.npy array"):
+    with pytest.raises(InputError, match=r"cluster-0000\.npy: not a \.npy array"):
         recorder.run.extra("train", "cluster", 0)
     for array, shape in ((CLUSTERS[:5], r"\[5\]"), (np.array(3), r"\[\]")):
         np.save(file, array)
@@ -203,7 +203,7 @@ def test_extras_of_the_run(tmp_path):
     with pytest.raises(InputError, match=r"^unknown extra of the run 'level'; choose one of: meta$"):
         again.run_extra("level")
     (tmp_path / "run/extra/meta.npy").write_bytes(b"x")
-    with pytest.raises(InputError, match=r"extra/meta\.npy: no \.npy array"):
+    with pytest.raises(InputError, match=r"extra/meta\.npy: not a \.npy array"):
         again.run_extra("meta")
 
 
