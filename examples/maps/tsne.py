@@ -66,7 +66,7 @@ with paper("cvpr"):
 #   a class in several clumps has several ways to look.
 # - **Two classes in one clump** are confused, or alike. Add ``--thumbnails`` to see which
 #   (:doc:`/gallery/maps/tsne_forms`).
-# - **Perplexity** is the number of neighbours that count. With 5 many classes break into pieces; 200,
+# - **Perplexity** is the number of neighbours that count. With 5 many classes break apart; 200,
 #   more than ten times the items of a class, loosens the clumps and draws related classes together.
 # - **Initialisation**: by PCA (the default) the map keeps the large arrangement of the embedding; at
 #   random the same clumps lie elsewhere, with nearly the same divergence (0.313 against 0.315).

@@ -2,8 +2,8 @@
 Verification of pairs
 =====================
 
-Are two items of one class? Faces, persons and signatures are verified pair by pair, with a threshold on
-the similarity.
+Are two items of one class? Faces, signatures and re-identified people are verified pair by pair, with a
+threshold on the similarity.
 
 .. code-block:: sh
 

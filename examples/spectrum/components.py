@@ -66,7 +66,7 @@ with paper("cvpr"):
 # When it misleads
 # ----------------
 #
-# - One component never tells all classes apart, and need not: a space of 64 dimensions separates them
+# - One component never separates all classes, and need not: a space of 64 dimensions separates them
 #   together. A component in which everything overlaps may still matter.
 #   :doc:`/gallery/spectrum/pca_prune` measures that.
 # - Components of nearly equal size have no directions of their own: they mix freely, and differ between

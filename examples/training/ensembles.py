@@ -69,7 +69,7 @@ print(embedlens.open_run("runs/dreml").run_extra("meta_classes"))
 # - **On the left** the spectrum of each slice, **on the right** R@1 by the number of its leading
 #   components, black for the whole embedding. A black curve above all others says that the slices
 #   complement each other.
-# - A learner of ``dreml`` cannot tell the classes of one of its groups apart; the others can.
+# - A learner of ``dreml`` cannot distinguish the classes of one of its groups; the others can.
 # - The last head of ``hdc`` learns from the hardest pairs only, on the deepest features.
 #
 # Options

@@ -57,7 +57,7 @@ for name, value in run.log[-1].items():
 # ---------------
 #
 # - **The line** goes from R@1 before training to R@1 after it. The networks are the same before training.
-# - **The effective rank** (printed above, at most 8) tells a collapse: few dimensions left, and a low
+# - **The effective rank** (printed above, at most 8) shows a collapse: few dimensions left, and a low
 #   R@1.
 # - One seed and one epoch rank nothing. What five epochs on larger data show stands under
 #   :doc:`/results/losses`.

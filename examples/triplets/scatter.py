@@ -52,7 +52,7 @@ with paper("cvpr"):
 #
 # - The negative is the nearest of *all* other items, so its similarity rises with the number of items.
 #   Compare runs on the same data only.
-# - The nearest items are chosen anew at every epoch. A dot may jump because another item has become
+# - The nearest items are chosen at every epoch. A dot may jump because another item has become
 #   the nearest one. ``--triplets fixed`` follows the same three items.
 # - An item whose class has no other item has no positive. It has no dot; the panel counts it.
 # - Items that are equal to their nearest negative lie on the diagonal, and count as wrong.
