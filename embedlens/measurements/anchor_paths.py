@@ -17,6 +17,7 @@ from embedlens.analysis.triplets.trajectory import (
 )
 from embedlens.errors import InputError
 from embedlens.measurements.triplet_states import states_of
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,8 +95,8 @@ class Anchors:
         return moved_anchors(start, end, count=self.count)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class AnchorPaths:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class AnchorPaths(Result):
     """One anchor: its paths, one per run, and the classes of anchor, positive and negative."""
 
     paths: tuple[Path, ...]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from embedlens.analysis.triplets.distances import distances
 from embedlens.measurements.triplet_states import State
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from embedlens.measurements.triplet_states import Reference
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MeasuredState:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MeasuredState(Result):
     """A state with its own nearest triplets; `labels` are those of all runs that have it."""
 
     labels: tuple[str, ...]
@@ -50,8 +51,8 @@ class MeasuredState:
         return distances(self.triplets)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Comparison(Result):
     """The states of one split, and the comparisons of each run, the one on the reference's triplets first."""
 
     states: list[MeasuredState]

@@ -10,6 +10,7 @@ from embedlens.analysis.open_set.classifier import fit_classifier, rank_by_class
 from embedlens.analysis.open_set.ranking import rank_labels
 from embedlens.analysis.open_set.threshold import identify
 from embedlens.errors import InputError, unknown
+from embedlens.results import Result
 from embedlens.searches import ID, SplitItems, search_in
 from embedlens.selection import check_same_items, gallery_of, label_of_class, searched_split
 from embedlens.store.concat import join
@@ -65,8 +66,8 @@ class OpenSetSettings:
         return self.seed if self.choose_on == HALVES else None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ensemble:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Ensemble(Result):
     """A split of one run at an epoch, or of several joined: their embeddings concatenated."""
 
     label: str
@@ -127,8 +128,8 @@ def ensembles_of(
     return [Ensemble(*one, split, reader) for split in splits for one in every]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OpenSetResult:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OpenSetResult(Result):
     """Identification of an ensemble's items: MAP@5 by threshold, the classifier, counts of items left out."""
 
     gallery: str | None

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from embedlens.results import Result
+
 if TYPE_CHECKING:
     from embedlens.analysis.experiments.monitoring import FixedBatches
     from embedlens.analysis.sampling.distances import PairDistances
     from embedlens.analysis.sampling.mining import SelectedNegatives
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SplitSampling:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SplitSampling(Result):
     """What was measured of one split of one run, by epoch; empty where no panel shows it.
 
     Attributes

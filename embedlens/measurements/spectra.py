@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.analysis.spectrum.slices import slice_recalls
 from embedlens.analysis.spectrum.values import spectrum
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from embedlens.searches import Search
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SnapshotSpectrum:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SnapshotSpectrum(Result):
     """The spectrum of one snapshot, and those of its slices where it is taken apart.
 
     Attributes
@@ -92,8 +93,8 @@ def decompose(
     return SnapshotSpectrum(*of(search), [of(search.part(slice_)) for slice_ in slices], recalls)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PrunedSlice:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PrunedSlice(Result):
     """The pruning curve of a snapshot, or of a slice of it.
 
     Attributes

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError, unknown
+from embedlens.results import Result
 from embedlens.searches import embeddings_of
 from embedlens.selection import check_same_items, choose_epoch, gallery_of
 
@@ -205,8 +206,8 @@ class Reference:
         return State(self.label, self.run, split, self.epoch, reader)
 
 
-@dataclass(frozen=True, slots=True)
-class FixedTriplets:
+@dataclass(frozen=True, slots=True, repr=False)
+class FixedTriplets(Result):
     """Triplets that are followed in every epoch of every run.
 
     Attributes

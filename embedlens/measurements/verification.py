@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from embedlens.analysis.verification.pairs import FARS, many_negatives, roc, verify_pairs
 from embedlens.analysis.verification.rank_1 import closed_set, closed_set_between, open_set
 from embedlens.pairs import ItemNames, draw_pairs, read_pairs
+from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from embedlens.store import Run
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Verification:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Verification(Result):
     """What is measured of one snapshot.
 
     Attributes

@@ -11,6 +11,7 @@ import numpy as np
 
 from embedlens.errors import InputError, count_text, shortened
 from embedlens.files import read_npy
+from embedlens.results import Result
 from embedlens.store import format as layout
 from embedlens.store.log import epoch_of, read_log
 from embedlens.text import escaped
@@ -41,8 +42,8 @@ class SplitFacts:
         return f"{shortened(escaped(self.name))} {count_text(self.items, 'item')}{of}"
 
 
-@dataclass(frozen=True, slots=True)
-class RunFacts:
+@dataclass(frozen=True, slots=True, repr=False)
+class RunFacts(Result):
     """What a description says of a run; no embeddings are read for it."""
 
     path: Path
