@@ -1,0 +1,26 @@
+"""Reports: one offline page in which a user finds the triplets that explain a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedlens.lazy import attached
+
+if TYPE_CHECKING:
+    from embedlens.report.build import build_page
+    from embedlens.report.data import Dataset, Items, MapSeries, PaperFigure, ReportData, RunFacts, TripletSeries
+    from embedlens.report.gather import Extent, gather
+    from embedlens.report.header import ThumbnailOptions
+
+__all__ = [
+    "Dataset", "Extent", "Items", "MapSeries", "PaperFigure", "ReportData", "RunFacts", "ThumbnailOptions",
+    "TripletSeries", "build_page", "gather",
+]  # fmt: skip
+
+__getattr__, __dir__ = attached(
+    __name__, __all__,
+    {
+        "build": ["build_page"], "gather": ["Extent", "gather"], "header": ["ThumbnailOptions"],
+        "data": ["Dataset", "Items", "MapSeries", "PaperFigure", "ReportData", "RunFacts", "TripletSeries"],
+    },
+)  # fmt: skip
