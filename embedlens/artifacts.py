@@ -252,16 +252,21 @@ def _versions() -> dict[str, str]:
     return versions | {name: metadata.version(name) for name in _PACKAGES}
 
 
-def _write_csv(path: Path, table: Table) -> None:
-    """Write the blocks under one header; numbers as the shortest text that reads back the same."""
+def csv_text(table: Table) -> str:
+    """Return the blocks under one header; numbers as the shortest text that reads back the same."""
     columns = list(dict.fromkeys(name for block in table for name in block))
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow([for_cell(name) for name in columns])
-        for block in table:
-            rows = max((len(value) for value in block.values() if isinstance(value, np.ndarray)), default=1)
-            cells = [[for_cell(v) for v in _column(block.get(name, ""), rows)] for name in columns]
-            writer.writerows(zip(*cells, strict=True))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([for_cell(name) for name in columns])
+    for block in table:
+        rows = max((len(value) for value in block.values() if isinstance(value, np.ndarray)), default=1)
+        cells = [[for_cell(v) for v in _column(block.get(name, ""), rows)] for name in columns]
+        writer.writerows(zip(*cells, strict=True))
+    return text.getvalue()
+
+
+def _write_csv(path: Path, table: Table) -> None:
+    path.write_text(csv_text(table), encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def _column(value: object, rows: int) -> list[Any]:

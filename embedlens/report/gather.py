@@ -12,6 +12,7 @@ from embedlens.errors import InputError
 from embedlens.figures.style import line_styles
 from embedlens.measurements.triplet_states import State
 from embedlens.report.data import Dataset, Items, MapSeries, ReportData, RunFacts, TripletSeries
+from embedlens.report.paper_figures import paper_figures
 from embedlens.selection import gallery_of
 
 if TYPE_CHECKING:
@@ -40,12 +41,15 @@ class Extent:
         Items of a split; None: as many as fit into `BUDGET`.
     tsne
         Whether t-SNE maps are made, of at most `MAP_ITEMS` items.
+    figures
+        Whether the paper figures of the last epochs stand below the views.
     budget
         Triplets in all.
     """
 
     sample: int | None = None
     tsne: bool = False
+    figures: bool = True
     budget: int = BUDGET
 
 
@@ -72,7 +76,7 @@ def gather(
     device: str = "cpu",
     track: Callable[[Sequence[Selected]], Iterable[Selected]] = iter,
 ) -> ReportData:
-    """Return what a report shows of some snapshots, without paper figures.
+    """Return what a report shows of some snapshots.
 
     Parameters
     ----------
@@ -108,7 +112,8 @@ def gather(
         rows, said = _rows(group, measured, extent, len(groups))
         messages += said
         datasets.append(_dataset(group, rows, measured, list(runs), tsne=extent.tsne, device=device))
-    return ReportData(_title(runs), _run_facts(runs), datasets, messages=messages)
+    figures = paper_figures(measured, device=device) if extent.figures else []
+    return ReportData(_title(runs), _run_facts(runs), datasets, figures, messages)
 
 
 def _title(runs: dict[str, Run]) -> str:
