@@ -19,6 +19,7 @@ from embedlens_cli.commands import (
     import_,
     info,
     pca_prune,
+    report,
     sweep,
     trajectory,
 )
@@ -87,6 +88,7 @@ app.command("verify")(verification.verify)
 app.command("identify")(identify.identify)
 app.command("curves")(curves.curves)
 app.command("sampling")(sampling.sampling)
+app.command("report")(report.report)
 
 
 def main() -> None:

@@ -7,20 +7,29 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
-    from embedlens.report.build import build_page
-    from embedlens.report.data import Dataset, Items, MapSeries, PaperFigure, ReportData, RunFacts, TripletSeries
+    from embedlens.report.page_text import build_page
+    from embedlens.report.data import (
+        Dataset,
+        Items,
+        MapSeries,
+        PaperFigure,
+        ReportData,
+        RunFacts,
+        TripletSeries,
+    )
     from embedlens.report.gather import Extent, gather
     from embedlens.report.header import ThumbnailOptions
+    from embedlens.report.inline import InlineReport, build, show
 
 __all__ = [
-    "Dataset", "Extent", "Items", "MapSeries", "PaperFigure", "ReportData", "RunFacts", "ThumbnailOptions",
-    "TripletSeries", "build_page", "gather",
+    "Dataset", "Extent", "InlineReport", "Items", "MapSeries", "PaperFigure", "ReportData", "RunFacts",
+    "ThumbnailOptions", "TripletSeries", "build", "build_page", "gather", "show",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(
     __name__, __all__,
     {
-        "build": ["build_page"], "gather": ["Extent", "gather"], "header": ["ThumbnailOptions"],
+        "page_text": ["build_page"], "inline": ["InlineReport", "build", "show"], "gather": ["Extent", "gather"], "header": ["ThumbnailOptions"],
         "data": ["Dataset", "Items", "MapSeries", "PaperFigure", "ReportData", "RunFacts", "TripletSeries"],
     },
 )  # fmt: skip

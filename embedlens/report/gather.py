@@ -181,7 +181,9 @@ def _rows(
         return anchors, []
     labels = group.first.run.labels(group.split)[anchors]
     rows = anchors[sample(labels, count)]
-    return rows, [f"Split {group.split}: {rows.size:,} of {anchors.size:,} triplets are shown, drawn by class."]
+    return rows, [
+        f"Split {group.split}: {rows.size:,} of {anchors.size:,} triplets are shown, drawn by class."
+    ]
 
 
 def _dataset(
@@ -227,7 +229,8 @@ def _series(
         similarities[:, number, at] = triplets.s_ap[among], triplets.s_an[among]
         partners[:, number, at] = triplets.positive[among], triplets.negative[among]
     epochs = [one.epoch for one in places]
-    return TripletSeries(run, epochs, *similarities, *partners, summaries)
+    (s_ap, s_an), (positive, negative) = similarities, partners
+    return TripletSeries(run, epochs, s_ap, s_an, positive, negative, summaries)
 
 
 def _maps(rows: NDArray[np.int64], places: Sequence[Selected], *, device: str) -> MapSeries:

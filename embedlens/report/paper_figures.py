@@ -100,7 +100,9 @@ def _pruning(last: Sequence[Selected], split: str, *, device: str) -> PaperFigur
         dim = search.z.shape[1]
         base = None if fit == split else one.run.snapshot(fit, one.epoch).embeddings
         dims = [number for number in _DIMS if number < dim] + [dim]
-        curves[name] = pruned_recall(search.z, search.y, dims, fit=base, gallery=search.gallery, device=device)
+        curves[name] = pruned_recall(
+            search.z, search.y, dims, fit=base, gallery=search.gallery, device=device
+        )
     table: Table = [{**one.facts, "fit": fit, **curve.columns()}
                     for one, fit, curve in zip(last, fits, curves.values(), strict=True)]  # fmt: skip
     drawn = figure(curves, title=split, fit=" and ".join(dict.fromkeys(fits)))

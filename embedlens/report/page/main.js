@@ -147,7 +147,7 @@ class Page {
     this.runsBox = element("div", { class: "scroll", tabIndex: 0, role: "region", ariaLabel: "Runs" });
     this.card = element("div", { class: "floating", hidden: true });
     const figures = paperFigures(report);
-    const messages = [...report.messages, `Similarities are shown to ${report.similarity.largest_error.toPrecision(1)}.`];
+    const messages = [...report.messages, `Similarities differ from the exact ones by ${report.similarity.largest_error.toFixed(5)} at most; which of two is larger, and the regions, are exact.`];
     const main = document.querySelector("main");
     main.replaceChildren(
       element("header", {}, element("h1", {}, report.title),

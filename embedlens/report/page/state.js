@@ -4,7 +4,7 @@ export function makeState(report) {
   const splits = [...new Set(report.datasets.map((one) => one.split))];
   const state = {
     epoch: 0, // on the axis of epochs; between two epochs dots stand between two places
-    split: splits[0],
+    split: splits.includes("test") ? "test" : splits[0],
     group: 0, // which of the datasets of the split the selection and the pinned row belong to
     selected: [], // rows, ascending
     pinned: null, // a row

@@ -16,7 +16,19 @@ from embedlens.report.header import ThumbnailOptions, header_of
 if TYPE_CHECKING:
     from embedlens.report.data import ReportData
 
-MODULES = ("data", "state", "index", "gl", "canvas", "scatter", "cards", "selection", "views", "export", "main")
+MODULES = (
+    "data",
+    "state",
+    "index",
+    "gl",
+    "canvas",
+    "scatter",
+    "cards",
+    "selection",
+    "views",
+    "export",
+    "main",
+)
 """The modules of the page's program, each after those that it imports from."""
 _IMPORT = re.compile(r"^import\s[^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export\s+(?=(?:async\s+)?(?:function|class|const|let)\b)", re.MULTILINE)
