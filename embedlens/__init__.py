@@ -8,13 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedlens.lazy import attached
+from embedlens.version import __version__
 
 if TYPE_CHECKING:
-    from embedlens import analysis, experiments, figures, objectives, similarity, training
+    from embedlens import analysis, experiments, figures, objectives, report, similarity, training
     from embedlens.errors import InputError
     from embedlens.store import Recorder, Run, Snapshot, open_run
-
-__version__ = "0.1.0"
 
 __all__ = [
     "InputError",
@@ -27,6 +26,7 @@ __all__ = [
     "figures",
     "objectives",
     "open_run",
+    "report",
     "similarity",
     "training",
 ]

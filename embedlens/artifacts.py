@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens import __version__
 from embedlens.errors import InputError, InputWarning, unknown
 from embedlens.files import atomic_path, write_text
 from embedlens.text import for_cell, for_json
+from embedlens.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

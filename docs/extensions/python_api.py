@@ -57,6 +57,7 @@ GROUPS = {
         "embedlens.figures.layout",
         "embedlens.artifacts",
     ],
+    "Reports": ["embedlens.report"],
     "Training": [
         "embedlens.objectives",
         "embedlens.training",

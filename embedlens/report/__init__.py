@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
-    from embedlens.report.page_text import build_page
     from embedlens.report.data import (
         Dataset,
         Items,
@@ -17,9 +16,10 @@ if TYPE_CHECKING:
         RunFacts,
         TripletSeries,
     )
-    from embedlens.report.gather import Extent, gather
     from embedlens.report.header import ThumbnailOptions
     from embedlens.report.inline import InlineReport, build, show
+    from embedlens.report.page_text import build_page
+    from embedlens.report.sources import Extent, gather
 
 __all__ = [
     "Dataset", "Extent", "InlineReport", "Items", "MapSeries", "PaperFigure", "ReportData", "RunFacts",
@@ -29,7 +29,8 @@ __all__ = [
 __getattr__, __dir__ = attached(
     __name__, __all__,
     {
-        "page_text": ["build_page"], "inline": ["InlineReport", "build", "show"], "gather": ["Extent", "gather"], "header": ["ThumbnailOptions"],
+        "page_text": ["build_page"], "inline": ["InlineReport", "build", "show"],
+        "sources": ["Extent", "gather"], "header": ["ThumbnailOptions"],
         "data": ["Dataset", "Items", "MapSeries", "PaperFigure", "ReportData", "RunFacts", "TripletSeries"],
     },
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Blocks of data in the page: arrays and texts, compressed, as text of base64.
 
-An array is stored byte plane by byte plane: first the lowest byte of every number, then the next one. The high
-bytes of similar numbers are alike, and alike bytes side by side compress well.
+An array is stored byte plane by byte plane: first the lowest byte of every number, then the next one. The
+high bytes of similar numbers are alike, and alike bytes side by side compress well.
 """
 
 from __future__ import annotations

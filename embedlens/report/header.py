@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens import __version__
 from embedlens.report.encoding import LARGEST_ERROR, MISSING, STEP, Blocks, encode_triplets
 from embedlens.report.sprites import add_thumbnails
+from embedlens.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +107,7 @@ def _thumbnails(
         return None
     others = np.setdiff1d(np.arange(items.labels.size), first)
     rows = np.concatenate([first, others])[: options.count]
-    return add_thumbnails(blocks, items.thumbnails, np.sort(rows), options.size)
+    return add_thumbnails(blocks, items.thumbnails, np.sort(rows), size=options.size)
 
 
 def _series(series: TripletSeries, blocks: Blocks) -> dict[str, Any]:

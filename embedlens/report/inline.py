@@ -6,14 +6,17 @@ import html
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from embedlens.measurements.reader import Reader
 from embedlens.measurements.selected import Selected
 from embedlens.report.page_text import build_page
-from embedlens.report.gather import Extent, gather
-from embedlens.report.header import ThumbnailOptions
+from embedlens.report.sources import Extent, gather
 from embedlens.selection import choose_splits, run_labels
 from embedlens.store import Run, open_run
+
+if TYPE_CHECKING:
+    from embedlens.report.header import ThumbnailOptions
 
 RunLike = Run | str | os.PathLike[str]
 

@@ -1,4 +1,4 @@
-"""Paper figures of the runs in a report: spectra, pruned Recall@1, distances and curves, as the commands draw them."""
+"""Paper figures of a report: spectra, pruned Recall@1, distances and curves, as the commands draw them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _spectrum(last: Sequence[Selected], split: str) -> PaperFigure:
 
 
 def _pruning(last: Sequence[Selected], split: str, *, device: str) -> PaperFigure:
-    """Draw Recall@1 of the leading components; the basis is fitted on the training split where there is one."""
+    """Draw Recall@1 of the leading components; the basis is that of the training split where there is one."""
     from embedlens.analysis.pruning import pruned_recall
     from embedlens.figures.pruning import figure
 

@@ -20,7 +20,7 @@ _QUALITY = 82
 
 
 def add_thumbnails(
-    blocks: Blocks, images: NDArray[np.uint8], rows: NDArray[np.int64], size: int
+    blocks: Blocks, images: NDArray[np.uint8], rows: NDArray[np.int64], *, size: int
 ) -> dict[str, Any]:
     """Add the thumbnails of some rows; return how the header describes them.
 

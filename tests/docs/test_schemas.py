@@ -44,6 +44,8 @@ LINES = [
     "scatter qg0 --split query --limits data",
     "scatter a --split test --flow --field triplet",
     "scatter a --split test --animate",
+    "report a b --sample 20 --no-figures",
+    "report qg0 --split query --no-figures",
     "tsne a --sample 30 --perplexity 5 --n-iter 50",
     "tsne a --animate --perplexity 5 --n-iter 20 --settle-iter 50 --warm-iter 20",
     "tsne latent --synthesised 2 --sample 60 --every-class --perplexity 5 --n-iter 50",

@@ -85,7 +85,14 @@ def report(
     target.parent.mkdir(parents=True, exist_ok=True)
     write_text(target, page)
     if as_json:
-        console.print_json({"figures": [target], "data": [], "summary": _summary(data)})
+        console.print_json(
+            {
+                "figures": [target.as_posix()],
+                "data": [],
+                "summary": _summary(data),
+                "messages": list(data.messages),
+            }
+        )
         return
     console.name_implied(where.runs, selection.runs)
     for line in data.messages:

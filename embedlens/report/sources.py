@@ -145,7 +145,8 @@ def _linking(groups: Sequence[_Group], runs: dict[str, Run]) -> list[str]:
         if len(several) > 1:
             names = "; ".join(", ".join(group.places) for group in several)
             messages.append(
-                f"Split {split}: the runs hold different items ({names}), so a selection stays in its own group."
+                f"Split {split}: the runs hold different items ({names}); they are not linked,"
+                " and a selection stays with the runs of the same items."
             )
     return messages
 
