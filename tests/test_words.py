@@ -61,9 +61,6 @@ FILES = {
     "embedlens/figures/triplets/density.py": frozenset({"chunk"}),  # a name of contourpy
     "docs/guides/datasets.md": frozenset({"person", "persons"}),
     "docs/guides/leaving_out.md": frozenset({"person"}),  # re-identification
-    "docs/explanation/decisions.md": frozenset(
-        {"tell", "tells", "persons", "anew", "settle", "settling", "share of"}
-    ),
     "docs/references.md": frozenset({"person"}),  # titles of papers
     "docs/guides/mining.md": frozenset({"furthest"}),
     "docs/guides/troubleshooting.md": frozenset({"furthest"}),
