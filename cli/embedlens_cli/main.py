@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -30,14 +31,18 @@ from embedlens_cli.commands.scatter import command as triplets
 from embedlens_cli.commands.spectrum import command as spectra
 from embedlens_cli.commands.tsne import command as projection
 from embedlens_cli.commands.verify import command as verification
-from embedlens_cli.common import ending
+from embedlens_cli.common import ending, panels
 from embedlens_cli.common import library_warnings as warned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FORMER_NAMES = {"new-label": "unknown-class", "new-threshold": "unknown-threshold"}
 """Former names of options, which are still read."""
 
 app = typer.Typer(
     name="embedlens",
+    cls=panels.PanelProgram,
     help="See, measure and print what training did to an embedding space.",
     epilog="Start with: embedlens demo",
     pretty_exceptions_enable=False,
@@ -69,26 +74,58 @@ def _program(
     """Nothing is done before the command; the options act where they are read."""
 
 
-app.command("demo")(demo.demo)
-app.command("train")(training.train)
-app.command("sweep")(sweep.sweep)
-app.command("compare")(compare.compare)
-app.command("import")(import_.import_)
-app.command("concat")(concat.concat)
-app.command("info")(info.info)
-app.command("scatter")(triplets.scatter)
-app.command("trajectory")(trajectory.trajectory)
-app.command("distances")(distances.distances)
-app.command("spectrum")(spectra.spectrum)
-app.command("components")(components.components)
-app.command("pca-prune")(pca_prune.pca_prune)
-app.command("tsne")(projection.tsne)
-app.command("evaluate")(scores.evaluate)
-app.command("verify")(verification.verify)
-app.command("identify")(identify.identify)
-app.command("curves")(curves.curves)
-app.command("sampling")(sampling.sampling)
-app.command("report")(report.report)
+_COMMANDS: tuple[tuple[str, Callable[..., None], str, str], ...] = (
+    (panels.START, demo.demo, "What does embedlens show? Two small runs, with every figure.",
+     "demo"),
+    (panels.LOOK, triplets.scatter, "Is each item nearer to its own class than to any other?",
+     "scatter mine --animate"),
+    (panels.LOOK, trajectory.trajectory, "How do single triplets move from epoch to epoch?",
+     "trajectory mine other --worst 4"),
+    (panels.LOOK, distances.distances, "How far are triplets from the ideal, and in which run less?",
+     "distances mine other --split test"),
+    (panels.LOOK, spectra.spectrum, "How many dimensions does an embedding use?",
+     "spectrum mine other --log"),
+    (panels.LOOK, components.components, "Which classes do single principal components separate?",
+     "components mine --component 1,2"),
+    (panels.LOOK, pca_prune.pca_prune, "How many principal components does retrieval need?",
+     "pca-prune mine --dims 64,32,16,8"),
+    (panels.LOOK, projection.tsne, "Which items and classes are neighbours? A map by t-SNE.",
+     "tsne mine --sample 2000 --highlight 3,8"),
+    (panels.LOOK, curves.curves, "How do loss and scores change in training?",
+     "curves mine other --metrics test_recall_at_1"),
+    (panels.LOOK, sampling.sampling, "Which pairs do mining strategies select, and what do they teach?",
+     "sampling mine --mining random,semi-hard,distance-weighted"),
+    (panels.LOOK, report.report, "Which items are the dots? One page to explore in a browser.",
+     "report mine other --tsne"),
+    (panels.SCORE, scores.evaluate, "How good are retrieval, clustering and class geometry?",
+     "evaluate mine other --metrics recall,map_at_r,nmi"),
+    (panels.SCORE, verification.verify, "Are two items of one class? ROC, EER, TAR at FAR.",
+     "verify mine --split test --far 0.01,0.1"),
+    (panels.SCORE, identify.identify, "Which items belong to no known class? MAP@5 by threshold.",
+     "identify mine --split test --unknown-class new_whale"),
+    (panels.TRAIN, training.train, "What does a loss do to an embedding? One run, every epoch kept.",
+     "train --loss epshn --epochs 20 --out runs/mine"),
+    (panels.TRAIN, sweep.sweep, "Which loss, learning rate and dimension score best?",
+     "sweep --loss triplet,epshn --lr default --seed 0,1,2"),
+    (panels.TRAIN, compare.compare, "Does a method score better than its loss alone, over seeds?",
+     "compare --loss triplet --method plain,divide-conquer"),
+    (panels.BRING_IN, import_.import_, "How are embeddings of other programs read? Make a run of them.",
+     "import 'z_{epoch}.npy' --labels y.npy --out runs/mine"),
+    (panels.BRING_IN, concat.concat, "How good are several runs as an ensemble? Join them into a run.",
+     "concat mine other --out runs/both"),
+    (panels.BRING_IN, info.info, "What does a run hold: epochs, splits, classes, method?",
+     "info mine --verify"),
+)  # fmt: skip
+"""Each command with its panel, the question that it answers, and an example of its use."""
+
+for _panel, _command, _question, _example in _COMMANDS:
+    app.command(
+        _example.split()[0],
+        cls=panels.PanelCommand,
+        help=f"{_question}\n\nExample: embedlens {_example}\n\n{inspect.getdoc(_command)}",
+        short_help=_question,
+        rich_help_panel=_panel,
+    )(_command)
 
 
 def main() -> None:

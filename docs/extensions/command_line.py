@@ -10,7 +10,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from command_texts import GROUPS, PROGRAM, commands, program_help, program_options
+from command_texts import PROGRAM, commands, program_help, program_options
+
+from embedlens_cli.common.panels import ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -83,10 +85,7 @@ def _page(one: CommandText, *, schema: bool) -> str:
         for argument in one.arguments:
             lines += _option(argument, one.name, own)
     there = dict.fromkeys(option.group for option in one.options)
-    for group in [
-        *(name for name in GROUPS if name in there),
-        *(name for name in there if name not in GROUPS),
-    ]:
+    for group in [*(name for name in ORDER if name in there), *(name for name in there if name not in ORDER)]:
         lines += [f"## {group}", ""]
         for option in one.options:
             if option.group == group:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
 from dataclasses import dataclass
@@ -10,42 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from embedlens_cli.commands.tsne.map_options import ParameterOptions
-from embedlens_cli.common.grids import GridOptions
-from embedlens_cli.common.loss_options import OF_LOSSES, OF_METHODS
-from embedlens_cli.common.option_groups import FigureOptions, LeaveOutOptions, SnapshotOptions
+from embedlens_cli.common.panels import panel_of
 from embedlens_cli.main import FORMER_NAMES, app
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
 PROGRAM = "embedlens"
 _WIDTH = 80  # of the help text that the index shows
-
-
-def _fields(*groups: type) -> set[str]:
-    return {field.name for group in groups for field in dataclasses.fields(group)}
-
-
-_OUTPUT = _fields(FigureOptions, GridOptions) - {"device", "dry_run"} | {"json", "format"}
-_LEFT_OUT = _fields(LeaveOutOptions)
-_READ = _fields(SnapshotOptions)
-_TRAINING = {
-    "Data": {"data", "root", "split_by", "boxes", "image_size", "augment", "workers"},
-    "Network": {"backbone", "pretrained", "weights", "freeze_bn", "precision", "dim"},
-    "Method": {"method", *OF_METHODS},
-    "Loss": {"loss", "loss_options", *OF_LOSSES},
-    "Mining and batches": {
-        "mining", "mining_options", "sampler", "classes_per_batch", "items_per_class",
-    },
-    "Optimisation": {
-        "epochs", "lr", "optimizer", "weight_decay", "schedule", "lr_step", "lr_gamma", "warmup", "clip",
-        "embedding_l2", "stop_metric", "patience",
-    },
-}  # fmt: skip
-_TSNE = _fields(ParameterOptions)
-GROUPS = ("Options", *_TRAINING, "Parameters of t-SNE", "What is read", "Items left out", "Output")
-"""Groups of options of a page, in order; `rich_help_panel` of an option names another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +34,7 @@ class OptionText:
     note
         Default, range and whether it is required, as ``--help`` says; may be empty.
     group
-        The section of the page that it stands in.
+        The section of the page that it stands in, as in ``--help``.
     former
         Former spellings that are still read.
     """
@@ -171,20 +142,5 @@ def _parameters(command: Any, context: Any) -> Iterator[OptionText]:
         if parameter.param_type_name == "argument":
             names = (parameter.metavar or parameter.name.upper(),)
         former = tuple(f"--{old}" for old, new in FORMER_NAMES.items() if f"--{new}" in names)
-        group = parameter.rich_help_panel or _group(parameter.name, known)
+        group = panel_of(parameter, known)
         yield OptionText(names, declaration, own, note.removeprefix("[").removesuffix("]"), group, former)
-
-
-def _group(name: str, known: Collection[str]) -> str:
-    """Return the group of an option of a command that has the options `known`."""
-    if name in _OUTPUT and "as_json" in known:
-        return "Output"
-    if "loss_options" in known:  # a command that trains
-        found = next((group for group, names in _TRAINING.items() if name in names), "")
-        if found:
-            return found
-    if "perplexity" in known and name in _TSNE:
-        return "Parameters of t-SNE"
-    if name in _LEFT_OUT:
-        return "Items left out"
-    return "What is read" if name in _READ and "runs" in known else "Options"

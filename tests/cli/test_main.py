@@ -33,7 +33,7 @@ def test_wrong_usage_is_one_line(program, words, part):
 def test_no_command_shows_the_help(program):
     done = program()
     assert done.code == 0
-    assert "Commands:" in done.out
+    assert "\nTrain and compare:\n" in done.out
 
 
 def test_our_fault_is_one_line_with_exit_1_and_a_traceback_on_demand(cli, folder, monkeypatch):

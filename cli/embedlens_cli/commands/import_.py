@@ -62,9 +62,9 @@ def import_(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Make a run of embeddings that another program saved.
+    """Make a run of embeddings that another program saved, one file per epoch and split.
 
-    Example: embedlens import 'dump/{split}_{epoch}.npy' --labels 'dump/{split}_labels.npy' --out runs/mine
+    With splits: embedlens import '{split}_{epoch}.npy' --labels '{split}_labels.npy' --out runs/mine
     """
     from embedlens.store.importing import ImportSource, import_run
     from embedlens.store.lock import release_when_terminated

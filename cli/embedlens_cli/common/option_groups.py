@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+from copy import copy
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar, NewType, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NewType, TypeVar, get_type_hints
 
-from embedlens_cli.common import options
+from typer.models import OptionInfo
+
+from embedlens_cli.common import options, panels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,6 +51,7 @@ class InName:
 class SnapshotOptions:
     """Which snapshots a command reads: runs, splits, epochs, as typed."""
 
+    panel: ClassVar[str] = panels.READ
     runs: options.Runs = None
     split: options.EvaluatedSplits = ""
     epoch: options.Epoch = "last"
@@ -73,6 +77,7 @@ class OneEpochOptions(SnapshotOptions):
 class RunOptions:
     """Which runs and splits a command reads that always reads all epochs."""
 
+    panel: ClassVar[str] = panels.READ
     runs: options.Runs = None
     split: options.EvaluatedSplits = ""
     epoch: ClassVar[str] = "all"
@@ -83,6 +88,7 @@ class RunOptions:
 class LeaveOutOptions:
     """Which items a command that searches leaves out of queries and galleries."""
 
+    panel: ClassVar[str] = panels.LEFT_OUT
     ignore_label: options.IgnoreLabel = None
     distractor_label: options.DistractorLabel = None
     exclude_duplicates: options.ExcludeDuplicates = False
@@ -121,6 +127,7 @@ class ReferenceOptions:
 class FigureOptions:
     """Where figures go and how they look."""
 
+    panel: ClassVar[str] = panels.OUTPUT
     out: options.Out = None
     formats: options.Format = "pdf,png"
     venue: options.Venue = "cvpr"
@@ -172,15 +179,25 @@ def grouped(command: Command) -> Command:
 
 
 def _fields(group: type) -> list[inspect.Parameter]:
-    """Return the options of a group; a field without an option of its own is none."""
-    hints = get_type_hints(group, include_extras=True)
+    """Return the options of a group, in its panel of help texts; a field without an option is left out."""
+    hints, panel = get_type_hints(group, include_extras=True), getattr(group, "panel", None)
     return [
         inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default,
+            annotation=_in_panel(hints[field.name], panel),
         )
         for field in dataclasses.fields(group)
         if hints[field.name] is not type(None)
-    ]
+    ]  # fmt: skip
+
+
+def _in_panel(annotation: Any, panel: str | None) -> Any:
+    """Return the annotation of an option with the panel of its group; one of its own stays."""
+    marks = [copy(mark) for mark in getattr(annotation, "__metadata__", ())]
+    for mark in marks:
+        if isinstance(mark, OptionInfo) and not mark.rich_help_panel:
+            mark.rich_help_panel = panel
+    return Annotated[(annotation.__origin__, *marks)] if marks else annotation
 
 
 def _marks(annotation: object) -> list[InName]:

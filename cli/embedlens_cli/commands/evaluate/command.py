@@ -11,7 +11,7 @@ from embedlens.errors import InputError
 from embedlens.experiments import score_rows
 from embedlens.experiments.score_rows import ScoreRow
 from embedlens_cli.commands.evaluate.score_options import ScoreOptions, metrics_word
-from embedlens_cli.common import console, options, score_tables
+from embedlens_cli.common import console, options, panels, score_tables
 from embedlens_cli.common.figure_style import epochs_text
 from embedlens_cli.common.option_groups import (
     FileWords,
@@ -51,7 +51,9 @@ def evaluate(
     where: SnapshotOptions,
     how: ScoreOptions,
     leave_out: LeaveOutOptions,
-    log: Annotated[bool, typer.Option("--log", help="Write the scores into log.csv, too.")] = False,
+    log: Annotated[
+        bool, typer.Option("--log", help="Write the scores into log.csv, too.", rich_help_panel=panels.OUTPUT)
+    ] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the table for a paper (booktabs).")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print the table as CSV, in full precision.")] = False,
     names: options.Names = None,

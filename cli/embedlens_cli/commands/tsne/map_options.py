@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
 from embedlens.analysis.projection.parameters import Parameters
-from embedlens_cli.common import options
+from embedlens_cli.common import options, panels
 from embedlens_cli.common.option_groups import InName
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class MapOptions:
 class ParameterOptions:
     """The parameters of t-SNE."""
 
+    panel: ClassVar[str] = panels.TSNE
     perplexity: Annotated[
         float | None,
         typer.Option(
