@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -98,3 +99,21 @@ def test_a_place_that_cannot_be_written(cli, folder):
     write_run(folder / "runs/mine")
     (folder / "taken").write_text("a file")
     assert_refused(cli("scatter", "mine", "--out", "taken"), "taken")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "policy"),
+    [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE"), ({"GOMP_SPINCOUNT": "7"}, None)],
+)
+def test_threads_sleep_while_they_wait_unless_the_user_has_chosen(chosen, policy):
+    script = (
+        "import os, sys; sys.argv = ['embedlens', '--version']\n"
+        "from embedlens_cli.main import main\n"
+        "assert 'torch' not in sys.modules\n"
+        "try: main()\nexcept SystemExit: print(os.environ.get('OMP_WAIT_POLICY'))"
+    )
+    environment = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment | chosen, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == str(policy)
