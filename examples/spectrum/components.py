@@ -2,9 +2,9 @@
 Components by class
 ===================
 
-Which classes does a component separate? Each item is a dot: its class across, its coordinate in the component
-up. A component that separates classes shows them at different heights; one that separates nothing shows a
-band.
+Which classes does a component separate? Each item is a dot: its class across, its coordinate in the
+component up. A component that separates classes shows them at different heights; one that separates
+nothing shows a band.
 
 .. code-block:: sh
 

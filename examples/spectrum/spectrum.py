@@ -101,7 +101,10 @@ with paper("cvpr"):
 # .. math::
 #
 #    \text{effective rank} = \exp\Bigl(-\sum_k p_k \log p_k\Bigr), \qquad
-#    \text{participation ratio} = \frac{(\sum_k \lambda_k)^2}{\sum_k \lambda_k^2}, \qquad
+#    \text{participation ratio} = \frac{(\sum_k \lambda_k)^2}{\sum_k \lambda_k^2},
+#
+# .. math::
+#
 #    \rho(1) = -\frac{1}{D} \sum_k \log(D\, p_k).
 #
 # Effective rank: O. Roy and M. Vetterli, *The Effective Rank: A Measure of Effective Dimensionality*,

@@ -8,7 +8,8 @@ models the variance and adds three losses to the metric loss.
 .. code-block:: sh
 
    embedlens train --data digits --split-by items --method dvml \
-       --loss n-pair-mc --classes-per-batch 10 --dim 16 --epochs 6 --out runs/dvml
+       --loss n-pair-mc --classes-per-batch 10 --dim 16 --epochs 6 \
+       --out runs/dvml
    embedlens curves runs/dvml --metrics kl,reconstruction,synthesised,invariant
    embedlens spectrum runs/plain runs/dvml --intra-class
 

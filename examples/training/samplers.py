@@ -1,4 +1,4 @@
-"""
+r"""
 Samplers
 ========
 
@@ -7,7 +7,8 @@ batch of each, and a training with each.
 
 .. code-block:: sh
 
-   embedlens train --data digits --sampler n-pair --loss triplet --mining all --epochs 1 --dim 8
+   embedlens train --data digits --sampler n-pair --loss triplet --mining all \
+       --epochs 1 --dim 8
 
 for each ``--sampler``. The same from Python:
 """
@@ -45,7 +46,7 @@ for name in SAMPLERS.names():
     print(f"{name}: R@1 {start:.3f} -> {end:.3f}")
 
 with paper("cvpr"):
-    texts = {"label": "test R@1", "end": "epoch 1", "title": "digits, triplet"}
+    texts = {"label": "test R@1", "end": "epoch 1", "title": "triplet loss"}
     drawn = figure(summarise(records), **texts)
     drawn.savefig("samplers.pdf")
 
