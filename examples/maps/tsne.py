@@ -66,8 +66,8 @@ with paper("cvpr"):
 #   a class in several clumps has several ways to look.
 # - **Two classes in one clump** are confused, or alike. Add ``--thumbnails`` to see which
 #   (:doc:`/gallery/maps/tsne_forms`).
-# - **Perplexity** is the number of neighbours that count. With 5 many classes break apart; 200,
-#   more than ten times the items of a class, loosens the clumps and draws related classes together.
+# - **Perplexity** is the number of neighbours that count. With 5 many classes break apart; 200, more than
+#   ten times the items of a class, loosens the clumps and draws related classes together.
 # - **Initialisation**: by PCA (the default) the map keeps the large arrangement of the embedding; at
 #   random the same clumps lie elsewhere, with nearly the same divergence (0.313 against 0.315).
 # - **Exaggeration** above 1 and **dof** below 1 both shrink the clumps; dof above 1 spreads them.
@@ -94,7 +94,7 @@ with paper("cvpr"):
 # Formula
 # -------
 #
-# Neighbours have the affinities :math:`p_{ij}`, normal in the cosine distance :math:`1 - z_i^\top z_j`,
+# Neighbours have the affinities :math:`p_{ij}`, Gaussian in the cosine distance :math:`1 - z_i^\top z_j`,
 # their widths set by the perplexity; in the map
 # :math:`q_{ij} \propto (1 + \lVert y_i - y_j \rVert^2)^{-1}`. The optimiser minimises
 #
@@ -106,5 +106,6 @@ with paper("cvpr"):
 # 2008. The optimiser is openTSNE's, with exact neighbours: P. G. Poličar, M. Stražar and B. Zupan,
 # *openTSNE: A Modular Python Library for t-SNE Dimensionality Reduction and Embedding*, Journal of
 # Statistical Software 109, 2024. The learning rate is the number of items over the exaggeration: A. C.
-# Belkina et al., *Automated Optimized Parameters for t-Distributed Stochastic Neighbor Embedding Improve
-# Visualization and Analysis of Large Datasets*, Nature Communications 10, 2019.
+# Belkina, C. O. Ciccolella, R. Anno, R. Halpert, J. Spidlen and J. E. Snyder-Cappione, *Automated
+# Optimized Parameters for t-Distributed Stochastic Neighbor Embedding Improve Visualization and Analysis
+# of Large Datasets*, Nature Communications 10, 2019.

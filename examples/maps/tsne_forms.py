@@ -37,7 +37,7 @@ limits = limits_of(step.projection for step in steps)
 frames = []
 with paper("cvpr"):
     for epoch, step in zip(run.epochs(), steps, strict=True):
-        print(f"epoch {epoch}: {step.start}, {step.kept:.0%} of neighbours kept")
+        print(f"epoch {epoch}: {step.start}, neighbours kept {step.kept:.0%}")
         one = Map(f"epoch {epoch}", step.projection, labels)
         frames.append(render(figure([one], limits=limits, names=names)))
     write_gif(Path("series.gif"), frames, fps=1)
@@ -48,7 +48,8 @@ with paper("cvpr"):
 #
 # .. code-block:: sh
 #
-#    embedlens tsne demo-order1 --sample 200 --dof 2 --thumbnails --thumbnail-size 0.15
+#    embedlens tsne demo-order1 --sample 200 --dof 2 --thumbnails \
+#        --thumbnail-size 0.15
 
 projection = tsne(states[-1], rows=draw_sample(labels, 200).rows, dof=2)
 pictured = Map("", projection, labels, run.thumbnails("test"), 0.15)
@@ -84,8 +85,9 @@ with paper("cvpr"):
 #
 # .. code-block:: sh
 #
-#    embedlens train --data digits --split-by items --method dvml --loss n-pair-mc \
-#        --classes-per-batch 10 --dim 16 --epochs 3 --record-latent --out runs/dvml
+#    embedlens train --data digits --split-by items --method dvml \
+#        --loss n-pair-mc --classes-per-batch 10 --dim 16 --epochs 3 \
+#        --record-latent --out runs/dvml
 #    embedlens tsne runs/dvml --central
 #    embedlens tsne runs/dvml --synthesised 20
 
