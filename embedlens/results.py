@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 if TYPE_CHECKING:
     from dataclasses import Field
 
@@ -27,7 +25,8 @@ class Result:
 
     def __repr__(self) -> str:
         shown = [*self._facts().items(), *((name.name, getattr(self, name.name)) for name in fields(self))]
-        shown.sort(key=lambda one: not isinstance(one[1], (bool, int, float, np.generic)))
+        shown = [(name, _plain(value)) for name, value in shown]
+        shown.sort(key=lambda one: not isinstance(one[1], (bool, int, float)))
         words, used = [], len(type(self).__name__) + 2
         for name, value in shown:
             word = f"{name}={_short(value)}"
@@ -43,14 +42,23 @@ class Result:
         return {}
 
 
+def _plain(value: Any) -> Any:
+    """Return a number of numpy as one of Python, without numpy, which the command line loads late."""
+    is_number = _library(value) == "numpy" and hasattr(value, "item") and not hasattr(value, "__setitem__")
+    return value.item() if is_number else value
+
+
+def _library(value: Any) -> str:
+    return type(value).__module__.partition(".")[0]
+
+
 def _short(value: Any) -> str:
     """Return what stands for one field."""
-    if isinstance(value, np.ndarray) and value.dtype.kind == "U":
-        return f"str[{', '.join(map(str, value.shape))}]"
-    if isinstance(value, np.ndarray) or (type(value).__module__ == "torch" and hasattr(value, "shape")):
-        return f"{value.dtype}[{', '.join(map(str, value.shape))}]"
     if _is_single(value):
         return _short_single(value)
+    if _library(value) in ("numpy", "torch") and hasattr(value, "shape"):
+        kind = "str" if getattr(value.dtype, "kind", "") == "U" else value.dtype
+        return f"{kind}[{', '.join(map(str, value.shape))}]"
     if isinstance(value, (list, tuple)) and len(value) <= _FEW and all(map(_is_single, value)):
         return f"[{', '.join(map(_short_single, value))}]"
     if isinstance(value, dict) and len(value) <= _FEW and all(map(_is_single, [*value, *value.values()])):
@@ -60,14 +68,13 @@ def _short(value: Any) -> str:
 
 
 def _is_single(value: Any) -> bool:
-    return value is None or isinstance(value, (bool, int, float, str, np.bool_, np.integer, np.floating))
+    return _plain(value) is None or isinstance(_plain(value), (bool, int, float, str))
 
 
 def _short_single(value: Any) -> str:
-    if isinstance(value, (bool, np.bool_)) or value is None:
-        return str(value)
-    if isinstance(value, (int, np.integer)):
-        return str(int(value))
-    if isinstance(value, (float, np.floating)):
-        return f"{float(value):.4g}"
-    return repr(value if len(value) <= _TEXT else f"{value[: _TEXT - 1]}…")
+    plain = _plain(value)
+    if isinstance(plain, float):
+        return f"{plain:.4g}"
+    if isinstance(plain, str):
+        return repr(plain if len(plain) <= _TEXT else f"{plain[: _TEXT - 1]}…")
+    return str(plain)

@@ -15,7 +15,7 @@ from support import blobs
 
 import embedlens
 from embedlens.analysis.experiments import curves
-from embedlens.analysis.retrieval import neighbours
+from embedlens.analysis.retrieval import geometry, neighbours
 from embedlens.analysis.triplets.nearest import nearest_triplets, summarise
 from embedlens.results import Result
 from embedlens.training.config import TrainConfig
@@ -138,3 +138,9 @@ def test_data_sets_samplers_and_registries():
     sampler = build_sampler("pk", data.splits["train"].labels, classes=5, items=4, seed=0)
     assert repr(sampler) == "PKSampler(classes=5, items=4, steps=45)"
     assert repr(SAMPLERS) == "Registry('sampler': hard-class, n-pair, pk, tuplet)"
+
+
+def test_numbers_of_numpy_are_shown_as_numbers():
+    made = geometry.ClassDistances(np.float32(0.123456), np.int64(7), np.bool_(True), np.zeros(3))
+    shown = "alignment=0.1235, pi_intra=7, pi_inter=True, pi_ratio=float64[3]"
+    assert repr(made) == f"ClassDistances({shown})"
