@@ -105,7 +105,12 @@ def check_pair(z: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int
 
 
 def check_embeddings(
-    values: ArrayLike, *, rows: int, dim: int | None, dtype: str | None = None
+    values: ArrayLike,
+    *,
+    rows: int,
+    dim: int | None,
+    dtype: str | None = None,
+    numbers: NDArray[np.int64] | None = None,
 ) -> NDArray[np.floating[Any]]:
     """Return embeddings [rows, dim] that can be stored and analysed.
 
@@ -119,6 +124,8 @@ def check_embeddings(
         Dimensions of the run, or None where none is known yet.
     dtype
         Type to cast to before the values are checked; None leaves the type as it is.
+    numbers
+        Number of each row, which a message names it by; None: from 0.
 
     Raises
     ------
@@ -144,12 +151,12 @@ def check_embeddings(
     if dtype is not None:
         if dtype not in DTYPES:
             raise unknown(dtype, "dtype", DTYPES)
-        array = _cast(array, dtype)
+        array = _cast(array, dtype, numbers)
     _check_values(array)
     return array
 
 
-def _cast(array: NDArray[Any], dtype: str) -> NDArray[np.floating[Any]]:
+def _cast(array: NDArray[Any], dtype: str, numbers: NDArray[np.int64] | None) -> NDArray[np.floating[Any]]:
     """Return values in another type; a row that becomes zero or infinite by it is refused with the reason."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         cast: NDArray[np.floating[Any]] = np.ascontiguousarray(array, dtype=dtype)
@@ -160,7 +167,8 @@ def _cast(array: NDArray[Any], dtype: str) -> NDArray[np.floating[Any]]:
     if lost.any():
         row = int(np.flatnonzero(lost)[0])
         message = (
-            f"row {row} has values of at most {float(largest[row]):.3g}, which do not fit {dtype}; "
+            f"row {row if numbers is None else numbers[row]} has values of at most "
+            f"{float(largest[row]):.3g}, which do not fit {dtype}; "
             "normalise the embeddings, or scale them"
         )
         raise InputError(message)

@@ -79,6 +79,10 @@ class Placement:
             raise InputError(message) from error
         self._added[self._name(target)] = file_digest(temporary)
 
+    def written(self, target: Path) -> None:
+        """Take what stands at the temporary path of a file already; its writer has closed it."""
+        self._added[self._name(target)] = file_digest(self._temporary(target))
+
     def remove(self, files: Iterable[Path]) -> None:
         """Remove files before the new ones are renamed."""
         self._removed += files

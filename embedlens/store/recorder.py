@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import weakref
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from embedlens.arrays import DTYPES, check_embeddings
 from embedlens.errors import InputError, unknown
@@ -18,16 +16,25 @@ from embedlens.store.checks import (
     check_query_gallery,
     check_row,
     check_slices,
-    check_step,
     fingerprint,
 )
-from embedlens.store.checksums import Placement, placement
-from embedlens.store.contents import begin, check_recorded, linkable, recorded_only
+from embedlens.store.checksums import placement
+from embedlens.store.contents import linkable
 from embedlens.store.description import RunFacts
-from embedlens.store.extras import check_extras, check_run_extras, extra_files, recorded_extras
-from embedlens.store.lock import Lock
-from embedlens.store.log import drop_after, epoch_of, merge_log, read_log
-from embedlens.store.ownership import building, check_untaken, remove_temporary
+from embedlens.store.epoch_files import (
+    check_logged_step,
+    check_new,
+    check_splits,
+    discard_after,
+    place_snapshots,
+    with_dim,
+    write_epoch,
+)
+from embedlens.store.epoch_writer import EpochWriter, RowTarget
+from embedlens.store.extras import check_extras, check_run_extras, extra_files
+from embedlens.store.holding import Hold, begin_run, reopen_run
+from embedlens.store.log import drop_after, merge_log
+from embedlens.store.ownership import check_untaken
 from embedlens.store.run import Run
 from embedlens.store.user_inputs import integer_labels, plain_method
 from embedlens.text import escaped
@@ -38,7 +45,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-T = TypeVar("T")
+    from embedlens.store.checksums import Placement
 
 
 class Recorder:
@@ -122,10 +129,13 @@ class Recorder:
             raise unknown(dtype, "dtype", DTYPES)
         pairs = check_query_gallery(query_gallery or {}, splits)
         checked_slices = check_slices(slices)
-        self._lock: Lock | None = None
+        self._hold = Hold(self.path)
+        self._open: set[int] = set()
         if resume and layout.info_file(self.path).is_file():
-            self._hold()
-            self._info = self._kept(lambda: self._reopen(splits, None if method is None else plain))
+            with self._hold:
+                self._info = self._hold.kept(
+                    lambda: reopen_run(self.path, splits, None if method is None else plain)
+                )
             return
         check_untaken(self.path)
         self._info = layout.RunInfo(
@@ -139,7 +149,8 @@ class Recorder:
             query_gallery=pairs,
         )
         layout.info_text(self._info)
-        self._kept(lambda: self._begin(contents, check_run_extras(extras or {})))
+        checked = check_run_extras(extras or {})
+        self._hold.kept(lambda: begin_run(self._hold, self._info, contents, extras=checked))
 
     def __repr__(self) -> str:
         return f"Recorder({RunFacts.of(self.path, self._info).text()})"
@@ -153,8 +164,7 @@ class Recorder:
 
     def close(self) -> None:
         """Release the lock, so that other processes can write the run; recording again takes it back."""
-        if self._lock is not None:
-            self._lock.release()
+        self._hold.release()
 
     @property
     def run(self) -> Run:
@@ -193,8 +203,8 @@ class Recorder:
         """
         epoch = check_epoch_number(epoch)
         check_mapping(embeddings, "embeddings", "z")
-        self._check_epoch(epoch, set(embeddings), overwrite=overwrite)
-        row = check_row(epoch, metrics or {})
+        check_splits(epoch, embeddings, self._info)
+        row = self._check_epoch(epoch, metrics, overwrite=overwrite)
         besides = check_extras(extras or {}, {split: one.items for split, one in self._info.splits.items()})
         dim, arrays = self._info.dim, {}
         for split in self._info.splits:
@@ -206,20 +216,54 @@ class Recorder:
                 place = f"split {split!r}, epoch {epoch}"
                 raise error.within(place) from error
             dim, arrays[split] = array.shape[1], array
-        self._hold()
-        if not overwrite:
-            rows = read_log(layout.log_file(self.path))
-            stood = next((one for one in rows if epoch_of(one) == epoch), {})
-            check_step(stood.get("step"), row.get("step"))
-        self._know_dim(int(dim or 0))
-        with placement(self.path) as files:
-            self._place(files, epoch, lambda split, target: files.npy(target, arrays[split]))
-            added = extra_files(self.path, epoch, besides)
-            check_recorded(self.path, self._info, list(added))
-            for target, array in added.items():
-                files.npy(target, array)
-            files.remove(self._extras_of(lambda number: number == epoch))
-        merge_log(layout.log_file(self.path), epoch, row, another_step=overwrite)
+        self._write(
+            epoch,
+            row,
+            dim=int(dim or 0),
+            write=lambda files, split, target: files.npy(target, arrays[split]),
+            extras=extra_files(self.path, epoch, besides),
+            overwrite=overwrite,
+        )
+
+    def epoch(
+        self, epoch: int, *, metrics: Mapping[str, float] | None = None, overwrite: bool = False
+    ) -> EpochWriter:
+        """Return a writer that takes one epoch in batches, by the row numbers of the items, in any order.
+
+        Parameters
+        ----------
+        epoch
+            Epoch, 0 or more; 0 is the state before training.
+        metrics
+            Numbers for the epoch's row of log.csv; `EpochWriter.log` adds others.
+        overwrite
+            Whether to replace an epoch that was recorded before.
+
+        Raises
+        ------
+        InputError
+            An epoch recorded already, or a metric that is no number. The writer refuses other errors.
+
+        Examples
+        --------
+        >>> with recorder.epoch(3) as epoch:  # doctest: +SKIP
+        ...     for rows, x in loader:  # shuffled or not
+        ...         epoch.add("test", rows, embed(x))
+        """
+        number = check_epoch_number(epoch)
+        row = self._check_epoch(number, metrics, overwrite=overwrite)
+
+        def commit(target: RowTarget, row: Mapping[str, float]) -> None:
+            self._write(
+                number,
+                row,
+                dim=target.dim,
+                write=lambda files, _, file: files.written(file),
+                overwrite=overwrite,
+            )
+
+        with self._hold:
+            return EpochWriter(RowTarget(self.path, self._info, number), row, commit, opened=self._open)
 
     def link(self, epoch: int, files: Mapping[str, Path]) -> None:
         """Record ``.npy`` files as the snapshots of one epoch by hard links, without copying.
@@ -236,110 +280,59 @@ class Recorder:
         InputError
             As `record`; a file that needs conversion, or is on another file system.
         """
-        self._check_epoch(check_epoch_number(epoch), set(files), overwrite=False)
+        check_splits(check_epoch_number(epoch), files, self._info)
+        self._check_epoch(epoch, {}, overwrite=False)
         dim = self._info.dim
         for split, file in files.items():
             array = linkable(file, self._info.dtype, rows=self._info.splits[split].items, dim=dim)
             dim = array.shape[1]
-        self._hold()
-        self._know_dim(int(dim or 0))
-        with placement(self.path) as placed:
-            self._place(placed, epoch, lambda split, target: placed.link(target, files[split]))
+        with self._hold:
+            self._info = with_dim(self.path, self._info, int(dim or 0))
+            with placement(self.path) as placed:
+                place_snapshots(
+                    placed,
+                    self.path,
+                    self._info,
+                    epoch=epoch,
+                    write=lambda placed, split, target: placed.link(target, files[split]),
+                )
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Write metrics into the row of an epoch in log.csv; metrics of the same name are replaced."""
-        self._hold()
-        merge_log(layout.log_file(self.path), epoch, metrics)
+        with self._hold:
+            merge_log(layout.log_file(self.path), epoch, metrics)
 
     def discard_after(self, epoch: int) -> None:
         """Remove the snapshots and log rows of all epochs after `epoch` (-1 removes all)."""
-        self._hold()
-        later = [
-            layout.snapshot_file(self.path, split, number)
-            for split in self._info.splits
-            for number in sorted(layout.snapshot_epochs(self.path, split))
-            if number > epoch
-        ]
-        check_recorded(self.path, self._info, later)
-        extras = self._extras_of(lambda number: number > epoch)
-        if later or extras:
-            with placement(self.path) as files:
-                files.remove([*later, *extras])
-        drop_after(layout.log_file(self.path), epoch)
+        with self._hold:
+            discard_after(self.path, self._info, epoch)
+            drop_after(layout.log_file(self.path), epoch)
 
-    def _hold(self) -> None:
-        """Take the lock of the run unless this recorder still holds it."""
-        if self._lock is None or not self._lock.is_held:
-            self._take(Lock(self.path))
-
-    def _take(self, lock: Lock) -> None:
-        self.close()
-        self._lock = lock
-        weakref.finalize(self, lock.release)
-
-    def _kept(self, action: Callable[[], T]) -> T:
-        """Return the result of an action; release the lock if it fails."""
-        try:
-            return action()
-        except BaseException:
-            self.close()
-            raise
-
-    def _begin(self, contents: Mapping[str, dict[str, Any]], extras: Mapping[str, NDArray[Any]]) -> None:
-        """Start the run: in place if the folder exists, else in a hidden folder until it is complete."""
-        if self.path.exists():
-            self._hold()
-            check_untaken(self.path)  # by now another process may have begun
-            begin(self.path, self._info, contents=contents, extras=extras)
-            return
-        with building(self.path) as folder:
-            self._take(Lock(folder, run=self.path))
-            self._kept(lambda: begin(folder, self._info, contents=contents, extras=extras))
-
-    def _check_epoch(self, epoch: int, given: set[str], *, overwrite: bool) -> None:
-        """Refuse an epoch that cannot be recorded, before anything is written."""
-        for split in given - set(self._info.splits):
-            raise unknown(split, "split", self._info.splits)
-        for split in set(self._info.splits) - given:
-            message = f"epoch {epoch} lacks split {split!r}; an epoch is recorded for every split of the run"
+    def _check_epoch(
+        self, epoch: int, metrics: Mapping[str, float] | None, *, overwrite: bool
+    ) -> dict[str, float]:
+        """Refuse an epoch that cannot be recorded, before anything is written; return its checked metrics."""
+        if epoch in self._open:
+            message = f"epoch {epoch} is being written by this recorder; end its with block first"
             raise InputError(message)
-        if epoch in layout.complete_epochs(self.path, self._info) and not overwrite:
-            message = f"epoch {epoch} is recorded already in {self.path}; pass overwrite=True to replace it"
-            raise InputError(message)
+        if not overwrite:
+            check_new(self.path, self._info, epoch)
+        return check_row(epoch, metrics or {})
 
-    def _extras_of(self, belongs: Callable[[int], bool]) -> list[Path]:
-        """Return the files of extras of the epochs for which `belongs` is true."""
-        found = [file for (_, epoch), file in recorded_extras(self.path) if belongs(epoch)]
-        return recorded_only(self.path, self._info, found)
-
-    def _know_dim(self, dim: int) -> None:
-        """Write the number of dimensions to run.json, if this is the first epoch."""
-        if self._info.dim is None:
-            if self._info.slices and self._info.slices[-1][1] != dim:
-                end = self._info.slices[-1][1]
-                message = f"slices end at {end}, but the embeddings have {dim} dims; they must agree"
-                raise InputError(message)
-            self._info = replace(self._info, dim=dim)
-            layout.write_info(self.path, self._info)
-
-    def _place(self, files: Placement, epoch: int, write: Callable[[str, Path], None]) -> None:
-        """Write one checked epoch; an earlier one is removed first, so that epochs are never mixed."""
-        targets = {split: layout.snapshot_file(self.path, split, epoch) for split in self._info.splits}
-        check_recorded(self.path, self._info, list(targets.values()))
-        for split, target in targets.items():
-            write(split, target)
-        files.remove(targets.values())
-
-    def _reopen(
-        self, splits: dict[str, layout.SplitInfo], method: Mapping[str, Any] | None
-    ) -> layout.RunInfo:
-        """Return the info of the run to resume, after comparing its items and labels."""
-        info = layout.read_info(self.path)
-        if info.splits != splits:
-            message = f"{self.path} was recorded for other items or labels; choose another name"
-            raise InputError(message)
-        remove_temporary(self.path)
-        if method is not None and method != info.method:
-            info = replace(info, method=dict(method))
-            layout.write_info(self.path, info)
-        return info
+    def _write(
+        self,
+        epoch: int,
+        row: Mapping[str, float],
+        *,
+        dim: int,
+        write: Callable[[Placement, str, Path], None],
+        extras: Mapping[Path, NDArray[Any]] | None = None,
+        overwrite: bool,
+    ) -> None:
+        """Write a checked epoch and its row of the log."""
+        with self._hold:
+            if not overwrite:
+                check_logged_step(self.path, epoch, row)
+            self._info = with_dim(self.path, self._info, dim)
+            write_epoch(self.path, self._info, epoch, write=write, extras=extras or {})
+            merge_log(layout.log_file(self.path), epoch, row, another_step=overwrite)
