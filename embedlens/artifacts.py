@@ -66,6 +66,7 @@ class Artifacts:
         table: Table,
         *,
         facts: Mapping[str, Any],
+        caption: str = "",
     ) -> list[Path]:
         """Write one figure in every format, its data and its sidecar; each file whole or not at all.
 
@@ -79,6 +80,8 @@ class Artifacts:
             The data that the figure shows.
         facts
             What the sidecar says of this figure beside the facts of the command.
+        caption
+            The caption of the figure; a table has none.
 
         Returns
         -------
@@ -102,6 +105,7 @@ class Artifacts:
         sidecar = {
             "command": list(self.command),
             "figures": [path.name for path in written],
+            **({"caption": caption} if caption else {}),
             "data": data.name,
             **self.facts,
             **facts,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.analysis.experiments.curves import Band, Curve
+from embedlens.captions.places import Shown
 from embedlens.errors import InputError
 from embedlens.experiments.run_metrics import training_loss
 
@@ -131,6 +132,31 @@ def summary(curves: Iterable[Curve | Band]) -> dict[str, Any]:
             values["not_finite"] = curve.not_finite.tolist()
         numbers.setdefault(curve.name, {})[curve.metric] = values
     return numbers
+
+
+def shown(sources: Iterable[RunMetrics], metrics: Iterable[str], *, counted: bool = True) -> list[Shown]:
+    """Return what curves of some metrics are of, for a caption: the splits named in metrics, else every one.
+
+    Parameters
+    ----------
+    sources
+        The runs.
+    metrics
+        Names of the metrics.
+    counted
+        Whether to give the number of items of each split.
+    """
+    named = list(metrics)
+    snapshots = []
+    for source in sources:
+        entries = source.run.info.splits
+        splits = [split for split in entries if any(name.startswith(f"{split}_") for name in named)]
+        snapshots += [
+            Shown(source.label, split, epoch, entries[split].items if counted else None)
+            for split in splits or entries
+            for epoch in source.epochs
+        ]
+    return snapshots
 
 
 def facts(sources: Sequence[RunMetrics], runs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from embedlens.analysis.open_set.classifier import fit_classifier, rank_by_classifier
 from embedlens.analysis.open_set.ranking import rank_labels
 from embedlens.analysis.open_set.threshold import identify
+from embedlens.captions.places import Shown
 from embedlens.errors import InputError, unknown
 from embedlens.results import Result
 from embedlens.searches import ID, SplitItems, search_in
@@ -86,6 +87,10 @@ class Ensemble(Result):
         """Run, split and epoch, as columns of a table and keys of a sidecar."""
         return {"run": self.label, "split": self.split, "epoch": self.epoch}
 
+    def shown(self, n: int) -> Shown:
+        """Return it, with its number of items, as captions take it."""
+        return Shown(self.label, self.split, self.epoch, n)
+
     @property
     def place(self) -> str:
         """Where the embeddings stand, for messages."""
@@ -138,6 +143,11 @@ class OpenSetResult(Result):
     result: Identification
     classifier: Classifier | None
     counts: Mapping[str, int]
+
+    @property
+    def n(self) -> int:
+        """Number of items that are identified."""
+        return self.result.sweep.n_known + self.result.sweep.n_new
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers by name; what is not defined is NaN."""

@@ -112,10 +112,13 @@ def _answer(
     from embedlens.experiments.comparison import dims_text, mean_rows, summarise
     from embedlens.figures.experiments.comparison import figure as comparison_figure
     from embedlens.files import write_text
+    from embedlens.store import open_run
 
     config = planned[0].run.config
     result = summarise(planned, scores)
-    split = next(one.split for one in scores if one.values)
+    run, split = next(
+        (one.run.path, scored.split) for one, scored in zip(planned, scores, strict=True) if scored.values
+    )
     means = mean_rows(result, split=split, epoch=config.epochs)
     said = _facts(planned, result) | {"split": split, **facts}
     artifacts = Artifacts(where.figures, console.command(), said, summary=result.by_name())
@@ -127,9 +130,12 @@ def _answer(
     seeds = f"mean and standard deviation of {console.count_text(result.seeds.size, 'seed')}"
     heading = f"{config.data}, {split}, epoch {config.epochs}, {dims_text(planned)}, {seeds}"
     drawn = [name for name in _DRAWN if name in result.metrics] or result.metrics.tolist()[:3]
+    what = {"data": config.data, "epoch": config.epochs, "split": split}
+    what["n"] = open_run(run).info.splits[split].items
     with style.paper():
         figure = comparison_figure(result, drawn, **style.size(len(drawn)), title=heading)
-        style.save(artifacts, stem, figure, [result.columns()], facts={"drawn": drawn})
+        caption = _caption(result, drawn, facts=what, left_out=facts.get("left_out"))
+        style.save(artifacts, stem, figure, [result.columns()], facts={"drawn": drawn}, caption=caption)
     table = where.figures / f"{style.stem(stem)}.tex"
     write_text(table, score_tables.latex(means) + "\n")
     artifacts.data.append(table)
@@ -146,6 +152,18 @@ def _answer(
     console.print_files(artifacts)
     console.print_line(f"wrote {table}")
     _print_gains(result)
+
+
+def _caption(
+    result: Comparison, drawn: Sequence[str], *, facts: Mapping[str, Any], left_out: Mapping[str, Any] | None
+) -> str:
+    """Return the caption of the figure."""
+    from embedlens.captions.places import caption
+    from embedlens.captions.scores import comparison
+
+    labels = [score_tables.title(name) for name in drawn]
+    what = {**facts, "seeds": result.seeds.tolist()}
+    return caption(comparison(labels, what, names=result.names.tolist()), [], left_out=left_out)
 
 
 def _print_gains(result: Comparison) -> None:

@@ -125,6 +125,7 @@ def _check(runs: Sequence[Run], numbers: Sequence[int]) -> None:
 
 def _save_split(report: Report, results: Scatters) -> None:
     """Write the figure of a split, or one of each epoch; all have the same limits."""
+    from embedlens.captions import spaces as captions
     from embedlens.figures.spectrum.components import figure as components_figure
     from embedlens.figures.spectrum.components import limits_of, limits_of_smallest
     from embedlens.measurements.component_signs import sign_correlations
@@ -151,7 +152,13 @@ def _save_split(report: Report, results: Scatters) -> None:
         ]
         smallest = None if own is None else list(own)
         facts = {"panels": panels, "limits": list(limits), "limits_smallest": smallest}
-        report.add(figure, table, list(group), facts=facts)
+        numbers = dict.fromkeys(number for result in group.values() for number in result.components.tolist())
+        caption = captions.components(
+            list(numbers), svd=report.artifacts.facts["decomposition"].startswith("SVD"),
+            normalize=report.artifacts.facts["normalized"],
+        )  # fmt: skip
+        counts = [(result.rank.size, one.run.info.splits[one.split].items) for one, result in group.items()]
+        report.add(figure, table, list(group), facts=facts, caption=caption, counts=counts)
 
 
 def _warn(results: Scatters) -> None:

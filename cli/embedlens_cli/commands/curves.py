@@ -143,7 +143,8 @@ def curves(
     with style.paper():
         heading = labels[0] if len(labels) == 1 else ""
         figure = curves_figure(panels, x=x, title=heading, **style.size(len(panels)))
-        style.save(artifacts, stem, figure, curve_results.columns(lines, bands, sources), {})
+        table, caption = curve_results.columns(lines, bands, sources), _caption(panels, sources, facts)
+        style.save(artifacts, stem, figure, table, facts={}, caption=caption)
     figure_style.answer(artifacts, chosen, lambda: _print_table(panels), typed=runs, as_json=drawn.as_json)
 
 
@@ -204,6 +205,18 @@ def _facts(
         "monitor": meter.facts(),
         "engine": engine_facts(meter.device),
     }
+
+
+def _caption(panels: Sequence[CurvePanel], sources: Sequence[RunMetrics], facts: Mapping[str, Any]) -> str:
+    """Return the caption of the figure."""
+    from embedlens.captions import scores as captions
+    from embedlens.captions.places import caption
+    from embedlens.experiments import curve_results
+
+    left_out, drawn = facts.get("left_out"), {curve.metric for panel in panels for curve in panel.curves}
+    bands = {name: len(labels) for name, labels in facts["groups"].items()}
+    what = captions.curves([panel.label for panel in panels], x=facts["x"], bands=bands)
+    return caption(what, curve_results.shown(sources, drawn, counted=not left_out), left_out=left_out)
 
 
 def _short(words: Sequence[str], kind: str) -> str:

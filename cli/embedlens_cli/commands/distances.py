@@ -95,9 +95,12 @@ def distances(
             shown = _shown(comparison.states, None if ecdf else bins)
             pairs = next(iter(comparison.paired.values())) if len(comparison.paired) == 1 else []
             figure = distances_figure(shown, pairs, n_text=comparison.n_text, title=split, **style.size())
+            finals = [one.triplets for one in comparison.states if not one.initial]
             report.add(
                 figure, _table(comparison, shown), places[split],
                 facts=_figure_facts(comparison, shown), words=[reference.stem],
+                caption=_caption(comparison, reference, cumulative=ecdf),
+                counts=[(one.anchor.size, one.anchor.size + one.n_singletons) for one in finals],
             )  # fmt: skip
     _warn(comparisons)
     report.end(lambda: _print_tables(comparisons))
@@ -166,6 +169,15 @@ def _figure_facts(comparison: Comparison, drawn: Sequence[StateDistribution]) ->
     ]
     paired = [one.summary() for several in comparison.paired.values() for one in several]
     return {"states": states, "paired": paired}
+
+
+def _caption(comparison: Comparison, reference: Reference, *, cumulative: bool) -> str:
+    """Return what the figure shows, in sentences."""
+    from embedlens.captions.triplets import distances as caption
+
+    firsts = [several[0] for several in comparison.paired.values()]
+    differences = [(one.first, one.second, one.difference) for one in firsts]
+    return caption(reference.facts, cumulative=cumulative, differences=differences)
 
 
 def _enter(report: Report, comparison: Comparison) -> None:

@@ -15,7 +15,7 @@ from embedlens_cli.common.option_groups import (
     FigureOptions,
     InName,
     LeaveOutOptions,
-    SnapshotOptions,
+    OneEpochOptions,
     file_words,
     grouped,
 )
@@ -83,13 +83,6 @@ class IdentifyOptions:
         from embedlens.measurements.open_set import OpenSetSettings
 
         return OpenSetSettings(**vars(self))
-
-
-@dataclass(frozen=True, kw_only=True)
-class OneEpochOptions(SnapshotOptions):
-    """Which snapshots are read, one epoch of each run."""
-
-    epoch: Annotated[str, typer.Option(help="last or a number.")] = "last"
 
 
 @grouped
@@ -185,6 +178,7 @@ def _save(
     report: Report, group: Mapping[Ensemble, OpenSetResult], how: IdentifyOptions, *, parts: bool
 ) -> None:
     """Write the curves of one split."""
+    from embedlens.captions import scores as captions
     from embedlens.figures.open_set.ranking import figure as ranking_figure
 
     first, one = next(iter(group.items()))
@@ -192,9 +186,15 @@ def _save(
     epochs = sorted({epoch for ensemble in group for epoch in ensemble.epochs})
     searched = "" if one.gallery is None else f"{'fitted on' if how.classifier else 'gallery'} {one.gallery}"
     left_out = how.unknown_class and (one.new_class or how.unknown_class)
-    unknown = f"unknown class {shortened(left_out)}" if left_out else ""
+    unknown = shortened(left_out) if left_out else ""
     at = [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
-    title = [*(names if len(names) == 1 else ()), first.split, searched, *at, unknown]
+    title = [
+        *(names if len(names) == 1 else ()),
+        first.split,
+        searched,
+        *at,
+        unknown and f"unknown class {unknown}",
+    ]
     figure = ranking_figure(
         {ensemble.label: result.result.sweep for ensemble, result in group.items()},
         choices={ensemble.label: result.result.choice for ensemble, result in group.items()},
@@ -208,7 +208,9 @@ def _save(
     words = [*report.words, "parts" if parts else ""]
     stem = ["identify", *report.artifacts.named(names), first.split, epochs_text(epochs), *words]
     facts = {"split": first.split, "epochs": epochs, "panels": panels}
-    report.style.save(report.artifacts, stem, figure, table, facts)
+    what = captions.ranking(unknown=unknown, classifier=how.classifier, chosen_on=how.choose_on)
+    text = report.caption(what, [ensemble.shown(result.n) for ensemble, result in group.items()])
+    report.style.save(report.artifacts, stem, figure, table, facts=facts, caption=text)
 
 
 def _warn(results: Mapping[Ensemble, OpenSetResult], how: IdentifyOptions) -> None:

@@ -165,6 +165,7 @@ def _measure(
 
 def _save(report: Report, group: Mapping[Selected, Sequence[PrunedSlice]], *, sliced: bool) -> None:
     """Write the curves of one split."""
+    from embedlens.captions import spaces as captions
     from embedlens.figures.pruning import figure as pruning_figure
     from embedlens.figures.pruning import figure_of_slices
 
@@ -175,15 +176,23 @@ def _save(report: Report, group: Mapping[Selected, Sequence[PrunedSlice]], *, sl
                 for name, (whole, *parts) in zip(names, group.values(), strict=True)}  # fmt: skip
         figure = figure_of_slices(rows, **report.style.size(2), title=title, fit=fits)
     else:
-        curves = {name: whole.curve for name, (whole,) in zip(names, group.values(), strict=True)}
-        figure = pruning_figure(curves, **report.style.size(), title=title, fit=fits)
+        shown = {name: whole.curve for name, (whole,) in zip(names, group.values(), strict=True)}
+        figure = pruning_figure(shown, **report.style.size(), title=title, fit=fits)
     every = [(one.facts | result.facts, result.curve) for one, results in group.items() for result in results]
     table: Table = [{**place, **curve.columns()} for place, curve in every]
     panels = [
         {**place, "dim": curve.dim, "shown": curve.n, "of": curve.n + curve.n_singletons}
         for place, curve in every
     ]
-    report.add(figure, table, list(group), facts={"panels": panels})
+    said, wholes = report.artifacts.facts, [results[0] for results in group.values()]
+    caption = captions.pruning(
+        list(dict.fromkeys(whole.fit for whole in wholes)), svd=said["basis"] == "svd",
+        similarity=said["similarity"], center=said["centered"],
+        slices=len(next(iter(group.values()))) - 1 if sliced else None,
+    )  # fmt: skip
+    curves = [whole.curve for whole in wholes]
+    counts = [(curve.n, curve.n + curve.n_singletons) for curve in curves]
+    report.add(figure, table, list(group), facts={"panels": panels}, caption=caption, counts=counts)
 
 
 def _print_table(pruned: Mapping[Selected, Sequence[PrunedSlice]]) -> None:

@@ -115,6 +115,8 @@ def _draw(
 ) -> None:
     """Draw the sweep, write it with its data and sidecar, and give the answer."""
     from embedlens.artifacts import Artifacts
+    from embedlens.captions import scores as captions
+    from embedlens.captions.places import caption
     from embedlens.experiments import sweep_results
     from embedlens.experiments.sweep import summarise
     from embedlens.figures.experiments.curves import metric_label
@@ -139,7 +141,12 @@ def _draw(
         panels = len(result.dims) if result.axis == "lr" else 1
         texts = {"label": label, "end": f"epoch {config.epochs}", "title": heading}
         figure = sweep_figure(result, **style.size(panels), **texts)
-        style.save(artifacts, name, figure, sweep_results.records(outcomes, result), facts={})
+        table = sweep_results.records(outcomes, result)
+        what = {"data": config.data, "epoch": config.epochs, "split": score.split, "n": items}
+        seeds = int((result.n + result.n_failed).max())
+        text = captions.sweep(label, what, axis=result.axis, losses=result.losses, seeds=seeds)
+        text = caption(text, [], left_out=facts.get("left_out"))
+        style.save(artifacts, name, figure, table, facts={}, caption=text)
     if where.as_json:
         console.print_json(artifacts.answer())
         return

@@ -147,15 +147,23 @@ def _save(
     report: Report, figure: Figure, paths: Sequence[AnchorPaths], *, split: str, words: Sequence[str]
 ) -> None:
     """Write the figure of a split."""
+    from embedlens.captions.triplets import trajectory as caption
+
     places = report.selection.of_split(split)
-    epochs = [one.epoch for one in places]
+    epochs, of = [one.epoch for one in places], places[0].run.info.splits[split].items
     facts = {
         "states": {path.run: path.states for path in paths[0].paths},
         "shown": len(paths),
-        "of": places[0].run.info.splits[split].items,
+        "of": of,
     }
     span = f"epochs-{min(epochs):04d}-{max(epochs):04d}"
-    report.add(figure, _table(paths, split), places, epochs=span, facts=facts, words=words)
+    said, counts = report.artifacts.facts, [(len(paths), of)] * len(places)
+    gallery = said["galleries"][places[0].run.name][split]
+    what = caption(said["reference"], anchors=said["anchors"], seed=said["seed"], gallery=gallery)
+    report.add(
+        figure, _table(paths, split), places, epochs=span, facts=facts, words=words,
+        caption=what, counts=counts, unit="anchors",
+    )  # fmt: skip
 
 
 def _images(run: Run, split: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:

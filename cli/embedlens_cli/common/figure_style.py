@@ -95,13 +95,16 @@ class FigureStyle:
         parts: Iterable[str],
         figure: Figure,
         table: Table,
+        *,
         facts: Mapping[str, Any],
+        caption: str,
     ) -> list[Path]:
         """Write a figure in every format, its data and its sidecar."""
         from embedlens.artifacts import figure_writers
 
         self.finish(figure)
-        return artifacts.save(self.stem(parts), figure_writers(figure, self.formats), table, facts=facts)
+        writers = figure_writers(figure, self.formats)
+        return artifacts.save(self.stem(parts), writers, table, facts=facts, caption=caption)
 
 
 def epochs_text(epochs: Iterable[int]) -> str:

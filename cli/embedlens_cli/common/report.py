@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from embedlens_cli.common import console
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from embedlens.artifacts import Artifacts, Table
+    from embedlens.captions.places import Shown
 
 Result = TypeVar("Result")
 
@@ -75,6 +76,9 @@ class Report:
         places: Sequence[Selected],
         *,
         facts: Mapping[str, Any],
+        caption: str,
+        counts: Sequence[tuple[int, int]] = (),
+        unit: str = "",
         words: Iterable[str] = (),
         epochs: str | None = None,
         every_run: bool = False,
@@ -91,6 +95,10 @@ class Report:
             The snapshots that it shows.
         facts
             What its sidecar says beside split and epochs.
+        caption
+            What is drawn, in sentences; the caption also names runs, splits, epochs and numbers of items.
+        counts, unit
+            Number of items shown and of all, of each snapshot; what is counted, where it is not items.
         words
             What its file name says beside runs, splits, epochs and options.
         epochs
@@ -105,10 +113,17 @@ class Report:
         parts = [self.name, *names, "+".join(splits), epochs or epochs_text(shown), *self.words, *words]
         of_splits = {"split": splits[0]} if len(splits) == 1 else {"splits": splits}
         every = {**of_splits, "epochs": shown, **facts}
+        text = self.caption(caption, _shown(places, counts), unit=unit)
         if isinstance(figure, Mapping):
-            self.artifacts.save(self.style.stem(parts), figure, table, facts=every)
+            self.artifacts.save(self.style.stem(parts), figure, table, facts=every, caption=text)
         else:
-            self.style.save(self.artifacts, parts, figure, table, every)
+            self.style.save(self.artifacts, parts, figure, table, facts=every, caption=text)
+
+    def caption(self, what: str, shown: Sequence[Shown], *, unit: str = "") -> str:
+        """Return the caption of a figure that shows some snapshots; `what` says what is drawn."""
+        from embedlens.captions.places import caption
+
+        return caption(what, shown, unit=unit, left_out=self.artifacts.facts.get("left_out"))
 
     def enter(self, place: Selected, numbers: Mapping[str, Any]) -> None:
         """Put the numbers of a snapshot into the JSON answer: run -> split -> epoch -> name -> number."""
@@ -129,6 +144,16 @@ class Report:
             typed=self.selection.typed,
             as_json=self.as_json,
         )
+
+
+def _shown(places: Sequence[Selected], counts: Sequence[tuple[int, int]]) -> list[Shown]:
+    """Return snapshots as captions take them; without counts no number of items is said."""
+    from embedlens.captions.places import Shown
+
+    snapshots = [Shown(one.label, one.split, one.epoch) for one in places]
+    if not counts:
+        return snapshots
+    return [replace(one, n=n, of=of) for one, (n, of) in zip(snapshots, counts, strict=True)]
 
 
 def by_split(results: Mapping[Selected, Result], *, apart: bool = False) -> list[dict[Selected, Result]]:

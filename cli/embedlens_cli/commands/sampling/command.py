@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from embedlens.artifacts import Table
+    from embedlens.captions.places import Shown
     from embedlens.figures.sampling.distances import Contents
     from embedlens.store import Run
 
@@ -65,10 +66,24 @@ def sampling(
             stem = ["sampling", *runs, group[0][0].split, epochs, *report.words]
             table = _table_of(group, contents, panels)
             facts = {"split": group[0][0].split, "shown": [one.facts(epoch) for one, epoch in group]}
-            style.save(report.artifacts, stem, figure, table, facts)
+            caption = report.caption(measurements.caption(group, what), _shown(group, selection))
+            style.save(report.artifacts, stem, figure, table, facts=facts, caption=caption)
     for line in _warnings(results, what):
         console.print_message(line)
     report.end(lambda: _print_table(results))
+
+
+def _shown(group: Group, selection: Selection) -> list[Shown]:
+    """Return the snapshots of a figure as captions take them; of what is left out no number is said."""
+    from embedlens.captions.places import Shown
+
+    runs = dict(selection.labelled)
+    counts = [runs[one.run].info.splits[one.split].items for one, _ in group]
+    known = not selection.reader.leave_out
+    return [
+        Shown(one.run, one.split, epoch, count if known else None)
+        for (one, epoch), count in zip(group, counts, strict=True)
+    ]
 
 
 def _check_epochs(panels: Sequence[str], runs: Sequence[Run]) -> None:

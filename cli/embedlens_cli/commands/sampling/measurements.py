@@ -146,6 +146,23 @@ def contents(group: Group, what: SamplingOptions) -> Contents:
     )
 
 
+def caption(group: Group, what: SamplingOptions) -> str:
+    """Return what a figure shows, in sentences."""
+    from embedlens.captions.scores import sampling
+
+    first, epoch = group[0]
+    sizes = list(dict.fromkeys(_size(one) for one, _ in group))
+    batches = sizes[0].replace(" \u00d7 ", " classes x ") if len(sizes) == 1 else "batches of different sizes"
+    pairs = ""
+    if first.pairs:
+        drawn = first.pairs[epoch]
+        pairs = (
+            f"{drawn.positive.n:,} of {drawn.n_positive:,} positive and {drawn.negative.n:,} of "
+            f"{drawn.n_negative:,} negative ones" + (f" in {first.run}" if len(group) > 1 else "")
+        )
+    return sampling(what.panels, strategies=what.strategies, pairs=pairs, batches=batches)
+
+
 def _size(one: SplitSampling) -> str:
     """Return what was mined of a run; nothing where no panel shows it."""
     if one.batches is None:

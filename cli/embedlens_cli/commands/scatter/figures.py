@@ -83,10 +83,12 @@ class Drawing:
             _panels(results), **self._size(results), note=self._note, scale=scale, inset=self.limits == "full"
         )
         hidden = sum(_outside(result, scale.limits) for result in results.values())
-        self._save(figure, results, facts={"axes": list(scale.limits), "dots_out_of_sight": hidden})
+        facts = {"axes": list(scale.limits), "dots_out_of_sight": hidden}
+        self._save(figure, results, facts=facts, caption=self._caption(results, hidden=hidden))
 
     def _save_field(self, results: SnapshotTriplets, chosen: LossField) -> None:
         """Write the scatter with the field behind it, and the arrows beside the dots in the data."""
+        from embedlens.captions import triplets as captions
         from embedlens.figures.triplets.field import figure as field_figure
         from embedlens.figures.triplets.nearest import scale_of
 
@@ -102,11 +104,13 @@ class Drawing:
         table = [{"kind": "dot", **block} for block in table_of(results)]
         table.append({"kind": "field", **field.columns()})
         epochs = f"{chosen.stem}-{epochs_text(one.epoch for one in results)}"
-        self._save(figure, results, table=table, epochs=epochs, facts={"field": facts})
+        what = f"{self._caption(results, contours=False)} {captions.field(field.loss, field.angle)}"
+        self._save(figure, results, table=table, epochs=epochs, facts={"field": facts}, caption=what)
 
     def save_flow(self, starts: SnapshotTriplets, ends: SnapshotTriplets) -> None:
         """Write the flow of each run and split, and add its numbers to the JSON answer."""
         from embedlens.analysis.triplets.flow import flow, occupied
+        from embedlens.captions import triplets as captions
         from embedlens.figures.triplets.flow import figure as flow_figure
         from embedlens.figures.triplets.flow import out_of_sight
 
@@ -130,6 +134,7 @@ class Drawing:
             panels.append({**place, **numbers})
             self.report.enter(end, {"flow": {"from_epoch": start.epoch, **numbers}})
         window = figure.axes[0].get_xlim()
+        hidden = sum(out_of_sight(*pair, window) for pair in sides)
         facts = {
             "flow": {
                 "bins_a_side": flows[0].bins,
@@ -138,14 +143,18 @@ class Drawing:
                 "panels": panels,
             },
             "axes": list(window),
-            "dots_out_of_sight": sum(out_of_sight(*pair, window) for pair in sides),
+            "dots_out_of_sight": hidden,
         }
         spans = ["+".join(f"{epoch:04d}" for epoch in sorted({one.epoch for one in side}))
                  for side in (starts, ends)]  # fmt: skip
-        self._save(figure, {**starts, **ends}, table=table, epochs=f"flow-{'-to-'.join(spans)}", facts=facts)
+        both = {**starts, **ends}
+        what = self._caption(both, hidden=hidden, contours=False) + " " + captions.flow(flows[0].minimum)
+        name = f"flow-{'-to-'.join(spans)}"
+        self._save(figure, both, table=table, epochs=name, facts=facts, caption=what)
 
     def save_animation(self, results: SnapshotTriplets, *, fps: float) -> None:
         """Write all epochs as GIF and MP4, and the key epochs as a strip."""
+        from embedlens.captions import triplets as captions
         from embedlens.figures.export.animation import key_epochs, write_gif, write_mp4
         from embedlens.figures.export.film import Film
         from embedlens.figures.triplets.panels import figure_of_epochs, frames_of
@@ -157,13 +166,17 @@ class Drawing:
             "gif": lambda path: write_gif(path, film, fps),
             "mp4": lambda path: write_mp4(path, film, fps),
         }
-        self._save(writers, results, epochs="animation", facts={"frames": len(frames), "fps": fps})
+        facts, what = {"frames": len(frames), "fps": fps}, self._caption(results)
+        self._save(
+            writers, results, epochs="animation", facts=facts, caption=f"{what} {captions.animation()}"
+        )
         keys = key_epochs({one.epoch for one in results})
         columns = {epoch: shown for epoch, shown in frames.items() if epoch in keys}
         strip = figure_of_epochs(columns, venue=style.venue, width=style.width or "full", title=self._note)
         places = dict(zip(panels, results, strict=True))
         shown = dict.fromkeys(places[panel] for column in columns.values() for panel in column)
-        self._save(strip, {one: results[one] for one in shown}, epochs="strip", facts={})
+        kept = {one: results[one] for one in shown}
+        self._save(strip, kept, epochs="strip", facts={}, caption=f"{what} {captions.strip()}")
 
     def _save(
         self,
@@ -171,14 +184,32 @@ class Drawing:
         results: SnapshotTriplets,
         *,
         facts: Mapping[str, Any],
+        caption: str,
         table: Table | None = None,
         epochs: str | None = None,
     ) -> None:
         """Write a figure; its data are the dots where no table is given."""
+        panels = panel_facts(results)
         self.report.add(
             figure, table_of(results) if table is None else table, list(results),
-            epochs=epochs, every_run=True, facts={"panels": panel_facts(results), **facts},
+            epochs=epochs, every_run=True, facts={"panels": panels, **facts}, caption=caption,
+            counts=[(panel["shown"], panel["of"]) for panel in panels],
         )  # fmt: skip
+
+    def _caption(self, results: SnapshotTriplets, *, hidden: int = 0, contours: bool = True) -> str:
+        """Return what the dots are, in sentences."""
+        from embedlens.captions.triplets import scatter
+        from embedlens.figures.triplets.density import ENCLOSED
+        from embedlens.figures.triplets.nearest import HISTOGRAM_ABOVE, RASTERISE_ABOVE
+
+        return scatter(
+            [result.s_ap.size for result in results.values()],
+            crowds=(RASTERISE_ABOVE, HISTOGRAM_ABOVE),
+            fixed=self.fixed.facts if self.fixed else None,
+            galleries=self.report.artifacts.facts["galleries"],
+            enclosed=ENCLOSED if contours else (),
+            hidden=hidden,
+        )
 
     def _limits_of(self, results: SnapshotTriplets) -> tuple[float, float] | None:
         """Return the limits of these snapshots; None for the full range."""

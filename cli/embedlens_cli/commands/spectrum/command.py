@@ -120,13 +120,25 @@ def _facts(what: SpectrumOptions, device: str) -> dict[str, Any]:
 
 def _save(report: Report, group: Mapping[Selected, SnapshotSpectrum], what: SpectrumOptions) -> None:
     """Write the figure of one split."""
+    from embedlens.captions import spaces as captions
+
     panels = [
         {**one.facts, "shown": result.whole.n, "of": result.whole.n, "n_dead": result.whole.n_dead}
         for one, result in group.items()
     ]
     table = [{**one.facts, **block} for one, result in group.items() for block in result.tables()]
-    epochs = "epoch-all" if report.selection.epoch == "all" else None
-    report.add(_draw(report, group, what), table, list(group), facts={"panels": panels}, epochs=epochs)
+    several = report.selection.several_epochs
+    slices = next(len(result.slices) for result in group.values())
+    caption = captions.spectrum(
+        svd=what.svd, normalize=what.normalize, log=what.logarithmic, cumulative=what.cumulative,
+        epochs=("heatmap" if what.heatmap else "curves") if several else "",
+        slices=None if what.slices is None else slices,
+    )  # fmt: skip
+    report.add(
+        _draw(report, group, what), table, list(group), facts={"panels": panels}, caption=caption,
+        counts=[(result.whole.n, result.whole.n) for result in group.values()],
+        epochs="epoch-all" if report.selection.epoch == "all" else None,
+    )  # fmt: skip
 
 
 def _draw(report: Report, group: Mapping[Selected, SnapshotSpectrum], what: SpectrumOptions) -> Figure:

@@ -65,6 +65,7 @@ def draw(
 
 def _save(report: Report, group: Results) -> None:
     """Write the figure of one split."""
+    from embedlens.captions import spaces as captions
     from embedlens.figures.spectrum.intra_class import figure as intra_class_figure
 
     title, names = headings(group)
@@ -73,7 +74,12 @@ def _save(report: Report, group: Results) -> None:
     figure = intra_class_figure(panels, names=known, title=title, **report.style.size(len(group)))
     sizes = [{**one.facts, "shown": result.labels.size, **result.summary()} for one, result in group.items()]
     table = [{**one.facts, **_columns(result, one.run.class_names)} for one, result in group.items()]
-    report.add(figure, table, list(group), facts={"panels": sizes})
+    caption = captions.intra_class(
+        [result.labels.size for result in group.values()], normalize=report.artifacts.facts["normalized"]
+    )
+    sizes_of = [int(result.counts.sum()) for result in group.values()]
+    counts = [(n, n + result.n_alone) for n, result in zip(sizes_of, group.values(), strict=True)]
+    report.add(figure, table, list(group), facts={"panels": sizes}, caption=caption, counts=counts)
 
 
 def _columns(result: ClassSpectra, names: Mapping[int, str]) -> dict[str, Any]:

@@ -34,11 +34,15 @@ def save_stills(report: Report, maps: Maps, size: float, *, series: bool) -> Non
     for group in groups:
         text = figure_style.epochs_text(one.epoch for one, _ in group) + ("-series" if series else "")
         figure, places = _draw(group, report.style, size), [one for one, _ in group]
-        report.add(figure, _table(group), places, facts=_facts_of(group), epochs=text)
+        report.add(
+            figure, _table(group), places, facts=_facts_of(group), epochs=text,
+            **_caption(report, group, series=series),
+        )  # fmt: skip
 
 
 def save_animation(report: Report, maps: Maps, size: float, *, fps: float) -> None:
     """Write all epochs as GIF and MP4, and the key epochs as a strip."""
+    from embedlens.captions import triplets as captions
     from embedlens.figures.export.animation import key_epochs, write_gif, write_mp4
     from embedlens.figures.projection.maps import figure as map_figure
     from embedlens.figures.projection.maps import limits_of
@@ -52,7 +56,8 @@ def save_animation(report: Report, maps: Maps, size: float, *, fps: float) -> No
         "mp4": lambda path: write_mp4(path, pictures, fps),
     }
     facts = {**_facts_of(every), "frames": len(frames), "fps": fps}
-    report.add(writers, _table(every), list(maps), facts=facts, epochs="animation")
+    said = _caption(report, every, series=True, end=captions.animation())
+    report.add(writers, _table(every), list(maps), facts=facts, epochs="animation", **said)
     keys, several = key_epochs(frames), len({one.label for one in maps}) > 1
     strip = [frames[epoch][row] for row in range(len(next(iter(frames.values())))) for epoch in keys]
     titles = [f"{one.label}, epoch {one.epoch}" if several else f"epoch {one.epoch}" for one, _ in strip]
@@ -63,7 +68,25 @@ def save_animation(report: Report, maps: Maps, size: float, *, fps: float) -> No
         names=measurements.class_names.joint(result.names for _, result in strip),
         limits=limits, columns=len(keys),
     )  # fmt: skip
-    report.add(figure, _table(strip), [one for one, _ in strip], facts=_facts_of(strip), epochs="strip")
+    said = _caption(report, strip, series=True, end=captions.strip())
+    places = [one for one, _ in strip]
+    report.add(figure, _table(strip), places, facts=_facts_of(strip), epochs="strip", **said)
+
+
+def _caption(report: Report, group: Frame, *, series: bool, end: str = "") -> dict[str, Any]:
+    """Return what maps show, in sentences, and the number of items of each."""
+    from embedlens.captions.spaces import tsne as caption
+
+    said, (_, first) = report.artifacts.facts, group[0]
+    whole = first.sampled is not None and first.sampled.whole_classes
+    what = caption(
+        [result.step.projection.perplexity for _, result in group],
+        distance=said["distance"], by=said["color"], series=series, thumbnails=said["thumbnails"],
+        synthesised=None if first.synthesised is None else first.synthesised.drawn.label.size,
+        classes=classes_shown(first.sampled) if first.sampled is not None and whole else "",
+    )  # fmt: skip
+    counts = [(result.step.projection.item.size, result.labels.size) for _, result in group]
+    return {"caption": f"{what} {end}".strip(), "counts": counts}
 
 
 def _frames(maps: Frame) -> dict[int, Frame]:

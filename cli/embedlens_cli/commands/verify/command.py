@@ -222,4 +222,18 @@ def _save(report: Report, group: Mapping[Selected, Verification], how: VerifyOpt
     for kind, (figure, columns) in drawn.items():
         table = [{**one.facts, **block} for one, block in zip(group, columns, strict=True)]
         named = replace(report, name=f"verify-{kind}", words=[*how.words(kind), *report.words])
-        named.add(figure, table, list(group), facts=facts)
+        named.add(figure, table, list(group), facts=facts, **_caption(kind, group, how))
+
+
+def _caption(kind: str, group: Mapping[Selected, Verification], how: VerifyOptions) -> dict[str, Any]:
+    """Return what a figure shows, in sentences, and how many pairs or probes."""
+    from embedlens.captions import scores as captions
+
+    results = list(group.values())
+    if kind == "roc":
+        sizes = [one.roc.n_genuine + one.roc.n_impostor for one in results]
+        text = captions.roc([one.pairs.source for one in results], [one.pairs.n_folds for one in results])
+        return {"caption": text, "counts": [(size, size) for size in sizes], "unit": "pairs"}
+    probes = [int((one.open.n_genuine + one.open.n_impostor).max()) for one in results]
+    text = captions.dir_at_far(how.fars[0], how.draws, [one.open.n_gallery for one in results])
+    return {"caption": text, "counts": [(count, count) for count in probes], "unit": "probes"}
