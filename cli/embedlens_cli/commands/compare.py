@@ -8,7 +8,7 @@ import typer
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError
-from embedlens_cli.common import console, grids, options, score_tables, training_options
+from embedlens_cli.common import completion, console, grids, options, score_tables, training_options
 from embedlens_cli.common.figure_style import FigureStyle, epochs_text
 from embedlens_cli.common.grids import GridOptions
 from embedlens_cli.common.option_groups import FileWords, InName, grouped
@@ -29,12 +29,17 @@ def compare(
     context: typer.Context,
     *,
     loss: Annotated[
-        str, typer.Option(help="Comma-separated: losses for the methods that take any.")
+        str,
+        typer.Option(
+            help="Comma-separated: losses for the methods that take any.",
+            autocompletion=completion.some_of(*completion.LOSSES),
+        ),
     ] = "triplet,margin,n-pair-mc",
     method: Annotated[
         str,
         typer.Option(
-            help="Comma-separated; plain is each loss alone, dreml and hdc have losses of their own."
+            help="Comma-separated; plain is each loss alone, dreml and hdc have losses of their own.",
+            autocompletion=completion.some_of(*completion.METHODS),
         ),
     ] = "plain,divide-conquer,dvml,dreml,hdc",
     dim: Annotated[
@@ -53,7 +58,9 @@ def compare(
     seed: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = ",".join(map(str, _SEEDS)),
     epochs: Annotated[int, typer.Option(help="Epochs of each run; the last is compared.", min=1)] = 4,
     metrics: Annotated[
-        str, typer.Option(help="Scores, comma-separated, as in `evaluate`."), InName("metrics-{}")
+        str,
+        typer.Option(help="Scores, comma-separated, as in `evaluate`.", autocompletion=completion.scores()),
+        InName("metrics-{}"),
     ] = "nmi,f1,recall_at_1,recall_at_2,recall_at_4,recall_at_8",
     where: grids.GridOptions,
     latex: Annotated[bool, typer.Option("--latex", help="Print the table for a paper (booktabs).")] = False,

@@ -9,7 +9,7 @@ import typer
 
 from embedlens.errors import InputError
 from embedlens_cli.commands.import_ import epochs_and_items, facts_of
-from embedlens_cli.common import console, options
+from embedlens_cli.common import completion, console, options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ def concat(
         list[str] | None,
         typer.Argument(
             metavar="RUN RUN",
+            autocompletion=completion.runs,
             help="Two run directories or more, or names of runs below ./runs ($EMBEDLENS_RUNS).",
             show_default=False,
         ),
@@ -46,13 +47,16 @@ def concat(
         str,
         typer.Option(
             help="all: the epochs that all runs have; last: the last one of each run, joined as one epoch; "
-            "or a number."
+            "or a number.",
+            autocompletion=completion.epochs("all", "last"),
         ),
     ] = "all",
     split: Annotated[
         str,
         typer.Option(
-            help="Splits, comma-separated.", show_default="those that all runs have with the same items"
+            help="Splits, comma-separated.",
+            show_default="those that all runs have with the same items",
+            autocompletion=completion.splits(several=True),
         ),
     ] = "",
     as_json: options.Json = False,

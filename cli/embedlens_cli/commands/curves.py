@@ -10,7 +10,7 @@ import typer
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError, unknown
-from embedlens_cli.common import console, figure_style, options
+from embedlens_cli.common import completion, console, figure_style, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
@@ -70,6 +70,7 @@ def curves(
             help="Comma-separated: columns of log.csv, or scores computed from the snapshots where the log "
             "has none: recall_at_10, nmi, ... of every split chosen, or of one: train_nmi.",
             show_default="loss and recalls of the log; without a log R@1",
+            autocompletion=completion.log_columns,
         ),
     ] = "",
     monitor: Annotated[
@@ -77,20 +78,33 @@ def curves(
         typer.Option(
             help="Comma-separated losses, with their default options, on the same batches of every snapshot.",
             show_default="none",
+            autocompletion=completion.some_of(*completion.LOSSES),
         ),
     ] = "",
     x: Annotated[
-        str, typer.Option("--x", help="epoch, step or seconds (of training)."), InName("{}")
+        str,
+        typer.Option(
+            "--x",
+            help="epoch, step or seconds (of training).",
+            autocompletion=completion.one_of("epoch", "step", "seconds"),
+        ),
+        InName("{}"),
     ] = "epoch",
     seeds: Annotated[
         str,
         typer.Option(
-            help="Runs that differ in their seed alone: band (mean and standard deviation) or lines."
+            help="Runs that differ in their seed alone: band (mean and standard deviation) or lines.",
+            autocompletion=completion.one_of("band", "lines"),
         ),
         InName("{}"),
     ] = "band",
     split: Annotated[
-        str, typer.Option(help="Splits, comma-separated.", show_default="test, where all runs have it")
+        str,
+        typer.Option(
+            help="Splits, comma-separated.",
+            show_default="test, where all runs have it",
+            autocompletion=completion.splits(several=True),
+        ),
     ] = "",
     batched: BatchOptions,
     leave_out: LeaveOutOptions,

@@ -9,7 +9,7 @@ import typer
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError, shortened
-from embedlens_cli.common import console, options
+from embedlens_cli.common import completion, console, options
 from embedlens_cli.common.figure_style import epochs_text
 from embedlens_cli.common.option_groups import (
     FigureOptions,
@@ -48,6 +48,7 @@ class IdentifyOptions:
         typer.Option(
             help="Split to search; none: the split itself. With --classifier the split to fit on.",
             show_default="what the run names, else none; with --classifier else train",
+            autocompletion=completion.splits("none"),
         ),
         InName("gallery-{}"),
     ] = None
@@ -57,6 +58,7 @@ class IdentifyOptions:
             help="Split that the threshold is selected on; halves: each half of the items selects it for "
             "the other.",
             show_default="the same items: optimistically biased",
+            autocompletion=completion.splits("halves"),
         ),
         InName("chosen-on-{}"),
     ] = None

@@ -8,7 +8,7 @@ import typer
 
 from embedlens.errors import InputError, unknown
 from embedlens.measurements.slices import slices_alone
-from embedlens_cli.common import console, options
+from embedlens_cli.common import completion, console, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
@@ -46,12 +46,19 @@ def pca_prune(
     ] = False,
     fit: Annotated[
         str | None,
-        typer.Option(help="Split that the components are fitted on.", show_default="train, else the split"),
+        typer.Option(
+            help="Split that the components are fitted on.",
+            show_default="train, else the split",
+            autocompletion=completion.splits(),
+        ),
         InName("fit-{}"),
     ] = None,
     similarity: Annotated[
         str,
-        typer.Option(help="cosine of the coordinates that are left, or their inner product: inner."),
+        typer.Option(
+            help="cosine of the coordinates that are left, or their inner product: inner.",
+            autocompletion=completion.one_of("cosine", "inner"),
+        ),
         InName("{}"),
     ] = "cosine",
     center: Annotated[

@@ -10,7 +10,7 @@ import typer
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError, listed
-from embedlens_cli.common import console, grids, options, training_options
+from embedlens_cli.common import completion, console, grids, options, training_options
 from embedlens_cli.common.figure_style import FigureStyle, epochs_text
 from embedlens_cli.common.option_groups import grouped
 
@@ -28,7 +28,11 @@ def sweep(
     context: typer.Context,
     *,
     loss: Annotated[
-        str, typer.Option(help="Losses as in `train`, comma-separated; all: every loss.")
+        str,
+        typer.Option(
+            help="Losses as in `train`, comma-separated; all: every loss.",
+            autocompletion=completion.some_of(*completion.LOSSES, "all"),
+        ),
     ] = grids.DEFAULTS["loss"],
     lr: Annotated[
         str | None,
@@ -43,7 +47,11 @@ def sweep(
     seed: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = grids.DEFAULTS["seed"],
     epochs: Annotated[int, typer.Option(help="Epochs of each run, and the one that is compared.", min=1)] = 8,
     metric: Annotated[
-        str, typer.Option(help="Score to compare: recall_at_K, nmi or any other of `evaluate`.")
+        str,
+        typer.Option(
+            help="Score to compare: recall_at_K, nmi or any other of `evaluate`.",
+            autocompletion=completion.scores(),
+        ),
     ] = "recall_at_1",
     split: Annotated[
         str | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli.common import options, training_options
+from embedlens_cli.common import completion, options, training_options
 
 if TYPE_CHECKING:
     from embedlens.store import Run
@@ -50,6 +50,7 @@ def train(
         Path | None,
         typer.Option(
             metavar="RUN",
+            autocompletion=completion.runs,
             help="Continue this run; its options stay, but for --epochs, --stop-metric, --patience, "
             "--device, --workers and --json.",
         ),

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from embedlens_cli.common import completion
+
 
 def option(kind: Any, default: Any, text: str, *, flag: str | None = None, **more: Any) -> tuple[Any, Any]:
     """Return the type, with what the command line says of it, and the default of an option."""
@@ -52,7 +54,8 @@ OF_METHODS = {
         int | None, None, "With divide-conquer: epochs at the end for the whole embedding.", show_default="0"
     ),
     "cluster_on": option(
-        str | None, None, "With divide-conquer: penultimate or embedding.", show_default="penultimate"
+        str | None, None, "With divide-conquer: penultimate or embedding.", show_default="penultimate",
+        autocompletion=completion.one_of("penultimate", "embedding"),
     ),
     "first_phase": option(int | None, None, "With dvml: epochs of the first phase.", show_default="half"),
     "record_latent": option(
@@ -68,7 +71,7 @@ OF_METHODS = {
     ),
     "trunk": option(
         str | None, None, "With dreml: own, one network per learner, or shared, one network for all.",
-        show_default="own",
+        show_default="own", autocompletion=completion.one_of("own", "shared"),
     ),
     "heads": option(
         int | None, None, "With hdc: K, heads at as many depths of the backbone.", show_default="3"

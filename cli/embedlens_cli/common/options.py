@@ -10,30 +10,17 @@ from typing import Annotated, TypeVar
 import typer
 
 from embedlens.errors import InputError
+from embedlens_cli.common import completion
 
 Number = TypeVar("Number", int, float)
 
-
-def _runs_that_begin(incomplete: str) -> list[str]:
-    """Return the names of runs for the shell to complete."""
-    from embedlens.selection import run_names
-
-    return [name for name in run_names() if name.startswith(incomplete)]
-
-
-def _splits_that_begin(incomplete: str) -> list[str]:
-    """Return the names of splits of all runs for the shell to complete, the last after a comma."""
-    from embedlens.selection import runs_folder
-
-    before, comma, word = incomplete.rpartition(",")
-    names = {path.name for path in runs_folder().glob("*/splits/*") if path.is_dir()}
-    return [f"{before}{comma}{name}" for name in sorted(names) if name.startswith(word)]
+_SPLITS = completion.splits(several=True)
 
 
 Runs = Annotated[
     list[str] | None,
     typer.Argument(
-        autocompletion=_runs_that_begin,
+        autocompletion=completion.runs,
         metavar="RUN",
         help="Run directories, or names of runs below ./runs ($EMBEDLENS_RUNS). Default: the newest run.",
         show_default=False,
@@ -41,9 +28,7 @@ Runs = Annotated[
 ]
 Split = Annotated[
     str,
-    typer.Option(
-        help="Splits, comma-separated.", show_default="every split", autocompletion=_splits_that_begin
-    ),
+    typer.Option(help="Splits, comma-separated.", show_default="every split", autocompletion=_SPLITS),
 ]
 EvaluatedSplits = Annotated[
     str,
@@ -51,18 +36,19 @@ EvaluatedSplits = Annotated[
         "--split",
         help="Splits, comma-separated.",
         show_default="query splits, or test, or all",
-        autocompletion=_splits_that_begin,
+        autocompletion=_SPLITS,
     ),
 ]
 Epoch = Annotated[
     str,
     typer.Option(
         metavar="EPOCH",
+        autocompletion=completion.epochs("first", "last", "all", several=True),
         help="first, last, all, a number (-1: the last, -2, ...), several separated by commas, or a range "
         "START:STOP:STEP, STOP included.",
     ),
 ]
-OneEpoch = Annotated[str, typer.Option(help="last, or a number.")]
+OneEpoch = Annotated[str, typer.Option(help="last, or a number.", autocompletion=completion.epochs("last"))]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -71,15 +57,28 @@ Out = Annotated[
         show_default="figures/ in the run; ./figures for several runs",
     ),
 ]
-Format = Annotated[str, typer.Option("--format", help="Figure formats, comma-separated: pdf, png, svg.")]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        help="Figure formats, comma-separated: pdf, png, svg.",
+        autocompletion=completion.some_of("pdf", "png", "svg"),
+    ),
+]
 Venue = Annotated[
     str,
     typer.Option(
-        help="Sets size and font: aaai, cvpr, eccv, iccv, iclr, icml, jmlr, nature, neurips or tmlr."
+        help=f"Sets size and font: {completion.text_of(completion.VENUES)}.",
+        autocompletion=completion.one_of(*completion.VENUES),
     ),
 ]
 Width = Annotated[
-    str | None, typer.Option(help="column or full.", show_default="column for one panel, else full")
+    str | None,
+    typer.Option(
+        help="column or full.",
+        autocompletion=completion.one_of("column", "full"),
+        show_default="column for one panel, else full",
+    ),
 ]
 Names = Annotated[
     str | None,
@@ -101,11 +100,18 @@ Limits = Annotated[
 
 ReferenceRun = Annotated[
     str | None,
-    typer.Option(help="Name of the run in which the triplets are selected.", show_default="the first"),
+    typer.Option(
+        help="Name of the run in which the triplets are selected.",
+        autocompletion=completion.named_runs,
+        show_default="the first",
+    ),
 ]
 ReferenceEpoch = Annotated[
     str,
-    typer.Option(help="Epoch at which the nearest positive and negative are selected: last, or a number."),
+    typer.Option(
+        help="Epoch at which the nearest positive and negative are selected: last, or a number.",
+        autocompletion=completion.epochs("last"),
+    ),
 ]
 
 
@@ -116,7 +122,7 @@ def limits_word(limits: str) -> str:
 
 Title = Annotated[bool, typer.Option("--title/--no-title", help="Draw the title of the figure.")]
 Text = Annotated[bool, typer.Option("--text/--no-text", help="Draw the statistics in the corners of panels.")]
-Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Device = Annotated[str, typer.Option(help="cpu or cuda.", autocompletion=completion.one_of("cpu", "cuda"))]
 UnknownClass = Annotated[
     str | None,
     typer.Option(

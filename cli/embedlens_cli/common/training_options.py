@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
+from embedlens_cli.common import completion
 from embedlens_cli.common.loss_options import OF_LOSSES, OF_METHODS, option
 from embedlens_cli.common.options import words
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 Loss = Annotated[
     str | None,
     typer.Option(
-        help="contrastive, triplet, margin, lifted, angular, proxy-nca, softmax, n-pair-mc, n-pair-ovo, "
-        "tuplet, ep, ephn, epshn, sct, hn, shn, nn, or pml:CLASS of pytorch-metric-learning.",
+        help=f"{', '.join(completion.LOSSES)}, or pml:CLASS of pytorch-metric-learning.",
+        autocompletion=completion.one_of(*completion.LOSSES),
         show_default="epshn; dreml: softmax, hdc: contrastive",
     ),
 ]
@@ -31,12 +32,14 @@ Loss = Annotated[
 _OF_RUNS = {
     "data": option(
         str, "glyphs",
-        "glyphs, digits; with --root: cub200, cars196, sop, inshop, lfw, fashion-mnist, folder, csv.",
+        f"{', '.join(completion.DATA[:2])}; with --root: {', '.join(completion.DATA[2:])}.",
+        autocompletion=completion.one_of(*completion.DATA),
     ),
     "root": option(Path | None, None, "Folder (csv: file) of the data set.", metavar="DIR"),
     "split_by": option(
         str | None, None, "classes: train and test have no class in common; items: they have all classes.",
         show_default="as published, else classes",
+        autocompletion=completion.one_of("classes", "items"),
     ),
     "boxes": option(bool, False, "Crop images to the bounding boxes of their objects.", flag="--boxes"),
     "image_size": option(
@@ -46,7 +49,8 @@ _OF_RUNS = {
         bool, True, "Augment training images at random.", flag="--augment/--no-augment"
     ),
     "backbone": option(
-        str, "small", "small, timm:NAME, or features:FILE.npy: features that exist already."
+        str, "small", "small, timm:NAME, or features:FILE.npy: features that exist already.",
+        autocompletion=completion.one_of("small"),
     ),
     "pretrained": option(
         bool, True, "Start timm networks from pretrained weights.", flag="--pretrained/--no-pretrained"
@@ -58,7 +62,10 @@ _OF_RUNS = {
     "freeze_bn": option(
         bool, False, "Freeze batch normalisation of a timm network.", flag="--freeze-bn"
     ),
-    "method": option(str, "plain", "plain, divide-conquer, dvml, dreml or hdc."),
+    "method": option(
+        str, "plain", f"{completion.text_of(completion.METHODS)}.",
+        autocompletion=completion.one_of(*completion.METHODS),
+    ),
     **OF_METHODS,
     "loss_options": option(
         str | None, None, """Any options of the loss, e.g. '{"beta": 1.1, "learn_beta": true}'.""",
@@ -66,16 +73,16 @@ _OF_RUNS = {
     ),
     "mining": option(
         str | None, None,
-        "Triplets that contrastive, triplet and margin learn from: all, random, hard, semi-hard, "
-        "semi-hard-range, distance-weighted, easy-positive, or pml:CLASS.",
-        show_default="the default of the loss",
+        "Triplets that contrastive, triplet and margin learn from: "
+        f"{', '.join(completion.MINING)}, or pml:CLASS.",
+        show_default="the default of the loss", autocompletion=completion.one_of(*completion.MINING),
     ),
     "mining_options": option(
         str | None, None, """Options of the mining, e.g. '{"cutoff": 0.5}'.""", metavar="JSON"
     ),
     "sampler": option(
-        str | None, None, "Batches: pk, n-pair, tuplet or hard-class.",
-        show_default="the default of the loss",
+        str | None, None, f"Batches: {completion.text_of(completion.SAMPLERS)}.",
+        show_default="the default of the loss", autocompletion=completion.one_of(*completion.SAMPLERS),
     ),
     **OF_LOSSES,
     "classes_per_batch": option(
@@ -84,10 +91,14 @@ _OF_RUNS = {
     "items_per_class": option(
         int | None, None, "K of a batch.", show_default="4; 2 for n-pair and hard-class"
     ),
-    "optimizer": option(str, "adam", "adam, adamw, sgd (momentum 0.9) or rmsprop."),
+    "optimizer": option(
+        str, "adam", "adam, adamw, sgd (momentum 0.9) or rmsprop.",
+        autocompletion=completion.one_of("adam", "adamw", "sgd", "rmsprop"),
+    ),
     "weight_decay": option(float, 0.0, "L2 penalty on the weights; of adamw decoupled."),
     "schedule": option(
-        str, "step", "Schedule of the learning rate: step (--lr-step) or cosine, down to 0 at the end."
+        str, "step", "Schedule of the learning rate: step (--lr-step) or cosine, down to 0 at the end.",
+        autocompletion=completion.one_of("step", "cosine"),
     ),
     "lr_step": option(int, 0, "Epochs between drops of the learning rate; 0: none."),
     "lr_gamma": option(float, 0.1, "Factor of each drop of the learning rate."),
@@ -99,7 +110,8 @@ _OF_RUNS = {
         float, 0.0, "Weight of the mean squared norm of embeddings.", flag="--embedding-l2"
     ),
     "precision": option(
-        str, "float32", "Precision of the network in training: float32, bfloat16, or float16 (CUDA)."
+        str, "float32", "Precision of the network in training: float32, bfloat16, or float16 (CUDA).",
+        autocompletion=completion.one_of("float32", "bfloat16", "float16"),
     ),
     "ignore_label": option(
         str | None, None,

@@ -11,7 +11,7 @@ from embedlens.errors import InputError
 from embedlens.experiments import score_rows
 from embedlens.experiments.score_rows import ScoreRow
 from embedlens_cli.commands.evaluate.score_options import ScoreOptions, metrics_word
-from embedlens_cli.common import console, options, panels, score_tables
+from embedlens_cli.common import completion, console, options, panels, score_tables
 from embedlens_cli.common.figure_style import epochs_text
 from embedlens_cli.common.option_groups import (
     FileWords,
@@ -36,15 +36,17 @@ def evaluate(
     *,
     ks: Annotated[
         str,
-        typer.Option(help="K of recall: numbers, or cub (1,2,4,8) or sop (1,10,100,1000)."),
+        typer.Option(
+            help="K of recall: numbers, or cub (1,2,4,8) or sop (1,10,100,1000).",
+            autocompletion=completion.one_of("cub", "sop"),
+        ),
         InName("ks-{}"),
     ] = "cub",
     metrics: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: recall, recall_at_K, r_precision, map_at_r, map_at_5, knn_accuracy, "
-            "nmi, f1, ami, alignment, uniformity, pi_intra, pi_inter, pi_ratio, effective_rank, rho, "
-            "mean_similarity, hubness; default; all."
+            help=f"Comma-separated: {', '.join(completion.METRICS)}; default; all.",
+            autocompletion=completion.scores("default", "all"),
         ),
         InName(metrics_word),
     ] = "default",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli.common import options
+from embedlens_cli.common import completion, options
 from embedlens_cli.common.option_groups import changed
 
 if TYPE_CHECKING:
@@ -40,7 +40,11 @@ class ScoreOptions:
 
     gallery: Annotated[
         str | None,
-        typer.Option(help="Split to search; none: the split itself.", show_default="what the run names"),
+        typer.Option(
+            help="Split to search; none: the split itself.",
+            show_default="what the run names",
+            autocompletion=completion.splits("none"),
+        ),
     ] = None
     knn: Annotated[int, typer.Option(help="k of knn_accuracy.", min=1)] = 10
     weighted: Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from embedlens_cli.common import options
+from embedlens_cli.common import completion, options
 from embedlens_cli.common.option_groups import InName
 
 
@@ -46,6 +46,7 @@ class SamplingOptions:
         typer.Option(
             metavar="LIST",
             help="Panels, comma-separated: losses, sphere, distances, picked, nonzero, noise.",
+            autocompletion=completion.some_of("losses", "sphere", "distances", "picked", "nonzero", "noise"),
             show_default="all",
         ),
         InName(_panels_word),
@@ -54,9 +55,9 @@ class SamplingOptions:
         str,
         typer.Option(
             metavar="LIST",
-            help="Strategies, comma-separated: all, random, hard, semi-hard, semi-hard-range, "
-            "distance-weighted, easy-positive, or pml:CLASS. Over the epochs of several runs the first is "
-            "drawn.",
+            help=f"Strategies, comma-separated: {', '.join(completion.MINING)}, or pml:CLASS. Over the "
+            "epochs of several runs the first is drawn.",
+            autocompletion=completion.some_of(*completion.MINING),
             show_default="all of them but `all`",
         ),
         InName(_mining_word),

@@ -11,7 +11,7 @@ from embedlens.errors import InputError
 from embedlens_cli.commands.scatter import figures as scatter_figures
 from embedlens_cli.commands.scatter import panels as scatter_data
 from embedlens_cli.commands.scatter.figures import LossField
-from embedlens_cli.common import options
+from embedlens_cli.common import completion, options
 from embedlens_cli.common.option_groups import AllSplitsOptions, FigureOptions, LeaveOutOptions, grouped
 from embedlens_cli.common.report import Report
 from embedlens_cli.common.snapshots import Selection
@@ -36,10 +36,20 @@ class FlowOptions:
         ),
     ] = False
     flow_from: Annotated[
-        str | None, typer.Option(help="With --flow: first, last, or a number.", show_default="first")
+        str | None,
+        typer.Option(
+            help="With --flow: first, last, or a number.",
+            autocompletion=completion.epochs("first", "last"),
+            show_default="first",
+        ),
     ] = None
     flow_to: Annotated[
-        str | None, typer.Option(help="With --flow: first, last, or a number.", show_default="last")
+        str | None,
+        typer.Option(
+            help="With --flow: first, last, or a number.",
+            autocompletion=completion.epochs("first", "last"),
+            show_default="last",
+        ),
     ] = None
 
 
@@ -52,7 +62,8 @@ class FieldOptions:
         typer.Option(
             metavar="LOSS",
             help="Draw behind the dots where a gradient step moves them: "
-            "contrastive, ep, ephn, epshn, n-pair-mc or triplet.",
+            f"{completion.text_of(completion.FIELDS)}.",
+            autocompletion=completion.one_of(*completion.FIELDS),
             show_default=False,
         ),
     ] = None
@@ -76,14 +87,25 @@ class TripletOptions:
         str,
         typer.Option(
             help="nearest: each epoch's own nearest positive and negative; "
-            "fixed: the items chosen at the reference epoch of the reference run, followed everywhere."
+            "fixed: the items chosen at the reference epoch of the reference run, followed everywhere.",
+            autocompletion=completion.one_of("nearest", "fixed"),
         ),
     ] = "nearest"
     reference_run: Annotated[
-        str | None, typer.Option(help="With fixed: a name among the runs.", show_default="the first")
+        str | None,
+        typer.Option(
+            help="With fixed: a name among the runs.",
+            autocompletion=completion.named_runs,
+            show_default="the first",
+        ),
     ] = None
     reference_epoch: Annotated[
-        str | None, typer.Option(help="With fixed: last, or a number.", show_default="last")
+        str | None,
+        typer.Option(
+            help="With fixed: last, or a number.",
+            autocompletion=completion.epochs("last"),
+            show_default="last",
+        ),
     ] = None
 
 

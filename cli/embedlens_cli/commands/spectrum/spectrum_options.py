@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from embedlens_cli.common import options
+from embedlens_cli.common import completion, options
 from embedlens_cli.common.option_groups import InName, SnapshotOptions
 
 
@@ -18,7 +18,8 @@ class SpectrumSnapshots(SnapshotOptions):
     epoch: Annotated[
         str,
         typer.Option(
-            help="last, a number, or all: one curve per epoch, coloured by epoch, one panel per run."
+            help="last, a number, or all: one curve per epoch, coloured by epoch, one panel per run.",
+            autocompletion=completion.epochs("last", "all"),
         ),
     ] = "last"
 

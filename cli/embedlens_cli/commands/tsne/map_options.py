@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import typer
 
 from embedlens.analysis.projection.parameters import Parameters
-from embedlens_cli.common import options, panels
+from embedlens_cli.common import completion, options, panels
 from embedlens_cli.common.option_groups import InName
 
 if TYPE_CHECKING:
@@ -104,10 +104,21 @@ class ParameterOptions:
             show_default=f"{_DEFAULT.perplexity:g}, or (n - 1) / 3 of fewer items",
         ),
     ] = None
-    metric: Annotated[str, typer.Option(help="cosine or euclidean (of the normalised).")] = _DEFAULT.metric
-    initialization: Annotated[str, typer.Option("--init", help="pca, random or spectral.")] = (
-        _DEFAULT.initialization
-    )
+    metric: Annotated[
+        str,
+        typer.Option(
+            help="cosine or euclidean (of the normalised).",
+            autocompletion=completion.one_of("cosine", "euclidean"),
+        ),
+    ] = _DEFAULT.metric
+    initialization: Annotated[
+        str,
+        typer.Option(
+            "--init",
+            help="pca, random or spectral.",
+            autocompletion=completion.one_of("pca", "random", "spectral"),
+        ),
+    ] = _DEFAULT.initialization
     early_exaggeration: Annotated[
         float | None, typer.Option(help="Exaggeration factor of the first phase.", show_default="12")
     ] = _DEFAULT.early_exaggeration
@@ -129,7 +140,11 @@ class ParameterOptions:
     )
     dof: Annotated[float, typer.Option(help="Degrees of freedom; below 1: finer clusters.")] = _DEFAULT.dof
     gradient: Annotated[
-        str, typer.Option(help="auto, exact (all pairs), bh (Barnes-Hut) or fft (interpolation).")
+        str,
+        typer.Option(
+            help="auto, exact (all pairs), bh (Barnes-Hut) or fft (interpolation).",
+            autocompletion=completion.one_of("auto", "exact", "bh", "fft"),
+        ),
     ] = _DEFAULT.gradient
     theta: Annotated[float, typer.Option(help="With bh: greater is faster, 0 exact.")] = _DEFAULT.theta
     settle_iter: Annotated[
