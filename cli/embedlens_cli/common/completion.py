@@ -94,7 +94,7 @@ def _of_runs(read: Callable[[Run], Iterable[str]], more: Iterable[str], *, sever
 
 
 def _after_commas(words: Iterable[str], incomplete: str) -> list[str]:
-    """Return the words that go on with a list after its last comma, less those that stand in it."""
+    """Return lists with each word after the last comma, but for those that the list has already."""
     before, comma, word = incomplete.rpartition(",")
     left = [one for one in words if one.startswith(word) and one not in before.split(",")]
     return [f"{before}{comma}{one}" for one in left]

@@ -47,7 +47,7 @@ START = "Start here"
 LOOK, SCORE, TRAIN, BRING_IN = "Look at a run", "Score a run", "Train and compare", "Bring in and inspect"
 """Panels of commands."""
 
-_WIDEST = 28  # columns for the names of options; longer ones have a line of their own
+_WIDEST = 30  # columns for the names of options; longer ones have a line of their own
 _HYPHEN = "\N{NON-BREAKING HYPHEN}"  # stands for hyphens while lines are broken: names stay whole
 
 
