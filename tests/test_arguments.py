@@ -127,7 +127,7 @@ CALLS = {
         {**ZY, "z2": Z2, "y2": Y},
         call=lambda function, a: function((a["z"], a["y"]), (a["z2"], a["y2"])),
     ),
-    "analysis.verification.rank_1.open_set": Call({**ZY, "fars": np.array([0.1, 0.5])}, free=("fars",)),
+    "analysis.verification.detection.open_set": Call({**ZY, "fars": np.array([0.1, 0.5])}, free=("fars",)),
     "analysis.retrieval.label_ranking.winning_labels": Call(
         {"labels": NEIGHBOURS, "weights": SIMILARITY}, nan=("weights",)
     ),
@@ -157,7 +157,7 @@ CALLS = {
             step.projection for step in function([a["z"], a["z2"]], a["y"], central=True, **MAPPED)
         ],
     ),
-    "analysis.projection.maps.align": Call({"coordinates": Z[:, :2], "to": Z[:, 2:4]}),
+    "analysis.projection.alignment.align": Call({"coordinates": Z[:, :2], "to": Z[:, 2:4]}),
     "analysis.pruning.pruned_recall": Call(
         {**ZY, "dims": np.array([1, 3, 6]), "fit": Z2}, free=("dims", "fit"), numbered=("dims",)
     ),
@@ -165,8 +165,8 @@ CALLS = {
         ZY, {"demands": embedlens.analysis.retrieval.RetrievalOptions(ks=(1,))}
     ),
     "analysis.retrieval.neighbours.recall_at_k": Call({**ZY, "ks": np.array([1, 4])}, free=("ks",)),
-    "analysis.retrieval.neighbours.at_r": Call({"positive": NEIGHBOURS > 1, "r": Y}),
-    "analysis.retrieval.neighbours.skewness": Call({"counts": Y}, free=("counts",)),
+    "analysis.retrieval.per_query.at_r": Call({"positive": NEIGHBOURS > 1, "r": Y}),
+    "analysis.retrieval.per_query.skewness": Call({"counts": Y}, free=("counts",)),
     "analysis.retrieval.neighbours.retrieve in a gallery": Call(
         {**ZY, "z2": Z2, "y2": Y},
         call=lambda function, a: function(
@@ -192,9 +192,9 @@ CALLS = {
     "analysis.spectrum.slices.slice_recalls": Call(ZY, {"n_slices": 2}),
     "analysis.spectrum.values.spectrum": Call({"z": Z}),
     "analysis.spectrum.values.singular_values": Call({"z": Z}),
-    "analysis.spectrum.values.participation_ratio": Call({"sigma": SIGMA}, free=("sigma",)),
-    "analysis.spectrum.values.effective_rank": Call({"sigma": SIGMA}, free=("sigma",)),
-    "analysis.spectrum.values.spectral_decay": Call({"sigma": SIGMA}, {"dim": 6}, free=("sigma",)),
+    "analysis.spectrum.ranks.participation_ratio": Call({"sigma": SIGMA}, free=("sigma",)),
+    "analysis.spectrum.ranks.effective_rank": Call({"sigma": SIGMA}, free=("sigma",)),
+    "analysis.spectrum.ranks.spectral_decay": Call({"sigma": SIGMA}, {"dim": 6}, free=("sigma",)),
     "analysis.spectrum.intra_class.class_spectra": Call(ZY),
     "analysis.projection.synthesis.synthesised": Call(
         {**ZY, "mu": Z2, "sigma": np.abs(Z2), "classes": np.array([0, 2])},
@@ -231,7 +231,9 @@ CALLS = {
         {name: values for name, values in triplets.nearest_triplets(Z, Y).columns().items()},
         {"n_singletons": 0},
     ),
-    "analysis.verification.pairs.standard_error": Call({"values": SCORES}, free=("values",), nan=("values",)),
+    "analysis.verification.negatives.standard_error": Call(
+        {"values": SCORES}, free=("values",), nan=("values",)
+    ),
     "analysis.verification.pairs.verify_pairs": Call(
         {"z": Z, "a": np.arange(40), "b": np.arange(40)[::-1].copy(), "same": FLAGS, "fold": Y},
         call=lambda function, a: function(
@@ -241,7 +243,7 @@ CALLS = {
         numbered=("a", "b"),
     ),
     "analysis.verification.pairs.roc": Call({"similarity": SCORES, "same": FLAGS}),
-    "analysis.verification.pairs.many_negatives": Call(
+    "analysis.verification.negatives.many_negatives": Call(
         {**ZY, "negatives": np.array([1, 2])}, free=("negatives",), numbered=("negatives",)
     ),
     "figures.export.animation.write_gif": Call(
@@ -443,7 +445,7 @@ EMPTY = {
     "analysis.open_set.classifier.probabilities": "z",
     "analysis.triplets.density.enclosing_levels": "fractions",
     "analysis.spectrum.factorisation.decompose": "factor",
-    "analysis.verification.rank_1.open_set": "fars",
+    "analysis.verification.detection.open_set": "fars",
     "analysis.retrieval.label_ranking.mean_precision": "scores",
     "analysis.triplets.paired.signed_rank_p": "difference",
     "analysis.retrieval.neighbours.recall_at_k": "ks",
@@ -453,9 +455,9 @@ EMPTY = {
     "analysis.sampling.theory.gradient_noise": "distance",
     "analysis.spectrum.slices.take": "z",
     "analysis.spectrum.values.singular_values": "z",
-    "analysis.spectrum.values.participation_ratio": "sigma",
+    "analysis.spectrum.ranks.participation_ratio": "sigma",
     "analysis.projection.items.points_of": "rows",
-    "analysis.verification.pairs.standard_error": "values",
+    "analysis.verification.negatives.standard_error": "values",
     "figures.style.class_colors": "highlight",
     "similarity.engine.search": "cutoffs",
 }  # fmt: skip

@@ -71,8 +71,16 @@ GROUPS = {
 """The pages, by purpose."""
 MODULES = {
     "embedlens.figures.export": ["animation", "film"],
-    "embedlens.figures.layout": ["limits", "legends", "thumbnails", "text", "fitting"],
-    "embedlens.training": ["config", "choices", "loop", "samplers", "progress"],
+    "embedlens.figures.layout": [
+        "limits",
+        "legends",
+        "ticks",
+        "thumbnails",
+        "item_pictures",
+        "text",
+        "fitting",
+    ],
+    "embedlens.training": ["config", "choices", "loop", "samplers", "hard_classes", "progress"],
 }
 """Public modules of packages that have no `__all__`."""
 FIRST = {

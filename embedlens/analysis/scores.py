@@ -11,7 +11,8 @@ import numpy as np
 from embedlens.analysis.open_set import ranking as new_class
 from embedlens.analysis.retrieval import clustering, geometry
 from embedlens.analysis.retrieval import neighbours as retrieval
-from embedlens.analysis.spectrum import values as spectrum
+from embedlens.analysis.spectrum.ranks import effective_rank, spectral_decay
+from embedlens.analysis.spectrum.values import singular_values
 from embedlens.arrays import check_labels, check_pair, to_numpy
 from embedlens.errors import InputError, unknown
 from embedlens.similarity import Gallery
@@ -216,9 +217,9 @@ def score(
     if "mean_similarity" in wanted:
         found["mean_similarity"] = geometry.mean_similarity(z)
     if any(name in SPECTRUM for name in wanted):
-        sigma, dim = spectrum.singular_values(z), array.shape[1]
-        found["effective_rank"] = spectrum.effective_rank(sigma)
-        found["rho"] = spectrum.spectral_decay(sigma, dim, k=settings.rho_k)
+        sigma, dim = singular_values(z), array.shape[1]
+        found["effective_rank"] = effective_rank(sigma)
+        found["rho"] = spectral_decay(sigma, dim, k=settings.rho_k)
     counts = [name for name in ("n", "n_singletons", "n_new") if name in found]
     spread = [name for base in wanted for name in (base, f"{base}_std") if name in found]
     return {name: found[name] for name in (*counts, *spread)}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         recipe,
         run_metrics,
         score_rows,
+        seed_groups,
         sweep,
         sweep_results,
         trainer,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Trainer", "collapse", "comparison", "curve_results", "demo_runs", "demonstration", "epoch_metrics",
     "grid", "grid_runs", "grid_training", "latent_maps", "metric_names", "recipe", "run_metrics",
-    "score_rows", "sweep", "sweep_results", "trainer",
+    "score_rows", "seed_groups", "sweep", "sweep_results", "trainer",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

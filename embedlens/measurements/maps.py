@@ -108,9 +108,8 @@ class SnapshotMap(Result):
     sampled: Sample | None
     central: bool = False
 
-    @property
-    def numbers(self) -> dict[str, int | float | str]:
-        """The numbers of the map by name."""
+    def summary(self) -> dict[str, int | float | str]:
+        """Return the numbers of the map by name."""
         projection = self.step.projection
         return {
             "n": projection.item.size,

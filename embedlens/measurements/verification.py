@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from embedlens.analysis.verification.pairs import FARS, many_negatives, roc, verify_pairs
-from embedlens.analysis.verification.rank_1 import closed_set, closed_set_between, open_set
+from embedlens.analysis.verification.detection import open_set
+from embedlens.analysis.verification.negatives import many_negatives
+from embedlens.analysis.verification.pairs import FARS, roc, verify_pairs
+from embedlens.analysis.verification.rank_1 import closed_set, closed_set_between
 from embedlens.pairs import ItemNames, draw_pairs, read_pairs
 from embedlens.results import Result
 
@@ -14,8 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from embedlens.analysis.verification.pairs import ManyNegatives, PairVerification, Roc
-    from embedlens.analysis.verification.rank_1 import ClosedSet, OpenSet
+    from embedlens.analysis.verification.detection import OpenSet
+    from embedlens.analysis.verification.negatives import ManyNegatives
+    from embedlens.analysis.verification.pairs import PairVerification, Roc
+    from embedlens.analysis.verification.rank_1 import ClosedSet
     from embedlens.pairs import Pairs
     from embedlens.searches import Search
     from embedlens.store import Run

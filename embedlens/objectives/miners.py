@@ -7,7 +7,6 @@ global generator, which the trainer seeds at each step.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,42 +16,22 @@ from torch import nn
 
 from embedlens.errors import InputError, first_sentence, unknown
 from embedlens.objectives import building
-from embedlens.objectives.mining import DUPLICATE, cosine_matrix, same_label
+from embedlens.objectives.mined_triplets import Mined, eligible_triplets, triplets_of_pairs
+from embedlens.objectives.mining import (
+    DUPLICATE,
+    cosine_matrix,
+    draw_columns,
+    log_density,
+    positives_of,
+    same_label,
+)
 from embedlens.registry import Registry
-from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MINERS: Registry[type[Miner]] = Registry("mining")
 """Mining strategies by name."""
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Mined(Result):
-    """Triplets of a batch.
-
-    Attributes
-    ----------
-    anchor, positive, negative
-        int64 [T]: rows of the batch.
-    n_skipped
-        Positive pairs without a triplet, because no negative is eligible; anchors without a triplet, for
-        miners that select one triplet per anchor.
-    """
-
-    anchor: torch.Tensor
-    positive: torch.Tensor
-    negative: torch.Tensor
-    n_skipped: int
-
-    def __len__(self) -> int:
-        return int(self.anchor.numel())
-
-    @property
-    def indices(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Anchors, positives and negatives, as pytorch-metric-learning takes them."""
-        return self.anchor, self.positive, self.negative
 
 
 class Miner(nn.Module, ABC):
@@ -121,8 +100,8 @@ class All(_OfSimilarities):
 
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
         """Choose every anchor with every positive and every negative."""
-        anchor, positive = torch.where(_positives(same))
-        return _of_pairs(anchor, positive, ~same[anchor])
+        anchor, positive = torch.where(positives_of(same))
+        return triplets_of_pairs(anchor, positive, ~same[anchor])
 
 
 @MINERS.register("random")
@@ -140,9 +119,9 @@ class Hard(_OfSimilarities):
 
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
         """Choose the most similar negative for every positive pair."""
-        anchor, positive = torch.where(_positives(same))
+        anchor, positive = torch.where(positives_of(same))
         nearest = similarity.masked_fill(same, -torch.inf).argmax(dim=1)[anchor]
-        return _kept(anchor, positive, nearest, ~same.all(dim=1)[anchor])
+        return eligible_triplets(anchor, positive, nearest, ~same.all(dim=1)[anchor])
 
 
 @MINERS.register("semi-hard")
@@ -167,9 +146,9 @@ class SemiHard(_OfSimilarities):
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
         """Choose the triplets within the margin."""
         d = distances(similarity)
-        anchor, positive = torch.where(_positives(same))
+        anchor, positive = torch.where(positives_of(same))
         further = d[anchor] - d[anchor, positive][:, None]
-        return _of_pairs(anchor, positive, ~same[anchor] & (further > 0) & (further < self.margin))
+        return triplets_of_pairs(anchor, positive, ~same[anchor] & (further > 0) & (further < self.margin))
 
 
 @MINERS.register("semi-hard-range")
@@ -182,13 +161,13 @@ class SemiHardRange(_OfSimilarities):
 
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
         """Draw a positive and a negative for every anchor."""
-        positives, negatives = _positives(same), ~same
+        positives, negatives = positives_of(same), ~same
         farthest = similarity.masked_fill(~positives, torch.inf).amin(dim=1, keepdim=True)
         nearest = similarity.masked_fill(same, -torch.inf).amax(dim=1, keepdim=True)
-        n = _drawn_of(negatives & (similarity > farthest), negatives)
-        p = _drawn_of(positives & (similarity < nearest), positives)
+        n = draw_columns(negatives & (similarity > farthest), negatives)
+        p = draw_columns(positives & (similarity < nearest), positives)
         anchor = torch.arange(len(same), device=same.device)
-        return _kept(anchor, p, n, positives.any(dim=1) & negatives.any(dim=1))
+        return eligible_triplets(anchor, p, n, positives.any(dim=1) & negatives.any(dim=1))
 
 
 @MINERS.register("distance-weighted")
@@ -246,14 +225,14 @@ class EasyPositive(_OfSimilarities):
 
     def choose(self, similarity: torch.Tensor, same: torch.Tensor, dim: int) -> Mined:
         """Choose the nearest of both kinds for every anchor that has both."""
-        positives = _positives(same) & (similarity <= DUPLICATE)
+        positives = positives_of(same) & (similarity <= DUPLICATE)
         s_ap, p = similarity.masked_fill(~positives, -torch.inf).max(dim=1)
         negatives = ~same
         if self.negative == "semi-hard":
             negatives = negatives & (similarity <= s_ap[:, None])
         n = similarity.masked_fill(~negatives, -torch.inf).argmax(dim=1)
         anchor = torch.arange(len(same), device=same.device)
-        return _kept(anchor, p, n, positives.any(dim=1) & negatives.any(dim=1))
+        return eligible_triplets(anchor, p, n, positives.any(dim=1) & negatives.any(dim=1))
 
 
 class _PmlMiner(Miner):
@@ -276,54 +255,12 @@ class _PmlMiner(Miner):
         return Mined(anchor, positive, negative, 0)
 
 
-def log_density(d: torch.Tensor, dim: int) -> torch.Tensor:
-    """Return log q(d) up to a constant: (D-2) log d + (D-3)/2 log(1 - d^2/4), of the same shape as `d`.
-
-    The density of the distance of two independent uniform points on the unit sphere in D dimensions;
-    very low but finite at d = 2, where the density is 0. Source: Wu et al., ICCV 2017, section 4.
-
-    Parameters
-    ----------
-    d
-        Distances in (0, 2], of embeddings [N, D].
-    dim
-        D.
-    """
-    inside = (1 - d.square() / 4).clamp(min=torch.finfo(d.dtype).tiny)
-    return (dim - 2) * d.log() + (dim - 3) / 2 * inside.log()
-
-
-def _positives(same: torch.Tensor) -> torch.Tensor:
-    return same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
-
-
-def _of_pairs(anchor: torch.Tensor, positive: torch.Tensor, chosen: torch.Tensor) -> Mined:
-    """Return the triplets of positive pairs with the negatives chosen for each, [pairs, B]."""
-    pair, negative = torch.where(chosen)
-    skipped = int((~chosen.any(dim=1)).sum())
-    return Mined(anchor[pair], positive[pair], negative, skipped)
-
-
-def _kept(
-    anchor: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor, eligible: torch.Tensor
-) -> Mined:
-    """Return the eligible triplets, and count the others."""
-    return Mined(anchor[eligible], positive[eligible], negative[eligible], int((~eligible).sum()))
-
-
 def _drawn(weight: torch.Tensor, same: torch.Tensor) -> Mined:
     """Draw a negative for every positive pair by the anchor's weights [B, B]; rows of zeros are skipped."""
-    anchor, positive = torch.where(_positives(same))
+    anchor, positive = torch.where(positives_of(same))
     eligible = (weight > 0).any(dim=1)[anchor]
     anchor, positive = anchor[eligible], positive[eligible]
     negative = anchor
     if anchor.numel():
         negative = torch.multinomial(weight[anchor], 1)[:, 0]
     return Mined(anchor, positive, negative, int((~eligible).sum()))
-
-
-def _drawn_of(eligible: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:
-    """Draw a column of each row uniformly from the eligible ones, else from `otherwise`, else column 0."""
-    weight = torch.where(eligible.any(dim=1, keepdim=True), eligible, otherwise).float()
-    weight[:, 0] += (~weight.any(dim=1)).float()
-    return torch.multinomial(weight, 1)[:, 0]

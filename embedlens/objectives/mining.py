@@ -55,3 +55,32 @@ def semi_hard_negative(similarity: torch.Tensor, same: torch.Tensor, positive: t
 
 def _largest(similarity: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
     return similarity.masked_fill(~allowed, -torch.inf).amax(dim=1)
+
+
+def log_density(d: torch.Tensor, dim: int) -> torch.Tensor:
+    """Return log q(d) up to a constant: (D-2) log d + (D-3)/2 log(1 - d^2/4), of the same shape as `d`.
+
+    The density of the distance of two independent uniform points on the unit sphere in D dimensions;
+    very low but finite at d = 2, where the density is 0. Source: Wu et al., ICCV 2017, section 4.
+
+    Parameters
+    ----------
+    d
+        Distances in (0, 2], of embeddings [N, D].
+    dim
+        D.
+    """
+    inside = (1 - d.square() / 4).clamp(min=torch.finfo(d.dtype).tiny)
+    return (dim - 2) * d.log() + (dim - 3) / 2 * inside.log()
+
+
+def positives_of(same: torch.Tensor) -> torch.Tensor:
+    """Return the mask [B, B] of positive pairs: those of equal labels without the diagonal."""
+    return same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
+
+
+def draw_columns(eligible: torch.Tensor, otherwise: torch.Tensor) -> torch.Tensor:
+    """Draw a column of each row uniformly from the eligible ones, else from `otherwise`, else column 0."""
+    weight = torch.where(eligible.any(dim=1, keepdim=True), eligible, otherwise).float()
+    weight[:, 0] += (~weight.any(dim=1)).float()
+    return torch.multinomial(weight, 1)[:, 0]

@@ -13,7 +13,7 @@ from embedlens.objectives.miners import All, DistanceWeighted, Miner, SemiHard
 from embedlens.objectives.reduction import NonzeroMeanReducer
 
 if TYPE_CHECKING:
-    from embedlens.objectives.miners import Mined
+    from embedlens.objectives.mined_triplets import Mined
 
 
 @LOSSES.register("triplet")

@@ -21,12 +21,13 @@ from embedlens.similarity.engine import nearest
 from embedlens.similarity.hardware import screen_dtype
 from embedlens.similarity.kernels import squares
 from embedlens.similarity.pairing import Gallery
-from embedlens.similarity.prefix_kernels import PANEL, TINY, decide, prefix_maxima, prefix_norms
+from embedlens.similarity.prefix_kernels import PANEL, TINY, decide, prefix_maxima
+from embedlens.similarity.prefix_tiles import consecutive, grow, norms_by_prefix
 from embedlens.similarity.rows import RESOLVED_ERROR, UNIT_ROUNDOFF
 from embedlens.similarity.threads import full_precision, in_parallel, spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -96,7 +97,7 @@ def prefix_hits(
     ends = np.asarray(dims, np.int64)
     if by_engine is None:
         by_engine = ends.size <= _FEW and ends[0] >= _ROOMY and screen_dtype(device) == torch.bfloat16
-    if by_engine and cosine and all(_norms(side, ends[:1]).all() for side in coordinates):
+    if by_engine and cosine and all(norms_by_prefix(side, ends[:1]).all() for side in coordinates):
         whole = pairing.queries.dim if rotation else 0
         hits = np.stack(
             [_search_each(pairing, coordinates, end, device, whole) for end in ends.tolist()], axis=1
@@ -172,7 +173,7 @@ class _Work:
 
     def _measure(self, number: int, raw: NDArray[np.float64]) -> None:
         """Transpose a panel of gallery rows, and take their norms by their first columns."""
-        size = _norms(raw, self.ends).T
+        size = norms_by_prefix(raw, self.ends).T
         tiny = size < TINY
         self.odd |= tiny.any(axis=1)
         self.y[number, :, : len(raw)] = raw.T
@@ -201,9 +202,9 @@ class _Work:
             y = torch.from_numpy(self.y[number])
             same = self._within(rows, columns)
             done = 0
-            for part in _consecutive(self.ends):
+            for part in consecutive(self.ends):
                 ends = self.ends[part]
-                _grow(acc, x, y[:, :width], slice(done, int(ends[0]) - 1))
+                grow(acc, x, y[:, :width], slice(done, int(ends[0]) - 1))
                 prefix_maxima(
                     x.numpy(), self.y[number], self.scale[number, part], ends, acc.numpy(), same,
                     best[:, part], near[:, part],
@@ -255,7 +256,7 @@ class _Work:
         undecided: NDArray[np.bool_],
     ) -> None:
         """Write which rows are hits, and which the bound leaves undecided."""
-        size = _norms(raw, self.ends)
+        size = norms_by_prefix(raw, self.ends)
         slack = 2 * self.error * self.widest * size
         # -4 instead of -inf, where there are no negatives: below every cosine, and no inf - inf below.
         gap = near.astype(np.float64) - np.where(np.isneginf(best), -4.0, best)
@@ -295,28 +296,3 @@ class _Work:
         if self.cosine:
             return raws[0], sizes[0], raws[1], sizes[1]
         return raws[0], np.ones(len(raws[0])), raws[1], np.ones(len(raws[1]))
-
-
-def _norms(raw: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the norms [n, T] of rows by their first columns."""
-    out = np.empty((len(raw), ends.size))
-    prefix_norms(raw, ends, out)
-    return out
-
-
-def _consecutive(ends: NDArray[np.int64]) -> Iterator[slice]:
-    """Yield the longest parts of `ends` that are consecutive numbers."""
-    breaks = [0, *(np.flatnonzero(np.diff(ends) > 1) + 1).tolist(), ends.size]
-    for start, stop in zip(breaks[:-1], breaks[1:], strict=True):
-        yield slice(start, stop)
-
-
-def _grow(acc: torch.Tensor, x: torch.Tensor, y: torch.Tensor, columns: slice) -> None:
-    """Add the products by some columns to a tile; the first ones begin it."""
-    if columns.start == columns.stop:
-        if columns.start == 0:
-            acc.zero_()
-    elif columns.start == 0:
-        torch.mm(x[:, columns], y[columns], out=acc)
-    else:
-        torch.addmm(acc, x[:, columns], y[columns], out=acc)

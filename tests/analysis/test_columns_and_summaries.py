@@ -21,7 +21,8 @@ from embedlens.analysis.sampling import distances as pair_distances
 from embedlens.analysis.sampling import mining, theory
 from embedlens.analysis.spectrum import components, epochs, intra_class, slices, values
 from embedlens.analysis.triplets import distances, field, flow, nearest, paired, trajectory
-from embedlens.analysis.verification import pairs, rank_1
+from embedlens.analysis.verification import detection, negatives, pairs, rank_1
+from embedlens.measurements.maps import SnapshotMap
 from embedlens.results import Result
 from embedlens.similarity.kmeans import kmeans
 
@@ -50,6 +51,11 @@ def _records():
         for dim in (4, 8)
         for seed in (0, 1)
     ]
+
+
+def _snapshot_map():
+    step = maps.Step(maps.tsne(Z, perplexity=5, n_iter=10, early_exaggeration_iter=5), "pca", np.nan, np.nan)
+    return SnapshotMap(step, Y, None, (0,), {0: "a"}, {0: "a"}, None, None)
 
 
 def _comparison():
@@ -89,10 +95,10 @@ MADE = {
     "Histogram": lambda: distances.histograms({"a": _distances()}, bins=5)["a"],
     "Identification": lambda: threshold.identify(_ranking()),
     "LossCurve": lambda: theory.LossCurve("margin", X, X, X),
-    "ManyNegatives": lambda: pairs.many_negatives(Z, Y, [1, 3]),
+    "ManyNegatives": lambda: negatives.many_negatives(Z, Y, [1, 3]),
     "NewSweep": lambda: _ranking().sweep(),
     "NonzeroFraction": lambda: mining.NonzeroFraction("semihard", STEPS, X),
-    "OpenSet": lambda: rank_1.open_set(Z, Y),
+    "OpenSet": lambda: detection.open_set(Z, Y),
     "PairVerification": lambda: pairs.PairVerification(X, X > 0.5, STEPS, X, X),
     "Paired": lambda: paired.compare(_distances(), _distances()),
     "Path": lambda: trajectory.follow([(0, Z), (1, Z)], nearest.nearest_triplets(Z[:12], Y[:12]))[0],
@@ -104,6 +110,7 @@ MADE = {
     "Sample": lambda: items.draw_sample(Y, 10),
     "SeededScores": lambda: clustering.kmeans_scores(Z, Y, seeds=(0, 1), ami=True),
     "SliceRecalls": lambda: slices.slice_recalls(Z, Y, 4),
+    "SnapshotMap": _snapshot_map,
     "Spectrum": lambda: values.spectrum(Z),
     "SpectrumEpochs": lambda: epochs.over_epochs({0: values.spectrum(Z), 1: values.spectrum(Z)}),
     "SphereDensity": lambda: theory.SphereDensity(8, X, X),

@@ -5,7 +5,7 @@ import pytest
 from losses_support import Together
 
 import embedlens
-from embedlens.analysis.spectrum.values import effective_rank, singular_values
+from embedlens.analysis.spectrum import effective_rank, singular_values
 from embedlens.experiments.collapse import run_collapsed
 from embedlens.objectives import LOSSES
 

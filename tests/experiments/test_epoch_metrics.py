@@ -7,7 +7,7 @@ import pytest
 from support import blobs, brute_force
 
 from embedlens import InputError
-from embedlens.analysis.spectrum.values import effective_rank, singular_values
+from embedlens.analysis.spectrum import effective_rank, singular_values
 from embedlens.experiments.epoch_metrics import epoch_metrics
 
 

@@ -52,7 +52,7 @@ def test_a_split_is_mapped_with_what_its_items_are_coloured_by(tmp_path):
     assert one.highlight == (3, 1)
     assert one.sampled.rows.tolist() == drawn.rows.tolist()
     assert set(one.step.projection.item.tolist()) <= set(drawn.rows.tolist())
-    assert one.numbers["of"] == 40
+    assert one.summary()["of"] == 40
     columns = one.columns()
     assert columns["label"].tolist() == at[0].run.labels("test")[one.step.projection.item].tolist()
 

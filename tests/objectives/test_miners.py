@@ -15,9 +15,9 @@ from embedlens.objectives.miners import (
     MINERS,
     build_miner,
     distances,
-    log_density,
     mining_options,
 )
+from embedlens.objectives.mining import log_density
 
 NAMES = [
     "all", "distance-weighted", "easy-positive", "hard", "random", "semi-hard", "semi-hard-range",

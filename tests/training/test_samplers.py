@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embedlens import InputError
+from embedlens.training.hard_classes import hardest_classes
 from embedlens.training.samplers import (
     CANDIDATES,
     SAMPLERS,
     PKSampler,
     Sampler,
     build_sampler,
-    hardest_classes,
 )
 from embedlens.training.streams import Purpose, stream
 

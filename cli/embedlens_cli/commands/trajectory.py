@@ -178,7 +178,8 @@ def _panels(
     anchors: Sequence[AnchorPaths], images: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None
 ) -> list[TrajectoryPanel]:
     """Return what is drawn of every anchor; without pictures its class stands in the title."""
-    from embedlens.figures.triplets.trajectory import Thumbnail, TrajectoryPanel
+    from embedlens.figures.layout.item_pictures import Thumbnail
+    from embedlens.figures.triplets.trajectory import TrajectoryPanel
 
     panels = []
     for one in anchors:

@@ -60,6 +60,6 @@ class RunNames:
 
         There is none among renamed runs: each of them was given a name that distinguishes it from the others.
         """
-        from embedlens.selection import repeats
+        from embedlens.experiments.seed_groups import repeats
 
         return {} if self.names else repeats(runs)

@@ -96,6 +96,11 @@ class Sweep(Result):
         return "loss"
 
     @property
+    def varied(self) -> NDArray[np.float64]:
+        """Learning rate of each row where that is the x axis, else its dims, [n]."""
+        return self.lr if self.axis == "lr" else self.dim.astype(np.float64)
+
+    @property
     def gain(self) -> NDArray[np.float64]:
         """Mean score at the end less that before training, float64 [n]; NaN if one is unknown."""
         return self.mean - self.initial

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
-    from embedlens.analysis.open_set import classifier, ranking, threshold
+    from embedlens.analysis.open_set import classifier, ranking, sweep, threshold
     from embedlens.analysis.open_set.classifier import (
         Classifier,
         fit_classifier,
         probabilities,
         rank_by_classifier,
     )
-    from embedlens.analysis.open_set.ranking import NewSweep, Ranking, map_at_5, rank_labels
+    from embedlens.analysis.open_set.ranking import Ranking, map_at_5, rank_labels
+    from embedlens.analysis.open_set.sweep import NewSweep
     from embedlens.analysis.open_set.threshold import Choice, Identification, choose, choose_halves, identify
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "rank_by_classifier",
     "rank_labels",
     "ranking",
+    "sweep",
     "threshold",
 ]
 
@@ -41,7 +43,8 @@ __getattr__, __dir__ = attached(
     __all__,
     {
         "classifier": ["Classifier", "fit_classifier", "probabilities", "rank_by_classifier"],
-        "ranking": ["Ranking", "NewSweep", "rank_labels", "map_at_5"],
+        "ranking": ["Ranking", "rank_labels", "map_at_5"],
+        "sweep": ["NewSweep"],
         "threshold": ["Choice", "choose", "choose_halves", "Identification", "identify"],
     },
 )

@@ -14,7 +14,8 @@ from embedlens.results import Result
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from embedlens.analysis.open_set.ranking import NewSweep, Ranking
+    from embedlens.analysis.open_set.ranking import Ranking
+    from embedlens.analysis.open_set.sweep import NewSweep
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
-    from embedlens.analysis.projection import gradient, items, maps, optimisation, parameters, synthesis
+    from embedlens.analysis.projection import (
+        alignment,
+        gradient,
+        items,
+        maps,
+        optimisation,
+        parameters,
+        synthesis,
+    )
+    from embedlens.analysis.projection.alignment import align
     from embedlens.analysis.projection.gradient import ExactGradient
     from embedlens.analysis.projection.items import (
         Graph,
@@ -20,7 +29,7 @@ if TYPE_CHECKING:
         sample,
         whole_by_default,
     )
-    from embedlens.analysis.projection.maps import Projection, Step, align, tsne, tsne_series
+    from embedlens.analysis.projection.maps import Projection, Step, tsne, tsne_series
     from embedlens.analysis.projection.optimisation import Optimised, Phase, optimised, rest_of
     from embedlens.analysis.projection.parameters import Parameters
     from embedlens.analysis.projection.synthesis import (
@@ -43,6 +52,7 @@ __all__ = [
     "Synthesised",
     "SynthesisedMap",
     "align",
+    "alignment",
     "central_space",
     "draw_sample",
     "gradient",
@@ -67,6 +77,7 @@ __getattr__, __dir__ = attached(
     __name__,
     __all__,
     {
+        "alignment": ["align"],
         "gradient": ["ExactGradient"],
         "items": [
             "Points",
@@ -79,7 +90,7 @@ __getattr__, __dir__ = attached(
             "points_of",
             "graph_of",
         ],  # fmt: skip
-        "maps": ["Projection", "Step", "tsne", "tsne_series", "align"],
+        "maps": ["Projection", "Step", "tsne", "tsne_series"],
         "optimisation": ["Phase", "Optimised", "optimised", "rest_of"],
         "parameters": ["Parameters"],
         "synthesis": ["Synthesised", "SynthesisedMap", "synthesised", "synthesised_map"],

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         label_ranking,
         learners,
         neighbours,
+        per_query,
     )
     from embedlens.analysis.retrieval.class_sizes import ClassSizes
     from embedlens.analysis.retrieval.clustering import (
@@ -40,11 +41,10 @@ if TYPE_CHECKING:
     from embedlens.analysis.retrieval.neighbours import (
         Retrieval,
         RetrievalOptions,
-        at_r,
         recall_at_k,
         retrieve,
-        skewness,
     )
+    from embedlens.analysis.retrieval.per_query import at_r, skewness
 
 __all__ = [
     "ClassDistances",
@@ -73,6 +73,7 @@ __all__ = [
     "mean_precision",
     "mean_similarity",
     "neighbours",
+    "per_query",
     "recall_at_k",
     "retrieve",
     "skewness",
@@ -90,6 +91,7 @@ __getattr__, __dir__ = attached(
         "geometry": ["ClassDistances", "class_distances", "uniformity", "mean_similarity"],
         "label_ranking": ["winning_labels", "label_precision", "mean_precision", "first_labels"],
         "learners": ["Clusters", "describe_clusters"],
-        "neighbours": ["Retrieval", "RetrievalOptions", "retrieve", "recall_at_k", "at_r", "skewness"],
+        "neighbours": ["Retrieval", "RetrievalOptions", "retrieve", "recall_at_k"],
+        "per_query": ["at_r", "skewness"],
     },
 )

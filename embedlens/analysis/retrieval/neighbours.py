@@ -1,8 +1,7 @@
 """Retrieval scores: Recall@K, R-precision, MAP@R, MAP@5, kNN accuracy and hubness.
 
 A query without another item of its label in the gallery has no positive: it is left out of every average and
-counted, but stays in the gallery. On ties negatives come before positives, so that no value
-depends on the order of rows.
+counted, but stays in the gallery. On ties negatives come before positives: no value depends on row order.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.analysis.retrieval.label_ranking import label_precision, mean_precision, winning_labels
-from embedlens.arguments import check_flags, check_integers
+from embedlens.analysis.retrieval.per_query import at_r, skewness
+from embedlens.arguments import check_integers
 from embedlens.arrays import check_pair
 from embedlens.errors import InputError
 from embedlens.results import Result
@@ -62,10 +62,8 @@ class Retrieval(Result):
     def summary(self) -> dict[str, float]:
         """Return the numbers by name."""
         names = ("n", "n_singletons", "r_precision", "map_at_r", "map_at_5", "knn_accuracy", "hubness")
-        return {
-            **{f"recall_at_{k}": v for k, v in self.recall.items()},
-            **{n: getattr(self, n) for n in names},
-        }
+        recall = {f"recall_at_{k}": value for k, value in self.recall.items()}
+        return recall | {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +229,8 @@ class _ScoreSums:
         gallery_labels: NDArray[np.int64],
         found: SearchResult,
     ) -> None:
-        self._demands, self._labels, self._gallery_labels, self._found = (
-            demands,
-            labels,
-            gallery_labels,
-            found,
-        )
+        self._demands, self._found = demands, found
+        self._labels, self._gallery_labels = labels, gallery_labels
         self._r_precision, self._map_at_r, self._at_5 = (np.full(labels.size, np.nan) for _ in range(3))
         self._right = np.zeros(labels.size, np.bool_)
         self._occurrences = np.zeros(gallery_labels.size, np.int64)
@@ -273,8 +267,7 @@ class _ScoreSums:
             self._labels[part.rows],
             is_new,
             new_threshold=new_threshold,
-            # Rows of a block differ in depth, so an empty entry does not mean that there are no more
-            # neighbours.
+            # Rows of a block differ in depth: after an empty entry there may be more neighbours.
             complete=np.sum(part.index >= 0, axis=1) >= self._found.n_neighbours,
         )
         self._at_5[part.rows] = scores
@@ -305,45 +298,3 @@ class _ScoreSums:
             return float(np.mean(values[counted]))
         _, at = np.unique(self._labels[counted], return_inverse=True)
         return float(np.mean(np.bincount(at, weights=values[counted]) / np.bincount(at)))
-
-
-def at_r(positive: ArrayLike, r: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return R-precision and average precision at R of ranked neighbours.
-
-    Parameters
-    ----------
-    positive
-        bool [n, k]: whether each neighbour is a positive, best first, k at least the largest R; of embeddings
-        [N, D] these are the neighbours that `retrieve` finds.
-    r
-        int64 [n]: number of positives of each query; 0 gives NaN.
-
-    Notes
-    -----
-    Musgrave, Belongie, Lim, ECCV 2020, section 3.
-    """
-    positive = check_flags(positive, "positives", shape=(None, None))
-    r = check_integers(r, "R", shape=(len(positive),), least=0)
-    if r.size and int(r.max()) > positive.shape[1]:
-        message = f"R goes up to {int(r.max())}, but {positive.shape[1]} neighbours are given; give as many"
-        raise InputError(message)
-    position = np.arange(1, positive.shape[1] + 1)
-    relevant = positive & (position <= r[:, None])
-    hits = np.cumsum(relevant, axis=1)
-    count = np.where(r > 0, r, 1)
-    # `cumsum` adds one by one; `sum` groups its terms by the width of the block, which depends on the other
-    # scores requested, and so would the last bit.
-    precision = np.cumsum(relevant * hits / position, axis=1)[:, -1] / count
-    none = np.where(r > 0, 0.0, np.nan)
-    return relevant.sum(axis=1) / count + none, precision + none
-
-
-def skewness(counts: ArrayLike) -> float:
-    """Return the skewness of counts, 0 where they are all equal: third central moment over sigma^3."""
-    values = check_integers(counts, "counts", least=0)
-    if values.size == 0:
-        message = "no counts are given; a skewness needs one or more"
-        raise InputError(message)
-    centred = values - values.mean()
-    sigma = np.sqrt(np.mean(centred**2))
-    return float(np.mean(centred**3) / sigma**3) if sigma > 0 else 0.0

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
-    from embedlens.analysis.spectrum import components, epochs, factorisation, intra_class, slices, values
+    from embedlens.analysis.spectrum import (
+        components,
+        epochs,
+        factorisation,
+        intra_class,
+        ranks,
+        slices,
+        values,
+    )
     from embedlens.analysis.spectrum.components import (
         ClassScatter,
         align_signs,
@@ -18,15 +26,9 @@ if TYPE_CHECKING:
     from embedlens.analysis.spectrum.epochs import SpectrumEpochs, over_epochs
     from embedlens.analysis.spectrum.factorisation import decompose, mean_row, triangle
     from embedlens.analysis.spectrum.intra_class import ClassSpectra, class_spectra
+    from embedlens.analysis.spectrum.ranks import effective_rank, participation_ratio, spectral_decay
     from embedlens.analysis.spectrum.slices import Slice, SliceRecalls, slice_recalls, slices_of, take
-    from embedlens.analysis.spectrum.values import (
-        Spectrum,
-        effective_rank,
-        participation_ratio,
-        singular_values,
-        spectral_decay,
-        spectrum,
-    )
+    from embedlens.analysis.spectrum.values import Spectrum, singular_values, spectrum
 
 __all__ = [
     "Slice",
@@ -49,6 +51,7 @@ __all__ = [
     "mean_row",
     "over_epochs",
     "participation_ratio",
+    "ranks",
     "score_correlations",
     "singular_values",
     "slice_recalls",
@@ -75,13 +78,7 @@ __getattr__, __dir__ = attached(
         "factorisation": ["mean_row", "triangle", "decompose"],
         "intra_class": ["ClassSpectra", "class_spectra"],
         "slices": ["Slice", "SliceRecalls", "slices_of", "take", "slice_recalls"],
-        "values": [
-            "Spectrum",
-            "spectrum",
-            "singular_values",
-            "participation_ratio",
-            "effective_rank",
-            "spectral_decay",
-        ],
+        "ranks": ["participation_ratio", "effective_rank", "spectral_decay"],
+        "values": ["Spectrum", "spectrum", "singular_values"],
     },
 )

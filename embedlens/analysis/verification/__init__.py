@@ -7,23 +7,11 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
-    from embedlens.analysis.verification import pairs, rank_1
-    from embedlens.analysis.verification.pairs import (
-        ManyNegatives,
-        PairVerification,
-        Roc,
-        many_negatives,
-        roc,
-        standard_error,
-        verify_pairs,
-    )
-    from embedlens.analysis.verification.rank_1 import (
-        ClosedSet,
-        OpenSet,
-        closed_set,
-        closed_set_between,
-        open_set,
-    )
+    from embedlens.analysis.verification import detection, negatives, pairs, rank_1
+    from embedlens.analysis.verification.detection import OpenSet, open_set
+    from embedlens.analysis.verification.negatives import ManyNegatives, many_negatives, standard_error
+    from embedlens.analysis.verification.pairs import PairVerification, Roc, roc, verify_pairs
+    from embedlens.analysis.verification.rank_1 import ClosedSet, closed_set, closed_set_between
 
 __all__ = [
     "ClosedSet",
@@ -33,7 +21,9 @@ __all__ = [
     "Roc",
     "closed_set",
     "closed_set_between",
+    "detection",
     "many_negatives",
+    "negatives",
     "open_set",
     "pairs",
     "rank_1",
@@ -46,15 +36,9 @@ __getattr__, __dir__ = attached(
     __name__,
     __all__,
     {
-        "pairs": [
-            "PairVerification",
-            "Roc",
-            "ManyNegatives",
-            "standard_error",
-            "verify_pairs",
-            "roc",
-            "many_negatives",
-        ],
-        "rank_1": ["ClosedSet", "OpenSet", "closed_set", "closed_set_between", "open_set"],
+        "detection": ["OpenSet", "open_set"],
+        "negatives": ["ManyNegatives", "standard_error", "many_negatives"],
+        "pairs": ["PairVerification", "Roc", "verify_pairs", "roc"],
+        "rank_1": ["ClosedSet", "closed_set", "closed_set_between"],
     },
 )

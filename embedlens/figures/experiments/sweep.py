@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
 from embedlens.errors import unknown
 from embedlens.figures.experiments import losses as sweep_losses
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below
+from embedlens.figures.layout.ticks import slant_ticks, tick_values
 from embedlens.figures.style import LineStyle, line_styles, max_height_of, width_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def plot(
     if result.axis == "loss":
         return sweep_losses.plot(result, ax, label=label)
     axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax
-    styles, places = styles or line_styles(result.losses), _places(result)
+    styles, places = styles or line_styles(result.losses), result.varied
     shown: list[int | None] = list(dims or result.dims) if result.axis == "lr" else [None]
     axes.grid(axis="y", color="0.9", linewidth=0.5)
     _set_axes(axes, result, label)
@@ -162,15 +162,8 @@ def figure(
     figure.set_figheight(min(height, max_height_of(venue)))
     figure.draw_without_rendering()  # only now is it known how wide the panels are
     for axes in figure.axes:
-        _fit_ticks(axes)
+        slant_ticks(axes)
     return figure
-
-
-def _places(result: Sweep) -> NDArray[np.float64]:
-    """Return where each row stands on the x axis, [n]."""
-    if result.axis == "lr":
-        return result.lr
-    return result.dim.astype(np.float64)
 
 
 def _draw(
@@ -238,39 +231,10 @@ def _draw_initial(
 
 def _set_axes(axes: Axes, result: Sweep, label: str) -> None:
     """Put a tick at each value of the grid, and few, round ones upwards."""
-    ticks = np.unique(_places(result))
-    texts = [f"{tick:g}" for tick in ticks]
-    axes.set_xscale("log", base=2)
-    room = max(0.35, 0.06 * np.log2(ticks[-1] / ticks[0]))
-    axes.set_xlim(ticks[0] / 2**room, ticks[-1] * 2**room)
-    axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()))
-    axes.xaxis.set_major_formatter(FixedFormatter(texts))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    _fit_ticks(axes)
+    tick_values(axes, np.unique(result.varied))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=6, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10]))
     axes.set_xlabel(X_LABELS[result.axis])
     axes.set_ylabel(label)
-
-
-def _fit_ticks(axes: Axes) -> None:
-    """Slant the labels at the x axis where they would touch each other."""
-    size = mpl.font_manager.FontProperties(size=mpl.rcParams["xtick.labelsize"]).get_size_in_points()
-    figure, ticks = axes.get_figure(root=True), axes.xaxis.get_majorticklocs()
-    texts = [text.get_text() for text in axes.get_xticklabels()]
-    across = axes.get_position().width * (figure.get_figwidth() if figure is not None else 3.25)
-    places = axes.transData.transform([(tick, axes.get_ylim()[0]) for tick in ticks])[:, 0]
-    edges = axes.transAxes.transform([(0, 0), (1, 0)])[:, 0]
-    gaps = np.diff(places) / (edges[1] - edges[0]) * across
-    letters = np.array([len(text) for text in texts])
-    needed = 0.6 * size / 72 * ((letters[1:] + letters[:-1]) / 2 + 0.6)
-    slanted = bool((gaps < needed).any())
-    for text in axes.get_xticklabels():
-        text.set(
-            rotation=40 if slanted else 0,
-            horizontalalignment="right" if slanted else "center",
-            rotation_mode="anchor" if slanted else "default",
-        )
 
 
 def _set_limits(axes: Axes, result: Sweep, *, stacked: bool) -> None:
@@ -279,7 +243,7 @@ def _set_limits(axes: Axes, result: Sweep, *, stacked: bool) -> None:
     Below the lines there is room for the crosses: for those of one dim, or of all dims where they are
     `stacked` in one panel.
     """
-    failures = zip(_places(result).tolist(), result.dim.tolist(), (result.n == 0).tolist(), strict=True)
+    failures = zip(result.varied.tolist(), result.dim.tolist(), (result.n == 0).tolist(), strict=True)
     counts = Counter(
         (place, 0 if stacked or result.axis == "dim" else dim) for place, dim, bad in failures if bad
     )

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from matplotlib.lines import Line2D
+
 from embedlens.figures.layout.covering import covers
 from embedlens.figures.layout.fitting import IN_AXES, fit_texts
 from embedlens.figures.layout.text import shorten_part
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
+    from numpy.typing import NDArray
 
 PLACES: tuple[Any, ...] = (
     "upper right",
@@ -144,3 +148,31 @@ def free_inside(axes: Axes, legend: Legend) -> bool:
     box, room = legend.get_window_extent(), axes.get_window_extent()
     fits = box.width <= IN_AXES * room.width and box.height <= _HIGHEST * room.height
     return fits and not covers(axes, box.padded(_PAD))
+
+
+def class_handles(
+    colors: Mapping[int, str], shown: NDArray[np.int64], *, names: Mapping[int, str], rest: str
+) -> list[Line2D]:
+    """Return the entries of the legend: the coloured classes, and how many others there are.
+
+    Parameters
+    ----------
+    colors
+        Label -> colour.
+    shown
+        int64 [n]: labels of the items drawn.
+    names
+        Label -> name; by default the label.
+    rest
+        Colour of the other classes.
+    """
+    dot: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 4}
+    handles = [
+        Line2D([], [], color=color, label=names.get(label, str(label)), **dot)
+        for label, color in colors.items()
+    ]
+    others = len(set(shown.tolist())) - len(colors)
+    if others:
+        more = f"{others:,} others"
+        handles.append(Line2D([], [], color=rest, label=more, **dot))
+    return handles

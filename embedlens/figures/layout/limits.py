@@ -162,3 +162,17 @@ def _size(inset: Axes, dots: NDArray[np.float64]) -> float:
     if np.ptp(most, axis=0).max() < _ONE_PLACE * (high - low):
         return _LARGE
     return float(np.clip(2000 / len(dots), 0.8, 6))
+
+
+def limits_of_one_shape(
+    boxes: Sequence[tuple[tuple[float, float], tuple[float, float]]],
+) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Return limits of one shape, each around those given, so that panels side by side are of one size."""
+    spans = np.array([[x[1] - x[0], y[1] - y[0]] for x, y in boxes])
+    shape = float(np.exp(np.log(spans[:, 1] / spans[:, 0]).mean()))
+    wide = np.maximum(spans[:, 0], spans[:, 1] / shape)
+    found = []
+    for (x, y), (across, up), width in zip(boxes, spans.tolist(), wide.tolist(), strict=True):
+        more_x, more_y = (width - across) / 2, (width * shape - up) / 2
+        found.append(((x[0] - more_x, x[1] + more_x), (y[0] - more_y, y[1] + more_y)))
+    return found

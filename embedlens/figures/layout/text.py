@@ -74,3 +74,11 @@ def fixed(value: float, digits: int) -> str:
 def small_size() -> float:
     """Return the size of the smallest text, in points: one less than the numbers at the axes."""
     return float(FontProperties(size=mpl.rcParams["xtick.labelsize"]).get_size_in_points()) - 1
+
+
+def short_count(count: int) -> str:
+    """Return a count with at most three figures and a unit: 48.1M."""
+    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.3g}{unit}"
+    return str(count)

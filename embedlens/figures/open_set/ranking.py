@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-    from embedlens.analysis.open_set.ranking import NewSweep
+    from embedlens.analysis.open_set.sweep import NewSweep
     from embedlens.analysis.open_set.threshold import Choice
 
 _INSERTED = "$\\it{unknown\\ class}$ is inserted"

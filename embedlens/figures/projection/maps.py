@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.lines import Line2D
 
 from embedlens.arguments import check_indices, check_pictures, check_same_length
 from embedlens.arrays import check_labels
 from embedlens.figures.layout.canvas import Figure
-from embedlens.figures.layout.legends import legend_below
+from embedlens.figures.layout.legends import class_handles, legend_below
+from embedlens.figures.layout.limits import limits_of_one_shape
 from embedlens.figures.layout.thumbnails import SIDE, draw_pictures
 from embedlens.figures.projection import synthesis
 from embedlens.figures.style import RASTERISE_ABOVE, class_colors, max_height_of, width_of
@@ -211,11 +211,11 @@ def figure(
     down = -(-len(maps) // across)
     inches = width_of(venue, width)
     named = maps[0].thumbnails is None or _has_all(colors, shown)
-    handles = _handles(colors, shown, names or {}) if named else []
+    handles = class_handles(colors, shown, names=names or {}, rest=GREY) if named else []
     if maps[0].synthesised is not None:
         handles += synthesis.handles(maps[0].synthesised)
     heading = 0.2 if title else 0.0
-    boxes = _alike([limits or one.limits for one in maps])
+    boxes = limits_of_one_shape([limits or one.limits for one in maps])
     tallest = max((y[1] - y[0]) / (x[1] - x[0]) for x, y in boxes)
     titles = 0.2 if any(one.title for one in maps) else 0.03
     height = down * (tallest * (inches / across - 0.06) + titles) + heading
@@ -255,34 +255,6 @@ def figure(
 def _has_all(colors: Mapping[int, str], labels: NDArray[np.int64]) -> bool:
     """Say whether every class has a colour."""
     return bool(np.isin(labels, list(colors)).all())
-
-
-def _alike(
-    boxes: Sequence[tuple[tuple[float, float], tuple[float, float]]],
-) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """Return limits of one shape, each around those given, so that panels side by side are of one size."""
-    spans = np.array([[x[1] - x[0], y[1] - y[0]] for x, y in boxes])
-    shape = float(np.exp(np.log(spans[:, 1] / spans[:, 0]).mean()))
-    wide = np.maximum(spans[:, 0], spans[:, 1] / shape)
-    found = []
-    for (x, y), (across, up), width in zip(boxes, spans.tolist(), wide.tolist(), strict=True):
-        more_x, more_y = (width - across) / 2, (width * shape - up) / 2
-        found.append(((x[0] - more_x, x[1] + more_x), (y[0] - more_y, y[1] + more_y)))
-    return found
-
-
-def _handles(colors: Mapping[int, str], shown: NDArray[np.int64], names: Mapping[int, str]) -> list[Line2D]:
-    """Return the entries of the legend: the coloured classes, and how many are grey."""
-    dot: dict[str, Any] = {"marker": "o", "linestyle": "none", "markersize": 4}
-    handles = [
-        Line2D([], [], color=color, label=names.get(label, str(label)), **dot)
-        for label, color in colors.items()
-    ]
-    others = np.unique(shown).size - len(colors)
-    if others:
-        more = f"{others:,} others"
-        handles.append(Line2D([], [], color=GREY, label=more, **dot))
-    return handles
 
 
 def _dots(

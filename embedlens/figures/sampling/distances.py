@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from embedlens.errors import InputError, unknown
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below
+from embedlens.figures.layout.text import short_count
 from embedlens.figures.sampling import mining as mining_figures
 from embedlens.figures.sampling.theory import (
     NEGATIVE,
@@ -264,21 +265,13 @@ def _kinds(pairs: PairDistances) -> dict[str, tuple[DistanceHistogram, int]]:
 
 def _count_text(shown: int, there: int) -> str:
     """Return how many are shown, and of how many where that is not all."""
-    return f"{shown:,}" if shown == there else f"{_short(shown)} of {_short(there)}"
+    return f"{shown:,}" if shown == there else f"{short_count(shown)} of {short_count(there)}"
 
 
 def _range_text(result: Mapping[str, PairDistances], kind: str) -> str:
     """Return how many pairs of a kind are shown of a run, where runs differ the least and the greatest."""
     counts = sorted({getattr(pairs, kind).n for pairs in result.values()})
-    return " to ".join(_short(count) for count in dict.fromkeys([counts[0], counts[-1]]))
-
-
-def _short(count: int) -> str:
-    """Return a count with at most three figures and a unit: 48.1M."""
-    for size, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if count >= size:
-            return f"{count / size:.3g}{unit}"
-    return str(count)
+    return " to ".join(short_count(count) for count in dict.fromkeys([counts[0], counts[-1]]))
 
 
 def _labels(contents: Contents, names: Sequence[str]) -> dict[str, str]:

@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.colors import Normalize
-from matplotlib.image import BboxImage
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MultipleLocator
-from matplotlib.transforms import Bbox, TransformedBbox
 
 from embedlens.errors import InputError
 from embedlens.figures.layout.canvas import Figure
+from embedlens.figures.layout.item_pictures import ABOVE, BESIDE, draw_thumbnails
+from embedlens.figures.layout.item_pictures import Thumbnail as Thumbnail
 from embedlens.figures.layout.legends import legend_below
 from embedlens.figures.layout.limits import open_inset
 from embedlens.figures.layout.numbers import marked_states, number_epochs
-from embedlens.figures.layout.text import printable, shorten, small_size
+from embedlens.figures.layout.text import printable, shorten
 from embedlens.figures.style import INITIAL, LineStyle, line_styles, max_height_of, width_of
 from embedlens.figures.triplets import nearest as triplets
 from embedlens.results import Result
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
     from embedlens.analysis.triplets.trajectory import Path
 
@@ -37,24 +34,12 @@ _SAME_PLACE = 1e-6  # initial states of two runs that are so close are one dot
 _MARGIN, _GAP, _ROW = 0.57, 0.2, 0.65  # inches: labels; between panels; text above and below a panel
 _HEAD_AND_LEGEND = 0.5  # inches
 _NARROW = 4.5  # inches; below that two panels stand side by side, else four
-_BESIDE, _ABOVE = 0.2, 0.27  # size of a thumbnail, of the side of its panel
-_CAPTION = 0.28  # inches below a thumbnail, for two lines
 _HEADING_LETTERS, _NAME_LETTERS, _TITLE_LETTERS = 110, 94, 28
-_CLASS_LETTERS = 9
 _BELOW_HEADING = 0.08  # inches
 _START: dict[str, Any] = {
     "color": INITIAL, "marker": "o", "markersize": 4.5, "linestyle": "none", "markeredgecolor": "white",
     "markeredgewidth": 0.5, "clip_on": False,
 }  # fmt: skip
-_BORDERS = {"anchor": "#000000", "positive": "#009E73", "negative": "#D55E00"}
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Thumbnail(Result):
-    """The picture of one item: uint8 [h, w] or [h, w, 3], and the name of its class (empty: not known)."""
-
-    image: NDArray[np.uint8]
-    class_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -170,7 +155,7 @@ def figure(
     rows = -(-len(panels) // _most_columns(inches))
     columns = -(-len(panels) // rows)
     beside = columns == 1
-    side = (inches - _MARGIN) / (1.05 + _BESIDE) if beside else _side(inches, columns)
+    side = (inches - _MARGIN) / (1.05 + BESIDE) if beside else _side(inches, columns)
     paths = [path for panel in panels for path in panel.paths]
     styles = line_styles(path.run for path in paths)
     tallest = max_height_of(venue)
@@ -190,7 +175,7 @@ def figure(
         if columns > 1 and limits is None:
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_locator(MultipleLocator(0.5))
-        top = _draw_thumbnails(axes, panels[number].thumbnails, side=side, beside=beside)
+        top = draw_thumbnails(axes, panels[number].thumbnails, side=side, beside=beside)
         above = shorten(printable(panels[number].title), _TITLE_LETTERS)
         axes.set_title(above, parse_math=False, y=top)
         axes.set_ylabel("" if number % columns else axes.get_ylabel())
@@ -225,7 +210,7 @@ def check_count(count: int, venue: str, width: str) -> None:
     """
     inches = width_of(venue, width)
     columns = _most_columns(inches)
-    row = (1 + _ABOVE) * _side(inches, columns) + _ROW
+    row = (1 + ABOVE) * _side(inches, columns) + _ROW
     most = columns * int((max_height_of(venue) - _HEAD_AND_LEGEND) / row)
     if not 1 <= count <= most:
         message = f"{count} anchors requested; 1 to {most} fit a figure of width {width!r} for {venue!r}"
@@ -282,35 +267,6 @@ def _legend(
         f"initial state ({which})",
         *(f"{shorten(run, _NAME_LETTERS)}, {path.states[-1]}" for run, path in first.items()),
     ]
-
-
-def _draw_thumbnails(axes: Axes, thumbnails: Sequence[Thumbnail], *, side: float, beside: bool) -> float:
-    """Draw the pictures outside the axes, beside or above them, bordered and named; return where they end."""
-    size, caption = (_BESIDE if beside else _ABOVE), _CAPTION / side
-    for number, (kind, thumbnail) in enumerate(zip(_BORDERS, thumbnails, strict=False)):
-        left, bottom = number * (1 - size) / 2, 1 + caption
-        if beside:
-            left, bottom = 1.05, 1 - size - number * (1 - size - caption) / 2
-        height, width = thumbnail.image.shape[:2]
-        wide, high = size * min(1, width / height), size * min(1, height / width)
-        box = Bbox.from_bounds(left + (size - wide) / 2, bottom, wide, high)
-        picture = BboxImage(
-            TransformedBbox(box, axes.transAxes), data=thumbnail.image, cmap="gray", norm=Normalize(0, 255),
-            interpolation="nearest", clip_on=False, gid=f"thumbnail {kind}",
-        )  # fmt: skip
-        border = Rectangle(
-            box.p0, wide, high, transform=axes.transAxes, fill=False, edgecolor=_BORDERS[kind], linewidth=1.2,
-            clip_on=False, gid=f"border {kind}",
-        )  # fmt: skip
-        axes.add_artist(picture)
-        axes.add_artist(border)
-        name = shorten(printable(thumbnail.class_name), _CLASS_LETTERS)
-        axes.text(
-            left + size / 2, bottom - 0.03 / side, f"{kind}\n{name}" if name else kind,
-            transform=axes.transAxes, ha="center", va="top", fontsize=small_size(), linespacing=1.1,
-            parse_math=False, gid=f"caption {kind}",
-        )  # fmt: skip
-    return 1.0 if beside or not thumbnails else 1 + caption + size
 
 
 def _fit_height(figure: Figure, grid: Any, others: float, tallest: float) -> None:

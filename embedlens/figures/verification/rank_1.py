@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from embedlens.analysis.verification.rank_1 import OpenSet
+    from embedlens.analysis.verification.detection import OpenSet
 
 FAR = 0.01
 

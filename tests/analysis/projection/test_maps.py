@@ -11,12 +11,12 @@ from openTSNE.nearest_neighbors import PrecomputedNeighbors
 from openTSNE.tsne import kl_divergence_bh
 from support import blobs
 
+from embedlens.analysis.projection.alignment import align
 from embedlens.analysis.projection.gradient import ExactGradient
 from embedlens.analysis.projection.items import Graph, central_space, draw_sample, graph_of, points_of
 from embedlens.analysis.projection.maps import (
     STEADY,
     Parameters,
-    align,
     rest_of,
     sample,
     tsne,

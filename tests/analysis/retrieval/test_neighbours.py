@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from support import blobs
 
 from embedlens import InputError
-from embedlens.analysis.retrieval.neighbours import RetrievalOptions, at_r, recall_at_k, retrieve, skewness
+from embedlens.analysis.retrieval.neighbours import RetrievalOptions, recall_at_k, retrieve
+from embedlens.analysis.retrieval.per_query import at_r, skewness
 from embedlens.similarity import pair_similarity
 
 EVERYTHING = RetrievalOptions(ks=(1, 2, 5, 1000), at_r=True, map_at_5=True, knn=3, hubness=True)

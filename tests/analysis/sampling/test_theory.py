@@ -8,7 +8,7 @@ from scipy.special import erf, ive
 
 from embedlens import InputError
 from embedlens.analysis.sampling.theory import gradient_noise, loss_curves, sphere_density
-from embedlens.objectives.miners import log_density
+from embedlens.objectives.mining import log_density
 
 D = np.linspace(0, 2, 81)
 

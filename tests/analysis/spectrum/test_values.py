@@ -10,13 +10,8 @@ from support import blobs, unit
 from embedlens import InputError
 from embedlens.analysis.retrieval.neighbours import recall_at_k
 from embedlens.analysis.spectrum.epochs import over_epochs
-from embedlens.analysis.spectrum.values import (
-    effective_rank,
-    participation_ratio,
-    singular_values,
-    spectral_decay,
-    spectrum,
-)
+from embedlens.analysis.spectrum.ranks import effective_rank, participation_ratio, spectral_decay
+from embedlens.analysis.spectrum.values import singular_values, spectrum
 
 
 def rotation(dim, seed=0):

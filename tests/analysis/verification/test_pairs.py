@@ -11,13 +11,8 @@ from sklearn.metrics import roc_auc_score, roc_curve
 from support import blobs, cosine
 
 from embedlens import InputError
-from embedlens.analysis.verification.pairs import (
-    _best_threshold,
-    many_negatives,
-    roc,
-    standard_error,
-    verify_pairs,
-)
+from embedlens.analysis.verification.negatives import many_negatives, standard_error
+from embedlens.analysis.verification.pairs import _best_threshold, roc, verify_pairs
 from embedlens.pairs import ItemNames, Pairs, Queries, class_numbers, draw_pairs, read_pairs
 
 # --- drawing pairs

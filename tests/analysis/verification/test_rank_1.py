@@ -7,13 +7,8 @@ import pytest
 from support import blobs, unit
 
 from embedlens import InputError
-from embedlens.analysis.verification.rank_1 import (
-    OpenSet,
-    _one_of_each,
-    closed_set,
-    closed_set_between,
-    open_set,
-)
+from embedlens.analysis.verification.detection import OpenSet, open_set
+from embedlens.analysis.verification.rank_1 import closed_set, closed_set_between, one_of_each
 from embedlens.pairs import class_numbers
 
 
@@ -23,7 +18,7 @@ def test_rank_1_is_that_of_a_plain_loop():
     result = closed_set(z, y, draws=4, seed=3)
     u, numbers, shares = unit(z), class_numbers(y), []
     for draw in range(4):
-        gallery = _one_of_each(numbers, np.random.default_rng([3, 2, draw])).tolist()
+        gallery = one_of_each(numbers, np.random.default_rng([3, 2, draw])).tolist()
         assert sorted(y[gallery]) == sorted(set(y))
         right = []
         for i in set(range(60)) - set(gallery):
@@ -43,7 +38,7 @@ def test_rank_1_is_that_of_a_plain_loop():
 
 def test_galleries_are_drawn_evenly():
     numbers = np.array([0, 1, 0, 0])
-    drawn = [_one_of_each(numbers, np.random.default_rng([draw])) for draw in range(3000)]
+    drawn = [one_of_each(numbers, np.random.default_rng([draw])) for draw in range(3000)]
     assert {rows[1] for rows in drawn} == {1}
     counts = np.bincount([rows[0] for rows in drawn], minlength=4)
     np.testing.assert_allclose(counts[[0, 2, 3]], 1000, atol=4 * math.sqrt(3000 / 4))
@@ -79,7 +74,7 @@ def plain_dir(z, y, far, known_fraction, draws, seed):
         random = np.random.default_rng([seed, 3, draw])
         n_known = max(1, round(known_fraction * counts.size))
         known = set(random.choice(np.flatnonzero(counts > 1), n_known, replace=False).tolist())
-        gallery = [g for g in _one_of_each(numbers, random).tolist() if numbers[g] in known]
+        gallery = [g for g in one_of_each(numbers, random).tolist() if numbers[g] in known]
         probes = [i for i in range(len(y)) if i not in gallery]
         scores = {i: max(float(u[i] @ u[g]) for g in gallery) for i in probes}
         found = {

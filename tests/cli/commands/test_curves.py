@@ -11,7 +11,7 @@ import embedlens
 from embedlens.analysis.experiments.curves import check_monitors, fixed_batches, monitor
 from embedlens.analysis.triplets.nearest import nearest_triplets, summarise
 from embedlens.experiments.run_metrics import RunMetrics
-from embedlens.selection import group_name
+from embedlens.experiments.seed_groups import group_name
 
 
 def recall(run, split, epoch):

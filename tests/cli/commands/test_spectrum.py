@@ -7,8 +7,8 @@ from support import assert_refused, blobs, rows_of, sidecar_of, tree, write_run
 
 import embedlens
 from embedlens.analysis.retrieval.neighbours import recall_at_k
+from embedlens.analysis.spectrum import effective_rank, participation_ratio, singular_values, spectrum
 from embedlens.analysis.spectrum.intra_class import class_spectra
-from embedlens.analysis.spectrum.values import effective_rank, participation_ratio, singular_values, spectrum
 
 KEYS = {
     "n", "dim", "n_dead", "effective_rank", "participation_ratio", "rho", "dims_90", "dims_95", "dims_99",

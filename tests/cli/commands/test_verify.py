@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 from support import assert_refused, blobs, rows_of, sidecar_of, tree, write_run
 
 import embedlens
-from embedlens.analysis.verification.pairs import many_negatives, verify_pairs
+from embedlens.analysis.verification.negatives import many_negatives
+from embedlens.analysis.verification.pairs import verify_pairs
 from embedlens.analysis.verification.rank_1 import closed_set_between
 from embedlens.pairs import draw_pairs
 from embedlens.searches import search_of

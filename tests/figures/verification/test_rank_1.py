@@ -6,7 +6,7 @@ from figure_support import artists, legend_texts
 from matplotlib.colors import to_hex
 from support import blobs
 
-from embedlens.analysis.verification.rank_1 import OpenSet, open_set
+from embedlens.analysis.verification.detection import OpenSet, open_set
 from embedlens.figures import style
 from embedlens.figures.verification.rank_1 import figure as rank_1_figure
 from embedlens.figures.verification.rank_1 import plot

@@ -78,7 +78,7 @@ def tsne(
         words=[*words, *parameter_words(settings.parameters)],
     )  # fmt: skip
     for one, result in maps.items():
-        report.enter(one, result.numbers)
+        report.enter(one, result.summary())
     shown = {label: choose_epochs(run, where.epoch) for label, run in selection.labelled}
     with paper(drawn.venue):
         for group in by_split(maps):

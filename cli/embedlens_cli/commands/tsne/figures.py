@@ -185,7 +185,8 @@ def _facts_of(group: Frame) -> dict[str, Any]:
             {label: synthesised for label, (_, synthesised) in maps.items()}
         )
         facts["synthesised"] |= {"class_names": named} if named else {}
-    panels = [{**one.facts, **result.numbers, "shown": result.numbers["n"]} for one, result in group]
+    summaries = [(one, result.summary()) for one, result in group]
+    panels = [{**one.facts, **summary, "shown": summary["n"]} for one, summary in summaries]
     return {**facts, "panels": panels}
 
 
@@ -204,7 +205,7 @@ def print_table(maps: Maps) -> None:
 
     rows = []
     for one, result in maps.items():
-        numbers, step = result.numbers, result.step
+        numbers, step = result.summary(), result.step
         led = (f"{step.kept:.1%}", f"{step.residual:.3f}", f"{step.moved:.1%}")
         rows.append(
             (
