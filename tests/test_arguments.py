@@ -318,9 +318,10 @@ def takes_arrays(function):
     return any(part in str(p.annotation) for p in parameters for part in ("ArrayLike", "NDArray"))
 
 
-WITHIN = {  # take what `tsne` and a film have made and checked
+WITHIN = {  # take what `tsne`, a film, `closed_set` and `open_set` have made and checked
     "analysis.projection.optimisation.optimised", "figures.export.stamp.stamp_dots",
     "figures.export.stamp.without_alpha",
+    *(f"analysis.verification.rank_1.{name}" for name in ("check_draws", "one_of_each", "identify")),
 }  # fmt: skip
 
 

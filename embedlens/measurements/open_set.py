@@ -149,8 +149,8 @@ class OpenSetResult(Result):
         """Number of items that are identified."""
         return self.result.sweep.n_known + self.result.sweep.n_new
 
-    def summary(self) -> dict[str, Any]:
-        """Return the numbers by name; what is not defined is NaN."""
+    def answer(self) -> dict[str, Any]:
+        """Return what ``--json`` prints: the numbers by name; what is not defined is NaN."""
         numbers: dict[str, Any] = {
             "gallery": self.gallery,
             "new_label": self.new_label,

@@ -40,8 +40,8 @@ class SplitSampling(Result):
     batches: FixedBatches | None
     items: tuple[int, int]
 
-    def numbers(self, epoch: int) -> dict[str, Any]:
-        """Return the numbers of a snapshot by name: those of the pairs, and of each strategy."""
+    def epoch_answer(self, epoch: int) -> dict[str, Any]:
+        """Return what ``--json`` prints of an epoch: the numbers of its pairs, and of each strategy."""
         numbers: dict[str, Any] = {}
         if epoch in self.pairs:
             pairs = self.pairs[epoch]
@@ -56,9 +56,9 @@ class SplitSampling(Result):
             numbers["mining"] = {one.mining: one.summary() for one in self.negatives[epoch]}
         return numbers
 
-    def summary(self) -> dict[str, Any]:
-        """Return the numbers of every epoch that was measured: epoch -> name -> number."""
-        return {str(epoch): self.numbers(epoch) for epoch in sorted({*self.epochs, *self.negatives})}
+    def answer(self) -> dict[str, Any]:
+        """Return what ``--json`` prints: epoch -> numbers by name, of every epoch that was measured."""
+        return {str(epoch): self.epoch_answer(epoch) for epoch in sorted({*self.epochs, *self.negatives})}
 
     def facts(self, epoch: int) -> dict[str, Any]:
         """Return what was drawn and mined of a snapshot, of how many, with the numbers."""
@@ -67,7 +67,7 @@ class SplitSampling(Result):
             facts["batches"] = len(self.batches.rows)
             facts["classes_per_batch"], facts["items_per_class"] = self.batches.classes, list(self.items)
             facts["items_in_batches"] = sum(rows.size for rows in self.batches.rows)
-        return facts | self.numbers(epoch)
+        return facts | self.epoch_answer(epoch)
 
     def idle(self) -> dict[str, list[int]]:
         """Return the epochs at which a strategy selects nothing: strategy -> epochs."""

@@ -37,8 +37,8 @@ class SnapshotSpectrum(Result):
     slices: list[tuple[Spectrum, dict[str, float]]] = field(default_factory=list)
     recalls: SliceRecalls | None = None
 
-    def summary(self) -> dict[str, Any]:
-        """Return the numbers by name; those of slices as lists."""
+    def answer(self) -> dict[str, Any]:
+        """Return what ``--json`` prints: the numbers by name, those of slices as lists."""
         numbers: dict[str, Any] = dict(self.numbers)
         if self.recalls is not None:
             numbers["slices"] = {
@@ -122,8 +122,8 @@ class PrunedSlice(Result):
         """Recall@1 by number of components."""
         return dict(zip(self.curve.dims.tolist(), self.curve.recall.tolist(), strict=True))
 
-    def summary(self) -> dict[str, Any]:
-        """Return dim, fit, numbers of items, and Recall@1 by number of components."""
+    def answer(self) -> dict[str, Any]:
+        """Return what ``--json`` prints: dim, fit, numbers of items, and Recall@1 by number of components."""
         return {
             "dim": self.curve.dim,
             "fit": self.fit,

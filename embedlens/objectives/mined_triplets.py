@@ -44,7 +44,7 @@ def triplets_of_pairs(anchor: torch.Tensor, positive: torch.Tensor, chosen: torc
 
 
 def eligible_triplets(
-    anchor: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor, eligible: torch.Tensor
+    anchor: torch.Tensor, positive: torch.Tensor, negative: torch.Tensor, *, eligible: torch.Tensor
 ) -> Mined:
     """Return the eligible triplets, and count the others."""
     return Mined(anchor[eligible], positive[eligible], negative[eligible], int((~eligible).sum()))

@@ -121,7 +121,7 @@ class Hard(_OfSimilarities):
         """Choose the most similar negative for every positive pair."""
         anchor, positive = torch.where(positives_of(same))
         nearest = similarity.masked_fill(same, -torch.inf).argmax(dim=1)[anchor]
-        return eligible_triplets(anchor, positive, nearest, ~same.all(dim=1)[anchor])
+        return eligible_triplets(anchor, positive, nearest, eligible=~same.all(dim=1)[anchor])
 
 
 @MINERS.register("semi-hard")
@@ -167,7 +167,7 @@ class SemiHardRange(_OfSimilarities):
         n = draw_columns(negatives & (similarity > farthest), negatives)
         p = draw_columns(positives & (similarity < nearest), positives)
         anchor = torch.arange(len(same), device=same.device)
-        return eligible_triplets(anchor, p, n, positives.any(dim=1) & negatives.any(dim=1))
+        return eligible_triplets(anchor, p, n, eligible=positives.any(dim=1) & negatives.any(dim=1))
 
 
 @MINERS.register("distance-weighted")
@@ -232,7 +232,7 @@ class EasyPositive(_OfSimilarities):
             negatives = negatives & (similarity <= s_ap[:, None])
         n = similarity.masked_fill(~negatives, -torch.inf).argmax(dim=1)
         anchor = torch.arange(len(same), device=same.device)
-        return eligible_triplets(anchor, p, n, positives.any(dim=1) & negatives.any(dim=1))
+        return eligible_triplets(anchor, p, n, eligible=positives.any(dim=1) & negatives.any(dim=1))
 
 
 class _PmlMiner(Miner):

@@ -29,7 +29,7 @@ def consecutive(ends: NDArray[np.int64]) -> Iterator[slice]:
         yield slice(start, stop)
 
 
-def grow(acc: torch.Tensor, x: torch.Tensor, y: torch.Tensor, columns: slice) -> None:
+def grow(acc: torch.Tensor, x: torch.Tensor, y: torch.Tensor, *, columns: slice) -> None:
     """Add the products by some columns to a tile; the first ones begin it."""
     if columns.start == columns.stop:
         if columns.start == 0:

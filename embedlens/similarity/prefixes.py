@@ -204,7 +204,7 @@ class _Work:
             done = 0
             for part in consecutive(self.ends):
                 ends = self.ends[part]
-                grow(acc, x, y[:, :width], slice(done, int(ends[0]) - 1))
+                grow(acc, x, y[:, :width], columns=slice(done, int(ends[0]) - 1))
                 prefix_maxima(
                     x.numpy(), self.y[number], self.scale[number, part], ends, acc.numpy(), same,
                     best[:, part], near[:, part],

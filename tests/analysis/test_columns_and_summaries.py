@@ -23,7 +23,9 @@ from embedlens.analysis.spectrum import components, epochs, intra_class, slices,
 from embedlens.analysis.triplets import distances, field, flow, nearest, paired, trajectory
 from embedlens.analysis.verification import detection, negatives, pairs, rank_1
 from embedlens.measurements.maps import SnapshotMap
+from embedlens.measurements.verification import verify
 from embedlens.results import Result
+from embedlens.searches import SplitItems, search_in
 from embedlens.similarity.kmeans import kmeans
 
 Z, Y = blobs(60, dim=8, classes=6)
@@ -56,6 +58,12 @@ def _records():
 def _snapshot_map():
     step = maps.Step(maps.tsne(Z, perplexity=5, n_iter=10, early_exaggeration_iter=5), "pca", np.nan, np.nan)
     return SnapshotMap(step, Y, None, (0,), {0: "a"}, {0: "a"}, None, None)
+
+
+def _verification():
+    return verify(
+        search_in(lambda split: SplitItems.of(split, Z, Y), ("test", None), place="here"), negatives=(1,)
+    )
 
 
 def _comparison():
@@ -118,6 +126,7 @@ MADE = {
     "SynthesisedMap": _synthesised_map,
     "TripletSummary": lambda: nearest.summarise(_triplets()),
     "Triplets": _triplets,
+    "Verification": _verification,
 }
 
 

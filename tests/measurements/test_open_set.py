@@ -31,7 +31,7 @@ def test_the_result_is_that_of_the_analysis(tmp_path):
     assert result.new_label == 2
     assert result.result.choice.thresholds == expected.choice.thresholds
     assert result.result.choice.map_at_5 == expected.choice.map_at_5
-    assert result.summary()["n_new"] == 10
+    assert result.answer()["n_new"] == 10
     halves = replace(KNOWN_BUT_2, choose_on="halves", seed=3)
     again = identify(rank_labels(snapshot.embeddings, snapshot.labels, new_label=2), halves=3)
     assert identify_items(one, halves).result.choice.thresholds == again.choice.thresholds
@@ -60,7 +60,7 @@ def test_a_classifier_is_fitted_on_train_and_not_judged_there(tmp_path):
     one = ensembles(tmp_path, names=["one"])[0]
     how = replace(KNOWN_BUT_2, classifier=True)
     result = identify_items(one, how)
-    assert (result.gallery, result.summary()["fitted_on"]) == ("train", 50)
+    assert (result.gallery, result.answer()["fitted_on"]) == ("train", 50)
     with pytest.raises(InputError, match="the classifier is fitted on split 'train'"):
         identify_items(replace(one, split="train"), how)
     with pytest.raises(InputError, match="choose another --choose-on"):

@@ -21,9 +21,9 @@ def test_numbers_of_pairs_and_strategies_by_epoch():
     }
     pairs = pair_distances(Z, Y)
     one = SplitSampling("a", "test", 4, [4], {4: pairs}, mined, batches, (2, 2))
-    assert list(one.summary()) == ["0", "4"]  # mined at every epoch, drawn at one
-    assert set(one.numbers(0)) == {"mining"}
-    numbers = one.numbers(4)
+    assert list(one.answer()) == ["0", "4"]  # mined at every epoch, drawn at one
+    assert set(one.epoch_answer(0)) == {"mining"}
+    numbers = one.epoch_answer(4)
     assert numbers["effective_dim"] == pairs.effective_dim
     assert numbers["negative_pairs"]["of"] == pairs.n_negative
     assert numbers["positive_pairs"]["mean_distance"] == pairs.positive.mean

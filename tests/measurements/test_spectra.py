@@ -27,7 +27,7 @@ def test_a_spectrum_of_the_whole_is_that_of_the_analysis(center):
     result = decompose(search(), center=center, normalize=False)
     expected = analysis.values.spectrum(Z, center, normalize=False)
     assert np.allclose(result.whole.deviations, expected.deviations)
-    assert result.summary() == result.numbers
+    assert result.answer() == result.numbers
     (block,) = result.tables()
     assert np.array_equal(block["deviation"], result.whole.deviations)
 
@@ -35,7 +35,7 @@ def test_a_spectrum_of_the_whole_is_that_of_the_analysis(center):
 def test_slices_have_spectra_and_recalls_of_their_own():
     result = decompose(search(), SLICES)
     recalls = slice_recalls(Z, Y, 2)
-    numbers = result.summary()["slices"]
+    numbers = result.answer()["slices"]
     assert (numbers["number"], numbers["dim"]) == (2, 4)
     assert numbers["recall_at_1"] == recalls.alone.tolist()
     assert numbers["recall_at_1_joined"] == recalls.joined.tolist()
@@ -52,7 +52,7 @@ def test_each_slice_is_pruned_by_itself_and_within_its_dims():
     assert whole.facts == {"fit": "test"}
     assert whole.spectrum is None
     assert list(whole.recalls) == [2, 4, 8]
-    assert whole.summary()["recall_at_1"] == {str(n): recall for n, recall in whole.recalls.items()}
+    assert whole.answer()["recall_at_1"] == {str(n): recall for n, recall in whole.recalls.items()}
     for slice_, part in zip(SLICES, parts, strict=True):
         assert part.facts == {"fit": "test", "chunk": slice_.name}
         own = pruned_recall(Z[:, slice_.columns], Y, [2, 4], basis="pca")

@@ -63,7 +63,7 @@ def test_a_column_by_its_number(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("y.txt", b"owl\now\xe9l\n", r"no UTF-8 text.*line 2"),
+        ("y.txt", b"owl\now\xe9l\n", r"not UTF-8 text.*line 2"),
         ("y.txt", "owl\n".encode("utf-16-le"), "line 1: a NUL character"),
         ("y.txt", "a.jpg,3\nb.jpg,4\nc.jpg\n", "y.txt:3: got 1 fields, expected 2"),
         ("y.csv", 'label\n"owl\nant\n', "y.csv:3: not readable as a table"),

@@ -134,7 +134,7 @@ def identify(
     report = Report.of("identify", selection, style, options=drawn, words=how.words, facts=facts)
     for ensemble, one in results.items():
         splits = report.artifacts.summary.setdefault(ensemble.label, {})
-        splits.setdefault(ensemble.split, {})[ensemble.epoch] = one.summary()
+        splits.setdefault(ensemble.split, {})[ensemble.epoch] = one.answer()
     with style.paper():
         for split in selection.splits:
             group = {ensemble: one for ensemble, one in results.items() if ensemble.split == split}
@@ -206,7 +206,7 @@ def _save(
         **report.style.size(),
     )
     table = [{**ensemble.facts, **result.result.sweep.columns()} for ensemble, result in group.items()]
-    panels = [ensemble.facts | result.summary() for ensemble, result in group.items()]
+    panels = [ensemble.facts | result.answer() for ensemble, result in group.items()]
     words = [*report.words, "parts" if parts else ""]
     stem = ["identify", *report.artifacts.named(names), first.split, epochs_text(epochs), *words]
     facts = {"split": first.split, "epochs": epochs, "panels": panels}

@@ -105,9 +105,9 @@ def pca_prune(
     }
     report = Report.of("pca-prune", selection, style, options=drawn, words=words, facts=facts)
     for one, results in pruned.items():
-        report.enter(one, results[0].summary())
+        report.enter(one, results[0].answer())
         if slices is not None:
-            parts = {part.slice_.name: part.summary() for part in results if part.slice_ is not None}
+            parts = {part.slice_.name: part.answer() for part in results if part.slice_ is not None}
             report.enter(one, {"slices": parts})
     with style.paper():
         for group in by_split(pruned, apart=selection.several_epochs):

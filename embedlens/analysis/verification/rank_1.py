@@ -142,7 +142,20 @@ def closed_set_between(
 
 
 def check_draws(numbers: NDArray[np.int64], draws: int, seed: int) -> NDArray[np.int64]:
-    """Return the number of items of each class; refuse labels without probes or negatives."""
+    """Return the number of items of each class; refuse labels without probes or negatives.
+
+    Parameters
+    ----------
+    numbers
+        int64 [N]: the class of each item of embeddings [N, D], from 0.
+    draws, seed
+        Number of galleries to draw, and the seed.
+
+    Raises
+    ------
+    InputError
+        Fewer than two classes, no class of two items, no draw, or a negative seed.
+    """
     counts = np.bincount(numbers)
     if counts.size == 1:
         message = "all items have one label; identification needs two classes or more"
@@ -157,7 +170,15 @@ def check_draws(numbers: NDArray[np.int64], draws: int, seed: int) -> NDArray[np
 
 
 def one_of_each(numbers: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
-    """Return a random row of each class, ascending by class."""
+    """Return a random row of each class, ascending by class.
+
+    Parameters
+    ----------
+    numbers
+        int64 [N]: the class of each item of embeddings [N, D].
+    random
+        Draws the rows.
+    """
     mixed = random.permutation(numbers.size)
     _, first = np.unique(numbers[mixed], return_index=True)
     return mixed[first]
@@ -171,7 +192,19 @@ def identify(
     gallery: GalleryLike,
     device: str,
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
-    """Return which probes are right at rank 1, their greatest similarity, and which have a mate, [n] each."""
+    """Return which probes are right at rank 1, their greatest similarity, and which have a mate, [n] each.
+
+    Parameters
+    ----------
+    array, labels
+        Embeddings [N, D] and labels [N].
+    probes
+        int64 [n]: rows of the probes.
+    gallery
+        What they search; a mate is an item of the probe's label in it.
+    device
+        "cpu" or "cuda".
+    """
     mate, other = nearest(array[probes], labels[probes], gallery=gallery, device=device)
     found = np.where(mate.index >= 0, mate.similarity, -np.inf)
     rival = np.where(other.index >= 0, other.similarity, -np.inf)

@@ -541,7 +541,7 @@ def test_the_work_is_cut_into_parts_without_a_trace(monkeypatch):
     z, y = blobs(n=80, classes=20, spread=1.5)
     whole = many_negatives(z, y, [1, 7, 19])
     for limit in (80 * 3, 50):
-        monkeypatch.setattr("embedlens.analysis.verification.pairs._PAIRS_AT_ONCE", limit)
+        monkeypatch.setattr("embedlens.analysis.verification.negatives._PAIRS_AT_ONCE", limit)
         np.testing.assert_array_equal(many_negatives(z, y, [1, 7, 19]).fraction, whole.fraction)
 
 

@@ -56,7 +56,7 @@ def sampling(
     results = measurements.measure(selection, what)
     report = Report.of("sampling", selection, style, options=drawn, words=words, facts=_facts(what))
     for one in results:
-        report.artifacts.summary.setdefault(one.run, {})[one.split] = one.summary()
+        report.artifacts.summary.setdefault(one.run, {})[one.split] = one.answer()
     runs = report.artifacts.named([run.name for run in selection.runs])
     with style.paper():
         for group in measurements.groups(results, one_per_epoch=selection.several_epochs):

@@ -62,7 +62,7 @@ def spectrum(
     facts = _facts(what, device)
     report = Report.of("spectrum", selection, style, options=drawn, words=words, facts=facts)
     for one, result in results.items():
-        report.enter(one, result.summary())
+        report.enter(one, result.answer())
     with style.paper():
         for group in by_split(results):
             _save(report, group, what)
