@@ -103,10 +103,13 @@ def test_packages_name_all_that_they_load_lazily():
             assert getattr(module, one) is not None
 
 
+LONGER = {"embedlens/store/recorder.py": 340}  # one class, of which 160 lines say what its parameters are
+
+
 def test_modules_are_small():
     for path in [*ROOT.glob("embedlens/**/*.py"), *ROOT.glob("cli/**/*.py")]:
         source = path.read_text()
-        assert source.count("\n") <= 350, path
+        assert source.count("\n") <= LONGER.get(path.relative_to(ROOT).as_posix(), 300), path
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.FunctionDef):
                 body = node.body[1:] if ast.get_docstring(node) else node.body
