@@ -103,7 +103,7 @@ def test_packages_name_all_that_they_load_lazily():
             assert getattr(module, one) is not None
 
 
-LONGER = {"embedlens/store/recorder.py": 340}  # one class, of which 160 lines say what its parameters are
+LONGER = {"embedlens/store/recorder.py": 340}  # one class, of which 113 lines are docstrings
 
 
 def test_modules_are_small():
