@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from embedlens.measurements.reader import Reader
 
 _LONGEST = 60  # letters of a file name that the runs, or the metrics, may take
+_X = completion.one_of("epoch", "step", "seconds")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +43,7 @@ class BatchOptions:
     ] = 4
     batch_seed: Annotated[int, typer.Option(help="With --monitor: seed of the batches.", min=0)] = 0
     normalize: Annotated[
-        bool,
-        typer.Option(
-            "--normalize/--no-normalize", help="With --monitor: scale embeddings to length 1 first."
-        ),
+        bool, typer.Option("--normalize/--no-normalize", help="With --monitor: scale rows to length 1 first.")
     ] = False
 
     @property
@@ -83,11 +81,7 @@ def curves(
     ] = "",
     x: Annotated[
         str,
-        typer.Option(
-            "--x",
-            help="epoch, step or seconds (of training).",
-            autocompletion=completion.one_of("epoch", "step", "seconds"),
-        ),
+        typer.Option("--x", help="epoch, step or seconds (of training).", autocompletion=_X),
         InName("{}"),
     ] = "epoch",
     seeds: Annotated[
@@ -98,14 +92,7 @@ def curves(
         ),
         InName("{}"),
     ] = "band",
-    split: Annotated[
-        str,
-        typer.Option(
-            help="Splits, comma-separated.",
-            show_default="test, where all runs have it",
-            autocompletion=completion.splits(several=True),
-        ),
-    ] = "",
+    split: options.TestSplits = "",
     batched: BatchOptions,
     leave_out: LeaveOutOptions,
     drawn: FigureOptions,

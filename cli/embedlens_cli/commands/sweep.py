@@ -41,21 +41,14 @@ def sweep(
             show_default=f"{grids.DEFAULTS['lr']}; with --loss all: default",
         ),
     ] = None,
-    dim: Annotated[str, typer.Option(help="Dimensions of the embedding, comma-separated.")] = grids.DEFAULTS[
-        "dim"
-    ],
+    dim: Annotated[str, typer.Option(help="Embedding dimensions, comma-separated.")] = grids.DEFAULTS["dim"],
     seed: Annotated[str, typer.Option(help="Seeds, comma-separated.")] = grids.DEFAULTS["seed"],
     epochs: Annotated[int, typer.Option(help="Epochs of each run, and the one that is compared.", min=1)] = 8,
     metric: Annotated[
-        str,
-        typer.Option(
-            help="Score to compare: recall_at_K, nmi or any other of `evaluate`.",
-            autocompletion=completion.scores(),
-        ),
+        str, typer.Option(help="Score to compare, as in `evaluate`.", autocompletion=completion.scores())
     ] = "recall_at_1",
     split: Annotated[
-        str | None,
-        typer.Option(help="Split that is compared.", show_default="the query split, or test"),
+        str | None, typer.Option(help="Split that is compared.", show_default="the query split, or test")
     ] = None,
     where: grids.GridOptions,
 ) -> None:

@@ -39,6 +39,15 @@ EvaluatedSplits = Annotated[
         autocompletion=_SPLITS,
     ),
 ]
+TestSplits = Annotated[
+    str,
+    typer.Option(
+        "--split",
+        help="Splits, comma-separated.",
+        show_default="test, where all runs have it",
+        autocompletion=_SPLITS,
+    ),
+]
 Epoch = Annotated[
     str,
     typer.Option(
