@@ -61,7 +61,7 @@ def check_labels(values: ArrayLike, name: str = "labels") -> NDArray[np.int64]:
     values
         One integer for each of the embeddings [N, D].
     name
-        What a message calls them.
+        Name in messages.
     """
     labels = to_numpy(values)
     if labels.ndim != 1:

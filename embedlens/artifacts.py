@@ -40,7 +40,7 @@ Table = list[dict[str, Any]]
 
 @dataclass(slots=True)
 class Artifacts:
-    """Collects what one command writes, and what it answers.
+    """Collects the files and the JSON answer of one command.
 
     Attributes
     ----------
@@ -49,7 +49,7 @@ class Artifacts:
     command
         The command as it was typed, word by word.
     facts
-        What every sidecar of the command says: runs, split, engine path, seed, ...
+        Entries of every sidecar of the command: runs, split, engine path, seed, ...
     """
 
     folder: Path | None
@@ -79,7 +79,7 @@ class Artifacts:
         table
             The data that the figure shows.
         facts
-            What the sidecar says of this figure beside the facts of the command.
+            Entries of this figure's sidecar, beside those of the command.
         caption
             The caption of the figure; a table has none.
 
@@ -119,7 +119,7 @@ class Artifacts:
         return written
 
     def named(self, names: Sequence[str]) -> list[str]:
-        """Return what a file name says of runs: nothing of the one run whose folder the files go to."""
+        """Return the part of a file name for runs; empty for the one run whose folder holds the files."""
         runs = self.facts.get("runs", ())
         if len(names) == len(runs) == 1 and self.folder is not None:
             own = Path(runs[0]["path"]) / "figures"
@@ -181,7 +181,7 @@ def figure_writers(figure: Figure, formats: Iterable[str]) -> dict[str, Callable
 
 
 def run_facts(runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """Return what a sidecar says of runs: name, path and seed."""
+    """Return the entries of a sidecar about runs: name, path and seed."""
     return [{"name": run.name, "path": run.path.as_posix(), "seed": run.method.get("seed")} for run in runs]
 
 

@@ -61,7 +61,7 @@ class SplitItems(Result):
         return cls(split, z, y, np.arange(y.size), None if ids is None else np.asarray(ids))
 
     def take(self, keep: NDArray[np.bool_]) -> SplitItems:
-        """Return some of the items; all of them stay as they are, unread."""
+        """Return some of the items; where all are kept, the arrays are not read."""
         if keep.all():
             return self
         ids = None if self.ids is None else self.ids[keep]
@@ -70,7 +70,7 @@ class SplitItems(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Search(Result):
-    """Queries, and the gallery that they search; what every retrieval score is computed of.
+    """Queries and the gallery that they search: the input of every retrieval score.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class Search(Result):
     other
         The items of the gallery; None where the queries search each other.
     gallery
-        The same for the engine, with what it needs to know of queries that stand in it.
+        The gallery as the engine takes it, with the rows that are queries, too.
     counts
         How many items were left out, by reason; only of what was requested, or found.
     """
@@ -113,7 +113,7 @@ class Search(Result):
         return self.query.rows if self.other is None else self.other.rows
 
     def part(self, slice_: Slice | None) -> Search:
-        """Return the same of some slices of the embedding; where a row is zero there, it is named."""
+        """Return the search by some slices of the embedding; errors name a row that is zero there."""
         from embedlens.analysis.spectrum.slices import take
 
         if slice_ is None:
@@ -201,7 +201,7 @@ def search_in(
     labels: LeftOutLabels | None = None,
     duplicates: bool = False,
 ) -> Search:
-    """Return the search of one split in another (None: in itself) of what `read` returns for a split."""
+    """Return the search of one split in another (None: in itself); `read` gives the items of a split."""
     labels = labels or LeftOutLabels()
     sides = [read(name) for name in splits if name is not None]
     counts: dict[str, int] = {}

@@ -32,7 +32,7 @@ def choose_runs(names: Sequence[str], *, empty: bool = False, logged: bool = Fal
     names
         The names, in order.
     empty
-        Whether runs without a snapshot are meant, too. Otherwise they are left out with an `InputWarning`.
+        Whether runs without a snapshot are returned, too. Otherwise they are left out with an `InputWarning`.
     logged
         Whether a log is as good as a snapshot.
 
@@ -122,7 +122,7 @@ def newest_run() -> Run:
 
 
 def run_labels(runs: Sequence[Run]) -> list[str]:
-    """Return a label for each run that no other has: its name, or its path where names repeat."""
+    """Return a unique label for each run: its name, or its path where names repeat."""
     names = [run.name for run in runs]
     return [run.name if names.count(run.name) == 1 else escaped(run.path.as_posix()) for run in runs]
 
@@ -252,14 +252,14 @@ def galleries(run: Run) -> dict[str, str]:
 
 
 def label_of_class(run: Run, word: str, splits: Sequence[str]) -> int:
-    """Return the label of some splits that a name or a number means; another one raises `InputError`."""
+    """Return the label, among those of some splits, of a class given by name or number, else `InputError`."""
     labels: list[int] = sorted({label for split in splits for label in run.labels(split).tolist()})
     names = {label: run.info.class_names.get(str(label), str(label)) for label in labels}
     return label_among(word, names, f"run {run.name!r}")
 
 
 def label_among(word: str, names: Mapping[int, str], place: str) -> int:
-    """Return the label, of label -> name, that a name or a number means; others raise `InputError`."""
+    """Return the label, in label -> name, of a class given by name or number; else raise `InputError`."""
     for label, name in names.items():
         if word == name:
             return label
@@ -269,7 +269,7 @@ def label_among(word: str, names: Mapping[int, str], place: str) -> int:
 
 
 def class_choices(names: Mapping[int, str]) -> list[str]:
-    """Return what an option may name of classes, label -> name: where they have names, numbers, too."""
+    """Return what an option for a class may be, of label -> name: a name, or a number where there are names."""
     if all(name == str(label) for label, name in names.items()):
         return list(names.values())
     return [f"a number from {min(names)} to {max(names)}", *names.values()]

@@ -168,7 +168,7 @@ def _watched(run: Run) -> list[str]:
 
 
 def advice(config: TrainConfig) -> str:
-    """Return what to try instead of a configuration, never what it has already.
+    """Return what to try after a collapse; what the configuration has already is not advised.
 
     The hardest negatives make a space collapse at too large a learning rate; where they are mined, their
     semi-hard counterpart is named. Elsewhere only a lower learning rate is.

@@ -76,7 +76,7 @@ def not_finite_in_log(source: RunMetrics, metric: str, *, drawn: bool) -> list[s
 
 
 def comparable(curves: Sequence[Curve], sources: Sequence[RunMetrics]) -> list[tuple[str, str, list[Curve]]]:
-    """Return what may share an axis: metric, training loss, and its curves.
+    """Group the curves that can share an axis: metric, training loss, and its curves.
 
     Training losses of different kinds have different scales, so that they stand apart; of any other metric,
     and where all runs have one loss, the loss is empty.

@@ -41,7 +41,7 @@ def leave_out_of(config: TrainConfig) -> LeaveOut:
 
 
 def check_left_out(config: TrainConfig) -> None:
-    """Refuse, before anything is written, to leave out classes that the data lack, or all of a split."""
+    """Refuse to leave out classes that the data lack, or a whole split, before anything is written."""
     out = leave_out_of(config)
     if out.ignored or out.distractors:
         data = config.load_data()

@@ -81,7 +81,7 @@ def plan(configs: Iterable[TrainConfig], folder: Path, *, any_threads: bool) -> 
 
 
 def check_grid(configs: Sequence[TrainConfig]) -> None:
-    """Load the data and build what is trained once, so that what cannot be is refused before anything is.
+    """Load the data and build network, loss and batches of each run, so that errors precede any training.
 
     Raises
     ------

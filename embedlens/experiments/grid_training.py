@@ -70,7 +70,7 @@ def _epochs_left(planned: Sequence[PlannedRun]) -> int:
 def check_runs(
     planned: Sequence[PlannedRun], *, every: bool = False, warn: Callable[[str], None] | None = None
 ) -> tuple[list[PlannedRun], dict[Path, str]]:
-    """Return the runs that are not finished; what cannot be trained is refused before anything is.
+    """Return the unfinished runs; errors in their configurations appear before any training.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ class RunMetrics:
     Attributes
     ----------
     label
-        What the run is called.
+        Name of the run in figures and tables.
     run
         The run.
     log, computed
@@ -126,7 +126,7 @@ class RunMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """What snapshots are measured with: scores, and losses on fixed batches.
+    """Computes metrics of snapshots: scores, and losses on fixed batches.
 
     Attributes
     ----------
@@ -166,7 +166,7 @@ class Meter:
         return found
 
     def facts(self) -> dict[str, Any] | None:
-        """Return what a sidecar says of the losses; None without any."""
+        """Return the entries of the sidecar about the losses; None without any."""
         if not self.losses:
             return None
         return {
@@ -231,7 +231,7 @@ def unscored(
     metrics
         Full names of metrics, see `choose_metrics`.
     without_log
-        Whether scores in a log do not count, which are of all items, where some are left out.
+        Whether to ignore scores in logs, which include items that are left out here.
     """
     tasks = []
     for one in runs:
@@ -251,7 +251,7 @@ def unscored(
 def training_loss(method: Mapping[str, Any]) -> str:
     """Return the loss that a run was trained with, and the options set for it; empty where not recorded.
 
-    A method other than plain stands before it, for it adds what is its own to the loss.
+    The name of a method other than plain comes first, since it adds terms of its own.
     """
     chosen = method.get("loss_options")
     named = (

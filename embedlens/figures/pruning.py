@@ -49,7 +49,7 @@ def plot(
     color, linestyle
         Of the curve.
     label
-        What the legend calls the curve.
+        Label of the curve in the legend.
     fit
         Name of the embeddings that the basis was fitted on, for the axis.
 
@@ -96,7 +96,7 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        What all curves share.
+        Heading: what all curves share.
     fit
         Name of the embeddings that the bases were fitted on.
     """
@@ -133,7 +133,7 @@ def figure_of_slices(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        What all rows share.
+        Heading: what all rows share.
     fit
         Name of the embeddings that the bases were fitted on.
     """

@@ -62,7 +62,7 @@ class LineStyle:
 
 
 def line_styles(names: Iterable[str]) -> dict[str, LineStyle]:
-    """Return how each run or group is drawn: by its place in the order alone, the same in all figures.
+    """Return colour and dashes of each run or group, by its position alone, so that all figures agree.
 
     Up to five: Okabe-Ito without its yellow and its blues; beyond that petroff10 without its blue, then the
     same nine, dashed. The blue is left to the initial state (`INITIAL`), which many figures draw beside runs.
@@ -127,7 +127,7 @@ def class_colors(labels: ArrayLike, highlight: Sequence[int] = ()) -> dict[int, 
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """What a venue asks of a figure: widths in inches (no column width where it prints one column) and type.
+    """Requirements of a venue: widths in inches (no column width where it prints one column) and type.
 
     Sizes of type are in points: axis labels, and the smallest text.
     """

@@ -1,4 +1,4 @@
-"""Measurements of recorded runs: their snapshots as analyses take them, and what needs more than arrays."""
+"""Measurements of recorded runs: analyses that need a run, its galleries and its log, not arrays alone."""
 
 from __future__ import annotations
 

@@ -58,14 +58,14 @@ class Anchors:
 
     @property
     def stem(self) -> str:
-        """What a file name says of them."""
+        """Part of file names."""
         if self.kind == "rows":
             return "anchor-" + "+".join(str(row) for row in self.rows)
         return f"{self.kind}-{self.count}" + (f"-seed-{self.seed}" if self.seed else "")
 
     @property
     def facts(self) -> dict[str, str | int | None]:
-        """What the sidecar says of them."""
+        """Entries of the sidecar."""
         texts = {
             "rows": "named",
             "worst": "farthest from (1, 0) at the reference epoch",

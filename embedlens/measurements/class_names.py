@@ -17,7 +17,7 @@ COLUMN = "class_name"
 
 
 def columns(labels: NDArray[np.int64], names: Mapping[int, str]) -> dict[str, NDArray[np.str_]]:
-    """Return the column of names for labels [n], by default the label; {} for a run that names no class."""
+    """Return the column of class names for labels [n]; {} for a run that names no class."""
     import numpy as np
 
     if not names:
@@ -37,5 +37,5 @@ def joint(several: Iterable[Mapping[int, str]]) -> dict[int, str]:
 
 
 def name_of(label: int, names: Mapping[int, str]) -> str:
-    """Return how a table or a message calls a class: its name, or the number where it has none."""
+    """Return the name of a class in tables and messages, or its number where it has none."""
     return shortened(names.get(label) or str(label))

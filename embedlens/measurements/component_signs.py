@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def aligned(results: Mapping[Selected, ClassScatter]) -> dict[Selected, ClassScatter]:
-    """Return the values with the signs of components kept from epoch to epoch of a run and split."""
+    """Return the results with signs of components aligned over the epochs of each run and split."""
     signed = dict(results)
     for split, label in dict.fromkeys((one.split, one.label) for one in results):
         places = [one for one in results if (one.split, one.label) == (split, label)]  # by epoch
@@ -31,7 +31,7 @@ def sign_correlations(
     Parameters
     ----------
     results
-        Those of one split, by run and epoch.
+        The components of one split, by run and epoch.
     """
     correlations: dict[Selected, dict[str, Any]] = {}
     for before, one in pairwise(results):

@@ -23,7 +23,7 @@ class DataWarnings:
     Attributes
     ----------
     duplicates_excluded
-        Whether copies of one label are left out; None: whoever reads the warnings cannot choose that.
+        Whether duplicates of one label are left out; None: there is no option for it, so none is advised.
     """
 
     duplicates_excluded: bool | None = None
@@ -62,7 +62,7 @@ _GIVEN: ContextVar[set[tuple[str, str, str, str]] | None] = ContextVar("given", 
 
 @contextmanager
 def warned_once() -> Iterator[None]:
-    """Give a warning once in the block, in which the same runs are read repeatedly."""
+    """Within this context, give each warning once although the same runs are read repeatedly."""
     before = _GIVEN.set(set())
     try:
         yield
@@ -86,7 +86,7 @@ def _elsewhere(runs: Mapping[str, Sequence[tuple[str, str]]]) -> str:
 
 
 def duplicates(search: Search) -> str | None:
-    """Return how many rows equal another one, where any does."""
+    """Return the warning about rows that equal another row; None without any."""
     from embedlens.analysis.retrieval.duplicates import count_duplicates
 
     other = search.other
@@ -116,7 +116,7 @@ def duplicates(search: Search) -> str | None:
 
 
 def own_items(search: Search) -> str | None:
-    """Return how many queries stand in their gallery."""
+    """Return the warning about queries that are in their gallery, too; None without any."""
     count = search.counts.get("n_own_in_gallery", 0)
     if not count:
         return None
@@ -127,7 +127,7 @@ def own_items(search: Search) -> str | None:
 
 
 def collapse(search: Search) -> str | None:
-    """Return the mean similarity of all pairs of queries, or of the gallery, where it is 0.999 or more."""
+    """Return the warning about a mean similarity of 0.999 or more, of queries or gallery; None below."""
     from embedlens.analysis.retrieval.geometry import mean_similarity
 
     apart = search.other if search.gallery_split is not None else None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MeasuredState(Result):
-    """A state with its own nearest triplets; `labels` are those of all runs that have it."""
+    """A state with its own nearest triplets; `labels` are the runs that share it."""
 
     labels: tuple[str, ...]
     state: State
@@ -78,7 +78,7 @@ def compare_states(
     *,
     device: str,
 ) -> Comparison:
-    """Return the states of one split, compared: runs with the first, one run with its initial state.
+    """Compare the last states of runs with that of the first run, or of one run with its initial state.
 
     Parameters
     ----------

@@ -32,14 +32,14 @@ CLASS = "class"
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class MapPlan(Result):
-    """How the maps of a run are made.
+    """Options of the maps of a run.
 
     Attributes
     ----------
     parameters
         Options of `analysis.projection.maps.tsne` by name; their seed is also that of the sample.
     coloured
-        Returns the classes, of labels [n], that have a colour, those to highlight named; refuses too many.
+        Function of labels [n] and labels to highlight: returns the labels to colour, and refuses too many.
     series
         Whether each map starts from the one before.
     sample, whole_classes
@@ -150,7 +150,7 @@ def map_split(places: Sequence[Selected], plan: MapPlan, kept: Kept) -> dict[Sel
     plan
         How each map is made.
     kept
-        The items that stay.
+        The items that are not left out.
 
     Raises
     ------
@@ -273,7 +273,7 @@ def coloured_splits(runs: Sequence[Run], chosen: Sequence[str], color: str, *, n
 
 
 def recorded(place: Selected, name: str) -> NDArray[np.int64]:
-    """Return whole numbers [N] that the method recorded of a snapshot under a name."""
+    """Return integers [N] that the method recorded with a snapshot, by their name."""
     array = place.run.extra(place.split, name, place.epoch)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         message = (

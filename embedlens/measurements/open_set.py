@@ -36,7 +36,7 @@ JOINED = "joined"
 
 @dataclass(frozen=True, kw_only=True)
 class OpenSetSettings:
-    """How items are identified, and where the threshold is chosen.
+    """Options of open-set identification.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class OpenSetSettings:
     classifier
         Whether classes are ranked by a softmax classifier, not by neighbours.
     gallery
-        Split to search, "none" for the split itself, or to fit on; None: what the run names.
+        Split to search, or to fit the classifier on; "none": the split itself; None: what the run names.
     choose_on
         Split that the threshold is selected on, or "halves"; None: the items that are evaluated.
     c

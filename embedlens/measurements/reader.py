@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads snapshots with their galleries, less what is left out, and notes what there is to say of them.
+    """Reads snapshots with their galleries, less what is left out, and collects warnings about their data.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Reader:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a sidecar says of what is left out of the snapshots read so far, and how many items."""
+        """Entries of the sidecar: what is left out of the snapshots read so far, and how many items."""
         if not self.leave_out:
             return {}
         return {"left_out": {**self.leave_out.facts, "items": self._left_out}}
@@ -64,20 +64,20 @@ class Reader:
     def search(
         self, run: Run, split: str, epoch: int | None = -1, *, gallery: str | None = None, label: str = ""
     ) -> Search:
-        """Return a snapshot with its gallery, and note the warnings about its data; `search_of` says more."""
+        """Return a snapshot with its gallery, and collect the warnings about its data; see `search_of`."""
         found = search_of(run, split, epoch, gallery=gallery, leave_out=self.leave_out)
         return self.note(label or run.name, found)
 
     def note(self, label: str, search: Search) -> Search:
-        """Note the warnings about the data of a run with that label; return the search."""
+        """Collect the warnings about the data of a run with that label; return the search."""
         self.warnings.check(label, search)
         self._count(search)
         return search
 
     def kept(self, run: Run, split: str, epoch: int) -> Kept:
-        """Return which items of a split stay, where the same ones are wanted at all epochs.
+        """Return the items of a split that are not left out, the same at all epochs.
 
-        Copies are those of the epoch named. There is no gallery, and there are no warnings about the data.
+        Duplicates are those of the epoch given. No gallery is read, and no warnings are collected.
         """
         if not self.leave_out:
             return Kept(None)
@@ -86,7 +86,7 @@ class Reader:
         return Kept(found.query.rows)
 
     def check_items(self, run: Run, split: str, epoch: int, *, kept: Kept, label: str = "") -> None:
-        """Note the warnings about the items that stay, of which nothing is searched."""
+        """Collect the warnings about the items that are kept, where nothing is searched."""
         found = items_of(run, split, epoch)
         if kept.rows is not None:
             chosen = np.zeros(found.y.size, np.bool_)
@@ -102,7 +102,7 @@ class Reader:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Kept(Result):
-    """The rows of a split that stay, int64 [n], ascending; None: all."""
+    """Rows of a split that are not left out, int64 [n], ascending; None: all."""
 
     rows: NDArray[np.int64] | None
 
@@ -111,5 +111,5 @@ class Kept(Result):
         return array if self.rows is None else array[self.rows]
 
     def row(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the rows in the split of items that are numbered among those that stay."""
+        """Return the rows in the split of kept items, given by their numbers among these."""
         return places if self.rows is None else self.rows[places]

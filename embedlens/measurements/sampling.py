@@ -1,4 +1,4 @@
-"""What sampling does on a split of a run, epoch by epoch: distances of pairs, and what strategies select."""
+"""Distances of pairs and selected negatives of a split of a run, by epoch."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SplitSampling(Result):
-    """What was measured of one split of one run, by epoch; empty where no panel shows it.
+    """Distances and selected negatives of one split, by epoch; empty where no panel shows them.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class SplitSampling(Result):
         return {str(epoch): self.epoch_answer(epoch) for epoch in sorted({*self.epochs, *self.negatives})}
 
     def facts(self, epoch: int) -> dict[str, Any]:
-        """Return what was drawn and mined of a snapshot, of how many, with the numbers."""
+        """Return the entries of the sidecar for an epoch: batches, items, and `epoch_answer`."""
         facts: dict[str, Any] = {"run": self.run, "epoch": epoch, "dim": self.dim}
         if self.batches:
             facts["batches"] = len(self.batches.rows)

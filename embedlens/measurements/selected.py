@@ -1,4 +1,4 @@
-"""A snapshot of a run, as those that are measured together are known."""
+"""A snapshot that the options of a command select."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selected:
-    """One snapshot of some that are measured together.
+    """One snapshot among those that are measured together.
 
     Attributes
     ----------
     label
-        What the run is called in figures, tables and JSON.
+        Name of the run in figures, tables and JSON.
     run, split, epoch
         The snapshot.
     reader
@@ -38,12 +38,12 @@ class Selected:
 
     @property
     def place(self) -> str:
-        """Where it is, for messages."""
+        """Run, split and epoch, for messages."""
         return f"run {self.run.name!r}, split {self.split!r}, epoch {self.epoch}"
 
     @property
     def labelled_place(self) -> str:
-        """Where it is, by the label of the run, which no other run has."""
+        """The same with the label of the run, which no other run has."""
         return f"run {self.label!r}, split {self.split!r}, epoch {self.epoch}"
 
     @property

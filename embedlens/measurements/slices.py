@@ -18,7 +18,7 @@ RECORDED = "recorded"
 
 
 def number_of(run: Run, slices: str | None) -> int | None:
-    """Return how many equal slices a run's embeddings are taken as; None: they are taken whole.
+    """Return the number of equal slices of a run's embeddings; None: they are not sliced.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def slices_alone(run: Run, slices: str | None) -> list[Slice]:
 
 
 def parts_of(run: Run, slices: str | None) -> list[Slice] | list[None]:
-    """Return what is scored: each slice, then the first 2, 3, ..., K; without slices the whole, as None."""
+    """Return the parts to score: each slice, then the first 2, 3, ..., K; without slices the whole, None."""
     from embedlens.analysis.spectrum.slices import slices_of
 
     count = number_of(run, slices)

@@ -37,7 +37,7 @@ def score_snapshot(
     one
         The snapshot.
     metrics, settings
-        Names of scores, and what they mean.
+        Names of scores, and their parameters.
     gallery
         Split to search, "none" for the split itself; None: what the run names.
     slices
@@ -58,7 +58,7 @@ def score_snapshot(
 
 
 def without_other_losses(runs: Sequence[Run], rows: Sequence[ScoreRow]) -> list[ScoreRow]:
-    """Return the rows; runs that were trained with different losses have none beside their scores."""
+    """Return the rows, without the logged loss where the runs were trained with different losses."""
     same = len({training_loss(run.method) for run in runs}) == 1
     return list(rows) if same else [row.without("loss") for row in rows]
 

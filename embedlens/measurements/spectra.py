@@ -25,7 +25,7 @@ class SnapshotSpectrum(Result):
     Attributes
     ----------
     whole, numbers
-        The spectrum that is drawn, and the numbers by name of both kinds.
+        The spectrum that is drawn, and the numbers of PCA and SVD by name.
     slices
         The same of each slice.
     recalls

@@ -32,13 +32,13 @@ class State:
     Attributes
     ----------
     label
-        What the run is called in figures, tables and JSON.
+        Name of the run in figures, tables and JSON.
     run, split
         Of which run and split it is.
     epoch
         None: the backbone's features before any training.
     reader
-        Reads it, and notes what there is to say of its data.
+        Reads it, and collects warnings about its data.
     """
 
     label: str
@@ -61,7 +61,7 @@ class State:
 
     @property
     def name(self) -> str:
-        """What legends call it."""
+        """Name in legends."""
         return "pretrained" if self.epoch is None else f"epoch {self.epoch}"
 
     @property
@@ -71,7 +71,7 @@ class State:
 
     @property
     def place(self) -> str:
-        """Where it stands, for messages."""
+        """Run, split and state, for messages."""
         return f"run {self.run.name!r}, split {self.split!r}, {self.name}"
 
     @property
@@ -85,7 +85,7 @@ class State:
         return None if self.gallery is None else embeddings_of(self.run, self.gallery, self.epoch)
 
     def equals(self, other: State) -> bool:
-        """Say whether another run has the same numbers here."""
+        """Return whether another state has the same name and the same embeddings."""
         import numpy as np
 
         if self.name != other.name or not np.array_equal(self.embeddings, other.embeddings):
@@ -94,7 +94,7 @@ class State:
         return one is two if one is None or two is None else np.array_equal(one, two)
 
     def search(self) -> Search:
-        """Return it with its gallery, less what is left out; the reader notes what it read."""
+        """Return the items with their gallery, less what is left out; the reader collects warnings."""
         return self.reader.search(self.run, self.split, self.epoch, label=self.label)
 
     def nearest(self, *, device: str) -> Triplets:
@@ -114,7 +114,7 @@ class State:
         )
 
     def follow(self, triplets: Triplets, *, device: str) -> Triplets:
-        """Return triplets that were chosen in another state as they stand in this one."""
+        """Return triplets chosen in another state, with their similarities in this one."""
         from embedlens.analysis.triplets.nearest import follow_triplets
 
         try:
@@ -151,7 +151,7 @@ def check_same_triplets(runs: Sequence[Run], splits: Sequence[str], why: str = "
 
 
 def galleries(runs: Sequence[Run], splits: Sequence[str]) -> dict[str, dict[str, str | None]]:
-    """Return where positives and negatives are: run -> split -> split of its gallery."""
+    """Return the split that holds positives and negatives: run -> split -> its gallery."""
     return {run.name: {split: gallery_of(run, split) for split in splits} for run in runs}
 
 
@@ -162,7 +162,7 @@ class Reference:
     Attributes
     ----------
     run, label
-        The run, and what it is called.
+        The run, and its name in figures and tables.
     epoch
         Its epoch.
     is_default
@@ -188,17 +188,17 @@ class Reference:
 
     @property
     def stem(self) -> str:
-        """What a file name says of it."""
+        """Part of file names; empty for the default."""
         return "" if self.is_default else f"chosen-{self.label}-{self.epoch:04d}"
 
     @property
     def name(self) -> str:
-        """What a figure calls it."""
+        """Name in figures."""
         return f"{self.label}, epoch {self.epoch}"
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a sidecar says of it."""
+        """Entries of the sidecar."""
         return {"run": self.label, "epoch": self.epoch}
 
     def state(self, split: str, reader: Reader) -> State:
@@ -231,12 +231,12 @@ class FixedTriplets(Result):
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a sidecar says of where they are chosen."""
+        """Entries of the sidecar: the reference."""
         return {"run": self.reference.run.name, "epoch": self.reference.epoch}
 
     @property
     def stem(self) -> str:
-        """What a file name says of them."""
+        """Part of file names."""
         return f"fixed-{self.reference.run.name}-{self.reference.epoch:04d}"
 
 

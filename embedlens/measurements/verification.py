@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Verification(Result):
-    """What is measured of one snapshot.
+    """Verification and identification of one snapshot.
 
     Attributes
     ----------
@@ -38,9 +38,9 @@ class Verification(Result):
     closed, open
         Closed-set rank-1, and DIR against FAR.
     fars
-        False accept rates at which DIR is wanted.
+        False accept rates at which DIR is reported.
     skipped
-        Numbers of negatives that there are too few classes for.
+        Numbers of negatives left out because there are too few classes.
     """
 
     pairs: Pairs
@@ -53,7 +53,7 @@ class Verification(Result):
     skipped: Sequence[int]
 
     def summary(self) -> dict[str, float | int | bool]:
-        """Return all numbers by name; NaN where the items do not resolve them."""
+        """Return all numbers by name; NaN where there are too few items for one."""
         values: dict[str, float | int | bool] = {
             "n_pairs": self.pairs.a.size,
             "folds": self.pairs.n_folds,
@@ -74,7 +74,7 @@ class Verification(Result):
         return values
 
     def facts(self) -> dict[str, Any]:
-        """Return how much the curves stand on, and every fold."""
+        """Return the entries of the sidecar: numbers of pairs and probes, and the accuracy of every fold."""
         return {
             "pairs": {
                 "source": self.pairs.source,
@@ -112,7 +112,7 @@ def read_pairs_of(
     Parameters
     ----------
     run, search
-        The run, and the queries; their classes are called as in items.csv, else as in run.json.
+        The run, and the queries; class names are those of items.csv, else of run.json.
     path
         The file, as `embedlens.pairs.read_pairs` takes it.
     by_order

@@ -128,12 +128,12 @@ class ItemNames:
         return self._only(whole or found, repr(name))
 
     def class_name(self, row: int) -> str:
-        """Return how a message calls the class of an item: its name, and the label where that is another."""
+        """Return the class of an item for messages: its name, and the label where that is another."""
         name, label = self._classes[row], str(self.labels[row])
         return label if name == label else f"{shortened(name)} (label {label})"
 
     def is_class(self, name: str) -> bool:
-        """Return whether items of a class of that name are there."""
+        """Return whether there are items of a class of that name."""
         return name in self._rows
 
     def _only(self, rows: list[int], named: str) -> int:

@@ -28,7 +28,7 @@ _EVEN_ROUNDS = 8
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Pairs(Result):
-    """Pairs of rows, some of one class and some of two, in folds.
+    """Genuine and impostor pairs of rows (of one class, of two classes), in folds.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ def class_numbers(labels: ArrayLike) -> NDArray[np.int64]:
 
 
 def draw_pairs(y: ArrayLike, *, folds: int = FOLDS, per_fold: int = PER_FOLD, seed: int = 0) -> Pairs:
-    """Draw pairs by seed, as many of one class as of two in every fold, and no pair twice.
+    """Draw pairs by seed: as many genuine as impostor pairs in every fold, and no pair twice.
 
     A class is drawn first (two classes, for a pair of two), each as likely as another, and then an item of
     it; where this finds no new pairs any more, all pairs are equally likely. Folds have classes of their

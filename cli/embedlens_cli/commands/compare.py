@@ -190,7 +190,7 @@ def _print_gains(result: Comparison) -> None:
 
 
 def _facts(planned: Sequence[ComparedRun], result: Comparison) -> dict[str, Any]:
-    """Return what the sidecar says."""
+    """Return the entries of the sidecar."""
     return {
         "runs": [one.facts for one in planned],
         "epoch": planned[0].run.config.epochs,

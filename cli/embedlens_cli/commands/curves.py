@@ -48,12 +48,12 @@ class BatchOptions:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a sidecar says of them."""
+        """Entries of the sidecar."""
         return {name.removeprefix("batch_"): value for name, value in asdict(self).items()}
 
     @property
     def words(self) -> list[str]:
-        """What a file name says of them: whatever is not the default."""
+        """Parts of file names: options that are not the default."""
         values = {name.removeprefix("batch_"): value for name, value in changed(self).items()}
         return [name if value is True else f"{name}_{value}" for name, value in values.items()]
 
@@ -191,7 +191,7 @@ def _panels(
 def _facts(
     sources: Sequence[RunMetrics], groups: Mapping[str, Sequence[str]], meter: Meter, *, x: str
 ) -> dict[str, Any]:
-    """Return what the sidecar says."""
+    """Return the entries of the sidecar."""
     from embedlens.analysis.scores import ScoreSettings
     from embedlens.artifacts import run_facts
     from embedlens.experiments import curve_results

@@ -107,7 +107,7 @@ def distances(
 
 
 def _facts(selection: Selection, reference: Reference, device: str) -> dict[str, Any]:
-    """Return what the sidecar of every figure says."""
+    """Return the entries of every figure's sidecar."""
     from embedlens.analysis.triplets.paired import BOOTSTRAP, CONFIDENCE, WILCOXON
     from embedlens.measurements.triplet_states import galleries
     from embedlens.similarity import engine_facts

@@ -75,7 +75,7 @@ class IdentifyOptions:
 
     @property
     def words(self) -> list[str]:
-        """What file names say of them."""
+        """Part of file names."""
         c = ["c"] if self.classifier else []
         seed = ["seed"] if self.choose_on == "halves" else []
         return file_words(self, ["unknown_class", "gallery", "classifier", *c, "choose_on", *seed])
@@ -163,7 +163,7 @@ def _can_join(runs: Sequence[Run], joined: bool | None) -> bool:
 
 
 def _facts(how: OpenSetSettings, device: str) -> dict[str, Any]:
-    """Return what the sidecar of every figure says."""
+    """Return the entries of every figure's sidecar."""
     from embedlens.similarity import engine_facts
 
     ranked = {"classifier": "softmax, scikit-learn, L-BFGS, unit embeddings", "c": how.c}

@@ -196,7 +196,7 @@ def _panels(
 
 
 def _facts(selection: Selection, reference: Reference, device: str) -> dict[str, Any]:
-    """Return what the sidecar of every figure says."""
+    """Return the entries of every figure's sidecar."""
     from embedlens.measurements.triplet_states import galleries
     from embedlens.similarity import engine_facts
 

@@ -127,7 +127,7 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        Stands above the figure.
+        Heading of the figure.
 
     Raises
     ------

@@ -56,7 +56,7 @@ class CurvePanel(Result):
 
 
 def metric_label(metric: str, splits: Iterable[str] = ()) -> str:
-    """Return how a paper spells a metric: "test_recall_at_1" of a split "test" is "test R@1".
+    """Return a metric as papers print it: "test_recall_at_1" of a split "test" is "test R@1".
 
     A loss on fixed batches, "monitor_triplet", is "triplet loss".
 
@@ -98,7 +98,7 @@ def plot(
     ax
         Axes to draw on; new ones, with a legend where there are several curves, by default.
     x
-        What stands on the x axis: "epoch", "step" or "seconds".
+        Quantity on the x axis: "epoch", "step" or "seconds".
     label
         Text at the y axis; by default the metric's name as papers spell it.
     styles
@@ -149,7 +149,7 @@ def figure(
     panels
         What to draw.
     x
-        What stands on the x axis: "epoch", "step" or "seconds"; its limits are the same in all panels.
+        Quantity on the x axis: "epoch", "step" or "seconds"; its limits are the same in all panels.
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title

@@ -45,7 +45,7 @@ def plot(result: Sweep, ax: Axes | None = None, *, label: str = "score", end: st
     label
         Text at the x axis.
     end
-        What the legend calls the end of training.
+        Name of the end of training in the legend.
 
     Returns
     -------
@@ -99,9 +99,9 @@ def figure(
     label
         Text at the x axis.
     end
-        What the legend calls the end of training.
+        Name of the end of training in the legend.
     title
-        Stands above the figure.
+        Heading of the figure.
     """
     height = _ROW * len(result.losses) + _AROUND + (_HEADING if title else 0.0)
     layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03)

@@ -46,7 +46,7 @@ def plot(
     label: str = "score",
     styles: Mapping[str, LineStyle] | None = None,
 ) -> Axes:
-    """Draw the mean score against what varies, with bars of one sample standard deviation over the seeds.
+    """Draw the mean score against learning rate or dims, with bars of one standard deviation over seeds.
 
     The x axis is logarithmic with base 2, and its ticks are the values of the grid. A point of which some
     seeds failed is hollow; where all of them failed, a cross stands at the bottom. Where every loss has one
@@ -127,11 +127,11 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     label
-        What the score is called at its axis.
+        Name of the score at its axis.
     end
-        What the end of training is called where it stands beside epoch 0.
+        Name of the end of training beside epoch 0.
     title
-        Stands above the figure.
+        Heading of the figure.
     """
     if result.axis == "loss":
         return sweep_losses.figure(result, venue=venue, width=width, label=label, end=end, title=title)

@@ -57,11 +57,11 @@ def plot(
     parts
         Whether MAP@5 of the items of known classes and of the unknown one is drawn, too.
     scores
-        What the threshold is on: "similarity" or "probability".
+        Scores that the threshold applies to: "similarity" or "probability".
     color, linestyle
         Of the curve.
     label
-        What the legend calls the curve; MAP@5 and the threshold are added.
+        Label of the curve in the legend; MAP@5 and the threshold are added.
 
     Returns
     -------
@@ -115,11 +115,11 @@ def figure(
     parts
         Whether MAP@5 of the items of known classes and of the unknown one is drawn, too.
     scores
-        What the threshold is on: "similarity" or "probability".
+        Scores that the threshold applies to: "similarity" or "probability".
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        What all curves share.
+        Heading: what all curves share.
     """
     inches = width_of(venue, width)
     height = min(0.72 * inches, 2.8)

@@ -41,7 +41,7 @@ _COVER = 850.0  # points squared that all dots take of a square inch, at most
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Map(Result):
-    """One map among several, and what is known of its items.
+    """One map of a figure, with labels and pictures of its items.
 
     Attributes
     ----------
@@ -56,9 +56,9 @@ class Map(Result):
     thumbnail_size
         Side of a picture, inches.
     synthesised
-        The map that `projection` is the part of the items of, where points were synthesised; else None.
+        The map of items and synthesised points; `projection` is its items. None: nothing is synthesised.
     note
-        What the corner says beside the number of items.
+        Text in the corner, after the number of items.
     """
 
     title: str
@@ -120,7 +120,7 @@ def plot(
     limits
         Of x and of y, the same for maps that are compared; by default those of the map.
     note
-        What the corner says beside the number of items.
+        Text in the corner, after the number of items.
     area
         Of a dot, points squared, at most; less where there are many.
 
@@ -195,7 +195,7 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        What all maps share.
+        Heading: what all maps share.
     highlight
         Labels of classes to colour; by default see `style.class_colors`.
     names

@@ -59,7 +59,7 @@ _LEAST = 2.0  # inches of a panel and what stands around it, below which nothing
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Contents(Result):
-    """What a figure shows; what belongs to a panel that it does not show may be missing.
+    """Data of the panels of a figure; those of panels that are not shown may be missing.
 
     Attributes
     ----------
@@ -72,13 +72,13 @@ class Contents(Result):
     negatives, nonzero
         Name of the run -> for each strategy what it selects, and its fractions of active triplets.
     loss_notes
-        What the legend adds to the name of a loss.
+        Text that the legend adds to the name of a loss.
     note
         What was mined, where it is the same for all runs.
     run_labels
-        What the legend calls a run; by default its name.
+        Label of a run in the legend; by default its name.
     titles
-        What else the title of a panel says, by the panel's name.
+        Text to add to the title of a panel, by the panel's name.
     """
 
     losses: Sequence[LossCurve] = ()
@@ -157,7 +157,7 @@ def figure(
     width: str = "full",
     title: str = "",
 ) -> Figure:
-    """Draw the panels asked for, side by side as far as the width allows, with one legend below.
+    """Draw the panels requested, side by side as far as the width allows, with one legend below.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        Stands above the figure.
+        Heading of the figure.
 
     Raises
     ------

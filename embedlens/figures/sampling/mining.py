@@ -28,7 +28,7 @@ _MARKED_UP_TO = 25  # epochs; longer lines get no markers
 
 
 def strategy_styles(names: Iterable[str]) -> dict[str, LineStyle]:
-    """Return how strategies are drawn.
+    """Return colour and dashes of each strategy.
 
     Strategies that choose one triplet per anchor are dashed: their distances are often those of one that
     chooses a triplet for each positive pair, which would lie beneath.

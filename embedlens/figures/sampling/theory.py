@@ -45,7 +45,7 @@ def plot_losses(
     ax
         Axes to draw on; new ones by default.
     notes
-        What the legend adds to the name of a loss.
+        Text that the legend adds to the name of a loss.
 
     Returns
     -------

@@ -57,7 +57,7 @@ def plot(
     limits
         Of the y axis, the same for panels that are compared (`limits_of`).
     size
-        Area of a dot, in points squared; by default what the number of items asks for.
+        Area of a dot, in points squared; by default chosen by the number of items.
     class_names
         Label -> name, which stands at the axis where there are few classes; other labels stand as numbers.
 
@@ -155,7 +155,7 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        What all panels share.
+        Heading: what all panels share.
     class_names
         Name of a run -> label -> name of the class.
     """

@@ -137,7 +137,7 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        What all panels share.
+        Heading: what all panels share.
     """
     every = [spectrum for series in runs.values() for spectrum in series.spectra]
     single.check_alike(every)

@@ -105,7 +105,7 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        What all panels share.
+        Heading: what all panels share.
     """
     inches = width_of(venue, width)
     columns = 1 if inches < 4 or len(runs) == 1 else 2 if len(runs) in (2, 4) else 3

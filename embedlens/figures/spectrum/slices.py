@@ -132,7 +132,7 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        What all panels share.
+        Heading: what all panels share.
     """
     inches = width_of(venue, width)
     for spectra, recalls in runs.values():

@@ -50,14 +50,14 @@ def plot(
     ax
         Axes to draw on; new ones by default. Several spectra on one axes are compared.
     log
-        Whether the y axis is logarithmic. Dead dimensions have no place there; in either case crosses on the
-        lower edge mark their places.
+        Whether the y axis is logarithmic. Dead dimensions cannot be drawn there; in either case crosses at
+        the lower edge mark their places.
     cumulative
         Draw the fraction of the leading components in the sum of all sigma^2 instead of sigma / sqrt(N - 1).
     color, linestyle
         Of the curve.
     label
-        What a legend calls the curve.
+        Label of the curve in the legend.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def plot(
 
 
 def check_scale(*, log: bool, cumulative: bool) -> None:
-    """Refuse fractions on a logarithmic axis, where nothing would be seen of them."""
+    """Refuse fractions on a logarithmic axis, on which their curves would not differ visibly."""
     if log and cumulative:
         message = "cumulative fractions are drawn on a linear axis; leave out one of log and cumulative"
         raise InputError(message)
@@ -106,7 +106,7 @@ def heights(result: Spectrum, *, log: bool = False, cumulative: bool = False) ->
 
 
 def value_label(result: Spectrum, *, cumulative: bool = False) -> str:
-    """Return what the values are called: of which decomposition, and of rows as given where they are.
+    """Return the label of the values: the decomposition, and whether rows are as given, not normalised.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        What all curves share.
+        Heading: what all curves share.
     """
     check_alike(spectra.values())
     inches = width_of(venue, width)

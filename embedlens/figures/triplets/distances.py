@@ -43,12 +43,12 @@ _BLUES = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (5, 1.5, 1, 1.5)))  # dashes of i
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StateDistribution(Result):
-    """One state among several: its distribution, and what the legend calls it.
+    """Distribution of one state, and its name in the legend.
 
     Attributes
     ----------
     name, result
-        What the legend calls it, and its distribution.
+        Name in the legend, and the distribution.
     initial
         Whether it is an initial state.
     becomes
@@ -80,7 +80,7 @@ def plot(
     style
         Colour and dashes; by default the first of `embedlens.figures.style.line_styles`.
     label
-        What a legend calls it; its mean is added.
+        Label in the legend; the mean is added.
     fill
         Opacity of the area under a histogram, in [0, 1].
 
@@ -140,9 +140,9 @@ def figure(
         Comparisons of the same two states, each with the triplets of another state; the first is given in
         full, of the others their medians.
     n_text
-        How many anchors are shown.
+        Text that says how many anchors are shown.
     title
-        What all states share.
+        Heading: what all states share.
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     """

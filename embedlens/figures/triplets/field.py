@@ -32,7 +32,7 @@ _DARKENING = LinearSegmentedColormap.from_list("darkening", ["0.82", "0.55", "0.
 
 
 def plot(result: Field, ax: Axes | None = None, *, colorbar: bool = True, zorder: float = 1) -> Axes:
-    """Draw which way a step on the loss moves a dot, behind a scatter or on axes of its own.
+    """Draw the direction in which a step on the loss moves a dot, behind a scatter or on axes of its own.
 
     All arrows have one length, since speeds span many powers of ten; the speed is in the colour, on a
     logarithmic scale of three powers of ten below the fastest. Where nothing moves there is no arrow.
@@ -46,7 +46,7 @@ def plot(result: Field, ax: Axes | None = None, *, colorbar: bool = True, zorder
     colorbar
         Whether to draw the scale of colours; a figure of several panels draws one for all.
     zorder
-        Where the arrows stand; by default behind the dots of a scatter.
+        Drawing order of the arrows; by default behind the dots of a scatter.
 
     Returns
     -------
@@ -125,9 +125,9 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     scale
-        Limits of all panels; by default what they need together.
+        Limits of all panels; by default those that fit all.
     note
-        What else the heading says, beside the loss.
+        Text to add to the heading.
     """
     name = f"field of {result.loss}, {result.angle:g}° between the planes"
     heading = [*heading_of(panels, note), name]

@@ -129,7 +129,7 @@ def plot(
 
 
 def stretch_of(flows: Iterable[Flow], limits: tuple[float, float]) -> float:
-    """Return how many times longer than displacements arrows are: 1, or more where they could not be seen."""
+    """Return the factor by which arrows are longer than displacements: above 1 where these are too short."""
     lengths = np.concatenate([np.hypot(flow.d_ap, flow.d_an) for flow in flows])
     long = float(np.quantile(lengths, 0.9)) if lengths.size else 0.0
     wanted = _VISIBLE * (limits[1] - limits[0])
@@ -157,9 +157,9 @@ def figure(
     width: str = "full",
     note: str = "",
 ) -> Figure:
-    """Draw the flow of several splits and runs over the dots, blue where they were.
+    """Draw the flow of several splits and runs over the dots, blue at the start.
 
-    Where they went they have the run's colour. More than 100,000 are drawn as a histogram of the start. The
+    At the end they have the run's colour. More than 100,000 are drawn as a histogram of the start. The
     axes are the same in all panels; they show the part of the diagram that holds 99.5 % of the similarities.
 
     Parameters
@@ -171,7 +171,7 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     note
-        What else the heading says.
+        Text to add to the heading.
     """
     window = window_of(panel.triplets for panel in (*starts, *ends))
     scale = Scale(window, scale_of((panel.triplets for panel in starts), limits=window).max_count)

@@ -47,7 +47,7 @@ _ROUNDING = 1e-6  # of a limit
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What panels that are compared share.
+    """Limits and colour scale that compared panels share.
 
     Attributes
     ----------
@@ -223,7 +223,7 @@ def _in_draw_order(result: Triplets) -> NDArray[np.float64]:
 def draw_dots(
     axes: Axes, result: Triplets, *, color: str, faint: bool = False, beneath: bool = False
 ) -> PathCollection:
-    """Draw every dot, those on the border whole; `beneath`: other dots follow over them."""
+    """Draw every dot; none is cut at the border. `beneath`: other dots are drawn over them."""
     n = result.s_ap.size
     many = n > RASTERISE_ABOVE
     dots = _in_draw_order(result)
@@ -245,7 +245,7 @@ def draw_dots(
 
 
 def numbers_text(result: Triplets, limits: tuple[float, float] = (-np.inf, np.inf)) -> str:
-    """Return what the corner of a panel says: the fraction of each region, and how many dots, a line each.
+    """Return the text in the corner of a panel: the fraction of each region, and how many dots, a line each.
 
     Dots beyond the limits of both axes are counted as out of sight.
     """

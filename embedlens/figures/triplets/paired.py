@@ -27,9 +27,9 @@ _MINUS = "\N{MINUS SIGN}"
 
 
 def corner_lines(paired: Sequence[Paired], names: Sequence[str] = (), *, letters: int = LONGEST) -> list[str]:
-    """Return what the corner says of a paired comparison, line by line.
+    """Return the lines of the corner about a paired comparison.
 
-    Where triplets chosen in another state make another one the nearer, it is undecided which is.
+    Where triplets chosen in the other state make that one the nearer, the text calls it undecided.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def heights_within(result: Histogram | Ecdf, span: tuple[float, float]) -> NDArr
 
 
 def narrow_enough(figure: Figure, versions: Sequence[list[str]]) -> list[str]:
-    """Return the first of several lists of lines that leaves room for curves, else the last, broken.
+    """Return the first version of a text that leaves room for the curves, else the last with line breaks.
 
     Parameters
     ----------

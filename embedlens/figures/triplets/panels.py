@@ -37,7 +37,7 @@ _COLORBAR = 0.5  # inches: a scale of colours
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScatterPanel(Result):
-    """One scatter among several: the triplets of a split of a run at an epoch, and which those are."""
+    """One panel: the triplets of a split of a run at an epoch, with the names of these."""
 
     run: str
     split: str
@@ -46,9 +46,9 @@ class ScatterPanel(Result):
 
 
 def frames_of(panels: Sequence[ScatterPanel]) -> dict[int, list[ScatterPanel]]:
-    """Return the panels of each epoch; a run without that epoch stands at its latest before.
+    """Return the panels of each epoch; a run without that epoch shows its latest earlier one.
 
-    A run that starts later stands at its first epoch.
+    A run that starts later shows its first epoch.
     """
     frames = {}
     series: dict[tuple[str, str], list[ScatterPanel]] = {}
@@ -83,9 +83,9 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     scale
-        Limits and colours of all panels; by default what they need together.
+        Limits and colours of all panels; by default those that fit all.
     note
-        What else the title says.
+        Text to add to the title.
     title
         Parts of another title, in place of the default one and the note.
     color
@@ -136,7 +136,7 @@ def update_figure(figure: Figure, panels: Sequence[ScatterPanel], *, scale: Scal
     scale
         Limits and colours of all panels, those with which the figure was drawn.
     note
-        What else the heading says.
+        Text to add to the heading.
     """
     for axes, panel in axes_of(figure, panels):
         update(axes, panel.triplets, scale=scale)
@@ -241,7 +241,7 @@ def figure_of_epochs(
 
 
 def shorten_numbers(axes: Axes, *, with_n: bool) -> None:
-    """Leave of a panel's numbers what a small panel, or one with much else in it, has room for."""
+    """Shorten the numbers of a panel to what fits a small one or one with much else in it."""
     first, *_, last = axes.texts[0].get_text().replace("below diagonal", "below").splitlines()
     axes.texts[0].set_text(f"{first}\n{last}" if with_n else first)
 

@@ -140,7 +140,7 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        What all panels share.
+        Heading: what all panels share.
     limits
         Of both axes of all panels, see `plot`. Without them paths are enlarged in an inset where they leave
         80 % of a panel empty.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def plot(
     result: Roc, ax: Axes | None = None, *, color: str = "C0", linestyle: str = "-", label: str | None = None
 ) -> Axes:
-    """Draw the ROC as the steps it is made of, from the smallest FAR that the pairs resolve.
+    """Draw the ROC as a step function, from the smallest FAR that the number of pairs resolves.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def plot(
     color, linestyle
         Of the curve.
     label
-        What the legend calls the curve; its AUC and EER are added.
+        Label of the curve in the legend; its AUC and EER are added.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        What all curves share.
+        Heading: what all curves share.
     """
     return figure_of_curves(curves, plot, venue=venue, width=width, title=title)
 
@@ -117,7 +117,7 @@ def figure_of_curves(
 
 
 def rate_axes(axes: Axes, smallest: float) -> None:
-    """Set a logarithmic axis of false accept rates, and fractions upwards; what is seen already stays seen.
+    """Set a logarithmic axis of false accept rates, and fractions upwards; limits only become wider.
 
     Parameters
     ----------

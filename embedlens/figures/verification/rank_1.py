@@ -43,7 +43,7 @@ def plot(
     color, linestyle
         Of the curve.
     label
-        What the legend calls the curve; its DIR is added.
+        Label of the curve in the legend; its DIR is added.
 
     Returns
     -------
@@ -98,6 +98,6 @@ def figure(
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
     title
-        What all curves share.
+        Heading: what all curves share.
     """
     return figure_of_curves(curves, partial(plot, far=far), venue=venue, width=width, title=title)

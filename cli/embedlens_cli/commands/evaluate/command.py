@@ -172,7 +172,7 @@ def _facts(
     how: ScoreOptions,
     device: str,
 ) -> dict[str, Any]:
-    """Return what the sidecar says."""
+    """Return the entries of the sidecar."""
     from dataclasses import asdict
 
     from embedlens.artifacts import run_facts

@@ -97,7 +97,7 @@ class ScoreOptions:
 
     @property
     def words(self) -> list[str]:
-        """What file names say of them."""
+        """Part of file names."""
         words = {
             _FILE_WORDS.get(name, name.replace("_", "-")): value for name, value in changed(self).items()
         }

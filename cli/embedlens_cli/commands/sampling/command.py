@@ -97,7 +97,7 @@ def _check_epochs(panels: Sequence[str], runs: Sequence[Run]) -> None:
 
 
 def _facts(what: SamplingOptions) -> dict[str, Any]:
-    """Return what every sidecar says."""
+    """Return the entries of every sidecar."""
     from embedlens.analysis.sampling.theory import CONTRASTIVE_MARGIN, PARTNER, SCALES
 
     return {

@@ -33,7 +33,7 @@ class LossField:
 
     @property
     def stem(self) -> str:
-        """What file names say of it: whatever is not the default."""
+        """Part of file names: what is not the default."""
         order = "-order2" if self.order == 2 else ""
         return f"field-{self.loss}{order}" + (f"-angle{self.angle:g}" if self.angle != 90 else "")
 

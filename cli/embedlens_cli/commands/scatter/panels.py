@@ -39,7 +39,7 @@ def choose_fixed(
 
 
 def command_facts(selection: Selection, fixed: FixedTriplets | None, device: str) -> dict[str, Any]:
-    """Return what the sidecar of every figure says."""
+    """Return the entries of every figure's sidecar."""
     from embedlens.analysis.triplets.nearest import RIGHT_BOUNDARY, TOP_RIGHT
     from embedlens.figures.triplets.density import ENCLOSED
     from embedlens.figures.triplets.nearest import DRAW_SEED

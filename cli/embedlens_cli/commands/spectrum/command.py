@@ -103,7 +103,7 @@ def _measure(one: Selected, what: SpectrumOptions, device: str) -> SnapshotSpect
 
 
 def _facts(what: SpectrumOptions, device: str) -> dict[str, Any]:
-    """Return what every sidecar says."""
+    """Return the entries of every sidecar."""
     from embedlens.similarity import engine_facts
 
     facts: dict[str, Any] = {

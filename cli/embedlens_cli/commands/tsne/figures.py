@@ -169,7 +169,7 @@ def _table(group: Frame) -> Table:
 
 
 def _facts_of(group: Frame) -> dict[str, Any]:
-    """Return what the sidecar of one figure says."""
+    """Return the entries of one figure's sidecar."""
     maps = {one.label: (one, result.synthesised) for one, result in group if result.synthesised is not None}
     facts: dict[str, Any] = {}
     if maps:

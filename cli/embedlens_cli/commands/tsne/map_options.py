@@ -208,7 +208,7 @@ class MapSettings:
         )  # fmt: skip
 
     def facts(self, perplexities: Iterable[float]) -> dict[str, Any]:
-        """Return what the sidecar of every figure says; `perplexities` are those of the maps."""
+        """Return the entries of every figure's sidecar; `perplexities` are those of the maps."""
         from importlib import metadata
 
         from embedlens.similarity import engine_facts

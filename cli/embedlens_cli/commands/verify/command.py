@@ -181,7 +181,7 @@ def _pairs(run: Run, search: Search, how: VerifyOptions) -> Pairs:
 
 
 def _facts(selection: Selection, how: VerifyOptions, device: str) -> dict[str, Any]:
-    """Return what the sidecar of every figure says."""
+    """Return the entries of every figure's sidecar."""
     from embedlens.analysis.verification.detection import KNOWN_FRACTION
     from embedlens.similarity import engine_facts
 
