@@ -269,7 +269,7 @@ def label_among(word: str, names: Mapping[int, str], place: str) -> int:
 
 
 def class_choices(names: Mapping[int, str]) -> list[str]:
-    """Return what an option for a class may be, of label -> name: a name, or a number where there are names."""
+    """Return what an option for a class may be, of label -> name: a name, or a number beside names."""
     if all(name == str(label) for label, name in names.items()):
         return list(names.values())
     return [f"a number from {min(names)} to {max(names)}", *names.values()]

@@ -46,7 +46,7 @@ def plot(
     label: str = "score",
     styles: Mapping[str, LineStyle] | None = None,
 ) -> Axes:
-    """Draw the mean score against learning rate or dims, with bars of one standard deviation over seeds.
+    """Draw the mean score against learning rate or dims; bars are one sample standard deviation over seeds.
 
     The x axis is logarithmic with base 2, and its ticks are the values of the grid. A point of which some
     seeds failed is hollow; where all of them failed, a cross stands at the bottom. Where every loss has one
