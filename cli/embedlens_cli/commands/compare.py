@@ -59,7 +59,11 @@ def compare(
     epochs: Annotated[int, typer.Option(help="Epochs of each run; the last is compared.", min=1)] = 4,
     metrics: Annotated[
         str,
-        typer.Option(help="Scores, comma-separated, as in `evaluate`.", autocompletion=completion.scores()),
+        typer.Option(
+            help="Scores, comma-separated, as in `evaluate`.",
+            show_default="nmi, f1, recall_at_1, recall_at_2, recall_at_4, recall_at_8",
+            autocompletion=completion.scores(),
+        ),
         InName("metrics-{}"),
     ] = "nmi,f1,recall_at_1,recall_at_2,recall_at_4,recall_at_8",
     where: grids.GridOptions,

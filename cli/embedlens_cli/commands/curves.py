@@ -37,9 +37,9 @@ class BatchOptions:
     """The fixed batches of --monitor."""
 
     batches: Annotated[int, typer.Option(help="With --monitor: number of batches.", min=1)] = 32
-    classes_per_batch: Annotated[int, typer.Option(help="With --monitor: P of a batch.", min=2)] = 16
+    classes_per_batch: Annotated[int, typer.Option(help="With --monitor: classes of a batch.", min=2)] = 16
     items_per_class: Annotated[
-        int, typer.Option(help="With --monitor: K of a batch, unless the loss prescribes it.", min=2)
+        int, typer.Option(help="With --monitor: items of each class, unless the loss sets them.", min=2)
     ] = 4
     batch_seed: Annotated[int, typer.Option(help="With --monitor: seed of the batches.", min=0)] = 0
     normalize: Annotated[
@@ -81,7 +81,7 @@ def curves(
     ] = "",
     x: Annotated[
         str,
-        typer.Option("--x", help="epoch, step or seconds (of training).", autocompletion=_X),
+        typer.Option("--x", help="x axis: epoch, step or seconds.", autocompletion=_X),
         InName("{}"),
     ] = "epoch",
     seeds: Annotated[

@@ -51,7 +51,7 @@ def train(
         typer.Option(
             metavar="RUN",
             autocompletion=completion.runs,
-            help="Continue this run; its options stay, but for --epochs, --stop-metric, --patience, "
+            help="Resume this run; its options stay, except for --epochs, --stop-metric, --patience, "
             "--device, --workers and --json.",
         ),
     ] = None,

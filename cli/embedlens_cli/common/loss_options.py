@@ -54,13 +54,13 @@ OF_METHODS = {
         int | None, None, "With divide-conquer: epochs at the end for the whole embedding.", show_default="0"
     ),
     "cluster_on": option(
-        str | None, None, "With divide-conquer: penultimate or embedding.", show_default="penultimate",
-        autocompletion=completion.one_of("penultimate", "embedding"),
+        str | None, None, "With divide-conquer: layer that is clustered, penultimate or embedding.",
+        show_default="penultimate", autocompletion=completion.one_of("penultimate", "embedding"),
     ),
     "first_phase": option(int | None, None, "With dvml: epochs of the first phase.", show_default="half"),
     "record_latent": option(
-        bool | None, None, "With dvml: record mu, sigma and z minus its class mean.", show_default="not",
-        flag="--record-latent",
+        bool | None, None, "With dvml: record mu, sigma and z minus its class mean.",
+        show_default="not recorded", flag="--record-latent",
     ),
     "reconstruction_weight": option(
         float | None, None, "With dvml: weight of the reconstruction.", show_default="1"
@@ -70,7 +70,7 @@ OF_METHODS = {
         int | None, None, "With dreml: M, groups of classes, and dims, of each learner.", show_default="8"
     ),
     "trunk": option(
-        str | None, None, "With dreml: own, one network per learner, or shared, one network for all.",
+        str | None, None, "With dreml: one network per learner (own) or one for all (shared).",
         show_default="own", autocompletion=completion.one_of("own", "shared"),
     ),
     "heads": option(
@@ -81,7 +81,7 @@ OF_METHODS = {
     ),
     "cascade": option(
         bool | None, None, "With hdc: select among the pairs that the head before kept.",
-        show_default="of all pairs", flag="--cascade",
+        show_default="among all pairs", flag="--cascade",
     ),
 }  # fmt: skip
 """Options of single methods; what is not given is None."""

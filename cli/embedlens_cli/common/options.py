@@ -53,11 +53,13 @@ Epoch = Annotated[
     typer.Option(
         metavar="EPOCH",
         autocompletion=completion.epochs("first", "last", "all", several=True),
-        help="first, last, all, a number (-1: the last, -2, ...), several separated by commas, or a range "
-        "START:STOP:STEP, STOP included.",
+        help="Epochs: first, last, all, a number (negative ones count from the end), several separated by "
+        "commas, or a range START:STOP:STEP, STOP included.",
     ),
 ]
-OneEpoch = Annotated[str, typer.Option(help="last, or a number.", autocompletion=completion.epochs("last"))]
+OneEpoch = Annotated[
+    str, typer.Option(help="Epoch: last, or a number.", autocompletion=completion.epochs("last"))
+]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -77,14 +79,14 @@ Format = Annotated[
 Venue = Annotated[
     str,
     typer.Option(
-        help=f"Sets size and font: {completion.text_of(completion.VENUES)}.",
+        help=f"Venue whose sizes and fonts the figure has: {completion.text_of(completion.VENUES)}.",
         autocompletion=completion.one_of(*completion.VENUES),
     ),
 ]
 Width = Annotated[
     str | None,
     typer.Option(
-        help="column or full.",
+        help="Width of the figure: column or full.",
         autocompletion=completion.one_of("column", "full"),
         show_default="column for one panel, else full",
     ),
@@ -131,14 +133,17 @@ def limits_word(limits: str) -> str:
 
 Title = Annotated[bool, typer.Option("--title/--no-title", help="Draw the title of the figure.")]
 Text = Annotated[bool, typer.Option("--text/--no-text", help="Draw the statistics in the corners of panels.")]
-Device = Annotated[str, typer.Option(help="cpu or cuda.", autocompletion=completion.one_of("cpu", "cuda"))]
+Device = Annotated[
+    str,
+    typer.Option(help="Device that computes: cpu or cuda.", autocompletion=completion.one_of("cpu", "cuda")),
+]
 UnknownClass = Annotated[
     str | None,
     typer.Option(
         metavar="ID",
-        help="Class, by number or name, that MAP@5 counts as unknown: its items leave the gallery, and as "
-        "queries they are right where the unknown class is ranked. All other scores leave its items out: "
-        "MAP@5 is the mean over n + n new queries, the others over n.",
+        help="Class, by number or name, that stands for the unknown ones in MAP@5: its items leave the "
+        "gallery, and its queries are correct where the unknown class is ranked. MAP@5 is the mean over all "
+        "queries; other scores leave these out.",
         show_default="none",
     ),
 ]
@@ -196,8 +201,8 @@ Slices = Annotated[
     str | None,
     typer.Option(
         metavar="K",
-        help="Take the embedding as K equal slices, or as those that the run was recorded with (recorded): "
-        "each alone, and the first 2, 3, ..., K concatenated.",
+        help="Split the embedding into K equal slices, or into those that the run was recorded with "
+        "(recorded); take each alone, and the first 2, 3, ..., K concatenated.",
     ),
 ]
 

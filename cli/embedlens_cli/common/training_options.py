@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Loss = Annotated[
     str | None,
     typer.Option(
-        help=f"{', '.join(completion.LOSSES)}, or pml:CLASS of pytorch-metric-learning.",
+        help=f"Loss: {', '.join(completion.LOSSES)}, or pml:CLASS of pytorch-metric-learning.",
         autocompletion=completion.one_of(*completion.LOSSES),
         show_default="epshn; dreml: softmax, hdc: contrastive",
     ),
@@ -32,12 +32,13 @@ Loss = Annotated[
 _OF_RUNS = {
     "data": option(
         str, "glyphs",
-        f"{', '.join(completion.DATA[:2])}; with --root: {', '.join(completion.DATA[2:])}.",
+        f"Data set: {', '.join(completion.DATA[:2])}; with --root: {', '.join(completion.DATA[2:])}.",
         autocompletion=completion.one_of(*completion.DATA),
     ),
     "root": option(Path | None, None, "Folder (csv: file) of the data set.", metavar="DIR"),
     "split_by": option(
-        str | None, None, "classes: train and test have no class in common; items: they have all classes.",
+        str | None, None,
+        "Split into train and test by classes (none in common) or by items (both have all classes).",
         show_default="as published, else classes",
         autocompletion=completion.one_of("classes", "items"),
     ),
@@ -49,7 +50,7 @@ _OF_RUNS = {
         bool, True, "Augment training images at random.", flag="--augment/--no-augment"
     ),
     "backbone": option(
-        str, "small", "small, timm:NAME, or features:FILE.npy: features that exist already.",
+        str, "small", "Network: small, timm:NAME, or features:FILE.npy (features computed before).",
         autocompletion=completion.one_of("small"),
     ),
     "pretrained": option(
@@ -57,13 +58,13 @@ _OF_RUNS = {
     ),
     "weights": option(
         Path | None, None, "File of weights for a timm network.", metavar="FILE",
-        show_default="those that timm fetches",
+        show_default="those that timm downloads",
     ),
     "freeze_bn": option(
         bool, False, "Freeze batch normalisation of a timm network.", flag="--freeze-bn"
     ),
     "method": option(
-        str, "plain", f"{completion.text_of(completion.METHODS)}.",
+        str, "plain", f"Method of training: {completion.text_of(completion.METHODS)}.",
         autocompletion=completion.one_of(*completion.METHODS),
     ),
     **OF_METHODS,
@@ -86,13 +87,14 @@ _OF_RUNS = {
     ),
     **OF_LOSSES,
     "classes_per_batch": option(
-        int | None, None, "P of a batch; N of tuplet.", show_default="as many as give 128 items"
+        int | None, None, "Classes in a batch: P of pk, N of tuplet.",
+        show_default="as many as give 128 items"
     ),
     "items_per_class": option(
-        int | None, None, "K of a batch.", show_default="4; 2 for n-pair and hard-class"
+        int | None, None, "Items of each class in a batch: K.", show_default="4; 2 for n-pair and hard-class"
     ),
     "optimizer": option(
-        str, "adam", "adam, adamw, sgd (momentum 0.9) or rmsprop.",
+        str, "adam", "Optimiser: adam, adamw, sgd (momentum 0.9) or rmsprop.",
         autocompletion=completion.one_of("adam", "adamw", "sgd", "rmsprop"),
     ),
     "weight_decay": option(float, 0.0, "L2 penalty on the weights; of adamw decoupled."),

@@ -37,7 +37,7 @@ def evaluate(
     ks: Annotated[
         str,
         typer.Option(
-            help="K of recall: numbers, or cub (1,2,4,8) or sop (1,10,100,1000).",
+            help="K of Recall@K: numbers, or cub (1,2,4,8) or sop (1,10,100,1000).",
             autocompletion=completion.one_of("cub", "sop"),
         ),
         InName("ks-{}"),

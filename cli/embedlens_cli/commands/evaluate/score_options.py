@@ -61,7 +61,9 @@ class ScoreOptions:
     kmeans_seeds: Annotated[
         str, typer.Option(help="Seeds of k-means, comma-separated; several: mean and standard deviation.")
     ] = "1234"
-    rho_k: Annotated[int, typer.Option(help="k of rho: leaves out the k - 1 largest values.", min=1)] = 1
+    rho_k: Annotated[
+        int, typer.Option(help="k of rho, which leaves out the k - 1 largest values.", min=1)
+    ] = 1
     slices: options.Slices = None
 
     def settings(self, ks: str) -> ScoreSettings:

@@ -58,7 +58,7 @@ class SamplingOptions:
             help=f"Strategies, comma-separated: {', '.join(completion.MINING)}, or pml:CLASS. Over the "
             "epochs of several runs the first is drawn.",
             autocompletion=completion.some_of(*completion.MINING),
-            show_default="all of them but `all`",
+            show_default="every strategy except `all`",
         ),
         InName(_mining_word),
     ] = ""
@@ -82,8 +82,8 @@ class SamplingOptions:
         typer.Option(help="Batches that are mined.", min=1),
         InName("{}-batches-{}x{}", of=("batches", "classes_per_batch", "items_per_class")),
     ] = 32
-    classes_per_batch: Annotated[int, typer.Option(help="P of a batch.", min=2)] = 16
-    items_per_class: Annotated[int, typer.Option(help="K of a batch.", min=2)] = 4
+    classes_per_batch: Annotated[int, typer.Option(help="Classes in a batch (P).", min=2)] = 16
+    items_per_class: Annotated[int, typer.Option(help="Items of each class in a batch (K).", min=2)] = 4
     seed: Annotated[
         int, typer.Option(help="Seed of pairs, batches and random strategies.", min=0), InName("seed-{}")
     ] = 0

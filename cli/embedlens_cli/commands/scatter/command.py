@@ -38,7 +38,7 @@ class FlowOptions:
     flow_from: Annotated[
         str | None,
         typer.Option(
-            help="With --flow: first, last, or a number.",
+            help="With --flow: epoch where arrows begin: first, last, or a number.",
             autocompletion=completion.epochs("first", "last"),
             show_default="first",
         ),
@@ -46,7 +46,7 @@ class FlowOptions:
     flow_to: Annotated[
         str | None,
         typer.Option(
-            help="With --flow: first, last, or a number.",
+            help="With --flow: epoch where arrows end: first, last, or a number.",
             autocompletion=completion.epochs("first", "last"),
             show_default="last",
         ),
@@ -68,7 +68,8 @@ class FieldOptions:
         ),
     ] = None
     order: Annotated[
-        int | None, typer.Option(help="With --field ephn or epshn: 1 or 2.", show_default="1")
+        int | None,
+        typer.Option(help="With --field ephn or epshn: order of the loss, 1 or 2.", show_default="1"),
     ] = None
     angle: Annotated[
         float | None,
@@ -94,7 +95,7 @@ class TripletOptions:
     reference_run: Annotated[
         str | None,
         typer.Option(
-            help="With fixed: a name among the runs.",
+            help="With --triplets fixed: run in which they are chosen.",
             autocompletion=completion.named_runs,
             show_default="the first",
         ),
@@ -102,7 +103,7 @@ class TripletOptions:
     reference_epoch: Annotated[
         str | None,
         typer.Option(
-            help="With fixed: last, or a number.",
+            help="With --triplets fixed: epoch at which they are chosen: last, or a number.",
             autocompletion=completion.epochs("last"),
             show_default="last",
         ),

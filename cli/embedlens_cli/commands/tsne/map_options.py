@@ -73,7 +73,9 @@ class MapOptions:
     ] = None
     color: Annotated[
         str,
-        typer.Option(help="class, or what the method recorded of the items, e.g. cluster, of train."),
+        typer.Option(
+            help="What colours stand for: class, or what the method recorded of the items, e.g. cluster."
+        ),
         InName("color-{}"),
     ] = "class"
     highlight: Annotated[
@@ -107,7 +109,7 @@ class ParameterOptions:
     metric: Annotated[
         str,
         typer.Option(
-            help="cosine or euclidean (of the normalised).",
+            help="Distance of the normalised embeddings: cosine or euclidean.",
             autocompletion=completion.one_of("cosine", "euclidean"),
         ),
     ] = _DEFAULT.metric
@@ -115,7 +117,7 @@ class ParameterOptions:
         str,
         typer.Option(
             "--init",
-            help="pca, random or spectral.",
+            help="Initial map: pca, random or spectral.",
             autocompletion=completion.one_of("pca", "random", "spectral"),
         ),
     ] = _DEFAULT.initialization
@@ -138,25 +140,31 @@ class ParameterOptions:
     final_momentum: Annotated[float, typer.Option(help="Momentum of the second phase.")] = (
         _DEFAULT.final_momentum
     )
-    dof: Annotated[float, typer.Option(help="Degrees of freedom; below 1: finer clusters.")] = _DEFAULT.dof
+    dof: Annotated[
+        float, typer.Option(help="Degrees of freedom of the t distribution; below 1: finer clusters.")
+    ] = _DEFAULT.dof
     gradient: Annotated[
         str,
         typer.Option(
-            help="auto, exact (all pairs), bh (Barnes-Hut) or fft (interpolation).",
+            help="Gradient method: auto, exact (all pairs), bh (Barnes-Hut) or fft (interpolation).",
             autocompletion=completion.one_of("auto", "exact", "bh", "fft"),
         ),
     ] = _DEFAULT.gradient
-    theta: Annotated[float, typer.Option(help="With bh: greater is faster, 0 exact.")] = _DEFAULT.theta
+    theta: Annotated[float, typer.Option(help="With --gradient bh: greater is faster, 0 is exact.")] = (
+        _DEFAULT.theta
+    )
     settle_iter: Annotated[
         int,
-        typer.Option(help="With --animate: most further iterations until the first map has converged."),
+        typer.Option(
+            help="With --animate: maximum number of further iterations until the first map has converged."
+        ),
     ] = _DEFAULT.settle_iter
-    warm_iter: Annotated[int, typer.Option(help="With --animate: most iterations of each later epoch.")] = (
-        _DEFAULT.warm_iter
-    )
-    n_jobs: Annotated[int | None, typer.Option("--threads", help="Threads.", show_default="every core")] = (
-        _DEFAULT.n_jobs
-    )
+    warm_iter: Annotated[
+        int, typer.Option(help="With --animate: maximum number of iterations of each later epoch.")
+    ] = _DEFAULT.warm_iter
+    n_jobs: Annotated[
+        int | None, typer.Option("--threads", help="Threads of t-SNE.", show_default="every core")
+    ] = _DEFAULT.n_jobs
     seed: Annotated[int, typer.Option(help="Seed of the initial map and of the sample.", min=0)] = (
         _DEFAULT.seed
     )

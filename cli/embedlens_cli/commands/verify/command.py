@@ -56,11 +56,7 @@ class VerifyOptions:
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Pairs in LFW's format (pairs.txt): a first line '10 300' (folds, pairs) or '300' (one set, "
-            "cut into --folds), lines 'name i j' and 'name1 i name2 j'. Or a list without that first line, "
-            "also of 'path path 1' (genuine) and 'path path 0' (impostor). name is the class as in "
-            "items.csv's column class, else in run.json's class_names, else the label. i is the number in "
-            "the file name in items.csv's column path: name_NUMBER or NUMBER, and a suffix; see --pairs-by.",
+            help="Pairs in LFW's format (pairs.txt), or a list of them without its first line; see above.",
             show_default="drawn by --seed",
         ),
         InName(lambda path: f"pairs-{path.stem}"),
@@ -68,8 +64,8 @@ class VerifyOptions:
     pairs_by: Annotated[
         str,
         typer.Option(
-            help="What i in --pairs stands for: name, the number in the file name; order, the place among "
-            "the rows of the class, from 1."
+            help="What i in --pairs is: the number in the file name (name), or the place among the rows of "
+            "the class, from 1 (order)."
         ),
         InName("by-{}"),
     ] = "name"
@@ -83,15 +79,22 @@ class VerifyOptions:
     ] = None
     per_fold: Annotated[
         int,
-        typer.Option(help="Genuine pairs drawn per fold, and as many impostor pairs.", min=1),
+        typer.Option(help="Number of genuine pairs drawn per fold, and of impostor pairs.", min=1),
         InName("per-fold-{}"),
     ] = 300
     seed: Annotated[int, typer.Option(help="Seed of all draws.", min=0), InName("seed-{}")] = 0
-    negatives: Annotated[str, typer.Option(help="Numbers of negative classes for VRF, comma-separated.")] = (
-        "1,10,100"
-    )
+    negatives: Annotated[
+        str,
+        typer.Option(
+            help="Numbers of negative classes for VRF (verification with many negatives), comma-separated."
+        ),
+    ] = "1,10,100"
     far: Annotated[
-        str, typer.Option(help="False accept rates for DIR, comma-separated."), InName(_drawn_rate)
+        str,
+        typer.Option(
+            help="False accept rates of the detection and identification rate (DIR), comma-separated."
+        ),
+        InName(_drawn_rate),
     ] = _FAR
     draws: Annotated[
         int,
@@ -128,6 +131,11 @@ def verify(
     """Verify pairs (accuracy, ROC, EER, TAR at FAR, many negatives) and identify items (rank-1, DIR at FAR).
 
     Draws the ROC, and DIR against FAR; several runs are compared in one figure.
+
+    A file of --pairs has lines 'name i j' (genuine) and 'name1 i name2 j' (impostor), or 'path path 1' and
+    'path path 0'. In LFW's format a line '10 300' (folds, pairs of each kind per fold) or '300' (one set,
+    cut into --folds) comes first. name is the class in items.csv, else in run.json's class_names, else the
+    label; i is the number in the file name that items.csv has in its column path; see --pairs-by.
     """
     style = drawn.style()
     measured = {
