@@ -103,6 +103,7 @@ sphinx_gallery_conf = {
     "capture_repr": ("_repr_html_", "__repr__"),
     "remove_config_comments": True,
     "show_memory": False,
+    "write_computation_times": False,  # its pages load scripts from a network
     "show_signature": False,
     "min_reported_time": 20,
     "download_all_examples": False,

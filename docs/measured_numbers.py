@@ -42,9 +42,9 @@ def _losses(numbers: dict[str, Any]) -> str:
         f"`{group['command']}`: test R@1 on `glyphs` (9,814 unseen items, 64 dims, Adam at 0.001, seed 0), "
         f"from {group['values']['epoch 0']:.3f} at epoch 0:",
         "",
-        "| " + " | ".join(loss for loss, _ in ranked) + " |",
-        "|" + "---|" * len(ranked),
-        "| " + " | ".join(f"{value:.3f}" for _, value in ranked) + " |",
+        "| loss | R@1 |",
+        "|---|---|",
+        *(f"| `{loss}` | {value:.3f} |" for loss, value in ranked),
     ]
     return "\n".join(lines) + "\n"
 
@@ -77,17 +77,17 @@ def _why(numbers: dict[str, Any]) -> str:
     by_weight = ", ".join(f"{value:.3f} with {weight}" for weight, value in weighted["values"].items())
     lines = [
         "- `divide-conquer`: each of the four learners, of 16 dims, sees a quarter of the batches. After",
-        "  four epochs it has seen as many as a loss alone after one. R@1 still rises at the last epoch",
+        "  four epochs each has seen as many as a loss alone after one. R@1 still rises at the last epoch",
         f"  (margin {_list(recall['divide-conquer-margin'][1:])}).",
         "- `dvml`: in the second phase the decoder's gradient reaches the encoder. R@1 of triplet goes from",
         f"  {recall['dvml-triplet'][2]:.3f} after epoch 2 to {recall['dvml-triplet'][3]:.3f} after epoch 3.",
-        f"  The reconstruction of 2,048 features is {dvml['reconstruction'][3]:.0f} there, the triplet loss",
+        f"  The reconstruction loss of 2,048 features is {dvml['reconstruction'][3]:.0f} there, the triplet loss",
         f"  {dvml['invariant'][3]:.2f} (both in log.csv).",
         f"  `{weighted['command']}`",
         f"  ends at R@1 {last:.3f} with the default weight 1, {by_weight};",
         f"  triplet alone at {recall['triplet'][-1]:.3f}.",
         f"  The KL divergence is {dvml['kl'][1]:.1f} in the first epoch. After epoch 2, in the first phase,",
-        f"  n-pair-mc + dvml has {recall['dvml-n-pair-mc'][2]:.3f},",
+        f"  n-pair-mc + dvml has R@1 {recall['dvml-n-pair-mc'][2]:.3f},",
         f"  n-pair-mc alone {recall['n-pair-mc'][2]:.3f}.",
         "  `--first-phase EPOCHS` leaves the second phase out.",
         f"- `dreml` and `hdc` after epochs 3 and 4: R@1 {_list(recall['dreml-softmax'][-2:])} and",

@@ -76,7 +76,7 @@ def _program(
 
 
 _COMMANDS: tuple[tuple[str, Callable[..., None], str, str], ...] = (
-    (panels.START, demo.demo, "What does embedlens show? Two small runs, with every figure.",
+    (panels.START, demo.demo, "What does embedlens show? Two small runs, with the main figures.",
      "demo"),
     (panels.LOOK, triplets.scatter, "Is each item nearer to its own class than to any other?",
      "scatter mine --animate"),

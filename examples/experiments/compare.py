@@ -7,7 +7,7 @@ seeds, and gives the table that a paper needs.
 
 .. code-block:: sh
 
-   embedlens compare --data digits --loss triplet,margin --method divide-conquer --seed 0,1 --epochs 2
+   embedlens compare --data digits --loss triplet,margin --method plain,divide-conquer --seed 0,1 --epochs 2
 
 The same from Python, where any scores can be compared; here a loss with two dimensions, over three seeds:
 """
@@ -33,7 +33,7 @@ for dim in (8, 32):
 
 result = compare(entries)
 for name in wanted:
-    print(name, result.columns()[f"{name}_mean"].round(3))
+    print(name, {one: round(result.by_name()[one][name]["mean"], 3) for one in result.names})
 with paper("cvpr"):
     drawn = figure(result, wanted)
     drawn.savefig("compare.pdf")
@@ -43,7 +43,8 @@ with paper("cvpr"):
 # --------------
 #
 # - The marker is the mean over the seeds, the line the standard deviation, and the dots are the seeds.
-# - The baseline, here 8 dimensions, is dotted through the rows of its group.
+# - The baseline, here 8 dimensions, is the dotted line through the rows of its group (*the loss alone* in
+#   the legend).
 #
 # When it misleads
 # ----------------

@@ -2,14 +2,14 @@
 Sampling and mining
 ===================
 
-Which negatives does a mining strategy select, and do they still teach anything? ``sampling`` draws what
+Which negatives does a mining strategy select, and is their loss above 0? ``sampling`` draws what
 theory says of losses and distances, and what each strategy selects from the snapshots of a run.
 
 .. code-block:: sh
 
    embedlens sampling demo-order1
 
-The same from Python, on the small digits:
+From Python, on the small digits:
 """
 
 from pathlib import Path
@@ -69,7 +69,7 @@ with paper("cvpr"):
 #   about 1.41, so random negatives are all alike, and mostly too far to matter. The run's own distances
 #   are drawn beside.
 # - **Selected negatives**: hard negatives are at the left, close to the anchor. Distance-weighted
-#   sampling spreads over all distances.
+#   sampling draws against q(d), which prefers close negatives, from a cutoff of 0.5 on.
 # - **Active triplets**: the fraction with a non-zero loss. When it nears 0, the training stands still.
 # - **Gradient noise**: close negatives have gradients whose direction is mostly noise. This is why the
 #   hardest negatives can make a training collapse.

@@ -38,7 +38,7 @@ with paper("cvpr"):
 # --------------
 #
 # - Each point is one run, or the mean over the seeds with its standard deviation.
-# - The line at the bottom is the score before training. A run at that height has learnt nothing.
+# - The dashed line is the score at epoch 0. A run at or below it has gained nothing.
 # - A flat curve is a loss that is easy to tune. A loss that wins at one rate only may win by luck.
 #
 # When it misleads

@@ -7,7 +7,7 @@ computes from the snapshots what does not.
 
 .. code-block:: sh
 
-   embedlens curves demo-order1 demo-order2
+   embedlens curves demo-order1 demo-order2 --metrics test_recall_at_1 --monitor triplet --batches 16
 
 The same from Python. Runs trained with different losses cannot be compared by their own loss; a *monitor*
 computes one loss on the same batches of all snapshots (``--monitor triplet``):"""

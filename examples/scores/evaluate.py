@@ -9,7 +9,7 @@ terminal, for a spreadsheet (``--csv``) or for a paper (``--latex``).
 
    embedlens evaluate demo-order1 demo-order2
 
-The same from Python, for every epoch:
+It prints a table. From Python, for every epoch, drawn as curves:
 """
 
 from embedlens.analysis.experiments.curves import Curve
@@ -38,11 +38,12 @@ with paper("cvpr"):
 # --------------
 #
 # - **R@1** is the fraction of items whose nearest neighbour is of their class. **MAP@R** also looks at
-#   the R nearest, R being the number of other items of the class, and falls much earlier when a class is
-#   torn apart.
+#   the R nearest, R being the number of other items of the class, and falls much earlier when a class has
+#   several clusters.
 # - **NMI** compares k-means clusters with the classes. It is high for many small classes even where
 #   clusters are poor, so compare it between runs, not with 1.
-# - **Effective rank** says how many dimensions are used. A fall together with R@1 is a collapse.
+# - **Effective rank** says how many dimensions are used. A collapse shows in it and in
+#   ``mean_similarity`` (near 1) before R@1 falls.
 #
 # When it misleads
 # ----------------

@@ -7,7 +7,7 @@ every item, and assigns it to the unknown class below a threshold of similarity.
 
 .. code-block:: sh
 
-   embedlens identify first second --gallery train --unknown-class 24
+   embedlens identify first second --gallery train --unknown-class 24 --choose-on halves
 
 The same from Python, with neighbours and with a classifier on the embeddings. The data are synthetic: 24
 whales that are seen often, and 240 that are seen once and count as unknown (class 24)."""
@@ -57,7 +57,7 @@ for scores, rankings in (("similarity", neighbours), ("probability", classifiers
 #
 # - The curve is the mean average precision at 5 (MAP@5) for every threshold below which the unknown class
 #   is put first. At the left nothing is called unknown, at the right everything is.
-# - The mark is the threshold that is chosen, and the score that it gives.
+# - The marks are the thresholds of the two halves, and the scores that they give.
 # - *joined* is the ensemble of both runs: the unit embeddings side by side.
 #
 # When it misleads

@@ -45,7 +45,8 @@ with paper("cvpr"):
 # - **The ROC** has the false accept rate (FAR) on a logarithmic axis: the fraction of impostor pairs that
 #   pass the threshold. Up is better; what counts is the left end, where few impostors pass.
 # - **Accuracy in ten folds**: the threshold is chosen on nine folds and judged on the tenth.
-# - **EER** is the point where as many impostors pass as genuine pairs fail.
+# - **EER** is the rate at which the fraction of impostor pairs that pass equals that of genuine pairs
+#   that fail.
 # - **DIR at FAR** (second figure) is open-set identification: the fraction of probes of known classes
 #   that are found at rank 1 *and* pass a threshold that lets only a fraction FAR of unknown probes
 #   through.

@@ -62,7 +62,7 @@ with paper("cvpr"):
 #   on.
 # - Component k of one epoch is not component k of the next: the directions turn. The figure compares
 #   sizes only; see :doc:`/gallery/spectrum/components` for what the items do along a component.
-# - Curves on a linear axis hide the small components, where dimensions die. Add ``--log``.
+# - Curves on a linear axis hide the small components, among which dead dimensions are. Add ``--log``.
 #
 # Options
 # -------

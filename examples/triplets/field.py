@@ -24,18 +24,18 @@ for order, run in enumerate(demo_runs(), start=1):
     snapshot = run.snapshot("test", -1)
     triplets = nearest_triplets(snapshot.embeddings, snapshot.labels)
     panel = ScatterPanel(run.name, "test", snapshot.epoch, triplets)
-    with paper("cvpr"):
+    with paper("cvpr"):  # also while a figure is saved
         drawn.append(figure([panel], field("epshn", order=order), width="column"))
+        drawn[-1].savefig(f"field-order{order}.pdf")
     corner = field("epshn", ([0.95], [0.95]), order=order)
     ratio = corner.d_an[0] / corner.d_ap[0]
     print(f"order {order}: at (0.95, 0.95) a dot moves along (1, {ratio:.0f})")
-drawn[-1].savefig("field.pdf")
 
 # %%
 # How to read it
 # --------------
 #
-# - Arrows have one length and say the direction only. The grey behind them is the speed.
+# - Arrows have one length and say the direction only. Their grey is the speed, on a logarithmic scale.
 # - The dots are those of the run, so one sees which arrows act on them.
 #
 # In the top right corner the first order moves a dot along (1, -1): as much towards its positive as away

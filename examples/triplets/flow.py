@@ -48,7 +48,7 @@ with paper("cvpr"):
 #   displacement is.
 # - Blue dots are the initial state. The mean displacement of all dots stands in the panel.
 #
-# Both orders move the dots down, and the second order farther, but it also moves them left: positives
+# Both orders move the dots down, and left, the second order farther in both directions: positives
 # become less similar than they were at random initialisation, where everything is similar.
 #
 # When it misleads

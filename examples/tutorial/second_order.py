@@ -112,7 +112,7 @@ for order, panel in enumerate(panels, start=1):
     arrows = field("epshn", order=order)
     with paper("cvpr"):
         fields.append(field_figure([panel], arrows, width="column"))
-fields[1].savefig("field.pdf")
+        fields[-1].savefig(f"field-order{order}.pdf")
 
 # %%
 # This is the answer. The first order moves the dot along (1, -1): it pulls the positive, which is near

@@ -41,7 +41,7 @@ def demo(
     epochs: Annotated[int, typer.Option(help="Epochs of each run.", min=1)] = 4,
     device: options.Device = "cpu",
 ) -> None:
-    """Train EPSHN of first and second order on glyphs, and make every figure of the two runs.
+    """Train EPSHN of first and second order on glyphs, and make the main figures of the two runs.
 
     Runs go to ./runs/demo-order1 and ./runs/demo-order2, figures to ./figures. A second demo resumes
     the first.
