@@ -33,7 +33,7 @@ for dim in (8, 32):
 
 result = compare(entries)
 for name in wanted:
-    print(name, {one: round(result.by_name()[one][name]["mean"], 3) for one in result.names})
+    print(name, {one: round(result.by_name()[one][name]["mean"], 3) for one in result.names.tolist()})
 with paper("cvpr"):
     drawn = figure(result, wanted)
     drawn.savefig("compare.pdf")
