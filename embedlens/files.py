@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and arrays that are read without trusting them."""
+"""Atomic writing of files, and bounded reading of files that may be damaged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PROBE = 1 << 20  # bytes that a disk which is not full can take
 
 
 def temporary_path(target: Path) -> Path:
-    """Return the path at which this process writes what will be `target`."""
+    """Return the temporary path at which this process writes `target`."""
     ending = f".{os.getpid()}-{place_digest()}{TEMPORARY_SUFFIX}"
     name = f".{target.name}{ending}"
     if len(os.fsencode(name)) > _LONGEST_NAME >= len(os.fsencode(target.name)):
@@ -43,14 +43,14 @@ def temporary_path(target: Path) -> Path:
 
 
 def temporary_target(name: str) -> str | None:
-    """Return the name of the file that a temporary file would have become; None where it is none of ours."""
+    """Return the name of the file that a temporary file is for; None for a file of another program."""
     match = _TEMPORARY.fullmatch(name)
     return match["target"] if match else None
 
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """Hand out a temporary path beside `target`; on success it is synced and takes the target's place.
+    """Context manager: a temporary path beside `target`, which is synced and renamed to it on success.
 
     On any failure the temporary file is removed and `target` stays as it was. What a process that has ended
     left beside the target is removed first.
@@ -156,7 +156,7 @@ def file_digest(path: Path) -> str:
 
 
 def check_regular(path: Path) -> os.stat_result:
-    """Return the facts of a file that can be read; a pipe, for one, would block for ever.
+    """Return the status of a regular file; another kind is refused, since reading a pipe may block for ever.
 
     Raises
     ------
@@ -244,7 +244,7 @@ def read_table(path: Path, *, limit: int) -> list[tuple[int, list[str]]]:
 
 
 def read_npy(path: Path) -> NDArray[np.generic]:
-    """Open a ``.npy`` file memory-mapped and read-only; anything else in it raises `InputError`."""
+    """Open a ``.npy`` file memory-mapped and read-only; other contents raise `InputError`."""
     size = check_regular(path).st_size
     try:
         with path.open("rb") as handle:
@@ -267,7 +267,7 @@ def read_npy(path: Path) -> NDArray[np.generic]:
 
 
 def native(array: NDArray[Any]) -> NDArray[Any]:
-    """Return numbers in this machine's byte order; those that are in it already stay mapped."""
+    """Return an array in the byte order of the processor; one that has it already stays mapped."""
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 

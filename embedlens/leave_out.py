@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LeaveOut:
-    """Which items are left out, as the options say.
+    """Options that leave items out.
 
     Attributes
     ----------
@@ -59,13 +59,13 @@ class LeaveOut:
 
     @property
     def options(self) -> dict[str, str | bool]:
-        """The options of the command line that ask for it, by name."""
+        """The options of the command line by name, for messages."""
         shown = {"ignore_label": "+".join(self.ignored), "distractor_label": "+".join(self.distractors)}
         return {**shown, "exclude_duplicates": self.duplicates}
 
     @property
     def words(self) -> list[str]:
-        """What file names say of it."""
+        """Parts of file names."""
         return [
             name.replace("_", "-") + ("" if value is True else f"-{value}")
             for name, value in self.options.items()
@@ -74,7 +74,7 @@ class LeaveOut:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What a sidecar says of it."""
+        """Entries of the sidecar."""
         return {
             "ignored_labels": list(self.ignored),
             "distractor_labels": list(self.distractors),
@@ -82,13 +82,13 @@ class LeaveOut:
         }
 
     def check_same_classes(self, runs: Sequence[Run]) -> None:
-        """Refuse a class to leave out that is another one in one of the runs than in the others."""
+        """Refuse a class to leave out whose number means different classes in the runs."""
         for option, words in (("--ignore-label", self.ignored), ("--distractor-label", self.distractors)):
             for word in words:
                 check_same_class(runs, word, option)
 
     def labels_of(self, run: Run) -> LeftOutLabels:
-        """Return the labels that a run gives these classes; one that it does not have is refused."""
+        """Return the labels of these classes in a run; a class that it does not have is refused."""
         return self._labels(lambda word: label_of_class(run, word, run.splits), run.class_names)
 
     def labels_among(self, names: Mapping[int, str], place: str) -> LeftOutLabels:

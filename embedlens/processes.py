@@ -61,13 +61,13 @@ class Process:
 
 
 def place_digest() -> str:
-    """Return eight hexadecimal digits for this host and container, as temporary files are named after."""
+    """Return eight hexadecimal digits for this host and container, a part of names of temporary files."""
     host, machine, _, space = _place()
     return hashlib.sha256("\n".join((host, machine, space)).encode()).hexdigest()[:8]
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process of this number runs on this host; one that has only to be reaped does not."""
+    """Return whether a process of this number runs on this host; a zombie does not."""
     if not _can_ask():
         return True
     try:

@@ -83,10 +83,10 @@ def class_numbers(labels: ArrayLike) -> NDArray[np.int64]:
 def draw_pairs(y: ArrayLike, *, folds: int = FOLDS, per_fold: int = PER_FOLD, seed: int = 0) -> Pairs:
     """Draw pairs by seed: as many genuine as impostor pairs in every fold, and no pair twice.
 
-    A class is drawn first (two classes, for a pair of two), each as likely as another, and then an item of
-    it; where this finds no new pairs any more, all pairs are equally likely. Folds have classes of their
-    own, unless that would leave less than half of the pairs; see `Pairs.disjoint`. Where the items do not
-    allow `per_fold` pairs of each kind in every fold, all folds have equally many fewer.
+    A class is drawn first (two for an impostor pair), all equally likely, then an item of it; where this
+    finds no new pairs any more, all pairs are equally likely. Folds are class-disjoint unless that would
+    leave less than half of the pairs, see `Pairs.disjoint`. Where the items do not allow `per_fold` pairs of
+    each kind in every fold, every fold has the same smaller number.
 
     Parameters
     ----------
@@ -95,9 +95,9 @@ def draw_pairs(y: ArrayLike, *, folds: int = FOLDS, per_fold: int = PER_FOLD, se
     folds
         Number of folds, 2 or more.
     per_fold
-        Pairs of one class in a fold, and as many of two.
+        Number of genuine pairs in a fold, and of impostor pairs.
     seed
-        Of the drawing.
+        Seed of the draw.
 
     Raises
     ------

@@ -88,7 +88,7 @@ def fingerprint(labels: NDArray[np.int64], items: Mapping[str, Sequence[str]]) -
 
 
 def check_mapping(given: object, what: str, example: str) -> None:
-    """Refuse anything but a dict by split; `example` shows one in the message."""
+    """Refuse anything but a mapping split -> value; `example` is a value for the message."""
     if not isinstance(given, Mapping):
         message = f'{what} are {type(given).__name__}; a dict by split is needed, e.g. {{"test": {example}}}'
         raise InputError(message)
@@ -111,7 +111,7 @@ def check_epoch_number(epoch: object) -> int:
 
 
 def check_metric(name: str, value: Any) -> float:
-    """Return a metric as a number; a tensor may still have its graph."""
+    """Return a metric as a number; a tensor may still be attached to its graph."""
     try:
         return float(value.detach() if hasattr(value, "detach") else value)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -120,7 +120,7 @@ def check_metric(name: str, value: Any) -> float:
 
 
 def check_row(epoch: int, metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Return an epoch's metrics as numbers by name, without `epoch`, which the row has itself.
+    """Return an epoch's metrics as numbers by name, without `epoch`, which is a column of its own.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def join_metrics(*parts: Mapping[str, float]) -> dict[str, float]:
 
 
 def check_step(recorded: float | None, given: float | None) -> None:
-    """Refuse a number of steps other than the one that stands in the row."""
+    """Refuse a number of steps that differs from the one in the row."""
     if recorded is not None and given is not None and recorded != given:
         message = (
             f"metric 'step' is {given:g}, but {recorded:g} steps are recorded; 'step' is the log's own "
@@ -188,7 +188,7 @@ def check_contents(
     thumbnails: Mapping[str, ArrayLike],
     pretrained: Mapping[str, ArrayLike],
 ) -> dict[str, dict[str, Any]]:
-    """Check what describes each split, all of it before a file is written."""
+    """Check labels, items, thumbnails and features of each split, before any file is written."""
     check_mapping(labels, "labels", "y")
     if not labels:
         message = 'labels name no split; pass e.g. labels={"test": y}'
@@ -217,7 +217,7 @@ def check_contents(
 
 
 def check_query_gallery(pairs: Mapping[str, str], splits: Iterable[str]) -> list[list[str]]:
-    """Return the pairs of query and gallery splits; ones that are not recorded, or are one, are refused."""
+    """Return the pairs of query and gallery splits; unknown and equal splits of a pair are refused."""
     known = list(splits)
     for query, gallery in pairs.items():
         for split in (query, gallery):

@@ -62,15 +62,15 @@ class Snapshot(Result):
 
     @property
     def place(self) -> str:
-        """Where the snapshot stands, for messages: run, split and epoch."""
+        """Run, split and epoch, for messages."""
         return f"run {self.run!r}, split {self.split!r}, epoch {self.epoch}"
 
 
 class Run:
     """A run directory opened for reading; `open_run` makes one.
 
-    What a writer adds later is seen at the next question: nothing but run.json is kept in memory, and the
-    epochs of a run that is `pinned`.
+    Each call reads the directory, so epochs that a recorder adds are seen: only run.json is kept in memory,
+    and the epochs of a `pinned` run.
     """
 
     def __init__(self, path: Path, info: layout.RunInfo, *, epochs: Iterable[int] | None = None) -> None:
@@ -117,7 +117,7 @@ class Run:
         return layout.complete_epochs(self.path, self.info) if self._epochs is None else list(self._epochs)
 
     def partial_epochs(self) -> dict[int, list[str]]:
-        """Return the epochs that do not count, and the splits that have no snapshot of them.
+        """Return the unfinished epochs, and the splits that lack a snapshot of them.
 
         Empty while another process writes the run: an epoch that is being recorded is no fault.
         """
@@ -134,7 +134,7 @@ class Run:
     def pinned(self) -> Run:
         """Return the same run with the epochs that are finished now; later ones do not exist for it.
 
-        So all that a command reads is of the same epochs, while a trainer adds others.
+        So a command reads the same epochs throughout, while a trainer adds others.
         """
         return Run(self.path, self.info, epochs=self.epochs())
 
@@ -179,7 +179,7 @@ class Run:
         return self._array(file, rows, None) if file.is_file() else None
 
     def extra_epochs(self, split: str) -> dict[str, list[int]]:
-        """Return what the method recorded besides: name -> epochs, ascending."""
+        """Return the extra arrays of a split: name -> epochs at which they are recorded, ascending."""
         self._check_split(split)
         found = extra_epochs(self.path, split)
         if self._epochs is None:
@@ -188,7 +188,7 @@ class Run:
         return {name: epochs for name, epochs in kept.items() if epochs}
 
     def extra(self, split: str, name: str, epoch: int) -> NDArray[Any]:
-        """Return what the method recorded under a name at an epoch, [N, ...], a row per item, memory-mapped.
+        """Return an extra array of a split at an epoch, [N, ...], one row per item, memory-mapped.
 
         Raises
         ------
@@ -199,11 +199,11 @@ class Run:
         return read_extra(self.path, split, name, epoch=epoch, rows=self.info.splits[split].items)
 
     def run_extra_names(self) -> list[str]:
-        """Return the names of what the method recorded of the whole run."""
+        """Return the names of the extra arrays of the whole run."""
         return run_extra_names(self.path)
 
     def run_extra(self, name: str) -> NDArray[Any]:
-        """Return what the method recorded of the whole run under a name; `InputError` if there is nothing."""
+        """Return an extra array of the whole run; `InputError` for an unknown name."""
         return read_run_extra(self.path, name)
 
     def labels(self, split: str) -> NDArray[np.int64]:

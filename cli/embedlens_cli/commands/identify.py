@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class IdentifyOptions:
-    """How items are identified, and where the threshold is chosen."""
+    """Options of the classifier, the gallery, and the items on which the threshold is chosen."""
 
     unknown_class: Annotated[options.UnknownClass, InName("new-{}")] = None
     classifier: Annotated[
@@ -81,7 +81,7 @@ class IdentifyOptions:
         return file_words(self, ["unknown_class", "gallery", "classifier", *c, "choose_on", *seed])
 
     def settings(self) -> OpenSetSettings:
-        """Return them as the library takes them."""
+        """Return the settings that the library takes."""
         from embedlens.measurements.open_set import OpenSetSettings
 
         return OpenSetSettings(**vars(self))

@@ -24,7 +24,7 @@ _MOST_EPOCHS = 10
 
 @dataclass(frozen=True, slots=True)
 class FigureStyle:
-    """How figures are drawn and named, as the options say.
+    """Options of the appearance and the names of figures.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class FigureStyle:
     venue, width
         Where they are printed; a width of None is a column for a figure of one panel, else full.
     names
-        What runs are called.
+        Names of runs.
     title, text
         Whether titles and the statistics in corners are drawn.
     """
@@ -71,7 +71,7 @@ class FigureStyle:
         return paper(self.venue)
 
     def finish(self, figure: Figure) -> None:
-        """Leave out of a figure what the options leave out."""
+        """Remove title and corner texts where the options leave them out."""
         from embedlens.figures.layout.fitting import hide
 
         hide(figure, title=not self.title, text=not self.text)
@@ -108,7 +108,7 @@ class FigureStyle:
 
 
 def epochs_text(epochs: Iterable[int]) -> str:
-    """Return what a file name says of epochs: each of a few; of many the first, the last and the step."""
+    """Return the part of a file name for epochs: each of a few; of many the first, the last and the step."""
     every = sorted(set(epochs))
     if len(every) <= _MOST_EPOCHS:
         return "epoch-" + "+".join(f"{epoch:04d}" for epoch in every)
@@ -127,7 +127,7 @@ def answer(
     typed: Sequence[str] | None,
     as_json: bool,
 ) -> None:
-    """Give the answer: one JSON object; or which run was meant, the summary, and the files written."""
+    """Print the answer: one JSON object, or the run that was read by default, the summary, and the files."""
     if as_json:
         console.print_json(artifacts.answer())
         return

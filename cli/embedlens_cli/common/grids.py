@@ -31,7 +31,7 @@ _FORMER_RATE = "usual"  # still read, and still what file names say
 
 @dataclass(frozen=True, kw_only=True)
 class GridOptions:
-    """Where the runs of a grid and their figure go, and how the figure looks."""
+    """Folder of the runs of a grid, and output options of their figure."""
 
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the runs.", show_default="./runs")
@@ -49,7 +49,7 @@ class GridOptions:
     as_json: options.Json = False
 
     def style(self) -> FigureStyle:
-        """Return how the figure looks; wrong options raise `InputError`."""
+        """Return the style of the figure; wrong options raise `InputError`."""
         from embedlens_cli.common.figure_style import FigureStyle
 
         return FigureStyle.of(self.formats, self.venue, self.width, title=self.title, text=self.text)
@@ -108,7 +108,7 @@ def _ascending(
 
 
 def file_words(grid: Grid) -> list[str]:
-    """Return what a file name says of the grid: the losses, and each axis that is not the default."""
+    """Return the parts of a file name: the losses, and each axis that is not the default."""
     default = grid_of({**DEFAULTS, "loss": EVERY if grid.every else DEFAULTS["loss"], "lr": None})
     axes = (
         ("lr", grid.rates, default.rates),
@@ -126,7 +126,7 @@ def file_words(grid: Grid) -> list[str]:
 def train(
     planned: Sequence[PlannedRun], device: str, *, workers: int | None = None, every: bool = False
 ) -> dict[Path, str]:
-    """Train what is not finished, with a progress bar for each run; return why runs failed, by path."""
+    """Train the unfinished runs, with a progress bar for each; return why runs failed, by path."""
     from embedlens.experiments.grid_training import Callbacks, train_runs
     from embedlens.store.lock import release_when_terminated
     from embedlens_cli.common import console

@@ -18,7 +18,7 @@ _LETTERS = 200
 
 
 class _Collector(logging.Handler):
-    """What libraries warn of, by warnings or by logging; ours are shown at once, each once."""
+    """Collects warnings of libraries, of `warnings` and `logging`; our own are shown at once, each once."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)

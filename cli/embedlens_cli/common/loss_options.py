@@ -10,7 +10,7 @@ from embedlens_cli.common import completion
 
 
 def option(kind: Any, default: Any, text: str, *, flag: str | None = None, **more: Any) -> tuple[Any, Any]:
-    """Return the type, with what the command line says of it, and the default of an option."""
+    """Return the annotated type and the default of an option."""
     flags = [] if flag is None else [flag]
     return Annotated[kind, typer.Option(*flags, help=text, **more)], default
 

@@ -29,27 +29,27 @@ FileWords = NewType("FileWords", tuple[str, ...])
 
 @dataclass(frozen=True)
 class InName:
-    """Marks an option that file names mention where it is not its default.
+    """Marks an option that is a part of file names where it is not the default.
 
     Attributes
     ----------
     text
-        What they say: a text, whose {} stand for the values, or a function of the values.
+        The part: a text whose {} stand for the values, or a function of the values.
     of
-        The options whose values these are, where one of them is not its default; by default the marked one.
+        The options whose values are used, where one of them is not the default; by default the marked one.
     """
 
     text: str | Callable[..., str]
     of: tuple[str, ...] = ()
 
     def word(self, *values: Any) -> str:
-        """Return what a file name says of values."""
+        """Return the part of a file name for values."""
         return self.text.format(*values) if isinstance(self.text, str) else self.text(*values)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotOptions:
-    """Which snapshots a command reads: runs, splits, epochs, as typed."""
+    """Options of the snapshots that a command reads: runs, splits, epochs, as typed."""
 
     panel: ClassVar[str] = panels.READ
     runs: options.Runs = None
@@ -86,7 +86,7 @@ class RunOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class LeaveOutOptions:
-    """Which items a command that searches leaves out of queries and galleries."""
+    """Options of the items left out of queries and galleries, for commands that search."""
 
     panel: ClassVar[str] = panels.LEFT_OUT
     ignore_label: options.IgnoreLabel = None
@@ -94,7 +94,7 @@ class LeaveOutOptions:
     exclude_duplicates: options.ExcludeDuplicates = False
 
     def reader(self) -> Reader:
-        """Return what reads snapshots without these items."""
+        """Return a reader of snapshots without these items."""
         from embedlens.measurements.reader import Reader
 
         return Reader.of(self.ignore_label, self.distractor_label, exclude_duplicates=self.exclude_duplicates)
@@ -102,7 +102,7 @@ class LeaveOutOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class IgnoreOptions(LeaveOutOptions):
-    """Which items a command that searches nothing leaves out."""
+    """Options of the items left out, for commands that search nothing."""
 
     ignore_label: options.IgnoredItems = None
     exclude_duplicates: options.ExcludeCopies = False
@@ -111,13 +111,13 @@ class IgnoreOptions(LeaveOutOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ReferenceOptions:
-    """Where triplets are chosen, as typed."""
+    """Options of the run and epoch in which triplets are chosen, as typed."""
 
     reference_run: options.ReferenceRun = None
     reference_epoch: options.ReferenceEpoch = "last"
 
     def reference(self, runs: Sequence[Run], labels: Sequence[str]) -> Reference:
-        """Return the run and the epoch that they name; unknown ones raise `InputError`."""
+        """Return that run and epoch; unknown ones raise `InputError`."""
         from embedlens.measurements.triplet_states import Reference
 
         return Reference.of(runs, labels, name=self.reference_run, epoch=self.reference_epoch)
@@ -125,7 +125,7 @@ class ReferenceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FigureOptions:
-    """Where figures go and how they look."""
+    """Output options of figures."""
 
     panel: ClassVar[str] = panels.OUTPUT
     out: options.Out = None
@@ -138,7 +138,7 @@ class FigureOptions:
     as_json: options.Json = False
 
     def style(self) -> FigureStyle:
-        """Return them checked; wrong ones raise `InputError`."""
+        """Return the checked options; wrong ones raise `InputError`."""
         from embedlens_cli.common.figure_style import FigureStyle
 
         return FigureStyle.of(
@@ -147,9 +147,9 @@ class FigureOptions:
 
 
 def grouped(command: Command) -> Command:
-    """Return a command whose parameters of a group's type are spelt out, one option for each field.
+    """Replace each parameter whose type is a group by one option for each field of the group (a decorator).
 
-    A parameter of the type `FileWords` is no option: it gets what file names say of the others.
+    A parameter of the type `FileWords` is no option: it gets the parts of file names for the others.
     """
     hints = get_type_hints(command, include_extras=True)
     parameters = inspect.signature(command).parameters
@@ -226,7 +226,7 @@ def changed(group: Any) -> dict[str, Any]:
 
 
 def file_words(group: Any, names: Iterable[str]) -> list[str]:
-    """Return what file names say of some options of a group, in this order, that are not the defaults."""
+    """Return the parts of file names for options of a group, in this order, that are not the defaults."""
     spelt = {one.name: one for one in _fields(type(group))}
     defaults = {name: one.default for name, one in spelt.items()}
     marks = [(mark.of or (name,), mark) for name in names for mark in _marks(spelt[name].annotation)]

@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they are spelt and explained once."""
+"""Options that several commands share, and parsers of comma-separated options."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ ReferenceEpoch = Annotated[
 
 
 def limits_word(limits: str) -> str:
-    """Return what file names say of --limits; nothing of the full range."""
+    """Return the part of file names for --limits; empty for the full range."""
     return "" if limits == "full" else f"limits-{limits.replace(',', '-to-')}"
 
 

@@ -25,18 +25,18 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Collects what one command writes and answers.
+    """Collects files, table and JSON answer of one command.
 
     Attributes
     ----------
     name
-        What file names begin with.
+        First part of file names.
     selection
         What the command read.
     style
         How figures look.
     words
-        What file names say of the options.
+        Parts of file names for options that are not the defaults.
     artifacts
         The files and the JSON answer.
     as_json
@@ -61,7 +61,7 @@ class Report:
         words: Iterable[str] = (),
         facts: Mapping[str, Any],
     ) -> Report:
-        """Begin the report of a command that draws; `facts` is what each sidecar says beside the runs."""
+        """Begin the report of a command that draws; `facts` are entries of each sidecar beside the runs."""
         from embedlens.artifacts import Artifacts, figures_folder, run_facts
 
         every = {"runs": run_facts(selection.runs), **facts, **selection.reader.facts}
@@ -136,7 +136,7 @@ class Report:
         return numbers
 
     def end(self, print_summary: Callable[[], None]) -> None:
-        """Give the answer: one JSON object; or which run was meant, the summary, and the files written."""
+        """Print the answer: one JSON object, or the run read by default, the summary, and the files."""
         answer(
             self.artifacts,
             self.selection.runs,
@@ -157,7 +157,7 @@ def _shown(places: Sequence[Selected], counts: Sequence[tuple[int, int]]) -> lis
 
 
 def by_split(results: Mapping[Selected, Result], *, apart: bool = False) -> list[dict[Selected, Result]]:
-    """Return the results of each split; with `apart` those of each split at each epoch, by epoch."""
+    """Group results by split; with `apart` by split and epoch."""
     groups: dict[tuple[str, int], dict[Selected, Result]] = {}
     for place, result in results.items():
         groups.setdefault((place.split, place.epoch if apart else 0), {})[place] = result
@@ -166,7 +166,7 @@ def by_split(results: Mapping[Selected, Result], *, apart: bool = False) -> list
 
 
 def headings(places: Iterable[Selected]) -> tuple[str, list[str]]:
-    """Return the title of a figure, which is what all its snapshots share, and a name for each of them."""
+    """Return the title of a figure, what all its snapshots share, and the names of these."""
     every = list(places)
     labels, epochs = {one.label for one in every}, {one.epoch for one in every}
     shared = [*(labels if len(labels) == 1 else ()), every[0].split]

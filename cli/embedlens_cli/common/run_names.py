@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunNames:
-    """What runs are called.
+    """Names of runs.
 
     Attributes
     ----------

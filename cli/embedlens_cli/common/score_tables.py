@@ -53,7 +53,7 @@ def plain(rows: Sequence[ScoreRow], *, width: int | None) -> tuple[list[str], li
 
 
 def notes(rows: Sequence[ScoreRow]) -> list[str]:
-    """Return what is said below the table: constant split and epoch, and of what MAP@5 is a mean."""
+    """Return the notes below the table: constant split and epoch, and the items of the mean MAP@5."""
     kept = _places(rows)
     shared = [f"{name} {getattr(rows[0], name)}" for name in ("split", "epoch") if name not in kept]
     lines = [", ".join(shared)] if shared else []
@@ -90,7 +90,7 @@ def latex(rows: Sequence[ScoreRow]) -> str:
 
 
 def title(metric: str) -> str:
-    """Return how a heading names a metric."""
+    """Return the heading of a metric."""
     if metric.startswith("recall_at_"):
         return f"R@{metric.removeprefix('recall_at_')}"
     return _TITLES.get(metric, metric.replace("_", " "))

@@ -29,7 +29,7 @@ class Selection:
     Attributes
     ----------
     runs, labels
-        The runs, in order, and what each is called.
+        The runs, in order, and their labels.
     splits
         The splits.
     epoch
@@ -51,7 +51,7 @@ class Selection:
     def of(
         cls, where: SnapshotOptions | RunOptions, leave_out: LeaveOutOptions, names: RunNames | None = None
     ) -> Selection:
-        """Return the selection; `names` are those that runs are called by.
+        """Return the selection; `names` are the names of the runs.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class Selection:
         places: Sequence[Selected] | None = None,
         files: Sequence[Path] = (),
     ) -> dict[Selected, Result]:
-        """Return what a function makes of each snapshot, or of those of `places`.
+        """Return the result of a function for each snapshot, or for those of `places`.
 
         Its errors name the place, or one of some files. Progress is shown as `doing`; warnings about
         the data are printed once all are read.
@@ -141,12 +141,12 @@ class Selection:
             parts_of(run, slices)
 
     def warn_of_idle_learners(self, slices: str | None) -> None:
-        """Print of which slices the learners had no items at the epochs selected."""
+        """Print the slices whose learners had no items at the selected epochs."""
         for line in idle_learners(((one.run, one.epoch) for one in self), slices):
             console.print_message(line)
 
     def kept(self) -> dict[tuple[str, str], Kept]:
-        """Return which items of a run and split stay, the same at all epochs: label, split -> items."""
+        """Return the items that are not left out, the same at all epochs: label, split -> items."""
         return {
             (label, split): self.reader.kept(run, split, self.epochs(run)[0])
             for label, run in self.labelled

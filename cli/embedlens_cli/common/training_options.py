@@ -202,7 +202,7 @@ def recipe_of(values: Mapping[str, Any], **more: Any) -> Recipe:
 
 
 def file_words(recipe: Recipe) -> list[str]:
-    """Return what a file name says of the options: each that is not the default, but for the epochs."""
+    """Return the parts of a file name: each option that is not the default, but for the epochs."""
     defaults = {name: default for name, (_, default) in _OF_RUNS.items() if name in recipe.shared}
     own = {**recipe.shared, "threads": recipe.threads}
     defaults["threads"] = None

@@ -23,7 +23,7 @@ class TrainingProgress:
     Parameters
     ----------
     name
-        What stands before the bar.
+        Text before the bar.
     quiet
         Whether to leave out the rows (standard output then belongs to JSON).
     """

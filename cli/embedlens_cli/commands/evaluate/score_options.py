@@ -27,7 +27,7 @@ _LONGEST = 60  # letters of a file name that the metrics may take
 
 
 def metrics_word(text: str) -> str:
-    """Return what file names say of the metrics; a digest ends a long list, so that no two are alike."""
+    """Return the part of file names for the metrics; a long list ends with a digest, so that it is unique."""
     joined = "+".join(options.words(text))
     if len(joined) <= _LONGEST:
         return joined
@@ -36,7 +36,7 @@ def metrics_word(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
-    """What the scores mean, beside their names: log.csv has those of the defaults alone."""
+    """Options that change what a score means; log.csv holds scores of the default options alone."""
 
     gallery: Annotated[
         str | None,

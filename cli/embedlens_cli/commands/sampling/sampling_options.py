@@ -39,7 +39,7 @@ def _mining_word(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingOptions:
-    """What is measured and drawn."""
+    """Options of what is measured and drawn."""
 
     show: Annotated[
         str,

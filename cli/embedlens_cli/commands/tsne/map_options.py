@@ -29,7 +29,7 @@ def _highlight_word(text: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class MapOptions:
-    """What is mapped and how it is drawn."""
+    """Options of the maps and their figures."""
 
     sample: Annotated[
         int | None,
@@ -170,7 +170,7 @@ class ParameterOptions:
     )
 
     def parameters(self) -> Parameters:
-        """Return them checked; wrong ones raise `InputError`."""
+        """Return the checked parameters; wrong ones raise `InputError`."""
         return Parameters(
             **{name: value for name, value in vars(self).items() if name != "perplexity"}
             | ({} if self.perplexity is None else {"perplexity": self.perplexity})
@@ -179,12 +179,12 @@ class ParameterOptions:
 
 @dataclass(frozen=True, slots=True)
 class MapSettings:
-    """How every map is made.
+    """Settings of all maps.
 
     Attributes
     ----------
     options
-        What is mapped and how it is drawn.
+        Options of the maps and their figures.
     parameters
         Those of t-SNE.
     series
@@ -236,7 +236,7 @@ class MapSettings:
 
 
 def parameter_words(parameters: Parameters) -> list[str]:
-    """Return what file names say of parameters: those that change the map and are not the defaults."""
+    """Return the parts of file names: parameters that change the map and are not the defaults."""
     changed = {name.replace("_", "-"): value for name, value in parameters.changed().items()}
     changed.pop("n-jobs", None)
     return [
