@@ -25,8 +25,8 @@ MODULES = (
     "scatter",
     "cards",
     "selection",
-    "views",
     "export",
+    "views",
     "main",
 )
 """The modules of the page's program, each after those that it imports from."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import json
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from embedlens.report.paper_figures import paper_figures
 from embedlens.selection import gallery_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -121,8 +122,28 @@ def _title(runs: dict[str, Run]) -> str:
 
 
 def _run_facts(runs: dict[str, Run]) -> list[RunFacts]:
-    colors = line_styles(runs)
-    return [RunFacts(label, colors[label].color, run.method, run.log) for label, run in runs.items()]
+    colors, methods = line_styles(runs), _methods([run.method for run in runs.values()])
+    return [
+        RunFacts(label, colors[label].color, method, run.log)
+        for (label, run), method in zip(runs.items(), methods, strict=True)
+    ]
+
+
+def _methods(recorded: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return of each method what differs from the defaults of the training, or between the runs."""
+    from embedlens.training.config import TrainConfig
+
+    defaults = json.loads(json.dumps(asdict(TrainConfig())))
+    names = {name for method in recorded for name in method}
+    alike = {name for name in names if all(method.get(name) == recorded[0].get(name) for method in recorded)}
+    return [
+        {
+            name: value
+            for name, value in method.items()
+            if name not in alike or name not in defaults or value != defaults[name] or name == "loss"
+        }
+        for method in recorded
+    ]
 
 
 def _groups(places: Sequence[Selected]) -> list[_Group]:

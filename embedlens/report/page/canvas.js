@@ -15,14 +15,13 @@ export function canvasDots(canvas, report, series, n) {
       const { from, to, part } = position;
       const epoch = series.epochs[from] + (series.epochs[to] - series.epochs[from]) * part;
       const places = placesOf(report, series, n, epoch);
-      const scale = 1 / (limits.high - limits.low);
       layers.forEach(({ color, size }, pass) => {
         const [red, green, blue, alpha] = color;
         pen.fillStyle = `rgba(${255 * red}, ${255 * green}, ${255 * blue}, ${alpha})`;
         for (let at = 0; at < n; at += 1) {
           if (flags[at] !== pass || Number.isNaN(places[2 * at])) continue;
-          const x = (places[2 * at] - limits.low) * scale * canvas.width;
-          const y = (1 - (places[2 * at + 1] - limits.low) * scale) * canvas.height;
+          const x = ((places[2 * at] - limits.left) / (limits.right - limits.left)) * canvas.width;
+          const y = (1 - (places[2 * at + 1] - limits.bottom) / (limits.top - limits.bottom)) * canvas.height;
           pen.fillRect(x - size / 2, y - size / 2, size, size);
         }
       });

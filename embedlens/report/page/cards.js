@@ -1,7 +1,7 @@
 // What is known of one triplet, and the card that shows it.
 
 import { classOf, nearestEpoch, partnerClass, partnerThumbnails, similarityOf } from "./data.js";
-import { element } from "./scatter.js";
+import { element, shortened } from "./scatter.js";
 
 // Returns the triplet of a row at the epoch of a run that is nearest; null where it has none.
 export function tripletOf(report, dataset, series, row, epoch) {
@@ -59,7 +59,7 @@ export function cardOf(report, dataset, series, row, epoch) {
   const card = element("div", { class: "card" });
   const own = classOf(dataset, row);
   if (!triplet) {
-    card.append(element("p", {}, `Row ${row}, ${own[1]}: no triplet at this epoch`));
+    card.append(element("p", {}, `Row ${row}, ${shortened(own[1])}: no triplet at this epoch`));
     return card;
   }
   const shown = [
@@ -67,7 +67,7 @@ export function cardOf(report, dataset, series, row, epoch) {
     ["positive", triplet.positive, partnerClass(dataset, triplet.positive), partnerThumbnails(dataset)],
     ["negative", triplet.negative, partnerClass(dataset, triplet.negative), partnerThumbnails(dataset)],
   ];
-  card.append(element("p", { class: "where" }, `${triplet.run}, epoch ${triplet.epoch}`));
+  card.append(element("p", { class: "where" }, `${shortened(triplet.run)}, epoch ${triplet.epoch}`));
   const three = element("div", { class: "three" });
   for (const [role, item, [label, name], sprites] of shown) {
     three.append(
@@ -75,7 +75,7 @@ export function cardOf(report, dataset, series, row, epoch) {
         "figure",
         { class: role },
         thumbnail(sprites, item),
-        element("figcaption", {}, element("b", {}, role), line(`row ${item}`), line(`${name} (${label})`)),
+        element("figcaption", {}, element("b", {}, role), line(`row ${item}`), line(shortened(`${name} (${label})`))),
       ),
     );
   }

@@ -71,7 +71,7 @@ export function glDots(canvas, report, series, n) {
       gl.uniform1f(uniforms.part, part);
       gl.uniform1f(uniforms.step_, report.similarity.step);
       gl.uniform1f(uniforms.missing, report.similarity.missing);
-      gl.uniform4f(uniforms.limits, limits.low, limits.low, limits.high - limits.low, limits.high - limits.low);
+      gl.uniform4f(uniforms.limits, limits.left, limits.bottom, limits.right - limits.left, limits.top - limits.bottom);
       layers.forEach(({ color, size }, pass) => {
         gl.uniform1f(uniforms.pass_, pass);
         gl.uniform1f(uniforms.size, size);

@@ -2,13 +2,14 @@
 
 import { readReport } from "./data.js";
 import { epochsOf, groupsOf, makeState, readAddress } from "./state.js";
-import { element, limitsOf, Panel } from "./scatter.js";
+import { element, limitsOf, Panel, shortened } from "./scatter.js";
 import { cardOf, tripletOf } from "./cards.js";
 import { combined, disagreeing, movers, pinnedCards, REGIONS, rowsInRegion, rowsOfClass, rowsWithText, SelectionTable } from "./selection.js";
 import { ClassView, classTable, CurveView, Histogram, MapView, paperFigures, rowsByDistance, runsTable } from "./views.js";
 import { csvOf, download } from "./export.js";
 
 const WAIT = 125; // milliseconds before a card appears
+const LATER = 60; // milliseconds before tables follow the epoch
 const SPEEDS = { "half speed": 0.5, "1 epoch a second": 1, "2 epochs a second": 2, "4 epochs a second": 4 };
 
 class Page {
@@ -27,7 +28,7 @@ class Page {
     this.rebuild();
     this.listen((state, changed) => {
       if (changed.has("split")) this.rebuild();
-      else this.draw();
+      else this.draw(changed.size === 1 && changed.has("epoch"));
     });
     window.addEventListener("popstate", () => this.set(readAddress(), { address: false }));
     window.addEventListener("hashchange", () => this.set(readAddress(), { address: false }));
@@ -52,7 +53,14 @@ class Page {
       pin: (panel, at) => this.pin(panel.group, at < 0 ? null : panel.dataset.rows[at]),
       pinRow: (row) => row !== null && this.pin(this.state.group, row),
       hoverRow: (row) => this.hoverRow(row),
+      region: (panel, region) => {
+        this.choose(rowsInRegion(this.report, panel.dataset, panel.series, region, this.state.epoch), panel.group);
+      },
       enclose: (panel, outline) => {
+        if (this.tool.value === "zoom") {
+          this.zoom(outline);
+          return;
+        }
         const found = panel.gridAt(this.state.epoch).inside(outline);
         this.choose(found.map((at) => panel.dataset.rows[at]), panel.group);
       },
@@ -69,6 +77,27 @@ class Page {
     this.status.textContent = `${count.toLocaleString("en")} ${count === 1 ? "item" : "items"} selected`;
   }
 
+  // Shows the rectangle around some places in every panel.
+  zoom(places) {
+    if (!places.length) return;
+    const [xs, ys] = [0, 1].map((axis) => places.map((place) => place[axis]));
+    const ends = (values) => [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+    this.set({ view: [...ends(xs), ...ends(ys)] });
+  }
+
+  // Shows the selected items, of every run at the epoch, with a margin.
+  zoomToSelection() {
+    const places = [];
+    for (const panel of this.panels.filter((one) => one.group === this.state.group)) {
+      const grid = panel.gridAt(this.state.epoch).places;
+      for (const row of this.state.selected) {
+        const at = 2 * this.dataset.place.get(row);
+        if (!Number.isNaN(grid[at])) places.push([grid[at] - 0.02, grid[at + 1] - 0.02], [grid[at] + 0.02, grid[at + 1] + 0.02]);
+      }
+    }
+    this.zoom(places);
+  }
+
   pin(group, row) {
     const changes = { group, pinned: row };
     if (group !== this.state.group) changes.selected = [];
@@ -77,7 +106,11 @@ class Page {
 
   layout() {
     const { report } = this;
-    const label = (text, control) => element("label", {}, `${text} `, control);
+    // A label around a select would take the texts of its options into its own.
+    const label = (text, control) => {
+      if (!control.hasAttribute("aria-label")) control.setAttribute("aria-label", text.replace(":", ""));
+      return element("label", {}, `${text} `, control);
+    };
     const option = (text, value = text) => element("option", { value }, text);
     const button = (text, call) => {
       const made = element("button", { type: "button" }, text);
@@ -95,7 +128,7 @@ class Page {
     this.play = button("Play", () => this.togglePlay());
     this.speed = element("select", {}, ...Object.keys(SPEEDS).map((name) => option(name)));
     this.speed.value = "1 epoch a second";
-    this.tool = element("select", {}, option("point at dots", "point"), option("lasso"), option("rectangle"));
+    this.tool = element("select", {}, option("point at dots", "point"), option("lasso"), option("rectangle"), option("zoom"));
     this.combine = element("select", {}, option("replace"), option("add"), option("subtract"), option("intersect"));
     this.region = element("select", {}, ...Object.keys(REGIONS).map((name) => option(name)));
     this.regionRun = element("select", { ariaLabel: "Run of the region" });
@@ -104,6 +137,7 @@ class Page {
     this.corners = ["x from", "x to", "y from", "y to"].map((name, at) =>
       element("input", { type: "number", step: "0.01", value: String([0.8, 1, 0.8, 1][at]), ariaLabel: name }));
     this.row = element("input", { type: "number", min: "0", step: "1" });
+    this.notice = element("p", { class: "notice", hidden: true });
     this.status = element("p", { role: "status", class: "status" }, "");
     const seriesOfRegion = () => this.dataset.series[this.regionRun.selectedIndex] ?? this.dataset.series[0];
     const enter = (control, call) =>
@@ -136,7 +170,9 @@ class Page {
       element("div", { class: "row" }, label("The", this.count), " items",
         button("that moved most", () => this.choose(movers(report, this.dataset, Number(this.count.value)))),
         button("on which the runs differ most", () => this.choose(disagreeing(report, this.dataset, this.state.epoch, Number(this.count.value))))),
-      element("div", { class: "row" }, "Rectangle ", ...this.corners, button("Select rectangle", rectangle)),
+      element("div", { class: "row" }, "Rectangle ", ...this.corners, button("Select rectangle", rectangle),
+        button("Zoom to rectangle", () => this.zoom([[this.corners[0], this.corners[2]], [this.corners[1], this.corners[3]]].map((pair) => pair.map((one) => Number(one.value))))),
+        button("Zoom to selection", () => this.zoomToSelection()), button("Whole diagram", () => this.set({ view: null }))),
       element("div", { class: "row" }, label("Pin row", this.row), button("Pin", pinRow), button("Unpin", () => this.set({ pinned: null })),
         button("Clear selection", () => this.set({ selected: [] })),
         button("Save selection as CSV", () => download(this.csv(), "selection.csv", "text/csv"))),
@@ -144,19 +180,19 @@ class Page {
     this.panelBox = element("div", { class: "panels" });
     this.pinnedBox = element("div", { class: "pinned" });
     this.mapBox = element("div", { class: "maps" });
-    this.runsBox = element("div", { class: "scroll", tabIndex: 0, role: "region", ariaLabel: "Runs" });
+    this.runsBox = element("div", { class: "scroll runs", tabIndex: 0, role: "region", ariaLabel: "Runs" });
     this.card = element("div", { class: "floating", hidden: true });
     const figures = paperFigures(report);
     const messages = [...report.messages, `Similarities differ from the exact ones by ${report.similarity.largest_error.toFixed(5)} at most; which of two is larger, and the regions, are exact.`];
     const main = document.querySelector("main");
     main.replaceChildren(
-      element("header", {}, element("h1", {}, report.title),
+      element("header", {}, element("h1", {}, shortened(report.title)),
         element("p", {}, "Each dot is an item: its similarity to the nearest positive across, to the nearest negative up. The star at (1, 0) is the ideal; dots below the diagonal are retrieved."),
-        this.toolbar, this.status),
+        this.notice, this.toolbar, this.status),
       element("div", { class: "columns" },
         element("div", { class: "left" }, this.panelBox, this.pinnedBox, this.selecting,
           element("section", {}, element("h2", {}, "Selected items"), this.table.root)),
-        element("div", { class: "right" }, this.mapBox, this.histogram.root, this.curves.root, this.classes.root)),
+        element("div", { class: "right" }, this.histogram.root, this.mapBox, this.curves.root, this.classes.root)),
       element("section", {}, element("h2", {}, "Runs"), this.runsBox),
       element("section", { hidden: !figures.length }, element("h2", {}, "Figures"), element("div", { class: "figures" }, ...figures)),
       element("footer", {}, ...messages.map((text) => element("p", {}, text)),
@@ -173,7 +209,8 @@ class Page {
     this.panelBox.replaceChildren(...this.panels.map((panel) => panel.root));
     this.panels.forEach((panel) => panel.start());
     if (this.panels.some((panel) => panel.dots.kind === "canvas")) {
-      this.status.textContent = "This browser has no WebGL 2: dots are drawn by a slower way.";
+      this.notice.textContent = "This browser has no WebGL 2, so the dots are drawn by a 2-D canvas: the same picture, more slowly.";
+      this.notice.hidden = false;
     }
     this.maps = this.datasets.flatMap((dataset) =>
       dataset.series.filter((one) => one.map).map((series) => new MapView(this.report, series, actions)));
@@ -191,7 +228,9 @@ class Page {
     this.draw();
   }
 
-  draw() {
+  // Draws the panels at once. Tables and histograms follow a moment later where only the epoch changes, so
+  // that the dots keep up with the slider.
+  draw(later = false) {
     const { state, dataset } = this;
     const marked = new Uint8Array(dataset.n);
     for (const row of state.selected) marked[dataset.place.get(row)] = 1;
@@ -203,11 +242,18 @@ class Page {
     const names = dataset.series.map((one) => this.report.runs[one.run].name);
     if (this.regionRun.dataset.names !== names.join("\n")) {
       this.regionRun.dataset.names = names.join("\n");
-      this.regionRun.replaceChildren(...names.map((name) => element("option", {}, name)));
+      this.regionRun.replaceChildren(...names.map((name) => element("option", {}, shortened(name))));
     }
     this.panels.forEach((panel) => panel.draw(state, marked));
     this.maps.forEach((map) => map.draw(dataset, state, this.hoveredRow));
-    if (state.playing) return; // tables and histograms follow when it stops
+    clearTimeout(this.drawing);
+    if (state.playing) return; // the others follow when it stops
+    if (later) this.drawing = setTimeout(() => this.drawViews(), LATER);
+    else this.drawViews();
+  }
+
+  drawViews() {
+    const { state, dataset } = this;
     this.pinnedBox.replaceChildren(...pinnedCards(this.report, dataset, state));
     this.table.draw(dataset, state);
     this.histogram.draw(dataset, state);
@@ -240,6 +286,10 @@ class Page {
       panel.hover(place ?? -1);
     }
     this.maps.forEach((map) => map.draw(this.dataset, this.state, row));
+    const own = group === this.state.group ? row : null;
+    this.histogram.mark(own);
+    this.table.mark(own);
+    this.classes.mark(own === null ? null : this.dataset.class_of[own]);
   }
 
   // Arrow keys in a panel go from dot to dot, by distance to (1, 0); Enter pins the one that is ringed.
@@ -355,7 +405,7 @@ function start() {
     return api;
   });
   api.ready.catch((error) => {
-    document.querySelector("main").textContent = `The report cannot be shown: ${error.message}`;
+    document.querySelector("main").textContent = `The report cannot be shown: the file is damaged or incomplete, or the browser is older than 2023 (${error.message}). Make it again with embedlens report.`;
   });
   window.embedlens = api;
 }

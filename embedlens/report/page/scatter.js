@@ -6,6 +6,13 @@ import { canvasDots } from "./canvas.js";
 import { Grid, placesOf } from "./index.js";
 
 const FRAME = { left: 44, right: 12, top: 8, bottom: 38 };
+// Regions whose fractions stand above a panel: how they are called there, and in the summaries.
+const SHARES = {
+  "below the diagonal": ["R@1", "recall_at_1"],
+  "above the diagonal": ["above diagonal", "above_diagonal"],
+  "top right": ["top right", "top_right"],
+  "right boundary": ["right boundary", "right_boundary"],
+};
 const REACH = 10; // pixels within which a dot is hovered
 
 export function element(name, attributes = {}, ...children) {
@@ -31,7 +38,8 @@ export function limitsOf(report) {
       }
     }
   }
-  return { low: Math.floor(lowest * 10) / 10, high: 1.02 };
+  const low = Math.floor(lowest * 10) / 10;
+  return { left: low, right: 1.02, bottom: low, top: 1.02 };
 }
 
 export function colorOf(hex) {
@@ -42,20 +50,44 @@ export function percent(value) {
   return `${(100 * value).toFixed(1)} %`;
 }
 
+const LONGEST_NAME = 120;
+
+// Returns a text as it is shown in a line: the beginning of a very long one.
+export function shortened(text) {
+  return text.length > LONGEST_NAME ? `${text.slice(0, LONGEST_NAME)}…` : text;
+}
+
+// Round numbers within an interval, at most so many of them.
+export function ticksOf(low, high, most) {
+  const rough = (high - low) / most;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((one) => one >= rough);
+  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
+  const ticks = [];
+  for (let number = Math.ceil(low / step - 1e-9); number * step <= high + 1e-9; number += 1) ticks.push([number * step, (number * step + 0).toFixed(digits)]);
+  return ticks;
+}
+
 // One panel: a run of a dataset. `actions` says what hovering, clicking and drawing do.
 export class Panel {
   constructor(report, dataset, group, series, limits, actions) {
-    Object.assign(this, { report, dataset, group, series, limits, actions });
+    Object.assign(this, { report, dataset, group, series, limits, actions, whole: limits });
     this.run = report.runs[series.run];
     this.canvas = element("canvas", { class: "dots", "aria-hidden": "true" });
     this.overlay = element("canvas", { class: "overlay", tabIndex: 0 });
     this.overlay.setAttribute("role", "application");
     this.overlay.setAttribute("aria-roledescription", "scatter plot");
-    this.numbers = element("p", { class: "numbers" });
+    this.counted = element("span");
+    this.regions = Object.keys(SHARES).map((region) => {
+      const button = element("button", { type: "button", class: "share", title: `Select the dots ${region}` });
+      button.addEventListener("click", () => this.actions.region(this, region));
+      return [region, button];
+    });
+    this.numbers = element("p", { class: "numbers" }, this.counted, ...this.regions.map(([, button]) => button));
     this.root = element(
       "section",
       { class: "panel" },
-      element("h3", {}, swatch(this.run.color), this.run.name),
+      element("h3", {}, swatch(this.run.color), shortened(this.run.name)),
       this.numbers,
       element("div", { class: "plot" }, this.canvas, this.overlay),
     );
@@ -98,18 +130,18 @@ export class Panel {
 
   // Pixels of a place in the diagram, and back.
   toPixels(x, y) {
-    const span = this.limits.high - this.limits.low;
+    const { left, right, bottom, top } = this.limits;
     return [
-      FRAME.left + ((x - this.limits.low) / span) * this.inner.width,
-      FRAME.top + (1 - (y - this.limits.low) / span) * this.inner.height,
+      FRAME.left + ((x - left) / (right - left)) * this.inner.width,
+      FRAME.top + (1 - (y - bottom) / (top - bottom)) * this.inner.height,
     ];
   }
 
-  toData(left, top) {
-    const span = this.limits.high - this.limits.low;
+  toData(across, down) {
+    const { left, right, bottom, top } = this.limits;
     return [
-      this.limits.low + ((left - FRAME.left) / this.inner.width) * span,
-      this.limits.low + (1 - (top - FRAME.top) / this.inner.height) * span,
+      left + ((across - FRAME.left) / this.inner.width) * (right - left),
+      bottom + (1 - (down - FRAME.top) / this.inner.height) * (top - bottom),
     ];
   }
 
@@ -124,6 +156,8 @@ export class Panel {
   // Draws dots and overlay for a state; `marked` has a 1 for each selected row shown.
   draw(state, marked) {
     this.state = state;
+    const [left, right, bottom, top] = state.view ?? [];
+    this.limits = state.view ? { left, right, bottom, top } : this.whole;
     const [red, green, blue] = colorOf(this.run.color);
     const n = this.dataset.n;
     const size = (n > 20000 ? 2 : n > 2000 ? 3 : 5) * this.ratio;
@@ -135,15 +169,10 @@ export class Panel {
       { color: [red, green, blue, 0.95], size: size + 1.5 * this.ratio },
     ]);
     const summary = this.series.summaries[nearestEpoch(this.series.epochs, state.epoch)];
-    const parts = [
-      `R@1 ${percent(summary.recall_at_1)}`,
-      `above diagonal ${percent(summary.above_diagonal)}`,
-      `top right ${percent(summary.top_right)}`,
-      `right boundary ${percent(summary.right_boundary)}`,
-      `n = ${summary.n.toLocaleString("en")}`,
-    ];
-    this.numbers.textContent = `epoch ${this.series.epochs[nearestEpoch(this.series.epochs, state.epoch)]}: ${parts.join(", ")}`;
-    this.overlay.setAttribute("aria-label", `${this.run.name}, ${this.numbers.textContent}`);
+    const epoch = this.series.epochs[nearestEpoch(this.series.epochs, state.epoch)];
+    this.counted.textContent = `epoch ${epoch}, n = ${summary.n.toLocaleString("en")}`;
+    for (const [region, button] of this.regions) button.textContent = `${SHARES[region][0]} ${percent(summary[SHARES[region][1]])}`;
+    this.overlay.setAttribute("aria-label", `${this.run.name}, ${this.counted.textContent}, R@1 ${percent(summary.recall_at_1)}`);
     this.drawOverlay();
   }
 
@@ -154,8 +183,10 @@ export class Panel {
     pen.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     pen.clearRect(0, 0, this.side, this.side);
     this.drawAxes(pen, ink, style.getPropertyValue("--faint"));
-    if (this.state?.pinned !== null && this.state?.group === this.group) this.drawPath(pen, ink);
-    if (this.hovered >= 0) this.drawRing(pen, this.hovered, ink);
+    this.clipped(pen, () => {
+      if (this.state?.pinned !== null && this.state?.group === this.group) this.drawPath(pen, ink);
+      if (this.hovered >= 0) this.drawRing(pen, this.hovered, ink);
+    });
     if (this.outline.length) {
       pen.strokeStyle = ink;
       pen.setLineDash([4, 3]);
@@ -168,28 +199,26 @@ export class Panel {
   }
 
   drawAxes(pen, ink, faint) {
-    const { low } = this.limits;
+    const { left: low, right: high, bottom, top: upper } = this.limits;
     pen.strokeStyle = faint;
     pen.fillStyle = ink;
     pen.lineWidth = 1;
     pen.font = "12px system-ui, sans-serif";
     pen.strokeRect(FRAME.left, FRAME.top, this.inner.width, this.inner.height);
-    pen.beginPath();
-    pen.moveTo(...this.toPixels(low, low));
-    pen.lineTo(...this.toPixels(1, 1));
-    pen.stroke();
-    const ticks = [];
-    for (let tenth = Math.ceil((10 * low) / 2) * 2; tenth <= 10; tenth += this.side < 300 ? 4 : 2) ticks.push(tenth / 10);
-    for (const tick of ticks) {
-      const [left] = this.toPixels(tick, low);
-      const [, top] = this.toPixels(low, tick);
-      pen.textAlign = "center";
-      pen.textBaseline = "top";
-      pen.fillText(tick.toFixed(1), left, FRAME.top + this.inner.height + 4);
-      pen.textAlign = "right";
-      pen.textBaseline = "middle";
-      pen.fillText(tick.toFixed(1), FRAME.left - 5, top);
-    }
+    this.clipped(pen, () => {
+      pen.beginPath();
+      pen.moveTo(...this.toPixels(-1, -1));
+      pen.lineTo(...this.toPixels(1, 1));
+      pen.stroke();
+      drawStar(pen, ...this.toPixels(1, 0), ink);
+    });
+    const most = this.side < 300 ? 4 : 7;
+    pen.textAlign = "center";
+    pen.textBaseline = "top";
+    for (const [tick, text] of ticksOf(low, high, most)) pen.fillText(text, this.toPixels(tick, 0)[0], FRAME.top + this.inner.height + 4);
+    pen.textAlign = "right";
+    pen.textBaseline = "middle";
+    for (const [tick, text] of ticksOf(bottom, upper, most)) pen.fillText(text, FRAME.left - 5, this.toPixels(0, tick)[1]);
     pen.textAlign = "center";
     pen.textBaseline = "alphabetic";
     pen.fillText("similarity to the nearest positive", FRAME.left + this.inner.width / 2, this.side - 5);
@@ -198,7 +227,16 @@ export class Panel {
     pen.rotate(-Math.PI / 2);
     pen.fillText("similarity to the nearest negative", 0, 0);
     pen.restore();
-    drawStar(pen, ...this.toPixels(1, 0), ink);
+  }
+
+  // Draws what must not leave the frame of the axes, but for the rim of a dot that stands on it.
+  clipped(pen, draw) {
+    pen.save();
+    pen.beginPath();
+    pen.rect(FRAME.left - 8, FRAME.top - 8, this.inner.width + 16, this.inner.height + 16);
+    pen.clip();
+    draw();
+    pen.restore();
   }
 
   drawRing(pen, at, ink) {
@@ -249,14 +287,14 @@ export class Panel {
     };
     const found = (event) => {
       const [x, y] = this.toData(...where(event));
-      const reach = (this.limits.high - this.limits.low) * (REACH / this.inner.width);
-      return this.gridAt(this.state.epoch).nearest(x, y, reach, reach);
+      const { left, right, bottom, top } = this.limits;
+      return this.gridAt(this.state.epoch).nearest(x, y, (right - left) * (REACH / this.inner.width), (top - bottom) * (REACH / this.inner.height));
     };
     let start = null;
     this.overlay.addEventListener("pointermove", (event) => {
       if (start) {
         const corner = this.toData(...where(event));
-        if (this.actions.tool() === "rectangle") {
+        if (this.actions.tool() !== "lasso") {
           this.outline = [start, [corner[0], start[1]], corner, [start[0], corner[1]]];
         } else this.outline.push(corner);
         this.drawOverlay();

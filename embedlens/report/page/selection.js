@@ -2,7 +2,7 @@
 
 import { classOf, nearestEpoch } from "./data.js";
 import { cardOf, thumbnail, tripletOf } from "./cards.js";
-import { element } from "./scatter.js";
+import { element, shortened } from "./scatter.js";
 
 export const REGIONS = {
   "above the diagonal": (x, y) => y > x,
@@ -102,7 +102,7 @@ export class SelectionTable {
   draw(dataset, state) {
     const rows = state.selected;
     if (!rows.length) {
-      this.root.replaceChildren(element("p", {}, "Nothing is selected."));
+      this.root.replaceChildren(element("p", {}, "Nothing is selected. Click a percentage above a panel or a class, search, or drag in a panel with the lasso."));
       return;
     }
     const columns = this.columns(dataset, state.epoch);
@@ -133,6 +133,11 @@ export class SelectionTable {
     this.root.replaceChildren(...parts);
   }
 
+  // Marks the line of a row that is hovered elsewhere.
+  mark(row) {
+    markLine(this.root, row);
+  }
+
   arrow(column, chosen) {
     return column === chosen ? (this.falling ? " ▼" : " ▲") : "";
   }
@@ -155,7 +160,7 @@ export class SelectionTable {
       for (const name of ["s_ap", "s_an", "distance"]) {
         const value = (row) => tripletOf(this.report, dataset, series, row, epoch)?.[name] ?? NaN;
         columns.push({
-          name: `${run} ${name}`,
+          name: `${shortened(run)} ${name}`,
           key: (row) => (Number.isNaN(value(row)) ? Infinity : value(row)),
           text: (row) => (Number.isNaN(value(row)) ? "" : value(row).toFixed(4)),
         });
@@ -171,9 +176,19 @@ export class SelectionTable {
     pin.addEventListener("click", () => this.actions.pinRow(row));
     const line = element("tr", {}, element("td", {}, pin));
     line.dataset.row = row;
-    for (const column of columns) line.append(element("td", {}, column.text(row)));
+    for (const column of columns) line.append(element("td", {}, shortened(column.text(row))));
+    line.addEventListener("pointerenter", () => this.actions.hoverRow(row));
+    line.addEventListener("pointerleave", () => this.actions.hoverRow(null));
+    pin.addEventListener("focus", () => this.actions.hoverRow(row));
+    pin.addEventListener("blur", () => this.actions.hoverRow(null));
     return line;
   }
+}
+
+// Marks the line of a table that stands for a row or a class.
+export function markLine(root, number) {
+  root.querySelector("tr.hovered")?.classList.remove("hovered");
+  if (number !== null) root.querySelector(`tr[data-row="${number}"]`)?.classList.add("hovered");
 }
 
 // The cards of the pinned item, one per run.

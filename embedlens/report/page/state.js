@@ -8,7 +8,7 @@ export function makeState(report) {
     group: 0, // which of the datasets of the split the selection and the pinned row belong to
     selected: [], // rows, ascending
     pinned: null, // a row
-    view: "selection", // which table is shown
+    view: null, // what panels show, [left, right, bottom, top]; null: the whole diagram
     playing: false,
   };
   state.epoch = epochsOf(report, state.split).at(-1);
@@ -35,6 +35,7 @@ export function makeState(report) {
       next.selected = [...new Set(next.selected)].filter((row) => dataset.place.has(row)).sort((a, b) => a - b);
     }
     if (next.pinned !== undefined && next.pinned !== null && !dataset.place.has(next.pinned)) next.pinned = null;
+    if (next.view !== undefined && !isView(next.view)) next.view = null;
     const changed = new Set(Object.keys(next).filter((name) => next[name] !== state[name]));
     Object.assign(state, next);
     if (!changed.size) return;
@@ -59,6 +60,12 @@ export function epochsOf(report, split) {
   return [...new Set(every)].sort((a, b) => a - b);
 }
 
+function isView(view) {
+  if (!Array.isArray(view) || view.length !== 4 || !view.every(Number.isFinite)) return false;
+  const [left, right, bottom, top] = view;
+  return right - left > 1e-6 && top - bottom > 1e-6;
+}
+
 const MOST_ROWS = 500; // in the address: browsers cut long ones
 
 function writeAddress(state, replace) {
@@ -66,7 +73,7 @@ function writeAddress(state, replace) {
   if (state.group) words.set("group", String(state.group));
   if (state.selected.length && state.selected.length <= MOST_ROWS) words.set("rows", ranges(state.selected));
   if (state.pinned !== null) words.set("pinned", String(state.pinned));
-  if (state.view !== "selection") words.set("view", state.view);
+  if (state.view) words.set("view", state.view.map((one) => Number(one.toFixed(4))).join("_"));
   const address = `#${words}`;
   if (address === location.hash) return;
   try {
@@ -85,7 +92,7 @@ export function readAddress() {
   changes.group = Number(words.get("group") ?? 0) || 0;
   changes.selected = words.has("rows") ? rowsOf(words.get("rows")) : [];
   changes.pinned = words.has("pinned") ? Number(words.get("pinned")) : null;
-  changes.view = words.get("view") ?? "selection";
+  changes.view = words.has("view") ? words.get("view").split("_").map(Number) : null;
   return changes;
 }
 

@@ -2,7 +2,8 @@
 
 import { between, nearestEpoch, similarityOf } from "./data.js";
 import { download } from "./export.js";
-import { colorOf, element, percent, swatch } from "./scatter.js";
+import { colorOf, element, percent, shortened, swatch } from "./scatter.js";
+import { distanceAt, markLine } from "./selection.js";
 
 const BINS = 60;
 const LONGEST = Math.SQRT2 * 1.5;
@@ -94,10 +95,21 @@ export class Histogram {
 
   draw(dataset, state) {
     if (this.dataset !== dataset) {
-      this.run.replaceChildren(...dataset.series.map((one) => element("option", {}, this.report.runs[one.run].name)));
+      this.run.replaceChildren(...dataset.series.map((one) => element("option", {}, shortened(this.report.runs[one.run].name))));
     }
     Object.assign(this, { dataset, state });
-    const pen = pens(this.canvas, this.width, this.height);
+    if (this.counted?.dataset !== dataset || this.counted.epoch !== state.epoch) this.count(dataset, state);
+    this.drawCounts();
+  }
+
+  // Marks the distance of a row in every run.
+  mark(row) {
+    if (!this.counted || row === this.marked) return;
+    this.marked = row;
+    this.drawCounts();
+  }
+
+  count(dataset, state) {
     const samples = dataset.series.map((series) => distancesOf(this.report, dataset, series, state.epoch));
     const largest = Math.max(0.1, ...samples.map((sample) => sample.reduce((a, b) => (b > a ? b : a), 0)));
     this.top = Math.min(LONGEST, Math.ceil(largest * 10) / 10);
@@ -108,6 +120,12 @@ export class Histogram {
       }
       return bins;
     });
+    this.counted = { dataset, epoch: state.epoch, counts };
+  }
+
+  drawCounts() {
+    const { dataset, counts } = this.counted;
+    const pen = pens(this.canvas, this.width, this.height);
     const most = Math.max(1, ...counts.flat());
     const inner = { left: 34, bottom: this.height - 22, width: this.width - 40, height: this.height - 30 };
     counts.forEach((bins, number) => {
@@ -125,6 +143,7 @@ export class Histogram {
       pen.strokeStyle = `rgb(${red}, ${green}, ${blue})`;
       pen.stroke();
     });
+    this.drawMarks(pen, inner);
     pen.fillStyle = pen.strokeStyle = ink();
     pen.textAlign = "center";
     for (let part = 0; part <= 4; part += 1) {
@@ -139,16 +158,34 @@ export class Histogram {
       pen.fillRect(from, 4, to - from, inner.bottom - 4);
     }
   }
+
+  drawMarks(pen, inner) {
+    for (const row of new Set([this.state.pinned, this.marked ?? null])) {
+      if (row === null) continue;
+      for (const series of this.dataset.series) {
+        const distance = distanceAt(this.report, this.dataset, series, row, this.state.epoch);
+        if (Number.isNaN(distance)) continue;
+        const left = inner.left + (Math.min(distance, this.top) / this.top) * inner.width;
+        pen.strokeStyle = this.report.runs[series.run].color;
+        pen.lineWidth = 3;
+        pen.beginPath();
+        pen.moveTo(left, inner.bottom);
+        pen.lineTo(left, inner.bottom - inner.height);
+        pen.stroke();
+        pen.lineWidth = 1;
+      }
+    }
+  }
 }
 
 // A t-SNE map of the items at the epoch; dots glide between the maps.
 export class MapView {
   constructor(report, series, actions) {
-    Object.assign(this, { report, series, actions, side: 380 });
+    Object.assign(this, { report, series, actions, side: 300 });
     this.canvas = element("canvas", { role: "img" });
     const run = report.runs[series.run];
     this.canvas.setAttribute("aria-label", `t-SNE map of run ${run.name}`);
-    this.root = element("section", { class: "view" }, element("h3", {}, swatch(run.color), `t-SNE, ${run.name}`), this.canvas);
+    this.root = element("section", { class: "view" }, element("h3", {}, swatch(run.color), `t-SNE, ${shortened(run.name)}`), this.canvas);
     this.canvas.addEventListener("pointermove", (event) => this.actions.hoverRow(this.rowAt(event)));
     this.canvas.addEventListener("pointerleave", () => this.actions.hoverRow(null));
     this.canvas.addEventListener("click", (event) => this.actions.pinRow(this.rowAt(event)));
@@ -235,6 +272,10 @@ export class ClassView {
     this.root = element("section", { class: "view" });
   }
 
+  mark(number) {
+    markLine(this.root, number);
+  }
+
   draw(dataset, state) {
     const lines = classTable(this.report, dataset, state.epoch);
     const keys = [
@@ -248,7 +289,7 @@ export class ClassView {
       if (Number.isNaN(one) !== Number.isNaN(two)) return Number.isNaN(one) ? 1 : -1;
       return sign * (one < two ? -1 : one > two ? 1 : 0) || a.number - b.number;
     });
-    const names = ["class", "n", ...dataset.series.map((one) => `R@1 ${this.report.runs[one.run].name}`)];
+    const names = ["class", "n", ...dataset.series.map((one) => `R@1 ${shortened(this.report.runs[one.run].name)}`)];
     const head = element("tr");
     names.forEach((name, place) => {
       const button = element("button", { type: "button" }, name + (place === this.sort ? (this.falling ? " ▼" : " ▲") : ""));
@@ -264,9 +305,10 @@ export class ClassView {
     });
     const body = element("tbody");
     for (const line of lines.slice(0, this.shown)) {
-      const choose = element("button", { type: "button", class: "name" }, line.name);
+      const choose = element("button", { type: "button", class: "name" }, shortened(line.name));
       choose.addEventListener("click", () => this.actions.chooseClass(line.number));
       const row = element("tr", {}, element("td", {}, choose), element("td", {}, String(line.n)));
+      row.dataset.row = line.number;
       for (const recall of line.recalls) row.append(element("td", {}, Number.isNaN(recall) ? "" : percent(recall)));
       body.append(row);
     }
@@ -358,7 +400,7 @@ export function runsTable(report, datasets, state) {
       const method = Object.entries(run.method).map(([name, value]) => `${name} ${value}`).join(", ");
       const fractions = ["recall_at_1", "above_diagonal", "top_right", "right_boundary"].map((name) => percent(summary[name]));
       const cells = [series.epochs[number], summary.n.toLocaleString("en"), ...fractions, summary.mean_ideal_distance.toFixed(4), method];
-      const line = element("tr", {}, element("th", { scope: "row" }, swatch(run.color), run.name));
+      const line = element("tr", {}, element("th", { scope: "row" }, swatch(run.color), shortened(run.name)));
       cells.forEach((cell, at) => line.append(element("td", at === cells.length - 1 ? { class: "long" } : {}, String(cell))));
       body.append(line);
     }
