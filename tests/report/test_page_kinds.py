@@ -87,8 +87,12 @@ def test_nothing_is_wider_than_the_window(example, opened, width):
     one = opened(example.text, viewport={"width": width, "height": 740})
     one.set(selected=list(range(20)), pinned=3)
     assert one.js("document.documentElement.scrollWidth") <= width
-    wide = one.js("""[...document.querySelectorAll("main *")].filter(e => !e.closest(".scroll, canvas, option")
-      && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 80))""")
+    wide = one.js(
+        """[...document.querySelectorAll("main *")]
+        .filter(e => !e.closest(".scroll, canvas, option")
+          && e.getBoundingClientRect().right > innerWidth + 1)
+        .map(e => e.outerHTML.slice(0, 80))"""
+    )
     assert wide == []
     if width == 360:
         box = one.page.locator(".overlay").first.bounding_box()
@@ -100,7 +104,8 @@ def test_nothing_is_wider_than_the_window(example, opened, width):
 
 HOSTILE = [
     "<script>window.hacked = 1</script>", "</script><img src=x onerror='window.hacked = 2'>",
-    "\"'`${window.hacked = 3}\\", "\u202eevil\u202c \u200f\u05d0", "x" * 10_000, "a\0b", "=1+1", "<!--<script>",
+    "\"'`${window.hacked = 3}\\", "\u202eevil\u202c \u200f\u05d0", "x" * 10_000, "a\0b",
+    "=1+1", "<!--<script>",
 ]  # fmt: skip
 
 
