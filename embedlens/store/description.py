@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from embedlens.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 _RECALL = "_recall_at_1"
 _SPLITS_OF_LINE = 3
@@ -121,6 +121,9 @@ class RunFacts(Result):
         return {name: value for name, value in values.items() if value is not None}
 
     def _epochs(self) -> str:
+        if not self.path.is_dir():
+            # a relative path is read from a working directory that may have changed
+            return "folder not found" + ("" if self.path.is_absolute() else f" from {Path.cwd()}")
         if not self.epochs:
             return "no epoch yet"
         return f"{count_text(len(self.epochs), 'epoch')} ({layout.listed_epochs(list(self.epochs))})"

@@ -50,7 +50,12 @@ with paper("cvpr"):
 # How to read it
 # --------------
 #
-# - The blue point is the initial state. Each marker is an epoch, the last one is the largest.
+# - Down and right is good, towards the star at (1, 0): the negative becomes less similar, the positive more.
+#   Up along the right boundary is the way to a collapse.
+# - The blue point is the initial state. Each marker is an epoch, the last one is the largest; small numbers
+#   are epochs. An inset enlarges the path where most of the panel is empty.
+# - A zigzag means that the similarities of the item still change much from epoch to epoch, as at a high
+#   learning rate.
 # - The pictures are anchor, positive and negative, with their classes. They are the same items at every
 #   epoch and in every run.
 # - A path below the diagonal keeps the positive nearer than the negative.

@@ -35,8 +35,10 @@ def fit(order):
     names = {"train": labels[train], "test": labels[test]}
     with embedlens.Recorder(f"runs/order{order}", labels=names) as recorder:
         for epoch in range(31):  # epoch 0: before training
-            for batch in torch.randperm(int(train.sum())).split(128) if epoch else ():
-                loss, _ = loss_of(network(images[train][batch]), labels[train][batch])
+            batches = torch.randperm(int(train.sum())).split(128) if epoch else ()
+            for batch in batches:
+                z = network(images[train][batch])
+                loss, _ = loss_of(z, labels[train][batch])
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -47,7 +49,7 @@ def fit(order):
 
 
 runs = [fit(order) for order in (1, 2)]
-runs[0]
+print(runs[0])
 
 # %%
 # A run is a folder of plain files, ``runs/order1``. Every command of embedlens takes it now, for example
@@ -59,9 +61,9 @@ runs[0]
 # Each test item is a dot: the similarity to its nearest positive across, to its nearest negative up. The
 # ideal is the star at (1, 0), and Recall@1 is the fraction of dots below the diagonal.
 
-from embedlens.analysis.triplets import nearest_triplets, summarise  # noqa: E402
-from embedlens.figures.style import paper  # noqa: E402
-from embedlens.figures.triplets.panels import ScatterPanel, figure  # noqa: E402
+from embedlens.analysis.triplets import nearest_triplets, summarise
+from embedlens.figures.style import paper
+from embedlens.figures.triplets.panels import ScatterPanel, figure
 
 panels = []
 for run in runs:
@@ -81,9 +83,9 @@ with paper("cvpr"):
 #
 # We measure the distance of each dot to (1, 0), for the same triplets in both runs.
 
-from embedlens.analysis.triplets import follow_triplets  # noqa: E402
-from embedlens.analysis.triplets.distances import distances  # noqa: E402
-from embedlens.analysis.triplets.paired import compare  # noqa: E402
+from embedlens.analysis.triplets import follow_triplets
+from embedlens.analysis.triplets.distances import distances
+from embedlens.analysis.triplets.paired import compare
 
 for panel in panels:  # with the triplets of each run, since each choice favours the other
     sides = [distances(follow_triplets(run.snapshot("test", -1).embeddings, panel.triplets)) for run in runs]
@@ -102,8 +104,8 @@ for panel in panels:  # with the triplets of each run, since each choice favours
 # Where would one gradient step of the loss alone move a triplet? At (0.95, 0.95), in the top right
 # corner, both similarities are high: the positive is close already, and the negative is not yet far.
 
-from embedlens.analysis.triplets.field import field  # noqa: E402
-from embedlens.figures.triplets.field import figure as field_figure  # noqa: E402
+from embedlens.analysis.triplets.field import field
+from embedlens.figures.triplets.field import figure as field_figure
 
 fields = []
 for order, panel in enumerate(panels, start=1):

@@ -127,8 +127,8 @@ def test_a_damaged_or_removed_run_is_described_as_far_as_it_goes(run):
     assert "test 60 items; 3 epochs" in repr(run)
     assert _table(run).rows[-1] == ["test", "60", "-"]
     shutil.rmtree(run.path)
-    assert "train 60 items, test 60 items; no epoch yet" in repr(run)
-    assert _table(run).rows[2] == ["epochs", "no epoch yet"]
+    assert "train 60 items, test 60 items; folder not found; " in repr(run)
+    assert _table(run).rows[2] == ["epochs", "folder not found"]
 
 
 def test_a_pinned_run_shows_its_epochs(run):
@@ -139,3 +139,11 @@ def test_a_pinned_run_shows_its_epochs(run):
         recorder.record(3, {split: np.ones((60, 8)) for split in run.splits})
     assert "3 epochs (0-2)" in repr(pinned)
     assert "4 epochs (0-3)" in repr(run)
+
+
+def test_a_relative_path_from_another_folder_is_no_empty_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = write_run("runs/mine")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert f"folder not found from {tmp_path / 'elsewhere'}" in repr(run)
