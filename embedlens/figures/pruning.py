@@ -172,10 +172,11 @@ def _components_axis(axes: Axes) -> None:
     low, high = drawn.min(), drawn.max()
     axes.set_xscale("log", base=2)
     powers = 2.0 ** np.arange(np.ceil(np.log2(low)), np.floor(np.log2(high)) + 1)
-    kept = powers[powers < high / 1.35]
+    kept = powers[powers < high / 1.35]  # a power nearer to the largest number would touch its label
     axes.xaxis.set_major_locator(FixedLocator([*kept.tolist(), high]))
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_locator(NullLocator())
+    # In proportion to the range, so that marks at both ends are whole where it spans many powers, too.
     margin = max(1.06, (high / low) ** 0.03)
     axes.set_xlim(low / margin, high * margin)
 

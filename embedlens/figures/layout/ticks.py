@@ -72,6 +72,7 @@ def tick_values(axes: Axes, values: NDArray[np.float64]) -> None:
         float64 [k], ascending, positive.
     """
     axes.set_xscale("log", base=2)
+    # In octaves: error bars at the first and the last value, drawn beside each other, stay inside.
     room = max(0.35, 0.06 * np.log2(values[-1] / values[0]))
     axes.set_xlim(values[0] / 2**room, values[-1] * 2**room)
     axes.xaxis.set_major_locator(FixedLocator(values.tolist()))
@@ -91,6 +92,7 @@ def slant_ticks(axes: Axes) -> None:
     edges = axes.transAxes.transform([(0, 0), (1, 0)])[:, 0]
     gaps = np.diff(places) / (edges[1] - edges[0]) * across
     letters = np.array([len(text) for text in texts])
+    # A digit is about 0.6 font sizes wide; between two labels as much stays free.
     needed = 0.6 * size / 72 * ((letters[1:] + letters[:-1]) / 2 + 0.6)
     slanted = bool((gaps < needed).any())
     for text in axes.get_xticklabels():

@@ -193,6 +193,7 @@ def _heights(curves: Iterable[NewSweep]) -> tuple[float, float]:
     values = [curve.map_at_5 for curve in curves]
     start, top = min(one[0] for one in values), max(one.max() for one in values)
     room = max(top - start, _LEAST)
+    # Below the gain stands half of it, so that the fall beyond the best threshold is seen to begin.
     return max(start - 0.5 * room, -0.02), min(top + 0.12 * room, 1.02)
 
 

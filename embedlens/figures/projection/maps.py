@@ -29,11 +29,9 @@ if TYPE_CHECKING:
 
 DRAW_SEED = 0
 GREY = "0.78"
-_MARGIN, _FOOT = (
-    0.04,
-    0.16,
-)  # of the map's extent and half its height: room around it, and for the words below
-_FLATTEST = 2 / 3
+_MARGIN = 0.04  # of the extent of the map: room around it
+_FOOT = 0.16  # of half its height: room for the words below
+_FLATTEST = 2 / 3  # least ratio of height and width, or of width and height
 _MAX_COLUMNS = 3
 _BESIDE_RINGS = 4.0  # points squared, at most
 _COVER = 850.0  # points squared that all dots take of a square inch, at most

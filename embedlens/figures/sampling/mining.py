@@ -161,7 +161,7 @@ def _draw_histograms(axes: Axes, result: Sequence[SelectedNegatives], note: str)
 def _draw_ranges(axes: Axes, result: Mapping[str, Sequence[SelectedNegatives]]) -> None:
     """Draw for each strategy, from the top, a row with the range of each run."""
     styles = line_styles(result)
-    step = 0.7 / len(result)
+    step = 0.7 / len(result)  # of the distance of two rows: 0.3 stays free between strategies
     for place, (run, strategies) in enumerate(result.items()):
         for row, negatives in enumerate(strategies):
             if not negatives.n:

@@ -167,6 +167,7 @@ def top_legend(axes: Axes, lines: Sequence[Any], *, side: str = "right", columns
     )  # fmt: skip
     figure = axes.get_figure(root=True)
     inches = axes.get_position().height * figure.get_figheight()  # type: ignore[union-attr]
+    # A line of the legend takes 1.3 font sizes, its frame 0.8; curves keep 40 % of the height in any case.
     fraction = min(0.6, (-(-len(lines) // columns) * 1.3 + 0.8) * size / 72 / inches)
     axes.set_ylim(0, axes.get_ylim()[1] / (1 - fraction))
 
