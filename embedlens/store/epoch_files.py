@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from embedlens.arrays import check_embeddings
 from embedlens.errors import InputError, unknown
 from embedlens.store import format as layout
 from embedlens.store.checks import check_step
 from embedlens.store.checksums import placement
-from embedlens.store.contents import check_recorded, recorded_only
+from embedlens.store.contents import check_recorded, linkable, recorded_only
 from embedlens.store.extras import recorded_extras
 from embedlens.store.log import epoch_of, read_log
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
 
     from embedlens.store.checksums import Placement
 
@@ -30,6 +32,29 @@ def check_splits(epoch: int, given: Iterable[str], info: layout.RunInfo) -> None
     for split in set(info.splits) - splits:
         message = f"epoch {epoch} lacks split {split!r}; an epoch is recorded for every split of the run"
         raise InputError(message)
+
+
+def check_arrays(
+    embeddings: Mapping[str, ArrayLike], info: layout.RunInfo, epoch: int
+) -> dict[str, NDArray[np.floating[Any]]]:
+    """Return the checked embeddings [N, D] of every split, in the type of the run; D is one for all."""
+    dim, arrays = info.dim, {}
+    for split, stated in info.splits.items():
+        try:
+            array = check_embeddings(embeddings[split], rows=stated.items, dim=dim, dtype=info.dtype)
+        except InputError as error:
+            place = f"split {split!r}, epoch {epoch}"
+            raise error.within(place) from error
+        dim, arrays[split] = array.shape[1], array
+    return arrays
+
+
+def linkable_dim(files: Mapping[str, Path], info: layout.RunInfo) -> int:
+    """Return the dims of files, by split, that can be the snapshots of an epoch as they are."""
+    dim = info.dim
+    for split, file in files.items():
+        dim = linkable(file, info.dtype, rows=info.splits[split].items, dim=dim).shape[1]
+    return int(dim or 0)
 
 
 def check_new(run: Path, info: layout.RunInfo, epoch: int) -> None:

@@ -80,20 +80,20 @@ class EpochWriter:
     Parameters
     ----------
     target
-        What takes the rows.
+        What takes the rows: a `RowTarget`, or the shard of one process of several.
     row
         Metrics of the epoch, checked.
     commit
-        Called at the end with the complete target and all metrics.
+        Called at the end with the target and all metrics.
     opened
         Epochs that writers of the same recorder have open.
     """
 
     def __init__(
         self,
-        target: RowTarget,
+        target: Any,
         row: Mapping[str, float],
-        commit: Callable[[RowTarget, Mapping[str, float]], None],
+        commit: Callable[[Any, Mapping[str, float]], None],
         *,
         opened: set[int],
     ) -> None:
@@ -103,12 +103,16 @@ class EpochWriter:
     @property
     def epoch(self) -> int:
         """The epoch."""
-        return self._target.epoch
+        return int(self._target.epoch)
 
     @property
     def n_repeated(self) -> int:
-        """Number of rows that were given again with the same values, and dropped."""
-        return self._target.n_repeated
+        """Number of rows that were given again with the same values, and dropped.
+
+        Of several processes, those of all, once the block has ended; without torch.distributed only the one
+        that wrote the epoch knows.
+        """
+        return int(self._target.n_repeated)
 
     def add(self, split: str, rows: ArrayLike, embeddings: ArrayLike) -> None:
         """Write a batch of rows of one split.
@@ -165,7 +169,6 @@ class EpochWriter:
         self._state = "ended"
         try:
             if kind is None:
-                self._target.complete()
                 self._commit(self._target, self._row)
         finally:
             self._target.discard()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from embedlens.errors import InputError
 from embedlens.store import format as layout
 from embedlens.store.contents import begin
+from embedlens.store.extras import check_run_extras
 from embedlens.store.lock import LOCK_NAME, Lock
 from embedlens.store.ownership import building, check_untaken, remove_temporary
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 T = TypeVar("T")
 
@@ -97,22 +98,55 @@ def begin_run(
             hold.kept(lambda: begin(folder, info, contents=contents, extras=extras))
 
 
-def reopen_run(
-    run: Path, splits: Mapping[str, layout.SplitInfo], method: Mapping[str, Any] | None
+def start_run(
+    hold: Hold,
+    info: layout.RunInfo,
+    contents: Mapping[str, dict[str, Any]],
+    *,
+    extras: Mapping[str, ArrayLike],
+    resume: bool,
+    keep_method: bool,
 ) -> layout.RunInfo:
+    """Begin a run, or resume the one that stands there if `resume` is true; return what run.json says.
+
+    Parameters
+    ----------
+    hold, info, contents, extras
+        As for `begin_run`; extras are checked here.
+    resume
+        Whether to resume the run.
+    keep_method
+        Whether a run that is resumed keeps its method.
+
+    Raises
+    ------
+    InputError
+        The path exists, another process writes it, or a run to resume has other items or labels.
+    """
+    run = hold.path
+    if resume and layout.info_file(run).is_file():
+        with hold:
+            return hold.kept(lambda: _reopened(run, info, keep_method=keep_method))
+    check_untaken(run)
+    layout.info_text(info)
+    checked = check_run_extras(extras)
+    hold.kept(lambda: begin_run(hold, info, contents, extras=checked))
+    return info
+
+
+def _reopened(run: Path, wanted: layout.RunInfo, *, keep_method: bool) -> layout.RunInfo:
     """Return what run.json says of a run to resume, after comparing its items and labels."""
-    info = same_run(run, splits)
+    info = layout.read_info(run)
+    check_same(run, info, wanted.splits)
     remove_temporary(run)
-    if method is not None and method != info.method:
-        info = replace(info, method=dict(method))
+    if not keep_method and wanted.method != info.method:
+        info = replace(info, method=dict(wanted.method))
         layout.write_info(run, info)
     return info
 
 
-def same_run(run: Path, splits: Mapping[str, layout.SplitInfo]) -> layout.RunInfo:
-    """Return what run.json says; `InputError` if the run is one of other items or labels."""
-    info = layout.read_info(run)
+def check_same(run: Path, info: layout.RunInfo, splits: Mapping[str, layout.SplitInfo]) -> None:
+    """Refuse a run of other items or labels."""
     if info.splits != splits:
         message = f"{run} was recorded for other items or labels; choose another name"
         raise InputError(message)
-    return info

@@ -6,46 +6,38 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from embedlens.arrays import DTYPES, check_embeddings
-from embedlens.errors import InputError, unknown
+from embedlens.arrays import DTYPES
+from embedlens.errors import unknown
 from embedlens.store import format as layout
 from embedlens.store.checks import (
     check_contents,
     check_epoch_number,
     check_mapping,
     check_query_gallery,
-    check_row,
     check_slices,
     fingerprint,
 )
-from embedlens.store.checksums import placement
-from embedlens.store.contents import linkable
 from embedlens.store.description import RunFacts
 from embedlens.store.epoch_files import (
-    check_logged_step,
-    check_new,
+    check_arrays,
     check_splits,
-    discard_after,
-    place_snapshots,
-    with_dim,
-    write_epoch,
 )
-from embedlens.store.epoch_writer import EpochWriter, RowTarget
-from embedlens.store.extras import check_extras, check_run_extras, extra_files
-from embedlens.store.holding import Hold, begin_run, reopen_run
-from embedlens.store.log import drop_after, merge_log
-from embedlens.store.ownership import check_untaken
+from embedlens.store.extras import check_extras, extra_files
+from embedlens.store.holding import Hold, start_run
+from embedlens.store.recording import Recording
 from embedlens.store.run import Run
+from embedlens.store.shared_epochs import LOCK_WAIT_S, join_run
 from embedlens.store.user_inputs import integer_labels, plain_method
 from embedlens.text import escaped
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
-    from embedlens.store.checksums import Placement
+    from embedlens.store.epoch_writer import EpochWriter
+    from embedlens.store.ranks import Ranks
 
 
 class Recorder:
@@ -84,6 +76,9 @@ class Recorder:
         Name of the run; the directory's name by default.
     resume
         Whether to resume the run at `path`; labels and items must be the same.
+    ranks
+        Place of this process among several that record the run together by `epoch`, each its own rows;
+        None: this process alone records it.
 
     Raises
     ------
@@ -114,6 +109,7 @@ class Recorder:
         dtype: str = "float32",
         name: str | None = None,
         resume: bool = False,
+        ranks: Ranks | None = None,
     ) -> None:
         self.path = Path(path)
         numbered, names = integer_labels(labels, class_names)
@@ -127,33 +123,29 @@ class Recorder:
         }
         if dtype not in DTYPES:
             raise unknown(dtype, "dtype", DTYPES)
-        pairs = check_query_gallery(query_gallery or {}, splits)
-        checked_slices = check_slices(slices)
-        self._hold = Hold(self.path)
-        self._open: set[int] = set()
-        if resume and layout.info_file(self.path).is_file():
-            with self._hold:
-                self._info = self._hold.kept(
-                    lambda: reopen_run(self.path, splits, None if method is None else plain)
-                )
-            return
-        check_untaken(self.path)
-        self._info = layout.RunInfo(
+        info = layout.RunInfo(
             name=escaped(name or self.path.resolve().name),
             created=datetime.now(UTC).isoformat(),
             dtype=dtype,
             splits=splits,
             method=plain,
             class_names={str(label): escaped(text) for label, text in names.items()},
-            slices=checked_slices,
-            query_gallery=pairs,
+            slices=check_slices(slices),
+            query_gallery=check_query_gallery(query_gallery or {}, splits),
         )
-        layout.info_text(self._info)
-        checked = check_run_extras(extras or {})
-        self._hold.kept(lambda: begin_run(self._hold, self._info, contents, extras=checked))
+        ranks = ranks if ranks is not None and ranks.size > 1 else None
+        shared = ranks is not None and not ranks.uses_torch
+        self._hold = Hold(self.path, keep=not shared, wait=LOCK_WAIT_S if shared else 0.0)
+
+        def start() -> layout.RunInfo:
+            return start_run(
+                self._hold, info, contents, extras=extras or {}, resume=resume, keep_method=method is None
+            )
+
+        self._recording = Recording(self._hold, join_run(self.path, splits, start, ranks=ranks), ranks)
 
     def __repr__(self) -> str:
-        return f"Recorder({RunFacts.of(self.path, self._info).text()})"
+        return f"Recorder({RunFacts.of(self.path, self._recording.info).text()})"
 
     def __enter__(self) -> Recorder:
         return self
@@ -169,7 +161,7 @@ class Recorder:
     @property
     def run(self) -> Run:
         """The run as a reader sees it now."""
-        return Run(self.path, self._info)
+        return Run(self.path, self._recording.current())
 
     def record(
         self,
@@ -202,24 +194,19 @@ class Recorder:
             run, values that are not floating-point, NaN, infinity or a zero vector. Nothing is written then.
         """
         epoch = check_epoch_number(epoch)
+        self._recording.check_alone()
         check_mapping(embeddings, "embeddings", "z")
-        check_splits(epoch, embeddings, self._info)
-        row = self._check_epoch(epoch, metrics, overwrite=overwrite)
-        besides = check_extras(extras or {}, {split: one.items for split, one in self._info.splits.items()})
-        dim, arrays = self._info.dim, {}
-        for split in self._info.splits:
-            try:
-                array = check_embeddings(
-                    embeddings[split], rows=self._info.splits[split].items, dim=dim, dtype=self._info.dtype
-                )
-            except InputError as error:
-                place = f"split {split!r}, epoch {epoch}"
-                raise error.within(place) from error
-            dim, arrays[split] = array.shape[1], array
-        self._write(
+        info = self._recording.info
+        check_splits(epoch, embeddings, info)
+        row = self._recording.check_epoch(epoch, metrics, overwrite=overwrite)
+        besides = check_extras(
+            extras or {}, {split: one.items for split, one in self._recording.info.splits.items()}
+        )
+        arrays = check_arrays(embeddings, self._recording.info, epoch)
+        self._recording.write(
             epoch,
             row,
-            dim=int(dim or 0),
+            dim=next(iter(arrays.values())).shape[1],
             write=lambda files, split, target: files.npy(target, arrays[split]),
             extras=extra_files(self.path, epoch, besides),
             overwrite=overwrite,
@@ -251,19 +238,9 @@ class Recorder:
         ...         epoch.add("test", rows, embed(x))
         """
         number = check_epoch_number(epoch)
-        row = self._check_epoch(number, metrics, overwrite=overwrite)
+        row = self._recording.check_epoch(number, metrics, overwrite=overwrite)
 
-        def commit(target: RowTarget, row: Mapping[str, float]) -> None:
-            self._write(
-                number,
-                row,
-                dim=target.dim,
-                write=lambda files, _, file: files.written(file),
-                overwrite=overwrite,
-            )
-
-        with self._hold:
-            return EpochWriter(RowTarget(self.path, self._info, number), row, commit, opened=self._open)
+        return self._recording.writer(number, row, overwrite=overwrite)
 
     def link(self, epoch: int, files: Mapping[str, Path]) -> None:
         """Record ``.npy`` files as the snapshots of one epoch by hard links, without copying.
@@ -280,59 +257,18 @@ class Recorder:
         InputError
             As `record`; a file that needs conversion, or is on another file system.
         """
-        check_splits(check_epoch_number(epoch), files, self._info)
-        self._check_epoch(epoch, {}, overwrite=False)
-        dim = self._info.dim
-        for split, file in files.items():
-            array = linkable(file, self._info.dtype, rows=self._info.splits[split].items, dim=dim)
-            dim = array.shape[1]
-        with self._hold:
-            self._info = with_dim(self.path, self._info, int(dim or 0))
-            with placement(self.path) as placed:
-                place_snapshots(
-                    placed,
-                    self.path,
-                    self._info,
-                    epoch=epoch,
-                    write=lambda placed, split, target: placed.link(target, files[split]),
-                )
+        check_splits(check_epoch_number(epoch), files, self._recording.info)
+        self._recording.check_alone()
+        self._recording.check_epoch(epoch, {}, overwrite=False)
+        self._recording.link(epoch, files)
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
         """Write metrics into the row of an epoch in log.csv; metrics of the same name are replaced."""
-        with self._hold:
-            merge_log(layout.log_file(self.path), epoch, metrics)
+        self._recording.log(epoch, metrics)
 
     def discard_after(self, epoch: int) -> None:
-        """Remove the snapshots and log rows of all epochs after `epoch` (-1 removes all)."""
-        with self._hold:
-            discard_after(self.path, self._info, epoch)
-            drop_after(layout.log_file(self.path), epoch)
+        """Remove the snapshots and log rows of all epochs after `epoch` (-1 removes all).
 
-    def _check_epoch(
-        self, epoch: int, metrics: Mapping[str, float] | None, *, overwrite: bool
-    ) -> dict[str, float]:
-        """Refuse an epoch that cannot be recorded, before anything is written; return its checked metrics."""
-        if epoch in self._open:
-            message = f"epoch {epoch} is being written by this recorder; end its with block first"
-            raise InputError(message)
-        if not overwrite:
-            check_new(self.path, self._info, epoch)
-        return check_row(epoch, metrics or {})
-
-    def _write(
-        self,
-        epoch: int,
-        row: Mapping[str, float],
-        *,
-        dim: int,
-        write: Callable[[Placement, str, Path], None],
-        extras: Mapping[Path, NDArray[Any]] | None = None,
-        overwrite: bool,
-    ) -> None:
-        """Write a checked epoch and its row of the log."""
-        with self._hold:
-            if not overwrite:
-                check_logged_step(self.path, epoch, row)
-            self._info = with_dim(self.path, self._info, dim)
-            write_epoch(self.path, self._info, epoch, write=write, extras=extras or {})
-            merge_log(layout.log_file(self.path), epoch, row, another_step=overwrite)
+        Of several processes that use torch.distributed, process 0 does it; others do nothing.
+        """
+        self._recording.discard_after(epoch)
