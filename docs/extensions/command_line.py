@@ -56,7 +56,7 @@ def _index(every: Sequence[CommandText]) -> str:
     ]  # fmt: skip
     for group, members in _grouped(every).items():
         lines += [f"## {group or 'Commands'}", "", "| command | what it answers |", "|---|---|"]
-        lines += [f"| [`{one.name}`]({one.name}.md) | {marked(one.first_sentence)} |" for one in members]
+        lines += [f"| [`{one.name}`]({one.name}.md) | {marked(one.answer)} |" for one in members]
         lines.append("")
     lines += [f"## Options of `{PROGRAM}`", "", f"```{{program}} {PROGRAM}", "```", ""]
     for one in program_options():

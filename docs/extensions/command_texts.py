@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +59,7 @@ class CommandText:
     usage
         The usage line.
     text
-        The help: paragraphs, the first of them says what the command answers.
+        The help: paragraphs. The first says what the command answers, the second is an example.
     arguments, options
         What it takes; hidden options are left out.
     """
@@ -73,10 +72,9 @@ class CommandText:
     options: tuple[OptionText, ...]
 
     @property
-    def first_sentence(self) -> str:
-        """What the command answers, in one sentence."""
-        paragraph = " ".join(self.text.split("\n\n", 1)[0].split())
-        return re.split(r"(?<=[.?!])\s", paragraph, maxsplit=1)[0]
+    def answer(self) -> str:
+        """What the command answers: its line in ``embedlens --help``, the first of its help."""
+        return " ".join(self.text.split("\n\n", 1)[0].split())
 
 
 def program() -> Any:

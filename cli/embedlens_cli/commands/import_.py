@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli.common import console, options
+from embedlens_cli.common import completion, console, options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,10 +48,17 @@ def import_(
         str,
         typer.Option(
             help="What becomes of items whose label is empty, nan or NA: refuse, drop (also their "
-            "embeddings), or keep them as a class."
+            "embeddings), or keep them as a class.",
+            autocompletion=completion.one_of("refuse", "drop", "keep"),
         ),
     ] = "refuse",
-    dtype: Annotated[str, typer.Option(help="How snapshots are stored: float32 or float16.")] = "float32",
+    dtype: Annotated[
+        str,
+        typer.Option(
+            help="How snapshots are stored: float32 or float16.",
+            autocompletion=completion.one_of("float32", "float16"),
+        ),
+    ] = "float32",
     link: Annotated[
         bool,
         typer.Option("--link/--copy", help="Hard-link .npy files of the same dtype instead of copying them."),
@@ -64,7 +71,7 @@ def import_(
 ) -> None:
     """Make a run of embeddings that another program saved, one file per epoch and split.
 
-    With splits: embedlens import '{split}_{epoch}.npy' --labels '{split}_labels.npy' --out runs/mine
+    Of several splits: `embedlens import '{split}_{epoch}.npy' --labels '{split}_labels.npy' --out runs/mine`
     """
     from embedlens.store.importing import ImportSource, import_run
     from embedlens.store.lock import release_when_terminated
