@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedlens.captions.latex import environment
 from embedlens.errors import InputError, InputWarning, unknown
 from embedlens.files import atomic_path, write_text
 from embedlens.text import for_cell, for_json
@@ -50,6 +51,10 @@ class Artifacts:
         The command as it was typed, word by word.
     facts
         Entries of every sidecar of the command: runs, split, engine path, seed, ...
+    figures, data, latex
+        The files written, and the LaTeX environments of figures that have a PDF.
+    summary
+        The numbers of the JSON answer.
     """
 
     folder: Path | None
@@ -57,6 +62,7 @@ class Artifacts:
     facts: Mapping[str, Any]
     figures: list[Path] = field(default_factory=list)
     data: list[Path] = field(default_factory=list)
+    latex: list[str] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
 
     def save(
@@ -67,6 +73,7 @@ class Artifacts:
         *,
         facts: Mapping[str, Any],
         caption: str = "",
+        wide: bool = False,
     ) -> list[Path]:
         """Write one figure in every format, its data and its sidecar; each file whole or not at all.
 
@@ -82,6 +89,8 @@ class Artifacts:
             Entries of this figure's sidecar, beside those of the command.
         caption
             The caption of the figure; a table has none.
+        wide
+            Whether the figure takes both columns of a page.
 
         Returns
         -------
@@ -114,6 +123,11 @@ class Artifacts:
         write_text(
             folder / f"{stem}.json", json.dumps(for_json(sidecar), indent=2, ensure_ascii=False) + "\n"
         )
+        self.latex += [
+            environment(path.as_posix(), caption, wide=wide)
+            for path in written
+            if caption and path.suffix == ".pdf"
+        ]
         self.figures += written
         self.data.append(data)
         return written

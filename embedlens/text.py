@@ -15,6 +15,7 @@ _LATEX = {char: f"\\{char}" for char in "_&%#${}"} | {
     "\\": r"\textbackslash{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
 }
 
 

@@ -123,7 +123,11 @@ def trajectory(
 
 
 def distances(
-    reference: Mapping[str, Any], *, cumulative: bool, differences: Sequence[tuple[str, str, float]]
+    reference: Mapping[str, Any],
+    *,
+    cumulative: bool,
+    initial: str,
+    differences: Sequence[tuple[str, str, float]],
 ) -> str:
     """Return what the distributions of the distance to the ideal point show.
 
@@ -133,13 +137,16 @@ def distances(
         Run and epoch in which the triplets of the paired comparison were chosen.
     cumulative
         Whether cumulative distributions are drawn, not histograms.
+    initial
+        Which initial states are drawn: "shared", in blue; "own", in the colour of each run; "" none.
     differences
         Of each comparison on these triplets the first state, the second, and the median difference.
     """
     kind = "Cumulative distributions" if cumulative else "Histograms"
+    states = {"shared": "; blue is the initial state", "own": "; dashed curves are the initial states"}
     text = (
         f"{kind} of the distance of each item's (similarity to the nearest positive, similarity to the "
-        "nearest negative) to the ideal point (1, 0); blue is the initial state."
+        f"nearest negative) to the ideal point (1, 0){states.get(initial, '')}."
     )
     if not differences:
         return text

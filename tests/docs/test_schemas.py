@@ -57,6 +57,7 @@ LINES = [
     "sweep --data digits --epochs 1 --dim 4 --loss ep --lr 0.001 --out sweep",
     "sweep --data digits --dry-run",
     "compare --data digits --loss triplet --method divide-conquer --dry-run",
+    "figures a b --split test --out paper",
     "concat a b --out both --weights 1,2",
     "concat a b --out last --epoch last",
     "import dump/{split}_{epoch}.npy --labels dump/{split}_labels.npy --out imported",
@@ -141,7 +142,8 @@ def test_answers_and_sidecars_follow_their_schemas(answer, line):
     assert all(document["summary"].values()) or "--dry-run" in line
     for sidecar in sidecars:
         assert faults(sidecar, "sidecar") == []
-    assert bool(sidecars) == (line.split()[0] in DRAWS and "--dry-run" not in line)
+    draws = line.split()[0] in DRAWS | {"figures"}
+    assert bool(sidecars) == (draws and "--dry-run" not in line)
 
 
 def test_answer_of_train_follows_its_schema(runs, answer):

@@ -131,22 +131,19 @@ def curves(
     panels = _panels(lines, groups, sources)
     bands = [curve for panel in panels for curve in panel.curves if isinstance(curve, Band)]
     facts = _facts(sources, groups, meter, x=x) | reader.facts
-    artifacts = Artifacts(
-        figures_folder(chosen, drawn.out),
-        console.command(),
-        facts,
-        summary=curve_results.summary([*lines, *bands]),
-    )
-    stem = [
-        "curves", _short(artifacts.named(labels), "runs"), _short([*named, *meter.losses], "metrics"),
-        _short(splits, "splits"), *words, *(batched.words if meter.losses else ()), *reader.leave_out.words,
-    ]  # fmt: skip
+    summary = curve_results.summary([*lines, *bands])
+    artifacts = Artifacts(figures_folder(chosen, drawn.out), console.command(), facts, summary=summary)
+    stem = ["curves", _short(artifacts.named(labels), "runs"), _short([*named, *meter.losses], "metrics")]
+    stem += [_short(splits, "splits"), *words, *(batched.words if meter.losses else ())]
+    stem += reader.leave_out.words
     with style.paper():
-        heading = labels[0] if len(labels) == 1 else ""
-        figure = curves_figure(panels, x=x, title=heading, **style.size(len(panels)))
-        table, caption = curve_results.columns(lines, bands, sources), _caption(panels, sources, facts)
-        style.save(artifacts, stem, figure, table, facts={}, caption=caption)
-    figure_style.answer(artifacts, chosen, lambda: _print_table(panels), typed=runs, as_json=drawn.as_json)
+        size = {"title": labels[0] if len(labels) == 1 else "", **style.size(len(panels))}
+        figure = curves_figure(panels, x=x, **size)
+        table = curve_results.columns(lines, bands, sources)
+        style.save(artifacts, stem, figure, table, facts={}, caption=_caption(panels, sources, facts))
+    figure_style.answer(
+        artifacts, chosen, lambda: _print_table(panels), style=style, typed=runs, as_json=drawn.as_json
+    )
 
 
 def _check_words(x: str, seeds: str) -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from embedlens_cli.commands.train import train_one
-from embedlens_cli.common import console, options
+from embedlens_cli.common import calling, console, options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 _TOUR = (
@@ -60,7 +57,7 @@ def demo(
             if words.startswith("concat") and joined.exists():
                 continue
             console.print_line(f"\n# {meaning}\n$ embedlens {typed}")
-            _call(context, shlex.split(typed))
+            calling.call(context, shlex.split(typed))
     console.print_line(
         "\nall figures are in ./figures, each with its data (.csv) and how it was made (.json); then try:"
     )
@@ -79,21 +76,3 @@ def _train(order: int, epochs: int, *, device: str) -> Path:
     console.print_line(f"EPSHN, order {order}: {config.epochs} epochs of glyphs to {path}")
     train_one(config, path, device=device, workers=None, resume=path.exists(), as_json=False)
     return path
-
-
-def _call(context: typer.Context, words: list[str]) -> None:
-    """Run a command as if it had been typed."""
-    program = cast("Any", context.find_root().command)
-    with _typed(words):
-        program.main(args=words, standalone_mode=False)
-
-
-@contextmanager
-def _typed(words: list[str]) -> Iterator[None]:
-    """Let sidecars say which command made their figure."""
-    before = sys.argv
-    sys.argv = [before[0], *words]
-    try:
-        yield
-    finally:
-        sys.argv = before

@@ -99,7 +99,7 @@ def distances(
             report.add(
                 figure, _table(comparison, shown), places[split],
                 facts=_figure_facts(comparison, shown), words=[reference.stem],
-                caption=_caption(comparison, reference, cumulative=ecdf),
+                caption=_caption(comparison, shown, reference, cumulative=ecdf),
                 counts=[(one.anchor.size, one.anchor.size + one.n_singletons) for one in finals],
             )  # fmt: skip
     _warn(comparisons)
@@ -171,13 +171,17 @@ def _figure_facts(comparison: Comparison, drawn: Sequence[StateDistribution]) ->
     return {"states": states, "paired": paired}
 
 
-def _caption(comparison: Comparison, reference: Reference, *, cumulative: bool) -> str:
+def _caption(
+    comparison: Comparison, shown: Sequence[StateDistribution], reference: Reference, *, cumulative: bool
+) -> str:
     """Return what the figure shows, in sentences."""
     from embedlens.captions.triplets import distances as caption
 
     firsts = [several[0] for several in comparison.paired.values()]
     differences = [(one.first, one.second, one.difference) for one in firsts]
-    return caption(reference.facts, cumulative=cumulative, differences=differences)
+    own = any(one.becomes for one in shown)
+    initial = "own" if own else "shared" if any(one.initial for one in shown) else ""
+    return caption(reference.facts, cumulative=cumulative, initial=initial, differences=differences)
 
 
 def _enter(report: Report, comparison: Comparison) -> None:

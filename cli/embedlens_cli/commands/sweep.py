@@ -11,7 +11,7 @@ import typer
 from embedlens.devices import check_device
 from embedlens.errors import InputError, listed
 from embedlens_cli.common import completion, console, grids, options, training_options
-from embedlens_cli.common.figure_style import FigureStyle, epochs_text
+from embedlens_cli.common.figure_style import FigureStyle, answered, epochs_text
 from embedlens_cli.common.option_groups import grouped
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def sweep(
         str | None, typer.Option(help="Split that is compared.", show_default="the query split, or test")
     ] = None,
     where: grids.GridOptions,
+    latex: options.Latex = False,
 ) -> None:
     """Train a run for each loss, learning rate, dim and seed, and draw their scores.
 
@@ -65,7 +66,7 @@ def sweep(
     from embedlens.experiments.sweep import Score, compared_split, measure
     from embedlens.measurements.reader import Reader
 
-    style = where.style()
+    style = where.style(latex=latex)
     wanted, device = _one_score(metric), check_device(where.device)
     recipe = training_options.recipe_of(context.params, epochs=epochs)
     grid = grids.grid_of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})
@@ -148,8 +149,7 @@ def _draw(
         text = captions.sweep(label, what, axis=result.axis, losses=result.losses, seeds=seeds)
         text = caption(text, [], left_out=facts.get("left_out"))
         style.save(artifacts, name, figure, table, facts={}, caption=text)
-    if where.as_json:
-        console.print_json(artifacts.answer())
+    if answered(artifacts, style, as_json=where.as_json):
         return
     print_summary(result, label, config.epochs)
     console.print_files(artifacts)

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from embedlens.errors import InputError
 from embedlens_cli.common import console, options
 from embedlens_cli.common.run_names import RunNames
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from embedlens.store import Run
 
 _MOST_EPOCHS = 10
+_ROUNDING = 1e-6  # inches
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class FigureStyle:
         Names of runs.
     title, text
         Whether titles and the statistics in corners are drawn.
+    latex
+        Whether the answer is the LaTeX environments of the figures.
     """
 
     formats: Sequence[str]
@@ -44,6 +48,7 @@ class FigureStyle:
     names: RunNames = RunNames()
     title: bool = True
     text: bool = True
+    latex: bool = False
 
     @classmethod
     def of(
@@ -55,6 +60,7 @@ class FigureStyle:
         names: str | None = None,
         title: bool = True,
         text: bool = True,
+        latex: bool = False,
     ) -> FigureStyle:
         """Check the options; wrong ones raise `InputError`."""
         from embedlens.artifacts import check_formats
@@ -62,7 +68,10 @@ class FigureStyle:
 
         known = check_formats(options.words(formats))
         width_of(venue, width or "full")
-        return cls(known, venue, width, RunNames.of(names), title, text)
+        if latex and "pdf" not in known:
+            message = f"--latex includes the PDF of a figure, and --format {formats!r} has none; add pdf"
+            raise InputError(message)
+        return cls(known, venue, width, RunNames.of(names), title, text, latex)
 
     def paper(self) -> AbstractContextManager[None]:
         """Return the context in which figures are drawn in the style of the venue."""
@@ -82,6 +91,13 @@ class FigureStyle:
 
         alone = panels == 1 and VENUES[self.venue].column
         return {"venue": self.venue, "width": self.width or ("column" if alone else "full")}
+
+    def is_wide(self, figure: Figure) -> bool:
+        """Return whether a figure takes both columns of the venue's page."""
+        from embedlens.figures.style import VENUES
+
+        column = VENUES[self.venue].column
+        return column is not None and figure.get_figwidth() > column + _ROUNDING
 
     def stem(self, parts: Iterable[str]) -> str:
         """Return the file name, without ending, from what distinguishes the figure from others."""
@@ -104,7 +120,8 @@ class FigureStyle:
 
         self.finish(figure)
         writers = figure_writers(figure, self.formats)
-        return artifacts.save(self.stem(parts), writers, table, facts=facts, caption=caption)
+        wide = self.is_wide(figure)
+        return artifacts.save(self.stem(parts), writers, table, facts=facts, caption=caption, wide=wide)
 
 
 def epochs_text(epochs: Iterable[int]) -> str:
@@ -119,18 +136,34 @@ def epochs_text(epochs: Iterable[int]) -> str:
     return f"epoch-{every[0]:04d}-to-{every[-1]:04d}-{len(every)}_epochs_{digest}"
 
 
+def answered(artifacts: Artifacts, style: FigureStyle, *, as_json: bool) -> bool:
+    """Print the answer where it is one JSON object, or LaTeX; return whether it is."""
+    from embedlens.captions.latex import UNREADABLE
+
+    for path in artifacts.figures if style.latex else ():
+        if path.suffix == ".pdf" and UNREADABLE & {*path.as_posix()}:
+            console.print_message(f"LaTeX cannot read the path {path}; choose another --out")
+    if as_json:
+        latex = {"latex": artifacts.latex} if style.latex else {}
+        console.print_json(artifacts.answer() | latex)
+    elif style.latex:
+        console.print_line("\n\n".join(artifacts.latex))
+    return as_json or style.latex
+
+
 def answer(
     artifacts: Artifacts,
     chosen: Sequence[Run],
     print_summary: Callable[[], None],
     *,
+    style: FigureStyle,
     typed: Sequence[str] | None,
     as_json: bool,
 ) -> None:
-    """Print the answer: one JSON object, or the run that was read by default, the summary, and the files."""
-    if as_json:
-        console.print_json(artifacts.answer())
+    """Print the answer: JSON or LaTeX; else the run that was read by default, the summary, and the files."""
+    if not as_json:
+        console.name_implied(typed, chosen)
+    if answered(artifacts, style, as_json=as_json):
         return
-    console.name_implied(typed, chosen)
     print_summary()
     console.print_files(artifacts)

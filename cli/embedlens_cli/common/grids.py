@@ -48,11 +48,13 @@ class GridOptions:
     device: options.Device = "cpu"
     as_json: options.Json = False
 
-    def style(self) -> FigureStyle:
+    def style(self, *, latex: bool = False) -> FigureStyle:
         """Return the style of the figure; wrong options raise `InputError`."""
         from embedlens_cli.common.figure_style import FigureStyle
 
-        return FigureStyle.of(self.formats, self.venue, self.width, title=self.title, text=self.text)
+        return FigureStyle.of(
+            self.formats, self.venue, self.width, title=self.title, text=self.text, latex=latex
+        )
 
     @property
     def folder(self) -> Path:

@@ -135,6 +135,7 @@ class FigureOptions:
     names: options.Names = None
     title: options.Title = True
     text: options.Text = True
+    latex: options.Latex = False
     as_json: options.Json = False
 
     def style(self) -> FigureStyle:
@@ -142,8 +143,9 @@ class FigureOptions:
         from embedlens_cli.common.figure_style import FigureStyle
 
         return FigureStyle.of(
-            self.formats, self.venue, self.width, names=self.names, title=self.title, text=self.text
-        )
+            self.formats, self.venue, self.width, names=self.names, title=self.title, text=self.text,
+            latex=self.latex,
+        )  # fmt: skip
 
 
 def grouped(command: Command) -> Command:

@@ -189,6 +189,12 @@ ExcludeCopies = Annotated[
         "with one id in items.csv.",
     ),
 ]
+Latex = Annotated[
+    bool,
+    typer.Option(
+        "--latex", help="Print the figure environment for a paper, with its caption; with --json a key."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 

@@ -141,6 +141,7 @@ class Report:
             self.artifacts,
             self.selection.runs,
             print_summary,
+            style=self.style,
             typed=self.selection.typed,
             as_json=self.as_json,
         )

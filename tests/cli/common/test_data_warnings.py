@@ -205,7 +205,7 @@ def test_the_demo_tells_once_what_its_commands_share(cli, folder, monkeypatch):
         console.print_warnings(warnings)
 
     monkeypatch.setattr(demo, "_train", lambda order, epochs, *, device: runs[order].path)
-    monkeypatch.setattr(demo, "_call", call)
+    monkeypatch.setattr(demo.calling, "call", call)
     done = cli("demo")
     assert done.code == 0, done.err
     assert len(called) > 10
