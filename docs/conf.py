@@ -67,7 +67,7 @@ os.environ.setdefault("EMBEDLENS_RUNS", str(_BUILD / "runs"))
 
 _SECTIONS = ["tutorial", "triplets", "spectrum", "maps", "scores", "experiments", "training"]
 _ORDER = [
-    "scatter", "animation", "flow", "field", "trajectory", "distances",
+    "scatter", "animation", "flow", "field", "trajectory", "distances", "report",
     "spectrum", "epochs", "intra_class", "components", "pca_prune",
     "tsne", "tsne_forms",
     "evaluate", "verify", "identify", "curves",

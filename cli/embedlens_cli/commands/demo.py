@@ -30,6 +30,10 @@ _TOUR = (
         " --out {sweep} --figures figures",
         "Recall@1 against the learning rate, on small digits",
     ),
+    (
+        "report {one} {two} --out figures/report.html",
+        "all of it in one offline page: hover for the items, drag to select",
+    ),
 )
 
 
@@ -40,8 +44,8 @@ def demo(
 ) -> None:
     """Train EPSHN of first and second order on glyphs, and make the main figures of the two runs.
 
-    Runs go to ./runs/demo-order1 and ./runs/demo-order2, figures to ./figures. A second demo resumes
-    the first.
+    Runs go to ./runs/demo-order1 and ./runs/demo-order2, figures to ./figures; open figures/report.html
+    first. A second demo resumes the first.
     """
     from embedlens.experiments.demonstration import ORDERS
     from embedlens.measurements.data_warnings import warned_once
@@ -59,7 +63,8 @@ def demo(
             console.print_line(f"\n# {meaning}\n$ embedlens {typed}")
             calling.call(context, shlex.split(typed))
     console.print_line(
-        "\nall figures are in ./figures, each with its data (.csv) and how it was made (.json); then try:"
+        "\nopen figures/report.html in a browser first: both runs, epoch by epoch, without a network.\n"
+        "All figures are in ./figures, each with its data (.csv) and how it was made (.json); then try:"
     )
     console.print_line(f"  embedlens info {one}")
     console.print_line(f"  embedlens evaluate {one} {two} --latex")

@@ -72,9 +72,10 @@ function prepare(dataset) {
     sprites.at = new Map();
     sprites.rows.forEach((row, place) => sprites.at.set(row, place));
   }
-  for (const one of dataset.series) if (one.map) {
-    one.map.place = new Map();
-    one.map.rows.forEach((row, place) => one.map.place.set(row, place));
+  for (const { map } of dataset.series) {
+    if (!map) continue;
+    map.place = new Map();
+    map.rows.forEach((row, place) => map.place.set(row, place));
   }
 }
 

@@ -19,7 +19,7 @@ export function csvOf(report, dataset, rows) {
     }
     lines.push(cells);
   }
-  return lines.map((cells) => cells.map(cellText).join(",")).join("\r\n") + "\r\n";
+  return lines.map((cells) => `${cells.map(cellText).join(",")}\r\n`).join("");
 }
 
 // Quotes what needs it; a leading sign that a spreadsheet would compute is led by an apostrophe.

@@ -158,6 +158,7 @@ class Page {
       { class: "toolbar", role: "group", ariaLabel: "Epoch and split" },
       label("Split", this.split),
       element("span", { class: "epoch" }, label("Epoch", this.slider), this.ticks, this.epochText, this.play, label("Speed", this.speed)),
+      this.status,
     );
     this.selecting = element(
       "details",
@@ -170,7 +171,7 @@ class Page {
       element("div", { class: "row" }, label("The", this.count), " items",
         button("that moved most", () => this.choose(movers(report, this.dataset, Number(this.count.value)))),
         button("on which the runs differ most", () => this.choose(disagreeing(report, this.dataset, this.state.epoch, Number(this.count.value))))),
-      element("div", { class: "row" }, "Rectangle ", ...this.corners, button("Select rectangle", rectangle),
+      element("div", { class: "row" }, "Rectangle across", this.corners[0], "to", this.corners[1], "up", this.corners[2], "to", this.corners[3], button("Select rectangle", rectangle),
         button("Zoom to rectangle", () => this.zoom([[this.corners[0], this.corners[2]], [this.corners[1], this.corners[3]]].map((pair) => pair.map((one) => Number(one.value))))),
         button("Zoom to selection", () => this.zoomToSelection()), button("Whole diagram", () => this.set({ view: null }))),
       element("div", { class: "row" }, label("Pin row", this.row), button("Pin", pinRow), button("Unpin", () => this.set({ pinned: null })),
@@ -188,7 +189,7 @@ class Page {
     main.replaceChildren(
       element("header", {}, element("h1", {}, shortened(report.title)),
         element("p", {}, "Each dot is an item: its similarity to the nearest positive across, to the nearest negative up. The star at (1, 0) is the ideal; dots below the diagonal are retrieved."),
-        this.notice, this.toolbar, this.status),
+        this.notice, this.toolbar),
       element("div", { class: "columns" },
         element("div", { class: "left" }, this.panelBox, this.pinnedBox, this.selecting,
           element("section", {}, element("h2", {}, "Selected items"), this.table.root)),

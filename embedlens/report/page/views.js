@@ -53,9 +53,9 @@ export class Histogram {
     this.root = element(
       "section",
       { class: "view" },
-      element("h3", {}, "Distance to (1, 0)"),
+      element("h3", {}, "Distance to (1, 0); select by ", this.run),
       this.canvas,
-      element("p", { class: "row" }, "of ", this.run, " from ", this.low, " to ", this.high, apply),
+      element("p", { class: "row" }, "from ", this.low, " to ", this.high, apply),
     );
     this.listen();
   }
