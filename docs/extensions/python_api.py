@@ -26,6 +26,7 @@ GROUPS = {
     "Runs": [
         "embedlens",
         "embedlens.store",
+        "embedlens.integrations",
         "embedlens.errors",
         "embedlens.selection",
         "embedlens.searches",

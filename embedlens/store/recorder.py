@@ -165,21 +165,25 @@ class Recorder:
 
     def record(
         self,
-        epoch: int,
+        epoch: float | None,
         embeddings: Mapping[str, ArrayLike],
         *,
+        step: int | None = None,
         metrics: Mapping[str, float] | None = None,
         extras: Mapping[str, Mapping[str, ArrayLike]] | None = None,
         overwrite: bool = False,
-    ) -> None:
-        """Write the snapshots of one epoch, and its row of log.csv.
+    ) -> int:
+        """Write the snapshots of one epoch, and its row of log.csv; return its number.
 
         Parameters
         ----------
         epoch
-            Epoch, 0 or more; 0 is the state before training.
+            Epoch, a whole number from 0; 0 is the state before training. In a run that counts steps, None or
+            the epochs trained so far as a float: snapshots are then numbered 0, 1, 2, ... in order.
         embeddings
             Split name -> [N, D], numpy or torch, any float type and device; every split of the run.
+        step
+            Optimiser steps so far, for the column `step` of log.csv; they ascend.
         metrics
             Numbers for the epoch's row of log.csv (loss, lr, seconds, ...).
         extras
@@ -193,34 +197,37 @@ class Recorder:
             An epoch recorded already, a split missing or unknown, rows or dims that differ from those of the
             run, values that are not floating-point, NaN, infinity or a zero vector. Nothing is written then.
         """
-        epoch = check_epoch_number(epoch)
         self._recording.check_alone()
         check_mapping(embeddings, "embeddings", "z")
+        number, row = self._recording.numbered(epoch, step, metrics, overwrite=overwrite)
         info = self._recording.info
-        check_splits(epoch, embeddings, info)
-        row = self._recording.check_epoch(epoch, metrics, overwrite=overwrite)
-        besides = check_extras(
-            extras or {}, {split: one.items for split, one in self._recording.info.splits.items()}
-        )
-        arrays = check_arrays(embeddings, self._recording.info, epoch)
+        check_splits(number, embeddings, info)
+        besides = check_extras(extras or {}, {split: one.items for split, one in info.splits.items()})
+        arrays = check_arrays(embeddings, info, number)
         self._recording.write(
-            epoch,
+            number,
             row,
             dim=next(iter(arrays.values())).shape[1],
             write=lambda files, split, target: files.npy(target, arrays[split]),
-            extras=extra_files(self.path, epoch, besides),
+            extras=extra_files(self.path, number, besides),
             overwrite=overwrite,
         )
+        return number
 
     def epoch(
-        self, epoch: int, *, metrics: Mapping[str, float] | None = None, overwrite: bool = False
+        self,
+        epoch: float | None = None,
+        *,
+        step: int | None = None,
+        metrics: Mapping[str, float] | None = None,
+        overwrite: bool = False,
     ) -> EpochWriter:
         """Return a writer that takes one epoch in batches, by the row numbers of the items, in any order.
 
         Parameters
         ----------
-        epoch
-            Epoch, 0 or more; 0 is the state before training.
+        epoch, step
+            As for `record`; the writer has the number.
         metrics
             Numbers for the epoch's row of log.csv; `EpochWriter.log` adds others.
         overwrite
@@ -237,8 +244,7 @@ class Recorder:
         ...     for rows, x in loader:  # shuffled or not
         ...         epoch.add("test", rows, embed(x))
         """
-        number = check_epoch_number(epoch)
-        row = self._recording.check_epoch(number, metrics, overwrite=overwrite)
+        number, row = self._recording.numbered(epoch, step, metrics, overwrite=overwrite)
 
         return self._recording.writer(number, row, overwrite=overwrite)
 
@@ -266,9 +272,9 @@ class Recorder:
         """Write metrics into the row of an epoch in log.csv; metrics of the same name are replaced."""
         self._recording.log(epoch, metrics)
 
-    def discard_after(self, epoch: int) -> None:
-        """Remove the snapshots and log rows of all epochs after `epoch` (-1 removes all).
+    def discard_after(self, epoch: int | None = None, *, step: int | None = None) -> None:
+        """Remove the snapshots and log rows of all epochs after `epoch`, or `step` (-1 removes all).
 
         Of several processes that use torch.distributed, process 0 does it; others do nothing.
         """
-        self._recording.discard_after(epoch)
+        self._recording.discard_after(epoch, step)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
 from embedlens.store import format as layout
-from embedlens.store.checks import check_row
+from embedlens.store.checks import check_epoch_number, check_row
 from embedlens.store.checksums import placement
 from embedlens.store.epoch_files import (
     check_logged_step,
@@ -20,6 +20,7 @@ from embedlens.store.epoch_files import (
 from embedlens.store.epoch_writer import EpochWriter, RowTarget
 from embedlens.store.log import drop_after, merge_log
 from embedlens.store.shared_epochs import shared_epoch
+from embedlens.store.steps import is_numbered, last_number, number_of_step, with_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,6 +48,7 @@ class Recording:
         self.path, self.info = hold.path, info
         self._hold, self._ranks = hold, ranks
         self._open: set[int] = set()
+        self._used = -1
 
     @property
     def writes(self) -> bool:
@@ -58,6 +60,27 @@ class Recording:
         if self._ranks is not None and layout.info_file(self.path).is_file():
             self.info = layout.read_info(self.path)
         return self.info
+
+    def numbered(
+        self, epoch: float | None, step: int | None, metrics: Mapping[str, Any] | None, *, overwrite: bool
+    ) -> tuple[int, dict[str, float]]:
+        """Return the number of an epoch that can be recorded, and its checked metrics with its step."""
+        row = with_step(epoch, step, metrics)
+        if is_numbered(epoch):
+            number = check_epoch_number(epoch)
+        else:
+            number = self._number(float(row["step"]), overwrite=overwrite)
+        self._used = max(self._used, number)
+        return number, self.check_epoch(number, row, overwrite=overwrite)
+
+    def _number(self, step: float, *, overwrite: bool) -> int:
+        """Return the number of the snapshot of a step; of processes that use torch, process 0 decides."""
+
+        def find() -> int:
+            info = self.current()
+            return number_of_step(self.path, info, step, overwrite=overwrite, used=self._used)
+
+        return int(self._ranks.led(find)) if self._ranks and self._ranks.uses_torch else find()
 
     def writer(self, epoch: int, row: Mapping[str, float], *, overwrite: bool) -> EpochWriter:
         """Return the writer of a checked epoch in batches."""
@@ -100,10 +123,15 @@ class Recording:
             with self._hold:
                 merge_log(layout.log_file(self.path), epoch, metrics)
 
-    def discard_after(self, epoch: int) -> None:
+    def discard_after(self, epoch: int | None, step: int | None) -> None:
         """Remove all later epochs and their rows, if this process writes."""
+        if (epoch is None) == (step is None):
+            message = "discard_after takes the last epoch to keep, or step=N"
+            raise InputError(message)
+        self._used = -1
         if self.writes:
             with self._hold:
+                epoch = last_number(self.path, step or 0) if epoch is None else epoch
                 discard_after(self.path, self.info, epoch)
                 drop_after(layout.log_file(self.path), epoch)
 

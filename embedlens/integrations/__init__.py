@@ -1,0 +1,14 @@
+"""Recording from the training loops of other libraries; each module loads its library when used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedlens.lazy import attached
+
+if TYPE_CHECKING:
+    from embedlens.integrations.plain_torch import record_embeddings
+
+__all__ = ["record_embeddings"]
+
+__getattr__, __dir__ = attached(__name__, __all__, {"plain_torch": ["record_embeddings"]})

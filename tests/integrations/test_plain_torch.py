@@ -1,0 +1,136 @@
+"""Recording of loaders by a torch module: what is recorded, and that training does not notice."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from support import blobs
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+
+from embedlens import InputError, Recorder
+from embedlens.integrations import record_embeddings
+from embedlens.store import Ranks
+
+N = 103
+X, Y = (torch.from_numpy(array) for array in blobs(n=N))
+DATA = TensorDataset(X, Y, torch.arange(N))
+
+
+def network(seed=0):
+    torch.manual_seed(seed)
+    return torch.nn.Sequential(
+        torch.nn.Linear(8, 16), torch.nn.BatchNorm1d(16), torch.nn.Dropout(0.5), torch.nn.Linear(16, 4)
+    )
+
+
+def embedded(model):
+    with torch.no_grad():
+        return model.eval()(X).numpy()
+
+
+@pytest.fixture
+def recorder(tmp_path):
+    with Recorder(tmp_path / "run", labels={"test": Y}) as recorder:
+        yield recorder
+
+
+def test_a_loader_in_order_and_a_shuffled_one(recorder):
+    model = network()
+    record_embeddings(model, DataLoader(DATA, 16), recorder, epoch=0, metrics={"loss": 1.0})
+    shuffled = DataLoader(DATA, 16, shuffle=True)
+    for epoch, rows in enumerate((2, lambda batch: batch[2]), 1):
+        record_embeddings(model, {"test": shuffled}, recorder, epoch=epoch, rows=rows)
+    dicts = DataLoader([{"x": X[row], "row": row} for row in range(N)], 16, shuffle=True)
+    record_embeddings(
+        model, dicts, recorder, epoch=3, rows="row", embed=lambda model, batch: model(batch["x"])
+    )
+    record_embeddings(model, DataLoader(list(X), 16), recorder, epoch=4)
+    wanted = embedded(model)
+    for epoch in range(5):
+        stored = recorder.run.snapshot("test", epoch).embeddings
+        np.testing.assert_allclose(stored, wanted, atol=1e-6)
+    assert recorder.run.log[0]["loss"] == 1.0
+
+
+def test_a_distributed_sampler_says_its_rows(tmp_path):
+    model = network()
+    for rank in range(2):
+        sampler = DistributedSampler(DATA, num_replicas=2, rank=rank, shuffle=True)
+        loader = DataLoader(DATA, 16, sampler=sampler)
+        with Recorder(tmp_path / "run", labels={"test": Y}, ranks=Ranks(rank, 2, "a")) as recorder:
+            record_embeddings(model, loader, recorder, epoch=0)
+    stored = recorder.run.snapshot("test").embeddings
+    np.testing.assert_allclose(stored, embedded(model), atol=1e-6)
+
+
+def trained(recorder=None):
+    """The weights after three epochs of training that draws from every random state."""
+    model = network()
+    model[1].eval()  # a frozen layer stays frozen
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    generator = torch.Generator().manual_seed(1)
+    loader = DataLoader(DATA, 16, shuffle=True, generator=generator)
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    for epoch in range(3):
+        for x, y, _ in loader:
+            noise = random.random() + np.random.random()  # noqa: NPY002
+            loss = torch.nn.functional.cross_entropy(model(x + noise * torch.rand_like(x)), y % 4)
+            loss.backward()
+            if recorder is not None and epoch == 1:  # with gradients that are not applied yet
+                grads = [parameter.grad.clone() for parameter in model.parameters()]
+                record_embeddings(model, loader, recorder, epoch=0, rows=2, overwrite=True)
+                assert [module.training for module in model] == [True, False, True, True]
+                assert model.training
+                for parameter, grad in zip(model.parameters(), grads, strict=True):
+                    assert torch.equal(parameter.grad, grad)
+                    assert parameter.requires_grad
+            optimizer.step()
+            optimizer.zero_grad()
+    return model.state_dict()
+
+
+def test_training_with_and_without_it_gives_the_same_weights(recorder):
+    without, with_it = trained(), trained(recorder)
+    assert recorder.run.epochs() == [0]
+    for name, value in without.items():
+        assert torch.equal(value, with_it[name]), name
+
+
+def test_an_error_restores_the_model_and_leaves_no_epoch(recorder):
+    model = network()
+    state = torch.get_rng_state()
+
+    def fail(_model, _batch):
+        torch.rand(3)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record_embeddings(model, DataLoader(DATA, 16), recorder, epoch=0, embed=fail)
+    assert model.training
+    assert torch.equal(torch.get_rng_state(), state)
+    assert recorder.run.epochs() == []
+
+
+@pytest.mark.parametrize(
+    ("loaders", "options", "message"),
+    [
+        (DataLoader(DATA, 16, shuffle=True), {}, "draws items by RandomSampler, so their row numbers"),
+        (DataLoader(DATA, batch_sampler=[[0, 1], [2]]), {}, "draws items by list, so their row numbers"),
+        (DataLoader(DATA, 16, drop_last=True), {}, r"no embedding of 7 rows .*drop_last=False"),
+        ({"tset": DataLoader(DATA, 16)}, {}, "unknown split 'tset'"),
+        (DataLoader([{"x": 0.5}], 1), {}, "a batch is a dict; give embed="),
+    ],
+)
+def test_what_is_refused(recorder, loaders, options, message):
+    with pytest.raises(InputError, match=message):
+        record_embeddings(network(), loaders, recorder, epoch=0, **options)
+
+
+def test_one_loader_for_several_splits_is_refused(tmp_path):
+    recorder = Recorder(tmp_path / "run", labels={"train": Y, "test": Y})
+    with pytest.raises(InputError, match="one loader for 2 splits; give a loader for each"):
+        record_embeddings(network(), DataLoader(DATA, 16), recorder, epoch=0)
