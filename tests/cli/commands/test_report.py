@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from report_support import header_in, record
@@ -91,3 +93,11 @@ def test_items_left_out_have_no_dot(cli, folder):
     assert done.json["summary"]["mine"]["test"]["epochs"]["0"]["n"] == 50
     header, _ = header_in((folder / "runs/mine/figures/report.html").read_text())
     assert header["datasets"][0]["rows"]["shape"] == [50]
+
+
+def test_the_demonstration_ends_with_a_report_and_names_it_first():
+    from embedlens_cli.commands import demo
+
+    assert demo._TOUR[-1][0].startswith("report {one} {two} ")
+    ending = Path(demo.__file__).read_text().rpartition("_call(context")[2]
+    assert ending.index("figures/report.html") < ending.index("All figures")
