@@ -23,12 +23,13 @@ The same from Python; in a notebook, ``embedlens.report.show(runs)`` shows the p
 
 from pathlib import Path
 
-import embedlens
+from embedlens.analysis.triplets import nearest_triplets
 from embedlens.experiments import demo_runs
 from embedlens.figures.triplets.panels import ScatterPanel, figure
+from embedlens.report import Extent, build
 
 runs = demo_runs()
-page = embedlens.report.build(runs, splits=["test"], extent=embedlens.report.Extent(figures=False))
+page = build(runs, splits=["test"], extent=Extent(figures=False))
 Path("report.html").write_text(page, encoding="utf-8")
 print(f"report.html: {len(page) / 1e6:.1f} MB")
 
@@ -38,7 +39,7 @@ print(f"report.html: {len(page) / 1e6:.1f} MB")
 panels = []
 for run in runs:
     snapshot = run.snapshot("test", -1)
-    triplets = embedlens.analysis.triplets.nearest_triplets(snapshot.embeddings, snapshot.labels)
+    triplets = nearest_triplets(snapshot.embeddings, snapshot.labels)
     panels.append(ScatterPanel(run.name, "test", snapshot.epoch, triplets))
 drawn = figure(panels)
 drawn.savefig("report_scatter.pdf")
