@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Measured = Mapping[Selected, Triplets]
 
-_DIMS = tuple(2**power for power in range(14))
+_FEW = 4  # sizes of the pruning curve: up to four of 8 components and more take the engine's fast way
 
 
 def paper_figures(measured: Measured, *, device: str = "cpu") -> list[PaperFigure]:
@@ -99,7 +99,7 @@ def _pruning(last: Sequence[Selected], split: str, *, device: str) -> PaperFigur
         fits.append(fit)
         dim = search.z.shape[1]
         base = None if fit == split else one.run.snapshot(fit, one.epoch).embeddings
-        dims = [number for number in _DIMS if number < dim] + [dim]
+        dims = _sizes(dim)
         curves[name] = pruned_recall(
             search.z, search.y, dims, fit=base, gallery=search.gallery, device=device
         )
@@ -132,3 +132,10 @@ def _curves(places: Sequence[Selected]) -> list[PaperFigure]:
         return []
     table = curve_results.columns(lines, [], sources)
     return [_made(figure(panels), table, "Curves", "curves")]
+
+
+def _sizes(dim: int) -> list[int]:
+    """Return the sizes of a pruning curve: all dims, and powers of two below, those of 8 and more if any."""
+    powers = [2**power for power in range(14) if 2**power < dim]
+    roomy = [size for size in powers if size >= 8]
+    return [*(roomy or powers)[1 - _FEW :], dim]

@@ -73,7 +73,7 @@ def _sheet(
 def _encoded(sheet: Image.Image) -> str:
     """Return a sheet as data URI."""
     choices = {}
-    for name, words in (("jpeg", {"quality": _QUALITY}), ("png", {"optimize": True})):
+    for name, words in (("jpeg", {"quality": _QUALITY}), ("png", {})):
         file = io.BytesIO()
         sheet.save(file, name, **words)
         choices[name] = file.getvalue()

@@ -9,7 +9,7 @@ from support import blobs, brute_force, write_run
 
 import embedlens
 from embedlens import InputError
-from embedlens.report import Extent, gather
+from embedlens.report import Extent, gather, paper_figures
 
 PLAIN = Extent(figures=False)
 
@@ -125,3 +125,18 @@ def test_paper_figures_have_their_data(tmp_path):
     for figure in figures:
         assert figure.svg.lstrip().startswith("<?xml")
         assert len(figure.csv.splitlines()) > 2
+
+
+@pytest.mark.parametrize(
+    ("dim", "sizes"),
+    [
+        (512, [64, 128, 256, 512]),
+        (64, [8, 16, 32, 64]),
+        (10, [8, 10]),
+        (8, [1, 2, 4, 8]),
+        (2, [1, 2]),
+        (1, [1]),
+    ],
+)
+def test_the_pruning_curve_has_four_sizes_at_most(dim, sizes):
+    assert paper_figures._sizes(dim) == sizes
