@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         grid_runs,
         grid_training,
         latent_maps,
+        method_facts,
         metric_names,
         recipe,
         run_metrics,
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Trainer", "collapse", "comparison", "curve_results", "demo_runs", "demonstration", "epoch_metrics",
-    "grid", "grid_runs", "grid_training", "latent_maps", "metric_names", "recipe", "run_metrics",
-    "score_rows", "seed_groups", "sweep", "sweep_results", "trainer",
+    "grid", "grid_runs", "grid_training", "latent_maps", "method_facts", "metric_names", "recipe",
+    "run_metrics", "score_rows", "seed_groups", "sweep", "sweep_results", "trainer",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedlens.analysis.triplets.nearest import summarise
 from embedlens.errors import InputError
+from embedlens.experiments.method_facts import differing_options
 from embedlens.figures.style import line_styles
 from embedlens.measurements.triplet_states import State
 from embedlens.report.data import Dataset, Items, MapSeries, ReportData, RunFacts, TripletSeries
@@ -17,7 +17,7 @@ from embedlens.report.paper_figures import paper_figures
 from embedlens.selection import gallery_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -122,27 +122,10 @@ def _title(runs: dict[str, Run]) -> str:
 
 
 def _run_facts(runs: dict[str, Run]) -> list[RunFacts]:
-    colors, methods = line_styles(runs), _methods([run.method for run in runs.values()])
+    colors, methods = line_styles(runs), differing_options([run.method for run in runs.values()])
     return [
         RunFacts(label, colors[label].color, method, run.log)
         for (label, run), method in zip(runs.items(), methods, strict=True)
-    ]
-
-
-def _methods(recorded: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return of each method what differs from the defaults of the training, or between the runs."""
-    from embedlens.training.config import TrainConfig
-
-    defaults = json.loads(json.dumps(asdict(TrainConfig())))
-    names = {name for method in recorded for name in method}
-    alike = {name for name in names if all(method.get(name) == recorded[0].get(name) for method in recorded)}
-    return [
-        {
-            name: value
-            for name, value in method.items()
-            if name not in alike or name not in defaults or value != defaults[name] or name == "loss"
-        }
-        for method in recorded
     ]
 
 

@@ -144,7 +144,7 @@ def identify(
 
 
 def _can_join(runs: Sequence[Run], joined: bool | None) -> bool:
-    """Say whether runs are joined; where that is asked for and cannot be, it is refused."""
+    """Say whether runs are joined; where that is requested and impossible, it is refused."""
     from embedlens.measurements.open_set import check_joined
 
     if joined is False or len(runs) == 1:

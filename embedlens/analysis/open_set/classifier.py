@@ -23,7 +23,7 @@ from embedlens.similarity.threads import spans
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-C = 10.0  # with 1, unit embeddings are underfitted; with 1,000, unknown classes are told apart less well
+C = 10.0  # with 1, unit embeddings are underfitted; with 1,000, unknown classes are separated less well
 MAX_ITERATIONS = 1000
 _TOLERANCE = 1e-6
 _BLOCK_VALUES = 1 << 23

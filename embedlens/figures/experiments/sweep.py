@@ -75,9 +75,9 @@ def plot(
     InputError
         Dims that the sweep does not have.
     """
-    for asked in dims or ():
-        if asked not in result.dims:
-            raise unknown(asked, "dim", result.dims)
+    for number in dims or ():
+        if number not in result.dims:
+            raise unknown(number, "dim", result.dims)
     if result.axis == "loss":
         return sweep_losses.plot(result, ax, label=label)
     axes = Figure(figsize=(3.25, 2.4), layout="constrained").add_subplot() if ax is None else ax

@@ -141,7 +141,7 @@ def _table_of(group: Group, shown: Contents, panels: Sequence[str]) -> Table:
             if len(shown.negatives) == 1:
                 blocks["picked"].append({**keys, **negatives.distances.merged(SELECTED_BINS).columns()})
             elif negatives.n:
-                quantiles = np.array([negatives.distances.quantile(share) for share in RANGES])
+                quantiles = np.array([negatives.distances.quantile(level) for level in RANGES])
                 blocks["picked"].append({**keys, "quantile": np.array(RANGES), "distance": quantiles})
     for run, shares in shown.nonzero.items():
         drawn = shares if len(shown.nonzero) == 1 else shares[:1]

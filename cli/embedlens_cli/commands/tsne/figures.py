@@ -104,7 +104,7 @@ def _frames(maps: Frame) -> dict[int, Frame]:
 
 
 class _Pictures(Sequence[Any]):
-    """Frames of an animation, each drawn when it is asked for."""
+    """Frames of an animation, each drawn when it is taken."""
 
     def __init__(
         self, frames: Sequence[Frame], style: figure_style.FigureStyle, size: float, limits: Any
