@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import itertools
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
+import pytest
 
 import embedlens
 
@@ -133,3 +136,13 @@ def read_mp4(path, size):
     done = subprocess.run([*command, "-pix_fmt", "rgb24", "-"], capture_output=True, check=True)
     assert f"{size[0]}x{size[1]}" in done.stderr.decode()
     return np.frombuffer(done.stdout, np.uint8).reshape(-1, size[1], size[0], 3)
+
+
+def optional(library):
+    """A library that only some uses need; without it the tests of a module are skipped.
+
+    Where EMBEDLENS_TEST_OPTIONAL says that every library is there, they fail.
+    """
+    if os.environ.get("EMBEDLENS_TEST_OPTIONAL"):
+        return importlib.import_module(library)
+    return pytest.importorskip(library)
