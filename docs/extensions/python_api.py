@@ -27,6 +27,8 @@ GROUPS = {
         "embedlens",
         "embedlens.store",
         "embedlens.integrations",
+        "embedlens.importing",
+        "embedlens.importing.readers",
         "embedlens.errors",
         "embedlens.selection",
         "embedlens.searches",

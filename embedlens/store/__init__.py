@@ -1,4 +1,4 @@
-"""Run directories: the format, reading, recording, and importing what other programs left."""
+"""Run directories: the format, reading and recording."""
 
 from embedlens.store.epoch_writer import EpochWriter
 from embedlens.store.ranks import Ranks

@@ -14,8 +14,8 @@ from support import blobs, tree, write_run
 
 import embedlens
 from embedlens import InputError, Recorder
+from embedlens.importing import ImportSource, import_run
 from embedlens.store.concat import concatenate
-from embedlens.store.importing import ImportSource, import_run
 from embedlens.store.integrity import verify
 
 Z, Y = blobs(n=12, classes=3)

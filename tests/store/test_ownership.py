@@ -13,8 +13,8 @@ from support import blobs, tree, write_run
 
 import embedlens
 from embedlens import InputError, Recorder
+from embedlens.importing import ImportSource, import_run
 from embedlens.store.concat import concatenate
-from embedlens.store.importing import ImportSource, import_run
 from embedlens.store.ownership import building_folder, clear, is_unbegun
 
 Z, Y = blobs()

@@ -73,7 +73,7 @@ def import_(
 
     Of several splits: `embedlens import '{split}_{epoch}.npy' --labels '{split}_labels.npy' --out runs/mine`
     """
-    from embedlens.store.importing import ImportSource, import_run
+    from embedlens.importing import ImportSource, import_run
     from embedlens.store.lock import release_when_terminated
 
     release_when_terminated()

@@ -12,8 +12,8 @@ import torch
 from support import blobs
 
 from embedlens import InputError
-from embedlens.store.array_files import read_array
-from embedlens.store.importing import ImportSource, import_run
+from embedlens.importing import ImportSource, import_run
+from embedlens.importing.readers import read_array
 
 Z, Y = blobs(n=8, dim=3, classes=2)
 T = torch.from_numpy(Z)
@@ -74,7 +74,7 @@ BOMB = """
 import resource, sys
 from pathlib import Path
 from embedlens import InputError
-from embedlens.store.array_files import read_array
+from embedlens.importing.readers import read_array
 used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + (200 << 20), used + (200 << 20)))
 try:

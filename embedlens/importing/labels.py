@@ -10,9 +10,10 @@ import numpy as np
 
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError, InputWarning, listed, shortened
+from embedlens.importing.readers import read_array
+from embedlens.importing.readers.base import endings, only
 from embedlens.labels import number_labels
 from embedlens.results import Result
-from embedlens.store.array_files import ENDINGS, only, read_array
 from embedlens.tables import is_missing, is_path, read_table
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def gather_labels(files: Mapping[str, Mapping[int, Path]], key: str | None, miss
 
 def read_labels(file: Path, key: str | None) -> LabelFile:
     """Return the labels of a file: integers from an array, else texts."""
-    if file.suffix.lower() in ENDINGS:
+    if file.suffix.lower() in endings():
         values = read_array(file, key, labels=True)
         return LabelFile(file, decoded(values, file) if values.dtype.kind == "S" else values)
     table = read_table(file, key=key)

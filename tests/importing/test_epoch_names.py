@@ -7,8 +7,8 @@ import pytest
 from support import blobs
 
 from embedlens.errors import InputWarning
-from embedlens.store.epoch_names import names_an_epoch
-from embedlens.store.importing import ImportSource, import_run
+from embedlens.importing import ImportSource, import_run
+from embedlens.importing.epoch_names import names_an_epoch
 
 EPOCHS = [
     ["epoch_12.npy"], ["e3.npy"], ["emb_e_3.npy"], ["ep12.npy"], ["model-Epoch=07.npy"], ["ckpt0040.npy"],

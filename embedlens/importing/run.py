@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError, InputWarning, listed, shortened, unknown
-from embedlens.store.array_files import check_rows, read_array
-from embedlens.store.epoch_names import names_an_epoch
-from embedlens.store.label_files import MISSING_LABEL, gather_labels
+from embedlens.importing.epoch_names import names_an_epoch
+from embedlens.importing.labels import MISSING_LABEL, gather_labels
+from embedlens.importing.patterns import compile_pattern, find_files
+from embedlens.importing.readers import read_array
+from embedlens.importing.readers.base import check_rows
 from embedlens.store.ownership import building
 from embedlens.store.recorder import Recorder
 from embedlens.store.run import Run, open_run
@@ -26,11 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-_FIELDS = {"epoch": r"(?P<epoch>\d+)", "split": r"(?P<split>[^/]+?)"}
-_TOKEN = re.compile(r"\{([^{}]*)\}|(\*)|(\?)")
-_NUMBER = re.compile(r"\d")
-
-SplitFiles = dict[str, dict[int, Path]]
+    from embedlens.importing.patterns import SplitFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,40 +172,6 @@ def _import_epoch(
         raise error.within(place) from error
 
 
-def find_files(pattern: str, split: str) -> SplitFiles:
-    """Return the files that match a pattern: split -> epoch -> path; epoch 0 if it has no ``{epoch}``.
-
-    ``*`` and ``?`` in the pattern stand for any text and any character of one file or folder name.
-    """
-    expression, wildcard = _compile(pattern)
-    found: SplitFiles = {}
-    for name in sorted(glob.glob(wildcard)):
-        match = re.fullmatch(expression, Path(name).as_posix())
-        if match is None:
-            continue
-        groups = match.groupdict()
-        epoch, files = int(groups.get("epoch") or 0), found.setdefault(groups.get("split") or split, {})
-        if epoch in files:
-            raise _two_files(pattern, epoch, files[epoch], Path(name))
-        files[epoch] = Path(name)
-    if not found:
-        message = f"pattern {pattern!r} matches no file; {{epoch}} stands for digits, {{split}} for a name"
-        raise InputError(message)
-    return found
-
-
-def _two_files(pattern: str, epoch: int, first: Path, second: Path) -> InputError:
-    """Return the error for two files of one epoch, with what to do about it."""
-    advice = "make the pattern narrower"
-    if "{epoch}" not in pattern and _NUMBER.search(second.stem):
-        advice = "write {epoch} where the number of the epoch stands in the pattern"
-    message = (
-        f"two files for epoch {epoch}: {first} and {second}; {advice}. Several files (shards) of one epoch "
-        "are not supported yet: join them first, with numpy.concatenate"
-    )
-    return InputError(message)
-
-
 def _warn_of_names(source: ImportSource, found: SplitFiles, with_labels: SplitFiles) -> None:
     """Warn of files that the pattern leaves out, and of names with an epoch that are taken for epoch 0."""
     taken = {file for files in (*found.values(), *with_labels.values()) for file in files.values()}
@@ -218,7 +182,7 @@ def _warn_of_names(source: ImportSource, found: SplitFiles, with_labels: SplitFi
             "epoch 0; write {epoch} in the pattern where the name holds the epoch's number"
         )
         warnings.warn(message, InputWarning, stacklevel=3)
-    _, wildcard = _compile(source.pattern)
+    _, wildcard = compile_pattern(source.pattern)
     left = [name for name in sorted(glob.glob(wildcard)) if Path(name) not in taken]
     if left:
         negative = any(re.search(r"(?<![0-9A-Za-z])-\d", name) for name in left)
@@ -239,29 +203,3 @@ def _of_splits(source: ImportSource, found: SplitFiles, with_labels: SplitFiles)
             raise InputError(message)
         chosen[split] = by_epoch
     return chosen
-
-
-def _compile(pattern: str) -> tuple[str, str]:
-    """Return a pattern as a regular expression and as a shell wildcard."""
-    text = Path(pattern).as_posix()
-    if set("{}") & set(_TOKEN.sub("", text)):
-        message = f"pattern {pattern!r} has a brace without its partner; write {{epoch}} and {{split}}"
-        raise InputError(message)
-    expression, wildcard, at, seen = "", "", 0, set()
-    for token in _TOKEN.finditer(text):
-        literal = text[at : token.start()]
-        expression += re.escape(literal)
-        wildcard += glob.escape(literal)
-        at = token.end()
-        field, star, question = token.groups()
-        if star or question:
-            expression += "[^/]*" if star else "[^/]"
-            wildcard += star or question
-        elif field not in _FIELDS:
-            message = f"pattern {pattern!r} holds {{{field}}}; only {{epoch}} and {{split}} are known"
-            raise InputError(message)
-        else:
-            expression += f"(?P={field})" if field in seen else _FIELDS[field]
-            wildcard += "*"
-            seen.add(field)
-    return expression + re.escape(text[at:]), wildcard + glob.escape(text[at:])

@@ -9,7 +9,8 @@ import torch
 from support import blobs, tree
 
 from embedlens import InputError
-from embedlens.store.importing import ImportSource, find_files, import_run
+from embedlens.importing import ImportSource, import_run
+from embedlens.importing.patterns import find_files
 
 Z, Y = blobs()
 NPY = ImportSource("dump/{split}_{epoch}.npy", "dump/{split}_labels.npy")

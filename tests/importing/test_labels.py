@@ -6,8 +6,8 @@ from support import assert_refused, blobs
 
 from embedlens import InputError, open_run
 from embedlens.errors import InputWarning
-from embedlens.store.importing import ImportSource, import_run
-from embedlens.store.label_files import read_labels
+from embedlens.importing import ImportSource, import_run
+from embedlens.importing.labels import read_labels
 
 Z, Y = blobs()
 

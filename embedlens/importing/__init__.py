@@ -1,0 +1,14 @@
+"""Import of runs from files that other programs saved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from embedlens.lazy import attached
+
+if TYPE_CHECKING:
+    from embedlens.importing.run import ImportSource, import_run
+
+__all__ = ["ImportSource", "import_run"]
+
+__getattr__, __dir__ = attached(__name__, __all__, {"run": ["ImportSource", "import_run"]})
