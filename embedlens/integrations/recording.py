@@ -1,0 +1,105 @@
+"""What the integrations share: base classes of frameworks, the start of a run, and metrics for its log."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from embedlens.store import Ranks, Recorder
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+NAMES = {"learning_rate": "lr"}
+"""Metrics of frameworks that have another name in log.csv."""
+_OWN = {"epoch", "step"}  # columns that the recorder writes
+
+
+@cache
+def joined(own: type, base: type) -> type:
+    """Return a class of this package as a subclass of a framework's class, which is imported when it is used.
+
+    A class calls it in ``__new__``, so that its module can be imported without the framework.
+
+    Parameters
+    ----------
+    own
+        The class; its attributes come before those of `base`.
+    base
+        The framework's class.
+    """
+    if issubclass(own, base):
+        return own
+
+    def reduce(self: Any) -> tuple[Any, ...]:  # pickle finds `own` by its name, not the joined class
+        return own.__new__, (own,), self.__dict__
+
+    about = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
+    return type(own.__name__, (own, base), {**about, "__reduce__": reduce})
+
+
+def begun_run(
+    path: str | os.PathLike[str],
+    labels: Mapping[str, Any],
+    options: Mapping[str, Any],
+    *,
+    epoch: int = 0,
+    step: int | None = None,
+    alone: bool = False,
+) -> Recorder:
+    """Return the recorder of a run that a training begins, or resumes.
+
+    Parameters
+    ----------
+    path, labels, options
+        As for `Recorder`; `options` are its other arguments.
+    epoch
+        Epochs trained so far. From 1 on, the run at the path is continued, and epochs after it are discarded;
+        with `resume` among the options also from 0 on, where all epochs are discarded.
+    step
+        Optimiser steps so far, in place of `epoch`, for a run whose log has steps.
+    alone
+        Whether this process records alone; else all processes of torch.distributed record together, if there
+        are several.
+
+    Raises
+    ------
+    InputError
+        As `Recorder`; a training that begins where a run stands.
+    """
+    trained = epoch if step is None else step
+    given = dict(options)
+    resume = given.pop("resume", False) or trained > 0
+    ranks = given.pop("ranks", None) or (None if alone else _ranks())
+    recorder = Recorder(path, labels=labels, resume=resume, ranks=ranks, **given)
+    if resume:
+        kept = trained or -1  # epoch 0 is recorded again
+        recorder.discard_after(kept if step is None else None, step=None if step is None else kept)
+    return recorder
+
+
+def plain_metrics(metrics: Mapping[str, Any] | None) -> dict[str, float]:
+    """Return the metrics of a framework that are numbers, under the names that they have in log.csv."""
+    numbers = {}
+    for name, value in (metrics or {}).items():
+        if name not in _OWN and (number := _number(value)) is not None:
+            numbers[NAMES.get(name, name)] = number
+    return numbers
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, or an array or tensor of one number, as float; None for all else."""
+    try:
+        number = value.item() if hasattr(value, "item") else value
+        return None if isinstance(number, str | bytes) else float(number)
+    except (TypeError, ValueError, RuntimeError):  # no number, or an array or tensor of several
+        return None
+
+
+def _ranks() -> Ranks | None:
+    """Return the place of this process among those of torch.distributed; None: it is alone."""
+    import torch.distributed as dist
+
+    several = dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+    return Ranks.of_torch() if several else None

@@ -1,0 +1,83 @@
+"""What the integrations share, without any framework: joined classes, the start of a run, metrics."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from embedlens import InputError
+from embedlens.integrations.recording import begun_run, joined, plain_metrics
+
+LABELS = {"test": [0, 1]}
+Z = {"test": np.eye(2, dtype=np.float32)}
+
+
+class Framework:
+    def __init__(self):
+        self.ready = True
+
+    def hook(self):
+        return "framework"
+
+    def other(self):
+        return "framework"
+
+
+class Own:
+    def __new__(cls, *given, **options):
+        return object.__new__(joined(cls, Framework))
+
+    def __init__(self, name):
+        super().__init__()
+        self.name = name
+
+    def hook(self):
+        return "own"
+
+
+class Derived(Own):
+    def hook(self):
+        return "derived"
+
+
+@pytest.mark.parametrize(("kind", "answer"), [(Own, "own"), (Derived, "derived")])
+def test_a_class_is_one_of_the_framework_when_it_is_used(kind, answer):
+    made = kind("x")
+    assert isinstance(made, kind)
+    assert isinstance(made, Framework)
+    assert (made.ready, made.hook(), made.other()) == (True, answer, "framework")
+    assert type(made) is type(kind("y"))
+    for again in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        assert type(again) is type(made)
+        assert vars(again) == vars(made)
+
+
+def test_metrics_are_the_numbers_under_the_names_of_the_log():
+    given = {
+        "loss": torch.tensor(0.5, requires_grad=True), "learning_rate": np.float32(0.25), "n": np.array([2]),
+        "name": "3", "confusion": np.eye(2), "many": torch.ones(3), "nothing": None, "epoch": 0.5, "step": 3,
+    }  # fmt: skip
+    assert plain_metrics(given) == {"loss": 0.5, "lr": 0.25, "n": 2.0}
+    assert plain_metrics(None) == {}
+
+
+def test_a_run_is_begun_once_and_continued_by_what_was_trained(tmp_path):
+    path = tmp_path / "run"
+    with begun_run(path, LABELS, {"method": {"loss": "none"}}) as recorder:
+        for epoch in range(4):
+            recorder.record(epoch, Z, step=10 * epoch)
+    with pytest.raises(InputError, match="already exists"):
+        begun_run(path, LABELS, {})
+    with begun_run(path, LABELS, {}, epoch=2) as recorder:
+        assert recorder.run.epochs() == [0, 1, 2]
+    with begun_run(path, LABELS, {}, step=15) as recorder:
+        assert recorder.run.epochs() == [0, 1]
+        assert recorder.run.method == {"loss": "none"}
+    for start in ({"epoch": 0}, {"step": 0}):
+        with begun_run(path, LABELS, {"resume": True}, **start) as recorder:  # from the start again
+            assert recorder.run.epochs() == []
+            recorder.record(0, Z, step=0)
