@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError, unknown
+from embedlens.integrations.loaders import batches_of, kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     import torch
 
+    from embedlens.integrations.loaders import Rows
     from embedlens.store import Recorder
-
-    Rows = Callable[[Any], Any] | int | str
 
 
 def record_embeddings(
@@ -43,16 +43,19 @@ def record_embeddings(
     Parameters
     ----------
     model
-        The network; one inside DistributedDataParallel is taken out of it.
+        The network, also as `accelerator.prepare` returns it; one inside DistributedDataParallel is taken
+        out of it.
     loaders
-        Split name -> loader, or one loader for a run of one split.
+        Split name -> loader, or one loader for a run of one split; also as `accelerator.prepare` returns
+        them.
     recorder
-        Recorder of the run; with `ranks`, the loader of each process gives its part of the items.
+        Recorder of the run; with `ranks`, each process embeds its part of the items.
     epoch, step
         Epoch, 0 or more, with or without the optimiser steps so far; as for `Recorder.record`.
     rows
         Where a batch has the row numbers of its items: a position in a tuple, a key of a dict, or a function
-        of the batch. None: the loader gives items in the order of the labels, or by a DistributedSampler.
+        of the batch. None: the items of the loader's data set are embedded in their order, which is that of
+        the labels, also where the loader shuffles, repeats items or drops the last batch.
     embed
         Function of model and batch, on the model's device, that returns [n, D]. None: the model is called
         with the batch, or with the first element of a tuple.
@@ -64,8 +67,8 @@ def record_embeddings(
     Raises
     ------
     InputError
-        A loader of unknown order without `rows`, a batch that is a dict without `embed`; as
-        `Recorder.epoch`.
+        A loader of unknown order without `rows`, a data set with another number of items than the labels, a
+        batch that is a dict without `embed`; as `Recorder.epoch`.
 
     Examples
     --------
@@ -75,12 +78,13 @@ def record_embeddings(
     network = _unwrapped(model)
     device = _device(network)
     called = embed or _embed
+    items = {split: stated.items for split, stated in recorder.run.info.splits.items()}
     with (
         recorder.epoch(epoch, step=step, metrics=metrics, overwrite=overwrite) as writer,
         _unchanged(network, splits.values(), device),
     ):
         for split, loader in splits.items():
-            for numbers, batch in _numbered(loader, rows):
+            for numbers, batch in batches_of(loader, rows, items=items[split], ranks=recorder.ranks):
                 writer.add(split, numbers, called(network, _moved(batch, device)))
 
 
@@ -131,77 +135,20 @@ def _moved(batch: Any, device: torch.device) -> Any:
     return batch.to(device, non_blocking=True) if hasattr(batch, "to") else batch
 
 
-def _numbered(loader: Iterable[Any], rows: Rows | None) -> Iterator[tuple[Any, Any]]:
-    """Yield the row numbers and the batch of each batch of a loader."""
-    order = _order(loader) if rows is None else None
-    start = 0
-    for batch in loader:
-        if rows is not None:
-            yield (rows(batch) if callable(rows) else batch[rows]), batch
-            continue
-        count = _count(batch)
-        numbers = np.arange(start, start + count)
-        yield (numbers if order is None else order[start : start + count]), batch
-        start += count
-
-
-def _order(loader: Any) -> np.ndarray[Any, Any] | None:
-    """Return the row numbers in the order in which a loader gives them; None: from 0 on."""
-    from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, SequentialSampler
-
-    if not isinstance(loader, DataLoader) or loader.batch_sampler is None:
-        return None
-    sampler = loader.sampler
-    if type(loader.batch_sampler) is BatchSampler:
-        if isinstance(sampler, DistributedSampler):  # it draws from its own seed and epoch
-            return np.array(list(sampler), np.int64)
-        if isinstance(sampler, SequentialSampler):
-            return None
-        name = type(sampler).__name__
-    else:
-        name = type(loader.batch_sampler).__name__
-    message = (
-        f"the loader draws items by {name}, so their row numbers are unknown; let the data set return them, "
-        "and say where they stand in a batch by rows="
-    )
-    raise InputError(message)
-
-
-def _count(batch: Any) -> int:
-    """Return the number of items of a batch."""
-    while isinstance(batch, tuple | list | Mapping):
-        batch = next(iter(batch.values())) if isinstance(batch, Mapping) else batch[0]
-    return len(batch)
-
-
 @contextmanager
 def _unchanged(model: torch.nn.Module, loaders: Iterable[Any], device: torch.device) -> Iterator[None]:
     """Set a model to evaluation without gradients; afterwards restore its mode and all random states."""
     import torch
 
     modes = {module: module.training for module in model.modules()}
-    generators = {id(one): one for loader in loaders for one in _generators(loader)}.values()
-    states = [(generator, generator.get_state()) for generator in generators]
     python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state of others is kept
     devices = [device] if device.type == "cuda" else []
     try:
-        with torch.random.fork_rng(devices=devices), torch.no_grad():
+        with torch.random.fork_rng(devices=devices), torch.no_grad(), kept(loaders):
             model.eval()
             yield
     finally:
         for module, mode in modes.items():
             module.training = mode
-        for generator, state in states:
-            generator.set_state(state)
         random.setstate(python)
         np.random.set_state(numbers)  # noqa: NPY002
-
-
-def _generators(loader: Any) -> Iterator[torch.Generator]:
-    """Yield the random generators that a loader and its samplers draw from."""
-    import torch
-
-    for holder in (loader, getattr(loader, "sampler", None), getattr(loader, "batch_sampler", None)):
-        generator = getattr(holder, "generator", None)
-        if isinstance(generator, torch.Generator):
-            yield generator

@@ -142,6 +142,7 @@ class Recorder:
                 self._hold, info, contents, extras=extras or {}, resume=resume, keep_method=method is None
             )
 
+        self.ranks = ranks
         self._recording = Recording(self._hold, join_run(self.path, splits, start, ranks=ranks), ranks)
 
     def __repr__(self) -> str:

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 import torch
 from support import blobs
-from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    DistributedSampler,
+    RandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from embedlens import InputError, Recorder
 from embedlens.integrations import record_embeddings
@@ -55,15 +62,46 @@ def test_a_loader_in_order_and_a_shuffled_one(recorder):
     assert recorder.run.log[0]["loss"] == 1.0
 
 
-def test_a_distributed_sampler_says_its_rows(tmp_path):
+@pytest.mark.parametrize(
+    "loader",
+    [
+        DataLoader(DATA, 16, shuffle=True, drop_last=True),
+        DataLoader(DATA, batch_sampler=BatchSampler(RandomSampler(DATA), 16, drop_last=False)),
+        DataLoader(DATA, 16, sampler=DistributedSampler(DATA, num_replicas=2, rank=1)),
+        DataLoader(DATA, 16, num_workers=1, shuffle=True),
+    ],
+)
+def test_without_row_numbers_the_data_set_is_read_in_its_order(recorder, loader):
     model = network()
-    for rank in range(2):
-        sampler = DistributedSampler(DATA, num_replicas=2, rank=rank, shuffle=True)
-        loader = DataLoader(DATA, 16, sampler=sampler)
-        with Recorder(tmp_path / "run", labels={"test": Y}, ranks=Ranks(rank, 2, "a")) as recorder:
-            record_embeddings(model, loader, recorder, epoch=0)
-    stored = recorder.run.snapshot("test").embeddings
-    np.testing.assert_allclose(stored, embedded(model), atol=1e-6)
+    record_embeddings(model, loader, recorder, epoch=0)
+    np.testing.assert_allclose(recorder.run.snapshot("test").embeddings, embedded(model), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [2, 3, 9])
+def test_several_processes_give_the_bytes_of_one(tmp_path, size):
+    model = network()
+    loader = DataLoader(DATA, 16, shuffle=True)
+    with Recorder(tmp_path / "one", labels={"test": Y}) as recorder:
+        record_embeddings(model, loader, recorder, epoch=0)
+    calls = []
+    for rank in range(size):
+        count = []
+        hook = model.register_forward_hook(lambda *_, count=count: count.append(1))
+        with Recorder(tmp_path / "many", labels={"test": Y}, ranks=Ranks(rank, size, "a")) as several:
+            record_embeddings(model, loader, several, epoch=0)
+        hook.remove()
+        calls.append(len(count))
+    assert len(set(calls)) == 1  # as collective calls inside a network need it
+    assert calls[0] == -(-7 // size)
+    file = "splits/test/epoch-0000.npy"
+    assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "many" / file).read_bytes()
+
+
+def test_several_processes_need_the_row_numbers_of_a_stream(tmp_path):
+    with Recorder(tmp_path / "run", labels={"test": Y}, ranks=Ranks(0, 2, "a")) as recorder:
+        with pytest.raises(InputError, match="list gives items in an order that is unknown"):
+            record_embeddings(network(), [[X, Y]], recorder, epoch=0)
+        record_embeddings(network(), [[X, Y, torch.arange(N)]], recorder, epoch=0, rows=2)
 
 
 def trained(recorder=None):
@@ -118,11 +156,16 @@ def test_an_error_restores_the_model_and_leaves_no_epoch(recorder):
 @pytest.mark.parametrize(
     ("loaders", "options", "message"),
     [
-        (DataLoader(DATA, 16, shuffle=True), {}, "draws items by RandomSampler, so their row numbers"),
+        (
+            DataLoader(DATA, 16, sampler=WeightedRandomSampler([1.0] * N, N)),
+            {},
+            "draws items by WeightedRandomSampler, so their row numbers",
+        ),
         (DataLoader(DATA, batch_sampler=[[0, 1], [2]]), {}, "draws items by list, so their row numbers"),
-        (DataLoader(DATA, 16, drop_last=True), {}, r"no embedding of 7 rows .*drop_last=False"),
+        (DataLoader(DATA, 16, drop_last=True), {"rows": 2}, r"no embedding of 7 rows .*drop_last=False"),
         ({"tset": DataLoader(DATA, 16)}, {}, "unknown split 'tset'"),
-        (DataLoader([{"x": 0.5}], 1), {}, "a batch is a dict; give embed="),
+        (DataLoader([{"x": 0.5}] * N, 1), {}, "a batch is a dict; give embed="),
+        (DataLoader(list(X[:9]), 4), {}, "the data set has 9 items and the run 103; give the data set"),
     ],
 )
 def test_what_is_refused(recorder, loaders, options, message):

@@ -1,0 +1,211 @@
+"""Loaders of torch: batches with the row numbers of their items, and what a loader keeps between passes."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.errors import InputError, count_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import torch
+
+    from embedlens.store.ranks import Ranks
+
+    Rows = Callable[[Any], Any] | int | str
+
+_OPTIONS = (
+    "collate_fn", "num_workers", "pin_memory", "timeout", "worker_init_fn", "multiprocessing_context",
+    "prefetch_factor",
+)  # fmt: skip
+"""Arguments of a loader that do not change which items it gives."""
+_COUNTS = ("epoch", "iteration")
+"""Attributes by which loaders and samplers count their passes; some shuffle by them."""
+_BATCH_SIZE = 64
+
+
+def batches_of(
+    loader: Iterable[Any],
+    rows: Rows | None = None,
+    *,
+    items: int,
+    ranks: Ranks | None = None,
+    any_sampler: bool = False,
+) -> Iterator[tuple[Any, Any]]:
+    """Yield the row numbers and the batch of each batch of a loader.
+
+    Without `rows`, the items of a DataLoader's data set are read in their order, whatever the loader does:
+    it may shuffle, repeat items, or drop the last batch. Of several processes each reads every size-th batch,
+    so that batches are those of one process, and as many as the others.
+
+    Parameters
+    ----------
+    loader
+        A DataLoader, or anything that gives batches.
+    rows
+        Where a batch has the row numbers of its items: a position, a key, or a function of the batch.
+    items
+        Number of items of the split.
+    ranks
+        Place of this process among several.
+    any_sampler
+        Whether row numbers are those of the data set for every sampler; otherwise only for known ones.
+
+    Raises
+    ------
+    InputError
+        A loader whose row numbers are unknown; a data set with another number of items than the split.
+    """
+    if rows is not None:
+        for batch in loader:
+            yield (rows(batch) if callable(rows) else batch[rows]), batch
+        return
+    data = _map_style(loader)
+    if data is None:
+        yield from _counted(loader, ranks)
+        return
+    if not any_sampler:
+        _check_sampler(loader)
+    if len(data) != items:
+        message = (
+            f"the data set has {count_text(len(data), 'item')} and the run {items:,}; give the data set of "
+            "the labels, or say by rows= where a batch has the row numbers of its items"
+        )
+        raise InputError(message)
+    order = _Order(len(data), batch_size(loader), ranks)
+    for start, batch in zip(order.starts, _ordered(loader, order), strict=True):
+        yield np.arange(start, min(start + order.size, order.items)), batch
+
+
+def batch_size(loader: Any) -> int:
+    """Return the number of items of a loader's batches."""
+    found = getattr(loader, "batch_size", None) or getattr(loader.batch_sampler, "batch_size", None)
+    return int(found or _BATCH_SIZE)
+
+
+class _Order:
+    """The batches that one of several processes reads, as a batch sampler.
+
+    All processes have equally many, so that a network whose parts lie in several processes is called equally
+    often; the last one is read twice where they would not.
+    """
+
+    def __init__(self, items: int, size: int, ranks: Ranks | None) -> None:
+        self.items, self.size = items, size
+        starts = list(range(0, items, size))
+        if ranks is not None:
+            n = -(-len(starts) // ranks.size)
+            starts = (starts[ranks.rank :: ranks.size] + starts[-1:])[:n]
+        self.starts = starts
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for start in self.starts:
+            yield list(range(start, min(start + self.size, self.items)))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+def _map_style(loader: Any) -> Any:
+    """Return the data set of a DataLoader that asks for items by their numbers, else None."""
+    from torch.utils.data import DataLoader, IterableDataset
+
+    if not isinstance(loader, DataLoader) or loader.batch_sampler is None:
+        return None
+    return None if isinstance(loader.dataset, IterableDataset) else loader.dataset
+
+
+def _ordered(loader: Any, order: _Order) -> Any:
+    """Return a loader of the same data set whose batches are those of an order.
+
+    It has its own generator, and its own processes, so the other one's random states stay as they are.
+    """
+    import torch
+    from torch.utils.data import DataLoader
+
+    options = {name: getattr(loader, name) for name in _OPTIONS}
+    return DataLoader(
+        loader.dataset, batch_sampler=order, generator=torch.Generator().manual_seed(0), **options
+    )
+
+
+def _check_sampler(loader: Any) -> None:
+    """Refuse a sampler whose order the labels may have."""
+    from torch.utils.data import DistributedSampler, RandomSampler, SequentialSampler
+
+    sampler = loader.batch_sampler
+    while hasattr(sampler, "batch_sampler"):  # Accelerate and Lightning wrap it
+        sampler = sampler.batch_sampler
+    sampler = getattr(sampler, "sampler", sampler)
+    if not isinstance(sampler, SequentialSampler | RandomSampler | DistributedSampler):
+        message = (
+            f"the loader draws items by {type(sampler).__name__}, so their row numbers are unknown; let the "
+            "data set return them, and say where they stand in a batch by rows="
+        )
+        raise InputError(message)
+
+
+def _counted(loader: Iterable[Any], ranks: Ranks | None) -> Iterator[tuple[Any, Any]]:
+    """Yield batches that come in the order of the labels, numbered from 0 on."""
+    if ranks is not None:
+        message = (
+            f"{type(loader).__name__} gives items in an order that is unknown where several processes read; "
+            "let it return row numbers, and say where they stand in a batch by rows="
+        )
+        raise InputError(message)
+    start = 0
+    for batch in loader:
+        count = _count(batch)
+        yield np.arange(start, start + count), batch
+        start += count
+
+
+def _count(batch: Any) -> int:
+    """Return the number of items of a batch."""
+    from collections.abc import Mapping
+
+    while isinstance(batch, tuple | list | Mapping):
+        batch = next(iter(batch.values())) if isinstance(batch, Mapping) else batch[0]
+    return len(batch)
+
+
+@contextmanager
+def kept(loaders: Iterable[Any]) -> Iterator[None]:
+    """Restore at the end the generators and counters of loaders and of their samplers and data sets."""
+    holders = {id(one): one for loader in loaders for one in _holders(loader)}.values()
+    generators = [one for holder in holders for one in _generators(holder)]
+    states = [(generator, generator.get_state()) for generator in generators]
+    counts = [
+        (holder, name, vars(holder)[name])
+        for holder in holders
+        for name in _COUNTS
+        if isinstance(getattr(holder, "__dict__", {}).get(name), int)
+    ]
+    try:
+        yield
+    finally:
+        for generator, state in states:
+            generator.set_state(state)
+        for holder, name, count in counts:
+            setattr(holder, name, count)
+
+
+def _holders(loader: Any) -> Iterator[Any]:
+    """Yield a loader, its data set, and its samplers, also those inside others."""
+    yield loader
+    for name in ("dataset", "sampler", "batch_sampler"):
+        inner = getattr(loader, name, None)
+        if inner is not None:
+            yield from _holders(inner) if name != "dataset" else [inner]
+
+
+def _generators(holder: Any) -> Iterator[torch.Generator]:
+    import torch
+
+    generator = getattr(holder, "generator", None)
+    if isinstance(generator, torch.Generator):
+        yield generator
