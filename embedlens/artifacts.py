@@ -19,7 +19,8 @@ import numpy as np
 
 from embedlens.captions.latex import environment
 from embedlens.errors import InputError, InputWarning, unknown
-from embedlens.files import atomic_path, write_text
+from embedlens.files import atomic_path, is_remote, write_text
+from embedlens.store.locations import is_mangled
 from embedlens.text import for_cell, for_json
 from embedlens.version import __version__
 
@@ -202,10 +203,16 @@ def run_facts(runs: Iterable[Run]) -> list[dict[str, Any]]:
 def figures_folder(runs: Sequence[Run], out: Path | None) -> Path | None:
     """Return where figures go: as requested, inside the run, or in ``figures`` for several runs.
 
+    Those of a run at an address go to ``figures``, too.
+
     None, with an `InputWarning`, where that place was not named and cannot be written to: what a command
     prints does not need it.
     """
-    folder = out or (runs[0].path / "figures" if len(runs) == 1 else Path("figures"))
+    if out is not None and is_mangled(out):
+        message = f"--out {out}: figures are written to a local folder; name one, and copy it afterwards"
+        raise InputError(message)
+    inside = len(runs) == 1 and not is_remote(runs[0].path)
+    folder = out or (runs[0].path / "figures" if inside else Path("figures"))
     if out is None and not _can_hold(folder):
         message = f"{folder} cannot be written to; nothing is saved. Name another folder with --out"
         warnings.warn(message, InputWarning, stacklevel=2)

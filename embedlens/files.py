@@ -11,8 +11,9 @@ import re
 import stat
 from collections import Counter
 from contextlib import contextmanager, suppress
+from pathlib import PurePath
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -33,8 +34,18 @@ _LONGEST_NAME = 255  # bytes
 _PROBE = 1 << 20  # bytes that a disk which is not full can take
 
 
+def is_remote(path: object) -> bool:
+    """Return whether a path is at an address, so that it behaves as pathlib's do, but is none of them.
+
+    It has `staged`, the local path at which it is written first, and `upload`.
+    """
+    return hasattr(path, "upload") and not isinstance(path, PurePath)
+
+
 def temporary_path(target: Path) -> Path:
-    """Return the temporary path at which this process writes `target`."""
+    """Return the temporary path, always a local one, at which this process writes `target`."""
+    if is_remote(target):
+        target = cast("Any", target).staged
     ending = f".{os.getpid()}-{place_digest()}{TEMPORARY_SUFFIX}"
     name = f".{target.name}{ending}"
     if len(os.fsencode(name)) > _LONGEST_NAME >= len(os.fsencode(target.name)):
@@ -55,7 +66,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
     On any failure the temporary file is removed and `target` stays as it was. What a process that has ended
     left beside the target is removed first.
     """
-    remove_leftovers(target.parent)
+    remove_leftovers(temporary_path(target).parent)
     with temporary_file(target) as temporary:
         yield temporary
 
@@ -68,14 +79,25 @@ def temporary_file(target: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
-        temporary.replace(target)
+        if is_remote(target):
+            cast("Any", target).upload(temporary)
+        else:
+            temporary.replace(target)
     except BaseException as error:
         fault = _fault_of_disk(error, temporary)
         temporary.unlink(missing_ok=True)
         if fault is None:
             raise
-        raise OSError(fault.errno, fault.strerror, str(target)) from error
-    sync_folder(target.parent)
+        raise OSError(fault.errno, fault.strerror, str(_named(target, temporary))) from error
+    if is_remote(target):
+        temporary.unlink(missing_ok=True)
+    else:
+        sync_folder(target.parent)
+
+
+def _named(target: Path, temporary: Path) -> Path:
+    """Return what an error of the disk names: the file, or the folder of what is not uploaded yet."""
+    return temporary.parent if is_remote(target) else target
 
 
 def _fault_of_disk(error: BaseException, temporary: Path) -> OSError | None:
@@ -113,7 +135,7 @@ def remove_leftovers(folder: Path) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make the names in `folder` durable, where the system can."""
-    if os.name != "posix":
+    if os.name != "posix" or is_remote(folder):
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -5,27 +5,28 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError, InputWarning, did_you_mean, listed, unknown
 from embedlens.store import Run, open_run
 from embedlens.store.format import info_file
+from embedlens.store.locations import is_address, run_path
 from embedlens.text import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 
 def runs_folder() -> Path:
-    """Return the folder where runs stand: ``$EMBEDLENS_RUNS``, or ``runs`` in the working directory."""
-    return Path(os.environ.get("EMBEDLENS_RUNS") or "runs")
+    """Return where runs stand: ``$EMBEDLENS_RUNS``, a folder or an address; by default ``./runs``."""
+    return run_path(os.environ.get("EMBEDLENS_RUNS") or "runs")
 
 
 def choose_runs(names: Sequence[str], *, empty: bool = False, logged: bool = False) -> list[Run]:
-    """Return the runs named, each once; a name is a path or a run in `runs_folder`. No name: the newest.
+    """Return the runs named, each once; a name is a path, an address or a run in `runs_folder`.
 
-    Their epochs are those that are finished now, whatever a trainer adds meanwhile.
+    No name means the newest run. Their epochs are those that are finished now, whatever a trainer adds meanwhile.
 
     Parameters
     ----------
@@ -78,7 +79,10 @@ def _warn_of_partial(run: Run) -> None:
 
 def _find(name: str) -> Path:
     """Return the path meant by a name: as it stands, or else below the folder of runs."""
-    path, folder = Path(name), runs_folder()
+    path = run_path(name)
+    if is_address(name):
+        return _at_address(path)
+    folder = runs_folder()
     inside = folder / name
     if info_file(path).is_file():
         return path
@@ -94,9 +98,18 @@ def _find(name: str) -> Path:
     return path
 
 
-def run_names() -> list[str]:
-    """Return the names of the folders below `runs_folder` that hold a run."""
-    folder = runs_folder()
+def _at_address(path: Path) -> Path:
+    """Return the path of an address, which holds a run."""
+    if info_file(path).is_file() or path.exists():
+        return path
+    hint = did_you_mean(path.name, run_names(path.parent)) if is_address(path.parent.as_posix()) else ""
+    message = f"no such run: {path}{hint}"
+    raise InputError(message)
+
+
+def run_names(folder: Path | None = None) -> list[str]:
+    """Return the names of the folders below `runs_folder`, or another folder, that hold a run."""
+    folder = runs_folder() if folder is None else folder
     if not folder.is_dir():
         return []
     return sorted(path.name for path in folder.iterdir() if info_file(path).is_file())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +16,14 @@ from embedlens.store import format as layout
 from embedlens.store.checks import check_thumbnails, fingerprint
 from embedlens.store.description import RunFacts
 from embedlens.store.extras import extra_epochs, read_extra, read_run_extra, run_extra_names
+from embedlens.store.locations import run_path
 from embedlens.store.lock import RunInUse, check_free
 from embedlens.store.log import merge_log, read_log
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -274,14 +275,15 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     Parameters
     ----------
     path
-        The directory that holds run.json.
+        The directory that holds run.json, or its address: ``s3://bucket/runs/mine``, or what else fsspec
+        knows.
 
     Raises
     ------
     InputError
-        No such directory, no run in it, or an unknown format or version.
+        No such directory, no run in it, or an unknown format or version; an address that cannot be read.
     """
-    folder = Path(path)
+    folder = run_path(path)
     return Run(folder, layout.read_info(folder))
 
 

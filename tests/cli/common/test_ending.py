@@ -16,7 +16,7 @@ from support import assert_refused, entry_point, tree, write_run
 import embedlens
 from embedlens import artifacts
 from embedlens.measurements import description
-from embedlens.store import lock
+from embedlens.store import lock_files
 
 
 @pytest.fixture
@@ -171,7 +171,7 @@ def test_a_log_that_cannot_be_written_names_the_run(cli, run, monkeypatch):
     def refuse(path, *args, **kwargs):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
-    monkeypatch.setattr(lock.Path, "write_text", refuse)
+    monkeypatch.setattr(lock_files.Path, "write_text", refuse)
     done = cli("evaluate", "mine", "--metrics", "R@1", "--log")
     assert_refused(done, "runs/mine cannot be written to (Read-only file system)", "leave out --log")
     assert "partial" not in done.err
