@@ -26,7 +26,7 @@ def runs_folder() -> Path:
 def choose_runs(names: Sequence[str], *, empty: bool = False, logged: bool = False) -> list[Run]:
     """Return the runs named, each once; a name is a path, an address or a run in `runs_folder`.
 
-    No name means the newest run. Their epochs are those that are finished now, whatever a trainer adds meanwhile.
+    No name: the newest. Their epochs are those that are finished now, whatever a trainer adds meanwhile.
 
     Parameters
     ----------
@@ -80,12 +80,13 @@ def _warn_of_partial(run: Run) -> None:
 def _find(name: str) -> Path:
     """Return the path meant by a name: as it stands, or else below the folder of runs."""
     path = run_path(name)
+    if info_file(path).is_file() or (is_address(name) and path.exists()):
+        return path
     if is_address(name):
-        return _at_address(path)
+        message = f"no such run: {path}{did_you_mean(path.name, run_names(path.parent))}"
+        raise InputError(message)
     folder = runs_folder()
     inside = folder / name
-    if info_file(path).is_file():
-        return path
     if info_file(inside).is_file() or (inside.exists() and not path.exists()):
         return inside
     if not path.exists():
@@ -96,15 +97,6 @@ def _find(name: str) -> Path:
         message = f"no such run: {name}; it is neither here nor in {folder}{hint}"
         raise InputError(message)
     return path
-
-
-def _at_address(path: Path) -> Path:
-    """Return the path of an address, which holds a run."""
-    if info_file(path).is_file() or path.exists():
-        return path
-    hint = did_you_mean(path.name, run_names(path.parent)) if is_address(path.parent.as_posix()) else ""
-    message = f"no such run: {path}{hint}"
-    raise InputError(message)
 
 
 def run_names(folder: Path | None = None) -> list[str]:

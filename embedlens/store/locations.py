@@ -57,7 +57,7 @@ def run_path(path: str | os.PathLike[str]) -> Path:
     Returns
     -------
     Path
-        Of an address, an object that behaves as one (`RemotePath`). Its listings are taken anew.
+        Of an address, an object that behaves as one (`RemotePath`); what was listed there is forgotten.
 
     Raises
     ------

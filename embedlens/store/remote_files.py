@@ -175,12 +175,11 @@ def files_at(address: str) -> RemoteFiles:
         A protocol that fsspec does not know, or whose library is not installed.
     """
     needed("fsspec", "remote", "reading addresses such as s3://bucket/run")
-    from fsspec import available_protocols
     from fsspec.core import url_to_fs
-    from fsspec.registry import known_implementations
+    from fsspec.registry import known_implementations, registry
 
     protocol = address.partition("://")[0]
-    if protocol not in available_protocols():
+    if protocol not in known_implementations and protocol not in registry:
         raise unknown(protocol, "protocol", _COMMON).within(address)
     library = known_implementations.get(protocol, {}).get("class", "fsspec").partition(".")[0]
     if library == "s3fs":

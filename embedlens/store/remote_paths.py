@@ -200,6 +200,6 @@ class RemotePath:
         """Do nothing: folders go with their files."""
 
     def refreshed(self) -> RemotePath:
-        """Return the path, whose listings are taken anew."""
+        """Return the path; what was listed there before is forgotten."""
         self._files.forget(self._address)
         return self

@@ -275,13 +275,12 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     Parameters
     ----------
     path
-        The directory that holds run.json, or its address: ``s3://bucket/runs/mine``, or what else fsspec
-        knows.
+        Directory that holds run.json, or its address (``s3://bucket/runs/mine``, or another of fsspec).
 
     Raises
     ------
     InputError
-        No such directory, no run in it, or an unknown format or version; an address that cannot be read.
+        No run there, or an unknown format or version; an address that cannot be read.
     """
     folder = run_path(path)
     return Run(folder, layout.read_info(folder))
@@ -292,10 +291,8 @@ def log_metrics(run: Run, epoch: int, metrics: Mapping[str, float]) -> None:
 
     Parameters
     ----------
-    run
-        An opened run.
-    epoch
-        A finished epoch of it; another one raises `InputError`.
+    run, epoch
+        An opened run, and a finished epoch of it; another one raises `InputError`.
     metrics
         Name -> number.
     """
