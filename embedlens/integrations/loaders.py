@@ -34,7 +34,6 @@ def batches_of(
     *,
     items: int,
     ranks: Ranks | None = None,
-    any_sampler: bool = False,
 ) -> Iterator[tuple[Any, Any]]:
     """Yield the row numbers and the batch of each batch of a loader.
 
@@ -52,8 +51,6 @@ def batches_of(
         Number of items of the split.
     ranks
         Place of this process among several.
-    any_sampler
-        Whether row numbers are those of the data set for every sampler; otherwise only for known ones.
 
     Raises
     ------
@@ -68,8 +65,7 @@ def batches_of(
     if data is None:
         yield from _counted(loader, ranks)
         return
-    if not any_sampler:
-        _check_sampler(loader)
+    _check_sampler(loader)
     if len(data) != items:
         message = (
             f"the data set has {count_text(len(data), 'item')} and the run {items:,}; give the data set of "
@@ -78,7 +74,16 @@ def batches_of(
         raise InputError(message)
     order = _Order(len(data), batch_size(loader), ranks)
     for start, batch in zip(order.starts, _ordered(loader, order), strict=True):
-        yield np.arange(start, min(start + order.size, order.items)), batch
+        yield np.arange(start, min(start + order.batch_size, order.items)), batch
+
+
+def in_order(loader: Any) -> Any:
+    """Return a loader that gives the items of a loader's data set in their order, whatever its sampler is.
+
+    A loader without a data set that has numbered items is returned as it is.
+    """
+    data = _map_style(loader)
+    return loader if data is None else _ordered(loader, _Order(len(data), batch_size(loader), None))
 
 
 def batch_size(loader: Any) -> int:
@@ -95,7 +100,7 @@ class _Order:
     """
 
     def __init__(self, items: int, size: int, ranks: Ranks | None) -> None:
-        self.items, self.size = items, size
+        self.items, self.batch_size = items, size
         starts = list(range(0, items, size))
         if ranks is not None:
             n = -(-len(starts) // ranks.size)
@@ -104,7 +109,7 @@ class _Order:
 
     def __iter__(self) -> Iterator[list[int]]:
         for start in self.starts:
-            yield list(range(start, min(start + self.size, self.items)))
+            yield list(range(start, min(start + self.batch_size, self.items)))
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -141,7 +146,7 @@ def _check_sampler(loader: Any) -> None:
     while hasattr(sampler, "batch_sampler"):  # Accelerate and Lightning wrap it
         sampler = sampler.batch_sampler
     sampler = getattr(sampler, "sampler", sampler)
-    if not isinstance(sampler, SequentialSampler | RandomSampler | DistributedSampler):
+    if not isinstance(sampler, _Order | SequentialSampler | RandomSampler | DistributedSampler):
         message = (
             f"the loader draws items by {type(sampler).__name__}, so their row numbers are unknown; let the "
             "data set return them, and say where they stand in a batch by rows="

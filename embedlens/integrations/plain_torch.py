@@ -77,7 +77,7 @@ def record_embeddings(
     splits = _by_split(loaders, recorder)
     network = _unwrapped(model)
     device = _device(network)
-    called = embed or _embed
+    called = embed or embed_batch
     items = {split: stated.items for split, stated in recorder.run.info.splits.items()}
     with (
         recorder.epoch(epoch, step=step, metrics=metrics, overwrite=overwrite) as writer,
@@ -117,7 +117,7 @@ def _device(model: torch.nn.Module) -> torch.device:
     return torch.device("cpu") if first is None else first.device
 
 
-def _embed(model: torch.nn.Module, batch: Any) -> torch.Tensor:
+def embed_batch(model: torch.nn.Module, batch: Any) -> torch.Tensor:
     """Return what a model makes of a batch, or of the first element of a tuple."""
     if isinstance(batch, Mapping):
         message = "a batch is a dict; give embed=, a function of model and batch that returns embeddings"

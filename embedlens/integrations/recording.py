@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from embedlens.store import Ranks, Recorder
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
 
 NAMES = {"learning_rate": "lr"}
@@ -16,8 +16,7 @@ NAMES = {"learning_rate": "lr"}
 _OWN = {"epoch", "step"}  # columns that the recorder writes
 
 
-@cache
-def joined(own: type, base: type) -> type:
+def joined(own: Any, base: Any) -> Any:
     """Return a class of this package as a subclass of a framework's class, which is imported when it is used.
 
     A class calls it in ``__new__``, so that its module can be imported without the framework.
@@ -29,9 +28,11 @@ def joined(own: type, base: type) -> type:
     base
         The framework's class.
     """
-    if issubclass(own, base):
-        return own
+    return own if issubclass(own, base) else _joined(own, base)
 
+
+@cache
+def _joined(own: Any, base: Any) -> Any:
     def reduce(self: Any) -> tuple[Any, ...]:  # pickle finds `own` by its name, not the joined class
         return own.__new__, (own,), self.__dict__
 
@@ -86,6 +87,15 @@ def plain_metrics(metrics: Mapping[str, Any] | None) -> dict[str, float]:
         if name not in _OWN and (number := _number(value)) is not None:
             numbers[NAMES.get(name, name)] = number
     return numbers
+
+
+def leads() -> bool:
+    """Return whether this is process 0 of torch.distributed, or of torchrun, which begins it later."""
+    import torch.distributed as dist
+
+    if dist.is_available() and dist.is_initialized():
+        return bool(dist.get_rank() == 0)
+    return os.environ.get("RANK", "0") == "0"
 
 
 def _number(value: Any) -> float | None:

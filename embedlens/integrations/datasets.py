@@ -1,0 +1,117 @@
+"""Labels and class names of the data sets of torch, from their attributes or from their items."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.arrays import to_numpy
+from embedlens.errors import InputError
+from embedlens.integrations.loaders import batches_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from embedlens.integrations.loaders import Rows
+
+_ATTRIBUTES = ("targets", "labels")
+_KEYS = ("labels", "label", "targets", "target")
+
+
+def labels_of(loader: Iterable[Any], rows: Rows | None = None, *, split: str) -> NDArray[Any]:
+    """Return the labels of the items of a loader's data set, [N], in its order.
+
+    They are the attribute `targets` or `labels` of the data set (torchvision), the second tensor of a
+    TensorDataset, or those of the parts that a Subset or ConcatDataset has; else the loader is read once, for
+    the second element of its batches, or their key `labels`, `label`, `targets` or `target`.
+
+    Parameters
+    ----------
+    loader
+        A DataLoader, or anything that gives batches.
+    rows
+        Where a batch has the row numbers of its items, if not in the order of the data set.
+    split
+        Name of the split, for the message.
+
+    Raises
+    ------
+    InputError
+        No labels that are integers or text.
+    """
+    data: Any = getattr(loader, "dataset", None)
+    found = _stored(data)
+    if found is None:
+        found = _read(loader, rows, len(data) if hasattr(data, "__len__") else None)
+    if found is None or found.ndim != 1 or found.dtype.kind not in "iubUS":
+        message = f"the data set of split {split!r} has no labels; give labels={{{split!r}: y}}"
+        raise InputError(message)
+    return found
+
+
+def class_names_of(data: Any) -> Sequence[str] | Mapping[str, int] | None:
+    """Return what a data set knows of the names of its classes: `class_to_idx` or `classes` (torchvision)."""
+    from torch.utils.data import Subset
+
+    while isinstance(data, Subset):
+        data = data.dataset
+    if getattr(data, "target_transform", None) is not None:
+        return None
+    for name in ("class_to_idx", "classes"):
+        known = getattr(data, name, None)
+        if isinstance(known, Mapping | list | tuple) and all(isinstance(one, str) for one in known):
+            return known
+    return None
+
+
+def _stored(data: Any) -> NDArray[Any] | None:
+    """Return the labels that a data set has as a whole, or None."""
+    from torch.utils.data import ConcatDataset, Subset, TensorDataset
+
+    if isinstance(data, Subset):
+        whole = _stored(data.dataset)
+        return None if whole is None else whole[np.asarray(data.indices)]
+    if isinstance(data, ConcatDataset):
+        parts = [_stored(part) for part in data.datasets]
+        found = [part for part in parts if part is not None]
+        return np.concatenate(found) if len(found) == len(parts) else None
+    if isinstance(data, TensorDataset):
+        return _column(data.tensors[1], data) if len(data.tensors) > 1 else None
+    if getattr(data, "target_transform", None) is not None:  # the stored labels are not those of the items
+        return None
+    columns = (_column(getattr(data, name, None), data) for name in _ATTRIBUTES)
+    return next((column for column in columns if column is not None), None)
+
+
+def _column(values: Any, data: Any) -> NDArray[Any] | None:
+    """Return values as an array, if there is one for each item of a data set."""
+    if not hasattr(values, "__len__") or isinstance(values, str | Mapping):
+        return None
+    array = to_numpy(values)
+    return array if array.ndim == 1 and array.dtype.kind in "iubUS" and len(array) == len(data) else None
+
+
+def _read(loader: Iterable[Any], rows: Rows | None, items: int | None) -> NDArray[Any] | None:
+    """Return the labels in the batches of a loader, in the order of their row numbers; None without any."""
+    numbers, labels = [], []
+    for of_batch, batch in batches_of(loader, rows, items=items or 0):
+        found = _of_batch(batch)
+        if found is None:
+            return None
+        numbers.append(to_numpy(of_batch))
+        labels.append(to_numpy(found))
+    if not labels:
+        return None
+    order, first = np.unique(np.concatenate(numbers), return_index=True)
+    column = np.concatenate(labels)[first]
+    return column if order.size == order[-1] + 1 else None
+
+
+def _of_batch(batch: Any) -> Any:
+    if isinstance(batch, Mapping):
+        return next((batch[key] for key in _KEYS if key in batch), None)
+    return batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
