@@ -33,8 +33,8 @@ def record_embeddings(
     embed: Callable[[torch.nn.Module, Any], torch.Tensor] | None = None,
     metrics: Mapping[str, float] | None = None,
     overwrite: bool = False,
-) -> None:
-    """Embed the items of loaders and record them as one epoch.
+) -> int:
+    """Embed the items of loaders and record them as one epoch; return its number.
 
     The model runs in evaluation mode and without gradients, on the device that it is on. Its mode, its
     gradients and all random states (torch, numpy, Python, loaders) are afterwards as before, so training goes
@@ -86,6 +86,7 @@ def record_embeddings(
         for split, loader in splits.items():
             for numbers, batch in batches_of(loader, rows, items=items[split], ranks=recorder.ranks):
                 writer.add(split, numbers, called(network, _moved(batch, device)))
+    return writer.epoch
 
 
 def _by_split(loaders: Any, recorder: Recorder) -> dict[str, Iterable[Any]]:

@@ -1,0 +1,282 @@
+"""Recording of data sets while the Trainer of Hugging Face transformers trains."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from embedlens.errors import InputError, unknown
+from embedlens.integrations.plain_torch import record_embeddings
+from embedlens.integrations.recording import begun_run, joined, plain_metrics
+from embedlens.optional import needed
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    import torch
+
+    from embedlens.store import Recorder
+
+MOMENTS = ("epoch", "evaluation")
+LABELS = ("labels", "label")
+"""Names of the column of labels, in the items of a data set."""
+POOLED = ("embeddings", "sentence_embedding", "text_embeds", "image_embeds", "pooler_output")
+"""Outputs of a model that are embeddings, the first ones first."""
+_NOT_INPUTS = {*LABELS, "label_ids"}
+_SPEED = ("_runtime", "_per_second")
+_ROUNDING = 1e-6  # of a number of epochs that the Trainer adds up from fractions
+
+
+class TrainerEmbeddingCallback:
+    """A ``TrainerCallback`` that records the embeddings of data sets before training and after every epoch.
+
+    It makes loaders of its own, in the order of the data sets, so the order of the Trainer's batches does not
+    matter. Of several processes, each embeds its part. A training that resumes from a checkpoint continues
+    the run. The Trainer's metrics go into log.csv. Models, gradients and random states are left as they were.
+
+    Parameters
+    ----------
+    path
+        The run's directory.
+    datasets
+        Split name -> data set with a length, whose items the collator takes.
+    labels
+        Split name -> label of each item. None: the column `labels` or `label` of the items, with the class
+        names that a data set of Hugging Face has.
+    embed
+        Function of model and batch that returns [n, D]. None: `pooled_output`.
+    every
+        "epoch", or "evaluation" for each evaluation of the Trainer; then the run counts steps.
+    collate
+        Function of a list of items that returns a batch. None: the Trainer's data collator.
+    batch_size
+        Items per batch. None: ``per_device_eval_batch_size``.
+    **options
+        Other arguments of `Recorder`: class_names, items, thumbnails, method, dtype, resume, ...
+
+    Raises
+    ------
+    InputError
+        A data set without length or labels; as `Recorder`, when training begins.
+
+    Examples
+    --------
+    >>> callback = TrainerEmbeddingCallback("runs/x", {"test": test_data})  # doctest: +SKIP
+    >>> Trainer(model, args, train_dataset=data, callbacks=[callback]).train()  # doctest: +SKIP
+    """
+
+    def __new__(cls, *_given: Any, **_options: Any) -> TrainerEmbeddingCallback:
+        """Return an instance that is a ``TrainerCallback``, too."""
+        transformers = needed("transformers", "transformers", "a callback of the Trainer")
+        made: TrainerEmbeddingCallback = object.__new__(joined(cls, transformers.TrainerCallback))
+        return made
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        datasets: Mapping[str, Any],
+        *,
+        labels: Mapping[str, Any] | None = None,
+        embed: Callable[[torch.nn.Module, Any], torch.Tensor] | None = None,
+        every: str = "epoch",
+        collate: Callable[[list[Any]], Any] | None = None,
+        batch_size: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        if every not in MOMENTS:
+            raise unknown(every, "moment", MOMENTS)
+        for split, dataset in datasets.items():
+            if not hasattr(dataset, "__len__"):
+                message = f"the data set of split {split!r} has no length; give one whose items have numbers"
+                raise InputError(message)
+        if labels is None:
+            columns = {split: _label_column(split, dataset) for split, dataset in datasets.items()}
+            labels = {split: column for split, (column, _) in columns.items()}
+            names = next((names for _, names in columns.values() if names), None)
+            options = {"class_names": names, **options}
+        self._path, self._datasets, self._labels, self._options = path, dict(datasets), labels, options
+        self._embed, self._every = embed or pooled_output, every
+        self._collate, self._batch_size = collate, batch_size
+        self._recorder: Recorder | None = None
+        self._metrics: dict[str, float] = {}
+        self._last = (-1, -1)  # number and step of the snapshot that was recorded last
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Begin the run and record epoch 0, or continue the run of a training that resumes."""
+        self._recorder = begun_run(self._path, self._labels, self._options, step=state.global_step)
+        self._metrics, self._last = {}, (-1, -1)
+        if state.global_step == 0:
+            self._record(args, state, others)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Record the epoch, if every epoch is recorded."""
+        if self._every == "epoch":
+            self._record(args, state, others)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Record the step, if every evaluation is recorded."""
+        if self._every == "evaluation":
+            self._record(args, state, others)
+
+    def on_log(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Keep metrics for the next snapshot, or add them to the row of the one at the same step."""
+        logs = others.get("logs") or {}
+        if self._recorder is None or "train_runtime" in logs:  # the summary of a whole training
+            return
+        metrics = {name: value for name, value in plain_metrics(logs).items() if not name.endswith(_SPEED)}
+        number, step = self._last
+        if step == state.global_step:
+            self._recorder.log(number, metrics)
+        else:
+            self._metrics |= metrics
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **others: Any) -> None:
+        """Release the run."""
+        if self._recorder is not None:
+            self._recorder.close()
+            self._recorder = None
+
+    def _record(self, args: Any, state: Any, others: Mapping[str, Any]) -> None:
+        """Record the data sets, unless the step is recorded already or no training runs."""
+        step = int(state.global_step)
+        if self._recorder is None or step == self._last[1]:
+            return
+        trained = float(state.epoch or 0)
+        model, train_loader = others["model"], others["train_dataloader"].collate_fn
+        number = record_embeddings(
+            model,
+            {
+                split: self._loader(dataset, args, _collator(self._collate or train_loader, args, model))
+                for split, dataset in self._datasets.items()
+            },
+            self._recorder,
+            epoch=math.ceil(trained - _ROUNDING) if self._every == "epoch" else trained,
+            step=step,
+            embed=self._embed,
+            metrics=self._metrics,
+            overwrite=True,  # an epoch that a training ended in its middle, and a later one completes
+        )
+        self._metrics, self._last = {}, (number, step)
+
+    def _loader(self, dataset: Any, args: Any, collate: Callable[[list[Any]], Any]) -> Any:
+        """Return a loader of a data set in its order."""
+        from torch.utils.data import DataLoader
+
+        return DataLoader(
+            dataset,
+            self._batch_size or args.per_device_eval_batch_size,
+            num_workers=args.dataloader_num_workers,
+            collate_fn=collate,
+        )
+
+
+def pooled_output(model: torch.nn.Module, batch: Any) -> torch.Tensor:
+    """Return one embedding per item from the output of a model of transformers, called without labels.
+
+    It is the first of these that there is: an output of the model named embeddings, sentence_embedding,
+    text_embeds, image_embeds or pooler_output; the output itself, if it is [n, D]; the mean of
+    last_hidden_state over the tokens of the attention mask; and the same of the model's ``base_model``, where
+    a head is on top, such as that of a classifier.
+
+    Parameters
+    ----------
+    model
+        The model; it is called once.
+    batch
+        Its inputs by name, and labels, which are left out.
+
+    Raises
+    ------
+    InputError
+        None of these outputs.
+    """
+    import torch
+
+    if not isinstance(batch, Mapping):
+        message = f"a batch is of type {type(batch).__name__}; give embed=, a function of model and batch"
+        raise InputError(message)
+    inner = getattr(model, "base_model", None)
+    outputs: list[Any] = []
+    hook = None
+    if isinstance(inner, torch.nn.Module) and inner is not model:
+        hook = inner.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
+    try:
+        output = model(**{name: value for name, value in batch.items() if name not in _NOT_INPUTS})
+    finally:
+        if hook is not None:
+            hook.remove()
+    for one in (output, *outputs):
+        pooled = _pooled(one, batch.get("attention_mask"))
+        if pooled is not None:
+            return pooled
+    names = ", ".join(output) if isinstance(output, Mapping) else type(output).__name__
+    message = (
+        f"the output of {type(model).__name__} ({names}) has no embeddings; give embed=, a function of model "
+        "and batch"
+    )
+    raise InputError(message)
+
+
+def _pooled(output: Any, mask: torch.Tensor | None) -> torch.Tensor | None:
+    """Return the embeddings [n, D] of an output, or None."""
+    found: torch.Tensor
+    if getattr(output, "ndim", None) == 2:
+        found = output
+        return found
+    if not isinstance(output, Mapping):
+        return None
+    for name in POOLED:
+        if output.get(name) is not None:
+            found = output[name].flatten(1)
+            return found
+    hidden: torch.Tensor | None = output.get("last_hidden_state")
+    if hidden is None or hidden.ndim != 3:
+        return None
+    if mask is None or mask.shape != hidden.shape[:2]:
+        return hidden.mean(1)
+    weights = mask.to(hidden.dtype)[..., None]
+    return (hidden * weights).sum(1) / weights.sum(1)
+
+
+def _collator(
+    collate: Callable[[list[Any]], Any], args: Any, model: torch.nn.Module
+) -> Callable[[list[Any]], Any]:
+    """Return a collator that leaves out columns that the model does not take, as the Trainer does."""
+    if not args.remove_unused_columns:
+        return collate
+    inner: Any = model
+    if hasattr(inner, "get_base_model"):  # of peft
+        inner = inner.get_base_model()
+    kept = {*inspect.signature(inner.forward).parameters, *_NOT_INPUTS}
+    return partial(_collated, collate, kept)
+
+
+def _collated(collate: Callable[[list[Any]], Any], kept: set[str], items: list[Any]) -> Any:
+    return collate(
+        [
+            {name: value for name, value in item.items() if name in kept}
+            if isinstance(item, Mapping)
+            else item
+            for item in items
+        ]
+    )
+
+
+def _label_column(split: str, dataset: Any) -> tuple[list[Any], list[str] | None]:
+    """Return the labels of a data set, and the names of its classes if it has them."""
+    for name in LABELS:
+        if name in (getattr(dataset, "column_names", None) or ()):
+            feature = (getattr(dataset, "features", None) or {}).get(name)
+            return list(dataset[name]), getattr(feature, "names", None)
+    first = dataset[0] if len(dataset) else None
+    for name in LABELS:
+        if isinstance(first, Mapping) and name in first:
+            values = [dataset[number][name] for number in range(len(dataset))]
+            return [value.item() if hasattr(value, "item") else value for value in values], None
+    message = f"the items of split {split!r} have no label; give labels={{{split!r}: [...]}}"
+    raise InputError(message)
