@@ -7,11 +7,23 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
+    from embedlens.integrations.keras import KerasEmbeddingCallback
     from embedlens.integrations.lightning import EmbeddingRecorder
     from embedlens.integrations.plain_torch import record_embeddings
+    from embedlens.integrations.sentence_transformers import EmbeddingEvaluator
+    from embedlens.integrations.transformers import TrainerEmbeddingCallback
 
-__all__ = ["EmbeddingRecorder", "record_embeddings"]
+__all__ = [
+    "EmbeddingEvaluator", "EmbeddingRecorder", "KerasEmbeddingCallback", "TrainerEmbeddingCallback",
+    "record_embeddings",
+]  # fmt: skip
 
-_LAZY = {"lightning": ["EmbeddingRecorder"], "plain_torch": ["record_embeddings"]}
+_LAZY = {
+    "keras": ["KerasEmbeddingCallback"],
+    "lightning": ["EmbeddingRecorder"],
+    "plain_torch": ["record_embeddings"],
+    "sentence_transformers": ["EmbeddingEvaluator"],
+    "transformers": ["TrainerEmbeddingCallback"],
+}
 
 __getattr__, __dir__ = attached(__name__, __all__, _LAZY)

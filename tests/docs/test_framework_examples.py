@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from support import optional
 
 from embedlens import open_run
 
+os.environ["HF_HUB_OFFLINE"] = "1"
 PAGE = Path(__file__).parents[2] / "docs" / "guides" / "frameworks.md"
 EXAMPLES = sorted((PAGE.parent / "frameworks").glob("with_*.py"))
 

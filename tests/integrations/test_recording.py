@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 
 import numpy as np
 import pytest
 import torch
 
-from embedlens import InputError
-from embedlens.integrations.recording import begun_run, joined, plain_metrics
+from embedlens import InputError, integrations
+from embedlens.integrations.recording import begun_run, joined, leads, plain_metrics
 
 LABELS = {"test": [0, 1]}
 Z = {"test": np.eye(2, dtype=np.float32)}
@@ -81,3 +82,25 @@ def test_a_run_is_begun_once_and_continued_by_what_was_trained(tmp_path):
         with begun_run(path, LABELS, {"resume": True}, **start) as recorder:  # from the start again
             assert recorder.run.epochs() == []
             recorder.record(0, Z, step=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "extra"),
+    [
+        ("TrainerEmbeddingCallback", "transformers", "transformers"),
+        ("EmbeddingEvaluator", "sentence_transformers", "sentence-transformers"),
+        ("KerasEmbeddingCallback", "keras", "keras"),
+    ],
+)
+def test_a_missing_framework_is_named_with_its_extra(monkeypatch, tmp_path, name, library, extra):
+    monkeypatch.setitem(sys.modules, library, None)
+    message = rf"needs {library}; install it by: pip install 'embedlens\[{extra}\]'"
+    with pytest.raises(InputError, match=message):
+        getattr(integrations, name)(tmp_path / "run", {})
+
+
+def test_leads_is_process_0_also_before_torch_distributed_begins(monkeypatch):
+    monkeypatch.delenv("RANK", raising=False)
+    assert leads()
+    monkeypatch.setenv("RANK", "1")
+    assert not leads()
