@@ -10,18 +10,20 @@ if TYPE_CHECKING:
     from embedlens.integrations.keras import KerasEmbeddingCallback
     from embedlens.integrations.lightning import EmbeddingRecorder
     from embedlens.integrations.plain_torch import record_embeddings
+    from embedlens.integrations.pytorch_metric_learning import MetricLearningHooks
     from embedlens.integrations.sentence_transformers import EmbeddingEvaluator
     from embedlens.integrations.transformers import TrainerEmbeddingCallback
 
 __all__ = [
-    "EmbeddingEvaluator", "EmbeddingRecorder", "KerasEmbeddingCallback", "TrainerEmbeddingCallback",
-    "record_embeddings",
+    "EmbeddingEvaluator", "EmbeddingRecorder", "KerasEmbeddingCallback", "MetricLearningHooks",
+    "TrainerEmbeddingCallback", "record_embeddings",
 ]  # fmt: skip
 
 _LAZY = {
     "keras": ["KerasEmbeddingCallback"],
     "lightning": ["EmbeddingRecorder"],
     "plain_torch": ["record_embeddings"],
+    "pytorch_metric_learning": ["MetricLearningHooks"],
     "sentence_transformers": ["EmbeddingEvaluator"],
     "transformers": ["TrainerEmbeddingCallback"],
 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from embedlens.arrays import to_numpy
 from embedlens.errors import InputError
-from embedlens.integrations.loaders import batches_of
+from embedlens.integrations.loaders import batches_of, kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,9 +44,10 @@ def labels_of(loader: Iterable[Any], rows: Rows | None = None, *, split: str) ->
         No labels that are integers or text.
     """
     data: Any = getattr(loader, "dataset", None)
-    found = _stored(data)
+    found = stored_labels(data)
     if found is None:
-        found = _read(loader, rows, len(data) if hasattr(data, "__len__") else None)
+        with kept([loader]):
+            found = _read(loader, rows, len(data) if hasattr(data, "__len__") else None)
     if found is None or found.ndim != 1 or found.dtype.kind not in "iubUS":
         message = f"the data set of split {split!r} has no labels; give labels={{{split!r}: y}}"
         raise InputError(message)
@@ -68,31 +69,40 @@ def class_names_of(data: Any) -> Sequence[str] | Mapping[str, int] | None:
     return None
 
 
-def _stored(data: Any) -> NDArray[Any] | None:
-    """Return the labels that a data set has as a whole, or None."""
+def stored_labels(data: Any, *, levels: bool = False) -> NDArray[Any] | None:
+    """Return the labels that a data set has as a whole, [N], or None.
+
+    Parameters
+    ----------
+    data
+        The data set.
+    levels
+        Whether labels [N, levels] are taken, too.
+    """
     from torch.utils.data import ConcatDataset, Subset, TensorDataset
 
     if isinstance(data, Subset):
-        whole = _stored(data.dataset)
+        whole = stored_labels(data.dataset, levels=levels)
         return None if whole is None else whole[np.asarray(data.indices)]
     if isinstance(data, ConcatDataset):
-        parts = [_stored(part) for part in data.datasets]
+        parts = [stored_labels(part, levels=levels) for part in data.datasets]
         found = [part for part in parts if part is not None]
         return np.concatenate(found) if len(found) == len(parts) else None
     if isinstance(data, TensorDataset):
-        return _column(data.tensors[1], data) if len(data.tensors) > 1 else None
+        return _column(data.tensors[1], data, levels) if len(data.tensors) > 1 else None
     if getattr(data, "target_transform", None) is not None:  # the stored labels are not those of the items
         return None
-    columns = (_column(getattr(data, name, None), data) for name in _ATTRIBUTES)
+    columns = (_column(getattr(data, name, None), data, levels) for name in _ATTRIBUTES)
     return next((column for column in columns if column is not None), None)
 
 
-def _column(values: Any, data: Any) -> NDArray[Any] | None:
-    """Return values as an array, if there is one for each item of a data set."""
+def _column(values: Any, data: Any, levels: bool) -> NDArray[Any] | None:
+    """Return values as an array, if they are labels of each item of a data set."""
     if not hasattr(values, "__len__") or isinstance(values, str | Mapping):
         return None
     array = to_numpy(values)
-    return array if array.ndim == 1 and array.dtype.kind in "iubUS" and len(array) == len(data) else None
+    fits = array.ndim == 1 or (levels and array.ndim == 2)
+    return array if fits and array.dtype.kind in "iubUS" and len(array) == len(data) else None
 
 
 def _read(loader: Iterable[Any], rows: Rows | None, items: int | None) -> NDArray[Any] | None:

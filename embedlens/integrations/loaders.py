@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from embedlens.errors import InputError, count_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import torch
 
@@ -179,8 +180,18 @@ def _count(batch: Any) -> int:
 
 
 @contextmanager
-def kept(loaders: Iterable[Any]) -> Iterator[None]:
-    """Restore at the end the generators and counters of loaders and of their samplers and data sets."""
+def kept(loaders: Iterable[Any], devices: Sequence[torch.device] = ()) -> Iterator[None]:
+    """Restore all random states at the end, also those of loaders, their samplers and data sets.
+
+    Parameters
+    ----------
+    loaders
+        Loaders that are read meanwhile; their counters are restored too.
+    devices
+        CUDA devices whose random states are restored.
+    """
+    import torch
+
     holders = {id(one): one for loader in loaders for one in _holders(loader)}.values()
     generators = [one for holder in holders for one in _generators(holder)]
     states = [(generator, generator.get_state()) for generator in generators]
@@ -190,13 +201,17 @@ def kept(loaders: Iterable[Any]) -> Iterator[None]:
         for name in _COUNTS
         if isinstance(getattr(holder, "__dict__", {}).get(name), int)
     ]
+    python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state of others is kept
     try:
-        yield
+        with torch.random.fork_rng(devices=devices):
+            yield
     finally:
         for generator, state in states:
             generator.set_state(state)
         for holder, name, count in counts:
             setattr(holder, name, count)
+        random.setstate(python)
+        np.random.set_state(numbers)  # noqa: NPY002
 
 
 def _holders(loader: Any) -> Iterator[Any]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import random
 from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from embedlens.errors import InputError, unknown
 from embedlens.integrations.loaders import batches_of, kept
@@ -142,14 +139,10 @@ def _unchanged(model: torch.nn.Module, loaders: Iterable[Any], device: torch.dev
     import torch
 
     modes = {module: module.training for module in model.modules()}
-    python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state of others is kept
-    devices = [device] if device.type == "cuda" else []
     try:
-        with torch.random.fork_rng(devices=devices), torch.no_grad(), kept(loaders):
+        with kept(loaders, [device] if device.type == "cuda" else []), torch.no_grad():
             model.eval()
             yield
     finally:
         for module, mode in modes.items():
             module.training = mode
-        random.setstate(python)
-        np.random.set_state(numbers)  # noqa: NPY002

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -63,9 +64,22 @@ def test_metrics_of_the_module_are_logged_with_the_epoch_that_they_are_of(tmp_pa
     assert all(row["loss_epoch"] > 0 for row in rows[1:])
 
 
+class Augmented(torch.utils.data.Dataset):
+    """Items that draw from random states; labels are in the items alone."""
+
+    def __len__(self):
+        return N
+
+    def __getitem__(self, row):
+        return X[row] + torch.rand(8) + random.random() + np.random.random(), Y[row]  # noqa: NPY002
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_training_with_and_without_it_gives_the_same_weights(tmp_path, workers):
-    loaders = {"train": DataLoader(DATA, 16, shuffle=True, num_workers=workers)}
+    loaders = {
+        "train": DataLoader(DATA, 16, shuffle=True, num_workers=workers),
+        "augmented": DataLoader(Augmented(), 16, num_workers=workers),
+    }
     without = fit(L, tmp_path)[1].state_dict()
     recorder = EmbeddingRecorder(tmp_path / "run", loaders)
     used, module = fit(L, tmp_path, [recorder])
