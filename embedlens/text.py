@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 import unicodedata
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 _HIDDEN = re.compile("[\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -71,6 +75,21 @@ def for_cell(value: object) -> object:
     except ValueError:
         return f"'{value}"
     return value
+
+
+def csv_quoting(columns: Mapping[str, Iterable[str]]) -> Literal[0, 2]:
+    """Return how `csv.writer` must quote some columns of text so that they are read back.
+
+    By itself it leaves a carriage return without quotes where lines end otherwise, and readers take it for
+    the end of a line.
+
+    Parameters
+    ----------
+    columns
+        Name -> texts.
+    """
+    every = (text for name, texts in columns.items() for text in (name, *texts))
+    return csv.QUOTE_NONNUMERIC if any("\r" in text for text in every) else csv.QUOTE_MINIMAL
 
 
 def for_json(value: Any) -> Any:

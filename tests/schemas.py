@@ -15,7 +15,7 @@ _REGISTRY = Registry().with_resources(
 )
 
 
-def faults(document, name):
-    """What in a document does not follow the schema of that name: one line each."""
-    validator = jsonschema.Draft202012Validator({"$ref": f"{name}.json"}, registry=_REGISTRY)
+def faults(document, name, place=""):
+    """What in a document does not follow the schema of that name, or a place in it: one line each."""
+    validator = jsonschema.Draft202012Validator({"$ref": f"{name}.json{place}"}, registry=_REGISTRY)
     return [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(document)]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
 from embedlens.errors import did_you_mean, listed, unknown
-from embedlens.text import escaped, for_cell, for_json, for_latex, for_legend
+from embedlens.text import csv_quoting, escaped, for_cell, for_json, for_latex, for_legend
 
 
 @pytest.mark.parametrize(
@@ -64,3 +67,13 @@ def test_near_names_are_suggested_and_long_lists_are_cut():
     assert did_you_mean("xyz", ["margin", "triplet"]) == ""
     assert listed(range(12)) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more"
     assert len(str(unknown("x" * 5000, "run", [f"{'y' * 5000}{n}" for n in range(500)]))) < 1000
+
+
+@pytest.mark.parametrize("columns", [{"a": ["x", "1"]}, {"a": ["c\rd", "e\r\nf"]}, {"a\rb": ["g\nh", ""]}])
+def test_texts_with_carriage_returns_are_read_back(columns):
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n", quoting=csv_quoting(columns))
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    read = list(csv.reader(io.StringIO(text.getvalue(), newline="")))
+    assert read == [list(columns), *([one] for one in columns.popitem()[1])]

@@ -17,6 +17,7 @@ from embedlens_cli.commands import (
     curves,
     demo,
     distances,
+    export,
     figures,
     identify,
     import_,
@@ -119,6 +120,8 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str, str], ...] = (
      "import 'z_{epoch}.npy' --labels y.npy --out runs/mine"),
     (panels.BRING_IN, concat.concat, "How good are several runs as an ensemble? Join them into a run.",
      "concat mine other --out runs/both"),
+    (panels.BRING_IN, export.export, "How do other programs read a run? Tables, tensors, TensorBoard.",
+     "export mine --to parquet --out mine-parquet"),
     (panels.BRING_IN, info.info, "What does a run hold: epochs, splits, classes, method?",
      "info mine --verify"),
 )  # fmt: skip

@@ -26,6 +26,7 @@ GROUPS = {
     "Runs": [
         "embedlens",
         "embedlens.store",
+        "embedlens.exporting",
         "embedlens.integrations",
         "embedlens.importing",
         "embedlens.importing.readers",

@@ -13,6 +13,7 @@ from embedlens.store import format as layout
 from embedlens.store.checksums import placement, read_checksums
 from embedlens.store.extras import run_extra_file
 from embedlens.store.ownership import clear, withdraw
+from embedlens.text import csv_quoting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -126,7 +127,7 @@ def linkable(file: Path, dtype: str, *, rows: int, dim: int | None) -> NDArray[n
 
 def _items_csv(columns: Mapping[str, Sequence[str]]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\n", quoting=csv_quoting(columns))
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
     return text.getvalue()

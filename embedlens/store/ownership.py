@@ -152,9 +152,14 @@ def _owned(run: Path) -> list[Path]:
 
 def building_folder(out: Path) -> Path:
     """Return the hidden folder in which a run is made before it is renamed to `out`."""
-    name = f".{out.name}.building"
+    return hidden_folder(out, "building")
+
+
+def hidden_folder(out: Path, ending: str) -> Path:
+    """Return the path of a hidden folder beside `out`, in which what becomes `out` is made."""
+    name = f".{out.name}.{ending}"
     if len(name.encode(errors="surrogateescape")) > _LONGEST_NAME:
-        name = f".{sha256(out.name.encode(errors='surrogateescape')).hexdigest()[:16]}.building"
+        name = f".{sha256(out.name.encode(errors='surrogateescape')).hexdigest()[:16]}.{ending}"
     return out.with_name(name)
 
 

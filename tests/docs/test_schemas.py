@@ -60,6 +60,7 @@ LINES = [
     "figures a b --split test --out paper",
     "concat a b --out both --weights 1,2",
     "concat a b --out last --epoch last",
+    "export a --to npz --split test --epoch all --out exported",
     "import dump/{split}_{epoch}.npy --labels dump/{split}_labels.npy --out imported",
 ]
 SLOW = ["compare --data digits --epochs 1 --loss triplet --method divide-conquer --clusters 2 --seed 0,1"]

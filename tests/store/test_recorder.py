@@ -19,7 +19,7 @@ def data():
 
 def test_what_is_recorded_is_read_back(tmp_path, data):
     z, y = data
-    items = {"test": {"name": [f"item, {row}\n" for row in range(len(y))]}}
+    items = {"test": {"name": [f"item, {row}\r\n\r{row}" for row in range(len(y))]}}
     thumbnails = np.random.default_rng(0).integers(0, 255, (len(y), 4, 5, 3)).astype(np.uint8)
     recorder = Recorder(
         tmp_path / "run",

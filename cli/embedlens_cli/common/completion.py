@@ -32,6 +32,8 @@ METRICS = (
     "alignment", "uniformity", "pi_intra", "pi_inter", "pi_ratio", "effective_rank", "rho", "mean_similarity",
     "hubness",
 )  # fmt: skip
+EXPORTS = ("anndata", "csv", "hdf5", "npz", "parquet", "projector", "safetensors", "zarr")
+"""Formats of exports."""
 VENUES = ("aaai", "cvpr", "eccv", "iccv", "iclr", "icml", "jmlr", "nature", "neurips", "tmlr")
 
 

@@ -44,7 +44,8 @@ ORDER = ("Arguments", READ, "Options", ANALYSIS, TSNE, *_TRAINING)
 """Titles in the order of a help text."""
 
 START = "Start here"
-LOOK, SCORE, TRAIN, BRING_IN = "Look at a run", "Score a run", "Train and compare", "Bring in and inspect"
+LOOK, SCORE, TRAIN = "Look at a run", "Score a run", "Train and compare"
+BRING_IN = "Import, export and inspect"
 """Panels of commands."""
 
 _WIDEST = 30  # columns for the names of options; longer ones have a line of their own

@@ -1,0 +1,87 @@
+"""Targets of exports: what each format is written by, and how it is read."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embedlens.files import dump_npy, temporary_file
+from embedlens.registry import Registry
+from embedlens.results import Result
+from embedlens.text import csv_quoting, for_cell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from embedlens.exporting.contents import Contents, SplitContents
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Target(Result):
+    """A format that runs are exported to.
+
+    Attributes
+    ----------
+    write
+        Writes the contents of a run into an empty folder.
+    several
+        Whether all epochs are exported by default; else the last.
+    reading
+        The command or line of Python that reads the export, with ``{out}``, ``{split}`` and ``{epoch}``
+        where the folder, a split and an epoch of four digits stand.
+    """
+
+    write: Callable[[Contents, Path], None]
+    several: bool
+    reading: str
+
+
+TARGETS: Registry[Target] = Registry("export format")
+"""Targets by the names that users type."""
+
+
+def target(
+    name: str, *, several: bool, reading: str
+) -> Callable[[Callable[[Contents, Path], None]], Callable[[Contents, Path], None]]:
+    """Return a decorator that registers a function as the writer of a target; see `Target`."""
+
+    def enter(write: Callable[[Contents, Path], None]) -> Callable[[Contents, Path], None]:
+        TARGETS.register(name)(Target(write, several, reading))
+        return write
+
+    return enter
+
+
+def write_thumbnails(split: SplitContents, folder: Path) -> None:
+    """Write SPLIT_thumbnails.npy, where the split has thumbnails: for formats without a place for them."""
+    if split.thumbnails is not None:
+        with temporary_file(folder / f"{split.name}_thumbnails.npy") as path:
+            dump_npy(path, split.thumbnails)
+
+
+def write_items(split: SplitContents, folder: Path) -> None:
+    """Write SPLIT_items.csv: row, label, class and the columns of the items."""
+    columns: Mapping[str, list[str]] = split.columns("row", "label", "class")
+    with (
+        temporary_file(folder / f"{split.name}_items.csv") as path,
+        path.open("w", newline="", encoding="utf-8") as file,
+    ):
+        names = {"class": split.classes}
+        writer = csv.writer(file, lineterminator="\n", quoting=csv_quoting({**names, **columns}))
+        writer.writerow(["row", "label", "class", *map(for_cell, columns)])
+        labelled = zip(split.labels.tolist(), split.classes, *columns.values(), strict=True)
+        for row, (label, *texts) in enumerate(labelled):
+            writer.writerow([row, label, *map(for_cell, texts)])
+
+
+def facts_text(split: SplitContents, **more: object) -> str:
+    """Return what describes a split as JSON in ASCII, which every format can hold."""
+    return json.dumps({**split.facts(), **more})
+
+
+def without_nul(text: str) -> str:
+    r"""Return a text that HDF5 can hold: NUL, which ends its texts, stands as ``\x00``."""
+    return text.replace("\0", "\\x00")
