@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from embedlens.errors import InputError
 from embedlens.exporting.base import TARGETS, Target
 from embedlens.exporting.contents import contents_of, facts_of
 from embedlens.exporting.folder import replacing
 from embedlens.exporting.targets import annotated, hierarchies, npz, parquet, projector, tensors, text
+from embedlens.files import is_remote
 from embedlens.results import Result
+from embedlens.store.locations import is_address, is_mangled
 
 if TYPE_CHECKING:
     import os
@@ -83,10 +86,10 @@ def export(
         that exists and is no export of the same run to the same target, or that holds other files.
     """
     kind = TARGETS.get(target)
+    folder = _local(out)
     if epochs is None and kind.several:
         epochs = run.epochs() or None
     contents = contents_of(run, splits, epochs)
-    folder = Path(out)
     sizes = {split: contents.run.info.splits[split].items for split in contents.splits}
     facts = {"target": target, **facts_of(contents.run), "splits": sizes, "epochs": list(contents.epochs)}
     with replacing(folder, facts) as new:
@@ -95,3 +98,11 @@ def export(
         out=folder.as_posix(), split=contents.splits[0], epoch=f"{contents.epochs[-1]:04d}"
     )
     return Export(folder, target, sizes, contents.epochs, reading)
+
+
+def _local(out: str | os.PathLike[str]) -> Path:
+    """Return the path of a local folder; an address raises `InputError`."""
+    if is_address(out) or is_remote(out) or is_mangled(Path(out)):
+        message = f"{out}: exports are written to a local folder; choose another --out, and upload it"
+        raise InputError(message)
+    return Path(out)

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,8 @@ from support import rows_of, tree, write_run
 
 import embedlens
 from embedlens import InputError
-from embedlens.exporting import TARGETS, contents, export, folder
+from embedlens.exporting import TARGETS, contents, export
+from embedlens.exporting import folder as folders
 from embedlens.exporting.targets import projector, sprites
 from embedlens.store import log
 
@@ -230,6 +232,13 @@ def test_what_is_no_export_stays(tmp_path, run, kind):
     assert tree(tmp_path) == before
 
 
+@pytest.mark.parametrize("out", ["s3://bucket/out", Path("s3://bucket/out")])
+def test_addresses_are_refused(folder, run, out):
+    with pytest.raises(InputError, match="exports are written to a local folder"):
+        export(run, "npz", out)
+    assert not Path("s3:").exists()
+
+
 def test_an_empty_folder_is_taken(tmp_path, run):
     (tmp_path / "out").mkdir()
     export(run, "npz", tmp_path / "out")
@@ -288,7 +297,7 @@ def test_a_killed_export_is_cleared_by_the_next(tmp_path, run, moment):
 def test_memory_does_not_grow_with_items(tmp_path, monkeypatch, target):
     monkeypatch.setattr(contents, "BLOCK_VALUES", 1 << 10)
     monkeypatch.setattr(log, "_MOST_BYTES", 1 << 16)  # a buffer of this size is taken to read it
-    monkeypatch.setattr(folder, "_MOST_BYTES", 1 << 16)
+    monkeypatch.setattr(folders, "_MOST_BYTES", 1 << 16)
     n, dim = 800, 256
     random = np.random.default_rng(0)
     with embedlens.Recorder(tmp_path / "run", labels={"test": np.arange(n) % 7}) as recorder:
