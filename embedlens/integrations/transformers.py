@@ -108,7 +108,10 @@ class TrainerEmbeddingCallback:
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Begin the run and record epoch 0, or continue the run of a training that resumes."""
-        self._recorder = begun_run(self._path, self._labels, self._options, step=state.global_step)
+        options = dict(self._options)
+        if args.auto_find_batch_size and self._recorder is not None:  # the last batch size was too large
+            options["resume"] = True
+        self._recorder = begun_run(self._path, self._labels, options, step=state.global_step)
         self._metrics, self._last = {}, (-1, -1)
         if state.global_step == 0:
             self._record(args, state, others)

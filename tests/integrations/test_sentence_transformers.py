@@ -13,7 +13,7 @@ import torch
 from support import optional
 
 from embedlens import InputError, open_run
-from embedlens.integrations import EmbeddingEvaluator
+from embedlens.integrations import EmbeddingEvaluator, TrainerEmbeddingCallback
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 library = optional("sentence_transformers")
@@ -32,6 +32,10 @@ TEXTS = [
 ]
 
 
+def _draw():
+    torch.rand(3)
+
+
 def network():
     torch.manual_seed(0)
     words = {word: number for number, word in enumerate(["[UNK]", *WORDS])}
@@ -39,6 +43,7 @@ def network():
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     static = models.StaticEmbedding(tokenizer, embedding_dim=8)
     dropout = models.Dropout(0.2)
+    dropout.register_forward_hook(lambda *_: _draw())  # also where it embeds
     return library.SentenceTransformer(modules=[static, dropout], device="cpu")
 
 
@@ -155,6 +160,23 @@ def test_arguments_of_encode_and_texts_without_labels(tmp_path):
     np.testing.assert_allclose(np.linalg.norm(stored, axis=1), 1, atol=1e-6)
     with pytest.raises(InputError, match="split 'test': 40 texts and 39 labels"):
         EmbeddingEvaluator(tmp_path / "other", {"test": (TEXTS, LABELS[1:])})
+
+
+def test_the_callback_of_the_trainer_records_texts_with_the_loss(tmp_path):
+    callback = TrainerEmbeddingCallback(
+        tmp_path / "run",
+        {"test": TEXTS},
+        labels={"test": LABELS},
+        collate=list,
+        embed=lambda model, batch: model.encode(batch, convert_to_tensor=True),
+    )
+    ended = trainer(tmp_path, None, eval_strategy="no", logging_strategy="epoch")
+    ended.add_callback(callback)
+    ended.train()
+    run = open_run(tmp_path / "run")
+    assert [row["step"] for row in run.log] == [0, 5, 10]
+    assert all(row["loss"] > 0 for row in run.log[1:])
+    np.testing.assert_allclose(run.snapshot("test").embeddings, ended.model.encode(TEXTS), atol=1e-6)
 
 
 def test_of_two_processes_one_writes(tmp_path):

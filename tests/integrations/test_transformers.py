@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -23,9 +24,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 def items(count, seed=0):
     """Items of tokens, of different lengths, with a column that no model takes."""
-    random = np.random.default_rng(seed)
+    numbers = np.random.default_rng(seed)
     return [
-        {"input_ids": random.integers(1, 40, random.integers(3, 9)).tolist(), "label": row % 4, "text": "x"}
+        {"input_ids": numbers.integers(1, 40, numbers.integers(3, 9)).tolist(), "label": row % 4, "text": "x"}
         for row in range(count)
     ]
 
@@ -75,7 +76,13 @@ def expected(model, data=TEST):
 
 
 def test_each_epoch_is_recorded_with_the_metrics_and_training_does_not_notice(tmp_path):
-    callback = TrainerEmbeddingCallback(tmp_path / "run", {"train": TRAIN, "test": TEST}, batch_size=7)
+    def embed(model, batch):
+        torch.rand(3), random.random(), np.random.random()  # noqa: NPY002
+        return pooled_output(model, batch)
+
+    callback = TrainerEmbeddingCallback(
+        tmp_path / "run", {"train": TRAIN, "test": TEST}, batch_size=7, embed=embed
+    )
     options = {"train_sampling_strategy": "group_by_length", "eval_strategy": "epoch"}
     if not hasattr(transformers.TrainingArguments, "train_sampling_strategy"):
         options = {"group_by_length": True, "eval_strategy": "epoch"}
@@ -141,6 +148,20 @@ def test_a_training_that_ends_within_an_epoch_is_recorded_there(tmp_path):
     run = open_run(tmp_path / "run")
     assert run.epochs() == [0, 1, 2]
     assert [row["step"] for row in run.log] == [0, 5, 10]
+
+
+def test_a_batch_size_that_is_too_large_begins_again(tmp_path):
+    class TooLarge(transformers.TrainerCallback):
+        def on_step_end(self, args, state, control, **others):
+            if state.train_batch_size == 8 and state.global_step == 6:
+                message = "CUDA out of memory."
+                raise RuntimeError(message)
+
+    callback = TrainerEmbeddingCallback(tmp_path / "run", {"test": TEST})
+    train(tmp_path, [callback, TooLarge()], auto_find_batch_size=True)
+    log = open_run(tmp_path / "run").log
+    assert [row["epoch"] for row in log] == [0, 1, 2]
+    assert log[1]["step"] > 5
 
 
 def test_a_data_set_of_hugging_face_has_columns_and_names_of_classes(tmp_path):
