@@ -14,7 +14,6 @@ from embedlens_cli.commands import (
     compare,
     components,
     concat,
-    curves,
     demo,
     distances,
     export,
@@ -28,12 +27,14 @@ from embedlens_cli.commands import (
     trajectory,
 )
 from embedlens_cli.commands import train as training
+from embedlens_cli.commands.curves import command as curves
 from embedlens_cli.commands.evaluate import command as scores
 from embedlens_cli.commands.sampling import command as sampling
 from embedlens_cli.commands.scatter import command as triplets
 from embedlens_cli.commands.spectrum import command as spectra
 from embedlens_cli.commands.tsne import command as projection
 from embedlens_cli.commands.verify import command as verification
+from embedlens_cli.commands.watch import command as watching
 from embedlens_cli.common import ending, panels
 from embedlens_cli.common import library_warnings as warned
 
@@ -104,6 +105,8 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str, str], ...] = (
      "figures mine other --venue icml --out paper"),
     (panels.LOOK, report.report, "Which items are the dots? One page to explore in a browser.",
      "report mine other --tsne"),
+    (panels.LOOK, watching.watch, "How is a run in training doing? Figures kept up to date.",
+     "watch mine --report"),
     (panels.SCORE, scores.evaluate, "How good are retrieval, clustering and class geometry?",
      "evaluate mine other --metrics recall,map_at_r,nmi"),
     (panels.SCORE, verification.verify, "Are two items of one class? ROC, EER, TAR at FAR.",

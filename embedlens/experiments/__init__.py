@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from embedlens.experiments import (
         collapse,
         comparison,
+        completeness,
         curve_results,
         demonstration,
         epoch_metrics,
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     from embedlens.experiments.trainer import Trainer
 
 __all__ = [
-    "Trainer", "collapse", "comparison", "curve_results", "demo_runs", "demonstration", "epoch_metrics",
-    "grid", "grid_runs", "grid_training", "latent_maps", "method_facts", "metric_names", "recipe",
-    "run_metrics", "score_rows", "seed_groups", "sweep", "sweep_results", "trainer",
+    "Trainer", "collapse", "comparison", "completeness", "curve_results", "demo_runs", "demonstration",
+    "epoch_metrics", "grid", "grid_runs", "grid_training", "latent_maps", "method_facts", "metric_names",
+    "recipe", "run_metrics", "score_rows", "seed_groups", "sweep", "sweep_results", "trainer",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

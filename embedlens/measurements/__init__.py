@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         data_warnings,
         description,
         distance_states,
+        following,
         maps,
         open_set,
         reader,
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataWarnings", "Kept", "Reader", "Reference", "Selected", "State", "anchor_paths", "class_names",
-    "component_signs", "data_warnings", "description", "distance_states", "maps", "open_set", "reader",
-    "sampling", "selected", "slices", "snapshot_scores", "spectra", "triplet_states", "verification",
+    "component_signs", "data_warnings", "description", "distance_states", "following", "maps", "open_set",
+    "reader", "sampling", "selected", "slices", "snapshot_scores", "spectra", "triplet_states",
+    "verification",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

@@ -76,6 +76,7 @@ def gather(
     *,
     device: str = "cpu",
     track: Callable[[Sequence[Selected]], Iterable[Selected]] = iter,
+    nearest: Callable[[Selected], Triplets] | None = None,
 ) -> ReportData:
     """Return what a report shows of some snapshots.
 
@@ -89,6 +90,8 @@ def gather(
         Of the engine: "cpu" or "cuda".
     track
         Reports the progress of a loop over the snapshots.
+    nearest
+        Returns the nearest triplets of a snapshot, where they are known; None: they are searched.
 
     Raises
     ------
@@ -105,9 +108,8 @@ def gather(
     messages = _linking(groups, runs)
     kept, said = _epochs_that_fit(groups, extent)
     messages += said
-    measured: dict[Selected, Triplets] = {
-        one: State.of(one).nearest(device=device) for one in track([one for one in every if one in kept])
-    }
+    measure = nearest or (lambda one: State.of(one).nearest(device=device))
+    measured = {one: measure(one) for one in track([one for one in every if one in kept])}
     datasets = []
     for group in groups:
         rows, said = _rows(group, measured, extent, len(groups))

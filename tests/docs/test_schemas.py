@@ -153,6 +153,22 @@ def test_answer_of_train_follows_its_schema(runs, answer):
     assert [row["epoch"] for row in document["summary"]["log"]] == [0, 1, 2]
 
 
+def test_lines_of_watch_and_the_sidecars_of_its_figures_follow_their_schemas(runs, monkeypatch, capsys):
+    monkeypatch.chdir(runs)
+    monkeypatch.delenv("EMBEDLENS_RUNS", raising=False)
+    words = "--out watched --exclude-duplicates --ignore-label 5 --format svg"
+    assert call(f"watch qg0 --split query {words}") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["epoch"] for line in lines] == [0, 1]
+    assert [faults(line, "watch") for line in lines] == [[], []]
+    sidecars = [json.loads(Path(name).with_suffix(".json").read_text()) for name in lines[-1]["data"]]
+    assert [faults(sidecar, "sidecar") for sidecar in sidecars] == [[]] * 4
+    assert [sidecar["command"][1] for sidecar in sidecars] == ["scatter", "curves", "scatter", "scatter"]
+    program = typer.main.get_command(app)
+    for sidecar in sidecars:  # each is a command that can be typed
+        program.commands[sidecar["command"][1]].make_context("watch", sidecar["command"][2:])
+
+
 def test_every_run_json_follows_its_schema(runs):
     files = [*runs.rglob("run.json"), *(ROOT / "tests/fixtures").rglob("run.json")]
     assert len(files) >= 8
@@ -167,7 +183,7 @@ def test_every_command_with_json_has_a_schema_and_an_output_that_is_tested():
         if any("--json" in parameter.opts for parameter in command.params)
     }  # fmt: skip
     assert {f"{name}.json" for name in commands} | {"common.json", "run.json", "sidecar.json"} == set(SCHEMAS)
-    assert {line.split()[0] for line in LINES} | {"train"} == commands
+    assert {line.split()[0] for line in LINES} | {"train", "watch"} == commands
     assert {name for name in commands if "sidecar" in SCHEMAS[f"{name}.json"].get("$defs", {})} == DRAWS
 
 

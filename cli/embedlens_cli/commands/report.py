@@ -15,7 +15,7 @@ from embedlens_cli.common.run_names import RunNames
 from embedlens_cli.common.snapshots import Selection
 
 if TYPE_CHECKING:
-    from embedlens.report import ReportData
+    from embedlens.report import ReportData, ThumbnailOptions
 
 _MARK = "<!doctype html>\n<!-- embedlens report -->\n"
 """How a report begins, so that no other file is ever replaced by one."""
@@ -62,28 +62,21 @@ def report(
     Every triplet is a dot that moves with the epoch; hovering shows its three items, dragging selects. Items,
     classes and distances are linked, and selections are saved as CSV.
     """  # fmt: skip
-    from dataclasses import replace
-
     from embedlens.artifacts import figures_folder
     from embedlens.devices import check_device
-    from embedlens.files import write_text
-    from embedlens.report import Extent, ThumbnailOptions, build_page, gather
+    from embedlens.report import Extent, ThumbnailOptions, gather
 
     check_device(device)
     if out is not None:
-        _check_free(out)
+        check_replaceable(out)
     selection = Selection.of(where, leave_out, RunNames.of(names))
     data = gather(
         selection, Extent(sample=sample, tsne=tsne, figures=figures), device=device,
         track=lambda places: console.track(places, "searching"),
     )  # fmt: skip
     selection.print_warnings()
-    data = replace(data, command=" ".join(console.command()))
-    page = build_page(data, ThumbnailOptions(thumbnails, thumbnail_size))
     target = out or (figures_folder(selection.runs, None) or Path("figures")) / "report.html"
-    _check_free(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_text(target, page)
+    size = write_page(data, target, ThumbnailOptions(thumbnails, thumbnail_size))
     if as_json:
         console.print_json(
             {
@@ -97,10 +90,24 @@ def report(
     console.name_implied(where.runs, selection.runs)
     for line in data.messages:
         console.print_message(line)
-    console.print_line(f"report: {target} ({console.bytes_text(len(page.encode()))}); open it in a browser")
+    console.print_line(f"report: {target} ({console.bytes_text(size)}); open it in a browser")
 
 
-def _check_free(target: Path) -> None:
+def write_page(data: ReportData, target: Path, thumbnails: ThumbnailOptions) -> int:
+    """Write a report, whole or not at all; return its size in bytes."""
+    from dataclasses import replace
+
+    from embedlens.files import write_text
+    from embedlens.report import build_page
+
+    page = build_page(replace(data, command=" ".join(console.command())), thumbnails)
+    check_replaceable(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_text(target, page)
+    return len(page.encode())
+
+
+def check_replaceable(target: Path) -> None:
     """Refuse a folder, and a file that is no report."""
     if target.is_dir():
         message = f"--out {target} is a folder; name a file, e.g. {target / 'report.html'}"

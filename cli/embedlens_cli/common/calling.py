@@ -27,7 +27,7 @@ def call(context: typer.Context, words: Sequence[str], *, beside: Sequence[str] 
         Options beside them, which sidecars do not name.
     """
     program = cast("Any", context.find_root().command)
-    with _typed(words):
+    with typed(words):
         program.main(args=[*words, *beside], standalone_mode=False)
 
 
@@ -41,8 +41,8 @@ def answer_of(context: typer.Context, words: Sequence[str], *, beside: Sequence[
 
 
 @contextmanager
-def _typed(words: Sequence[str]) -> Iterator[None]:
-    """Let sidecars name the command that made their figure."""
+def typed(words: Sequence[str]) -> Iterator[None]:
+    """Let sidecars name a command, without the program, as the one that made their figure."""
     before = sys.argv
     sys.argv = [before[0], *words]
     try:

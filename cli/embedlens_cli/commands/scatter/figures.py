@@ -63,18 +63,23 @@ class Drawing:
     fixed: FixedTriplets | None
     limits: str
 
-    def save_stills(self, results: SnapshotTriplets, field: LossField | None) -> None:
-        """Write one figure of all snapshots, or one per epoch; with the field of a loss if one is named."""
+    def save_stills(
+        self, results: SnapshotTriplets, field: LossField | None = None, *, name: str | None = None
+    ) -> None:
+        """Write one figure of all snapshots, or one per epoch; with the field of a loss if one is named.
+
+        A name stands in the file name of dots alone in place of the epochs.
+        """
         epochs = sorted({one.epoch for one in results})
         several = self.report.selection.several_epochs
         stills = [{one: results[one] for one in results if one.epoch == epoch} for epoch in epochs]
         for still in stills if several else [results]:
             if field is None:
-                self._save_scatter(still)
+                self._save_scatter(still, name)
             else:
                 self._save_field(still, field)
 
-    def _save_scatter(self, results: SnapshotTriplets) -> None:
+    def _save_scatter(self, results: SnapshotTriplets, name: str | None) -> None:
         from embedlens.figures.triplets.nearest import scale_of
         from embedlens.figures.triplets.panels import figure as scatter_figure
 
@@ -84,7 +89,8 @@ class Drawing:
         )
         hidden = sum(_outside(result, scale.limits) for result in results.values())
         facts = {"axes": list(scale.limits), "dots_out_of_sight": hidden}
-        self._save(figure, results, facts=facts, caption=self._caption(results, hidden=hidden))
+        what = self._caption(results, hidden=hidden)
+        self._save(figure, results, epochs=name, facts=facts, caption=what)
 
     def _save_field(self, results: SnapshotTriplets, chosen: LossField) -> None:
         """Write the scatter with the field behind it, and the arrows beside the dots in the data."""

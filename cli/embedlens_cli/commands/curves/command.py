@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.devices import check_device
-from embedlens.errors import InputError, unknown
+from embedlens.errors import unknown
+from embedlens_cli.commands.curves.figure import CurveDrawing
 from embedlens_cli.common import completion, console, figure_style, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
@@ -21,9 +22,8 @@ from embedlens_cli.common.option_groups import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from embedlens.analysis.experiments.curves import Curve
     from embedlens.experiments.run_metrics import Meter, RunMetrics
     from embedlens.figures.experiments.curves import CurvePanel
     from embedlens.measurements.reader import Reader
@@ -105,12 +105,10 @@ def curves(
     snapshots: --monitor triplet.
     """
     from embedlens import selection
-    from embedlens.analysis.experiments import Band, check_monitors
-    from embedlens.artifacts import Artifacts, figures_folder
-    from embedlens.experiments import curve_results
+    from embedlens.analysis.experiments import check_monitors
+    from embedlens.artifacts import Artifacts, figures_folder, run_facts
     from embedlens.experiments.metric_names import choose_metrics
     from embedlens.experiments.run_metrics import Meter, RunMetrics
-    from embedlens.figures.experiments.curves import figure as curves_figure
 
     style = drawn.style()
     check_device(device)
@@ -124,23 +122,14 @@ def curves(
     named, splits = options.words(metrics), options.words(split)
     wanted = choose_metrics(named, sources, splits=splits, monitors=meter.losses)
     _compute(sources, wanted, meter, reader)
-    lines, messages = curve_results.curves_of(sources, wanted, x)
-    for line in messages:
-        console.print_message(line)
     groups = style.names.repeats(chosen) if seeds == "band" else {}
-    panels = _panels(lines, groups, sources)
-    bands = [curve for panel in panels for curve in panel.curves if isinstance(curve, Band)]
-    facts = _facts(sources, groups, meter, x=x) | reader.facts
-    summary = curve_results.summary([*lines, *bands])
-    artifacts = Artifacts(figures_folder(chosen, drawn.out), console.command(), facts, summary=summary)
+    facts = {"runs": run_facts(chosen)}
+    artifacts = Artifacts(figures_folder(chosen, drawn.out), console.command(), facts)
+    drawing = CurveDrawing(artifacts, style, x, groups, meter, reader)
     stem = ["curves", _short(artifacts.named(labels), "runs"), _short([*named, *meter.losses], "metrics")]
     stem += [_short(splits, "splits"), *words, *(batched.words if meter.losses else ())]
     stem += reader.leave_out.words
-    with style.paper():
-        size = {"title": labels[0] if len(labels) == 1 else "", **style.size(len(panels))}
-        figure = curves_figure(panels, x=x, **size)
-        table = curve_results.columns(lines, bands, sources)
-        style.save(artifacts, stem, figure, table, facts={}, caption=_caption(panels, sources, facts))
+    panels = drawing.save(sources, wanted, stem)
     figure_style.answer(
         artifacts, chosen, lambda: _print_table(panels), style=style, typed=runs, as_json=drawn.as_json
     )
@@ -163,58 +152,6 @@ def _compute(sources: Sequence[RunMetrics], metrics: Sequence[str], meter: Meter
         source = task.metrics
         task.compute(reader.search(source.run, task.split, task.epoch, label=source.label), meter)
     console.print_warnings(reader.warnings)
-
-
-def _panels(
-    lines: Sequence[Curve], groups: Mapping[str, Sequence[str]], sources: Sequence[RunMetrics]
-) -> list[CurvePanel]:
-    """Return one panel per metric; a training loss gets one for each loss, since their scales differ."""
-    from embedlens.analysis.experiments.curves import Band
-    from embedlens.experiments import curve_results
-    from embedlens.figures.experiments.curves import CurvePanel, metric_label
-
-    splits = list(dict.fromkeys(split for source in sources for split in source.run.splits))
-    panels = []
-    for metric, loss, shown in curve_results.comparable(lines, sources):
-        label = metric_label(metric, splits) + (f" ({loss})" if loss else "")
-        try:
-            panels.append(CurvePanel(label, tuple(Band.in_place(shown, groups))))
-        except InputError as error:
-            message = f"{error}; --seeds lines draws them one by one"
-            raise InputError(message) from error
-    return panels
-
-
-def _facts(
-    sources: Sequence[RunMetrics], groups: Mapping[str, Sequence[str]], meter: Meter, *, x: str
-) -> dict[str, Any]:
-    """Return the entries of the sidecar."""
-    from embedlens.analysis.scores import ScoreSettings
-    from embedlens.artifacts import run_facts
-    from embedlens.experiments import curve_results
-    from embedlens.similarity import engine_facts
-
-    return {
-        "runs": curve_results.facts(sources, run_facts([source.run for source in sources])),
-        "x": x,
-        "groups": {name: list(labels) for name, labels in groups.items()},
-        "band": "mean and sample standard deviation (divisor n - 1) over the runs of a group",
-        "scores": asdict(ScoreSettings()),
-        "monitor": meter.facts(),
-        "engine": engine_facts(meter.device),
-    }
-
-
-def _caption(panels: Sequence[CurvePanel], sources: Sequence[RunMetrics], facts: Mapping[str, Any]) -> str:
-    """Return the caption of the figure."""
-    from embedlens.captions import scores as captions
-    from embedlens.captions.places import caption
-    from embedlens.experiments import curve_results
-
-    left_out, drawn = facts.get("left_out"), {curve.metric for panel in panels for curve in panel.curves}
-    bands = {name: len(labels) for name, labels in facts["groups"].items()}
-    what = captions.curves([panel.label for panel in panels], x=facts["x"], bands=bands)
-    return caption(what, curve_results.shown(sources, drawn, counted=not left_out), left_out=left_out)
 
 
 def _short(words: Sequence[str], kind: str) -> str:
