@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError
 from embedlens.measurements.triplet_states import State
 from embedlens.selection import runs_folder
 from embedlens.store.format import info_file
+from embedlens.store.locations import is_address, run_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.measurements.selected import Selected
 
 
 def begun_run(name: str) -> Path | None:
-    """Return the path of the run of a name, a path or a run below the folder of runs; None: not begun yet.
+    """Return where the run of a name stands, a path, an address or a run below the folder of runs.
+
+    None: it has not been begun yet.
 
     Raises
     ------
     InputError
         A file stands there.
     """
-    paths = Path(name), runs_folder() / name
+    paths = [run_path(name), *([] if is_address(name) else [runs_folder() / name])]
     for path in paths:
         if info_file(path).is_file():
             return path

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from embedlens.files import is_remote
 from embedlens.store import format as layout
+from embedlens.store.locations import run_path
 from embedlens.store.lock import LOCK_NAME, RunInUse, check_free
 from embedlens.store.run import Run
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    Stamp = tuple[int, int, int]
+    Stamp = tuple[int, int, int, str]
 
 
 class Writer(Enum):
@@ -58,7 +60,7 @@ class Follower:
     Parameters
     ----------
     path
-        The run's directory.
+        The run's directory, or its address.
     """
 
     def __init__(self, path: Path) -> None:
@@ -68,6 +70,8 @@ class Follower:
     def look(self) -> View | None:
         """Return what is there now; None where no run has been begun yet."""
         writer = writer_of(self.path)  # before the epochs: all that a closed writer has recorded is seen
+        if is_remote(self.path):
+            self.path = run_path(str(self.path))  # which forgets what was listed before
         info = self._read_info()
         if info is None:
             return None
@@ -113,4 +117,4 @@ def _stamp(file: Path) -> Stamp | None:
         facts = file.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return facts.st_ino, facts.st_mtime_ns, facts.st_size
+    return facts.st_ino, facts.st_mtime_ns, facts.st_size, getattr(file, "mark", "")

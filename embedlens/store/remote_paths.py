@@ -143,6 +143,12 @@ class RemotePath:
             return os.stat_result((stat.S_IFDIR | 0o555, 0, 0, 1, 0, 0, 0, 0, 0, 0))
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), self._address)
 
+    @property
+    def mark(self) -> str:
+        """What changes when the file is written again; empty where there is none."""
+        entry = self._files.file(self._address)
+        return "" if entry is None else entry.mark
+
     def iterdir(self) -> Iterator[RemotePath]:
         """Yield what is in the folder; FileNotFoundError where there is none."""
         entries = self._files.listing(self._address)

@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+import remote
 from schemas import faults
 from support import assert_refused, blobs, entry_point, sidecar_of, write_run
 
@@ -74,7 +75,7 @@ def scripted(cli, monkeypatch):
     """Watch a run while a list of steps is taken, one at each pause; figures are only noted."""
     drawn = []
 
-    def call(steps, *words):
+    def call(steps, *words, run="mine"):
         left = list(steps)
 
         def pause(_seconds):
@@ -90,12 +91,21 @@ def scripted(cli, monkeypatch):
 
         monkeypatch.setattr(watch_command.time, "sleep", pause)
         monkeypatch.setattr(RunFigures, "draw", draw)
-        done = cli("watch", "mine", "--json", *words)
+        done = cli("watch", run, "--json", *words)
         assert not left
         return done, [line["epoch"] for line in lines_of(done.out)]
 
     call.drawn = drawn
     return call
+
+
+@pytest.fixture
+def remote_folder(tmp_path, monkeypatch):
+    """An empty remote file system, and an empty cache."""
+    monkeypatch.setenv("EMBEDLENS_CACHE", str(tmp_path / "cache"))
+    remote.empty()
+    yield "counted://bucket/runs"
+    remote.empty()
 
 
 def recorder(resume=False):
@@ -161,6 +171,22 @@ def test_an_epoch_recorded_again_is_drawn_again(scripted):
         "run mine was closed after epoch 1; waiting for more (Ctrl-C ends)",
         "embedlens: stopped",
     ]
+
+
+def test_a_run_at_an_address(scripted, remote_folder, folder):
+    """Epochs of another process are seen at once, although listings are kept for a while."""
+    address, local = f"{remote_folder}/mine", folder / "runs/mine"
+
+    def record(z):
+        with embedlens.Recorder(local, labels={"test": Y}, resume=local.exists()) as one:
+            one.record(0, {"test": z}, overwrite=True)
+        remote.upload(local, address)
+
+    steps = [lambda: None, lambda: record(Z), lambda: record(Z[::-1].copy()), lambda: None]
+    done, epochs = scripted(steps, "--until-stopped", run=address)
+    assert done.code == 130, done.err
+    assert epochs == [0, 0]
+    assert "is not there yet; waiting for it" in done.err
 
 
 def test_a_run_begun_anew(scripted, folder):

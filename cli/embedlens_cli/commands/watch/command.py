@@ -32,7 +32,8 @@ def watch(
         str,
         typer.Argument(
             metavar="RUN",
-            help="Run directory, or name of a run below ./runs ($EMBEDLENS_RUNS); it may not be there yet.",
+            help="Run directory or address, or name of a run below ./runs ($EMBEDLENS_RUNS); it may not be "
+            "there yet.",
             autocompletion=completion.runs,
         ),
     ],
@@ -114,13 +115,14 @@ class _Watch:
         from embedlens.measurements.following import begun_run
         from embedlens.selection import runs_folder
         from embedlens.store.following import Follower
+        from embedlens.store.locations import is_address
 
         with warned_once():
             while True:
                 path = begun_run(self.name)
                 if path is None:
-                    where = f"neither here nor in {runs_folder()}"
-                    self._say(f"run {self.name} is not there yet, {where}; waiting for it (Ctrl-C ends)")
+                    where = "" if is_address(self.name) else f", neither here nor in {runs_folder()}"
+                    self._say(f"run {self.name} is not there yet{where}; waiting for it (Ctrl-C ends)")
                     time.sleep(self.every)
                 elif self._follow_run(Follower(path)):
                     return
