@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
-    from embedlens.importing.run import ImportSource, import_run
+    from embedlens.importing.run import import_run
+    from embedlens.importing.source import ImportSource
 
 __all__ = ["ImportSource", "import_run"]
 
-__getattr__, __dir__ = attached(__name__, __all__, {"run": ["ImportSource", "import_run"]})
+__getattr__, __dir__ = attached(__name__, __all__, {"run": ["import_run"], "source": ["ImportSource"]})

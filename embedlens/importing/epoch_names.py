@@ -21,13 +21,18 @@ def names_an_epoch(file: Path) -> bool:
     a letter counts only if the other one differs by 1: ``emb7`` and ``emb8``, but not ``resnet18`` and
     ``resnet34``.
     """
-    if _MARKED.search(file.stem) or _MARKED.search(file.parent.name):
+    if says_an_epoch(file):
         return True
     numbers = list(_NUMBER.finditer(file.stem))
     if not numbers:
         return False
     names = [other.stem for other in file.parent.iterdir() if other.suffix == file.suffix]
     return any(_counts(file.stem, number, names) for number in numbers)
+
+
+def says_an_epoch(file: Path) -> bool:
+    """Return whether a word such as ``epoch`` precedes a number in the name of a file or of its folder."""
+    return bool(_MARKED.search(file.stem) or _MARKED.search(file.parent.name))
 
 
 def _counts(stem: str, number: re.Match[str], names: list[str]) -> bool:

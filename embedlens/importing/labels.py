@@ -1,55 +1,64 @@
-"""Labels from text, tables and arrays of other programs, for every split of an import."""
+"""Labels of every split of an import: joined from shards, without missing ones, numbered as classes."""
 
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedlens.arrays import check_labels
-from embedlens.errors import InputError, InputWarning, listed, shortened
-from embedlens.importing.readers import read_array
-from embedlens.importing.readers.base import endings, only
+from embedlens.errors import InputError, InputWarning, shortened
+from embedlens.importing.label_files import OPTION, read_labels, read_row_numbers
+from embedlens.importing.readers import Wanted
 from embedlens.labels import number_labels
 from embedlens.results import Result
-from embedlens.tables import is_missing, is_path, read_table
+from embedlens.store.row_files import named_rows
+from embedlens.tables import is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from embedlens.tables import Table
+    from embedlens.importing.label_files import LabelFile
+    from embedlens.importing.sources import Part, Sources
 
-OPTION = "--labels-key"
 MISSING_LABEL = ("refuse", "drop", "keep")
-_LONGEST = 1_000  # letters of a label
-_NAMES = ("label", "labels")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class LabelFile(Result):
-    """The labels of a file.
+class JoinedLabels(Result):
+    """The labels of a split from one file or several.
 
     Attributes
     ----------
-    file
-        The file.
+    files
+        The files in the order in which they are joined.
     values
-        [N]: integers, or texts.
-    header
-        The header line; None if there is none.
-    lines
-        Number of the line of each text; empty for arrays.
+        [N] of the joined files, in the order of the rows of the run.
+    origin
+        Place of each row's label in the joined files, int64 [N].
     """
 
-    file: Path
+    files: Sequence[LabelFile]
     values: NDArray[Any]
-    header: str | None = None
-    lines: Sequence[int] = ()
+    origin: NDArray[np.int64]
+
+    def place(self, row: int) -> str:
+        """Return the file and the row in it, for text its line, where a label stands."""
+        at = int(self.origin[row])
+        for file in self.files:
+            if at < len(file.values):
+                break
+            at -= len(file.values)
+        return f"{file.file}:{file.lines[at]}" if file.lines else f"{file.file}, row {at + 1}"
+
+    @property
+    def name(self) -> str:
+        """The file, or the first of several."""
+        return str(self.files[0].file)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -71,34 +80,41 @@ class ImportedLabels(Result):
     kept: dict[str, NDArray[np.bool_]]
 
 
-def gather_labels(files: Mapping[str, Mapping[int, Path]], key: str | None, missing: str) -> ImportedLabels:
+def gather_labels(sources: Sources, missing: str, *, rows_key: str | None = None) -> ImportedLabels:
     """Return the labels of every split.
 
     Parameters
     ----------
-    files
-        Split name -> epoch -> file; the files of all epochs must hold the same labels.
-    key
-        Name of the array or column.
+    sources
+        Where the labels of each split are; those of all epochs must be the same.
     missing
         Treatment of items whose label is empty or a word for a missing value: one of `MISSING_LABEL`.
+    rows_key
+        Name of the row numbers in files that have them; others are in the order of the rows.
     """
     raw: dict[str, NDArray[Any]] = {}
     kept: dict[str, NDArray[np.bool_]] = {}
-    for split, by_epoch in files.items():
-        found = [read_labels(file, key) for file in by_epoch.values()]
-        for other in found[1:]:
-            if not np.array_equal(other.values, found[0].values):
+    for split, by_moment in sources.items():
+        found: JoinedLabels | None = None
+        for parts in dict.fromkeys(map(tuple, by_moment.values())):
+            other = _joined(parts, rows_key)
+            found = found or other
+            if not np.array_equal(other.values, found.values):
                 message = (
-                    f"labels in {other.file} differ from those in {found[0].file}; items keep their rows in "
-                    "a run"
+                    f"labels in {other.name} differ from those in {found.name}; items keep their rows in a "
+                    "run"
                 )
                 raise InputError(message)
-        kept[split] = _kept(found[0], missing)
-        raw[split] = found[0].values[kept[split]]
+        assert found is not None
+        kept[split] = _kept(found, missing)
+        raw[split] = found.values[kept[split]]
     if all(column.dtype.kind != "U" for column in raw.values()):
         return ImportedLabels({split: _checked(column, split) for split, column in raw.items()}, {}, kept)
-    # Numbers in one split and names in another are classes of one run.
+    return _named(raw, kept)
+
+
+def _named(raw: Mapping[str, NDArray[Any]], kept: dict[str, NDArray[np.bool_]]) -> ImportedLabels:
+    """Return labels of which some are text; those that are numbers are classes of the same run."""
     texts = {
         split: [str(value) for value in (column if column.dtype.kind == "U" else _checked(column, split))]
         for split, column in raw.items()
@@ -113,86 +129,67 @@ def gather_labels(files: Mapping[str, Mapping[int, Path]], key: str | None, miss
     return ImportedLabels({split: _checked(column, split) for split, column in values.items()}, names, kept)
 
 
-def read_labels(file: Path, key: str | None) -> LabelFile:
-    """Return the labels of a file: integers from an array, else texts."""
-    if file.suffix.lower() in endings():
-        values = read_array(file, key, labels=True)
-        return LabelFile(file, decoded(values, file) if values.dtype.kind == "S" else values)
-    table = read_table(file, key=key)
-    place = _column(table, key)
-    if table.header is None and len(table.rows[0]) > 1:
-        shown = shortened(table.rows[0][place])
-        message = (
-            f"{file} has no header line; labels are read from column {place + 1} ({shown!r} in line "
-            f"{table.lines[0]}); {OPTION} N chooses another"
-        )
-        warnings.warn(message, InputWarning, stacklevel=2)
-    if not table.rows:
-        message = f"{file} has no rows below its header line {table.header!r}"
+def _joined(parts: Sequence[Part], rows_key: str | None) -> JoinedLabels:
+    """Read the labels of all files of a split, and put them in the order of the rows."""
+    files, numbers = [], []
+    for part in parts:
+        wanted = Wanted(part.file, part.key, labels=True, option=OPTION, beside=part.beside, where=part.where)
+        files.append(read_labels(wanted))
+        given = None
+        if rows_key is not None:
+            rows = replace(wanted, key=rows_key, option="--rows-key")
+            given = read_row_numbers(rows, needed=False)
+            if given is not None and given.shape != files[-1].values.shape[:1]:
+                message = (
+                    f"{part.file}: {given.size} row numbers in {rows_key!r}, but "
+                    f"{len(files[-1].values)} labels; each item has one of both"
+                )
+                raise InputError(message)
+        numbers.append(given)
+    values = files[0].values if len(files) == 1 else _concatenated(files)
+    if all(given is None for given in numbers):
+        return JoinedLabels(files, values, np.arange(len(values) if values.ndim else 0))
+    if any(given is None for given in numbers):
+        lacking = next(file.file for file, given in zip(files, numbers, strict=True) if given is None)
+        message = f"{lacking} has no {rows_key!r}, which other files of labels have"
         raise InputError(message)
-    texts = table.column(place)
-    longest = max(range(len(texts)), key=lambda row: len(texts[row]))
-    if len(texts[longest]) > _LONGEST:
-        message = f"a label of {len(texts[longest]):,} letters; {_LONGEST:,} is the most"
-        raise table.error(longest, message)
-    values = np.array(texts, dtype=str)
-    header = None if table.header is None else shortened(" ".join(table.header))
-    return LabelFile(file, values, header, table.lines)
+    order = _order(np.concatenate([given for given in numbers if given is not None]), values, files)
+    return JoinedLabels(files, values[order], order)
 
 
-def decoded(values: NDArray[Any], place: object) -> NDArray[np.str_]:
-    """Return byte strings as text; `InputError` if they are not UTF-8."""
-    try:
-        return np.char.decode(values, "utf-8")
-    except UnicodeDecodeError as error:
-        message = f"{place}: labels are byte strings that are not UTF-8; give text or integers"
-        raise InputError(message) from error
-
-
-def _column(table: Table, key: str | None) -> int:
-    """Return the position of the column of labels."""
-    file, names, width = table.file, table.header, len(table.rows[0]) if table.rows else 1
-    if names is None:
-        return _unnamed(table, key)
-    if key is not None:
-        return names.index(only(file, key, names, option=OPTION))
-    folded = [name.casefold() for name in names]
-    for name in _NAMES:
-        if name in names or folded.count(name) == 1:
-            return names.index(name) if name in names else folded.index(name)
-    paths = [place for place in range(width) if table.rows and all(map(is_path, table.column(place)))]
-    if width == 2 and len(paths) == 1:
-        return 1 - paths[0]
-    return names.index(only(file, None, names, option=OPTION))
-
-
-def _unnamed(table: Table, key: str | None) -> int:
-    """Return the position of the column of labels in a table without a header."""
-    width = len(table.rows[0])
-    if key is not None:
-        if key.isascii() and key.isdecimal() and len(key) < 4 and 1 <= int(key) <= width:
-            return int(key) - 1
-        message = (
-            f"{table.file} has no column {shortened(key)!r}: its first line is not a header; "
-            f"give {OPTION} a number from 1 to {width}"
-        )
+def _concatenated(files: Sequence[LabelFile]) -> NDArray[Any]:
+    """Join labels of several files; all are text where those of one are."""
+    if any(file.values.ndim != 1 for file in files):
+        wrong = next(file for file in files if file.values.ndim != 1)
+        message = f"{wrong.file}: labels have shape {wrong.values.shape}; one per item is needed: shape (N,)"
         raise InputError(message)
-    if width == 1:
-        return 0
-    columns = [table.column(place) for place in range(width)]
-    paths = [all(map(is_path, column)) for column in columns]
-    distinct = [len(set(column)) == len(column) for column in columns]
-    for marked in (paths, distinct):
-        if width == 2 and sum(marked) == 1:
-            return marked.index(False)
-    message = (
-        f"{table.file} has {width} columns and no header line; say which one holds the labels by {OPTION} 1 "
-        f"to {width} (line {table.lines[0]}: {listed(table.rows[0])})"
-    )
-    raise InputError(message)
+    text = any(file.values.dtype.kind == "U" for file in files)
+    return np.concatenate([file.values.astype(str) if text else file.values for file in files])
 
 
-def _kept(found: LabelFile, missing: str) -> NDArray[np.bool_]:
+def _order(numbers: NDArray[np.int64], values: NDArray[Any], files: Sequence[LabelFile]) -> NDArray[np.int64]:
+    """Return the place of each row's label; a row that is missing or has two labels is refused."""
+    place = str(files[0].file) + (f" and {len(files) - 1:,} more" if len(files) > 1 else "")
+    rows, first, group = np.unique(numbers, return_index=True, return_inverse=True)
+    different = np.unique(numbers[values != values[first][group]])
+    if different.size:
+        message = f"{place}: {named_rows(different)} given twice with different labels; each row is one item"
+        raise InputError(message)
+    last = int(rows[-1]) if rows.size else -1
+    if last + 1 != rows.size:
+        if last > 2 * numbers.size:
+            message = (
+                f"{place}: row numbers go up to {last}, but there are {rows.size:,}; they count the items "
+                "from 0"
+            )
+            raise InputError(message)
+        holes = np.setdiff1d(np.arange(last + 1), rows)
+        message = f"{place}: no label of {named_rows(holes)} of {last + 1:,}; every row from 0 is needed"
+        raise InputError(message)
+    return np.asarray(first, dtype=np.int64)
+
+
+def _kept(found: JoinedLabels, missing: str) -> NDArray[np.bool_]:
     """Return which rows have a label; missing ones are refused, dropped or kept as a class."""
     values = found.values
     kept = np.ones(values.shape[:1], dtype=bool)
@@ -206,27 +203,23 @@ def _kept(found: LabelFile, missing: str) -> NDArray[np.bool_]:
     shown = f"{str(values[row])!r}" if values[row] else "empty"
     if missing == "refuse":
         message = (
-            f"{_place(found, row)}: the label is {shown} ({empty.size:,} such rows); --missing-label drop "
+            f"{found.place(row)}: the label is {shown} ({empty.size:,} such rows); --missing-label drop "
             "leaves these items out, --missing-label keep makes them a class"
         )
         raise InputError(message)
     if empty.size == values.size:
-        message = f"{found.file}: no row has a label"
+        message = f"{found.name}: no row has a label"
         raise InputError(message)
     message = (
-        f"{found.file}: {empty.size:,} of {values.size:,} items have no label and are left out, the first in "
+        f"{found.name}: {empty.size:,} of {values.size:,} items have no label and are left out, the first in "
         f"row {row + 1}"
     )
     warnings.warn(message, InputWarning, stacklevel=3)
     return kept
 
 
-def _place(found: LabelFile, row: int) -> str:
-    """Return the file and, for text, the line of a row."""
-    return f"{found.file}:{found.lines[row]}" if found.lines else f"{found.file}, row {row}"
-
-
 def _checked(column: NDArray[Any], split: str) -> NDArray[np.int64]:
+    """Return the labels of a split as integers."""
     try:
         return check_labels(column)
     except InputError as error:

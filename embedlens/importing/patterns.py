@@ -1,52 +1,92 @@
-"""Files that match a pattern of paths with ``{epoch}`` and ``{split}``."""
+"""Patterns of paths and of names of arrays, with ``{epoch}``, ``{step}``, ``{split}`` and ``{shard}``."""
 
 from __future__ import annotations
 
 import glob
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, listed, shortened
 
-_FIELDS = {"epoch": r"(?P<epoch>\d+)", "split": r"(?P<split>[^/]+?)"}
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_FIELDS = {
+    "epoch": r"(?P<epoch>\d+)",
+    "step": r"(?P<step>\d+)",
+    "split": r"(?P<split>[^/]+?)",
+    "shard": r"(?P<shard>[^/]+?)",
+}
 _TOKEN = re.compile(r"\{([^{}]*)\}|(\*)|(\?)")
-_NUMBER = re.compile(r"\d")
+_DIGITS = re.compile(r"(\d+)")
+KNOWN = "{epoch}, {step}, {split} and {shard}"
+"""The fields that patterns may have, as messages list them."""
 
-SplitFiles = dict[str, dict[int, Path]]
+
+def natural(text: str) -> list[tuple[int, int, str]]:
+    """Return a key for sorting texts by the numbers in them: ``shard-2`` before ``shard-10``."""
+    parts = _DIGITS.split(text)
+    return [(int(part), 0, "") if at % 2 else (-1, 1, part) for at, part in enumerate(parts)]
 
 
-def find_files(pattern: str, split: str) -> SplitFiles:
-    """Return the files that match a pattern: split -> epoch -> path; epoch 0 if it has no ``{epoch}``.
+def matching_files(pattern: str) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Yield the files that match a pattern, in the order of their names, each with its fields.
 
     ``*`` and ``?`` in the pattern stand for any text and any character of one file or folder name.
+
+    Raises
+    ------
+    InputError
+        No file matches; an unknown field.
     """
     expression, wildcard = compile_pattern(pattern)
-    found: SplitFiles = {}
+    found = False
     for name in sorted(glob.glob(wildcard)):
         match = re.fullmatch(expression, Path(name).as_posix())
-        if match is None:
-            continue
-        groups = match.groupdict()
-        epoch, files = int(groups.get("epoch") or 0), found.setdefault(groups.get("split") or split, {})
-        if epoch in files:
-            raise _two_files(pattern, epoch, files[epoch], Path(name))
-        files[epoch] = Path(name)
+        if match is not None:
+            found = True
+            yield Path(name), match.groupdict()
     if not found:
-        message = f"pattern {pattern!r} matches no file; {{epoch}} stands for digits, {{split}} for a name"
+        message = (
+            f"pattern {pattern!r} matches no file; {{epoch}}, {{step}} and {{shard}} stand for numbers, "
+            "{split} for a name"
+        )
         raise InputError(message)
-    return found
 
 
-def _two_files(pattern: str, epoch: int, first: Path, second: Path) -> InputError:
-    """Return the error for two files of one epoch, with what to do about it."""
-    advice = "make the pattern narrower"
-    if "{epoch}" not in pattern and _NUMBER.search(second.stem):
-        advice = "write {epoch} where the number of the epoch stands in the pattern"
-    message = (
-        f"two files for epoch {epoch}: {first} and {second}; {advice}. Several files (shards) of one epoch "
-        "are not supported yet: join them first, with numpy.concatenate"
-    )
-    return InputError(message)
+def matching_names(
+    key: str, names: Sequence[str], *, place: object, option: str
+) -> list[tuple[str, dict[str, str]]]:
+    """Return the names of arrays in a file that match a pattern such as ``epoch_{epoch}``, with its fields.
+
+    The pattern may leave out the folders before the name, and a name alone in its folder.
+
+    Parameters
+    ----------
+    key
+        The pattern.
+    names
+        Names of all arrays in the file; slashes stand between folders.
+    place, option
+        The file, and the option that the pattern is given by, for messages.
+    """
+    expression, _ = compile_pattern(key.strip("/"))
+    for before, after in (("", ""), ("(?:.*/)?", ""), ("(?:.*/)?", "/[^/]+")):
+        form = re.compile(f"{before}{expression}{after}", re.DOTALL)
+        found = [(name, match.groupdict()) for name in names if (match := form.fullmatch(name.strip("/")))]
+        fields = [tuple(sorted(more.items())) for _, more in found]
+        if len(set(fields)) < len(fields):
+            same = [name for (name, _), one in zip(found, fields, strict=True) if fields.count(one) > 1]
+            message = (
+                f"{place}: {option} {shortened(key)!r} stands for several arrays of one epoch: "
+                f"{listed(same)}; make it narrower"
+            )
+            raise InputError(message)
+        if found:
+            return found
+    message = f"{place} has no array {shortened(key)!r}; it holds: {listed(names)} ({option} NAME)"
+    raise InputError(message)
 
 
 def compile_pattern(pattern: str) -> tuple[str, str]:
@@ -66,10 +106,20 @@ def compile_pattern(pattern: str) -> tuple[str, str]:
             expression += "[^/]*" if star else "[^/]"
             wildcard += star or question
         elif field not in _FIELDS:
-            message = f"pattern {pattern!r} holds {{{field}}}; only {{epoch}} and {{split}} are known"
+            message = f"pattern {pattern!r} holds {{{field}}}; only {KNOWN} are known"
             raise InputError(message)
         else:
             expression += f"(?P={field})" if field in seen else _FIELDS[field]
             wildcard += "*"
             seen.add(field)
     return expression + re.escape(text[at:]), wildcard + glob.escape(text[at:])
+
+
+def fields_of(pattern: str | None) -> set[str]:
+    """Return the names of the fields that a pattern has."""
+    return {field for field, _, _ in _TOKEN.findall(pattern or "") if field}
+
+
+def has_wildcard(pattern: str) -> bool:
+    """Return whether a pattern has ``*`` or ``?``."""
+    return any(star or question for _, star, question in _TOKEN.findall(pattern))

@@ -1,9 +1,7 @@
-"""Import of runs from files of other programs, found by a pattern of their paths."""
+"""Import of a run from files of other programs."""
 
 from __future__ import annotations
 
-import glob
-import re
 import tempfile
 import warnings
 from dataclasses import dataclass, replace
@@ -13,50 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.errors import InputError, InputWarning, listed, shortened, unknown
-from embedlens.importing.epoch_names import names_an_epoch
-from embedlens.importing.labels import MISSING_LABEL, gather_labels
-from embedlens.importing.patterns import compile_pattern, find_files
-from embedlens.importing.readers import read_array
-from embedlens.importing.readers.base import check_rows
+from embedlens.errors import InputError, InputWarning, count_text
+from embedlens.importing.descriptions import gather_items, gather_thumbnails, kept_items
+from embedlens.importing.label_files import read_row_numbers
+from embedlens.importing.labels import gather_labels
+from embedlens.importing.source import find_embeddings, find_labels, warn_of_names
 from embedlens.store.ownership import building
 from embedlens.store.recorder import Recorder
 from embedlens.store.run import Run, open_run
+from embedlens.store.steps import TRAINED_EPOCHS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from embedlens.importing.patterns import SplitFiles
-
-
-@dataclass(frozen=True, slots=True)
-class ImportSource:
-    """Where the arrays and the labels are.
-
-    Attributes
-    ----------
-    pattern
-        Path of the embeddings' files, with ``{epoch}`` and ``{split}`` where those stand in it.
-    labels
-        The same for the labels; with ``{epoch}`` the labels of all epochs must be equal.
-    key, labels_key
-        Name of the array in an archive (.npz) or dictionary (.pt), or of the column of a .csv; not needed
-        where there is only one.
-    split
-        Name of the split where the pattern has no ``{split}``.
-    missing_label
-        What becomes of items whose label is empty or a word such as ``nan``: "refuse" the import, "drop"
-        them, also from the embeddings, or "keep" them as a class of that name.
-    """
-
-    pattern: str
-    labels: str
-    key: str | None = None
-    labels_key: str | None = None
-    split: str = "test"
-    missing_label: str = "refuse"
+    from embedlens.importing.source import ImportSource
+    from embedlens.importing.sources import Moment, Part, Sources
 
 
 def import_run(
@@ -86,51 +57,156 @@ def import_run(
     ------
     InputError
         A pattern that matches nothing or two files for one epoch; a split that lacks an epoch or labels;
-        anything that `Recorder` refuses.
+        rows that are missing, or given twice with different values; anything that `Recorder` refuses.
     """
-    if source.missing_label not in MISSING_LABEL:
-        raise unknown(source.missing_label, "way with missing labels", MISSING_LABEL)
-    found = find_files(source.pattern, source.split)
-    with_labels = find_files(source.labels, source.split)
-    _warn_of_names(source, found, with_labels)
-    labels = gather_labels(_of_splits(source, found, with_labels), source.labels_key, source.missing_label)
-    epochs = sorted({epoch for files in found.values() for epoch in files})
-    for split, files in found.items():
-        missing = [epoch for epoch in epochs if epoch not in files]
-        if missing:
-            message = f"split {split!r} has no file for epoch {missing[0]}, which another split has"
-            raise InputError(message)
+    found = find_embeddings(source)
+    with_labels = find_labels(source, found)
+    warn_of_names(source, found, with_labels)
+    labels = gather_labels(with_labels, source.missing_label, rows_key=source.rows_key)
+    items = gather_items(source, found, labels.kept)
     begin = partial(
-        Recorder, labels=labels.values, class_names=labels.names, dtype=dtype, method=method, name=out.name
+        Recorder,
+        labels=labels.values,
+        class_names=labels.names,
+        items=kept_items(items, labels.kept),
+        thumbnails=gather_thumbnails(source, found, items=items, kept=labels.kept),
+        dtype=dtype,
+        method=method,
+        name=out.name,
     )
-    read = partial(_read_kept, key=source.key, kept=labels.kept)
+    epochs = numbered(found)
+    reader = _Reader(found, labels.kept, source.rows_key)
     if out.exists():
-        return _imported(out, begin, found, read)
-    dropped = [split for split, kept in labels.kept.items() if not kept.all()]
-    if link and dropped:
-        message = (
-            f"split {dropped[0]!r} has items without a label, so its files cannot be linked; leave out --link"
-        )
-        raise InputError(message)
+        return _imported(out, begin, epochs, reader)
+    if link:
+        reader.check_linkable()
     with building(out) as folder, begin(folder) as recorder:
         for epoch in epochs:
-            sources = {split: found[split][epoch] for split in found}
-            _import_epoch(recorder, epoch, sources, None if link else read)
+            if link:
+                _link(recorder, epoch, reader)
+            else:
+                _record(recorder, epoch, reader)
     return open_run(out)
 
 
-def _read_kept(
-    split: str, file: Path, *, key: str | None, kept: Mapping[str, NDArray[np.bool_]]
-) -> NDArray[Any]:
-    """Return the embeddings of a file, without the rows of items that have no label."""
-    array = read_array(file, key, rows=kept[split].size)
-    check_rows(file, array.shape, kept[split].size)
-    return array if kept[split].all() or not array.ndim else array[kept[split]]
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """A snapshot to be recorded.
+
+    Attributes
+    ----------
+    number
+        Number of the snapshot.
+    moment
+        Its epoch and step in the names of the files.
+    epoch
+        What the recorder is given as its epoch: None or a float where the run counts steps.
+    """
+
+    number: int
+    moment: Moment
+    epoch: float | None
 
 
-def _imported(
-    out: Path, begin: Callable[[Path], Recorder], found: SplitFiles, read: Callable[[str, Path], NDArray[Any]]
-) -> Run:
+def numbered(found: Sources) -> list[Epoch]:
+    """Return the snapshots of an import in order.
+
+    Where files say epochs, these are the numbers. Where they say steps alone, or several steps of one epoch,
+    snapshots are numbered from 0 in the order of their steps.
+    """
+    moments = sorted({moment for by_moment in found.values() for moment in by_moment})
+    epochs = [moment.epoch for moment in moments]
+    if None not in epochs and len(set(epochs)) == len(epochs):
+        return [Epoch(int(moment.epoch or 0), moment, moment.epoch) for moment in moments]
+    moments.sort(key=lambda moment: moment.step or 0)
+    return [
+        Epoch(number, moment, None if moment.epoch is None else float(moment.epoch))
+        for number, moment in enumerate(moments)
+    ]
+
+
+class _Reader:
+    """Reader of the embeddings of all splits, shard by shard.
+
+    Parameters
+    ----------
+    found
+        Where the arrays are.
+    kept
+        Split -> bool [M], which rows of the files have a label.
+    rows_key
+        Name of the row numbers in the files; None: rows are in order.
+    """
+
+    def __init__(self, found: Sources, kept: Mapping[str, NDArray[np.bool_]], rows_key: str | None) -> None:
+        self.found, self.kept, self.rows_key = found, kept, rows_key
+
+    def files(self, moment: Moment) -> dict[str, Path]:
+        """Return the first file of each split at a moment."""
+        return {split: by_moment[moment][0].file for split, by_moment in self.found.items()}
+
+    def is_whole(self, moment: Moment) -> bool:
+        """Return whether each split is one array at this moment, with its rows in order."""
+        return self.rows_key is None and all(len(parts[moment]) == 1 for parts in self.found.values())
+
+    def whole(self, split: str, moment: Moment) -> NDArray[Any]:
+        """Return the embeddings of a split that is one array, without rows that have no label."""
+        (part,) = self.found[split][moment]
+        kept = self.kept[split]
+        array = part.reader.read(part.wanted(rows=kept.size))
+        part.wanted(rows=kept.size).check_rows(array.shape)
+        return array if kept.all() or not array.ndim else array[kept]
+
+    def shards(self, split: str, moment: Moment) -> Iterator[tuple[Part, NDArray[np.int64], NDArray[Any]]]:
+        """Yield each array of a split with the rows of the run that it holds."""
+        kept, parts = self.kept[split], self.found[split][moment]
+        place, start = np.cumsum(kept) - 1, 0
+        for part in parts:
+            rows = None if self.rows_key is None else self._rows(part, self.rows_key, kept.size)
+            wanted = part.wanted(most=kept.size - start) if rows is None else part.wanted(rows=None)
+            array = part.reader.read(wanted)
+            wanted.check_rows(array.shape)
+            count = len(array) if array.ndim else 0
+            if rows is None:
+                rows = np.arange(start, start + count)
+            elif rows.size != count:
+                message = f"{part.file}: {count} embeddings have {rows.size} row numbers in {self.rows_key!r}"
+                raise InputError(message)
+            start += count
+            chosen = kept[rows]
+            yield part, place[rows[chosen]], array if chosen.all() else array[chosen]
+        if self.rows_key is None and start < kept.size:
+            message = (
+                f"split {split!r}, {moment}: {len(parts)} files have {start:,} rows, but there are "
+                f"{kept.size:,} labels ({parts[0].file} to {parts[-1].file})"
+            )
+            raise InputError(message)
+
+    def _rows(self, part: Part, key: str, items: int) -> NDArray[np.int64]:
+        """Return the row numbers of an array; those that no label has are refused."""
+        wanted = replace(part.wanted(), key=key, labels=True, option="--rows-key", beside=part.key)
+        rows = read_row_numbers(wanted, needed=True)
+        assert rows is not None
+        if rows.size and int(rows.max()) >= items:
+            message = f"{part.file}: row {int(rows.max())} in {key!r}, but there are {items} labels"
+            raise InputError(message)
+        return rows
+
+    def check_linkable(self) -> None:
+        """Refuse links to files that are not a whole split each."""
+        dropped = [split for split, kept in self.kept.items() if not kept.all()]
+        if dropped:
+            message = (
+                f"split {dropped[0]!r} has items without a label, so its files cannot be linked; leave out "
+                "--link"
+            )
+            raise InputError(message)
+        if not all(self.is_whole(moment) for moment in next(iter(self.found.values()))):
+            message = "files that are joined or put in order cannot be linked; leave out --link"
+            raise InputError(message)
+
+
+def _imported(out: Path, begin: Callable[[Path], Recorder], epochs: Sequence[Epoch], reader: _Reader) -> Run:
     """Return the run at `out` if it is the one that the import would make; else refuse it.
 
     So an import that was interrupted at its very end can be repeated.
@@ -143,63 +219,57 @@ def _imported(
     with tempfile.TemporaryDirectory() as scratch, begin(Path(scratch) / "run") as recorder:
         wanted = recorder.run.info
     same = replace(wanted, created=run.info.created, dim=run.info.dim) == run.info
-    same = same and run.epochs() == sorted({epoch for files in found.values() for epoch in files})
-    for split, files in found.items() if same else ():
-        for epoch, file in files.items():
-            stored = run.snapshot(split, epoch).embeddings
-            given = np.asarray(read(split, file))
-            same = same and given.shape == stored.shape and np.array_equal(given.astype(stored.dtype), stored)
+    same = same and run.epochs() == sorted(epoch.number for epoch in epochs)
+    for split in reader.found if same else ():
+        for epoch in epochs:
+            same = same and _is_stored(run, split, epoch, reader)
     if not same:
         raise InputError(message)
     return run
 
 
-def _import_epoch(
-    recorder: Recorder,
-    epoch: int,
-    files: Mapping[str, Path],
-    read: Callable[[str, Path], NDArray[Any]] | None,
-) -> None:
-    """Record one epoch, or link its files if `read` is None; errors name the files."""
-    if read is None:
-        recorder.link(epoch, files)
+def _is_stored(run: Run, split: str, epoch: Epoch, reader: _Reader) -> bool:
+    """Return whether a snapshot holds what the files hold."""
+    stored = run.snapshot(split, epoch.number).embeddings
+    if reader.is_whole(epoch.moment):
+        given = np.asarray(reader.whole(split, epoch.moment))
+        return given.shape == stored.shape and np.array_equal(given.astype(stored.dtype), stored)
+    return all(
+        array.shape[1:] == stored.shape[1:] and np.array_equal(array.astype(stored.dtype), stored[rows])
+        for _, rows, array in reader.shards(split, epoch.moment)
+    )
+
+
+def _record(recorder: Recorder, epoch: Epoch, reader: _Reader) -> None:
+    """Record one epoch; errors name the files."""
+    step = epoch.moment.step
+    if reader.is_whole(epoch.moment):
+        arrays = {split: reader.whole(split, epoch.moment) for split in reader.found}
+        try:
+            recorder.record(epoch.epoch, arrays, step=step)
+        except InputError as error:
+            place = ", ".join(str(file) for file in reader.files(epoch.moment).values())
+            raise error.within(place) from error
         return
-    arrays = {split: read(split, file) for split, file in files.items()}
-    try:
-        recorder.record(epoch, arrays)
-    except InputError as error:
-        place = ", ".join(str(file) for file in files.values())
-        raise error.within(place) from error
-
-
-def _warn_of_names(source: ImportSource, found: SplitFiles, with_labels: SplitFiles) -> None:
-    """Warn of files that the pattern leaves out, and of names with an epoch that are taken for epoch 0."""
-    taken = {file for files in (*found.values(), *with_labels.values()) for file in files.values()}
-    numbered = [file.name for files in found.values() for file in files.values() if names_an_epoch(file)]
-    if numbered and "{epoch}" not in source.pattern:
+    with recorder.epoch(epoch.epoch, step=step) as writer:
+        for split in reader.found:
+            for part, rows, array in reader.shards(split, epoch.moment):
+                try:
+                    writer.add(split, rows, array)
+                except InputError as error:
+                    place = str(part.file)
+                    raise error.within(place) from error
+    if writer.n_repeated:
         message = (
-            f"pattern {shortened(source.pattern)!r} has no {{epoch}}, so {listed(numbered)} is imported as "
-            "epoch 0; write {epoch} in the pattern where the name holds the epoch's number"
-        )
-        warnings.warn(message, InputWarning, stacklevel=3)
-    _, wildcard = compile_pattern(source.pattern)
-    left = [name for name in sorted(glob.glob(wildcard)) if Path(name) not in taken]
-    if left:
-        negative = any(re.search(r"(?<![0-9A-Za-z])-\d", name) for name in left)
-        message = f"left out, since no number stands where the pattern has {{epoch}}: {listed(left)}" + (
-            "; epochs begin at 0, the state before training" if negative else ""
+            f"{epoch.moment}: {count_text(writer.n_repeated, 'row')} given again with the same values, and "
+            "left out"
         )
         warnings.warn(message, InputWarning, stacklevel=3)
 
 
-def _of_splits(source: ImportSource, found: SplitFiles, with_labels: SplitFiles) -> SplitFiles:
-    """Return the label files of every split; files of a pattern without ``{split}`` serve all splits."""
-    chosen: SplitFiles = {}
-    for split in found:
-        shared = with_labels.get(source.split) if "{split}" not in source.labels else None
-        by_epoch = with_labels.get(split) or shared
-        if not by_epoch:
-            message = f"no labels for split {split!r}: {source.labels!r} gives {listed(with_labels)}"
-            raise InputError(message)
-        chosen[split] = by_epoch
-    return chosen
+def _link(recorder: Recorder, epoch: Epoch, reader: _Reader) -> None:
+    """Record one epoch by links to its files."""
+    recorder.link(epoch.number, reader.files(epoch.moment))
+    row = {"step": epoch.moment.step, TRAINED_EPOCHS: epoch.epoch if isinstance(epoch.epoch, float) else None}
+    if epoch.moment.step is not None:
+        recorder.log(epoch.number, {name: value for name, value in row.items() if value is not None})

@@ -100,7 +100,7 @@ def test_import_says_what_is_next(cli, dump):
     [
         ("dump/x{epoch}.npy", [], ["matches no file"]),
         ("dump/{epoch.npy", [], ["a brace without its partner"]),
-        ("dump/{step}.npy", [], ["only {epoch} and {split} are known"]),
+        ("dump/{rank}.npy", [], ["only {epoch}, {step}, {split} and {shard} are known"]),
         ("dump/e{epoch}.npy", ["--dtype", "int8"], ["unknown dtype 'int8'", "float32, float16"]),
         ("dump/e{epoch}.npy", ["--method", "loss"], ["is not KEY=VALUE"]),
         (
@@ -108,7 +108,7 @@ def test_import_says_what_is_next(cli, dump):
             ["--link", "--dtype", "float16"],
             ["is not a C-ordered float16 array", "leave out --link"],
         ),
-        ("dump/?{epoch}.npy", [], ["two files for epoch 1", "dump/e1.npy and dump/f1.npy"]),
+        ("dump/?{epoch}.npy", [], ["2 files for epoch 1 (dump/e1.npy, dump/f1.npy), but 1 for epoch 0"]),
     ],
 )
 def test_imports_that_are_refused(cli, dump, pattern, options, parts):

@@ -7,14 +7,15 @@ from support import assert_refused, blobs
 from embedlens import InputError, open_run
 from embedlens.errors import InputWarning
 from embedlens.importing import ImportSource, import_run
-from embedlens.importing.labels import read_labels
+from embedlens.importing.label_files import read_labels
+from embedlens.importing.readers import Wanted
 
 Z, Y = blobs()
 
 
 def texts(path, content, key=None):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return read_labels(path, key).values.tolist()
+    return read_labels(Wanted(path, key, labels=True)).values.tolist()
 
 
 @pytest.mark.parametrize(

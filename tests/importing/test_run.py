@@ -10,7 +10,7 @@ from support import blobs, tree
 
 from embedlens import InputError
 from embedlens.importing import ImportSource, import_run
-from embedlens.importing.patterns import find_files
+from embedlens.importing.sources import find_sources
 
 Z, Y = blobs()
 NPY = ImportSource("dump/{split}_{epoch}.npy", "dump/{split}_labels.npy")
@@ -115,11 +115,11 @@ def test_wildcards_and_braces(folder):
     (folder / "a[1]").mkdir()
     for name in ("x_e3_final.npy", "x_e12_final.npy", "y_e1.npy"):
         np.save(folder / "a[1]" / name, Z)
-    found = find_files("a[1]/*_e{epoch}_f?nal.npy", "test")
+    found = find_sources("a[1]/*_e{epoch}_f?nal.npy", None, split="test")
     assert list(found) == ["test"]
-    assert sorted(found["test"]) == [3, 12]
-    with pytest.raises(InputError, match="only {epoch} and {split} are known"):
-        find_files("{step}.npy", "test")
+    assert [moment.epoch for moment in found["test"]] == [3, 12]
+    with pytest.raises(InputError, match="only {epoch}, {step}, {split} and {shard} are known"):
+        find_sources("{rank}.npy", None, split="test")
 
 
 class _Harm:
@@ -199,7 +199,7 @@ def _spoil(dump, kind):
     ("kind", "message"),
     [
         ("nothing", "matches no file"),
-        ("two files", "two files for epoch 2: dump/test_02.npy and dump/test_2.npy"),
+        ("two files", "two files for epoch 2 of split 'test': dump/test_02.npy and dump/test_2.npy"),
         ("missing epoch", "split 'test' has no file for epoch 1"),
         ("nan", "test_02.npy.*split 'test', epoch 2: row 9 holds NaN"),
         ("zero", "row 9 is a zero vector"),

@@ -21,26 +21,51 @@ def import_(
         str,
         typer.Argument(
             metavar="PATTERN",
-            help="Path of the embeddings (.npy, .npz, .pt, .pth) with {epoch} and {split} where they stand; "
-            "* and ? are wildcards. Quote it.",
-        ),
-    ],
-    labels: Annotated[
-        str,
-        typer.Option(
-            help="Path of the labels (.npy, .npz, .pt, .csv, .tsv, a list of paths and labels, or text with "
-            "one label per line), with {split}."
+            help="Path of the embeddings (.npy, .npz, .pt, .safetensors, .h5, .zarr, .parquet, .feather, "
+            ".h5ad, .csv, a log of TensorBoard's projector), with {epoch} or {step}, {split} and {shard} "
+            "where they stand; * and ? are wildcards. Quote it.",
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="RUN", help="Directory of the new run.")],
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="Path of the labels (the same kinds of files, a .csv, .tsv, a list of paths and labels, or "
+            "text with one label per line), with {split}. Default: the files of the embeddings."
+        ),
+    ] = None,
     key: Annotated[
-        str | None, typer.Option(help="Name of the array in an .npz, or in a dictionary in a .pt.")
+        str | None,
+        typer.Option(
+            help="Name of the array in a file of several, or of the column of a table; it may have fields, "
+            "as in 'epoch_{epoch}'."
+        ),
     ] = None,
     labels_key: Annotated[
         str | None,
         typer.Option(
+            "--labels-key",
+            "--labels-column",
             help="The same for the labels; for a table the column (default: label), "
-            "or its number from 1 where no line names the columns."
+            "or its number from 1 where no line names the columns.",
+        ),
+    ] = None,
+    rows_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Array or column of row numbers from 0, by which rows are put in order.",
+        ),
+    ] = None,
+    items: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Table whose columns describe the items, with {split}."),
+    ] = None,
+    thumbnails: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH",
+            help="Pictures of the items: a folder, a sprite, or an array [N, h, w(, 3)], with {split}.",
         ),
     ] = None,
     split: Annotated[str, typer.Option(help="Name of the split where the pattern has no {split}.")] = "test",
@@ -78,7 +103,17 @@ def import_(
 
     release_when_terminated()
     notes = _notes(method or [])
-    source = ImportSource(pattern, labels, key, labels_key, split, missing_label)
+    source = ImportSource(
+        pattern,
+        labels,
+        key,
+        labels_key,
+        split=split,
+        missing_label=missing_label,
+        rows_key=rows_key,
+        items=items,
+        thumbnails=thumbnails,
+    )
     run = import_run(source, out, dtype=dtype, link=link, method=notes)
     if as_json:
         console.print_summary(facts_of(run))

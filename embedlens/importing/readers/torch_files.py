@@ -12,7 +12,7 @@ import numpy as np
 
 from embedlens.errors import InputError, first_sentence, listed, shortened
 from embedlens.files import check_regular
-from embedlens.importing.readers.base import READERS, Wanted, check_rows, check_size, only
+from embedlens.importing.readers.base import ArrayReader, Wanted, check_size, reads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,13 +28,44 @@ _OF_TORCH = (
 )  # fmt: skip
 
 
-@READERS.register(".pt")
-@READERS.register(".pth")
-def read_torch(wanted: Wanted) -> NDArray[Any]:
-    """Return one tensor, or batches of one, in a file of tensors."""
+@reads(".pt", ".pth")
+class TorchReader(ArrayReader):
+    """Reader of files of tensors."""
+
+    def names(self, file: Path) -> list[str]:
+        """Return the names of the tensors in a dictionary."""
+        content = _load(file)
+        return [str(name) for name in content] if isinstance(content, dict) else []
+
+    def read(self, wanted: Wanted) -> NDArray[Any]:
+        """Return one tensor, or batches of one."""
+        import torch
+
+        file, content = wanted.file, _load(wanted.file)
+        if isinstance(content, dict):
+            names = {str(name): name for name in content}
+            content = content[names[wanted.only(list(names))]]
+            if not isinstance(content, torch.Tensor | list | tuple):
+                message = (
+                    f"{file} holds a {type(content).__name__} under its key; a tensor, or a list of tensors, "
+                    "is needed, save torch.tensor(...) of all values"
+                )
+                raise InputError(message)
+        try:
+            with warnings.catch_warnings():  # of sparse layouts being new, and the like
+                warnings.simplefilter("ignore")
+                return _from_torch(wanted, content, size=file.stat().st_size)
+        except InputError:
+            raise
+        except (RuntimeError, TypeError, ValueError) as error:  # layouts and types that have no dense array
+            message = f"{file} holds what cannot be read as an array ({shortened(first_sentence(error))})"
+            raise InputError(message) from error
+
+
+def _load(file: Path) -> Any:
+    """Return the tensors of a file, and what holds them; objects of other kinds are refused."""
     import torch
 
-    file, labels = wanted.file, wanted.labels
     size = check_regular(file).st_size
     try:
         if zipfile.is_zipfile(file):
@@ -42,7 +73,7 @@ def read_torch(wanted: Wanted) -> NDArray[Any]:
                 check_size(file, sum(info.file_size for info in archive.infolist()), size)
         with warnings.catch_warnings():  # torch warns of odd files before it refuses them
             warnings.simplefilter("ignore")
-            content = torch.load(file, map_location="cpu", weights_only=True)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except InputError:
         raise
     except _OF_TORCH as error:
@@ -51,39 +82,21 @@ def read_torch(wanted: Wanted) -> NDArray[Any]:
             "tensor itself"
         )
         raise InputError(message) from error
-    if isinstance(content, dict):
-        names = {str(name): name for name in content}
-        content = content[names[only(file, wanted.key, list(names), option=wanted.option)]]
-        if not isinstance(content, torch.Tensor | list | tuple):
-            message = (
-                f"{file} holds a {type(content).__name__} under its key; a tensor, or a list of tensors, is "
-                "needed, save torch.tensor(...) of all values"
-            )
-            raise InputError(message)
-    try:
-        with warnings.catch_warnings():  # of sparse layouts being new, and the like
-            warnings.simplefilter("ignore")
-            return _from_torch(file, content, rows=wanted.rows, size=size, labels=labels)
-    except InputError:
-        raise
-    except (RuntimeError, TypeError, ValueError) as error:  # layouts and types that have no dense array
-        message = f"{file} holds what cannot be read as an array ({shortened(first_sentence(error))})"
-        raise InputError(message) from error
 
 
-def _from_torch(file: Path, content: Any, *, rows: int | None, size: int, labels: bool) -> NDArray[Any]:
+def _from_torch(wanted: Wanted, content: Any, *, size: int) -> NDArray[Any]:
     """Return a tensor or a list of batches as one array."""
     import torch
 
+    file, labels = wanted.file, wanted.labels
     if isinstance(content, torch.Tensor):
-        array = _plain(file, content, rows=rows, size=size)
-        check_rows(file, array.shape, rows)
-        return array
+        return _plain(wanted, content, size=size, whole=True)
     if isinstance(content, list | tuple) and content:
         if all(isinstance(part, torch.Tensor) for part in content):
-            parts = [_plain(file, part, rows=None, size=size) for part in content]
-            joined = _joined(file, parts, rank=1 if labels else 2)
-            check_rows(file, joined.shape, rows)
+            parts = [_plain(wanted, part, size=size, whole=False) for part in content]
+            one_hot = all(part.ndim == 2 for part in parts)
+            joined = _joined(file, parts, rank=2 if one_hot or not labels else 1)
+            wanted.check_rows(joined.shape)
             return joined
         if labels and all(type(part) in (int, str, bytes) for part in content):
             kinds = {type(part) for part in content}
@@ -94,12 +107,14 @@ def _from_torch(file: Path, content: Any, *, rows: int | None, size: int, labels
     raise InputError(message)
 
 
-def _plain(file: Path, tensor: Any, *, rows: int | None, size: int) -> NDArray[Any]:
-    """Return a tensor of any layout as numpy, floats as float32."""
+def _plain(wanted: Wanted, tensor: Any, *, size: int, whole: bool) -> NDArray[Any]:
+    """Return a tensor of any layout as numpy, floats as float32; a batch is not `whole`."""
+    file = wanted.file
     if tensor.is_nested or tensor.is_meta:
         message = f"{file} holds a {'nested' if tensor.is_nested else 'meta'} tensor; a dense one is needed"
         raise InputError(message)
-    check_rows(file, tensor.shape, rows)
+    if whole:
+        wanted.check_rows(tensor.shape)
     check_size(file, tensor.numel() * tensor.element_size(), size)
     tensor = tensor.detach()
     if tensor.is_quantized:

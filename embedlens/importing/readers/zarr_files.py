@@ -1,0 +1,136 @@
+"""Arrays of zarr folders and of zip files of them, and AnnData written so."""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+import zipfile
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from embedlens.errors import InputError, shortened
+from embedlens.files import check_regular
+from embedlens.importing.readers.base import MOST_NAMES, check_size, joined_texts, reads
+from embedlens.importing.readers.trees import TreeReader
+from embedlens.optional import needed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+# Codecs that only rearrange or compress numbers and texts. Others run what they read (pickle) or are unknown.
+_CODECS = frozenset(
+    ("adler32", "astype", "bitround", "blosc", "bytes", "bz2", "crc32", "crc32c", "delta", "fixedscaleoffset")
+    + ("fletcher32", "gzip", "jenkins_lookup3", "lz4", "lzma", "packbits", "pcodec", "quantize", "shuffle")
+    + ("sharding_indexed", "transpose", "vlen-utf8", "zfpy", "zlib", "zstd")
+)
+_MOST_FILES = 10 * MOST_NAMES
+
+
+@reads(".zarr", ".zip")
+class ZarrReader(TreeReader):
+    """Reader of zarr arrays and groups, in a folder or a zip file."""
+
+    kind = "zarr array or group"
+
+    @contextmanager
+    def opened(self, file: Path) -> Iterator[Any]:
+        """Open the store."""
+        zarr = needed("zarr", "files", "reading zarr")
+        folder = file.is_dir()
+        (_check_folder if folder else _check_zip)(file)
+        with warnings.catch_warnings():  # of files that are no part of the store
+            warnings.simplefilter("ignore")
+            if folder:
+                yield zarr.open(store=zarr.storage.LocalStore(file, read_only=True), mode="r")
+                return
+            store = zarr.storage.ZipStore(file, mode="r")
+            try:
+                yield zarr.open(store=store, mode="r")
+            finally:
+                store.close()
+
+    def is_array(self, node: Any) -> bool:
+        """Return whether a node is an array."""
+        return hasattr(node, "shape")
+
+    def check(self, node: Any, place: str) -> int:
+        """Refuse codecs that hold objects, and blocks that are too large; return the bytes of the others."""
+        for name in _codecs(node.metadata.to_dict()):
+            if name not in _CODECS:
+                message = (
+                    f"{place} is stored by the codec {shortened(name)!r}, which may hold objects; write "
+                    "plain numbers"
+                )
+                raise InputError(message)
+        stored = int(node.nbytes_stored())
+        dtype = node.dtype
+        if isinstance(dtype, np.dtype) and not dtype.hasobject and dtype.kind != "T":
+            block = int(np.prod(node.chunks, dtype=object)) * dtype.itemsize
+            check_size(place.partition(": ")[0], block, stored)
+        return stored
+
+    def texts(self, node: Any) -> NDArray[np.str_] | None:
+        """Return texts of any length, [N]."""
+        dtype = np.dtype(node.dtype)
+        if dtype.kind not in "TO":
+            return None
+        codecs = set(_codecs(node.metadata.to_dict()))
+        if len(node.shape) != 1 or not (dtype.kind == "T" or "vlen-utf8" in codecs):
+            message = f"an array of objects of shape {node.shape}; one text per item is needed: shape (N,)"
+            raise InputError(message)
+        step = max(1, int(node.chunks[0]))
+        blocks = (node[start : start + step].tolist() for start in range(0, node.shape[0], step))
+        return joined_texts([str(text) for text in block] for block in blocks)
+
+
+def _codecs(metadata: Any) -> list[str]:
+    """Return the names of all codecs of an array: of version 2 its filters and compressor, too."""
+    found = []
+    pending = [metadata.get(key) for key in ("filters", "compressor", "codecs")]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, list | tuple):
+            pending += one
+        elif isinstance(one, dict):
+            found.append(str(one.get("id") or one.get("name") or "").removeprefix("numcodecs."))
+            inner = one.get("configuration")
+            pending += (
+                [inner.get(key) for key in ("codecs", "index_codecs")] if isinstance(inner, dict) else []
+            )
+        elif one is not None:
+            config = getattr(one, "get_config", None) or getattr(one, "to_dict", None)
+            pending.append(config() if config else {"name": type(one).__name__})
+    return found
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse a folder with a pipe in it, which would block for ever, or with too many files."""
+    pending, count = [os.fspath(folder)], 0
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                mode = entry.stat().st_mode
+                count += 1
+                if stat.S_ISDIR(mode) and not entry.is_symlink():
+                    pending.append(entry.path)
+                elif not stat.S_ISREG(mode) or count > _MOST_FILES:
+                    what = (
+                        "is no regular file"
+                        if count <= _MOST_FILES
+                        else f"is one of over {_MOST_FILES:,} files"
+                    )
+                    message = f"{folder}: {shortened(entry.name)!r} {what}"
+                    raise InputError(message)
+
+
+def _check_zip(file: Path) -> None:
+    """Refuse a zip file that holds much more than its size."""
+    size = check_regular(file).st_size
+    with zipfile.ZipFile(file) as archive:
+        check_size(file, sum(info.file_size for info in archive.infolist()), size)

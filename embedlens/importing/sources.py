@@ -1,0 +1,152 @@
+"""Arrays of an import by split and epoch: which file, which array in it, in which order they are joined."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from embedlens.errors import InputError, listed
+from embedlens.importing.patterns import fields_of, has_wildcard, matching_files, matching_names, natural
+from embedlens.importing.readers.base import READERS, Variant, Wanted, reader_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from embedlens.importing.readers.base import ArrayReader
+
+PROJECTOR_CONFIG = "projector_config.pbtxt"
+_NUMBER = re.compile(r"\d")
+
+
+class Moment(NamedTuple):
+    """Epoch and optimiser step of a snapshot; None where the pattern does not say it."""
+
+    epoch: int | None
+    step: int | None
+
+    def __str__(self) -> str:
+        """Return it as messages name it."""
+        return f"step {self.step}" if self.epoch is None else f"epoch {self.epoch}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One array of a split at a moment: all of its rows, or one shard of them.
+
+    Attributes
+    ----------
+    file, key, where, beside
+        As of `embedlens.importing.readers.Wanted`.
+    shard
+        Text that orders the shards.
+    """
+
+    file: Path
+    key: str | None = None
+    where: tuple[tuple[str, object], ...] = ()
+    beside: str | None = None
+    shard: str = field(default="", compare=False)
+
+    @property
+    def reader(self) -> ArrayReader:
+        """The reader of the file."""
+        return reader_of(self.file)
+
+    def wanted(self, *, rows: int | None = None, most: int | None = None) -> Wanted:
+        """Return the request for the array, with the number of rows that it must or may have."""
+        return Wanted(self.file, self.key, rows, most, where=self.where)
+
+
+Sources = dict[str, dict[Moment, list[Part]]]
+"""Split -> moment -> the arrays to join."""
+
+
+def find_sources(pattern: str, key: str | None, *, split: str, option: str = "--key") -> Sources:
+    """Return the arrays that match a pattern of paths, and one of names in a file.
+
+    Parameters
+    ----------
+    pattern
+        Pattern of the paths.
+    key
+        Name of the array in a file, which may have fields, too; None: the only one.
+    split
+        Name of the split where neither says it.
+    option
+        The option that the key is given by, for messages.
+
+    Raises
+    ------
+    InputError
+        Nothing matches; several arrays of one epoch that are no shards; a number of shards that differs
+        between epochs.
+    """
+    found: Sources = {}
+    for path, given in matching_files(pattern):
+        file = _inside(path)
+        for variant in _variants(file, key, set(given), option):
+            fields = given | variant.fields
+            moment = Moment(*(int(fields[name]) if fields.get(name) else None for name in Moment._fields))
+            if moment == (None, None):
+                moment = Moment(0, None)
+            part = Part(file, variant.key, variant.where, None, fields.get("shard") or str(path))
+            found.setdefault(fields.get("split") or split, {}).setdefault(moment, []).append(part)
+    joins = "shard" in fields_of(pattern) | fields_of(key) or has_wildcard(pattern)
+    for name, moments in found.items():
+        for moment, parts in moments.items():
+            parts.sort(key=lambda part: natural(part.shard))
+            _check_shards(parts, f"{moment} of split {name!r}", pattern, joins=joins)
+        _check_counts(moments)
+        found[name] = dict(sorted(moments.items()))
+    return found
+
+
+def _inside(path: Path) -> Path:
+    """Return what is read of a folder: the configuration of TensorBoard's projector in it, or the folder."""
+    inner = path / PROJECTOR_CONFIG
+    return inner if path.suffix.lower() not in READERS.names() and inner.is_file() else path
+
+
+def _variants(file: Path, key: str | None, given: set[str], option: str) -> Iterator[Variant]:
+    """Yield the arrays of one file."""
+    ending = file.suffix.lower()
+    if fields_of(key):
+        names = reader_of(file).names(file)
+        for name, fields in matching_names(str(key), names, place=file, option=option):
+            yield Variant(fields, name)
+    elif ending in READERS.names():
+        yield from READERS.get(ending).variants(file, key, given)
+    else:
+        yield Variant({}, key)
+
+
+def _check_shards(parts: list[Part], place: str, pattern: str, *, joins: bool) -> None:
+    """Refuse several arrays where nothing says that they are shards, and two that have one place."""
+    keys = [natural(part.shard) for part in parts]
+    twice = next((at for at in range(1, len(keys)) if keys[at] == keys[at - 1]), None)
+    if len(parts) == 1 or (joins and twice is None):
+        return
+    at = twice or 1
+    advice = "make the pattern narrower"
+    if "{epoch}" not in pattern and _NUMBER.search(parts[at].file.stem):
+        advice = "write {epoch} where the number of the epoch stands in the pattern"
+    message = (
+        f"two files for {place}: {parts[at - 1].file} and {parts[at].file}; {advice}, or write {{shard}} "
+        "where files that are joined have their numbers"
+    )
+    raise InputError(message)
+
+
+def _check_counts(moments: dict[Moment, list[Part]]) -> None:
+    """Refuse epochs of a split that have different numbers of shards."""
+    first = next(iter(moments))
+    for moment, parts in moments.items():
+        if len(parts) != len(moments[first]):
+            fewer, more = sorted((first, moment), key=lambda one: len(moments[one]))
+            message = (
+                f"{len(moments[more])} files for {more} ({listed(part.file for part in moments[more])}), but "
+                f"{len(moments[fewer])} for {fewer}; every epoch needs the same files (shards)"
+            )
+            raise InputError(message)
