@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from embedlens.errors import InputError, unknown
 from embedlens.store import format as layout
 from embedlens.store.checks import check_row
+from embedlens.store.extras import check_extras
 from embedlens.store.row_files import RowFile, check_batch, named_rows
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.store.extras import Extras
 
 
 class RowTarget:
@@ -87,6 +90,8 @@ class EpochWriter:
         Called at the end with the target and all metrics.
     opened
         Epochs that writers of the same recorder have open.
+    extras
+        Takes the extras of the epoch, which the commit writes; None where several processes record.
     """
 
     def __init__(
@@ -96,8 +101,10 @@ class EpochWriter:
         commit: Callable[[Any, Mapping[str, float]], None],
         *,
         opened: set[int],
+        extras: Extras | None = None,
     ) -> None:
         self._target, self._row, self._commit, self._opened = target, dict(row), commit, opened
+        self._extras = extras
         self._state = "new"
 
     @property
@@ -150,6 +157,31 @@ class EpochWriter:
         except InputError as error:
             place = f"split {split!r}, epoch {self.epoch}"
             raise error.within(place) from error
+
+    def add_extras(self, extras: Mapping[str, Mapping[str, ArrayLike]]) -> None:
+        """Record further arrays of a method with the epoch; those of the same split and name are replaced.
+
+        Parameters
+        ----------
+        extras
+            Split name -> name -> [N, ...], whole, with one row per item in the order of the labels.
+
+        Raises
+        ------
+        InputError
+            What `Recorder.record` refuses as extras; a recorder that is one of several processes.
+        """
+        self._check_open()
+        if self._extras is None:
+            message = (
+                "this recorder is one of several processes; extras are arrays of all items, which a recorder "
+                "without ranks records"
+            )
+            raise InputError(message)
+        splits = self._target.info.splits
+        for split, arrays in check_extras(extras, {name: one.items for name, one in splits.items()}).items():
+            # They are written when the block ends; the arrays may change until then.
+            self._extras.setdefault(split, {}).update({name: array.copy() for name, array in arrays.items()})
 
     def log(self, metrics: Mapping[str, float]) -> None:
         """Add metrics to the epoch's row of log.csv; those of the same name are replaced."""

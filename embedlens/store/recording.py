@@ -18,6 +18,7 @@ from embedlens.store.epoch_files import (
     write_epoch,
 )
 from embedlens.store.epoch_writer import EpochWriter, RowTarget
+from embedlens.store.extras import extra_files
 from embedlens.store.log import drop_after, merge_log
 from embedlens.store.shared_epochs import shared_epoch
 from embedlens.store.steps import is_numbered, last_number, number_of_step, with_step
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.store.checksums import Placement
+    from embedlens.store.extras import Extras
     from embedlens.store.holding import Hold
     from embedlens.store.ranks import Ranks
 
@@ -84,6 +86,7 @@ class Recording:
 
     def writer(self, epoch: int, row: Mapping[str, float], *, overwrite: bool) -> EpochWriter:
         """Return the writer of a checked epoch in batches."""
+        besides: Extras = {}
 
         def commit(target: RowTarget, row: Mapping[str, float]) -> None:
             target.complete()
@@ -92,12 +95,14 @@ class Recording:
                 row,
                 dim=target.dim,
                 write=lambda files, _, file: files.written(file),
+                extras=extra_files(self.path, epoch, besides),
                 overwrite=overwrite,
             )
 
         if self._ranks is None:
             with self._hold:
-                return EpochWriter(RowTarget(self.path, self.info, epoch), row, commit, opened=self._open)
+                rows = RowTarget(self.path, self.info, epoch)
+                return EpochWriter(rows, row, commit, opened=self._open, extras=besides)
         target, end = shared_epoch(
             self.path, self.info, epoch, ranks=self._ranks, hold=self._hold, commit=commit
         )

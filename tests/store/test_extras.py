@@ -9,6 +9,7 @@ from support import blobs, tree, write_run
 
 import embedlens
 from embedlens import InputError, Recorder
+from embedlens.store import Ranks
 
 ROWS = {"train": 12, "test": 7}
 Z = {split: blobs(n=n, classes=3)[0] for split, n in ROWS.items()}
@@ -52,6 +53,30 @@ def test_what_is_recorded_is_read_back(recorder):
     np.testing.assert_array_equal(plain, CLUSTERS)
     assert run.epochs() == [0, 1, 12]
     np.testing.assert_array_equal(run.snapshot("train", 12).embeddings, Z["train"])
+
+
+def test_those_of_an_epoch_that_is_written_in_batches(recorder, tmp_path):
+    record(recorder, 1, {"train": {"cluster": CLUSTERS, "mu": np.ones(12)}})
+    live = CLUSTERS + 1
+    with recorder.epoch(1, overwrite=True) as epoch:
+        epoch.add_extras({"train": {"cluster": CLUSTERS}, "test": {"mu": np.ones(7)}})
+        for split, z in Z.items():
+            epoch.add(split, np.arange(len(z)), z)
+        epoch.add_extras({"train": {"cluster": live}})
+        live += 10
+    run = recorder.run
+    assert run.extra_epochs("train") == {"cluster": [1]}
+    assert run.extra_epochs("test") == {"mu": [1]}
+    np.testing.assert_array_equal(run.extra("train", "cluster", 1), CLUSTERS + 1)
+    before = tree(recorder.path)
+    with pytest.raises(InputError, match="has shape"), recorder.epoch(2) as epoch:
+        epoch.add_extras({"train": {"cluster": CLUSTERS[:3]}})
+    with pytest.raises(InputError, match="epoch 2 is not open"):
+        epoch.add_extras({})
+    assert tree(recorder.path) == before
+    several = Recorder(tmp_path / "several", labels={"test": [0, 1]}, ranks=Ranks(0, 2, "a"))
+    with pytest.raises(InputError, match="one of several processes; extras are"), several.epoch(0) as epoch:
+        epoch.add_extras({"test": {"mu": np.ones(2)}})
 
 
 def test_they_are_memory_mapped_and_read_only(recorder):
