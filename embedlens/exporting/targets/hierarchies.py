@@ -1,4 +1,4 @@
-"""HDF5 and zarr: one file or store per split, with an array of all epochs."""
+"""HDF5 and zarr: one file or store per split, with an array for each epoch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_]+")
 _LONGEST = 100  # letters of the name of an array
 
 
-@target("hdf5", several=True, reading='h5py.File("{out}/{split}.h5")["embeddings"][-1]')
+@target("hdf5", several=True, reading='h5py.File("{out}/{split}.h5")["embeddings/epoch-{epoch}"][:]')
 def write_hdf5(contents: Contents, folder: Path) -> None:
     """Write SPLIT.h5 with the data sets that `_fill` names."""
     h5py = needed("h5py", "files", "writing .h5 files")
@@ -43,7 +43,11 @@ def _create_in_hdf5(file: Any, text: Any, name: str, *, axes: tuple[str, ...], *
     return array
 
 
-@target("zarr", several=True, reading='zarr.open_group("{out}/{split}.zarr", mode="r")["embeddings"][-1]')
+@target(
+    "zarr",
+    several=True,
+    reading='zarr.open_group("{out}/{split}.zarr", mode="r")["embeddings/epoch-{epoch}"][:]',
+)
 def write_zarr(contents: Contents, folder: Path) -> None:
     """Write SPLIT.zarr, format 3, with the arrays that `_fill` names."""
     zarr = needed("zarr", "files", "writing zarr stores")
@@ -60,7 +64,7 @@ def _create_in_zarr(group: Any, name: str, *, axes: tuple[str, ...], **options: 
 def _fill(split: SplitContents, create: Callable[..., Any], attributes: Any) -> None:
     """Create the arrays of a split, with the names of their axes.
 
-    embeddings [epoch, item, dim], epoch and step [epoch], label and class [item], items/NAME [item], and
+    embeddings/epoch-EPOCH [item, dim], epoch and step [epoch], label and class [item], items/NAME [item], and
     thumbnails [item, height, width] or with a channel. A step that the log lacks is -1. The attribute
     `embedlens` is JSON: run, method, class names. The attribute `column` of a column of items is its name,
     of which the array's own name has letters, digits and underscores alone.
@@ -74,12 +78,12 @@ def _fill(split: SplitContents, create: Callable[..., Any], attributes: Any) -> 
     for name, (column, texts) in zip(_names(split), split.items.items(), strict=True):
         _texts(create, f"items/{name}", texts).attrs["column"] = without_nul(column)
     n, dim = split.shape
-    chunks = (1, row_blocks((n, dim))[0].stop, dim)
-    shape, axes = (len(split.epochs), n, dim), ("epoch", "item", "dim")
-    array = create("embeddings", shape=shape, dtype=split.run.info.dtype, axes=axes, chunks=chunks)
-    for at, epoch in enumerate(split.epochs):
+    options = {"dtype": split.run.info.dtype, "axes": ("item", "dim")}
+    for epoch in split.epochs:
+        name, chunks = f"embeddings/epoch-{epoch:04d}", (row_blocks((n, dim))[0].stop, dim)
+        array = create(name, shape=(n, dim), chunks=chunks, **options)
         for rows, block in split.blocks(epoch):
-            array[at, rows] = block
+            array[rows] = block
     if split.thumbnails is not None:
         _thumbnails(create, split.thumbnails)
 
