@@ -69,6 +69,7 @@ GROUPS = {
         "embedlens.training.backbones",
         "embedlens.training.methods",
         "embedlens.experiments",
+        "embedlens.experiments.checkpoints",
     ],
     "Search": ["embedlens.similarity", "embedlens.pairs"],
 }

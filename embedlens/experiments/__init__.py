@@ -8,6 +8,7 @@ from embedlens.lazy import attached
 
 if TYPE_CHECKING:
     from embedlens.experiments import (
+        checkpoints,
         collapse,
         comparison,
         completeness,
@@ -32,9 +33,9 @@ if TYPE_CHECKING:
     from embedlens.experiments.trainer import Trainer
 
 __all__ = [
-    "Trainer", "collapse", "comparison", "completeness", "curve_results", "demo_runs", "demonstration",
-    "epoch_metrics", "grid", "grid_runs", "grid_training", "latent_maps", "method_facts", "metric_names",
-    "recipe", "run_metrics", "score_rows", "seed_groups", "sweep", "sweep_results", "trainer",
+    "Trainer", "checkpoints", "collapse", "comparison", "completeness", "curve_results", "demo_runs",
+    "demonstration", "epoch_metrics", "grid", "grid_runs", "grid_training", "latent_maps", "method_facts",
+    "metric_names", "recipe", "run_metrics", "score_rows", "seed_groups", "sweep", "sweep_results", "trainer",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from embedlens.experiments.checkpoints.recorded import shown_method
 from embedlens.training.config import TrainConfig
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def differing_options(recorded: Sequence[Mapping[str, Any]]) -> list[dict[str, A
         What each run's run.json says of its method; names that the trainer does not know stay.
     """
     defaults = json.loads(json.dumps(asdict(TrainConfig())))
+    recorded = [shown_method(method) for method in recorded]
     names = {name for method in recorded for name in method}
     same = {name for name in names if all(method.get(name) == recorded[0].get(name) for method in recorded)}
     return [

@@ -12,6 +12,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+import torch
 import typer
 from schemas import FOLDER, SCHEMAS, faults
 from support import blobs, write_run
@@ -61,8 +62,17 @@ LINES = [
     "concat a b --out both --weights 1,2",
     "concat a b --out last --epoch last",
     "export a --to npz --split test --epoch all --out exported",
+    "embed --model schema_net:load --checkpoints dump/ckpt-*.pt --data digits --out embedded",
     "import dump/{split}_{epoch}.npy --labels dump/{split}_labels.npy --out imported",
 ]
+NETWORK = """
+import torch
+
+def load(path):
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(256, 4))
+    network[1].weight.data = torch.load(path, weights_only=True)
+    return network
+"""
 SLOW = ["compare --data digits --epochs 1 --loss triplet --method divide-conquer --clusters 2 --seed 0,1"]
 DRAWS = set(re.findall(r'"([a-z-]+)\.json#/\$defs/sidecar"', json.dumps(SCHEMAS["sidecar.json"])))
 
@@ -96,6 +106,9 @@ def runs(tmp_path_factory):
         (folder / "dump").mkdir()
         np.save("dump/test_labels.npy", y)
         np.save("dump/test_0.npy", z)
+        for epoch in range(2):
+            torch.save(torch.randn(4, 256) + epoch, f"dump/ckpt-{epoch}.pt")
+        Path("schema_net.py").write_text(NETWORK)
         made = "--data digits --epochs 1 --json"
         assert call(f"train {made} --dim 4 --method divide-conquer --clusters 2 --out runs/dc") == 0
         assert (

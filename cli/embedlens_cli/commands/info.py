@@ -58,8 +58,10 @@ def _print_verified(facts: Mapping[str, Any]) -> None:
 
 def _print(facts: dict[str, Any]) -> None:
     """Print what a run holds."""
+    from embedlens.experiments.checkpoints.recorded import shown_method
+
     console.print_line(f"run {facts['name']}  ({facts['path']}, created {facts['created'][:19]} UTC)")
-    method = ", ".join(f"{key}={value}" for key, value in _informative(facts["method"]).items())
+    method = ", ".join(f"{key}={value}" for key, value in _informative(shown_method(facts["method"])).items())
     epochs = facts["epochs"]
     span = f"{len(epochs)} ({epochs[0]} to {epochs[-1]})" if epochs else "none yet"
     console.print_line(f"  method  {method or '(not recorded)'}")

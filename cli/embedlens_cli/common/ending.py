@@ -59,7 +59,7 @@ def _described(error: BaseException) -> tuple[str, int]:
     """Return the message and the exit status of an error."""
     if isinstance(error, typer.TyperException):
         message = error.format_message()
-        if "unexpected extra argument" in message and "import" in sys.argv[1:2]:
+        if "unexpected extra argument" in message and {"import", "embed"} & set(sys.argv[1:2]):
             message += "; quote the pattern, or the shell fills in its wildcards"
         return message, error.exit_code
     if isinstance(error, ReportedElsewhere):

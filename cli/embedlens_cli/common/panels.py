@@ -60,7 +60,7 @@ def panel_of(parameter: Any, names: Iterable[str]) -> str:
         return str(parameter.rich_help_panel)
     if parameter.name == "help":
         return OUTPUT
-    table = _TRAINING if "loss_options" in names else _OTHERS
+    table = _TRAINING if {"loss_options", "image_size"} & set(names) else _OTHERS
     rest = ANALYSIS if {"venue", "ignore_label"} & set(names) else "Options"
     return next((title for title, members in table.items() if parameter.name in members), rest)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,11 +28,12 @@ Loss = Annotated[
     ),
 ]
 
+DATA_HELP = f"Data set: {', '.join(completion.DATA[:2])}; with --root: {', '.join(completion.DATA[2:])}."
 
 _OF_RUNS = {
     "data": option(
         str, "glyphs",
-        f"Data set: {', '.join(completion.DATA[:2])}; with --root: {', '.join(completion.DATA[2:])}.",
+        DATA_HELP,
         autocompletion=completion.one_of(*completion.DATA),
     ),
     "root": option(Path | None, None, "Folder (csv: file) of the data set.", metavar="DIR"),
@@ -147,11 +148,17 @@ _NOT_OF_CONFIG = {*OF_LOSSES, *OF_METHODS}
 _NOT_OF_CONFIG |= {"loss_options", "mining_options", "root", "weights", "threads", "workers"}
 
 
-def takes_recipe(after: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+OF_IMAGES = ("root", "split_by", "boxes", "image_size")
+"""Options of the images of a data set, but for its name."""
+
+
+def takes_recipe(
+    after: str, names: Collection[str] = tuple(_OF_RUNS)
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the shared options, placed after one of its own; it reads them by `recipe_of`.
 
     The command must have a parameter `context`, whose `params` hold all options. An option of the command's
-    own takes the place of a shared one.
+    own takes the place of a shared one. `names` are those that it takes.
     """
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
@@ -165,7 +172,7 @@ def takes_recipe(after: str) -> Callable[[Callable[..., None]], Callable[..., No
                         shared, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
                     )
                     for shared, (annotation, default) in _OF_RUNS.items()
-                    if shared not in own.parameters
+                    if shared in names and shared not in own.parameters
                 ]
 
         @wraps(command)
