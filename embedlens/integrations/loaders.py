@@ -165,12 +165,12 @@ def _counted(loader: Iterable[Any], ranks: Ranks | None) -> Iterator[tuple[Any, 
         raise InputError(message)
     start = 0
     for batch in loader:
-        count = _count(batch)
+        count = count_of(batch)
         yield np.arange(start, start + count), batch
         start += count
 
 
-def _count(batch: Any) -> int:
+def count_of(batch: Any) -> int:
     """Return the number of items of a batch."""
     from collections.abc import Mapping
 

@@ -82,7 +82,7 @@ def record_embeddings(
     ):
         for split, loader in splits.items():
             for numbers, batch in batches_of(loader, rows, items=items[split], ranks=recorder.ranks):
-                writer.add(split, numbers, called(network, _moved(batch, device)))
+                writer.add(split, numbers, called(network, moved(batch, device)))
     return writer.epoch
 
 
@@ -124,12 +124,12 @@ def embed_batch(model: torch.nn.Module, batch: Any) -> torch.Tensor:
     return output
 
 
-def _moved(batch: Any, device: torch.device) -> Any:
+def moved(batch: Any, device: torch.device) -> Any:
     """Return a batch with all its tensors on a device."""
     if isinstance(batch, Mapping):
-        return {key: _moved(value, device) for key, value in batch.items()}
+        return {key: moved(value, device) for key, value in batch.items()}
     if isinstance(batch, tuple | list):
-        return [_moved(value, device) for value in batch]
+        return [moved(value, device) for value in batch]
     return batch.to(device, non_blocking=True) if hasattr(batch, "to") else batch
 
 

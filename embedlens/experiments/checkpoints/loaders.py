@@ -11,7 +11,8 @@ from embedlens.arrays import to_numpy
 from embedlens.errors import InputError
 from embedlens.experiments.checkpoints.items import Contents, Items, Reading, chosen
 from embedlens.experiments.checkpoints.user_code import iterated
-from embedlens.integrations.plain_torch import _count, _moved
+from embedlens.integrations.loaders import count_of
+from embedlens.integrations.plain_torch import moved
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,7 +59,7 @@ class LoaderItems(Items):
         place, expected, start = self._place(split), self._labels[split], 0
         for batch in iterated(self._loaders[split], place):
             inputs, labels = _parts(batch, place)
-            count = _count(inputs)
+            count = count_of(inputs)
             same = labels is None or np.array_equal(labels, expected[start : start + count])
             if not same or start + count > len(expected):
                 message = (
@@ -67,7 +68,7 @@ class LoaderItems(Items):
                 )
                 raise InputError(message)
             start += count
-            yield count, _moved(inputs, reading.device)
+            yield count, moved(inputs, reading.device)
 
     def _place(self, split: str) -> str:
         return f"{self._name}, split {split!r}"
@@ -129,10 +130,10 @@ def _parts(batch: Any, place: str) -> tuple[Any, NDArray[Any] | None]:
     if len(batch) < 2:
         return batch[0], None
     labels = to_numpy(batch[1])
-    if labels.shape != (_count(batch[0]),):
+    if labels.shape != (count_of(batch[0]),):
         message = (
-            f"{place}: a batch of {_count(batch[0])} items has labels of shape {labels.shape}; one label per "
-            "item is needed, as the second element of a batch"
+            f"{place}: a batch of {count_of(batch[0])} items has labels of shape {labels.shape}; one label "
+            "per item is needed, as the second element of a batch"
         )
         raise InputError(message)
     return batch[0], labels
