@@ -64,6 +64,7 @@ def batches_of(
         return
     data = _map_style(loader)
     if data is None:
+        _check_loader(loader)
         yield from _counted(loader, ranks)
         return
     _check_sampler(loader)
@@ -137,6 +138,16 @@ def _ordered(loader: Any, order: _Order) -> Any:
     return DataLoader(
         loader.dataset, batch_sampler=order, generator=torch.Generator().manual_seed(0), **options
     )
+
+
+def _check_loader(loader: Any) -> None:
+    """Refuse a data set in the place of a loader; its items would be taken for batches."""
+    from torch.utils.data import Dataset
+
+    if isinstance(loader, Dataset):
+        name = type(loader).__name__
+        message = f"{name} is a data set; give a loader of it, DataLoader(data, batch_size=256)"
+        raise InputError(message)
 
 
 def _check_sampler(loader: Any) -> None:

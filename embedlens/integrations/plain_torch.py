@@ -117,10 +117,21 @@ def _device(model: torch.nn.Module) -> torch.device:
 
 def embed_batch(model: torch.nn.Module, batch: Any) -> torch.Tensor:
     """Return what a model makes of a batch, or of the first element of a tuple."""
+    advice = "give embed=, a function of model and batch that returns embeddings"
     if isinstance(batch, Mapping):
-        message = "a batch is a dict; give embed=, a function of model and batch that returns embeddings"
+        message = f"a batch is a dict; {advice}"
         raise InputError(message)
-    output: torch.Tensor = model(batch[0] if isinstance(batch, tuple | list) else batch)
+    name = type(model).__name__
+    try:
+        output: torch.Tensor = model(batch[0] if isinstance(batch, tuple | list) else batch)
+    except NotImplementedError as error:
+        if "forward" not in str(error):
+            raise
+        message = f"{name} has no forward; {advice}"
+        raise InputError(message) from error
+    if not hasattr(output, "shape"):
+        message = f"{name} returns {type(output).__name__}; {advice}"
+        raise InputError(message)
     return output
 
 

@@ -173,6 +173,28 @@ def test_what_is_refused(recorder, loaders, options, message):
         record_embeddings(network(), loaders, recorder, epoch=0, **options)
 
 
+class Parts(torch.nn.Module):
+    """A network that other code calls by its parts."""
+
+
+class Two(torch.nn.Module):
+    def forward(self, x):
+        return x, x
+
+
+@pytest.mark.parametrize(
+    ("model", "loader", "message"),
+    [
+        (Parts(), DataLoader(DATA, 16), "Parts has no forward; give embed="),
+        (Two(), DataLoader(DATA, 16), "Two returns tuple; give embed="),
+        (Two(), DATA, r"TensorDataset is a data set; give a loader of it, DataLoader\("),
+    ],
+)
+def test_models_and_data_that_give_no_embeddings(recorder, model, loader, message):
+    with pytest.raises(InputError, match=message):
+        record_embeddings(model, loader, recorder, epoch=0)
+
+
 def test_one_loader_for_several_splits_is_refused(tmp_path):
     recorder = Recorder(tmp_path / "run", labels={"train": Y, "test": Y})
     with pytest.raises(InputError, match="one loader for 2 splits; give a loader for each"):
