@@ -13,7 +13,7 @@ from embedlens.errors import InputError
 from embedlens.integrations.datasets import class_names_of, labels_of
 from embedlens.integrations.loaders import in_order
 from embedlens.integrations.plain_torch import embed_batch, record_embeddings
-from embedlens.integrations.recording import begun_run, joined, plain_metrics
+from embedlens.integrations.recording import begun_run, check_options, joined, plain_metrics
 from embedlens.optional import needed
 from embedlens.store.user_inputs import plain_method
 
@@ -67,8 +67,8 @@ class EmbeddingRecorder:
     Raises
     ------
     InputError
-        `loaders` without split names; when training begins: as `Recorder` and `record_embeddings`, or a data
-        set without labels.
+        `loaders` without split names, an unknown argument; when training begins: as `Recorder` and
+        `record_embeddings`, or a data set without labels.
 
     Examples
     --------
@@ -99,6 +99,7 @@ class EmbeddingRecorder:
         if every_n_epochs < 1:
             message = f"every_n_epochs is {every_n_epochs}; 1 or more is needed"
             raise InputError(message)
+        check_options(EmbeddingRecorder, options)
         self._path, self._given, self._labels, self._options = path, loaders, labels, options
         self._embed, self._rows, self._every = embed or embed_batch, rows, every_n_epochs
         self._loaders: dict[str, Any] = {}

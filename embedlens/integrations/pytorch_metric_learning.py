@@ -11,7 +11,7 @@ from embedlens.errors import InputError, count_text
 from embedlens.integrations.datasets import stored_labels
 from embedlens.integrations.loaders import kept
 from embedlens.integrations.plain_torch import record_embeddings
-from embedlens.integrations.recording import leads, plain_metrics
+from embedlens.integrations.recording import check_options, leads, plain_metrics
 from embedlens.store import Recorder
 from embedlens.store.user_inputs import plain_method
 
@@ -65,6 +65,7 @@ class MetricLearningHooks:
         level: int | None = None,
         **options: Any,
     ) -> None:
+        check_options(MetricLearningHooks, options)
         self._path, self._datasets, self._labels = path, dict(datasets or {}), dict(labels or {})
         self._level, self._options = level, options
         self._recorder: Recorder | None = None

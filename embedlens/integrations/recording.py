@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from embedlens.errors import unknown
 from embedlens.store import Ranks, Recorder
 
 if TYPE_CHECKING:
@@ -38,6 +40,20 @@ def _joined(own: Any, base: Any) -> Any:
 
     about = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
     return type(own.__name__, (own, base), {**about, "__reduce__": reduce})
+
+
+def check_options(own: Any, options: Mapping[str, Any]) -> None:
+    """Refuse arguments that neither a class of this package nor `Recorder` has, before training begins."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    known = {
+        name: None
+        for one in (own.__init__, Recorder.__init__)
+        for name, parameter in inspect.signature(one).parameters.items()
+        if parameter.kind in kinds and name != "self"
+    }
+    for name in options:
+        if name not in known:
+            raise unknown(name, "argument", known)
 
 
 def begun_run(

@@ -193,6 +193,10 @@ def test_the_precision_of_the_trainer(tmp_path):
     ("options", "message"),
     [
         ({"loaders": DataLoader(DATA)}, "loaders is DataLoader; give a loader for each split"),
+        (
+            {"loaders": LOADERS, "every_n_epoch": 2},
+            "unknown argument 'every_n_epoch'; did",
+        ),
         ({"loaders": LOADERS, "every_n_epochs": 0}, "every_n_epochs is 0; 1 or more is needed"),
     ],
 )
