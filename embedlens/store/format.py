@@ -57,6 +57,12 @@ def split_folder(run: Path, split: str) -> Path:
     return run / "splits" / split
 
 
+def label_files(run: Path, split: str) -> tuple[Path, Path]:
+    """Return the files of the labels and of the columns of items; the second may be missing."""
+    folder = split_folder(run, split)
+    return folder / "labels.npy", folder / "items.csv"
+
+
 def snapshot_file(run: Path, split: str, epoch: int) -> Path:
     """Return the path of one snapshot."""
     return split_folder(run, split) / f"epoch-{epoch:04d}.npy"

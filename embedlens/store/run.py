@@ -13,6 +13,7 @@ from embedlens.errors import InputError, unknown
 from embedlens.files import native, read_npy, read_table
 from embedlens.results import Result
 from embedlens.store import format as layout
+from embedlens.store import verified
 from embedlens.store.checks import check_thumbnails, fingerprint
 from embedlens.store.description import RunFacts
 from embedlens.store.extras import extra_epochs, read_extra, read_run_extra, run_extra_names
@@ -38,12 +39,10 @@ class Snapshot(Result):
 
     Attributes
     ----------
-    run
-        Name of the run.
-    split
-        Name of the split.
+    run, split
+        Names of the run and of the split.
     epoch
-        Epoch; 0 is the state before training.
+        0 is the state before training.
     embeddings
         float32 or float16 [N, D], memory-mapped, as recorded (not normalised).
     labels
@@ -70,8 +69,8 @@ class Snapshot(Result):
 class Run:
     """A run directory opened for reading; `open_run` makes one.
 
-    Each call reads the directory, so epochs that a recorder adds are seen: only run.json is kept in memory,
-    and the epochs of a `pinned` run.
+    Each call reads the directory, so epochs that a recorder adds are seen; only run.json, and the epochs of
+    a `pinned` run, are kept in memory.
     """
 
     def __init__(self, path: Path, info: layout.RunInfo, *, epochs: Iterable[int] | None = None) -> None:
@@ -210,13 +209,15 @@ class Run:
     def labels(self, split: str) -> NDArray[np.int64]:
         """Return the labels of a split, int64 [N]."""
         self._check_split(split)
-        file = layout.split_folder(self.path, split) / "labels.npy"
+        stated, files = self.info.splits[split], layout.label_files(self.path, split)
+        file, before = files[0], verified.state_of(files)
         try:
             labels = check_labels(read_npy(file))
         except InputError as error:
             raise error if str(file) in str(error) else error.within(str(file)) from error
-        stated = self.info.splits[split]
-        if labels.size != stated.items or fingerprint(labels, self.items(split)) != stated.fingerprint:
+        if labels.size != stated.items or not verified.agrees(
+            files, before, stated.fingerprint, lambda: fingerprint(labels, self.items(split))
+        ):
             message = f"{file}: labels or items are not those that run.json was written for"
             raise InputError(message)
         return labels
@@ -224,11 +225,11 @@ class Run:
     def items(self, split: str) -> dict[str, list[str]]:
         """Return the columns that describe the items of a split, one text per item; {} if there are none."""
         self._check_split(split)
-        file = layout.split_folder(self.path, split) / "items.csv"
+        _, file = layout.label_files(self.path, split)
         if not file.is_file():
             return {}
-        rows = read_table(file, limit=_BYTES_PER_ITEM * (self.info.splits[split].items + 1))
-        header, *cells = [row for _, row in rows] or [[]]
+        limit = _BYTES_PER_ITEM * (self.info.splits[split].items + 1)
+        header, *cells = [row for _, row in read_table(file, limit=limit)] or [[]]
         return {name: [row[at] for row in cells] for at, name in enumerate(header)}
 
     def thumbnails(self, split: str) -> NDArray[np.uint8] | None:

@@ -11,6 +11,7 @@ from support import write_run
 
 import embedlens
 from embedlens import InputError
+from embedlens.store import run as run_module
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "run-v1"
 
@@ -185,3 +186,23 @@ def test_a_file_that_an_editor_saved_with_a_byte_order_mark(tmp_path, file):
     assert run.items("test") == items["test"]
     assert [(row["epoch"], row["loss"]) for row in run.log] == [(0, 2.0)]
     np.testing.assert_array_equal(run.snapshot("test", 0).embeddings, np.eye(4))
+
+
+@pytest.mark.parametrize("name", ["labels.npy", "items.csv"])
+def test_labels_are_compared_once_and_again_after_a_change(tmp_path, monkeypatch, name):
+    items = {"test": {"name": [f"item {row}" for row in range(60)]}}
+    run = write_run(tmp_path / "r", splits=("test",), items=items)
+    compared = []
+    original = run_module.fingerprint
+    monkeypatch.setattr(run_module, "fingerprint", lambda *given: (compared.append(1), original(*given))[1])
+    for epoch in run.epochs():
+        run.snapshot("test", epoch)
+    embedlens.open_run(run.path).labels("test")
+    assert len(compared) == 1
+    file = run.path / "splits" / "test" / name
+    content = file.read_bytes()
+    file.write_bytes(content[:-2] + bytes([content[-2] ^ 1]) + content[-1:])
+    with pytest.raises(InputError, match="not those that run.json was written for"):
+        run.labels("test")
+    file.write_bytes(content)
+    run.labels("test")
