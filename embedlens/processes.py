@@ -66,6 +66,29 @@ def place_digest() -> str:
     return hashlib.sha256("\n".join((host, machine, space)).encode()).hexdigest()[:8]
 
 
+def available_processors() -> int:
+    """Return the number of processors that this process may use, by its affinity and its control group."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(allowed, _quota() or allowed))
+
+
+def _quota() -> int | None:
+    """Return the processors that the control group (of a container, a Slurm job) grants; None: no limit."""
+    for line in _said("/proc/self/cgroup").splitlines():
+        controllers, _, group = line.partition(":")[2].partition(":")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        for folder in (group, ""):  # inside a container the group is the root of what it sees
+            if not controllers:  # version 2
+                quota, _, period = _said(f"/sys/fs/cgroup{folder}/cpu.max").partition(" ")
+            else:
+                place = f"/sys/fs/cgroup/cpu{folder}/cpu.cfs"
+                quota, period = _said(f"{place}_quota_us"), _said(f"{place}_period_us")
+            if quota.isdecimal() and period.isdecimal() and int(period):
+                return max(1, -(-int(quota) // int(period)))
+    return None
+
+
 def is_alive(pid: int) -> bool:
     """Return whether a process of this number runs on this host; a zombie does not."""
     if not _can_ask():

@@ -154,9 +154,18 @@ def _let_threads_sleep() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
 
 
+def _limit_threads() -> None:
+    """Have OpenMP start no more threads than the control group grants processors, unless the user says."""
+    from embedlens.processes import available_processors
+
+    if (granted := available_processors()) < (os.cpu_count() or 1):
+        os.environ.setdefault("OMP_NUM_THREADS", str(granted))
+
+
 def main() -> None:
     """Run the command line and exit: 0 done, 2 wrong usage or bad input, 1 internal error."""
     _let_threads_sleep()
+    _limit_threads()
     debug = "--debug" in sys.argv
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     ending.prepare_streams()

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from embedlens.experiments.trainer import Trainer
+from embedlens.processes import available_processors
 from embedlens.selection import runs_folder
 from embedlens.store import open_run
 from embedlens.training.checkpoint import resumed_config
 from embedlens.training.config import TrainConfig
-from embedlens.training.reproducible import available_threads
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def demo_config(order: int, epochs: int = 4) -> TrainConfig:
         recorded = resumed_config(path, None)
         return replace(recorded, epochs=max(epochs, recorded.epochs))
     return TrainConfig(
-        loss="epshn", loss_options={"order": order}, epochs=epochs, threads=available_threads()
+        loss="epshn", loss_options={"order": order}, epochs=epochs, threads=available_processors()
     )
 
 

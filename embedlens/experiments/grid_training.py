@@ -12,8 +12,8 @@ from embedlens.errors import InputError, count_text
 from embedlens.experiments import grid_runs
 from embedlens.experiments.epoch_metrics import check_left_out
 from embedlens.experiments.trainer import Trainer
+from embedlens.processes import available_processors
 from embedlens.store.lock import RunInUse, check_free
-from embedlens.training.reproducible import available_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -139,7 +139,7 @@ def train_runs(
     for run in waiting:
         check_free(run.path)
     calls.report(cost(planned))
-    readers = available_threads() if workers is None else workers
+    readers = available_processors() if workers is None else workers
     started = time.perf_counter()
     for number, run in enumerate(waiting, start=1):
         place = f"{number} of {len(waiting)}  {run.path.name}"

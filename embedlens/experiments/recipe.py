@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.objectives.building import PREFIX
 from embedlens.objectives.losses import default_rate, loss_class, loss_options
+from embedlens.processes import available_processors
 from embedlens.training import methods
 from embedlens.training.config import TrainConfig
-from embedlens.training.reproducible import available_threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +74,7 @@ class Recipe:
             dim=dim,
             lr=lr if lr is not None else self._rate(loss),
             seed=seed,
-            threads=self.threads if self.threads is not None else available_threads(),
+            threads=self.threads if self.threads is not None else available_processors(),
             **own,
         )
         _ = config.batches  # refuses a sampler that the loss cannot learn from

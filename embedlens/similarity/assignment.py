@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from embedlens.similarity.assignment_kernels import GROUP, list_candidates, measure, resolve_candidates
-from embedlens.similarity.hardware import screen_dtype
+from embedlens.similarity.hardware import screen_type
 from embedlens.similarity.threads import full_precision, in_parallel, spans
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class NearestCentroids:
 
     def __init__(self, x: Floats, *, device: str = "cpu", dtype: torch.dtype | None = None) -> None:
         on_cpu = torch.device(device).type == "cpu"
-        self.dtype = dtype or (screen_dtype(device) if on_cpu else torch.float32)
+        self.dtype = dtype or (getattr(torch, screen_type(device)) if on_cpu else torch.float32)
         self.label = np.full(len(x), -1)
         self.score = np.full(len(x), -np.inf)
         self.products = 0

@@ -20,7 +20,7 @@ from embedlens.devices import check_device
 from embedlens.results import Result
 from embedlens.similarity import candidates as selection
 from embedlens.similarity.exact import RESOLVED_DEPTH, Neighbours, empty_neighbours, exact_neighbours
-from embedlens.similarity.hardware import cpu_name, screen_dtype
+from embedlens.similarity.hardware import chosen_type, cpu_name, screen_type
 from embedlens.similarity.negatives import GroupMaxima, Top
 from embedlens.similarity.pairing import GalleryLike, Pairing
 from embedlens.similarity.positives import most_similar_positives
@@ -147,7 +147,7 @@ def search(
     depth: int | NDArray[np.int64] = 1,
     cutoffs: Sequence[int] = (),
     device: str = "cpu",
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype | str | None = None,
 ) -> SearchResult:
     """Find nearest positives, nearest negatives, neighbours and ranks by cosine similarity.
 
@@ -168,8 +168,8 @@ def search(
     device
         Torch device that screens; the answer does not depend on it.
     dtype
-        Floating-point type that screens; by default the fastest on the device (`hardware.screen_dtype`). The
-        answer does not depend on it.
+        Floating-point type that screens, "float32" or "bfloat16"; by default the fastest on the device
+        (`hardware.screen_type`), and float32 for small matrices. The answer does not depend on it.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def search(
     wanted = np.minimum(wanted[pairing.query_order], pairing.positives + pairing.negatives)
     shallow = np.where(wanted <= _SHALLOW, wanted, 1)
     with full_precision():
-        screen = Screen(pairing, dtype or screen_dtype(device), device)
+        screen = Screen(pairing, chosen_type(dtype, device, pairing.library), device)
         positive = most_similar_positives(screen, shallow)
         _resolve_ambiguous(pairing, positive, shallow, "positive")
         counts = RankCounts(screen, positive.similarity[:, 0]) if cutoffs else None
@@ -242,11 +242,12 @@ def nearest(
 
 def engine_facts(device: str) -> dict[str, str]:
     """Return how similarities are computed on a device, for the sidecar of a figure."""
-    screened = str(screen_dtype(device)).removeprefix("torch.")
+    screened = screen_type(device)
+    small = " (small matrices: float32)" if device == "cpu" and screened != "float32" else ""
     return {
         "device": device,
         "processor": cpu_name(),
-        "screen": f"{screened}, then float32; ambiguous rows float64",
+        "screen": f"{screened}{small}, then float32; ambiguous rows float64",
         "settle": "float64, fixed order",
     }
 

@@ -7,10 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 
 from embedlens.results import Result
 from embedlens.similarity import kernels
+from embedlens.similarity.products import aligned, multiply
 from embedlens.similarity.rows import RESOLVED_ERROR
 from embedlens.similarity.threads import in_parallel, spans
 
@@ -82,15 +82,15 @@ def strips(
     step = max(1, _STRIP_VALUES // size)
     parts = spans(size, max(1, _STRIP_VALUES // gallery.dim))
     kept = [gallery.unit(part) for part in parts] if gallery.dim * size <= _KEPT_VALUES else None
-    buffer = torch.empty(min(step, rows.size) * size, dtype=torch.float64)
+    buffer = aligned((min(step, rows.size) * size,), np.float64)
     for start in range(0, rows.size, step):
         some = rows[start : start + step]
-        left = torch.from_numpy(queries.raw[some].astype(np.float64) / queries.norm[some, None])
-        strip = buffer[: some.size * size].view(some.size, size)
+        left = queries.raw[some].astype(np.float64) / queries.norm[some, None]
+        strip = buffer[: some.size * size].reshape(some.size, size)
         for number, part in enumerate(parts):
             right = kept[number] if kept is not None else gallery.unit(part)
-            strip[:, part] = left @ torch.from_numpy(right).T
-        yield some, strip.numpy()
+            strip[:, part] = multiply(left, right, pairing.library)
+        yield some, strip
 
 
 def exact_neighbours(

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from embedlens.results import Result
 from embedlens.similarity import candidates as selection
 from embedlens.similarity.kernels import group_maxima
+from embedlens.similarity.products import multiply
 from embedlens.similarity.screen import Screen, Tile, float32_error
 from embedlens.similarity.threads import in_parallel, spans
 
@@ -162,9 +162,8 @@ class GroupMaxima:
         screen = self._screen
         columns = slice(group * self._group, min((group + 1) * self._group, len(screen.pairing.gallery)))
         at = rows + self._band.start
-        left, right = screen.queries.unit[at], screen.gallery.unit[columns]
-        block = torch.mm(torch.from_numpy(left), torch.from_numpy(right).T).numpy()
         pairing = screen.pairing
+        block = multiply(screen.queries.unit[at], screen.gallery.unit[columns], pairing.library)
         selection.keep(block, (rows, columns.start), least[rows], (pairing.first[at], pairing.last[at]), room)
 
     def _resolve(

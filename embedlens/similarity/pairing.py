@@ -8,6 +8,7 @@ import numpy as np
 
 from embedlens.arrays import check_labels, to_numpy
 from embedlens.errors import InputError
+from embedlens.similarity.products import Library, library_for
 from embedlens.similarity.rows import Rows
 
 if TYPE_CHECKING:
@@ -113,6 +114,11 @@ class Pairing:
         first, last = (np.searchsorted(in_gallery, in_queries, side=side) for side in ("left", "right"))
         none = first == last
         return np.where(none, self.last, first), np.where(none, self.last, last)
+
+    @property
+    def library(self) -> Library:
+        """What multiplies queries and gallery on the processor: "numpy" where the matrix is small."""
+        return library_for(len(self.queries), len(self.gallery), self.queries.dim)
 
     @property
     def one_set(self) -> bool:

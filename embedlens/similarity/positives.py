@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from embedlens.similarity import candidates as selection
 from embedlens.similarity.exact import sides_of
 from embedlens.similarity.negatives import Top
+from embedlens.similarity.products import multiply
 from embedlens.similarity.screen import Screen, float32_error
 from embedlens.similarity.threads import in_parallel, spans
 
@@ -37,11 +37,10 @@ def most_similar_positives(screen: Screen, depth: NDArray[np.int64]) -> Top:
         block = np.empty((0, 0), np.float32)
         selection.best_of_class(sides, units, block, (rows.start, rows.stop), ranges, wanted, slack, out)
 
-    def multiply(rows: slice) -> None:
+    def compare_large(rows: slice) -> None:
         """Rows of one large class, as a matrix product."""
         columns = slice(int(pairing.first[rows.start]), int(pairing.last[rows.start]))
-        left, right = torch.from_numpy(units[0][rows]), torch.from_numpy(units[1][columns])
-        block = torch.mm(left, right.T).numpy()
+        block = multiply(units[0][rows], units[1][columns], pairing.library)
         selection.best_of_class(sides, units, block, (rows.start, rows.stop), ranges, wanted, slack, out)
 
     size = pairing.last - pairing.first
@@ -54,5 +53,5 @@ def most_similar_positives(screen: Screen, depth: NDArray[np.int64]) -> Top:
         jobs = large_jobs if large[start] else small_jobs
         jobs += [slice(part.start + start, part.stop + start) for part in spans(stop - start, step)]
     in_parallel(compare, small_jobs)
-    in_parallel(multiply, large_jobs)
+    in_parallel(compare_large, large_jobs)
     return top

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from embedlens.similarity.prefix_kernels import prefix_norms
 
@@ -13,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+
+    from embedlens.similarity.products import Library
 
 
 def norms_by_prefix(raw: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -29,12 +30,26 @@ def consecutive(ends: NDArray[np.int64]) -> Iterator[slice]:
         yield slice(start, stop)
 
 
-def grow(acc: torch.Tensor, x: torch.Tensor, y: torch.Tensor, *, columns: slice) -> None:
-    """Add the products by some columns to a tile; the first ones begin it."""
-    if columns.start == columns.stop:
+def grow(
+    acc: NDArray[np.float32],
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    *,
+    columns: slice,
+    library: Library,
+) -> None:
+    """Add the products by some columns of x [n, D] and rows of y [D, m] to a tile; the first begin it."""
+    left, right = x[:, columns], y[columns]
+    if library == "numpy":
         if columns.start == 0:
-            acc.zero_()
-    elif columns.start == 0:
-        torch.mm(x[:, columns], y[columns], out=acc)
-    else:
-        torch.addmm(acc, x[:, columns], y[columns], out=acc)
+            np.matmul(left, right, out=acc)
+        elif columns.start < columns.stop:
+            acc += left @ right
+        return
+    import torch
+
+    tile, rows, others = torch.from_numpy(acc), torch.from_numpy(left), torch.from_numpy(right)
+    if columns.start == 0:
+        torch.mm(rows, others, out=tile)
+    elif columns.start < columns.stop:
+        torch.addmm(tile, rows, others, out=tile)

@@ -13,16 +13,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from embedlens.devices import check_device
 from embedlens.results import Result
 from embedlens.similarity.engine import nearest
-from embedlens.similarity.hardware import screen_dtype
+from embedlens.similarity.hardware import screen_type
 from embedlens.similarity.kernels import squares
 from embedlens.similarity.pairing import Gallery
 from embedlens.similarity.prefix_kernels import PANEL, TINY, decide, prefix_maxima
 from embedlens.similarity.prefix_tiles import consecutive, grow, norms_by_prefix
+from embedlens.similarity.products import aligned
 from embedlens.similarity.rows import RESOLVED_ERROR, UNIT_ROUNDOFF
 from embedlens.similarity.threads import full_precision, in_parallel, spans
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from embedlens.similarity.pairing import Pairing
     from embedlens.similarity.prefix_kernels import Same
 
+_PROCESSOR = "cpu"
 _STRIP = 256  # query rows of a tile; one of float32 with 1,024 gallery rows takes 1 MiB
 _FEW = 4  # numbers of columns for which as many searches in bfloat16 take less time than a pass in float32
 _ROOMY = 8  # columns from which on few rows of a search in bfloat16 are ambiguous
@@ -96,7 +97,8 @@ def prefix_hits(
     check_device(device)
     ends = np.asarray(dims, np.int64)
     if by_engine is None:
-        by_engine = ends.size <= _FEW and ends[0] >= _ROOMY and screen_dtype(device) == torch.bfloat16
+        large = device != _PROCESSOR or pairing.library == "torch"
+        by_engine = large and ends.size <= _FEW and ends[0] >= _ROOMY and screen_type(device) == "bfloat16"
     if by_engine and cosine and all(norms_by_prefix(side, ends[:1]).all() for side in coordinates):
         whole = pairing.queries.dim if rotation else 0
         hits = np.stack(
@@ -136,7 +138,7 @@ def _by_growing_tiles(work: _Work, device: str) -> tuple[NDArray[np.bool_], NDAr
     hits = np.zeros((n, ends.size), np.bool_)
     undecided = np.zeros((n, ends.size), np.bool_)
     with full_precision():
-        if torch.device(device).type == "cpu":
+        if device == _PROCESSOR:
             in_parallel(lambda rows: work.screen(rows, hits[rows], undecided[rows]), spans(n, _STRIP))
         else:
             step = max(1, _DEVICE_ENTRIES // len(pairing.gallery))
@@ -192,21 +194,19 @@ class _Work:
     def screen(self, rows: slice, hits: NDArray[np.bool_], undecided: NDArray[np.bool_]) -> None:
         """Decide the hits of a strip of rows as far as float32 can."""
         raw = self.queries[rows]
-        x = torch.from_numpy(np.ascontiguousarray(raw, np.float32))
+        x = np.ascontiguousarray(raw, np.float32)
         best = np.full((len(raw), self.ends.size), -np.inf, np.float32)
         near = best.copy()
-        tile = torch.empty(len(raw), PANEL)
+        tile = aligned((len(raw) * PANEL,), np.float32)
         for number, columns in enumerate(spans(len(self.gallery), PANEL)):
             width = columns.stop - columns.start
-            acc = tile.view(-1)[: len(raw) * width].view(len(raw), width)
-            y = torch.from_numpy(self.y[number])
-            same = self._within(rows, columns)
-            done = 0
+            acc = tile[: len(raw) * width].reshape(len(raw), width)
+            y, same, done = self.y[number, :, :width], self._within(rows, columns), 0
             for part in consecutive(self.ends):
                 ends = self.ends[part]
-                grow(acc, x, y[:, :width], columns=slice(done, int(ends[0]) - 1))
+                grow(acc, x, y, columns=slice(done, int(ends[0]) - 1), library=self.pairing.library)
                 prefix_maxima(
-                    x.numpy(), self.y[number], self.scale[number, part], ends, acc.numpy(), same,
+                    x, self.y[number], self.scale[number, part], ends, acc, same,
                     best[:, part], near[:, part],
                 )  # fmt: skip
                 done = int(ends[-1])
@@ -216,6 +216,8 @@ class _Work:
         self, rows: slice, device: str, hits: NDArray[np.bool_], undecided: NDArray[np.bool_]
     ) -> None:
         """Decide the hits of a strip of rows as far as float32 can, on a device, in one tile."""
+        import torch
+
         raw = self.queries[rows]
         x = torch.from_numpy(raw.astype(np.float32)).to(device)
         y, scale = (torch.from_numpy(part).to(device) for part in (self.y, self.scale))

@@ -12,7 +12,6 @@ from threading import Lock, local
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from embedlens.similarity.jit import compiled
 from embedlens.similarity.kernels import count_by_column, count_by_row, dot, resolved
@@ -84,7 +83,7 @@ class RankCounts:
 
     def _recount(self, rows: NDArray[np.int64], enough: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
         screen, pairing = self._screen, self._screen.pairing
-        left = screen.queries.screened[torch.from_numpy(rows).to(screen.device)]
+        left = screen.rows(rows)
         sides = (pairing.queries.raw, pairing.queries.norm, pairing.gallery.raw, pairing.gallery.norm, rows)
         least = np.iinfo(screen.bit_type).min
         maybe = np.where(self._blind[rows], least, self._maybe[rows]).astype(screen.bit_type)

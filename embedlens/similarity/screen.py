@@ -15,22 +15,22 @@ from threading import local
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import torch
 
 from embedlens.results import Result
 from embedlens.similarity import kernels
+from embedlens.similarity.products import Library, aligned, multiply
 from embedlens.similarity.rows import RESOLVED_ERROR, UNIT_ROUNDOFF, Rows
 from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    import torch
     from numpy.typing import NDArray
 
     from embedlens.similarity.pairing import Pairing
 
 TILE = 1024  # rows and columns of a tile
-_INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 _TABLE_BYTES = 1 << 28  # of group maxima: what bounds the memory of a pass
 _GROUPS = (
     128,
@@ -62,36 +62,33 @@ class ScreenedRows(Result):
     unit
         float32 [N, D], on the processor.
     screened
-        [N, D] in the screening type, on its device.
+        [N, D] in the screening type: a tensor on the screening device; where numpy multiplies, `unit`.
     error
         float64 [N]: norm of the difference between the screened and the exact unit row.
     """
 
     rows: Rows
     unit: NDArray[np.float32]
-    screened: torch.Tensor
+    screened: torch.Tensor | NDArray[np.float32]
     error: NDArray[np.float64]
 
 
-def screened_rows(rows: Rows, dtype: torch.dtype, device: str) -> ScreenedRows:
+def screened_rows(rows: Rows, dtype: str, device: str, *, library: Library = "torch") -> ScreenedRows:
     """Normalise rows and round them to the screen's type."""
-    unit = _aligned((len(rows), rows.dim), torch.float32)
-    half = _aligned((len(rows), rows.dim if dtype is torch.bfloat16 else 0), torch.int16)
-    bits = half.numpy().view(np.uint16)
+    unit = aligned((len(rows), rows.dim), np.float32)
+    half = aligned((len(rows), rows.dim if dtype == "bfloat16" else 0), np.uint16)
     error = np.empty(len(rows))
     in_parallel(
-        lambda part: kernels.normalise(
-            rows.raw[part], rows.norm[part], unit[part].numpy(), bits[part], error[part]
-        ),
+        lambda part: kernels.normalise(rows.raw[part], rows.norm[part], unit[part], half[part], error[part]),
         spans(len(rows), 2048),
     )
-    source = half.view(torch.bfloat16) if dtype is torch.bfloat16 else unit
-    return ScreenedRows(rows, unit.numpy(), source.to(device), error)
+    if library == "numpy":
+        return ScreenedRows(rows, unit, unit, error)
+    import torch
 
-
-def _aligned(shape: tuple[int, int], dtype: torch.dtype) -> torch.Tensor:
-    """Return memory that begins at a cache line, as torch allocates it: products take half the time."""
-    return torch.empty(shape, dtype=dtype)
+    narrow = torch.from_numpy(half.view(np.int16)).view(torch.bfloat16)
+    source = narrow if dtype == "bfloat16" else torch.from_numpy(unit)
+    return ScreenedRows(rows, unit, source.to(device), error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +117,13 @@ class Screen:
         screened one before its last rounding.
     """
 
-    def __init__(self, pairing: Pairing, dtype: torch.dtype, device: str) -> None:
+    def __init__(self, pairing: Pairing, dtype: str, device: str) -> None:
         self.pairing, self.dtype, self.device = pairing, dtype, device
-        self.queries = screened_rows(pairing.queries, dtype, device)
-        self.gallery = self.queries if pairing.one_set else screened_rows(pairing.gallery, dtype, device)
+        by_numpy = dtype == "float32" and device == "cpu"
+        self.library: Library = pairing.library if by_numpy else "torch"
+        rounded = partial(screened_rows, dtype=dtype, device=device, library=self.library)
+        self.queries = rounded(pairing.queries)
+        self.gallery = self.queries if pairing.one_set else rounded(pairing.gallery)
         self._buffers = local()
         worst = float(self.gallery.error.max())
         self.error = self._bound(self.queries.error, worst)
@@ -137,37 +137,57 @@ class Screen:
 
     def bits(self, values: NDArray[np.float64]) -> NDArray[np.signedinteger[Any]]:
         """Round thresholds to the type of the tiles; return their bits, 0 where they are not positive."""
-        rounded = torch.from_numpy(np.maximum(values, 0.0)).float().to(self.dtype)
-        return rounded.view(_INTEGERS[self.dtype]).numpy()
+        rounded = np.maximum(values, 0.0).astype(np.float32)
+        if self.dtype == "float32":
+            return rounded.view(np.int32)
+        import torch
+
+        return np.asarray(torch.from_numpy(rounded).bfloat16().view(torch.int16).numpy())
 
     def values(self, bits: NDArray[np.signedinteger[Any]]) -> NDArray[np.float64]:
         """Return the numbers whose bits are given, float64."""
-        return torch.from_numpy(bits).view(self.dtype).double().numpy()
+        wide = bits if self.dtype == "float32" else bits.astype(np.int32) << 16
+        return wide.view(np.float32).astype(np.float64)
 
     @property
     def bit_type(self) -> Any:
         """Signed integer type of numpy as wide as the screening type."""
-        return np.int16 if self.dtype is torch.bfloat16 else np.int32
+        return np.int16 if self.dtype == "bfloat16" else np.int32
 
-    def block(self, rows: torch.Tensor, columns: slice) -> NDArray[np.signedinteger[Any]]:
-        """Return the bits of rows [n, D] times gallery rows; valid until this thread's next block."""
-        right = self.gallery.screened[columns].T
-        if rows.device.type != "cpu":
-            return np.asarray((rows @ right).view(_INTEGERS[self.dtype]).cpu().numpy())
-        size = rows.shape[0] * right.shape[1]
+    def rows(self, rows: NDArray[np.int64] | slice) -> Any:
+        """Return some query rows in the screening type, as `block` takes them."""
+        if self.library == "numpy" or isinstance(rows, slice):
+            return self.queries.screened[rows]
+        import torch
+
+        return self.queries.screened[torch.from_numpy(rows).to(self.device)]
+
+    def block(self, rows: Any, columns: slice) -> NDArray[np.signedinteger[Any]]:
+        """Return the bits of `rows` times gallery rows; valid until this thread's next block."""
+        right: Any = self.gallery.screened[columns]
+        if self.device != "cpu":
+            return _bits_of((rows @ right.T).cpu())
+        shape = rows.shape[0], right.shape[0]
+        if self.library == "numpy":
+            return multiply(rows, right, "numpy", out=self._buffer(shape, np.float32)).view(np.int32)
+        import torch
+
+        out = torch.from_numpy(self._buffer(shape, self.bit_type)).view(rows.dtype)
+        return _bits_of(torch.mm(rows, right.T, out=out))
+
+    def _buffer(self, shape: tuple[int, int], dtype: type[np.generic]) -> NDArray[Any]:
+        """Return memory of this thread, which its next block overwrites."""
+        size = shape[0] * shape[1]
         if getattr(self._buffers, "size", 0) < size:
-            self._buffers.flat = torch.empty(size, dtype=self.dtype)
-            self._buffers.size = size
-        out = self._buffers.flat[:size].view(rows.shape[0], right.shape[1])
-        torch.mm(rows, right, out=out)
-        return np.asarray(out.view(_INTEGERS[self.dtype]).numpy())
+            self._buffers.flat, self._buffers.size = aligned((size,), dtype), size
+        return np.asarray(self._buffers.flat[:size].reshape(shape))
 
     def sweep(self, band: slice, consumers: Sequence[Consumer]) -> None:
         """Hand every tile of the rows of `band` to the consumers, entries of the same class set to 0."""
         in_parallel(partial(self._hand_over, consumers), self._tiles(band))
 
     def _hand_over(self, consumers: Sequence[Consumer], tile: Tile) -> None:
-        block = self.block(self.queries.screened[tile.rows], tile.columns)
+        block = self.block(self.rows(tile.rows), tile.columns)
         self.hide(block, tile.rows, tile.columns)
         for consumer in consumers:
             consumer.reduce(tile, block)
@@ -200,3 +220,11 @@ class Screen:
         group = next((g for g in _GROUPS if n * -(-m // g) * width <= _TABLE_BYTES), _GROUPS[-1])
         rows = max(TILE, _TABLE_BYTES // (-(-m // group) * width) // TILE * TILE)
         return group, spans(n, rows)
+
+
+def _bits_of(tensor: torch.Tensor) -> NDArray[np.signedinteger[Any]]:
+    """Return the bits of a tensor as signed integers of the same width."""
+    import torch
+
+    integers = torch.int16 if tensor.dtype is torch.bfloat16 else torch.int32
+    return np.asarray(tensor.view(integers).numpy())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from embedlens.similarity.rows import Rows
 from embedlens.similarity.screen import TILE
@@ -29,6 +28,8 @@ def mean_gaussian(z: ArrayLike, t: float) -> float:
     -----
     |u - v|^2 = 2 - 2 u.v is computed in float32: a relative error of about 1e-6 t.
     """
+    import torch
+
     rows = Rows(z)
     unit = np.empty((len(rows), rows.dim), np.float32)
     for part in spans(len(rows), 1 << 14):

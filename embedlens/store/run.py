@@ -216,7 +216,7 @@ class Run:
         except InputError as error:
             raise error if str(file) in str(error) else error.within(str(file)) from error
         if labels.size != stated.items or not verified.agrees(
-            files, before, stated.fingerprint, lambda: fingerprint(labels, self.items(split))
+            files, stated.fingerprint, lambda: fingerprint(labels, self.items(split)), before=before
         ):
             message = f"{file}: labels or items are not those that run.json was written for"
             raise InputError(message)

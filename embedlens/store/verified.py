@@ -15,19 +15,19 @@ _MOST = 1000  # splits that are remembered
 _states: dict[tuple[str, str], State] = {}
 
 
-def agrees(files: Sequence[Path], before: State | None, stated: str, compute: Callable[[], str]) -> bool:
+def agrees(files: Sequence[Path], stated: str, compute: Callable[[], str], *, before: State | None) -> bool:
     """Return whether files have a fingerprint; it is computed unless it was, and they are as they were.
 
     Parameters
     ----------
     files
         The files, the first of which names them.
-    before
-        Their state before they were read; another process may replace one meanwhile.
     stated
         The fingerprint that they should have.
     compute
         Returns the one that they have.
+    before
+        Their state before they were read; another process may replace one meanwhile.
     """
     key = str(files[0]), stated
     if before is not None and _states.get(key) == before:

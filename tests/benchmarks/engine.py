@@ -18,11 +18,10 @@ import resource
 
 import faiss
 import numpy as np
-import torch
 from harness import HISTORY, measure
 
 from embedlens.similarity import search
-from embedlens.similarity.hardware import screen_dtype
+from embedlens.similarity.hardware import screen_type
 
 KS = (1, 10, 100, 1000)
 
@@ -74,7 +73,7 @@ def main():
     options = parser.parse_args()
     z, labels = products(options.n, options.dim, options.noise)
     unit = z / np.linalg.norm(z, axis=1, keepdims=True)
-    dtype = torch.float32 if options.float32 else screen_dtype("cpu")
+    dtype = "float32" if options.float32 else screen_type("cpu")
     kept = {}
 
     def theirs(k):

@@ -14,13 +14,12 @@ import argparse
 
 import faiss
 import numpy as np
-import torch
 from engine import products
 from harness import HISTORY, measure
 
 from embedlens.analysis.pruning import pruned_recall
 from embedlens.analysis.spectrum.values import spectrum
-from embedlens.similarity.hardware import screen_dtype
+from embedlens.similarity.hardware import screen_type
 
 
 def searched(turned, labels, dims):
@@ -66,7 +65,7 @@ def main():
             f"{options.n:,} x {options.dim}, noise {options.noise:g}",
             peer=(f"faiss IndexFlatIP, {len(dims)} searches", lambda dims=dims: theirs(dims)),
             ours=lambda dims=dims: ours(dims),
-            path="bfloat16" if dims is few and screen_dtype("cpu") == torch.bfloat16 else "float32",
+            path="bfloat16" if dims is few and screen_type("cpu") == "bfloat16" else "float32",
             repeats=options.repeats if dims is few else max(1, options.repeats // 3),
             history=None if options.no_history else HISTORY,
         )

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import blobs
 
-from embedlens.similarity import prefix_kernels, prefixes
+from embedlens.similarity import prefix_kernels, prefixes, products
 from embedlens.similarity.pairing import Pairing
 from embedlens.similarity.prefixes import prefix_hits
 
@@ -83,8 +83,9 @@ def test_searches_by_the_engine_give_the_same_answer(monkeypatch, spread, one_se
 )
 def test_few_large_numbers_of_columns_are_searched_in_bfloat16(monkeypatch, dims, fast, by_engine):
     z, y = blobs(n=60, dim=12)
-    screened = torch.bfloat16 if fast else torch.float32
-    monkeypatch.setattr(prefixes, "screen_dtype", lambda device: screened)
+    screened = "bfloat16" if fast else "float32"
+    monkeypatch.setattr(prefixes, "screen_type", lambda device: screened)
+    monkeypatch.setattr(products, "SMALL", 0)
     original, calls = prefixes.nearest, []
     monkeypatch.setattr(prefixes, "nearest", lambda *a, **k: (calls.append(1), original(*a, **k))[1])
     found = hits_of(z, y, dims, by_engine=None)
@@ -129,11 +130,8 @@ def test_the_device_path_gives_the_same_answer(monkeypatch):
     expected = hits_of(z, y, dims)
     screened = []
 
-    class Elsewhere:
-        type = "elsewhere"
-
     original = prefixes._Work.screen_on_device
-    monkeypatch.setattr(prefixes.torch, "device", lambda name: Elsewhere())
+    monkeypatch.setattr(prefixes, "_PROCESSOR", "elsewhere")
     monkeypatch.setattr(prefixes, "_DEVICE_ENTRIES", 120 * 50)
     monkeypatch.setattr(
         prefixes._Work,

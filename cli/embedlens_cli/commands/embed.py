@@ -130,9 +130,9 @@ def embed(
     The same command resumes a run that was stopped, and adds checkpoints that are new.
     """
     from embedlens.experiments.checkpoints import embed_checkpoints
+    from embedlens.processes import available_processors
     from embedlens.selection import runs_folder
     from embedlens.store.lock import release_when_terminated
-    from embedlens.training.reproducible import available_threads
     from embedlens_cli.common.checkpoint_progress import CheckpointProgress
 
     release_when_terminated()
@@ -152,7 +152,7 @@ def embed(
             device=device,
             batch_size=batch_size,
             threads=context.params["threads"],
-            workers=available_threads() if workers is None else workers,
+            workers=available_processors() if workers is None else workers,
             dtype=dtype,
             overwrite=overwrite,
             report=progress.report,

@@ -132,9 +132,9 @@ def train_one(
     """
     from embedlens.experiments import Trainer
     from embedlens.experiments.epoch_metrics import check_left_out, check_stop_metric
+    from embedlens.processes import available_processors
     from embedlens.store.lock import release_when_terminated
     from embedlens.training.distributed import Team
-    from embedlens.training.reproducible import available_threads
     from embedlens_cli.common import console
     from embedlens_cli.common.training_progress import TrainingProgress
 
@@ -143,7 +143,7 @@ def train_one(
         check_left_out(config)
     release_when_terminated()
     with Team.of_torchrun(device) as team:
-        readers = available_threads() if workers is None else workers
+        readers = available_processors() if workers is None else workers
         if not resume:
             config = replace(config, processes=team.size)
         trainer = Trainer(config, path, device=device, resume=resume, workers=readers, team=team)

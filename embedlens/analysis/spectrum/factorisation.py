@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from embedlens.arguments import check_numbers
 from embedlens.similarity.threads import in_parallel, spans
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 
     from embedlens.similarity.rows import Rows
 
+_TIE = 1e-12  # of the largest entry: libraries round it differently
+_NARROW = 128  # columns of a block up to which numpy factorises
 _ROWS, _BLOCKS = 1 << 13, 8  # rows of a block, and how many blocks are held at once
 
 
@@ -93,7 +94,8 @@ def decompose(factor: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     _, sigma, directions = np.linalg.svd(factor, full_matrices=True)
     values = np.zeros(dim)
     values[: sigma.size] = sigma
-    largest = np.argmax(np.abs(directions), axis=1)
+    size = np.abs(directions)
+    largest = np.argmax(size >= (1 - _TIE) * size.max(axis=1, keepdims=True), axis=1)
     signs = np.where(directions[np.arange(dim), largest] < 0, -1.0, 1.0)
     return values, np.ascontiguousarray(directions * signs[:, None])
 
@@ -103,5 +105,12 @@ def _block(rows: Rows, part: slice, normalize: bool) -> NDArray[np.float64]:
 
 
 def _qr(block: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the triangular factor; torch's LAPACK takes 0.28 s for 8,704 x 512, numpy's 0.46 s."""
+    """Return the triangular factor; torch's LAPACK takes 0.28 s for 8,704 x 512, numpy's 0.46 s.
+
+    A narrow block is factorised by numpy, since torch takes a second to load.
+    """
+    if block.shape[1] <= _NARROW:
+        return np.asarray(np.linalg.qr(block, mode="r"))
+    import torch
+
     return np.asarray(torch.linalg.qr(torch.from_numpy(block), mode="r").R.numpy(), np.float64)

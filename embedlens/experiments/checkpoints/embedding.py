@@ -20,9 +20,10 @@ from embedlens.experiments.checkpoints.loaders import LoaderItems
 from embedlens.experiments.checkpoints.outputs import outputs
 from embedlens.experiments.checkpoints.recorded import Plan, identity, plan
 from embedlens.experiments.checkpoints.user_code import UserFunction, current_folder, load_function
+from embedlens.processes import available_processors
 from embedlens.store import Recorder, Run, open_run
 from embedlens.store.ownership import clear
-from embedlens.training.reproducible import available_threads, reproducible
+from embedlens.training.reproducible import reproducible
 
 if TYPE_CHECKING:
     import os
@@ -130,7 +131,7 @@ def embed_checkpoints(
             raise InputError(message)
     reading = Reading(torch.device(check_device(device)), batch_size, workers)
     found = find_checkpoints(checkpoints)
-    with current_folder(), reproducible(threads or available_threads(), deterministic=False):
+    with current_folder(), reproducible(threads or available_processors(), deterministic=False):
         function = _function(model)
         items = _items(data, loader, splits)
         method = {"model": function.name, **items.facts}

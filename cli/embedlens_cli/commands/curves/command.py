@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from embedlens.experiments.run_metrics import Meter, RunMetrics
     from embedlens.figures.experiments.curves import CurvePanel
     from embedlens.measurements.reader import Reader
+    from embedlens.objectives import Loss
 
 _LONGEST = 60  # letters of a file name that the runs, or the metrics, may take
 _X = completion.one_of("epoch", "step", "seconds")
@@ -105,7 +106,6 @@ def curves(
     snapshots: --monitor triplet.
     """
     from embedlens import selection
-    from embedlens.analysis.experiments import check_monitors
     from embedlens.artifacts import Artifacts, figures_folder, run_facts
     from embedlens.experiments.metric_names import choose_metrics
     from embedlens.experiments.run_metrics import Meter, RunMetrics
@@ -114,7 +114,7 @@ def curves(
     check_device(device)
     _check_words(x, seeds)
     reader = leave_out.reader()
-    meter = Meter(check_monitors(options.words(monitor)), batched.facts, device)
+    meter = Meter(_losses(options.words(monitor)), batched.facts, device)
     chosen = style.names.rename(selection.choose_runs(runs or [], logged=True))
     reader.leave_out.check_same_classes(chosen)
     labels = selection.run_labels(chosen)
@@ -133,6 +133,15 @@ def curves(
     figure_style.answer(
         artifacts, chosen, lambda: _print_table(panels), style=style, typed=runs, as_json=drawn.as_json
     )
+
+
+def _losses(names: Sequence[str]) -> dict[str, Loss]:
+    """Return the losses to monitor; without any, torch is not loaded."""
+    if not names:
+        return {}
+    from embedlens.analysis.experiments import check_monitors
+
+    return check_monitors(names)
 
 
 def _check_words(x: str, seeds: str) -> None:
