@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError, unknown
-from embedlens.integrations.recording import begun_run, joined, leads, plain_metrics
+from embedlens.integrations.recording import (
+    begun_run,
+    check_options,
+    joined,
+    leads,
+    pairs_by_split,
+    plain_metrics,
+)
 from embedlens.optional import needed
 
 if TYPE_CHECKING:
@@ -45,7 +52,7 @@ class KerasEmbeddingCallback:
     Raises
     ------
     InputError
-        As `Recorder`, and no layer of that name, when training begins.
+        No pair for a split, an unknown option; when training begins: no such layer, and as `Recorder`.
 
     Examples
     --------
@@ -69,9 +76,9 @@ class KerasEmbeddingCallback:
         **options: Any,
     ) -> None:
         super().__init__()
+        check_options(KerasEmbeddingCallback, options)
         self._path, self._options = path, options
-        self._inputs = {split: x for split, (x, _) in data.items()}
-        self._labels = {split: labels for split, (_, labels) in data.items()}
+        self._inputs, self._labels = pairs_by_split(data, "data", of="x")
         self._embedder, self._batch_size = embedder, batch_size
         self._recorder: Recorder | None = None
         self._network: Any = None

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import unknown
+from embedlens.errors import InputError, unknown
 from embedlens.store import Ranks, Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
 NAMES = {"learning_rate": "lr"}
 """Metrics of frameworks that have another name in log.csv."""
@@ -56,6 +57,41 @@ def check_options(own: Any, options: Mapping[str, Any]) -> None:
             raise unknown(name, "argument", known)
 
 
+def by_split(given: Any, name: str, *, of: str) -> dict[str, Any]:
+    """Return what is given for each split; refuse what is not a mapping.
+
+    Parameters
+    ----------
+    given
+        Split name -> anything.
+    name, of
+        The argument's name, and what it has for each split, for the message.
+    """
+    if not isinstance(given, Mapping):
+        message = f'{name} is a {type(given).__name__}; give {of} for each split, e.g. {{"test": ...}}'
+        raise InputError(message)
+    return dict(given)
+
+
+def pairs_by_split(given: Any, name: str, *, of: str) -> tuple[dict[str, Any], dict[str, Sequence[Any]]]:
+    """Return inputs and labels of each split.
+
+    Parameters
+    ----------
+    given
+        Split name -> (inputs, labels).
+    name, of
+        The argument's name, and what the inputs are called, for messages.
+    """
+    inputs, labels = {}, {}
+    for split, pair in by_split(given, name, of=f"({of}, labels)").items():
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or isinstance(pair[0], str):
+            message = f"{name}: split {split!r} is no pair; give ({of}, labels)"
+            raise InputError(message)
+        inputs[split], labels[split] = pair
+    return inputs, labels
+
+
 def begun_run(
     path: str | os.PathLike[str],
     labels: Mapping[str, Any],
@@ -89,7 +125,16 @@ def begun_run(
     given = dict(options)
     resume = given.pop("resume", False) or trained > 0
     ranks = given.pop("ranks", None) or (None if alone else _ranks())
-    recorder = Recorder(path, labels=labels, resume=resume, ranks=ranks, **given)
+    try:
+        recorder = Recorder(path, labels=labels, resume=resume, ranks=ranks, **given)
+    except InputError as error:
+        if resume or "already exists" not in str(error):
+            raise
+        message = (
+            f"{path} already exists; this training starts at epoch 0, pass resume=True to discard its "
+            "epochs, or choose another name"
+        )
+        raise InputError(message) from error
     if resume:
         kept = trained or -1  # epoch 0 is recorded again
         recorder.discard_after(kept if step is None else None, step=None if step is None else kept)

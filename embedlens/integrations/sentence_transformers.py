@@ -9,7 +9,7 @@ import numpy as np
 
 from embedlens.errors import InputError
 from embedlens.integrations.plain_torch import _device, _unchanged
-from embedlens.integrations.recording import joined, leads
+from embedlens.integrations.recording import check_options, joined, leads, pairs_by_split
 from embedlens.optional import needed
 from embedlens.store import Recorder
 
@@ -49,7 +49,7 @@ class EmbeddingEvaluator:
     Raises
     ------
     InputError
-        Texts and labels of another number; as `Recorder`.
+        Texts and labels of another number, an unknown option; as `Recorder`.
 
     Examples
     --------
@@ -74,20 +74,20 @@ class EmbeddingEvaluator:
     ) -> None:
         super().__init__()
         self.greater_is_better, self.primary_metric = True, SCORE
-        for split, (given, labels) in texts.items():
-            if len(given) != len(labels):
-                message = (
-                    f"split {split!r}: {len(given):,} texts and {len(labels):,} labels; give one for each"
-                )
+        given, labels = pairs_by_split(texts, "texts", of="texts")
+        check_options(EmbeddingEvaluator, options)
+        for split, inputs in given.items():
+            n = len(labels[split])
+            if len(inputs) != n:
+                message = f"split {split!r}: {len(inputs):,} texts and {n:,} labels; give one for each"
                 raise InputError(message)
-        self._texts = {split: list(given) for split, (given, _) in texts.items()}
+        self._texts = {split: list(inputs) for split, inputs in given.items()}
         self._encode = {"batch_size": batch_size, "show_progress_bar": False, **(encode or {})}
         self._resume, self._number = resume, -1
         self._step: int | None = None
         self._recorder: Recorder | None = None
         if leads():
-            labels_of = {split: labels for split, (_, labels) in texts.items()}
-            self._recorder = Recorder(path, labels=labels_of, resume=resume, **options)
+            self._recorder = Recorder(path, labels=labels, resume=resume, **options)
 
     def __call__(
         self, model: Any, output_path: str | None = None, epoch: float = -1, steps: int = -1

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError, unknown
 from embedlens.integrations.plain_torch import record_embeddings
-from embedlens.integrations.recording import begun_run, joined, plain_metrics
+from embedlens.integrations.pooling import NOT_INPUTS, pooled_output
+from embedlens.integrations.recording import (
+    begun_run,
+    by_split,
+    check_options,
+    joined,
+    plain_metrics,
+)
 from embedlens.optional import needed
 
 if TYPE_CHECKING:
@@ -24,9 +31,6 @@ if TYPE_CHECKING:
 MOMENTS = ("epoch", "evaluation")
 LABELS = ("labels", "label")
 """Names of the column of labels, in the items of a data set."""
-POOLED = ("embeddings", "sentence_embedding", "text_embeds", "image_embeds", "pooler_output")
-"""Outputs of a model that are embeddings, the first ones first."""
-_NOT_INPUTS = {*LABELS, "label_ids"}
 _SPEED = ("_runtime", "_per_second")
 _ROUNDING = 1e-6  # of a number of epochs that the Trainer adds up from fractions
 
@@ -61,7 +65,7 @@ class TrainerEmbeddingCallback:
     Raises
     ------
     InputError
-        A data set without length or labels; as `Recorder`, when training begins.
+        A data set without length or labels, an unknown option; as `Recorder`, when training begins.
 
     Examples
     --------
@@ -89,7 +93,9 @@ class TrainerEmbeddingCallback:
     ) -> None:
         super().__init__()
         if every not in MOMENTS:
-            raise unknown(every, "moment", MOMENTS)
+            raise unknown(every, "every", MOMENTS)
+        datasets = by_split(datasets, "datasets", of="a data set")
+        check_options(TrainerEmbeddingCallback, options)
         for split, dataset in datasets.items():
             if not hasattr(dataset, "__len__"):
                 message = f"the data set of split {split!r} has no length; give one whose items have numbers"
@@ -99,7 +105,10 @@ class TrainerEmbeddingCallback:
             labels = {split: column for split, (column, _) in columns.items()}
             names = next((names for _, names in columns.values() if names), None)
             options = {"class_names": names, **options}
-        self._path, self._datasets, self._labels, self._options = path, dict(datasets), labels, options
+        for split in set(labels) ^ set(datasets):
+            message = f"split {split!r} stands in one of datasets and labels; give both for each split"
+            raise InputError(message)
+        self._path, self._datasets, self._labels, self._options = path, datasets, labels, options
         self._embed, self._every = embed or pooled_output, every
         self._collate, self._batch_size = collate, batch_size
         self._recorder: Recorder | None = None
@@ -108,6 +117,9 @@ class TrainerEmbeddingCallback:
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Begin the run and record epoch 0, or continue the run of a training that resumes."""
+        if self._every == "evaluation" and args.eval_strategy == "no":
+            message = "every is 'evaluation', and the Trainer does not evaluate; set its eval_strategy"
+            raise InputError(message)
         options = dict(self._options)
         if args.auto_find_batch_size and self._recorder is not None:  # the last batch size was too large
             options["resume"] = True
@@ -178,74 +190,6 @@ class TrainerEmbeddingCallback:
         )
 
 
-def pooled_output(model: torch.nn.Module, batch: Any) -> torch.Tensor:
-    """Return one embedding per item from the output of a model of transformers, called without labels.
-
-    It is the first of these that there is: an output of the model named embeddings, sentence_embedding,
-    text_embeds, image_embeds or pooler_output; the output itself, if it is [n, D]; the mean of
-    last_hidden_state over the tokens of the attention mask; and the same of the model's ``base_model``, where
-    a head is on top, such as that of a classifier.
-
-    Parameters
-    ----------
-    model
-        The model; it is called once.
-    batch
-        Its inputs by name, and labels, which are left out.
-
-    Raises
-    ------
-    InputError
-        None of these outputs.
-    """
-    import torch
-
-    if not isinstance(batch, Mapping):
-        message = f"a batch is of type {type(batch).__name__}; give embed=, a function of model and batch"
-        raise InputError(message)
-    inner = getattr(model, "base_model", None)
-    outputs: list[Any] = []
-    hook = None
-    if isinstance(inner, torch.nn.Module) and inner is not model:
-        hook = inner.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
-    try:
-        output = model(**{name: value for name, value in batch.items() if name not in _NOT_INPUTS})
-    finally:
-        if hook is not None:
-            hook.remove()
-    for one in (output, *outputs):
-        pooled = _pooled(one, batch.get("attention_mask"))
-        if pooled is not None:
-            return pooled
-    names = ", ".join(output) if isinstance(output, Mapping) else type(output).__name__
-    message = (
-        f"the output of {type(model).__name__} ({names}) has no embeddings; give embed=, a function of model "
-        "and batch"
-    )
-    raise InputError(message)
-
-
-def _pooled(output: Any, mask: torch.Tensor | None) -> torch.Tensor | None:
-    """Return the embeddings [n, D] of an output, or None."""
-    found: torch.Tensor
-    if getattr(output, "ndim", None) == 2:
-        found = output
-        return found
-    if not isinstance(output, Mapping):
-        return None
-    for name in POOLED:
-        if output.get(name) is not None:
-            found = output[name].flatten(1)
-            return found
-    hidden: torch.Tensor | None = output.get("last_hidden_state")
-    if hidden is None or hidden.ndim != 3:
-        return None
-    if mask is None or mask.shape != hidden.shape[:2]:
-        return hidden.mean(1)
-    weights = mask.to(hidden.dtype)[..., None]
-    return (hidden * weights).sum(1) / weights.sum(1)
-
-
 def _collator(
     collate: Callable[[list[Any]], Any], args: Any, model: torch.nn.Module
 ) -> Callable[[list[Any]], Any]:
@@ -255,7 +199,7 @@ def _collator(
     inner: Any = model
     if hasattr(inner, "get_base_model"):  # of peft
         inner = inner.get_base_model()
-    kept = {*inspect.signature(inner.forward).parameters, *_NOT_INPUTS}
+    kept = {*inspect.signature(inner.forward).parameters, *NOT_INPUTS}
     return partial(_collated, collate, kept)
 
 

@@ -11,7 +11,14 @@ import pytest
 import torch
 
 from embedlens import InputError, integrations
-from embedlens.integrations.recording import begun_run, joined, leads, plain_metrics
+from embedlens.integrations.recording import (
+    begun_run,
+    check_options,
+    joined,
+    leads,
+    pairs_by_split,
+    plain_metrics,
+)
 
 LABELS = {"test": [0, 1]}
 Z = {"test": np.eye(2, dtype=np.float32)}
@@ -71,7 +78,7 @@ def test_a_run_is_begun_once_and_continued_by_what_was_trained(tmp_path):
     with begun_run(path, LABELS, {"method": {"loss": "none"}}) as recorder:
         for epoch in range(4):
             recorder.record(epoch, Z, step=10 * epoch)
-    with pytest.raises(InputError, match="already exists"):
+    with pytest.raises(InputError, match="already exists; this training starts at epoch 0"):
         begun_run(path, LABELS, {})
     with begun_run(path, LABELS, {}, epoch=2) as recorder:
         assert recorder.run.epochs() == [0, 1, 2]
@@ -104,3 +111,28 @@ def test_leads_is_process_0_also_before_torch_distributed_begins(monkeypatch):
     assert leads()
     monkeypatch.setenv("RANK", "1")
     assert not leads()
+
+
+def test_options_of_the_recorder_are_checked_before_training():
+    class Owner:
+        def __init__(self, path, *, every=1, **options):
+            pass
+
+    check_options(Owner, {"class_names": ["a"]})
+    for name, hint in (("evry", "every"), ("classnames", "class_names")):
+        with pytest.raises(InputError, match=f"unknown argument '{name}'; did you mean '{hint}'"):
+            check_options(Owner, {name: 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["a"], r"texts is a list; give \(texts, labels\) for each split"),
+        ({"test": ["a", "b", "c"]}, r"texts: split 'test' is no pair; give \(texts, labels\)"),
+        ({"test": ["a", "b"]}, r"texts: split 'test' is no pair; give \(texts, labels\)"),
+    ],
+)
+def test_pairs_of_inputs_and_labels(given, message):
+    with pytest.raises(InputError, match=message):
+        pairs_by_split(given, "texts", of="texts")
+    assert pairs_by_split({"a": (["x"], [1])}, "texts", of="texts") == ({"a": ["x"]}, {"a": [1]})

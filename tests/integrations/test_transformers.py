@@ -15,7 +15,7 @@ from support import optional
 
 from embedlens import InputError, open_run
 from embedlens.integrations import TrainerEmbeddingCallback
-from embedlens.integrations.transformers import pooled_output
+from embedlens.integrations.pooling import pooled_output
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 transformers = optional("transformers")
@@ -190,6 +190,9 @@ def test_what_the_default_takes_as_embeddings():
         mean = hidden[row, : len(item["input_ids"])].mean(0)
         torch.testing.assert_close(pooled_output(inner, batch)[row], mean)
     assert pooled_output(lambda input_ids: input_ids, {"input_ids": torch.eye(3)}).shape == (3, 3)
+    needs_labels = lambda input_ids, labels: {"embeddings": input_ids + labels[:, None]}  # noqa: E731
+    got = pooled_output(needs_labels, {"input_ids": torch.eye(3), "labels": torch.arange(3)})
+    torch.testing.assert_close(got, torch.eye(3) + torch.arange(3)[:, None])
     with pytest.raises(InputError, match=r"the output of function \(logits\) has no embeddings; give embed="):
         pooled_output(lambda input_ids: {"logits": input_ids}, {"input_ids": torch.eye(3)})
     with pytest.raises(InputError, match="a batch is of type list; give embed="):
@@ -199,7 +202,9 @@ def test_what_the_default_takes_as_embeddings():
 @pytest.mark.parametrize(
     ("data", "options", "message"),
     [
-        (TEST, {"every": "step"}, "unknown moment 'step'"),
+        (TEST, {"every": "step"}, "unknown every 'step'; choose one of: epoch, evaluation"),
+        (TEST, {"evry": "epoch"}, "unknown argument 'evry'; did you mean 'every'"),
+        (TEST, {"labels": {"tset": [1]}}, "split 't(set|est)' stands in one of datasets and labels"),
         (iter(TEST), {}, "the data set of split 'test' has no length"),
         (
             [{"input_ids": [1]}],
@@ -211,6 +216,14 @@ def test_what_the_default_takes_as_embeddings():
 def test_what_is_refused(tmp_path, data, options, message):
     with pytest.raises(InputError, match=message):
         TrainerEmbeddingCallback(tmp_path / "run", {"test": data}, **options)
+
+
+def test_data_sets_without_split_and_a_trainer_that_does_not_evaluate_are_refused(tmp_path):
+    with pytest.raises(InputError, match="datasets is a list; give a data set for each split"):
+        TrainerEmbeddingCallback(tmp_path / "run", TEST)
+    callback = TrainerEmbeddingCallback(tmp_path / "run", {"test": TEST}, every="evaluation")
+    with pytest.raises(InputError, match="every is 'evaluation', and the Trainer does not evaluate"):
+        train(tmp_path, [callback])
 
 
 def record_alone(folder):
