@@ -11,7 +11,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 class Counted(MemoryFileSystem):
     """Files at ``counted://``, kept in memory; what is read and written is noted."""
 
-    protocol = "counted"
+    protocol = ("counted", "s3")  # files appear whole, as in an object store
     store = {}
     pseudo_dirs = [""]
     read = []  # (path, bytes) of each file that was read
@@ -70,11 +70,16 @@ def forget_requests():
         noted.clear()
 
 
-def empty():
+def clear():
     """Remove all files."""
-    forget_requests()
     Counted.store.clear()
     Counted.pseudo_dirs[:] = [""]
+
+
+def empty():
+    """Begin with no files, no requests and no faults."""
+    clear()
+    forget_requests()
     Counted.before_write = staticmethod(lambda path: None)
 
 

@@ -16,7 +16,7 @@ from embedlens.importing.descriptions import gather_items, gather_thumbnails, ke
 from embedlens.importing.label_files import read_row_numbers
 from embedlens.importing.labels import gather_labels
 from embedlens.importing.source import find_embeddings, find_labels, warn_of_names
-from embedlens.store.ownership import building
+from embedlens.store.ownership import building, is_taken
 from embedlens.store.recorder import Recorder
 from embedlens.store.run import Run, open_run
 from embedlens.store.steps import TRAINED_EPOCHS
@@ -76,7 +76,7 @@ def import_run(
     )
     epochs = numbered(found)
     reader = _Reader(found, labels.kept, source.rows_key)
-    if out.exists():
+    if is_taken(out):
         return _imported(out, begin, epochs, reader)
     if link:
         reader.check_linkable()

@@ -10,7 +10,7 @@ import numpy as np
 
 from embedlens.arrays import in_range
 from embedlens.errors import InputError, unknown
-from embedlens.store.ownership import building
+from embedlens.store.ownership import building, is_taken
 from embedlens.store.recorder import Recorder
 from embedlens.store.run import Run, open_run
 
@@ -63,7 +63,7 @@ def concatenate(
     if len(runs) < 2:
         message = f"two different runs or more are joined; got {len(runs)}"
         raise InputError(message)
-    if out.exists():
+    if is_taken(out):
         message = f"{out} already exists; choose another --out"
         raise InputError(message)
     given = _check_weights(runs, weights)

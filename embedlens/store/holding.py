@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from embedlens.errors import InputError
+from embedlens.files import is_remote
 from embedlens.store import format as layout
 from embedlens.store.contents import begin
 from embedlens.store.extras import check_run_extras
@@ -78,7 +79,7 @@ def begin_run(
     *,
     extras: Mapping[str, NDArray[Any]],
 ) -> None:
-    """Start a run: in place if the folder exists, else in a hidden folder until it is complete.
+    """Start a run: in place if the folder exists or is remote, else in a hidden folder until it is complete.
 
     Parameters
     ----------
@@ -87,7 +88,7 @@ def begin_run(
     info, contents, extras
         What run.json says, what describes each split, and the arrays of the whole run, all checked.
     """
-    if hold.path.exists():
+    if hold.path.exists() or is_remote(hold.path):  # an object store cannot rename a folder
         with hold:
             check_untaken(hold.path)  # by now another process may have begun
             begin(hold.path, info, contents=contents, extras=extras)

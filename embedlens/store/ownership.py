@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager, suppress
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from embedlens.errors import InputError
-from embedlens.files import remove_leftovers, sync_folder, temporary_target
+from embedlens.files import is_remote, remove_leftovers, sync_folder, temporary_target
 from embedlens.store.checksums import checksums_file, read_checksums, write_checksums
 from embedlens.store.format import info_file, log_file, read_info, snapshot_epochs
 from embedlens.store.lock import LOCK_NAME, LOG_LOCK_NAME, Lock
@@ -163,9 +163,16 @@ def hidden_folder(out: Path, ending: str) -> Path:
     return out.with_name(name)
 
 
+def is_taken(out: Path) -> bool:
+    """Return whether there is something where a run is to be made; what a killed upload left is nothing."""
+    return (out.exists() or out.is_symlink()) and not (is_remote(out) and is_unbegun(out))
+
+
 @contextmanager
 def building(out: Path) -> Iterator[Path]:
     """Provide a locked, hidden folder beside `out`, which is renamed to `out` on success.
+
+    Of an address it is a local folder, which is uploaded.
 
     On failure the files written there are removed. Files that a killed process left there are removed first.
 
@@ -174,6 +181,10 @@ def building(out: Path) -> Iterator[Path]:
     InputError
         `out` exists, or another process is making it.
     """
+    if is_remote(out):
+        with _building_here(out) as folder:
+            yield folder
+        return
     folder = building_folder(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(exist_ok=True)
@@ -183,7 +194,7 @@ def building(out: Path) -> Iterator[Path]:
                 write_checksums(folder, {})
             clear(folder, mark=True)
             yield folder
-            if out.exists() or out.is_symlink():
+            if is_taken(out):
                 message = f"{out} already exists; choose another name"
                 raise InputError(message)
             folder.rename(out)
@@ -196,3 +207,42 @@ def building(out: Path) -> Iterator[Path]:
                 folder.rmdir()
             raise
         sync_folder(out.parent)  # else a power failure may undo the renaming
+
+
+@contextmanager
+def _building_here(out: Path) -> Iterator[Path]:
+    """Provide a local folder, which is uploaded to an address on success, run.json last."""
+    local = cast("Any", out).staged
+    with Lock(out):
+        _discard(local)  # left by a killed process
+        try:
+            with building(local) as folder:
+                yield folder
+            if is_taken(out):
+                message = f"{out} already exists; choose another name"
+                raise InputError(message)
+            clear(out, mark=True)
+            _upload(local, out)
+        finally:
+            _discard(local)
+
+
+def _discard(folder: Path) -> None:
+    """Remove a local run that was to be uploaded."""
+    if folder.is_dir():
+        clear(folder)
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _upload(folder: Path, out: Path) -> None:
+    """Upload the files of a run: the list of checksums first, which marks them as ours, and run.json last."""
+    first, last = checksums_file(folder), info_file(folder)
+    between = [path for path in sorted(folder.rglob("*")) if path.is_file() and path not in (first, last)]
+    try:
+        for file in (first, *between, last):
+            if file.name not in (LOCK_NAME, LOG_LOCK_NAME):
+                cast("Any", out / file.relative_to(folder).as_posix()).upload(file)
+    except BaseException:
+        withdraw(out)
+        raise

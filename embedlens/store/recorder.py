@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from embedlens.arrays import DTYPES
@@ -24,6 +23,7 @@ from embedlens.store.epoch_files import (
 )
 from embedlens.store.extras import check_extras, extra_files
 from embedlens.store.holding import Hold, start_run
+from embedlens.store.locations import run_path
 from embedlens.store.recording import Recording
 from embedlens.store.run import Run
 from embedlens.store.shared_epochs import LOCK_WAIT_S, join_run
@@ -33,6 +33,7 @@ from embedlens.text import escaped
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import ArrayLike
 
@@ -49,7 +50,8 @@ class Recorder:
     Parameters
     ----------
     path
-        The run's directory. It must not hold a run yet, unless `resume` is true.
+        The run's directory, or its address (``s3://bucket/runs/mine``, or another of fsspec). It must not
+        hold a run yet, unless `resume` is true.
     labels
         Split name -> labels [N]: integers, or class names, which are numbered alike in all splits. Row i of a
         split is the same item in every epoch.
@@ -111,7 +113,7 @@ class Recorder:
         resume: bool = False,
         ranks: Ranks | None = None,
     ) -> None:
-        self.path = Path(path)
+        self.path = run_path(path)
         numbered, names = integer_labels(labels, class_names)
         plain = plain_method(method)
         contents = check_contents(

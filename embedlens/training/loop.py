@@ -15,6 +15,7 @@ from embedlens.errors import InputError
 from embedlens.store import Recorder, Run
 from embedlens.store.checks import join_metrics
 from embedlens.store.format import info_file, listed_epochs
+from embedlens.store.locations import run_path
 from embedlens.store.ownership import is_unbegun
 from embedlens.training.backbones import build_backbone, check_backbone
 from embedlens.training.checkpoint import load_checkpoint, save_checkpoint
@@ -86,7 +87,7 @@ class TrainingLoop:
         team: Team | None = None,
     ) -> None:
         self.team = team or Team(check_device(device))
-        self.path = path
+        self.path = path = run_path(path)
         self.stopped: str | None = None
         self._workers = workers
         check_method(config.method, config.method_options, config.loss)

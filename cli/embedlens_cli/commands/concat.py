@@ -32,7 +32,10 @@ def concat(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="RUN", help="Directory of the new run.", show_default="runs/concat- and their names"
+            metavar="RUN",
+            parser=options.run_location,
+            help="Directory or address of the new run.",
+            show_default="runs/concat- and their names",
         ),
     ] = None,
     weights: Annotated[

@@ -26,7 +26,10 @@ def import_(
             "where they stand; * and ? are wildcards. Quote it.",
         ),
     ],
-    out: Annotated[Path, typer.Option(metavar="RUN", help="Directory of the new run.")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="RUN", parser=options.run_location, help="Directory or address of the new run."),
+    ],
     labels: Annotated[
         str | None,
         typer.Option(

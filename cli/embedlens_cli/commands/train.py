@@ -44,12 +44,19 @@ def train(
     patience: Annotated[int, typer.Option(help="Epochs without a better --stop-metric.")] = 5,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
     out: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Directory of the run.", show_default="runs/DATA-LOSS")
+        Path | None,
+        typer.Option(
+            metavar="RUN",
+            parser=options.run_location,
+            help="Directory or address of the run.",
+            show_default="runs/DATA-LOSS",
+        ),
     ] = None,
     resume: Annotated[
         Path | None,
         typer.Option(
             metavar="RUN",
+            parser=options.run_location,
             autocompletion=completion.runs,
             help="Resume this run; its options stay, except for --epochs, --stop-metric, --patience, "
             "--device, --workers and --json.",
@@ -91,11 +98,12 @@ def train(
 
 def _unbegun(resume: Path) -> Path | None:
     """Return the path of a run that was stopped before its options were recorded; None where it is none."""
+    from embedlens.files import is_remote
     from embedlens.selection import runs_folder
     from embedlens.store.ownership import building_folder, is_unbegun
     from embedlens_cli.common import console
 
-    for path in (resume, runs_folder() / resume):
+    for path in (resume,) if is_remote(resume) else (resume, runs_folder() / resume):
         if is_unbegun(path) or (not path.exists() and building_folder(path).is_dir()):
             console.print_message(
                 f"{path} was stopped before its options were recorded; it begins again with those of this "

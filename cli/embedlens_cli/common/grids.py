@@ -34,7 +34,13 @@ class GridOptions:
     """Folder of the runs of a grid, and output options of their figure."""
 
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of the runs.", show_default="./runs")
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            parser=options.run_location,
+            help="Folder of the runs, or its address.",
+            show_default="./runs",
+        ),
     ] = None
     figures: Annotated[Path, typer.Option(metavar="DIR", help="Where figure and tables go.")] = Path(
         "figures"

@@ -17,12 +17,23 @@ Number = TypeVar("Number", int, float)
 _SPLITS = completion.splits(several=True)
 
 
+def run_location(text: str) -> Path:
+    """Return the path of a run that an option names: of a local folder, or of an address."""
+    from embedlens.store.locations import run_path
+
+    try:
+        return run_path(text)
+    except InputError as error:  # else the option's parser shows the value alone
+        raise typer.BadParameter(str(error)) from error
+
+
 Runs = Annotated[
     list[str] | None,
     typer.Argument(
         autocompletion=completion.runs,
         metavar="RUN",
-        help="Run directories, or names of runs below ./runs ($EMBEDLENS_RUNS). Default: the newest run.",
+        help="Run directories, addresses (s3://...), or names of runs below ./runs ($EMBEDLENS_RUNS). "
+        "Default: the newest run.",
         show_default=False,
     ),
 ]
