@@ -80,5 +80,25 @@ class Hdf5Reader(TreeReader):
         if len(shape) != 1:
             message = f"texts have shape {shape}; one per item is needed: shape (N,)"
             raise InputError(message)
+        _check_lengths(node)
         texts = (node.asstr()[start : start + _ROWS] for start in range(0, shape[0], _ROWS))
         return joined_texts([str(text) for text in block] for block in texts)
+
+
+def _check_lengths(node: Any) -> None:
+    """Refuse texts that are longer than the file: the library takes memory for a length before it reads.
+
+    Each text is a length of 4 bytes, and 12 bytes that say where its letters stand. In blocks that are
+    compressed they cannot be seen; a length there is 4 GiB at most.
+    """
+    start, count = node.id.get_offset(), node.shape[0]
+    if start is None:
+        return
+    with open(node.file.filename, "rb") as stream:
+        stream.seek(start)
+        raw = stream.read(16 * count)
+        size = stream.seek(0, 2)
+    lengths = np.frombuffer(raw, np.uint8)[: len(raw) // 16 * 16].reshape(-1, 16)[:, :4].copy().view("<u4")
+    if int(lengths.sum(dtype=np.uint64)) > size:
+        message = f"texts of {int(lengths.sum(dtype=np.uint64)):,} letters in a file of {size:,} bytes"
+        raise ValueError(message)

@@ -1,6 +1,6 @@
 """Arrays in folders of one file, as HDF5 and zarr have them: names, checks, and AnnData's tables.
 
-Groups of h5py and of zarr are read alike: both have `keys`, items by name, and `attrs`.
+Groups of h5py and of zarr are read alike: both have items by name, and `attrs`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class TreeReader(ArrayReader):
     def names(self, file: Path) -> list[str]:
         """Return the paths of all arrays."""
         with self._guarded(file) as root:
-            if self.is_array(root) or not is_anndata(root):
+            if self.is_array(root) or not self.is_anndata(root):
                 return self._paths(root)
             return embedding_names(self._paths(root)) + [f"obs/{name}" for name in self._columns(root)]
 
@@ -58,7 +58,7 @@ class TreeReader(ArrayReader):
         with self._guarded(wanted.file) as root:
             if self.is_array(root):
                 return self.array(root, wanted, wanted.key or "the array")
-            if is_anndata(root):
+            if self.is_anndata(root):
                 return self._read_anndata(root, wanted)
             names = self._paths(root)
             if not names:
@@ -70,7 +70,7 @@ class TreeReader(ArrayReader):
     def items(self, wanted: Wanted) -> dict[str, list[str]]:
         """Return the columns of AnnData's `obs` as text; other files describe no items."""
         with self._guarded(wanted.file) as root:
-            if self.is_array(root) or not is_anndata(root):
+            if self.is_array(root) or not self.is_anndata(root):
                 return ArrayReader.items(self, wanted)
             columns = {}
             for name in self._columns(root):
@@ -112,7 +112,11 @@ class TreeReader(ArrayReader):
 
     def children(self, node: Any) -> list[str]:
         """Return the names of the arrays and groups in a group."""
-        return list(node.keys())
+        raise NotImplementedError
+
+    def is_anndata(self, root: Any) -> bool:
+        """Return whether a root group is that of AnnData."""
+        return root.attrs.get("encoding-type") == "anndata" or {"obs", "var", "X"} <= set(self.children(root))
 
     def array(self, node: Any, wanted: Wanted, name: str) -> NDArray[Any]:
         """Return an array, after its rows and its size are checked."""
@@ -207,12 +211,6 @@ class TreeReader(ArrayReader):
         matrix = kind((data, indices, indptr), shape=(rows, columns))
         matrix.check_format(full_check=True)
         return np.asarray(matrix.toarray())
-
-
-def is_anndata(root: Any) -> bool:
-    """Return whether a root group is that of AnnData."""
-    names = set(root.keys())
-    return root.attrs.get("encoding-type") == "anndata" or {"obs", "var", "X"} <= names
 
 
 def embedding_names(paths: Sequence[str]) -> list[str]:

@@ -29,6 +29,7 @@ _CODECS = frozenset(
     + ("fletcher32", "gzip", "jenkins_lookup3", "lz4", "lzma", "packbits", "pcodec", "quantize", "shuffle")
     + ("sharding_indexed", "transpose", "vlen-utf8", "zfpy", "zlib", "zstd")
 )
+_METADATA = ("zarr.json", ".zarray", ".zgroup")
 _MOST_FILES = 10 * MOST_NAMES
 
 
@@ -58,6 +59,20 @@ class ZarrReader(TreeReader):
     def is_array(self, node: Any) -> bool:
         """Return whether a node is an array."""
         return hasattr(node, "shape")
+
+    def children(self, node: Any) -> list[str]:
+        """Return the names of the arrays and groups in a group.
+
+        zarr's own listing reads all of them at once, and reports damaged ones where nobody can catch it.
+        """
+        store, prefix = node.store_path.store, f"{node.path}/".lstrip("/")
+        if hasattr(store, "root"):
+            folder = store.root / node.path
+            return [one.name for one in folder.iterdir() if any((one / name).is_file() for name in _METADATA)]
+        with zipfile.ZipFile(store.path) as archive:
+            names = [name.removeprefix(prefix) for name in archive.namelist() if name.startswith(prefix)]
+        parts = [name.split("/") for name in names]
+        return list(dict.fromkeys(part[0] for part in parts if len(part) == 2 and part[1] in _METADATA))
 
     def check(self, node: Any, place: str) -> int:
         """Refuse codecs that hold objects, and blocks that are too large; return the bytes of the others."""
