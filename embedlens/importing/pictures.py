@@ -68,10 +68,8 @@ def cut_sprite(file: Path, rows: int, size: tuple[int, int] | None) -> NDArray[n
     """
     sprite = _open_image(file)
     height, width = sprite.shape[:2]
-    columns = math.ceil(math.sqrt(rows))
     if size is None:
-        lines = columns if height * columns % (width or 1) == 0 and height == width else -(-rows // columns)
-        size = (width // max(columns, 1), height // max(lines, 1))
+        size = _cell(width, height, rows)
     w, h = size
     columns = width // w if w else 0
     if not h or width % w or height % h or columns * (height // h) < rows:
@@ -82,6 +80,18 @@ def cut_sprite(file: Path, rows: int, size: tuple[int, int] | None) -> NDArray[n
         raise InputError(message)
     cells = sprite.reshape(height // h, h, columns, w, 3).swapaxes(1, 2).reshape(-1, h, w, 3)
     return np.ascontiguousarray(cells[:rows])
+
+
+def _cell(width: int, height: int, rows: int) -> tuple[int, int]:
+    """Return width and height of a picture in a sprite of ceil(sqrt(N)) columns.
+
+    Its lines are those that give square pictures, else those that are needed, else as many as columns.
+    """
+    columns = math.ceil(math.sqrt(rows)) or 1
+    w, needed = width // columns, -(-rows // columns)
+    choices = [lines for lines in (needed, columns) if height % lines == 0] or [needed]
+    lines = next((lines for lines in choices if height // lines == w), choices[0])
+    return w, height // lines
 
 
 def _open_image(file: Path, side: int | None = None) -> NDArray[np.uint8]:

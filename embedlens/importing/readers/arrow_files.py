@@ -33,7 +33,7 @@ class ArrowReader(ArrayReader):
         """Yield one variant for each epoch, step and split in columns of these names."""
         with opened_table(file) as table:
             kinds = {field.name: kind_of(field.type) for field in table.schema}
-            columns = moment_columns(kinds, fields)
+            columns = moment_columns(file, kinds, fields)
             if not columns:
                 yield Variant({}, key)
                 return

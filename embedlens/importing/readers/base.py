@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +22,7 @@ _MOST_RATIO = 500
 _SMALL = 1 << 28  # bytes that are read whatever the ratio
 _MOST_LETTERS = 100_000
 _MOST_TEXT = 1 << 30  # bytes of an array of texts
+_LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
 MOST_NAMES = 100_000
 """The largest number of arrays that a file may hold."""
 LABEL_NAMES = ("label", "labels")
@@ -97,8 +99,10 @@ class Wanted:
         if not others:
             message = f"{self.file} has no labels beside its embeddings; give their file by --labels"
             raise InputError(message)
+        pattern = "" if self.labels else _pattern_of(others)
         message = (
-            f"{self.file} holds several arrays; choose one by its key: {listed(names)} ({self.option} NAME)"
+            f"{self.file} holds several arrays; choose one by its key: {listed(names)} ({self.option} NAME"
+            f"{pattern})"
         )
         raise InputError(message)
 
@@ -119,6 +123,13 @@ class Wanted:
                 return candidate
         ends = [name for name in names if name.endswith(f"/{key.strip('/')}")]
         return ends[0] if len(ends) == 1 else None
+
+
+def _pattern_of(names: Sequence[str]) -> str:
+    """Return the pattern of names that differ by their last number alone, for a message; else nothing."""
+    patterns = [_LAST_NUMBER.sub("{epoch}", name) for name in names if _LAST_NUMBER.search(name)]
+    twice = next((pattern for pattern in patterns if patterns.count(pattern) > 1), None)
+    return "" if twice is None else f", or of one array per epoch '{shortened(twice)}'"
 
 
 class ArrayReader:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from embedlens.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
 _NUMBERED = re.compile(r"(?P<name>.*?)[ _.\[-]*(?P<number>\d{1,9})\]?", re.DOTALL)
 MOMENTS = ("epoch", "step", "split")
@@ -38,18 +41,31 @@ def numbered_columns(names: Iterable[str]) -> dict[str, list[str]]:
     return groups
 
 
-def moment_columns(columns: Mapping[str, str], fields: Iterable[str]) -> list[str]:
+def moment_columns(file: Path, columns: Mapping[str, str], fields: Iterable[str]) -> list[str]:
     """Return the columns that say epoch, step or split, less the fields that the pattern says.
 
     Parameters
     ----------
+    file
+        The table, for messages.
     columns
         Name -> kind: "i" whole numbers, "U" text, anything else.
     fields
         Fields of the pattern.
+
+    Raises
+    ------
+    InputError
+        Epochs or steps that are not whole numbers: rows of several snapshots would be taken for items.
     """
     given = set(fields)
     kinds = {"epoch": "i", "step": "i", "split": "U"}
+    fraction = next(
+        (name for name in ("epoch", "step") if columns.get(name) == "f" and name not in given), None
+    )
+    if fraction is not None:
+        message = f"{file}: column {fraction!r} is no whole number; write whole numbers, or rename the column"
+        raise InputError(message)
     return [name for name in MOMENTS if columns.get(name) == kinds[name] and name not in given]
 
 

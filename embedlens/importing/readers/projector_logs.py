@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.errors import InputError, listed, shortened
+from embedlens.errors import InputError, shortened
 from embedlens.files import check_regular, read_text
 from embedlens.importing.pictures import cut_sprite
 from embedlens.importing.readers.base import ArrayReader, Variant, Wanted, check_size, joined_texts, reads
@@ -70,8 +70,7 @@ class ProjectorReader(ArrayReader):
         tags = list(dict.fromkeys(match["name"] for match in matches.values()))
         others = [name for name in tensors if name not in matches]
         if key is None and len(tags) + len(others) > 1:
-            message = f"{file} holds several tensors; choose one: {listed([*tags, *others])} (--key NAME)"
-            raise InputError(message)
+            Wanted(file).only([*tags, *others])  # raises the error that lists them
         steps = {name: match for name, match in matches.items() if key in (None, match["name"])}
         if len(steps) < 2 or {"epoch", "step"} & set(fields):
             yield Variant({}, next(iter(steps), key))
@@ -199,10 +198,8 @@ def _entries(file: Path) -> Iterator[_Tensor]:
             if not folders:
                 at -= 1
                 break
-            folders.pop()
-            if not folders:
+            if [folders.pop(), *folders] == ["embeddings"]:
                 yield entry
-                entry = _Tensor()
         elif value and folders in (["embeddings"], ["embeddings", "sprite"]):
             _set(entry, name, value, file)
     if folders or at < len(text.rstrip()):

@@ -88,7 +88,7 @@ def _facts(file: Path, name: str, entry: object) -> tuple[str, tuple[int, ...], 
     if not (_is_whole(shape) and _is_whole(place) and len(place) == 2 and len(shape) <= 32):
         message = f"{file}: tensor {shortened(name)!r} has a damaged entry in the header; write it again"
         raise InputError(message)
-    if kind not in _TYPES:
+    if not isinstance(kind, str) or kind not in _TYPES:
         message = (
             f"{file}: tensor {shortened(name)!r} is {shortened(str(kind))}; {', '.join(_TYPES)} are "
             "read, save it as float16 or float32"

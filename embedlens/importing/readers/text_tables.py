@@ -54,7 +54,7 @@ class TextTableReader(ArrayReader):
     def variants(self, file: Path, key: str | None, fields: Collection[str]) -> Iterator[Variant]:
         """Yield one variant for each epoch, step and split in columns of these names."""
         layout = read_layout(file)
-        columns = moment_columns(layout.kinds, fields) if layout.headed else []
+        columns = moment_columns(file, layout.kinds, fields) if layout.headed else []
         if not columns:
             yield Variant({}, key)
             return
@@ -129,14 +129,11 @@ def read_layout(file: Path) -> _Layout:
 
 
 def _kind(cells: Sequence[str]) -> str:
-    """Return "i" for whole numbers, "f" for numbers, else "U"."""
+    """Return "i" for whole numbers, "f" where the first is a number, else "U"."""
     if cells and all(cell.isascii() and cell.isdecimal() for cell in cells):
         return "i"
-    return (
-        "f"
-        if cells and all(is_number(cell) or cell.casefold() in ("nan", "inf", "-inf") for cell in cells)
-        else "U"
-    )
+    first = cells[0] if cells else ""
+    return "f" if is_number(first) or first.casefold() in ("nan", "inf", "-inf") else "U"
 
 
 def _cells(file: Path, layout: _Layout, name: str) -> list[str]:
