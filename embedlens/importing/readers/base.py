@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -127,8 +128,8 @@ class Wanted:
 
 def _pattern_of(names: Sequence[str]) -> str:
     """Return the pattern of names that differ by their last number alone, for a message; else nothing."""
-    patterns = [_LAST_NUMBER.sub("{epoch}", name) for name in names if _LAST_NUMBER.search(name)]
-    twice = next((pattern for pattern in patterns if patterns.count(pattern) > 1), None)
+    patterns = Counter(_LAST_NUMBER.sub("{epoch}", name) for name in names if re.search(r"\D", name))
+    twice = next((one for one, count in patterns.items() if count > 1 and "{epoch}" in one), None)
     return "" if twice is None else f", or of one array per epoch '{shortened(twice)}'"
 
 
