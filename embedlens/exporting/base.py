@@ -71,10 +71,10 @@ def write_items(split: SplitContents, folder: Path) -> None:
     ):
         names = {"class": split.classes}
         writer = csv.writer(file, lineterminator="\n", quoting=csv_quoting({**names, **columns}))
-        writer.writerow(["row", "label", "class", *map(for_cell, columns)])
+        writer.writerow(["row", "label", "class", *map(csv_text, columns)])
         labelled = zip(split.labels.tolist(), split.classes, *columns.values(), strict=True)
         for row, (label, *texts) in enumerate(labelled):
-            writer.writerow([row, label, *map(for_cell, texts)])
+            writer.writerow([row, label, *map(csv_text, texts)])
 
 
 def facts_text(split: SplitContents, **more: object) -> str:
@@ -83,5 +83,10 @@ def facts_text(split: SplitContents, **more: object) -> str:
 
 
 def without_nul(text: str) -> str:
-    r"""Return a text that HDF5 can hold: NUL, which ends its texts, stands as ``\x00``."""
+    r"""Return a text that HDF5 and readers of CSV take: NUL, which ends their texts, stands as ``\x00``."""
     return text.replace("\0", "\\x00")
+
+
+def csv_text(text: str) -> str:
+    """Return a cell of a CSV file without NUL, and without what a spreadsheet takes for a formula."""
+    return str(for_cell(without_nul(text)))

@@ -6,9 +6,9 @@ import csv
 import io
 from typing import TYPE_CHECKING
 
-from embedlens.exporting.base import target, write_thumbnails
+from embedlens.exporting.base import csv_text, target, write_thumbnails
 from embedlens.files import temporary_file
-from embedlens.text import csv_quoting, for_cell
+from embedlens.text import csv_quoting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ _DIGITS = {"float16": 5, "float32": 9}  # significant digits from which every va
 def write(contents: Contents, folder: Path) -> None:
     """Write SPLIT.csv: epoch, step where the log has it, row, label, class, items, dim_0, dim_1, ...
 
-    A text that a spreadsheet would take for a formula has an apostrophe in front.
+    A text that a spreadsheet would take for a formula has an apostrophe in front; NUL stands as an escape.
     """
     for split in contents:
         write_thumbnails(split, folder)
@@ -36,7 +36,7 @@ def write(contents: Contents, folder: Path) -> None:
             path.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.writer(file, lineterminator="\n", quoting=quoting)
-            writer.writerow([*own, *map(for_cell, items), *dims])
+            writer.writerow([*own, *map(csv_text, items), *dims])
             start = io.StringIO()
             cells = csv.writer(start, lineterminator=",", quoting=quoting)
             for epoch in split.epochs:
@@ -58,4 +58,4 @@ def _rows(split: SplitContents, epoch: int, items: list[list[str]]) -> Iterator[
         texts = zip(split.classes[rows], *(column[rows] for column in items), strict=True)
         labelled = zip(split.labels[rows].tolist(), texts, block.tolist(), strict=True)
         for row, (label, cells, values) in enumerate(labelled, rows.start):
-            yield [*first, row, label, *map(for_cell, cells)], numbers % tuple(values)
+            yield [*first, row, label, *map(csv_text, cells)], numbers % tuple(values)
