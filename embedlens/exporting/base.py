@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from embedlens.files import dump_npy, temporary_file
 from embedlens.registry import Registry
@@ -17,6 +22,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from embedlens.exporting.contents import Contents, SplitContents
+
+_BYTES_PER_TEXT = 64  # of HDF5, besides the letters
+_SPARE_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -90,3 +98,13 @@ def without_nul(text: str) -> str:
 def csv_text(text: str) -> str:
     """Return a cell of a CSV file without NUL, and without what a spreadsheet takes for a formula."""
     return str(for_cell(without_nul(text)))
+
+
+def check_room(split: SplitContents, folder: Path) -> None:
+    """Raise `OSError` where a disk has not the room for a split: HDF5 may crash on a disk that is full."""
+    n, dim = split.shape
+    texts = sum(len(text.encode()) + _BYTES_PER_TEXT for column in split.items.values() for text in column)
+    images = 0 if split.thumbnails is None else split.thumbnails.nbytes
+    numbers = len(split.epochs) * n * dim * np.dtype(split.run.info.dtype).itemsize + split.labels.nbytes
+    if shutil.disk_usage(folder).free < numbers + images + texts + n * _BYTES_PER_TEXT + _SPARE_BYTES:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))

@@ -56,6 +56,11 @@ def replacing(out: Path, facts: Mapping[str, Any]) -> Iterator[Path]:
             yield new
             _describe(new, facts)
             _swap(out, facts, new=new, old=old)
+        except OSError as error:
+            if not error.strerror or (error.filename and str(room) not in str(error.filename)):
+                raise
+            # The user knows the folder, not the hidden one.
+            raise OSError(error.errno, error.strerror, str(out)) from error
         finally:
             if not out.exists() and old.exists():
                 old.rename(out)

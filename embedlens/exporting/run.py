@@ -62,8 +62,8 @@ def export(
     """Export a run to a folder of files of another format, which appears whole or not at all.
 
     Values are those of the run: embeddings as recorded, float32 or float16, not normalised. They are read and
-    written in blocks, so that memory does not grow with N. An older export of the same run to the same target
-    is replaced.
+    written in blocks; labels and the texts of the items are in memory. An older export of the same run to the
+    same target is replaced.
 
     Parameters
     ----------

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from contextlib import suppress
 
 import numpy as np
 import pytest
 import torch
-from support import assert_refused, tree, write_run
+from support import assert_refused, optional, tree, write_run
 
 from embedlens import files
 from embedlens.figures.export.animation import write_mp4
@@ -108,3 +109,28 @@ def test_what_a_library_says_of_a_full_disk_is_replaced(tmp_path, monkeypatch, e
     with pytest.raises((OSError, MemoryError, OverflowError)), files.atomic_path(target):
         raise error
     assert target.read_bytes() == b"old"
+
+
+TARGETS = {"csv": "", "npz": "", "projector": "", "safetensors": ""} | {
+    "parquet": "pyarrow", "hdf5": "h5py", "zarr": "zarr", "anndata": "anndata",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "target", [pytest.param(name, marks=[pytest.mark.slow] if TARGETS[name] else []) for name in TARGETS]
+)
+def test_an_export_that_does_not_fit_leaves_nothing(cli, small, target):
+    if TARGETS[target]:
+        optional(TARGETS[target])
+    write_run(small / "a", epochs=2, splits=("test",))
+    for leave in (0, 4096, 8192, 12_288):
+        _fill(small, leave=leave)
+        before = tree(small)
+        done = cli("export", small / "a", "--to", target, "--epoch", "all", "--out", small / "out")
+        if done.code:
+            assert_refused(done, "no space left: ", "small/")
+            assert ".exporting/new" not in done.err
+            assert tree(small) == before
+        assert leave or done.code
+        shutil.rmtree(small / "out", ignore_errors=True)
+    assert sorted(path.name for path in small.iterdir()) == ["a", "ballast"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from embedlens.exporting.base import facts_text, target, without_nul
+from embedlens.exporting.base import check_room, facts_text, target, without_nul
 from embedlens.exporting.contents import row_blocks
 from embedlens.files import temporary_file
 from embedlens.optional import needed
@@ -27,6 +27,7 @@ def write(contents: Contents, folder: Path) -> None:
     """
     h5py, anndata = needed("h5py", "files", _USE), needed("anndata", "files", _USE)
     for split in contents:
+        check_room(split, folder)
         with temporary_file(folder / f"{split.name}.h5ad") as path, h5py.File(path, "w") as file:
             anndata.io.write_elem(file, "/", _without_layers(split, anndata))
             for epoch in split.epochs:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.exporting.base import facts_text, target, without_nul
+from embedlens.exporting.base import check_room, facts_text, target, without_nul
 from embedlens.exporting.contents import row_blocks
 from embedlens.files import temporary_file
 from embedlens.optional import needed
@@ -30,6 +30,7 @@ def write_hdf5(contents: Contents, folder: Path) -> None:
     """Write SPLIT.h5 with the data sets that `_fill` names."""
     h5py = needed("h5py", "files", "writing .h5 files")
     for split in contents:
+        check_room(split, folder)
         with temporary_file(folder / f"{split.name}.h5") as path, h5py.File(path, "w") as file:
             _fill(split, partial(_create_in_hdf5, file, h5py.string_dtype()), file.attrs)
 
