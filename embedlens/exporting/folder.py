@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError, listed, shortened
-from embedlens.files import file_digest, read_text, sync_folder, write_text
+from embedlens.files import file_digest, read_text, sync_folder, temporary_target, write_text
 from embedlens.store.lock import LOCK_NAME, LOG_LOCK_NAME, Lock
 from embedlens.store.ownership import hidden_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 DESCRIPTION = "export.json"
 """Name of the file that says what a folder is an export of."""
 _FORMAT, _VERSION = "embedlens-export", 1
 _MOST_BYTES = 1 << 28
+_NAME = re.compile(
+    r"export\.json|projector_config\.pbtxt"
+    r"|.+(_(items\.csv|metadata\.tsv|sprite\.png|thumbnails\.npy)|_epoch-\d{4,9}\.(bytes|tsv)"
+    r"|_\d{4,9}\.(npz|safetensors)|\.(csv|parquet|h5|h5ad))"
+)
 _SAME = ("target", "run", "created")
 
 
@@ -64,7 +69,7 @@ def replacing(out: Path, facts: Mapping[str, Any]) -> Iterator[Path]:
         finally:
             if not out.exists() and old.exists():
                 old.rename(out)
-            shutil.rmtree(new, ignore_errors=True)
+            _remove(new, _written(new))
             lock.release()
             with suppress(OSError):  # another process has taken the lock meanwhile
                 room.rmdir()
@@ -133,18 +138,17 @@ def _files(folder: Path) -> list[Path]:
 
 def _clear(room: Path, out: Path) -> None:
     """Remove what a killed process left, and put an export back that it had moved aside."""
-    known = {"new", "old", LOCK_NAME, LOG_LOCK_NAME}
-    unlisted = [path.name for path in room.iterdir() if path.name not in known and ".lock." not in path.name]
-    if unlisted or (room / "new").is_symlink() or (room / "old").is_symlink():
-        message = f"{room} has files that are not of an export ({listed(sorted(unlisted))}); move them"
-        raise InputError(message)
-    old = room / "old"
-    if old.exists() and not out.exists():
+    new, old = room / "new", room / "old"
+    if old.is_dir() and not out.exists():
         old.rename(out)
-    if (room / "new").exists():
-        shutil.rmtree(room / "new")
-    if old.exists():
-        _remove_listed(old)
+    _remove(new, _written(new))
+    _remove_listed(old)
+    known = {LOCK_NAME, LOG_LOCK_NAME}
+    unknown = [path.name for path in room.iterdir() if path.name not in known and ".lock." not in path.name]
+    if unknown:
+        names = listed(sorted(unknown))
+        message = f"{room} has files that are not of an export ({names}); move them"
+        raise InputError(message)
 
 
 def _digest(path: Path) -> str | None:
@@ -171,17 +175,34 @@ def _swap(out: Path, facts: Mapping[str, Any], *, new: Path, old: Path) -> None:
     elif out.exists():
         out.rename(old)
     new.rename(out)
-    if old.exists():
-        _remove_listed(old)
+    _remove_listed(old)
 
 
 def _remove_listed(old: Path) -> None:
-    """Remove the files of an export, and folders that are then empty."""
+    """Remove the files of an export, export.json last."""
     document = _read(old) or {"files": {}}
-    # Only what stands below the folder is removed, whatever paths are listed; export.json last.
+    # Only what stands below the folder is removed, whatever paths are listed.
     found = {path.relative_to(old).as_posix(): path for path in _files(old)}
-    for name in [*(found.keys() & document["files"].keys()), *(found.keys() & {DESCRIPTION})]:
-        found[name].unlink()
-    for root, _, _ in os.walk(old, topdown=False):
-        with suppress(OSError):
+    _remove(old, [found[name] for name in [*document["files"], DESCRIPTION] if name in found])
+
+
+def _written(new: Path) -> list[Path]:
+    """Return the files of an export that was not finished: those whose names exports have."""
+    return [path for path in _files(new) if is_export_name(path.relative_to(new).as_posix())]
+
+
+def is_export_name(name: str) -> bool:
+    """Return whether a path below a folder is that of a file that exports write, or of a temporary one."""
+    first, separator, rest = name.partition("/")
+    if separator:
+        return first.endswith(".zarr") and bool(rest)
+    return _NAME.fullmatch(temporary_target(first) or first) is not None
+
+
+def _remove(folder: Path, files: Iterable[Path]) -> None:
+    """Remove files below a folder, and folders that are then empty, the folder among them."""
+    for path in files:
+        path.unlink(missing_ok=True)
+    for root, _, _ in os.walk(folder, topdown=False):
+        with suppress(OSError):  # something else stands in it
             os.rmdir(root)

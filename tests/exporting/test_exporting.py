@@ -180,6 +180,7 @@ def test_an_export_is_replaced_by_the_same_of_later_epochs(tmp_path, run, target
     export(run, target, tmp_path / "out", epochs=[0])
     before = tree(tmp_path / "out")
     assert faults(json.loads(before["export.json"]), "export", "#/$defs/folder") == []
+    assert all(map(folders.is_export_name, before)), "known, so that what a killed export leaves is removed"
     export(run, target, tmp_path / "out", epochs=[1])
     assert tree(tmp_path / "out") != before
     export(run, target, tmp_path / "out", epochs=[0])
@@ -284,6 +285,22 @@ def test_a_kill_at_any_file_operation_is_cleared_by_the_next(tmp_path, run, monk
         assert tree(out) == before
         assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "out", "runs"]
     assert moments == {"out", "old"}
+
+
+def test_files_of_others_in_the_hidden_folder_stay(tmp_path, run):
+    room = tmp_path / ".out.exporting"
+    (room / "new/more").mkdir(parents=True)
+    (room / "new/test_0000.npz").write_text("of a killed export")
+    (room / "new/more/note.txt").write_text("mine")
+    with pytest.raises(
+        InputError, match=r"\.out\.exporting has files that are not of an export .new.; move them"
+    ):
+        export(run, "npz", tmp_path / "out")
+    assert tree(room) == {"new/more/note.txt": b"mine"}
+    (room / "new").rename(room / "note")
+    with pytest.raises(InputError, match="not of an export .note.; move them"):
+        export(run, "npz", tmp_path / "out")
+    assert tree(room) == {"note/more/note.txt": b"mine"}
 
 
 @pytest.mark.parametrize("target", PLAIN)

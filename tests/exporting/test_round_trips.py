@@ -7,10 +7,11 @@ import shlex
 import numpy as np
 import pytest
 from exporting_support import hostile_run, snapshot
-from support import optional
+from support import optional, tree
 
 import embedlens
 from embedlens.exporting import export
+from embedlens.exporting.folder import is_export_name
 
 pytestmark = pytest.mark.slow
 LINES = {
@@ -36,6 +37,7 @@ def test_import_of_an_export(cli, folder, target, dtype):
         optional(LIBRARIES[target])
     run = hostile_run(folder / "runs/mine", dtype=dtype)
     export(run, target, "out", epochs=run.epochs())
+    assert all(map(is_export_name, tree("out"))), "known, so that what a killed export leaves is removed"
     done = cli("import", *shlex.split(LINES[target]), "--dtype", dtype, "--out", "runs/again")
     assert done.code == 0, done.err
     again = embedlens.open_run("runs/again")
