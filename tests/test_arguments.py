@@ -19,7 +19,7 @@ import embedlens.figures
 import embedlens.pairs
 import embedlens.similarity
 from embedlens import InputError
-from embedlens.analysis.experiments import curves
+from embedlens.analysis.experiments import monitoring
 from embedlens.analysis.open_set import classifier
 from embedlens.analysis.projection import maps as projection
 from embedlens.analysis.projection import synthesis
@@ -37,7 +37,7 @@ SCORES = RANDOM.normal(size=40) + FLAGS
 NEIGHBOURS = RANDOM.integers(4, size=(40, 8))
 SIMILARITY = -np.sort(-RANDOM.uniform(size=(40, 8)), axis=1)
 SIGMA = np.array([5.0, 3.0, 2.0, 1.0])
-BATCHES = curves.fixed_batches(Y, count=2, classes=3, items=3)
+BATCHES = monitoring.fixed_batches(Y, count=2, classes=3, items=3)
 FITTED = classifier.fit_classifier(Z, Y)
 SLICE = slices.slices_of(6, 2)[1][1]
 DRAWN = synthesis.synthesised(Z, Y, mu=Z2, sigma=np.abs(Z2), per_class=2)
@@ -97,7 +97,9 @@ CALLS = {
         {**ZY, "components": np.array([1, -1])}, free=("components",), numbered=("components",)
     ),
     "analysis.experiments.monitoring.fixed_batches": Call({"y": Y}),
-    "analysis.experiments.monitoring.monitor": Call(ZY, {"loss": curves.AllTriplets(), "batches": BATCHES}),
+    "analysis.experiments.monitoring.monitor": Call(
+        ZY, {"loss": monitoring.AllTriplets(), "batches": BATCHES}
+    ),
     "analysis.triplets.density.enclosing_levels": Call(
         {"density": np.abs(SCORES), "fractions": np.array([0.5, 0.9])},
         free=("density", "fractions"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.analysis.open_set import ranking as new_class
-from embedlens.analysis.retrieval import clustering, geometry
+from embedlens.analysis.retrieval import geometry
 from embedlens.analysis.retrieval import neighbours as retrieval
 from embedlens.analysis.spectrum.ranks import effective_rank, spectral_decay
 from embedlens.analysis.spectrum.values import singular_values
@@ -208,6 +208,8 @@ def score(
         found["map_at_5"] = at_5["map_at_5"]
     if any(name in CLUSTERING for name in wanted):
         ami = "ami" in wanted
+        from embedlens.analysis.retrieval import clustering  # loads torch
+
         scores = clustering.kmeans_scores(z, y, seeds=settings.seeds, ami=ami, device=device)
         found |= scores.summary()
     if any(name in DISTANCES for name in wanted):

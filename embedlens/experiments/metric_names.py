@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from embedlens.analysis.experiments.monitoring import MONITOR
+from embedlens.analysis.experiments.curves import MONITOR
 from embedlens.analysis.scores import METRICS
 from embedlens.errors import unknown
 from embedlens.experiments.run_metrics import scores_named, split_and_score

@@ -6,11 +6,9 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from embedlens.analysis.experiments.curves import Curve
-from embedlens.analysis.experiments.monitoring import MONITOR, fixed_batches, monitor
+from embedlens.analysis.experiments.curves import MONITOR, Curve
 from embedlens.analysis.scores import check_metrics
 from embedlens.errors import InputError
-from embedlens.objectives.losses import loss_options
 from embedlens.text import escaped
 
 if TYPE_CHECKING:
@@ -150,6 +148,8 @@ class Meter:
         for name in names:
             if name in scores:
                 continue
+            from embedlens.analysis.experiments.monitoring import fixed_batches, monitor
+
             loss = self.losses[name.removeprefix(MONITOR)]
             drawn = fixed_batches(
                 search.y,
@@ -169,6 +169,8 @@ class Meter:
         """Return the entries of the sidecar about the losses; None without any."""
         if not self.losses:
             return None
+        from embedlens.objectives.losses import loss_options
+
         return {
             **self.batches,
             "losses": {

@@ -10,7 +10,7 @@ from support import blobs, brute_force
 
 import embedlens
 from embedlens.analysis import pruning, scores
-from embedlens.analysis.experiments import curves
+from embedlens.analysis.experiments import monitoring
 from embedlens.analysis.open_set import ranking as new_class
 from embedlens.analysis.projection import maps as projection
 from embedlens.analysis.retrieval import geometry
@@ -82,10 +82,10 @@ def test_lengths_whose_squares_do_not_fit_are_refused_where_nothing_is_normalise
 
 
 def test_monitored_losses_of_any_length():
-    batches = curves.fixed_batches(Y, count=2)
+    batches = monitoring.fixed_batches(Y, count=2)
     options = {"batches": batches, "normalize": True}
-    plain = curves.monitor(Z, Y, curves.AllTriplets(), **options)
-    assert np.array_equal(curves.monitor(Z * 2.0**300, Y, curves.AllTriplets(), **options), plain)
+    plain = monitoring.monitor(Z, Y, monitoring.AllTriplets(), **options)
+    assert np.array_equal(monitoring.monitor(Z * 2.0**300, Y, monitoring.AllTriplets(), **options), plain)
 
 
 @settings(max_examples=200, deadline=None)

@@ -10,7 +10,7 @@ import torch
 from losses_support import batch, distance, dot, made, unit_rows
 
 from embedlens import InputError
-from embedlens.analysis.experiments.curves import check_monitors
+from embedlens.analysis.experiments.monitoring import check_monitors
 from embedlens.objectives import Setting, build_loss
 
 

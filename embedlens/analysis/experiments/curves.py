@@ -1,4 +1,4 @@
-"""Metrics over training, their mean over seeds, and one common loss for runs trained with different ones."""
+"""Metrics over training, and their mean over seeds."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedlens.analysis.experiments.monitoring import (
-    AllTriplets,
-    FixedBatches,
-    check_monitors,
-    fixed_batches,
-    monitor,
-)
 from embedlens.arguments import check_integers, check_numbers, check_same_length
 from embedlens.errors import InputError
 from embedlens.results import Result
@@ -23,7 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["AllTriplets", "Band", "Curve", "FixedBatches", "check_monitors", "fixed_batches", "monitor"]
+MONITOR = "monitor_"
+"""Prefix of metrics that are losses on fixed batches."""
 
 
 def _no_epochs() -> NDArray[np.int64]:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-MONITOR = "monitor_"
-"""Prefix of metrics that are losses on fixed batches."""
 _BLOCK_TRIPLETS = 1 << 22
 
 

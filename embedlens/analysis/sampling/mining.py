@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from embedlens.analysis.experiments.curves import FixedBatches
+    from embedlens.analysis.experiments.monitoring import FixedBatches
 
 STRATEGIES = ("random", "hard", "semi-hard", "semi-hard-range", "distance-weighted", "easy-positive")
 """Mining strategies that are compared by default; "all", which selects every triplet, is left out."""

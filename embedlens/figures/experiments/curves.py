@@ -15,8 +15,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from embedlens.analysis.experiments.curves import Band
-from embedlens.analysis.experiments.monitoring import MONITOR
+from embedlens.analysis.experiments.curves import MONITOR, Band
 from embedlens.errors import unknown
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below, legend_instead

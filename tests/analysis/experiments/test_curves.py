@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 from support import blobs
 
 from embedlens import InputError
-from embedlens.analysis.experiments.curves import (
-    AllTriplets,
-    Band,
-    Curve,
-    check_monitors,
-    fixed_batches,
-    monitor,
-)
+from embedlens.analysis.experiments.curves import Band, Curve
+from embedlens.analysis.experiments.monitoring import AllTriplets, check_monitors, fixed_batches, monitor
 from embedlens.objectives import LOSSES, Loss, build_loss
 
 NAN = math.nan

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support import blobs
 
 from embedlens import InputError
-from embedlens.analysis.experiments.curves import fixed_batches
+from embedlens.analysis.experiments.monitoring import fixed_batches
 from embedlens.analysis.sampling.mining import STRATEGIES, NonzeroFraction, selected_negatives
 from embedlens.objectives.miners import MINERS
 

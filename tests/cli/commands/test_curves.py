@@ -8,7 +8,7 @@ from PIL import Image
 from support import assert_refused, blobs, rows_of, sidecar_of, tree, write_run
 
 import embedlens
-from embedlens.analysis.experiments.curves import check_monitors, fixed_batches, monitor
+from embedlens.analysis.experiments.monitoring import check_monitors, fixed_batches, monitor
 from embedlens.analysis.triplets.nearest import nearest_triplets, summarise
 from embedlens.experiments.run_metrics import RunMetrics
 from embedlens.experiments.seed_groups import group_name

@@ -8,7 +8,7 @@ import pytest
 from support import assert_refused, blobs, distances_of_pairs, rows_of, sidecar_of, write_run
 
 import embedlens
-from embedlens.analysis.experiments.curves import fixed_batches
+from embedlens.analysis.experiments.monitoring import fixed_batches
 from embedlens.analysis.sampling.mining import STRATEGIES, selected_negatives
 
 PANELS = ["losses", "sphere", "distances", "picked", "nonzero", "noise"]

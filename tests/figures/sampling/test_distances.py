@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from support import blobs
 
 from embedlens import InputError
-from embedlens.analysis.experiments.curves import fixed_batches
+from embedlens.analysis.experiments.monitoring import fixed_batches
 from embedlens.analysis.sampling import theory
 from embedlens.analysis.sampling.distances import histogram, pair_distances
 from embedlens.analysis.sampling.mining import (
