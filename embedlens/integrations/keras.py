@@ -16,6 +16,7 @@ from embedlens.integrations.recording import (
     leads,
     pairs_by_split,
     plain_metrics,
+    shows_arguments,
 )
 from embedlens.optional import needed
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _SEED = "seed_generator_state"  # name of a variable from which a layer draws, also where it predicts
 
 
+@shows_arguments
 class KerasEmbeddingCallback:
     """A ``keras.callbacks.Callback`` that records embeddings before training and after every epoch.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -13,12 +12,20 @@ from embedlens.errors import InputError
 from embedlens.integrations.datasets import class_names_of, labels_of
 from embedlens.integrations.loaders import in_order
 from embedlens.integrations.plain_torch import embed_batch, record_embeddings
-from embedlens.integrations.recording import begun_run, check_options, joined, plain_metrics
+from embedlens.integrations.recording import (
+    begun_run,
+    by_split,
+    check_options,
+    joined,
+    plain_metrics,
+    shows_arguments,
+)
 from embedlens.optional import needed
 from embedlens.store.user_inputs import plain_method
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Mapping
 
     import torch
 
@@ -31,6 +38,7 @@ _NAMES = ("lightning.pytorch", "pytorch_lightning")
 """The two packages of the same library; each has classes of its own."""
 
 
+@shows_arguments
 class EmbeddingRecorder:
     """A ``Callback`` that records the embeddings of loaders before training and after every epoch.
 
@@ -93,14 +101,12 @@ class EmbeddingRecorder:
         **options: Any,
     ) -> None:
         super().__init__()
-        if not isinstance(loaders, Mapping) and not callable(loaders):
-            message = f'loaders is {type(loaders).__name__}; give a loader for each split, {{"test": loader}}'
-            raise InputError(message)
+        given = loaders if callable(loaders) else by_split(loaders, "loaders", of="a loader")
         if every_n_epochs < 1:
             message = f"every_n_epochs is {every_n_epochs}; 1 or more is needed"
             raise InputError(message)
         check_options(EmbeddingRecorder, options)
-        self._path, self._given, self._labels, self._options = path, loaders, labels, options
+        self._path, self._given, self._labels, self._options = path, given, labels, options
         self._embed, self._rows, self._every = embed or embed_batch, rows, every_n_epochs
         self._loaders: dict[str, Any] = {}
         self._recorder: Recorder | None = None

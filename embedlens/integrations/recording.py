@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from embedlens.errors import InputError, unknown
 from embedlens.store import Ranks, Recorder
@@ -14,6 +14,7 @@ from embedlens.store import Ranks, Recorder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+T = TypeVar("T")
 NAMES = {"learning_rate": "lr"}
 """Metrics of frameworks that have another name in log.csv."""
 _OWN = {"epoch", "step"}  # columns that the recorder writes
@@ -41,6 +42,14 @@ def _joined(own: Any, base: Any) -> Any:
 
     about = {"__module__": own.__module__, "__qualname__": own.__qualname__, "__doc__": own.__doc__}
     return type(own.__name__, (own, base), {**about, "__reduce__": reduce})
+
+
+def shows_arguments(own: type[T]) -> type[T]:
+    """Give a class whose ``__new__`` takes anything the signature of its ``__init__``, for its help."""
+    made: Any = own
+    signature = inspect.signature(made.__init__)
+    made.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])
+    return own
 
 
 def check_options(own: Any, options: Mapping[str, Any]) -> None:

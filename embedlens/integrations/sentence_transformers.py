@@ -9,7 +9,7 @@ import numpy as np
 
 from embedlens.errors import InputError
 from embedlens.integrations.plain_torch import _device, _unchanged
-from embedlens.integrations.recording import check_options, joined, leads, pairs_by_split
+from embedlens.integrations.recording import check_options, joined, leads, pairs_by_split, shows_arguments
 from embedlens.optional import needed
 from embedlens.store import Recorder
 
@@ -22,6 +22,7 @@ SCORE = "embedlens_snapshot"
 _TEXTS = 4096  # encoded at once, so that memory does not grow with the number of texts
 
 
+@shows_arguments
 class EmbeddingEvaluator:
     """A ``SentenceEvaluator`` that records the embeddings of texts.
 

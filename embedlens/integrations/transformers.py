@@ -17,6 +17,7 @@ from embedlens.integrations.recording import (
     check_options,
     joined,
     plain_metrics,
+    shows_arguments,
 )
 from embedlens.optional import needed
 
@@ -35,6 +36,7 @@ _SPEED = ("_runtime", "_per_second")
 _ROUNDING = 1e-6  # of a number of epochs that the Trainer adds up from fractions
 
 
+@shows_arguments
 class TrainerEmbeddingCallback:
     """A ``TrainerCallback`` that records the embeddings of data sets before training and after every epoch.
 

@@ -109,7 +109,7 @@ def test_a_checkpoint_resumes_the_run(tmp_path):
     assert (after.st_mtime_ns, after.st_ino) == (before.st_mtime_ns, before.st_ino)
     assert [row["loss_epoch"] < 9 for row in open_run(run).log[1:]] == [True] * 4
     np.testing.assert_array_equal(snapshot(run, "test", 1), snapshot(whole, "test", 1))
-    with pytest.raises(InputError, match="already exists; pass resume=True"):
+    with pytest.raises(InputError, match="already exists; this training starts at epoch 0"):
         fit(L, tmp_path, callbacks(run))
 
 
@@ -192,7 +192,7 @@ def test_the_precision_of_the_trainer(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"loaders": DataLoader(DATA)}, "loaders is DataLoader; give a loader for each split"),
+        ({"loaders": DataLoader(DATA)}, "loaders is a DataLoader; give a loader for each split"),
         (
             {"loaders": LOADERS, "every_n_epoch": 2},
             "unknown argument 'every_n_epoch'; did",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 import sys
 
@@ -62,6 +63,13 @@ def test_a_class_is_one_of_the_framework_when_it_is_used(kind, answer):
     for again in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
         assert type(again) is type(made)
         assert vars(again) == vars(made)
+
+
+@pytest.mark.parametrize("name", [name for name in integrations.__all__ if name != "record_embeddings"])
+def test_help_shows_the_arguments_of_a_class(name):
+    parameters = inspect.signature(getattr(integrations, name)).parameters
+    assert next(iter(parameters)) == "path"
+    assert list(parameters)[-1] == "options"
 
 
 def test_metrics_are_the_numbers_under_the_names_of_the_log():
