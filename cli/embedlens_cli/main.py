@@ -122,7 +122,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str, str], ...] = (
      "compare --loss triplet --method plain,divide-conquer"),
     (panels.BRING_IN, import_.import_, "How are embeddings of other programs read? Make a run of them.",
      "import 'z_{epoch}.npy' --labels y.npy --out runs/mine"),
-    (panels.BRING_IN, embed.embed, "What do checkpoints that you have embed? Make a run of them.",
+    (panels.BRING_IN, embed.embed, "How do checkpoints become a run? A data set is embedded by each.",
      "embed --model net:load --checkpoints '*.pt' --data digits"),
     (panels.BRING_IN, concat.concat, "How good are several runs as an ensemble? Join them into a run.",
      "concat mine other --out runs/both"),

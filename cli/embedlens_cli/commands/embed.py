@@ -49,6 +49,13 @@ def embed(
             autocompletion=completion.one_of(*completion.DATA),
         ),
     ] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            help="Height and width of the images that the model takes, pixels; needed for image files.",
+            show_default="that of images in memory",
+        ),
+    ] = None,
     crop: Annotated[
         float,
         typer.Option(
@@ -94,10 +101,10 @@ def embed(
         ),
     ] = "",
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             metavar="RUN",
-            help="Directory of the run.",
+            help="Directory of the run, or an address.",
             show_default="runs/DATA-MODULE; of a loader runs/MODULE",
             rich_help_panel=panels.OUTPUT,
         ),

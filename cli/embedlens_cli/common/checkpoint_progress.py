@@ -32,7 +32,7 @@ class CheckpointProgress:
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("checkpoint {task.fields[number]} of {task.fields[count]}"),
+            TextColumn("{task.fields[place]}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -40,7 +40,7 @@ class CheckpointProgress:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task("", total=None, number=0, count=0)
+        self._task = self._bar.add_task("", total=None, place="reading the data")
         self._quiet = quiet
         self.embedded: list[str] = []
 
@@ -54,15 +54,14 @@ class CheckpointProgress:
             self._bar.stop()
 
     def report(self, progress: EmbeddingProgress) -> None:
-        """Show one batch; a checkpoint whose items are all embedded gets its line."""
+        """Show one batch; a checkpoint whose epoch is recorded gets its line."""
         checkpoint = progress.checkpoint
         self._bar.update(
             self._task,
             description=escaped(checkpoint.path.name),
             total=progress.count * progress.items,
             completed=(progress.number - 1) * progress.items + progress.done,
-            number=progress.number,
-            count=progress.count,
+            place=f"checkpoint {progress.number} of {progress.count}",
         )
         if progress.done < progress.items:
             return

@@ -148,8 +148,8 @@ _NOT_OF_CONFIG = {*OF_LOSSES, *OF_METHODS}
 _NOT_OF_CONFIG |= {"loss_options", "mining_options", "root", "weights", "threads", "workers"}
 
 
-OF_IMAGES = ("root", "split_by", "boxes", "image_size")
-"""Options of the images of a data set, but for its name."""
+OF_IMAGES = ("root", "split_by", "boxes")
+"""Options of the images of a data set, but for its name and their size."""
 
 
 def takes_recipe(

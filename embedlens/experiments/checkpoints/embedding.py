@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,12 +21,14 @@ from embedlens.experiments.checkpoints.recorded import Plan, identity, plan
 from embedlens.experiments.checkpoints.user_code import UserFunction, current_folder, load_function
 from embedlens.processes import available_processors
 from embedlens.store import Recorder, Run, open_run
+from embedlens.store.locations import run_path
 from embedlens.store.ownership import clear
 from embedlens.training.reproducible import reproducible
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -47,7 +48,7 @@ class EmbeddingProgress:
     number, count
         Its place among those to embed, from 1, and how many they are.
     done, items
-        Items that are embedded, of all splits.
+        Items that are embedded, of all splits; equal when the epoch is recorded.
     """
 
     checkpoint: Checkpoint
@@ -87,7 +88,7 @@ def embed_checkpoints(
     checkpoints
         Pattern of their paths, as for `find_checkpoints`.
     out
-        Directory of the run.
+        Directory of the run, or an address of fsspec.
     data
         The images to embed.
     loader
@@ -130,23 +131,24 @@ def embed_checkpoints(
             message = f"{name} is {value}; {1} is the least"
             raise InputError(message)
     reading = Reading(torch.device(check_device(device)), batch_size, workers)
+    path = run_path(out)
     found = find_checkpoints(checkpoints)
     with current_folder(), reproducible(threads or available_processors(), deterministic=False):
         function = _function(model)
         items = _items(data, loader, splits)
         method = {"model": function.name, **items.facts}
         source = function.digest()
-        planned = plan(Path(out), method, found.checkpoints, source=source, overwrite=overwrite)
+        planned = plan(path, method, found.checkpoints, source=source, overwrite=overwrite)
         for text in (*found.messages, *items.messages, *planned.messages):
             send(text)
         if planned.skipped:
             send(f"recorded already: {len(planned.skipped)} of {len(found.checkpoints)} checkpoints")
-        job = _Job(Path(out), function, items, reading, planned, dtype, send)
+        job = _Job(path, function, items, reading, planned, dtype, send)
         if planned.begun:
             job.recorder(planned.method_now()).close()  # other items are refused before a network is loaded
         for number, checkpoint in enumerate(planned.pending, 1):
             job.embed(checkpoint, report, number)
-    return open_run(out)
+    return open_run(path)
 
 
 def _function(model: str | Callable[[Path], torch.nn.Module]) -> UserFunction:
@@ -212,7 +214,7 @@ class _Job:
                 for split, start, z in _chained(first, batches):
                     writer.add(split, np.arange(start, start + len(z)), z)
                     done += len(z)
-                    if report is not None:
+                    if report is not None and done < total:
                         report(EmbeddingProgress(checkpoint, number, len(self.plan.pending), done, total))
                 if identity(checkpoint, entry)["sha256"] != entry["sha256"]:
                     message = "the checkpoint changed while it was embedded; run again when it is complete"
@@ -224,6 +226,8 @@ class _Job:
             raise
         self.plan.begun = True
         self.recorder(self.plan.method_with(checkpoint, entry)).close()
+        if report is not None:  # of the last batch, once the epoch is recorded
+            report(EmbeddingProgress(checkpoint, number, len(self.plan.pending), total, total))
         self._compare(checkpoint, first[2].detach().float().cpu().numpy(), entry["sha256"])
 
     def recorder(self, method: dict[str, Any]) -> Recorder:
