@@ -101,10 +101,10 @@ def embed(
         ),
     ] = "",
     out: Annotated[
-        str | None,
+        Path | None,
         typer.Option(
             metavar="RUN",
-            help="Directory of the run, or an address.",
+            help="Directory of the run.",
             show_default="runs/DATA-MODULE; of a loader runs/MODULE",
             rich_help_panel=panels.OUTPUT,
         ),

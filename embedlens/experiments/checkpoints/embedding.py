@@ -131,24 +131,23 @@ def embed_checkpoints(
             message = f"{name} is {value}; {1} is the least"
             raise InputError(message)
     reading = Reading(torch.device(check_device(device)), batch_size, workers)
-    path = run_path(out)
     found = find_checkpoints(checkpoints)
     with current_folder(), reproducible(threads or available_processors(), deterministic=False):
         function = _function(model)
         items = _items(data, loader, splits)
         method = {"model": function.name, **items.facts}
         source = function.digest()
-        planned = plan(path, method, found.checkpoints, source=source, overwrite=overwrite)
+        planned = plan(run_path(out), method, found.checkpoints, source=source, overwrite=overwrite)
         for text in (*found.messages, *items.messages, *planned.messages):
             send(text)
         if planned.skipped:
             send(f"recorded already: {len(planned.skipped)} of {len(found.checkpoints)} checkpoints")
-        job = _Job(path, function, items, reading, planned, dtype, send)
+        job = _Job(run_path(out), function, items, reading, planned, dtype, send)
         if planned.begun:
             job.recorder(planned.method_now()).close()  # other items are refused before a network is loaded
         for number, checkpoint in enumerate(planned.pending, 1):
             job.embed(checkpoint, report, number)
-    return open_run(path)
+    return open_run(out)
 
 
 def _function(model: str | Callable[[Path], torch.nn.Module]) -> UserFunction:

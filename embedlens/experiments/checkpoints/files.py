@@ -23,6 +23,7 @@ _MARKS = {
         r"(?<![a-z])(?:(?:global[ _-]?)?steps?|iter|iteration|it)[ _.=-]*(\d+)", re.IGNORECASE
     ),
 }
+_OF_TRAINER = re.compile(r"checkpoint-(\d+)$")  # folders of the Trainer of transformers, named by their step
 _WORD = re.compile(r"[^/\d]+$")
 _MOST_DIGITS = 15
 
@@ -105,7 +106,7 @@ def find_checkpoints(pattern: str) -> Found:
 def _of_names(texts: Mapping[Path, str]) -> tuple[dict[Path, dict[str, str]], tuple[str, ...]]:
     """Return the epoch and step of each file by the texts that wildcards of the pattern stand for."""
     for fields in (("epoch", "step"), ("epoch",), ("step",)):
-        marked = {path: _marked(text, fields) for path, text in texts.items()}
+        marked = {path: _marked(path, text, fields) for path, text in texts.items()}
         clear = {path: numbers for path, numbers in marked.items() if numbers}
         if clear:
             return clear, _left_out(texts.keys() - clear.keys())
@@ -127,9 +128,11 @@ def _of_names(texts: Mapping[Path, str]) -> tuple[dict[Path, dict[str, str]], tu
     return epochs, _left_out(texts.keys() - counted.keys())
 
 
-def _marked(text: str, fields: Sequence[str]) -> dict[str, str]:
+def _marked(path: Path, text: str, fields: Sequence[str]) -> dict[str, str]:
     """Return the numbers after the words of all fields; nothing where one is missing or stands twice."""
     found = {field: _MARKS[field].findall(text) for field in fields}
+    if "step" in found and path.is_dir():
+        found["step"] += _OF_TRAINER.findall(text)
     return (
         {field: one[0] for field, one in found.items()}
         if all(len(one) == 1 for one in found.values())

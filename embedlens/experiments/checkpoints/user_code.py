@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
+import re
 import sys
 import sysconfig
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _LETTERS = 300
+_WORKER = "Original Traceback"  # in the text of an error that a worker of a loader had
+_FRAME = re.compile(r'File "([^"\n]+)", line (\d+)')
 _OWN = Path(__file__).parents[2]
 _INSTALLED = tuple(
     str(Path(path)) + os.sep
@@ -57,13 +60,15 @@ class UserFunction:
     def check_takes(self, *, arguments: int, what: str) -> None:
         """Refuse a function that cannot be called with this number of arguments."""
         try:
-            signature = inspect.signature(self.function)
+            # A decorated function has the parameters of its wrapper: Lightning's load_from_checkpoint binds
+            # its class there.
+            signature = inspect.signature(self.function, follow_wrapped=False)
         except (TypeError, ValueError):  # of a compiled function
             return
         try:
             signature.bind(*range(arguments))
         except TypeError as error:
-            message = f"{self.name} has the parameters {signature}; it is called with {what}"
+            message = f"{self.name} has the parameters {shortened(str(signature))}; it is called with {what}"
             raise InputError(message) from error
 
 
@@ -75,7 +80,8 @@ def current_folder() -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(folder)
+        with suppress(ValueError):  # the user's code may have changed the list
+            sys.path.remove(folder)
 
 
 def load_function(text: str, option: str) -> UserFunction:
@@ -168,7 +174,7 @@ def error_of(error: BaseException, place: str) -> InputError:
 def _said(error: BaseException) -> str:
     """Return what an error says, on one line; of a worker of a loader, the error that it had."""
     lines = str(error).strip().splitlines()
-    if len(lines) > 1 and "Original Traceback" in str(error):
+    if len(lines) > 1 and _WORKER in str(error):
         return lines[-1].strip().removeprefix(f"{type(error).__name__}: ")[:_LETTERS]
     text = first_sentence(error) if str(error) else "no message"
     return text if len(text) <= _LETTERS else f"{text[: _LETTERS - 3]}..."
@@ -178,9 +184,11 @@ def _where(error: BaseException) -> str:
     """Return file and line of the user's code in which an error was raised; empty where it was in none."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{_shown(error.filename)}, line {error.lineno}: "
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if _is_of_user(frame.filename)]
-    return f"{_shown(own[-1].filename)}, line {own[-1].lineno}: " if own else ""
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if _WORKER in str(error):
+        frames += [(file, int(line)) for file, line in _FRAME.findall(str(error))]
+    own = [(file, line) for file, line in frames if _is_of_user(file)]
+    return f"{_shown(own[-1][0])}, line {own[-1][1]}: " if own else ""
 
 
 def _is_of_user(file: str) -> bool:

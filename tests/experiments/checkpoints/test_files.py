@@ -48,8 +48,12 @@ def test_epochs_and_steps_are_read_from_names_in_natural_order(found, pattern, n
 
 
 def test_folders_are_checkpoints_too(found):
-    checkpoints, _ = found("out/checkpoint-{step}", "out/checkpoint-50/a.bin", "out/checkpoint-100/a.bin")
-    assert checkpoints == [("out/checkpoint-50", None, 50), ("out/checkpoint-100", None, 100)]
+    steps = [("out/checkpoint-50", None, 50), ("out/checkpoint-100", None, 100)]
+    files = ("out/checkpoint-50/a.bin", "out/checkpoint-100/a.bin")
+    assert found("out/checkpoint-{step}", *files)[0] == steps
+    assert found("out/checkpoint-*")[0] == steps  # as the Trainer of transformers names them
+    assert found("out/*", "out/a-1/a.bin", "out/a-2/b.bin")[0] == steps
+    assert [epoch for _, epoch, _ in found("*/a-*")[0]] == [1, 2]
 
 
 def test_names_without_numbers_are_counted_with_a_message(found):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from pathlib import Path
 
@@ -96,6 +97,15 @@ def test_errors_of_a_function_name_the_last_line_of_the_users_code(module):
         UserFunction("a:b", _stopped)()
 
 
+def _two(cls, path):
+    return path
+
+
+@functools.wraps(_two)
+def _wrapped(*values):
+    return _two(None, *values)
+
+
 def _without_memory():
     raise MemoryError
 
@@ -107,20 +117,21 @@ def _stopped():
 def test_parameters_are_checked_before_the_call():
     UserFunction("a:b", lambda path, more=1: path).check_takes(arguments=1, what="a path")
     UserFunction("a:b", print).check_takes(arguments=1, what="a path")
+    UserFunction("a:b", _wrapped).check_takes(arguments=1, what="a path")
     for function in (lambda: 0, lambda a, b: 0, lambda *, path: 0):
         with pytest.raises(InputError, match="a:b has the parameters .*; it is called with a path"):
             UserFunction("a:b", function).check_takes(arguments=1, what="a path")
 
 
-def test_an_error_while_a_loader_is_read_is_reported():
+def test_an_error_while_a_loader_is_read_is_reported(folder):
+    frames = f'  File "{folder / "data.py"}", line 7, in item\n  File "{functools.__file__}", line 9, in it\n'
+    text = f"Caught ValueError in worker 0.\nOriginal Traceback (most recent):\n{frames}ValueError: bad"
+
     def batches():
         yield 1
-        message = (
-            "Caught ValueError in worker 0.\nOriginal Traceback (most recent call last):\nValueError: bad"
-        )
-        raise ValueError(message)
+        raise ValueError(text)
 
     found = iterated(batches(), "net:loaders")
     assert next(found) == 1
-    with pytest.raises(InputError, match="net:loaders: .*ValueError: bad; --debug"):
+    with pytest.raises(InputError, match="net:loaders: data.py, line 7: ValueError: bad; --debug"):
         next(found)
