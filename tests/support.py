@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,5 +145,7 @@ def optional(library):
     Where EMBEDLENS_TEST_OPTIONAL says that every library is there, they fail.
     """
     if os.environ.get("EMBEDLENS_TEST_OPTIONAL"):
-        return importlib.import_module(library)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as pytest.importorskip
+            return importlib.import_module(library)
     return pytest.importorskip(library)
