@@ -192,7 +192,7 @@ def count_of(batch: Any) -> int:
 
 @contextmanager
 def kept(loaders: Iterable[Any], devices: Sequence[torch.device] = ()) -> Iterator[None]:
-    """Restore all random states at the end, also those of loaders, their samplers and data sets.
+    """Restore all random states at the end, also those of loaders, their samplers, data sets and workers.
 
     Parameters
     ----------
@@ -203,6 +203,7 @@ def kept(loaders: Iterable[Any], devices: Sequence[torch.device] = ()) -> Iterat
     """
     import torch
 
+    loaders = list(loaders)
     holders = {id(one): one for loader in loaders for one in _holders(loader)}.values()
     generators = [one for holder in holders for one in _generators(holder)]
     states = [(generator, generator.get_state()) for generator in generators]
@@ -212,11 +213,18 @@ def kept(loaders: Iterable[Any], devices: Sequence[torch.device] = ()) -> Iterat
         for name in _COUNTS
         if isinstance(getattr(holder, "__dict__", {}).get(name), int)
     ]
+    # Persistent workers have random states of their own, so others read meanwhile.
+    plain = {id(one): one for one in (getattr(loader, "base_dataloader", loader) for loader in loaders)}
+    workers = [(one, one._iterator) for one in plain.values() if getattr(one, "_iterator", None) is not None]
     python, numbers = random.getstate(), np.random.get_state()  # noqa: NPY002 - the state of others is kept
     try:
+        for loader, _ in workers:
+            loader._iterator = None
         with torch.random.fork_rng(devices=devices):
             yield
     finally:
+        for loader, iterator in workers:
+            loader._iterator = iterator
         for generator, state in states:
             generator.set_state(state)
         for holder, name, count in counts:

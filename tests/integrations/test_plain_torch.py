@@ -138,6 +138,26 @@ def test_training_with_and_without_it_gives_the_same_weights(recorder):
         assert torch.equal(value, with_it[name]), name
 
 
+class Augmented(torch.utils.data.Dataset):
+    def __len__(self):
+        return N
+
+    def __getitem__(self, row):
+        return X[row], torch.rand(()), row
+
+
+def test_persistent_workers_draw_what_they_would_without_it(recorder):
+    model, drawn = network(), []
+    for recorded in (False, True):
+        torch.manual_seed(5)
+        loader = DataLoader(Augmented(), 16, shuffle=True, num_workers=1, persistent_workers=True)
+        for _ in range(2):
+            drawn.append(torch.cat([noise for _, noise, _ in loader]))
+            if recorded:
+                record_embeddings(model, loader, recorder, epoch=0, rows=2, overwrite=True)
+    assert torch.equal(torch.cat(drawn[:2]), torch.cat(drawn[2:]))
+
+
 def test_an_error_restores_the_model_and_leaves_no_epoch(recorder):
     model = network()
     state = torch.get_rng_state()
