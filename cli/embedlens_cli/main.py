@@ -162,10 +162,24 @@ def _limit_threads() -> None:
         os.environ.setdefault("OMP_NUM_THREADS", str(granted))
 
 
+def _show_notices() -> None:
+    """Show on a terminal what takes long."""
+    from embedlens.notices import listen
+
+    def show(text: str) -> None:
+        from embedlens_cli.common import console
+
+        console.print_message(text)
+
+    if sys.stderr.isatty():
+        listen(show)
+
+
 def main() -> None:
     """Run the command line and exit: 0 done, 2 wrong usage or bad input, 1 internal error."""
     _let_threads_sleep()
     _limit_threads()
+    _show_notices()
     debug = "--debug" in sys.argv
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     ending.prepare_streams()

@@ -13,6 +13,7 @@ from numba.core.caching import FunctionCache
 from numba.extending import intrinsic
 
 from embedlens.errors import InputWarning
+from embedlens.notices import notify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +66,10 @@ class _SafeCache(FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the machine code for a signature, or None where the cache has none that can be used."""
         try:
-            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+            kept = super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+            if kept is None:
+                notify("compiling loops for this machine, once; it takes about 10 seconds")
+            return kept
         except Exception as error:  # unpickling a damaged file fails with any exception
             _warn_once(f"the cache of compiled loops in {self.cache_path} is damaged", error)
             with suppress(Exception):

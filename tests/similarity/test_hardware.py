@@ -9,6 +9,7 @@ import pytest
 import torch
 from support import blobs
 
+from embedlens import notices
 from embedlens.errors import InputError
 from embedlens.similarity import engine_facts, jit, products, search
 from embedlens.similarity import hardware as machine
@@ -145,3 +146,19 @@ def test_loops_are_compiled_where_nothing_can_be_kept_and_kept_where_it_can(monk
         assert jit.compiled(double)(4) == 8
         assert jit.numba.config.CACHE_DIR == before
         assert len(list(tmp_path.rglob("*.nbi"))) == files
+
+
+def test_compilation_is_said_once_and_not_where_the_loops_are_kept(monkeypatch, tmp_path):
+    def triple(x):
+        return 3 * x
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(notices, "_said", set())
+    heard = []
+    monkeypatch.setattr(notices, "_listeners", [heard.append])
+    loop = jit.compiled(triple)
+    assert (loop(2), loop(2.0)) == (6, 6.0)
+    assert heard == ["compiling loops for this machine, once; it takes about 10 seconds"]
+    notices._said.clear()
+    assert jit.compiled(triple)(2) == 6
+    assert len(heard) == 1
