@@ -93,19 +93,20 @@ def _matrix(table: ArrowTable, columns: Sequence[str], wanted: Wanted, rows: int
     array: NDArray[Any] | None = None
     start = 0
     for batch in table.chosen(columns, wanted.where):
+        if not batch.num_rows:
+            continue
         block = _block(batch, columns, wanted.file, start)
         if array is None:
             size = wanted.file.stat().st_size
             check_size(wanted.file, rows * block.shape[1] * block.dtype.itemsize, size)
             array = np.empty((rows, block.shape[1]), block.dtype)
-        if len(block) and block.shape[1] != array.shape[1]:
+        if block.shape[1] != array.shape[1]:
             message = (
                 f"{wanted.file}: column {shortened(columns[0])!r} has lists of {array.shape[1]} and, in row "
                 f"{start}, of {block.shape[1]} numbers; each row needs as many"
             )
             raise InputError(message)
-        if len(block):
-            array[start : start + len(block)] = block
+        array[start : start + len(block)] = block
         start += len(block)
     if array is None:
         message = f"{wanted.file} has no rows"
@@ -124,14 +125,14 @@ def _block(batch: Any, columns: Sequence[str], file: Path, start: int) -> NDArra
         lengths = np.full(len(column), column.type.list_size)
     else:
         lengths = np.asarray(column.value_lengths().to_numpy(zero_copy_only=False))
-    other = np.flatnonzero(lengths != lengths[0]) if lengths.size else np.empty(0, np.int64)
+    other = np.flatnonzero(lengths != lengths[0])
     if other.size:
         message = (
             f"{file}: column {shortened(name)!r} has lists of {lengths[0]} and, in row "
             f"{start + int(other[0])}, of {lengths[other[0]]} numbers; each row needs as many"
         )
         raise InputError(message)
-    width = int(lengths[0]) if lengths.size else 0
+    width = int(lengths[0])
     values = column.flatten()
     if values.null_count:
         row = start + int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0]) // width
