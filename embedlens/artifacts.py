@@ -20,7 +20,6 @@ import numpy as np
 from embedlens.captions.latex import environment
 from embedlens.errors import InputError, InputWarning, unknown
 from embedlens.files import atomic_path, is_remote, write_text
-from embedlens.store.locations import is_mangled
 from embedlens.text import for_cell, for_json
 from embedlens.version import __version__
 
@@ -208,9 +207,6 @@ def figures_folder(runs: Sequence[Run], out: Path | None) -> Path | None:
     None, with an `InputWarning`, where that place was not named and cannot be written to: what a command
     prints does not need it.
     """
-    if out is not None and is_mangled(out):
-        message = f"--out {out}: figures are written to a local folder; name one, and copy it afterwards"
-        raise InputError(message)
     inside = len(runs) == 1 and not is_remote(runs[0].path)
     folder = out or (runs[0].path / "figures" if inside else Path("figures"))
     if out is None and not _can_hold(folder):

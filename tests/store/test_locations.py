@@ -104,7 +104,9 @@ def test_figures_of_an_address_go_to_the_working_folder(cli, both, folder):
     assert cli("scatter", X, "--format", "svg").code == 0
     assert [path.suffix for path in sorted((folder / "figures").iterdir())] == [".csv", ".json", ".svg"]
     refused = cli("scatter", X, "--out", "s3://bucket/figures")
-    assert_refused(refused, "s3:/bucket/figures", "figures are written to a local folder")
+    assert_refused(refused, "'--out': s3://bucket/figures is an address; name a local path")
+    page = cli("report", X, "--out", "s3://bucket/page.html")
+    assert_refused(page, "'--out': s3://bucket/page.html is an address")
 
 
 def test_only_the_needed_bytes_are_read_and_only_once(cli, folder):

@@ -104,7 +104,8 @@ def embed(
         Path | None,
         typer.Option(
             metavar="RUN",
-            help="Directory of the run.",
+            parser=options.run_location,
+            help="Directory or address of the run.",
             show_default="runs/DATA-MODULE; of a loader runs/MODULE",
             rich_help_panel=panels.OUTPUT,
         ),

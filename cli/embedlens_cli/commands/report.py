@@ -36,6 +36,7 @@ def report(
         Path | None,
         typer.Option(
             metavar="FILE.html",
+            parser=options.local_path,
             help="The page; a report that stands there is replaced.",
             show_default="report.html in figures/ of the run; in ./figures for several runs",
         ),

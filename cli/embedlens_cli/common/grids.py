@@ -42,9 +42,9 @@ class GridOptions:
             show_default="./runs",
         ),
     ] = None
-    figures: Annotated[Path, typer.Option(metavar="DIR", help="Where figure and tables go.")] = Path(
-        "figures"
-    )
+    figures: Annotated[
+        Path, typer.Option(metavar="DIR", parser=options.local_path, help="Where figure and tables go.")
+    ] = Path("figures")
     dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False
     formats: options.Format = "pdf,png"
     venue: options.Venue = "cvpr"

@@ -27,6 +27,16 @@ def run_location(text: str) -> Path:
         raise typer.BadParameter(str(error)) from error
 
 
+def local_path(text: str) -> Path:
+    """Return the path of what is written to this disk alone; an address is refused."""
+    from embedlens.store.locations import is_address
+
+    if is_address(text):
+        message = f"{text} is an address; name a local path, and copy what is written there afterwards"
+        raise typer.BadParameter(message)
+    return Path(text)
+
+
 Runs = Annotated[
     list[str] | None,
     typer.Argument(
@@ -75,8 +85,9 @@ Out = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
+        parser=local_path,
         help="Where figures go.",
-        show_default="figures/ in the run; ./figures for several runs",
+        show_default="figures/ in the run; ./figures for several runs and for addresses",
     ),
 ]
 Format = Annotated[

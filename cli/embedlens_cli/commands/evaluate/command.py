@@ -63,8 +63,9 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="DIR",
+            parser=options.local_path,
             help="Folder of the table.",
-            show_default="figures/ in the run; ./figures for several runs",
+            show_default="figures/ in the run; ./figures for several runs and for addresses",
         ),
     ] = None,
     device: options.Device = "cpu",

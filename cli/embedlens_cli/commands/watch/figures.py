@@ -37,7 +37,12 @@ class WatchedFigureOptions:
     panel: ClassVar[str] = panels.OUTPUT
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where figures go.", show_default="figures/ in the run"),
+        typer.Option(
+            metavar="DIR",
+            parser=options.local_path,
+            help="Where figures go.",
+            show_default="figures/ in the run; ./figures for an address",
+        ),
     ] = None
     formats: options.Format = "pdf,png"
     venue: options.Venue = "cvpr"
