@@ -75,6 +75,6 @@ def run_path(path: str | os.PathLike[str]) -> Path:
         return cast("Path", path)
     local = Path(path)
     if is_mangled(local):
-        message = f"{local}: a path takes a slash from an address; give the address as text, 's3://...'"
+        message = f"{local}: an address has two slashes, as in s3://bucket/run; pathlib takes one away, so pass it as text"
         raise InputError(message)
     return local
