@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from layouts import picture
+from layouts import inshop, picture
 from support import tree, write_run
 from torch.utils.data import DataLoader, RandomSampler, Subset, TensorDataset
 
@@ -108,6 +108,17 @@ def test_images_in_files_need_a_size(embed, folder):
     run, _ = embed(data=ImageChoice(**files, image_size=16, crop=0.5), workers=1)
     assert set(run.splits) == {"train", "test"}
     assert run.items("train")["path"]
+
+
+def test_queries_and_their_gallery_stay_a_pair(embed, folder):
+    inshop(folder / "data")
+    save(1, width=3 * 256)
+    images = ImageChoice(data="inshop", root=str(folder / "data"), image_size=16)
+    run, _ = embed(data=images, splits=["query", "gallery"])
+    assert dict(run.info.query_gallery) == {"query": "gallery"}
+    run, _ = embed(data=images, splits=["query"], out="alone")
+    assert run.splits == ("query",)
+    assert not run.info.query_gallery
 
 
 def test_steps_number_the_snapshots_in_order(embed):
