@@ -11,6 +11,7 @@ import numpy as np
 from embedlens.errors import InputError
 from embedlens.results import Result
 from embedlens.store.log import epoch_of
+from embedlens.text import for_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.store import Run
+    from embedlens.store.log import LogRow
 
 BLOCK_VALUES = 1 << 20
 """Largest number of values of a block of embeddings, unless one row has more."""
@@ -35,8 +37,8 @@ class SplitContents(Result):
         Name of the split.
     epochs
         The epochs to export, ascending.
-    steps
-        Epoch -> optimiser steps, for the epochs whose row in the log has them.
+    log
+        Rows of the log of these epochs: metrics, steps.
     labels
         int64 [N].
     classes
@@ -50,11 +52,17 @@ class SplitContents(Result):
     run: Run
     name: str
     epochs: tuple[int, ...]
-    steps: dict[int, int]
+    log: list[LogRow]
     labels: NDArray[np.int64]
     classes: list[str]
     items: dict[str, list[str]]
     thumbnails: NDArray[np.uint8] | None
+
+    @property
+    def steps(self) -> dict[int, int]:
+        """Epoch -> optimiser steps, for the epochs whose row in the log has them."""
+        found = {epoch_of(row): row.get("step") for row in self.log}
+        return {epoch: int(step) for epoch, step in found.items() if step is not None}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -78,12 +86,13 @@ class SplitContents(Result):
         return named
 
     def facts(self) -> dict[str, Any]:
-        """Return run, split, epochs, steps and method as plain data."""
-        info = self.run.info
+        """Return run, split, epochs, steps, method and log as plain data."""
+        info, steps = self.run.info, self.steps
         facts = facts_of(self.run) | {
             "split": self.name,
             "epochs": list(self.epochs),
-            "steps": [self.steps.get(epoch) for epoch in self.epochs] if self.steps else [],
+            "steps": [steps.get(epoch) for epoch in self.epochs] if steps else [],
+            "log": for_json(self.log),
             "class_names": dict(info.class_names),
         }
         gallery = dict(info.query_gallery).get(self.name)
@@ -110,7 +119,7 @@ class Contents(Result):
 
     def __iter__(self) -> Iterator[SplitContents]:
         """Yield the contents of each split; those of one are in memory at a time."""
-        steps = _steps(self.run, self.epochs)
+        log = [row for row in self.run.log if epoch_of(row) in self.epochs]
         names = self.run.info.class_names
         for split in self.splits:
             labels = self.run.labels(split)
@@ -118,7 +127,7 @@ class Contents(Result):
                 run=self.run,
                 name=split,
                 epochs=self.epochs,
-                steps=steps,
+                log=log,
                 labels=labels,
                 classes=[names.get(text, text) for text in map(str, labels.tolist())],
                 items=self.run.items(split),
@@ -172,9 +181,3 @@ def contents_of(run: Run, splits: Sequence[str] | None, epochs: Sequence[int] | 
     for split in named:
         pinned.epochs(split)  # refuses a name that is no split's
     return Contents(pinned, tuple(named), tuple(chosen))
-
-
-def _steps(run: Run, epochs: Sequence[int]) -> dict[int, int]:
-    """Return the optimiser steps of the epochs that have them in the log."""
-    found = {epoch_of(row): row.get("step") for row in run.log}
-    return {epoch: int(step) for epoch in epochs if (step := found.get(epoch)) is not None}

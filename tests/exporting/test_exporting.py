@@ -71,6 +71,7 @@ def test_npz_is_what_numpy_reads(tmp_path, dtype):
             facts = json.loads(str(archive["facts"]))
         assert (facts["epoch"], facts["step"], facts["split"]) == (epoch, 10 * epoch, "test")
         assert facts["method"] == run.method
+        assert facts["log"] == [{"epoch": one, "step": 10 * one, "loss": None} for one in run.epochs()]
         assert facts["class_names"] == {"0": "cat", "1": "=dog\\tx"}
     with (tmp_path / "out/test_items.csv").open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
