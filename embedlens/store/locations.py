@@ -75,6 +75,9 @@ def run_path(path: str | os.PathLike[str]) -> Path:
         return cast("Path", path)
     local = Path(path)
     if is_mangled(local):
-        message = f"{local}: an address has two slashes, as in s3://bucket/run; pathlib takes one away, so pass it as text"
+        message = (
+            f"{local}: an address has two slashes, as in s3://bucket/run; pathlib takes one away, so pass it as "
+            "text"
+        )
         raise InputError(message)
     return local
