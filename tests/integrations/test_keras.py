@@ -123,3 +123,13 @@ def test_what_is_refused(tmp_path):
     with pytest.raises(InputError, match="several has several outputs; name the layer by embedder="):
         train([callback(tmp_path, embedder=several)], model)
     assert open_run(tmp_path / "run").epochs() == []
+
+
+def test_a_run_at_an_address(tmp_path):
+    optional("fsspec")
+    address = f"memory://{tmp_path.name}/run"
+    model = train([KerasEmbeddingCallback(address, {"test": (X, Y)}, embedder="embedding")])
+    train([KerasEmbeddingCallback(address, {"test": (X, Y)}, embedder="embedding")], model, initial_epoch=1)
+    run = open_run(address)
+    assert run.epochs() == [0, 1, 2]
+    np.testing.assert_array_equal(run.snapshot("test", 2).embeddings, embedded(model))
