@@ -76,8 +76,8 @@ def run_path(path: str | os.PathLike[str]) -> Path:
     local = Path(path)
     if is_mangled(local):
         message = (
-            f"{local}: an address has two slashes, as in s3://bucket/run; pathlib takes one away, so pass it as "
-            "text"
+            f"{local}: an address has two slashes, as in s3://bucket/run; pathlib takes one away, so pass "
+            "it as text"
         )
         raise InputError(message)
     return local

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_LISTING_S = 1.0
+_LISTING_S = 2.0
 _LISTING_TIMES = 20.0
 _TRIES = 3
 _MARKS = (
@@ -42,7 +42,7 @@ class Entry:
 class RemoteFiles:
     """The files of one file system of fsspec, by their addresses.
 
-    A listing of a folder is used for a second, or for 20 times as long as it took, and forgotten when this
+    A listing of a folder is used for two seconds, or for 20 times as long as it took, and forgotten when this
     process writes there.
     """
 
@@ -67,8 +67,8 @@ class RemoteFiles:
         above, _, name = address.rpartition("/")
         with self._guard:
             until, entries = self._listings.get(above, (0.0, None))
-        if until > time.monotonic() and entries is not None and name not in entries:
-            return False
+        if until > time.monotonic() and entries is not None:
+            return name in entries and entries[name].is_folder
         return self.listing(address) is not None
 
     def file(self, address: str) -> Entry | None:
