@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
@@ -15,12 +14,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from embedlens.captions.latex import environment
+from embedlens.csv_files import Table, ending_for, write_csv
 from embedlens.errors import InputError, InputWarning, unknown
 from embedlens.files import atomic_path, is_remote, write_text
-from embedlens.text import for_cell, for_json
+from embedlens.text import for_json
 from embedlens.version import __version__
 
 if TYPE_CHECKING:
@@ -34,9 +32,6 @@ FORMATS = ("pdf", "png", "svg")
 _LONGEST = 160
 _SHORTEST = 6  # letters of a name that still tell a run from others
 _PACKAGES = ("numpy", "torch", "matplotlib")
-
-Table = list[dict[str, Any]]
-"""Blocks of rows, one under the other: column name -> array [n], or one value for all rows of the block."""
 
 
 @dataclass(slots=True)
@@ -108,9 +103,9 @@ class Artifacts:
             with atomic_path(target) as temporary:
                 write(temporary)
             written.append(target)
-        data = folder / f"{stem}.csv"
+        data = folder / f"{stem}.{ending_for(table)}"
         with atomic_path(data) as temporary:
-            _write_csv(temporary, table)
+            write_csv(temporary, table)
         sidecar = {
             "command": list(self.command),
             "figures": [path.name for path in written],
@@ -271,24 +266,3 @@ def _cut(text: str, size: int) -> str:
 def _versions() -> dict[str, str]:
     versions = {"embedlens": __version__, "python": platform.python_version()}
     return versions | {name: metadata.version(name) for name in _PACKAGES}
-
-
-def csv_text(table: Table) -> str:
-    """Return the blocks under one header; numbers as the shortest text that reads back the same."""
-    columns = list(dict.fromkeys(name for block in table for name in block))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([for_cell(name) for name in columns])
-    for block in table:
-        rows = max((len(value) for value in block.values() if isinstance(value, np.ndarray)), default=1)
-        cells = [[for_cell(v) for v in _column(block.get(name, ""), rows)] for name in columns]
-        writer.writerows(zip(*cells, strict=True))
-    return text.getvalue()
-
-
-def _write_csv(path: Path, table: Table) -> None:
-    path.write_text(csv_text(table), encoding="utf-8", errors="backslashreplace", newline="")
-
-
-def _column(value: object, rows: int) -> list[Any]:
-    return value.tolist() if isinstance(value, np.ndarray) else [value] * rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from embedlens.artifacts import csv_text
+from embedlens.csv_files import csv_text
 from embedlens.figures.style import paper
 from embedlens.report.data import PaperFigure
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from embedlens.analysis.triplets.nearest import Triplets
-    from embedlens.artifacts import Table
+    from embedlens.csv_files import Table
     from embedlens.measurements.selected import Selected
 
     Measured = Mapping[Selected, Triplets]

@@ -23,7 +23,7 @@ from embedlens_cli.common.snapshots import Selection
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from embedlens.artifacts import Table
+    from embedlens.csv_files import Table
     from embedlens.figures.triplets.distances import StateDistribution
     from embedlens.measurements.distance_states import Comparison, MeasuredState
     from embedlens.measurements.triplet_states import Reference

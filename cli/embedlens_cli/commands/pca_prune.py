@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from embedlens.analysis.pruning import PruningCurve
-    from embedlens.artifacts import Table
+    from embedlens.csv_files import Table
     from embedlens.measurements.spectra import PrunedSlice
     from embedlens.store import Run
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from embedlens.artifacts import Table
+    from embedlens.csv_files import Table
     from embedlens.figures.triplets.trajectory import TrajectoryPanel
     from embedlens.measurements.anchor_paths import AnchorPaths, Anchors
     from embedlens.measurements.triplet_states import Reference

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from embedlens.artifacts import Artifacts, Table
+    from embedlens.artifacts import Artifacts
+    from embedlens.csv_files import Table
     from embedlens.store import Run
 
 _MOST_EPOCHS = 10

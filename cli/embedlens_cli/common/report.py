@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from embedlens.artifacts import Artifacts, Table
+    from embedlens.artifacts import Artifacts
     from embedlens.captions.places import Shown
+    from embedlens.csv_files import Table
 
 Result = TypeVar("Result")
 

@@ -24,8 +24,8 @@ from embedlens_cli.common.snapshots import Selection
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from embedlens.artifacts import Table
     from embedlens.captions.places import Shown
+    from embedlens.csv_files import Table
     from embedlens.figures.sampling.distances import Contents
     from embedlens.store import Run
 

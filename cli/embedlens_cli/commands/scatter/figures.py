@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.triplets.field import Field
     from embedlens.analysis.triplets.nearest import Triplets
-    from embedlens.artifacts import Table
+    from embedlens.csv_files import Table
     from embedlens.figures.triplets.panels import ScatterPanel
     from embedlens.measurements.triplet_states import FixedTriplets
     from embedlens_cli.commands.scatter.panels import SnapshotTriplets

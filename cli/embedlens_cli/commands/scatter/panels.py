@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from embedlens.analysis.triplets.nearest import Triplets
-    from embedlens.artifacts import Table
+    from embedlens.csv_files import Table
     from embedlens.measurements.triplet_states import FixedTriplets
 
     SnapshotTriplets = Mapping[Selected, Triplets]

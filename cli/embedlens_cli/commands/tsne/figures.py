@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.projection.items import Sample
     from embedlens.analysis.projection.synthesis import SynthesisedMap
-    from embedlens.artifacts import Table
+    from embedlens.csv_files import Table
     from embedlens.figures.projection.maps import Map
     from embedlens.measurements.maps import SnapshotMap
     from embedlens_cli.common.report import Report
