@@ -1,0 +1,103 @@
+"""Worker processes on this machine."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from embedlens.processes import available_processors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+VARIABLE = "OMP_NUM_THREADS"
+"""Environment variable that torch, numpy and scipy take their number of threads from when they are loaded."""
+_PATIENCE = 2.0  # seconds until a process that was asked to end is killed
+
+
+def available_threads() -> int:
+    """Return the number of processors that this process may use, or fewer where OMP_NUM_THREADS says so."""
+    cores = available_processors()
+    named = os.environ.get(VARIABLE, "")
+    return min(cores, int(named)) if named.isdecimal() and int(named) else cores
+
+
+def threads_of_each(workers: int) -> int:
+    """Return the number of threads of each of some workers on this machine, at least one."""
+    return max(1, available_threads() // workers)
+
+
+class WorkerProcesses(ProcessPoolExecutor):
+    """Worker processes that share the processors of this machine, and end with this process.
+
+    Parameters
+    ----------
+    workers
+        Number of processes.
+    """
+
+    def __init__(self, workers: int) -> None:
+        super().__init__(
+            workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_prepare,
+            initargs=(threads_of_each(workers),),
+        )
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
+        """Give a task to the workers, which are started with the first ones."""
+        with _no_interrupts():
+            return super().submit(function, *args, **options)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the workers: when their tasks are done, or at once where nobody waits for these."""
+        processes = list((getattr(self, "_processes", None) or {}).values())
+        if wait or not cancel_futures:
+            super().shutdown(wait, cancel_futures=cancel_futures)
+            return
+        for process in processes:
+            process.terminate()
+        super().shutdown(wait=False, cancel_futures=True)
+        for process in processes:
+            process.join(_PATIENCE)
+            process.kill()
+
+
+def _prepare(threads: int) -> None:
+    """Prepare a worker process: its number of threads, and that it ends when its parent does."""
+    os.environ[VARIABLE] = str(threads)
+    if "numpy" in sys.modules:  # too late for the variable
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(threads)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(threads)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends its workers
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end, which a killed parent cannot announce, and end then."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C from processes that are started inside the context until they ignore it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
