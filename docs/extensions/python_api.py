@@ -34,6 +34,7 @@ GROUPS = {
         "embedlens.selection",
         "embedlens.searches",
         "embedlens.measurements",
+        "embedlens.execution",
     ],
     "Analyses": [
         "embedlens.analysis.triplets",

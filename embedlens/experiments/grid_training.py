@@ -1,24 +1,29 @@
-"""Training of the runs of a grid, one after the other."""
+"""Training of the runs of a grid, one after the other or by workers."""
 
 from __future__ import annotations
 
+import multiprocessing
 import time
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from embedlens import errors
 from embedlens.errors import InputError, count_text
+from embedlens.execution import run_tasks
 from embedlens.experiments import grid_runs
 from embedlens.experiments.epoch_metrics import check_left_out
 from embedlens.experiments.trainer import Trainer
 from embedlens.processes import available_processors
-from embedlens.store.lock import RunInUse, check_free
+from embedlens.store.lock import RunInUse, check_free, release_when_terminated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
     from pathlib import Path
 
+    from embedlens.execution import Workers
     from embedlens.experiments.grid_runs import PlannedRun
     from embedlens.training.progress import Progress
 
@@ -111,8 +116,9 @@ def train_runs(
     callbacks: Callbacks | None = None,
     *,
     device: str = "cpu",
-    workers: int | None = None,
+    readers: int | None = None,
     every: bool = False,
+    executor: Workers | Executor | None = None,
 ) -> dict[Path, str]:
     """Train the runs that are not finished; return why runs failed, by path.
 
@@ -124,10 +130,13 @@ def train_runs(
         The runs of a grid.
     callbacks
         Called with progress and warnings; None: nothing is reported, a warning is an `InputWarning`.
-    device, workers
-        As of `embedlens.experiments.Trainer`; None: a process for every core reads image files.
+    device, readers
+        Device, and number of processes that read image files for a run; None: one for every core.
     every
         As of `check_runs`.
+    executor
+        Where runs are trained, as of `embedlens.execution.run_tasks`; None: in this process, one after the
+        other. With workers no steps are reported.
 
     Raises
     ------
@@ -139,38 +148,90 @@ def train_runs(
     for run in waiting:
         check_free(run.path)
     calls.report(cost(planned))
-    readers = available_processors() if workers is None else workers
     started = time.perf_counter()
-    for number, run in enumerate(waiting, start=1):
-        place = f"{number} of {len(waiting)}  {run.path.name}"
-        try:
-            result = _train_one(run, place, calls, device=device, workers=readers)
-        except RunInUse:
-            raise
-        except InputError as error:
-            failed[run.path] = str(error)
-            calls.warn(f"{place}: failed: {error}")
+    results = _trained(waiting, calls, device=device, readers=readers, executor=executor)
+    for number, (run, one) in enumerate(results, start=1):
+        place = _place(number, waiting)
+        for text in one.warned[:1]:
+            calls.warn(f"{place}: {text}")
+        if one.failure:
+            failed[run.path] = one.failure
+            calls.warn(f"{place}: failed: {one.failure}")
             continue
         pace = (time.perf_counter() - started) / max(1, _epochs_left(waiting[:number]))
         left = pace * _epochs_left(waiting[number:])
-        calls.report(f"{place}: {result}" + (f", about {_time_text(left)} left" if left else ""))
+        calls.report(f"{place}: {one.result}" + (f", about {_time_text(left)} left" if left else ""))
     return failed
 
 
-def _train_one(run: PlannedRun, place: str, calls: Callbacks, *, device: str, workers: int) -> str:
-    """Train one run to its last epoch; return its result in words. Only its first warning is passed on."""
+@dataclass(frozen=True, slots=True)
+class _Trained:
+    """What came of a run: its result in words, or why it failed, and warnings that were not passed on."""
+
+    result: str = ""
+    failure: str = ""
+    warned: tuple[str, ...] = ()
+
+
+def _place(number: int, waiting: Sequence[PlannedRun]) -> str:
+    return f"{number} of {len(waiting)}  {waiting[number - 1].path.name}"
+
+
+def _trained(
+    waiting: Sequence[PlannedRun],
+    calls: Callbacks,
+    *,
+    device: str,
+    readers: int | None,
+    executor: Workers | Executor | None,
+) -> Iterator[tuple[PlannedRun, _Trained]]:
+    """Yield each run when it is trained, in order."""
+    if executor is not None:
+        unit = partial(_train_apart, device=device, readers=readers)
+        with closing(run_tasks(unit, waiting, executor=executor)) as results:
+            yield from zip(waiting, results, strict=True)
+        return
+    for number, run in enumerate(waiting, start=1):
+        warned: list[str] = []
+
+        def warn(text: str, warned: list[str] = warned, place: str = _place(number, waiting)) -> None:
+            if not warned:  # only the first is passed on
+                calls.warn(f"{place}: {text}")
+            warned.append(text)
+
+        with calls.steps(run.path.name) as report:
+            one = _train_one(run, report, warn, device=device, readers=readers)
+        yield run, one
+
+
+def _train_apart(run: PlannedRun, *, device: str, readers: int | None) -> _Trained:
+    """Train a run in a worker."""
+    release_when_terminated()
     warned: list[str] = []
+    if readers is None and multiprocessing.current_process().daemon:
+        readers = 0  # such a process may have no others
+    one = _train_one(run, _silent, warned.append, device=device, readers=readers)
+    return replace(one, warned=tuple(warned))
 
-    def warn(text: str) -> None:
-        if not warned:
-            calls.warn(f"{place}: {text}")
-        warned.append(text)
 
-    with calls.steps(run.path.name) as report:
-        resume = run.path.exists()
-        trainer = Trainer(run.config, run.path, device=device, resume=resume, workers=workers)
+def _train_one(
+    run: PlannedRun,
+    report: Callable[[Progress], None],
+    warn: Callable[[str], None],
+    *,
+    device: str,
+    readers: int | None,
+) -> _Trained:
+    """Train one run to its last epoch."""
+    processes = available_processors() if readers is None else readers
+    try:
+        trainer = Trainer(run.config, run.path, device=device, resume=run.path.exists(), workers=processes)
         row = trainer.run(report=report, warn=warn).log[-1]
-    return _recall_text(row) + (", collapsed" if trainer.collapsed else "")
+    except RunInUse:
+        raise
+    except InputError as error:
+        return _Trained(failure=str(error))
+    return _Trained(_recall_text(row) + (", collapsed" if trainer.collapsed else ""))
 
 
 def _recall_text(row: Mapping[str, float | None]) -> str:

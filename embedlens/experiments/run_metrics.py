@@ -205,18 +205,8 @@ class Unscored:
     epoch: int
     scores: Mapping[str, str]
 
-    def compute(self, search: Search, meter: Meter) -> None:
-        """Compute the metrics from the snapshot with its gallery.
-
-        Raises
-        ------
-        InputError
-            What cannot be measured, with its place.
-        """
-        try:
-            values = meter.measure(search, list(self.scores))
-        except InputError as error:
-            raise (error if search.place in str(error) else error.within(search.place)) from error
+    def add(self, values: Mapping[str, float]) -> None:
+        """Give the run the values, by score, that `Meter.measure` has computed from the snapshot."""
         for score, metric in self.scores.items():
             self.metrics.computed.setdefault(metric, {})[self.epoch] = values[score]
 

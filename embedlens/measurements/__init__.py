@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         distance_states,
         following,
         maps,
+        measuring,
+        missing_metrics,
         open_set,
         reader,
         sampling,
@@ -27,21 +29,22 @@ if TYPE_CHECKING:
         verification,
     )
     from embedlens.measurements.data_warnings import DataWarnings
+    from embedlens.measurements.measuring import measure
     from embedlens.measurements.reader import Kept, Reader
     from embedlens.measurements.selected import Selected
     from embedlens.measurements.triplet_states import Reference, State
 
 __all__ = [
     "DataWarnings", "Kept", "Reader", "Reference", "Selected", "State", "anchor_paths", "class_names",
-    "component_signs", "data_warnings", "description", "distance_states", "following", "maps", "open_set",
-    "reader", "sampling", "selected", "slices", "snapshot_scores", "spectra", "triplet_states",
-    "verification",
+    "component_signs", "data_warnings", "description", "distance_states", "following", "maps", "measure",
+    "measuring", "missing_metrics", "open_set", "reader", "sampling", "selected", "slices", "snapshot_scores",
+    "spectra", "triplet_states", "verification",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(
     __name__, __all__,
     {
-        "data_warnings": ["DataWarnings"], "reader": ["Kept", "Reader"], "selected": ["Selected"],
-        "triplet_states": ["Reference", "State"],
+        "data_warnings": ["DataWarnings"], "measuring": ["measure"], "reader": ["Kept", "Reader"],
+        "selected": ["Selected"], "triplet_states": ["Reference", "State"],
     },
 )  # fmt: skip

@@ -37,6 +37,17 @@ class DataWarnings:
                 runs = self._found.setdefault((kind, search.query.split), {})
                 runs.setdefault(name, []).append((search.place, text))
 
+    def fresh(self) -> DataWarnings:
+        """Return one that has noted nothing yet."""
+        return DataWarnings(self.duplicates_excluded)
+
+    def add(self, other: DataWarnings) -> None:
+        """Note what another one has noted."""
+        for key, runs in other._found.items():
+            known = self._found.setdefault(key, {})
+            for name, findings in runs.items():
+                known.setdefault(name, []).extend(findings)
+
     def lines(self) -> list[str]:
         """Return the warnings since the last call: of several runs and epochs the first is described."""
         remembered = _GIVEN.get()

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from embedlens.analysis.triplets.distances import distances
+from embedlens.measurements.measuring import measure
 from embedlens.measurements.triplet_states import State
 from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Executor
 
     from embedlens.analysis.triplets.distances import Distances
     from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.analysis.triplets.paired import Paired
+    from embedlens.execution import Workers
     from embedlens.measurements.selected import Selected
     from embedlens.measurements.triplet_states import Reference
 
@@ -28,13 +32,6 @@ class MeasuredState(Result):
     triplets: Triplets
     initial: bool = False
 
-    @classmethod
-    def of(
-        cls, state: State, device: str, *, labels: Sequence[str] = (), initial: bool = False
-    ) -> MeasuredState:
-        """Return a state with its nearest triplets."""
-        return cls(tuple(labels) or (state.label,), state, state.nearest(device=device), initial)
-
     @property
     def key(self) -> str:
         """The state in the JSON answer: "pretrained", or the number of the epoch."""
@@ -43,7 +40,7 @@ class MeasuredState(Result):
     @property
     def name(self) -> str:
         """The run and the state."""
-        return f"{self.state.label}, {self.state.name}"
+        return _name(self.state)
 
     @property
     def distances(self) -> Distances:
@@ -77,6 +74,7 @@ def compare_states(
     compare: Callable[..., list[Paired]],
     *,
     device: str,
+    executor: Workers | Executor | None = None,
 ) -> Comparison:
     """Compare the last states of runs with that of the first run, or of one run with its initial state.
 
@@ -90,18 +88,26 @@ def compare_states(
         Compares two states on the same triplets, as `analysis.triplets.compare_choices` does.
     device
         Of the engine: "cpu" or "cuda".
+    executor
+        Where nearest triplets are found, as of `embedlens.execution.run_tasks`; None: in this process.
     """
-    finals = [MeasuredState.of(State.of(one), device) for one in places]
-    initials = _initials(finals, device)
+    ends = [State.of(one) for one in places]
+    starts = _initials(ends)
+    # The nearest triplets of a reference that is shown are known already.
+    others: dict[str, State] = {}
+    if (len(ends) > 1 or starts) and reference.name not in {_name(one) for one in ends}:
+        others[reference.name] = reference.state(places[0].split, places[0].reader)
+    states = [*ends, *(state for _, state in starts), *others.values()]
+    measured = measure(partial(_nearest, device=device), states, executor=executor)
+    found = iter([triplets for _, triplets in measured])
+    finals = [MeasuredState((one.label,), one, next(found)) for one in ends]
+    initials = [MeasuredState(tuple(labels), one, next(found), initial=True) for labels, one in starts]
     if len(finals) > 1:
         pairs = [(finals[0], other) for other in finals[1:]]
     else:
         pairs = [(initial, finals[0]) for initial in initials]
-    # The nearest triplets of a reference that is shown are known already.
     known = {one.name: one.triplets for one in finals}
-    if pairs and reference.name not in known:
-        state = reference.state(places[0].split, places[0].reader)
-        known[reference.name] = state.nearest(device=device)
+    known |= {name: next(found) for name in others}
     paired = {}
     for first, second in pairs:
         chosen = {reference.name: known[reference.name]}
@@ -117,15 +123,24 @@ def compare_states(
     return Comparison([*initials, *finals], paired)
 
 
-def _initials(finals: Sequence[MeasuredState], device: str) -> list[MeasuredState]:
-    """Return the initial states; one that several runs share stands for all of them.
+def _nearest(state: State, *, device: str) -> Triplets:
+    """Return the nearest triplets of a state."""
+    return state.nearest(device=device)
+
+
+def _name(state: State) -> str:
+    return f"{state.label}, {state.name}"
+
+
+def _initials(finals: Sequence[State]) -> list[tuple[list[str], State]]:
+    """Return the initial states with the labels of their runs; one that several share stands for all.
 
     A run whose final state is its initial state has no other.
     """
     groups: list[tuple[list[str], State]] = []
     for final in finals:
-        initial = final.state.initial
-        if initial.name == final.state.name:
+        initial = final.initial
+        if initial.name == final.name:
             continue
         for labels, other in groups:
             if other.equals(initial):
@@ -133,4 +148,4 @@ def _initials(finals: Sequence[MeasuredState], device: str) -> list[MeasuredStat
                 break
         else:
             groups.append(([initial.label], initial))
-    return [MeasuredState.of(state, device, labels=labels, initial=True) for labels, state in groups]
+    return groups

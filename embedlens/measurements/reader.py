@@ -74,6 +74,15 @@ class Reader:
         self._count(search)
         return search
 
+    def fresh(self) -> Reader:
+        """Return a reader of the same items that has collected nothing yet."""
+        return Reader(self.leave_out, self.warnings.fresh())
+
+    def add(self, other: Reader) -> None:
+        """Collect what another reader has collected: its warnings, and its counts of items left out."""
+        self.warnings.add(other.warnings)
+        self._left_out.extend(counts for counts in other._left_out if counts not in self._left_out)
+
     def kept(self, run: Run, split: str, epoch: int) -> Kept:
         """Return the items of a split that are not left out, the same at all epochs.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,17 +13,20 @@ from embedlens.analysis.triplets.nearest import summarise
 from embedlens.errors import InputError
 from embedlens.experiments.method_facts import differing_options
 from embedlens.figures.style import line_styles
-from embedlens.measurements.triplet_states import State
+from embedlens.measurements.measuring import measure
+from embedlens.measurements.triplet_states import triplets_of
 from embedlens.report.data import Dataset, Items, MapSeries, ReportData, RunFacts, TripletSeries
 from embedlens.report.paper_figures import paper_figures
 from embedlens.selection import gallery_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from concurrent.futures import Executor
 
     from numpy.typing import NDArray
 
     from embedlens.analysis.triplets.nearest import Triplets
+    from embedlens.execution import Workers
     from embedlens.measurements.selected import Selected
     from embedlens.store import Run
 
@@ -75,8 +80,9 @@ def gather(
     extent: Extent | None = None,
     *,
     device: str = "cpu",
-    track: Callable[[Sequence[Selected]], Iterable[Selected]] = iter,
+    track: Callable[[Iterable[Any], int], Iterable[Any]] | None = None,
     nearest: Callable[[Selected], Triplets] | None = None,
+    executor: Workers | Executor | None = None,
 ) -> ReportData:
     """Return what a report shows of some snapshots.
 
@@ -89,9 +95,12 @@ def gather(
     device
         Of the engine: "cpu" or "cuda".
     track
-        Reports the progress of a loop over the snapshots.
+        Function of results and of their number that gives them one by one, and reports the progress; None:
+        nothing is reported.
     nearest
         Returns the nearest triplets of a snapshot, where they are known; None: they are searched.
+    executor
+        Where they are searched, as of `embedlens.execution.run_tasks`; None: in this process.
 
     Raises
     ------
@@ -108,8 +117,9 @@ def gather(
     messages = _linking(groups, runs)
     kept, said = _epochs_that_fit(groups, extent)
     messages += said
-    measure = nearest or (lambda one: State.of(one).nearest(device=device))
-    measured = {one: measure(one) for one in track([one for one in every if one in kept])}
+    shown, search = [one for one in every if one in kept], nearest or partial(triplets_of, device=device)
+    with closing(measure(search, shown, executor=executor)) as results:
+        measured = dict(track(results, len(shown)) if track else results)
     datasets = []
     for group in groups:
         rows, said = _rows(group, measured, extent, len(groups))

@@ -74,5 +74,5 @@ with paper("cvpr"):
 # -------
 #
 # ``--backbone timm:resnet50`` trains a pretrained network instead of the small one (``--image-size`` is
-# then its own), ``--split-by items`` divides the items of each class, ``--workers`` reads images in
+# then its own), ``--split-by items`` divides the items of each class, ``--readers`` reads images in
 # processes. The guides are :doc:`/guides/datasets` and :doc:`/guides/backbones`.

@@ -90,7 +90,8 @@ def test_options_stand_in_groups():
         return {part.partition("\n")[0]: entries(part)[0] for part in text.split("\n## ")[1:]}
 
     scatter, train = sections("scatter"), sections("train")
-    assert list(scatter) == ["Arguments", "What is read", "Analysis", "Items left out", "Output"]
+    panels = ["Arguments", "What is read", "Analysis", "Items left out", "Computation", "Output"]
+    assert list(scatter) == panels
     assert {"--split", "--epoch"} == scatter["What is read"]
     assert {"--ignore-label", "--distractor-label", "--exclude-duplicates"} == scatter["Items left out"]
     assert {"--out", "--format", "--venue", "--json"} < scatter["Output"]

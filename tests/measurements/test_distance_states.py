@@ -68,7 +68,8 @@ def test_a_run_of_one_epoch_is_compared_with_nothing(tmp_path):
 
 
 def test_a_measured_state_has_the_distances_of_its_own_triplets(tmp_path):
-    state = MeasuredState.of(State("one", write_run(tmp_path / "one", n=30), "test", 0, Reader()), "cpu")
+    initial = State("one", write_run(tmp_path / "one", n=30), "test", 0, Reader())
+    state = MeasuredState(("one",), initial, initial.nearest(device="cpu"))
     expected = np.hypot(1 - state.triplets.s_ap, state.triplets.s_an)
     np.testing.assert_allclose(state.distances.distance, expected, atol=1e-6)
     assert state.key == "0"

@@ -67,6 +67,7 @@ def compare(
         InName("metrics-{}"),
     ] = "nmi,f1,recall_at_1,recall_at_2,recall_at_4,recall_at_8",
     where: grids.GridOptions,
+    run_by: grids.TrainingWorkers,
     latex: Annotated[bool, typer.Option("--latex", help="Print the table for a paper (booktabs).")] = False,
     words: FileWords,
 ) -> None:
@@ -89,14 +90,17 @@ def compare(
     grid = grids.grid_of({"loss": loss, "lr": grids.DEFAULT_RATE, "dim": None, "seed": seed})
     ways = ways_of(options.words(method), grid.losses)
     recipe = training_options.recipe_of({**context.params, "method": "plain"}, epochs=epochs)
-    runs = plan(ways, grid.seeds, recipe, folder=where.folder, dim=dim, lr=lr)
+    workers = run_by.chosen()
+    shared = grids.shared_cores(recipe, workers)
+    runs = plan(ways, grid.seeds, shared, folder=where.folder, dim=dim, lr=lr)
     planned = [one.run for one in runs]
     if where.dry_run:
         check_runs(planned)
         facts = [{"compared as": one.way.name, "seed": one.run.config.seed} for one in runs]
         grids.list_runs(planned, facts, as_json=where.as_json)
         return
-    failed = grids.train(planned, check_device(where.device), workers=context.params["workers"])
+    device = check_device(where.device)
+    failed = grids.train(planned, device, readers=context.params["readers"], workers=workers)
     reader = Reader.of_config(planned[0].config)
     scores = score_runs(
         runs, failed, wanted, device=where.device, search=reader.search,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,7 @@ from embedlens_cli.common.option_groups import (
     IgnoreOptions,
     InName,
     SnapshotOptions,
+    WorkerOptions,
     grouped,
 )
 from embedlens_cli.common.report import Report, by_split, headings
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.spectrum.components import ClassScatter
+    from embedlens.measurements.reader import Kept
     from embedlens.store import Run
 
     Scatters = Mapping[Selected, ClassScatter]
@@ -60,6 +63,7 @@ def components(
     ] = True,
     leave_out: IgnoreOptions,
     drawn: FigureOptions,
+    run_by: WorkerOptions,
     words: FileWords,
 ) -> None:
     """Draw each item's value, (z - mean) V, in the largest and the smallest component, by class.
@@ -67,20 +71,13 @@ def components(
     Classes are in the order of their labels. Panels have the same y limits, one row per run; the smallest
     component has its own, the same for all runs. Over several epochs each component keeps its sign.
     """
-    from embedlens.analysis.spectrum.components import class_scatter
     from embedlens.figures.style import paper
     from embedlens.measurements.component_signs import aligned
 
     style, numbers = drawn.style(), _numbers(component)
-    selection = Selection.of(where, leave_out, style.names)
+    selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     _check(selection.runs, numbers)
-    kept = selection.kept()
-
-    def measure(one: Selected) -> ClassScatter:
-        items = kept[one.label, one.split]
-        z, y = items.of(one.snapshot.embeddings), items.of(one.snapshot.labels)
-        return class_scatter(z, y, numbers, center=not svd, normalize=normalize)
-
+    measure = partial(_measure, kept=selection.kept(), numbers=numbers, center=not svd, normalize=normalize)
     results = aligned(selection.measure(measure, "decomposing"))
     facts = {
         "decomposition": "SVD of uncentred embeddings" if svd else "PCA of centred embeddings",
@@ -97,6 +94,22 @@ def components(
             _save_split(report, group)
     _warn(results)
     report.end(lambda: _print(results))
+
+
+def _measure(
+    one: Selected,
+    *,
+    kept: Mapping[tuple[str, str], Kept],
+    numbers: Sequence[int],
+    center: bool,
+    normalize: bool,
+) -> ClassScatter:
+    """Return the values of the items of one snapshot in some components."""
+    from embedlens.analysis.spectrum.components import class_scatter
+
+    items = kept[one.label, one.split]
+    z, y = items.of(one.snapshot.embeddings), items.of(one.snapshot.labels)
+    return class_scatter(z, y, numbers, center=center, normalize=normalize)
 
 
 def _numbers(text: str) -> list[int]:

@@ -79,5 +79,5 @@ def _train(order: int, epochs: int, *, device: str) -> Path:
 
     path, config = demo_path(order), demo_config(order, epochs)
     console.print_line(f"EPSHN, order {order}: {config.epochs} epochs of glyphs to {path}")
-    train_one(config, path, device=device, workers=None, resume=path.exists(), as_json=False)
+    train_one(config, path, device=device, readers=None, resume=path.exists(), as_json=False)
     return path

@@ -15,6 +15,7 @@ from embedlens_cli.common.option_groups import (
     LeaveOutOptions,
     OneEpochOptions,
     ReferenceOptions,
+    WorkerOptions,
     grouped,
 )
 from embedlens_cli.common.report import Report
@@ -57,6 +58,7 @@ def distances(
     leave_out: LeaveOutOptions,
     drawn: FigureOptions,
     device: options.Device = "cpu",
+    run_by: WorkerOptions,
     words: FileWords,
 ) -> None:
     """Draw the distances of triplets to the ideal point (1, 0), and compare two runs on the same triplets.
@@ -76,7 +78,7 @@ def distances(
 
     style = drawn.style()
     check_device(device)
-    selection = Selection.of(where, leave_out, style.names)
+    selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     reference = chosen.reference(selection.runs, selection.labels)
     check_same_triplets(selection.runs, selection.splits, _WHY)
     for run in selection.runs:
@@ -84,7 +86,8 @@ def distances(
     compare = partial(compare_choices, resamples=resamples, seed=seed)
     places = {split: selection.of_split(split) for split in selection.splits}
     comparisons = {
-        split: compare_states(own, reference, compare, device=device) for split, own in places.items()
+        split: compare_states(own, reference, compare, device=device, executor=selection.workers)
+        for split, own in places.items()
     }
     selection.print_warnings()
     facts = _facts(selection, reference, device) | {"resamples": resamples, "seed": seed}

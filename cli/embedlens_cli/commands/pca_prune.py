@@ -15,6 +15,7 @@ from embedlens_cli.common.option_groups import (
     InName,
     LeaveOutOptions,
     SnapshotOptions,
+    WorkerOptions,
     grouped,
 )
 from embedlens_cli.common.report import Report, by_split, headings
@@ -22,6 +23,7 @@ from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from embedlens.analysis.pruning import PruningCurve
     from embedlens.csv_files import Table
@@ -71,6 +73,7 @@ def pca_prune(
     where: SnapshotOptions,
     drawn: FigureOptions,
     device: options.Device = "cpu",
+    run_by: WorkerOptions,
     words: FileWords,
 ) -> None:
     """Draw Recall@1 against the number of leading principal components that are kept.
@@ -86,15 +89,13 @@ def pca_prune(
     if similarity not in SIMILARITIES:
         raise unknown(similarity, "similarity", SIMILARITIES)
     style, wanted = drawn.style(), _parse(dims)
-    selection = Selection.of(where, leave_out, style.names)
+    selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     selection.check_slices(slices)
     selection.warn_of_idle_learners(slices)
     kept = {run.path: _kept(wanted, slices, selection.runs, run) for run in selection.runs}
     basis = "svd" if svd else "pca"
     prune = partial(pruned_recall, basis=basis, similarity=similarity, center=center, device=device)
-    measured = selection.measure(
-        lambda one: _measure(one, prune, fit=fit, kept=kept[one.run.path], slices=slices), "pruning"
-    )
+    measured = selection.measure(partial(_measure, prune=prune, fit=fit, kept=kept, slices=slices), "pruning")
     pruned = {one: results for one, results in measured.items() if results}
     facts = {
         "basis": basis,
@@ -148,17 +149,18 @@ def _kept(
 
 def _measure(
     one: Selected,
-    prune: Callable[..., PruningCurve],
     *,
+    prune: Callable[..., PruningCurve],
     fit: str | None,
-    kept: tuple[int, ...] | None,
+    kept: Mapping[Path, tuple[int, ...] | None],
     slices: str | None,
 ) -> list[PrunedSlice]:
     """Prune one snapshot, and each slice of it; nothing where the run has none of the dims."""
     from embedlens.measurements.spectra import prune as prune_slices
     from embedlens.searches import items_of
 
-    if kept == ():
+    dims = kept[one.run.path]
+    if dims == ():
         return []
     base = fit or ("train" if "train" in one.run.splits else one.split)
     if base not in one.run.splits:
@@ -167,7 +169,7 @@ def _measure(
     whole = one.search()
     apart = base != one.split
     items = items_of(one.run, base, one.epoch, leave_out=one.reader.leave_out) if apart else None
-    return prune_slices(whole, prune, slices=slices_alone(one.run, slices), dims=kept, fit=items)
+    return prune_slices(whole, prune, slices=slices_alone(one.run, slices), dims=dims, fit=items)
 
 
 def _save(report: Report, group: Mapping[Selected, Sequence[PrunedSlice]], *, sliced: bool) -> None:

@@ -10,7 +10,7 @@ import typer
 
 from embedlens.errors import InputError
 from embedlens_cli.common import console, options
-from embedlens_cli.common.option_groups import AllSplitsOptions, LeaveOutOptions, grouped
+from embedlens_cli.common.option_groups import AllSplitsOptions, LeaveOutOptions, WorkerOptions, grouped
 from embedlens_cli.common.run_names import RunNames
 from embedlens_cli.common.snapshots import Selection
 
@@ -56,6 +56,7 @@ def report(
     names: options.Names = None,
     leave_out: LeaveOutOptions,
     device: options.Device = "cpu",
+    run_by: WorkerOptions,
     as_json: options.Json = False,
 ) -> None:
     """Write one page to explore runs: it opens in any browser, without a server and without a network.
@@ -70,10 +71,11 @@ def report(
     check_device(device)
     if out is not None:
         check_replaceable(out)
-    selection = Selection.of(where, leave_out, RunNames.of(names))
+    selection = Selection.of(where, leave_out, RunNames.of(names), workers=run_by.chosen())
     data = gather(
         selection, Extent(sample=sample, tsne=tsne, figures=figures), device=device,
-        track=lambda places: console.track(places, "searching"),
+        track=lambda results, total: console.track(results, "searching", total=total),
+        executor=selection.workers,
     )  # fmt: skip
     selection.print_warnings()
     target = out or (figures_folder(selection.runs, None) or Path("figures")) / "report.html"

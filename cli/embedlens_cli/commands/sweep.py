@@ -51,6 +51,7 @@ def sweep(
         str | None, typer.Option(help="Split that is compared.", show_default="the query split, or test")
     ] = None,
     where: grids.GridOptions,
+    run_by: grids.TrainingWorkers,
     latex: options.Latex = False,
 ) -> None:
     """Train a run for each loss, learning rate, dim and seed, and draw their scores.
@@ -70,7 +71,8 @@ def sweep(
     wanted, device = _one_score(metric), check_device(where.device)
     recipe = training_options.recipe_of(context.params, epochs=epochs)
     grid = grids.grid_of({"loss": loss, "lr": lr, "dim": dim, "seed": seed})
-    configs = grid.configs(recipe, warn=console.print_message)
+    workers, readers = run_by.chosen(), context.params["readers"]
+    configs = grid.configs(grids.shared_cores(recipe, workers), warn=console.print_message)
     planned = grid_runs.plan(configs, where.folder, any_threads=recipe.threads is None)
     reader = Reader.of_config(planned[0].config)
     score = Score(wanted, compared_split(planned, split), device, reader.leave_out, reader.search)
@@ -78,12 +80,11 @@ def sweep(
         check_runs(planned, every=grid.every, warn=console.print_message)
         grids.list_runs(planned, [_facts(run) for run in planned], as_json=where.as_json)
         return
-    failed = grids.train(planned, device, workers=context.params["workers"], every=grid.every)
+    failed = grids.train(planned, device, readers=readers, every=grid.every, workers=workers)
     outcomes = measure(planned, failed, score, follow=lambda runs: console.track(runs, "scoring"))
     console.print_warnings(reader.warnings)
     if all(outcome.failure for outcome in outcomes):
-        first = outcomes[0]
-        message = f"every run failed; the first, {first.name}: {first.failure}"
+        message = f"every run failed; the first, {outcomes[0].name}: {outcomes[0].failure}"
         raise InputError(message)
     warn_of_failures(outcomes)
     words = [*grids.file_words(grid), *training_options.file_words(recipe)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from embedlens.store import Run
     from embedlens.training.config import TrainConfig
 
-_WITH_RESUME = {"resume", "epochs", "stop_metric", "patience", "device", "workers", "as_json"}
+_WITH_RESUME = {"resume", "epochs", "stop_metric", "patience", "device", "readers", "as_json"}
 
 
 @training_options.takes_recipe(after="lr")
@@ -59,10 +59,20 @@ def train(
             parser=options.run_location,
             autocompletion=completion.runs,
             help="Resume this run; its options stay, except for --epochs, --stop-metric, --patience, "
-            "--device, --workers and --json.",
+            "--device, --readers and --json.",
         ),
     ] = None,
     device: options.Device = "cpu",
+    readers: Annotated[
+        int | None,
+        typer.Option(
+            "--readers",
+            "--workers",
+            help="Processes that read image files; results do not depend on their number.",
+            show_default="every core",
+            min=0,
+        ),
+    ] = None,
     as_json: options.Json = False,
 ) -> None:
     """Train an embedding and record every epoch, epoch 0 being the state before training.
@@ -72,7 +82,6 @@ def train(
     from embedlens.selection import choose_runs, runs_folder
     from embedlens.training.checkpoint import resumed_config
 
-    workers = context.params["workers"]
     stop_metric = None if stop_metric == "none" else stop_metric
     unbegun = None if resume is None else _unbegun(resume)
     if resume is not None and unbegun is None:
@@ -84,7 +93,7 @@ def train(
             config = replace(config, stop_metric=stop_metric)
         if _typed(context.get_parameter_source("patience")):
             config = replace(config, patience=patience)
-        train_one(config, path, device=device, workers=workers, resume=True, as_json=as_json)
+        train_one(config, path, device=device, readers=readers, resume=True, as_json=as_json)
         return
     recipe = training_options.recipe_of(
         context.params, epochs=epochs, stop_metric=stop_metric, patience=patience
@@ -93,7 +102,7 @@ def train(
     dims = recipe.default_dim if dim is None else dim
     config = recipe.config(chosen, recipe.loss_options, dim=dims, lr=lr, seed=seed)
     path = unbegun or out or runs_folder() / f"{config.data}-{config.recipe_name}"
-    train_one(config, path, device=device, workers=workers, resume=False, as_json=as_json)
+    train_one(config, path, device=device, readers=readers, resume=False, as_json=as_json)
 
 
 def _unbegun(resume: Path) -> Path | None:
@@ -126,13 +135,13 @@ def _refuse_beside_resume(context: typer.Context) -> None:
             option = f"--{name.replace('_', '-')}"
             message = (
                 f"{option} cannot change a run that is resumed; only --epochs, --stop-metric, --patience, "
-                "--device and --workers may"
+                "--device and --readers may"
             )
             raise InputError(message)
 
 
 def train_one(
-    config: TrainConfig, path: Path, *, device: str, workers: int | None, resume: bool, as_json: bool
+    config: TrainConfig, path: Path, *, device: str, readers: int | None, resume: bool, as_json: bool
 ) -> Run:
     """Train one run; print its log, and warn when its space collapses.
 
@@ -151,10 +160,10 @@ def train_one(
         check_left_out(config)
     release_when_terminated()
     with Team.of_torchrun(device) as team:
-        readers = available_processors() if workers is None else workers
+        processes = available_processors() if readers is None else readers
         if not resume:
             config = replace(config, processes=team.size)
-        trainer = Trainer(config, path, device=device, resume=resume, workers=readers, team=team)
+        trainer = Trainer(config, path, device=device, resume=resume, workers=processes, team=team)
         if not team.leads:
             return trainer.run()
         with TrainingProgress(path.name, quiet=as_json) as progress:

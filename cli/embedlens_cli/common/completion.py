@@ -24,6 +24,7 @@ FIELDS = ("contrastive", "ep", "ephn", "epshn", "n-pair-mc", "triplet")
 METHODS = ("plain", "divide-conquer", "dvml", "dreml", "hdc")
 MINING = ("all", "random", "hard", "semi-hard", "semi-hard-range", "distance-weighted", "easy-positive")
 SAMPLERS = ("pk", "n-pair", "tuplet", "hard-class")
+SCHEDULERS = ("processes", "dask", "slurm", "slurm-local")
 DATA = (
     "glyphs", "digits", "cub200", "cars196", "sop", "inshop", "lfw", "fashion-mnist", "folder", "csv",
 )  # fmt: skip

@@ -134,14 +134,17 @@ def bar(length: int) -> str:
     return "\u2588" * length
 
 
-def track(steps: Sequence[T], what: str) -> Iterable[T]:
-    """Show a progress bar with the time left on standard error while `steps` are gone through."""
+def track(steps: Iterable[T], what: str, *, total: int | None = None) -> Iterable[T]:
+    """Show a progress bar with the time left on standard error while `steps` are gone through.
+
+    `total` is their number, where they have no length.
+    """
     from rich.progress import track as rich_track
 
     console = terminal(stderr=True)
     if not console.is_terminal:  # rich before 14 writes an empty line even for a bar that is disabled
         return steps
-    return rich_track(steps, what, console=console, transient=True)
+    return rich_track(steps, what, total=total, console=console, transient=True)
 
 
 def bytes_text(size: int) -> str:

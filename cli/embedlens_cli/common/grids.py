@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,12 +12,15 @@ import typer
 
 from embedlens.errors import InputError
 from embedlens_cli.common import options
+from embedlens_cli.common.option_groups import WorkerOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from embedlens.execution import Workers
     from embedlens.experiments.grid import Grid
     from embedlens.experiments.grid_runs import PlannedRun
+    from embedlens.experiments.recipe import Recipe
     from embedlens.training.progress import Progress
     from embedlens_cli.common.figure_style import FigureStyle
 
@@ -27,6 +30,20 @@ DEFAULTS = {"loss": "ep,epshn", "lr": "0.0001,0.0002,0.0004,0.0008,0.0016", "dim
 EVERY, DEFAULT_RATE = "all", "default"
 """Words for every registered loss, and for the default learning rate of each loss."""
 _FORMER_RATE = "usual"  # still read, and still what file names say
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingWorkers(WorkerOptions):
+    """Options of the workers that train runs."""
+
+    workers: Annotated[
+        int,
+        typer.Option(
+            help="Number of runs that are trained at the same time, each with its part of the cores unless "
+            "--threads says otherwise; 0: one after the other, in this process.",
+            min=0,
+        ),
+    ] = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,10 +148,25 @@ def file_words(grid: Grid) -> list[str]:
     return ["+".join([EVERY, *more] if grid.every else more).replace(":", "-"), *axis_words]
 
 
+def shared_cores(recipe: Recipe, workers: Workers | None) -> Recipe:
+    """Return the recipe with the number of threads that each of some workers on this machine has."""
+    if workers is None or workers.threads is None or recipe.threads is not None:
+        return recipe
+    return replace(recipe, threads=workers.threads)
+
+
 def train(
-    planned: Sequence[PlannedRun], device: str, *, workers: int | None = None, every: bool = False
+    planned: Sequence[PlannedRun],
+    device: str,
+    *,
+    readers: int | None = None,
+    every: bool = False,
+    workers: Workers | None = None,
 ) -> dict[Path, str]:
-    """Train the unfinished runs, with a progress bar for each; return why runs failed, by path."""
+    """Train the unfinished runs; return why runs failed, by path.
+
+    Each run has a progress bar, unless workers train several at the same time.
+    """
     from embedlens.experiments.grid_training import Callbacks, train_runs
     from embedlens.store.lock import release_when_terminated
     from embedlens_cli.common import console
@@ -142,7 +174,7 @@ def train(
     release_when_terminated()
     callbacks = Callbacks(console.print_message, console.print_message, _progress_bar)
     try:
-        return train_runs(planned, callbacks, device=device, workers=workers, every=every)
+        return train_runs(planned, callbacks, device=device, readers=readers, every=every, executor=workers)
     except KeyboardInterrupt:
         console.print_message("resume with the same command; finished epochs are kept")
         raise

@@ -16,6 +16,7 @@ from embedlens_cli.common import options, panels
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from embedlens.execution import Workers
     from embedlens.measurements.reader import Reader
     from embedlens.measurements.triplet_states import Reference
     from embedlens.store import Run
@@ -107,6 +108,21 @@ class IgnoreOptions(LeaveOutOptions):
     ignore_label: options.IgnoredItems = None
     exclude_duplicates: options.ExcludeCopies = False
     distractor_label: None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerOptions:
+    """Options of the workers that measure snapshots."""
+
+    panel: ClassVar[str] = panels.COMPUTATION
+    workers: options.Workers = 0
+    scheduler: options.Scheduler = None
+
+    def chosen(self) -> Workers | None:
+        """Return the workers; None where this process measures. Wrong options raise `InputError`."""
+        from embedlens.execution import Workers
+
+        return Workers.of(self.workers, self.scheduler)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,6 +159,24 @@ Device = Annotated[
     str,
     typer.Option(help="Device that computes: cpu or cuda.", autocompletion=completion.one_of("cpu", "cuda")),
 ]
+Workers = Annotated[
+    int,
+    typer.Option(
+        help="Number of workers that measure snapshots at the same time; 0: this process alone. Results do "
+        "not depend on it.",
+        min=0,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|ADDRESS",
+        help="What runs the workers: processes, dask (a cluster on this machine), tcp://HOST:PORT (a Dask "
+        "scheduler), slurm or slurm:partition=gpu,timeout_min=60 (jobs), slurm-local (processes as jobs).",
+        show_default="processes",
+        autocompletion=completion.one_of(*completion.SCHEDULERS),
+    ),
+]
 UnknownClass = Annotated[
     str | None,
     typer.Option(

@@ -33,11 +33,12 @@ _TRAINING = {
     },
     "Comparison": {"metric", "metrics", "split", "dry_run"},
     LEFT_OUT: {"ignore_label", "distractor_label", "exclude_duplicates"},
-    COMPUTATION: {"device", "threads", "workers"},
+    COMPUTATION: {"device", "threads", "workers", "readers"},
     OUTPUT: {"out", "resume", "figures", "formats", "venue", "width", "title", "text", "as_json", "latex"},
 }  # fmt: skip
 _OTHERS = {
     READ: {"runs", "split", "epoch", "gallery", "labels", "key", "labels_key", "missing_label"},
+    COMPUTATION: {"device"},
     OUTPUT: {"out", "figures", "names", "as_json", "as_csv", "latex", "limits", "fps"},
 }
 ORDER = ("Arguments", READ, "Options", ANALYSIS, TSNE, *_TRAINING)

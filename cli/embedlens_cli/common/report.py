@@ -66,6 +66,7 @@ class Report:
         from embedlens.artifacts import Artifacts, figures_folder, run_facts
 
         every = {"runs": run_facts(selection.runs), **facts, **selection.reader.facts}
+        every |= selection.workers.facts if selection.workers else {}
         artifacts = Artifacts(figures_folder(selection.runs, options.out), console.command(), every)
         all_words = [*words, *selection.reader.leave_out.words]
         return cls(name, selection, style, all_words, artifacts, options.as_json)

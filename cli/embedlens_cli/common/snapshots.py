@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from embedlens.errors import InputError
+from embedlens.measurements.measuring import measure
 from embedlens.measurements.selected import Selected as Selected  # commands reach it here
 from embedlens.measurements.slices import idle_learners, parts_of
 from embedlens_cli.common import console, options
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from embedlens.execution import Workers
     from embedlens.measurements.reader import Kept, Reader
     from embedlens.store import Run
     from embedlens_cli.common.option_groups import LeaveOutOptions, RunOptions, SnapshotOptions
@@ -38,6 +40,8 @@ class Selection:
         Reads the snapshots.
     typed
         The runs as typed; none: the newest is meant.
+    workers
+        What measures the snapshots; None: this process.
     """
 
     runs: Sequence[Run]
@@ -46,10 +50,16 @@ class Selection:
     epoch: str
     reader: Reader
     typed: Sequence[str]
+    workers: Workers | None = None
 
     @classmethod
     def of(
-        cls, where: SnapshotOptions | RunOptions, leave_out: LeaveOutOptions, names: RunNames | None = None
+        cls,
+        where: SnapshotOptions | RunOptions,
+        leave_out: LeaveOutOptions,
+        names: RunNames | None = None,
+        *,
+        workers: Workers | None = None,
     ) -> Selection:
         """Return the selection; `names` are the names of the runs.
 
@@ -68,7 +78,7 @@ class Selection:
         reader.leave_out.check_same_classes(runs)
         choose = selection.choose_splits if where.all_splits else selection.evaluated_splits
         splits = choose(runs, options.words(where.split))
-        return cls(runs, selection.run_labels(runs), splits, where.epoch, reader, typed)
+        return cls(runs, selection.run_labels(runs), splits, where.epoch, reader, typed, workers)
 
     @property
     def several_epochs(self) -> bool:
@@ -118,16 +128,13 @@ class Selection:
     ) -> dict[Selected, Result]:
         """Return the result of a function for each snapshot, or for those of `places`.
 
-        Its errors name the place, or one of some files. Progress is shown as `doing`; warnings about
+        Workers run it, where the options name some: it is a function of a module, or a `functools.partial` of
+        one. Its errors name the place, or one of some files. Progress is shown as `doing`; warnings about
         the data are printed once all are read.
         """
-        results: dict[Selected, Result] = {}
-        for one in console.track(list(self) if places is None else places, doing):
-            try:
-                results[one] = function(one)
-            except InputError as error:
-                has_place = str(error).startswith((f"run {one.run.name!r}", *map(str, files)))
-                raise (error if has_place else error.within(one.place)) from error
+        every = list(self) if places is None else places
+        with closing(measure(function, every, executor=self.workers, files=files)) as measured:
+            results = dict(console.track(measured, doing, total=len(every)))
         self.print_warnings()
         return results
 

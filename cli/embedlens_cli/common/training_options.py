@@ -134,7 +134,7 @@ _OF_RUNS = {
         flag="--exclude-duplicates",
     ),
     "threads": option(int | None, None, "Threads of torch.", show_default="every core"),
-    "workers": option(
+    "readers": option(
         int | None, None, "Processes that read image files; results do not depend on their number.",
         show_default="every core", min=0,
     ),
@@ -145,7 +145,7 @@ METHOD_OPTIONS = tuple(OF_METHODS)
 """Names of the options of single methods."""
 
 _NOT_OF_CONFIG = {*OF_LOSSES, *OF_METHODS}
-_NOT_OF_CONFIG |= {"loss_options", "mining_options", "root", "weights", "threads", "workers"}
+_NOT_OF_CONFIG |= {"loss_options", "mining_options", "root", "weights", "threads", "readers"}
 
 
 OF_IMAGES = ("root", "split_by", "boxes")

@@ -17,6 +17,7 @@ from embedlens_cli.common.option_groups import (
     FileWords,
     InName,
     LeaveOutOptions,
+    WorkerOptions,
     changed,
     grouped,
 )
@@ -24,9 +25,7 @@ from embedlens_cli.common.option_groups import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from embedlens.experiments.run_metrics import Meter, RunMetrics
     from embedlens.figures.experiments.curves import CurvePanel
-    from embedlens.measurements.reader import Reader
     from embedlens.objectives import Loss
 
 _LONGEST = 60  # letters of a file name that the runs, or the metrics, may take
@@ -98,6 +97,7 @@ def curves(
     leave_out: LeaveOutOptions,
     drawn: FigureOptions,
     device: options.Device = "cpu",
+    run_by: WorkerOptions,
     words: FileWords,
 ) -> None:
     """Draw loss and scores against epoch, step or seconds, for one run or several.
@@ -109,6 +109,7 @@ def curves(
     from embedlens.artifacts import Artifacts, figures_folder, run_facts
     from embedlens.experiments.metric_names import choose_metrics
     from embedlens.experiments.run_metrics import Meter, RunMetrics
+    from embedlens.measurements.missing_metrics import compute_missing
 
     style = drawn.style()
     check_device(device)
@@ -121,9 +122,14 @@ def curves(
     sources = [RunMetrics.of(label, run) for label, run in zip(labels, chosen, strict=True)]
     named, splits = options.words(metrics), options.words(split)
     wanted = choose_metrics(named, sources, splits=splits, monitors=meter.losses)
-    _compute(sources, wanted, meter, reader)
+    workers = run_by.chosen()
+    compute_missing(
+        sources, wanted, meter, reader=reader, executor=workers,
+        follow=lambda results, total: console.track(results, "computing", total=total),
+    )  # fmt: skip
+    console.print_warnings(reader.warnings)
     groups = style.names.repeats(chosen) if seeds == "band" else {}
-    facts = {"runs": run_facts(chosen)}
+    facts = {"runs": run_facts(chosen), **(workers.facts if workers else {})}
     artifacts = Artifacts(figures_folder(chosen, drawn.out), console.command(), facts)
     drawing = CurveDrawing(artifacts, style, x, groups, meter, reader)
     stem = ["curves", _short(artifacts.named(labels), "runs"), _short([*named, *meter.losses], "metrics")]
@@ -150,17 +156,6 @@ def _check_words(x: str, seeds: str) -> None:
     for got, kind, known in ((x, "x axis", X_LABELS), (seeds, "way to draw seeds", ("band", "lines"))):
         if got not in known:
             raise unknown(got, kind, known)
-
-
-def _compute(sources: Sequence[RunMetrics], metrics: Sequence[str], meter: Meter, reader: Reader) -> None:
-    """Compute what the logs lack, reading each snapshot once."""
-    from embedlens.experiments.run_metrics import unscored
-
-    tasks = unscored(sources, metrics, without_log=bool(reader.leave_out))
-    for task in console.track(tasks, "computing") if tasks else ():
-        source = task.metrics
-        task.compute(reader.search(source.run, task.split, task.epoch, label=source.label), meter)
-    console.print_warnings(reader.warnings)
 
 
 def _short(words: Sequence[str], kind: str) -> str:

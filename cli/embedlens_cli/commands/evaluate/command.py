@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ from embedlens_cli.common.option_groups import (
     InName,
     LeaveOutOptions,
     SnapshotOptions,
+    WorkerOptions,
     changed,
     grouped,
 )
@@ -25,7 +27,7 @@ from embedlens_cli.common.run_names import RunNames
 from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from embedlens.analysis.scores import ScoreSettings
     from embedlens.artifacts import Artifacts
@@ -69,6 +71,7 @@ def evaluate(
         ),
     ] = None,
     device: options.Device = "cpu",
+    run_by: WorkerOptions,
     as_json: options.Json = False,
     words: FileWords,
 ) -> None:
@@ -79,14 +82,14 @@ def evaluate(
     from embedlens.analysis.scores import check_metrics
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.leave_out import check_same_class
-    from embedlens.measurements.snapshot_scores import log_scores, score_snapshot, without_other_losses
+    from embedlens.measurements.snapshot_scores import log_scores, without_other_losses
 
     _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
     _check_log(log, [*changed(how), *changed(leave_out)])
     settings = how.settings(ks)
     wanted = check_metrics(options.words(metrics), settings)
     named = RunNames.of(names)
-    selection = Selection.of(where, leave_out, named)
+    selection = Selection.of(where, leave_out, named, workers=run_by.chosen())
     runs, places = selection.runs, list(selection)
     if how.unknown_class is not None:
         check_same_class(runs, how.unknown_class, "--unknown-class")
@@ -94,8 +97,13 @@ def evaluate(
     selection.warn_of_idle_learners(how.slices)
     settings_of = {run.path: how.settings_of(run, settings, wanted) for run in runs}
     measured = selection.measure(
-        lambda one: score_snapshot(
-            one, wanted, settings_of[one.run.path], gallery=how.gallery, slices=how.slices, device=device
+        partial(
+            _scores,
+            wanted=wanted,
+            settings=settings_of,
+            gallery=how.gallery,
+            slices=how.slices,
+            device=device,
         ),
         "scoring",
     )
@@ -124,6 +132,15 @@ def evaluate(
         console.print_line(f"wrote {artifacts.data[0]}")
     if log:
         console.print_message(f"logged in {', '.join(str(run.path / 'log.csv') for run in runs)}")
+
+
+def _scores(
+    one: Selected, *, wanted: Sequence[str], settings: Mapping[Path, ScoreSettings], **how: Any
+) -> list[ScoreRow]:
+    """Return the scores of one snapshot, and of its slices."""
+    from embedlens.measurements.snapshot_scores import score_snapshot
+
+    return score_snapshot(one, wanted, settings[one.run.path], **how)
 
 
 def _stem(
@@ -189,6 +206,7 @@ def _facts(
         "engine": engine_facts(device),
         "new_label": how.unknown_class,
         **selection.reader.facts,
+        **(selection.workers.facts if selection.workers else {}),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,13 @@ from embedlens_cli.commands.scatter import figures as scatter_figures
 from embedlens_cli.commands.scatter import panels as scatter_data
 from embedlens_cli.commands.scatter.figures import LossField
 from embedlens_cli.common import completion, options
-from embedlens_cli.common.option_groups import AllSplitsOptions, FigureOptions, LeaveOutOptions, grouped
+from embedlens_cli.common.option_groups import (
+    AllSplitsOptions,
+    FigureOptions,
+    LeaveOutOptions,
+    WorkerOptions,
+    grouped,
+)
 from embedlens_cli.common.report import Report
 from embedlens_cli.common.snapshots import Selection
 
@@ -125,6 +132,7 @@ def scatter(
     limits: options.Limits = "full",
     fps: Annotated[float, typer.Option(help="With --animate: epochs per second.", min=0.1, max=60)] = 2.0,
     device: options.Device = "cpu",
+    run_by: WorkerOptions,
 ) -> None:
     """Draw each triplet as a dot: similarity to the nearest positive, similarity to the nearest negative.
 
@@ -136,7 +144,7 @@ def scatter(
     _check(flows, epoch=where.epoch, field=fields.field, animate=animate)
     style, field = drawn.style(), _choose_field(fields)
     _check_limits(limits, moving=flows.flow or animate)
-    selection = Selection.of(where, leave_out, style.names)
+    selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     still = fields.field is not None or not flows.flow
     stills = {run.path: selection.epochs(run) if still else [] for run in selection.runs}
     spans = {run.path: _span(run, flows) for run in selection.runs if flows.flow}
@@ -148,7 +156,7 @@ def scatter(
         for run in selection.runs
     }
     results = selection.measure(
-        lambda one: triplets_of(one, fixed, device=device), "finding triplets",
+        partial(triplets_of, fixed=fixed, device=device), "finding triplets",
         places=selection.at(lambda run: epochs[run.path]),
     )  # fmt: skip
     report = Report.of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from embedlens.devices import check_device
@@ -14,6 +15,7 @@ from embedlens_cli.common.option_groups import (
     FigureOptions,
     FileWords,
     LeaveOutOptions,
+    WorkerOptions,
     grouped,
 )
 from embedlens_cli.common.report import Report, by_split, headings
@@ -37,6 +39,7 @@ def spectrum(
     where: SpectrumSnapshots,
     drawn: FigureOptions,
     device: options.Device = "cpu",
+    run_by: WorkerOptions,
     words: FileWords,
 ) -> None:
     """Draw singular values, sigma / sqrt(N - 1), of one or several runs on one axes; count dead dimensions.
@@ -46,7 +49,7 @@ def spectrum(
     """
     style = drawn.style()
     check_device(device)
-    selection = Selection.of(where, leave_out, style.names)
+    selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     if what.intra_class:
         class_spectra.check(
             {"--svd": what.svd, "--log": bool(what.log), "--cumulative": what.cumulative,
@@ -58,7 +61,7 @@ def spectrum(
         class_spectra.draw(selection, style, normalize=what.normalize, options=drawn, words=words)
         return
     selection.warn_of_idle_learners(what.slices)
-    results = selection.measure(lambda one: _measure(one, what, device), "decomposing")
+    results = selection.measure(partial(_measure, what=what, device=device), "decomposing")
     facts = _facts(what, device)
     report = Report.of("spectrum", selection, style, options=drawn, words=words, facts=facts)
     for one, result in results.items():

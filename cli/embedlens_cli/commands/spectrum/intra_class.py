@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from embedlens import measurements
@@ -35,14 +36,9 @@ def draw(
     selection: Selection, style: FigureStyle, *, normalize: bool, options: FigureOptions, words: Iterable[str]
 ) -> None:
     """Decompose the classes of every snapshot, write the figures, give the answer."""
-    from embedlens.analysis.spectrum.intra_class import class_spectra
     from embedlens.figures.style import paper
 
-    def measure(one: Selected) -> ClassSpectra:
-        search = one.search(gallery=one.split)
-        return class_spectra(search.z, search.y, normalize=normalize)
-
-    results = selection.measure(measure, "decomposing")
+    results = selection.measure(partial(_measure, normalize=normalize), "decomposing")
     facts = {
         "decomposition": "covariance of each class of two items and more",
         "normalized": normalize,
@@ -61,6 +57,14 @@ def draw(
     for line in _warnings(results):
         console.print_message(line)
     report.end(lambda: _print_table(results))
+
+
+def _measure(one: Selected, *, normalize: bool) -> ClassSpectra:
+    """Decompose the classes of one snapshot."""
+    from embedlens.analysis.spectrum.intra_class import class_spectra
+
+    search = one.search(gallery=one.split)
+    return class_spectra(search.z, search.y, normalize=normalize)
 
 
 def _save(report: Report, group: Results) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from embedlens.errors import InputError
+from embedlens.execution import run_tasks
 from embedlens_cli.commands.tsne import figures as map_figures
 from embedlens_cli.commands.tsne.map_options import (
     MapOptions,
@@ -21,6 +24,7 @@ from embedlens_cli.common.option_groups import (
     FileWords,
     IgnoreOptions,
     SnapshotOptions,
+    WorkerOptions,
     changed,
     grouped,
 )
@@ -28,9 +32,10 @@ from embedlens_cli.common.report import Report, by_split
 from embedlens_cli.common.snapshots import Selected, Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from embedlens.measurements.maps import MapPlan, SnapshotMap
+    from embedlens.measurements.reader import Kept
 
     Maps = Mapping[Selected, SnapshotMap]
 
@@ -48,6 +53,7 @@ def tsne(
     how: ParameterOptions,
     leave_out: IgnoreOptions,
     drawn: FigureOptions,
+    run_by: WorkerOptions,
     words: FileWords,
 ) -> None:
     """Map the embeddings by t-SNE: openTSNE by cosine distance, with the exact neighbours.
@@ -63,7 +69,7 @@ def tsne(
     style = drawn.style()
     _check(what, animate=animate)
     settings = MapSettings(what, how.parameters(), series=animate, adapt=how.perplexity is None)
-    selection = Selection.of(where, leave_out, style.names)
+    selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     splits = coloured_splits(selection.runs, selection.splits, what.color, named=bool(where.split))
     selection = replace(selection, splits=splits, epoch="all" if animate else where.epoch)
     if animate:
@@ -122,17 +128,27 @@ def _check_series(selection: Selection) -> None:
 
 def _measure(selection: Selection, plan: MapPlan) -> dict[Selected, SnapshotMap]:
     """Map every snapshot: from scratch, or each epoch of a run from the one before."""
-    from embedlens.measurements.maps import map_split
-
-    kept = selection.kept()
     splits: dict[tuple[str, str], list[Selected]] = {}
     for one in selection:
         splits.setdefault((one.label, one.split), []).append(one)
-    maps: dict[Selected, SnapshotMap] = {}
-    for key, places in console.track(list(splits.items()), "mapping"):
-        for part in [places] if plan.series else [[one] for one in places]:
-            maps |= map_split(part, plan, kept[key])
-    return maps
+    series = list(splits.values()) if plan.series else [[one] for one in selection]
+    workers = selection.workers
+    if workers is not None and plan.series and len(series) == 1:
+        console.print_message("each map starts from the one before: one worker maps all epochs of a run")
+    unit = partial(_map, plan=plan, kept=selection.kept())
+    with closing(run_tasks(unit, series, executor=workers)) as mapped:
+        every = list(console.track(mapped, "mapping", total=len(series)))
+    return {one: result for places, results in zip(series, every, strict=True)
+            for one, result in zip(places, results, strict=True)}  # fmt: skip
+
+
+def _map(
+    places: Sequence[Selected], *, plan: MapPlan, kept: Mapping[tuple[str, str], Kept]
+) -> list[SnapshotMap]:
+    """Map the epochs of a split, by epoch."""
+    from embedlens.measurements.maps import map_split
+
+    return [*map_split(places, plan, kept[places[0].label, places[0].split]).values()]
 
 
 def _sample_warnings(maps: Maps) -> list[str]:

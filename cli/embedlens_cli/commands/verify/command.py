@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from embedlens_cli.common.option_groups import (
     InName,
     LeaveOutOptions,
     SnapshotOptions,
+    WorkerOptions,
     file_words,
     grouped,
 )
@@ -127,6 +129,7 @@ def verify(
     leave_out: LeaveOutOptions,
     drawn: FigureOptions,
     device: options.Device = "cpu",
+    run_by: WorkerOptions,
 ) -> None:
     """Verify pairs (accuracy, ROC, EER, TAR at FAR, many negatives) and identify items (rank-1, DIR at FAR).
 
@@ -145,9 +148,9 @@ def verify(
     if how.pairs_by not in _PAIRS_BY:
         raise unknown(how.pairs_by, "--pairs-by", _PAIRS_BY)
     check_device(device)
-    selection = Selection.of(where, leave_out, style.names)
+    selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     results = selection.measure(
-        lambda one: _measure(one, how, measured), "verifying", files=[how.pairs] if how.pairs else []
+        partial(_measure, how=how, measured=measured), "verifying", files=[how.pairs] if how.pairs else []
     )
     report = Report.of("verify", selection, style, options=drawn, facts=_facts(selection, how, device))
     for one, result in results.items():
