@@ -53,6 +53,10 @@ class RemotePath:
     def __lt__(self, other: RemotePath) -> bool:
         return self.parts < other.parts
 
+    def __reduce__(self) -> tuple[type[RemotePath], tuple[str]]:
+        """Return what is pickled: the address, which another process opens for itself."""
+        return RemotePath, (self._address,)
+
     def __hash__(self) -> int:
         return hash(self._address)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -56,6 +57,16 @@ def test_a_run_at_an_address_is_the_same_run(both):
     assert verify(run).n_verified == verify(both).n_verified == 8
     assert verify(run).damaged == {}
     assert run.renamed("y").pinned().epochs() == [0, 1, 2]
+
+
+def test_what_is_sent_of_a_run_is_its_address(both):
+    for run in (both, embedlens.open_run(X).pinned()):
+        sent = pickle.dumps(run)
+        assert len(sent) < 1_000
+        other = pickle.loads(sent)
+        assert (other.path, other.epochs()) == (run.path, [0, 1, 2])
+        snapshots = other.snapshot("test", 1), run.snapshot("test", 1)
+        np.testing.assert_array_equal(*(one.embeddings for one in snapshots))
 
 
 def test_new_epochs_are_seen_and_a_replaced_file_is_read_again(both):
