@@ -67,7 +67,7 @@ def main():
         record(folder, n=options.n, dim=options.dim, epochs=options.epochs)
         for words in (["evaluate", "mine", "--epoch", "all"], ["scatter", "mine", "--epoch", "all"]):
             seconds = {0: [], 2: []}
-            run(folder, [words[0], "mine"], 0)  # compiles loops where they are not kept yet
+            run(folder, [words[0], "mine", "--epoch", "0"], 3)  # compiles loops where they are not kept yet
             measure(
                 f"workers, {words[0]}",
                 f"{options.epochs} epochs of {options.n:,} x {options.dim}",
