@@ -18,6 +18,7 @@ from embedlens.captions.latex import environment
 from embedlens.csv_files import Table, ending_for, write_csv
 from embedlens.errors import InputError, InputWarning, unknown
 from embedlens.files import atomic_path, is_remote, write_text
+from embedlens.moments import with_steps
 from embedlens.text import for_json
 from embedlens.version import __version__
 
@@ -105,7 +106,7 @@ class Artifacts:
             written.append(target)
         data = folder / f"{stem}.{ending_for(table)}"
         with atomic_path(data) as temporary:
-            write_csv(temporary, table)
+            write_csv(temporary, [with_steps(block) for block in table])
         sidecar = {
             "command": list(self.command),
             "figures": [path.name for path in written],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from embedlens.moments import count_of, counts_steps, name_of
 from embedlens.text import escaped
 
 if TYPE_CHECKING:
@@ -107,10 +108,16 @@ def listed(names: Iterable[object]) -> str:
 def epochs_text(epochs: Iterable[int | str]) -> str:
     """Return how a sentence names epochs: each of a few, the first and the last of many."""
     every = list(dict.fromkeys(epochs))
-    if len(every) == 1 or any(isinstance(epoch, str) for epoch in every):
+    numbers = sorted(epoch for epoch in every if not isinstance(epoch, str))
+    if len(every) == 1 and numbers:
+        return name_of(numbers[0])
+    if len(numbers) < len(every):
         return f"epoch {listed(every)}"
-    numbers = sorted(int(epoch) for epoch in every)
     first, last = numbers[0], numbers[-1]
+    if counts_steps(numbers):
+        if len(numbers) <= _MOST:
+            return f"steps {listed(map(count_of, numbers))}"
+        return f"{len(numbers):,} snapshots from step {count_of(first)} to {count_of(last)}"
     if len(numbers) > 2 and last - first == len(numbers) - 1:
         return f"epochs {first} to {last}"
     if len(numbers) <= _MOST:

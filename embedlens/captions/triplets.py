@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from embedlens.captions.places import listed
+from embedlens.moments import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,11 +51,16 @@ def scatter(
     return " ".join(sentences)
 
 
+def _place(reference: Mapping[str, Any]) -> str:
+    """Return run and epoch of a reference."""
+    return f"{reference['run']} at {name_of(reference['epoch'])}"
+
+
 def _dots(fixed: Mapping[str, Any] | None) -> str:
     """Return what a dot is."""
     if fixed:
         axes = _AXES.format(positive="its positive", negative="its negative")
-        chosen = "the nearest ones in {run} at epoch {epoch}, followed everywhere".format(**fixed)
+        chosen = f"the nearest ones in {_place(fixed)}, followed everywhere"
         return f"Each dot is an item: {axes}, {chosen}."
     axes = _AXES.format(positive="its nearest positive", negative="its nearest negative")
     return f"Each dot is an item: {axes}; below the diagonal the nearest neighbour has the same class (R@1)."
@@ -113,8 +119,8 @@ def trajectory(
     axes = _AXES.format(positive="its positive", negative="its negative")
     drawn = f"drawn at random (seed {seed})" if seed is not None else anchors
     sentences = [
-        f"Each panel follows one anchor over the epochs: {axes}, the nearest ones in {{run}} at epoch "
-        "{epoch}. Blue is the initial state; the ideal point is (1, 0).".format(**reference),
+        f"Each panel follows one anchor over the epochs: {axes}, the nearest ones in {_place(reference)}. "
+        "Blue is the initial state; the ideal point is (1, 0).",
         f"Anchors: {drawn}.",
     ]
     if gallery is not None:
@@ -152,6 +158,6 @@ def distances(
         return text
     medians = [f"{value:+.3f} ({second} less {first})" for first, second, value in differences]
     return (
-        f"{text} Median difference on the triplets of {reference['run']}, epoch {reference['epoch']}: "
+        f"{text} Median difference on the triplets of {reference['run']}, {name_of(reference['epoch'])}: "
         f"{listed(medians)}."
     )

@@ -10,6 +10,7 @@ from embedlens.analysis.experiments.curves import Band, Curve
 from embedlens.captions.places import Shown
 from embedlens.errors import InputError
 from embedlens.experiments.run_metrics import training_loss
+from embedlens.moments import Moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -95,9 +96,10 @@ def comparable(curves: Sequence[Curve], sources: Sequence[RunMetrics]) -> list[t
 
 
 def columns(
-    curves: Iterable[Curve], bands: Sequence[Band], sources: Iterable[RunMetrics]
+    curves: Iterable[Curve], bands: Sequence[Band], sources: Sequence[RunMetrics]
 ) -> list[dict[str, Any]]:
     """Return a block of rows for each curve; mean and deviation of the run's group stand beside it."""
+    moments = {source.label: source.epochs for source in sources}
     computed = {
         (source.label, metric): set(of) for source in sources for metric, of in source.computed.items()
     }
@@ -116,6 +118,9 @@ def columns(
                 for name in ("x", "mean", "deviation"):
                     cells = ["" if row is None else group[name][row].item() for row in rows]
                     block[f"group_{name}"] = np.array(cells, dtype=object)
+        steps = {int(epoch): epoch.step for epoch in moments[curve.name] if isinstance(epoch, Moment)}
+        if steps:
+            block["step"] = np.array([steps.get(epoch, "") for epoch in epochs], dtype=object)
         blocks.append(block)
     return blocks
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from embedlens.analysis.experiments.curves import MONITOR, Curve
 from embedlens.analysis.scores import check_metrics
 from embedlens.errors import InputError
+from embedlens.moments import Moment, counts_steps
+from embedlens.store.steps import as_moments
 from embedlens.text import escaped
 
 if TYPE_CHECKING:
@@ -74,7 +76,8 @@ class RunMetrics:
     @property
     def epochs(self) -> list[int]:
         """The epochs of the log and of the snapshots."""
-        return sorted({int(row["epoch"] or 0) for row in self.run.log} | set(self.run.epochs()))
+        logged = [int(row["epoch"] or 0) for row in self.run.log]
+        return sorted({*as_moments(self.run.path, logged), *self.run.epochs()})
 
     def values(self, metric: str) -> dict[int, float]:
         """Return the values of a metric by epoch; a logged one comes before a computed one."""
@@ -100,17 +103,18 @@ class RunMetrics:
     def positions(self, x: str) -> dict[int, float]:
         """Return where each epoch stands on the x axis: its number, steps so far, or seconds so far.
 
-        Epoch 0, the state before training, stands at 0.
+        Epoch 0, the state before training, stands at 0, but for a run whose first step is another one. In a
+        run that counts steps an epoch is the number of epochs trained so far, where the log has it.
         """
         if x == "epoch":
-            return {epoch: float(epoch) for epoch in self.epochs}
+            return {epoch: _trained(epoch) for epoch in self.epochs}
         column, place, odd = self.log.get(x, {}), f"run {self.label!r}", self.not_finite.get(x, [])
         if not column and not odd:
             message = (
                 f"its log has no column {x!r}; draw it against --x epoch, or have its training log {x!r}"
             )
             raise InputError(message).within(place)
-        found, total = {0: 0.0}, 0.0
+        found, total = {0: column.get(0, 0.0) if x == "step" else 0.0}, 0.0
         for epoch in self.epochs:
             if epoch and epoch not in column:
                 what = f"{x!r} is NaN or infinite" if epoch in odd else f"its log has no {x!r}"
@@ -120,6 +124,16 @@ class RunMetrics:
                 total = column[epoch] + (total if x == "seconds" else 0.0)
                 found[epoch] = total
         return found
+
+
+def default_x(sources: Sequence[RunMetrics]) -> str:
+    """Return what runs are drawn against by default: "step" where all of them count steps, else "epoch"."""
+    return "step" if all(counts_steps(source.epochs) for source in sources) else "epoch"
+
+
+def _trained(epoch: int) -> float:
+    known = epoch.trained if isinstance(epoch, Moment) else None
+    return float(epoch) if known is None else known
 
 
 @dataclass(frozen=True, slots=True)

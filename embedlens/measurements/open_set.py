@@ -11,6 +11,7 @@ from embedlens.analysis.open_set.ranking import rank_labels
 from embedlens.analysis.open_set.threshold import identify
 from embedlens.captions.places import Shown
 from embedlens.errors import InputError, unknown
+from embedlens.moments import short_name_of
 from embedlens.results import Result
 from embedlens.searches import ID, SplitItems, search_in
 from embedlens.selection import check_same_items, gallery_of, label_of_class, searched_split
@@ -81,6 +82,11 @@ class Ensemble(Result):
     def epoch(self) -> str:
         """The epoch, or those of the runs that are joined."""
         return "+".join(map(str, dict.fromkeys(self.epochs)))
+
+    @property
+    def epoch_name(self) -> str:
+        """The same in tables for the terminal, where a run that counts steps has its steps."""
+        return "+".join(dict.fromkeys(map(short_name_of, self.epochs)))
 
     @property
     def facts(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError, unknown
+from embedlens.moments import name_of
 from embedlens.results import Result
 from embedlens.searches import embeddings_of
 from embedlens.selection import check_same_items, choose_epoch, gallery_of
@@ -62,7 +63,7 @@ class State:
     @property
     def name(self) -> str:
         """Name in legends."""
-        return "pretrained" if self.epoch is None else f"epoch {self.epoch}"
+        return "pretrained" if self.epoch is None else name_of(self.epoch)
 
     @property
     def gallery(self) -> str | None:
@@ -194,7 +195,7 @@ class Reference:
     @property
     def name(self) -> str:
         """Name in figures."""
-        return f"{self.label}, epoch {self.epoch}"
+        return f"{self.label}, {name_of(self.epoch)}"
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -233,6 +234,11 @@ class FixedTriplets(Result):
     def facts(self) -> dict[str, Any]:
         """Entries of the sidecar: the reference."""
         return {"run": self.reference.run.name, "epoch": self.reference.epoch}
+
+    @property
+    def name(self) -> str:
+        """Name of the epoch of the reference."""
+        return name_of(self.reference.epoch)
 
     @property
     def stem(self) -> str:

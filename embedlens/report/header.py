@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedlens.moments import Moment
 from embedlens.report.encoding import LARGEST_ERROR, MISSING, STEP, Blocks, encode_triplets
 from embedlens.report.sprites import add_thumbnails
 from embedlens.version import __version__
@@ -115,6 +116,7 @@ def _series(series: TripletSeries, blocks: Blocks) -> dict[str, Any]:
     return {
         "run": series.run,
         "epochs": [int(epoch) for epoch in series.epochs],
+        **_steps(series.epochs),
         "s_ap": blocks.array(s_ap),
         "s_an": blocks.array(s_an),
         "positive": blocks.array(series.positive, delta=True),
@@ -122,6 +124,14 @@ def _series(series: TripletSeries, blocks: Blocks) -> dict[str, Any]:
         "summaries": [dict(summary) for summary in series.summaries],
         "map": None if series.maps is None else _map(series.maps, blocks),
     }
+
+
+def _steps(epochs: Sequence[int]) -> dict[str, list[Any] | None]:
+    """Return steps and trained epochs of a run that counts steps; None for another."""
+    moments = [epoch for epoch in epochs if isinstance(epoch, Moment)]
+    if len(moments) < len(epochs):
+        return {"steps": None, "trained": None}
+    return {"steps": [one.step for one in moments], "trained": [one.trained for one in moments]}
 
 
 def _map(maps: MapSeries, blocks: Blocks) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def build(
         A run, split or epoch that is not there, or a snapshot without any triplet.
     """
     given = runs if isinstance(runs, Sequence) and not isinstance(runs, str) else [runs]
-    opened = [run if isinstance(run, Run) else open_run(run) for run in given]
+    opened = [(run if isinstance(run, Run) else open_run(run)).pinned() for run in given]
     reader = Reader()
     places = [
         Selected(label, run, split, epoch, reader)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.csv_files import csv_text
 from embedlens.figures.style import paper
+from embedlens.moments import name_of
 from embedlens.report.data import PaperFigure
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _made(figure: Figure, table: Table, title: str, name: str) -> PaperFigure:
 
 
 def _names(places: Sequence[Selected]) -> list[str]:
-    return [f"{one.label}, epoch {one.epoch}" for one in places]
+    return [f"{one.label}, {name_of(one.epoch)}" for one in places]
 
 
 def _distances(measured: Measured, split: str) -> PaperFigure:
@@ -65,7 +66,7 @@ def _distances(measured: Measured, split: str) -> PaperFigure:
     ends: dict[str, list[Selected]] = {}
     for one in measured:
         ends.setdefault(one.label, []).append(one)
-    shown = {f"{several[0].label}, epoch {several[0].epoch}": (several[0], True) for several in ends.values()}
+    shown = {_names(several)[0]: (several[0], True) for several in ends.values()}
     shown |= {name: (one, False) for several in ends.values() for one in several[-1:]
               for name in _names([one]) if name not in shown}  # fmt: skip
     counted = histograms({name: distances(measured[one]) for name, (one, _) in shown.items()})
@@ -113,7 +114,7 @@ def _curves(places: Sequence[Selected]) -> list[PaperFigure]:
     """Draw the metrics that stand in the logs; no figure where there are none."""
     from embedlens.experiments import curve_results
     from embedlens.experiments.metric_names import choose_metrics
-    from embedlens.experiments.run_metrics import RunMetrics
+    from embedlens.experiments.run_metrics import RunMetrics, default_x
     from embedlens.figures.experiments.curves import CurvePanel, figure, metric_label
 
     runs = {one.label: one.run for one in places if one.run.log}
@@ -123,7 +124,8 @@ def _curves(places: Sequence[Selected]) -> list[PaperFigure]:
     splits = list(dict.fromkeys(one.split for one in places))
     wanted = [name for name in choose_metrics([], sources, splits=[], monitors={})
               if any(source.values(name) for source in sources)]  # fmt: skip
-    lines, _ = curve_results.curves_of(sources, wanted, "epoch")
+    x = default_x(sources)
+    lines, _ = curve_results.curves_of(sources, wanted, x)
     panels = [
         CurvePanel(metric_label(metric, splits) + (f" ({loss})" if loss else ""), tuple(several))
         for metric, loss, several in curve_results.comparable(lines, sources)
@@ -131,7 +133,7 @@ def _curves(places: Sequence[Selected]) -> list[PaperFigure]:
     if not panels:
         return []
     table = curve_results.columns(lines, [], sources)
-    return [_made(figure(panels), table, "Curves", "curves")]
+    return [_made(figure(panels, x=x), table, "Curves", "curves")]
 
 
 def _sizes(dim: int) -> list[int]:

@@ -64,12 +64,19 @@ def epoch_of(row: Mapping[str, float | None]) -> int:
     return int(row["epoch"] or 0)
 
 
-def merge_log(file: Path, epoch: int, metrics: Mapping[str, float], *, another_step: bool = False) -> None:
+def merge_log(
+    file: Path,
+    epoch: int,
+    metrics: Mapping[str, float],
+    *,
+    another_step: bool = False,
+    columns: Iterable[str] = (),
+) -> None:
     """Write metrics into the row of an epoch; metrics of the same name are replaced, others are kept.
 
     The log is locked meanwhile, so that rows that other processes write are kept. The epoch's own columns,
     `epoch` and `step`, are refused where they would change (`check_row`); `another_step`: the epoch is
-    recorded again and may have another number of steps.
+    recorded again and may have another number of steps; `columns`: the log has these, be they empty.
     """
     checked = check_row(epoch, metrics)
     with log_lock(file.parent):
@@ -77,7 +84,8 @@ def merge_log(file: Path, epoch: int, metrics: Mapping[str, float], *, another_s
         before = rows.get(epoch, {})
         if not another_step:
             check_step(before.get("step"), checked.get("step"))
-        rows[epoch] = {**before, "epoch": epoch, **checked}
+        row: LogRow = {**before, "epoch": epoch, **checked}
+        rows[epoch] = row | {name: None for name in columns if name not in row}
         write_log(file, rows.values())
 
 

@@ -21,7 +21,7 @@ from embedlens.store.epoch_writer import EpochWriter, RowTarget
 from embedlens.store.extras import extra_files
 from embedlens.store.log import drop_after, merge_log
 from embedlens.store.shared_epochs import shared_epoch
-from embedlens.store.steps import is_numbered, last_number, number_of_step, with_step
+from embedlens.store.steps import TRAINED_EPOCHS, is_numbered, last_number, number_of_step, with_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,6 +51,7 @@ class Recording:
         self._hold, self._ranks = hold, ranks
         self._open: set[int] = set()
         self._used = -1
+        self._columns: tuple[str, ...] = ()  # of the log, which the run has in any case
 
     @property
     def writes(self) -> bool:
@@ -72,6 +73,7 @@ class Recording:
             number = check_epoch_number(epoch)
         else:
             number = self._number(float(row["step"]), overwrite=overwrite)
+            self._columns = (TRAINED_EPOCHS,)
         self._used = max(self._used, number)
         return number, self.check_epoch(number, row, overwrite=overwrite)
 
@@ -178,4 +180,5 @@ class Recording:
                 check_logged_step(self.path, epoch, row)
             self.info = with_dim(self.path, self.info, dim)
             write_epoch(self.path, self.info, epoch, write=write, extras=extras or {})
-            merge_log(layout.log_file(self.path), epoch, row, another_step=overwrite)
+            log = layout.log_file(self.path)
+            merge_log(log, epoch, row, another_step=overwrite, columns=self._columns)

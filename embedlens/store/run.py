@@ -20,6 +20,7 @@ from embedlens.store.extras import extra_epochs, read_extra, read_run_extra, run
 from embedlens.store.locations import run_path
 from embedlens.store.lock import RunInUse, check_free
 from embedlens.store.log import merge_log, read_log
+from embedlens.store.steps import as_moments
 
 if TYPE_CHECKING:
     import os
@@ -117,10 +118,7 @@ class Run:
         return layout.complete_epochs(self.path, self.info) if self._epochs is None else list(self._epochs)
 
     def partial_epochs(self) -> dict[int, list[str]]:
-        """Return the unfinished epochs, and the splits that lack a snapshot of them.
-
-        Empty while another process writes the run: an epoch that is being recorded is no fault.
-        """
+        """Return unfinished epochs and the splits that lack a snapshot; {} while another process writes."""
         try:
             check_free(self.path)
         except RunInUse:
@@ -134,9 +132,10 @@ class Run:
     def pinned(self) -> Run:
         """Return the same run with the epochs that are finished now; later ones do not exist for it.
 
-        So a command reads the same epochs throughout, while a trainer adds others.
+        So a command reads the same epochs throughout, while a trainer adds others; where steps are counted,
+        they are `embedlens.moments.Moment`.
         """
-        return Run(self.path, self.info, epochs=self.epochs())
+        return Run(self.path, self.info, epochs=as_moments(self.path, self.epochs()))
 
     def resolve_epoch(self, epoch: int) -> int:
         """Return the epoch meant by a number; negative numbers count from the end (-1 is the last)."""
@@ -149,7 +148,7 @@ class Run:
         if epoch not in epochs:
             place = f"run {self.name!r}"
             raise unknown(epoch, "epoch", [*layout.epoch_ranges(epochs), "last"]).within(place)
-        return epoch
+        return epochs[epochs.index(epoch)]
 
     def snapshot(self, split: str, epoch: int = -1) -> Snapshot:
         """Return one snapshot, checked.

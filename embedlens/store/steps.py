@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
+from embedlens.moments import Moment
 from embedlens.store import format as layout
 from embedlens.store.checks import check_epoch_number, check_row, join_metrics
 from embedlens.store.log import epoch_of, read_log
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from embedlens.store.log import LogRow
+
 TRAINED_EPOCHS = "trained_epochs"
-"""Column of log.csv: epochs trained so far, with a fraction, of a run that is recorded by step."""
+"""Column of log.csv: epochs trained so far, with a fraction; each run that counts steps has it."""
 
 
 def is_numbered(epoch: object) -> bool:
@@ -82,6 +86,27 @@ def number_of_step(run: Path, info: layout.RunInfo, step: float, *, overwrite: b
         )
         raise InputError(message)
     return max([*epochs, used], default=-1) + 1
+
+
+def as_moments(run: Path, epochs: Iterable[int]) -> list[int]:
+    """Return epochs of a run, each as a `Moment` if the run counts steps; others as they are.
+
+    A log that cannot be read has no steps: what needs it says so.
+    """
+    every = list(epochs)
+    try:
+        rows = {epoch_of(row): row for row in read_log(layout.log_file(run))}
+    except InputError:
+        return every
+    if not any(TRAINED_EPOCHS in row for row in rows.values()):
+        return every
+    return [_moment(epoch, rows.get(epoch, {})) for epoch in every]
+
+
+def _moment(epoch: int, row: LogRow) -> int:
+    step, trained = row.get("step"), row.get(TRAINED_EPOCHS)
+    known = trained is not None and math.isfinite(trained)
+    return epoch if step is None else Moment(epoch, int(step), trained if known else None)
 
 
 def last_number(run: Path, step: int) -> int:

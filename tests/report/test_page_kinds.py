@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from report_support import places_of, record
 
+from embedlens import Recorder, open_run
 from embedlens.report import Extent, InlineReport, ReportData, RunFacts, ThumbnailOptions, build_page, gather
 
 PLAIN = Extent(figures=False)
@@ -245,3 +246,36 @@ def test_a_damaged_page_says_so(example, opened):
     main = one.page.locator("main")
     main.get_by_text("The report cannot be shown").wait_for()
     assert "damaged" in main.inner_text()
+
+
+def test_a_run_that_counts_steps(tmp_path, opened):
+    z, y = np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3
+    runs = {}
+    for name, last in (("a", 1500), ("b", 1800)):
+        with Recorder(tmp_path / name, labels={"test": y}) as recorder:
+            for step, trained in ((0, 0.0), (500, 0.8333333), (last, 2.5)):
+                recorder.record(trained, {"test": z + step * y[:, None]}, step=step, metrics={"loss": 1.0})
+        runs[name] = open_run(tmp_path / name).pinned()
+    one = opened(build_page(gather(places_of(runs["a"]), PLAIN)))
+    label = one.page.locator("label", has=one.page.locator("#epoch"))
+    assert label.inner_text().strip() == "Step"
+    for position, text, near in (
+        (2, "1,500 (epoch 2.5)", "step 1,500 (epoch 2.5)"),
+        (1, "500 (epoch 0.83)", "step 500 (epoch 0.83)"),
+        (1.25, "750", "step 500 (epoch 0.83)"),
+    ):
+        one.set(epoch=position)
+        assert one.page.locator("output").first.inner_text() == text
+        assert one.page.locator("#epoch").get_attribute("aria-valuetext") == f"step {text}"
+        assert one.js("embedlens.page.panels[0].counted.textContent") == f"{near}, n = 30"
+    one.set(epoch=2, pinned=3)
+    assert "a, step 1,500 (epoch 2.5)" in one.page.locator(".card .where").first.inner_text()
+    assert one.js("embedlens.page.speed.selectedOptions[0].textContent") == "1 snapshot a second"
+    assert "a step 500 s_ap" in one.js("embedlens.csv()")
+    assert one.faults == []
+    both = opened(build_page(gather(places_of(*runs.values()), PLAIN)))
+    both.set(epoch=2)  # at other steps
+    assert both.page.locator("#epoch").get_attribute("aria-valuetext") == "snapshot 2"
+    both.set(epoch=1)
+    assert both.page.locator("#epoch").get_attribute("aria-valuetext") == "step 500 (epoch 0.83)"
+    assert both.faults == []

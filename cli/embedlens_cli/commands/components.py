@@ -9,6 +9,7 @@ import typer
 
 from embedlens import measurements
 from embedlens.errors import InputError
+from embedlens.moments import short_name_of
 from embedlens_cli.common import console, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
@@ -186,7 +187,7 @@ def _print(results: Scatters) -> None:
     rows = [
         (
             f"{one.label}, {one.split}",
-            str(one.epoch),
+            short_name_of(one.epoch),
             f"{result.rank.size:,}",
             f"{result.classes.size:,}",
             f"{number} of {result.dim}",

@@ -9,6 +9,7 @@ import typer
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError, shortened
+from embedlens.moments import name_of
 from embedlens_cli.common import completion, console, options
 from embedlens_cli.common.figure_style import epochs_text
 from embedlens_cli.common.option_groups import (
@@ -189,12 +190,11 @@ def _save(
     searched = "" if one.gallery is None else f"{'fitted on' if how.classifier else 'gallery'} {one.gallery}"
     left_out = how.unknown_class and (one.new_class or how.unknown_class)
     unknown = shortened(left_out) if left_out else ""
-    at = [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
     title = [
         *(names if len(names) == 1 else ()),
         first.split,
         searched,
-        *at,
+        *([name_of(epochs[0])] if len(epochs) == 1 else ()),
         unknown and f"unknown class {unknown}",
     ]
     figure = ranking_figure(
@@ -237,7 +237,7 @@ def _print(results: Mapping[Ensemble, OpenSetResult]) -> None:
         sweep, choice = one.result.sweep, one.result.choice
         scores = (choice.map_at_5, choice.map_at_5_known, choice.map_at_5_new)
         rows.append((
-            f"{ensemble.label}, {ensemble.split}", ensemble.epoch, one.gallery or "-",
+            f"{ensemble.label}, {ensemble.split}", ensemble.epoch_name, one.gallery or "-",
             f"{sweep.n_known:,}", f"{sweep.n_new:,}", f"{one.result.never:.4f}",
             ", ".join(f"{value:.4f}" for value in choice.thresholds),
             *(console.cell(value, ".4f") for value in scores),

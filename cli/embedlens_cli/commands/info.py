@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import shortened
+from embedlens.moments import counts_steps, name_of
 from embedlens_cli.common import console, options
 
 _LONGEST = 32  # letters of the longest bar
@@ -64,6 +65,9 @@ def _print(facts: dict[str, Any]) -> None:
     method = ", ".join(f"{key}={value}" for key, value in _informative(shown_method(facts["method"])).items())
     epochs = facts["epochs"]
     span = f"{len(epochs)} ({epochs[0]} to {epochs[-1]})" if epochs else "none yet"
+    if counts_steps(epochs):
+        ends = [name_of(epoch) for epoch in (epochs[0], epochs[-1])]
+        span = f"{console.count_text(len(epochs), 'snapshot')}, {' to '.join(dict.fromkeys(ends))}"
     console.print_line(f"  method  {method or '(not recorded)'}")
     console.print_line(f"  epochs  {span}")
     console.print_line(f"  dims    {facts['dim'] or 'not known yet'} ({facts['dtype']})")

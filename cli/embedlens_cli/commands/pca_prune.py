@@ -8,6 +8,7 @@ import typer
 
 from embedlens.errors import InputError, unknown
 from embedlens.measurements.slices import slices_alone
+from embedlens.moments import short_name_of
 from embedlens_cli.common import completion, console, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
@@ -216,6 +217,6 @@ def _print_table(pruned: Mapping[Selected, Sequence[PrunedSlice]]) -> None:
         cells = [console.cell(result.recalls.get(number), ".4f") for number in known]
         part = "" if result.slice_ is None else f" [{result.slice_.name}]"
         place = f"{one.label}, {one.split}{part}"
-        rows.append((place, str(one.epoch), result.fit, f"{result.curve.n:,}", *cells))
+        rows.append((place, short_name_of(one.epoch), result.fit, f"{result.curve.n:,}", *cells))
     columns = ("run, split", "epoch", "fit", "n", *(f"R@1 of {number}" for number in known))
     console.print_table(columns, rows)

@@ -224,8 +224,8 @@ def _enter(report: Report, anchors: Sequence[AnchorPaths], split: str) -> None:
             numbers = {"s_ap": path.s_ap, "s_an": path.s_an, "ideal_distance": path.distance}
             for at in (0, -1):
                 ends = {name: float(values[at]) for name, values in numbers.items()}
-                state = report.entry(path.run, split, path.states[at].removeprefix("epoch "))
-                state[str(path.anchor)] = {**one.items, **ends}
+                state = path.states[at] if path.epoch[at] < 0 else str(path.epoch[at])
+                report.entry(path.run, split, state)[str(path.anchor)] = {**one.items, **ends}
 
 
 def _print_table(paths_by_split: Mapping[str, Sequence[AnchorPaths]]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from embedlens.moments import Moment, counts_steps, name_of
 from embedlens_cli.common import console
 from embedlens_cli.common.figure_style import FigureStyle, answer, epochs_text
 from embedlens_cli.common.option_groups import FigureOptions
@@ -115,6 +116,8 @@ class Report:
         parts = [self.name, *names, "+".join(splits), epochs or epochs_text(shown), *self.words, *words]
         of_splits = {"split": splits[0]} if len(splits) == 1 else {"splits": splits}
         every = {**of_splits, "epochs": shown, **facts}
+        if counts_steps(shown):
+            every["steps"] = [one.step for one in shown if isinstance(one, Moment)]
         text = self.caption(caption, _shown(places, counts), unit=unit)
         if isinstance(figure, Mapping):
             self.artifacts.save(self.style.stem(parts), figure, table, facts=every, caption=text)
@@ -171,8 +174,8 @@ def by_split(results: Mapping[Selected, Result], *, apart: bool = False) -> list
 def headings(places: Iterable[Selected]) -> tuple[str, list[str]]:
     """Return the title of a figure, what all its snapshots share, and the names of these."""
     every = list(places)
-    labels, epochs = {one.label for one in every}, {one.epoch for one in every}
+    labels, epochs = {one.label for one in every}, {name_of(one.epoch) for one in every}
     shared = [*(labels if len(labels) == 1 else ()), every[0].split]
-    shared += [f"epoch {epoch}" for epoch in epochs if len(epochs) == 1]
-    names = [one.label + (f", epoch {one.epoch}" if len(epochs) > 1 else "") for one in every]
+    shared += [*epochs] if len(epochs) == 1 else []
+    names = [one.label + (f", {name_of(one.epoch)}" if len(epochs) > 1 else "") for one in every]
     return ", ".join(shared), names

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from embedlens.errors import listed
 from embedlens.experiments.score_rows import COUNTS, ScoreRow, best
+from embedlens.moments import name_of, short_name_of
 from embedlens.text import escaped, for_latex
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def plain(rows: Sequence[ScoreRow], *, width: int | None) -> tuple[list[str], li
 def notes(rows: Sequence[ScoreRow]) -> list[str]:
     """Return the notes below the table: constant split and epoch, and the items of the mean MAP@5."""
     kept = _places(rows)
-    shared = [f"{name} {getattr(rows[0], name)}" for name in ("split", "epoch") if name not in kept]
+    shared = [] if "split" in kept else [f"split {rows[0].split}"]
+    shared += [] if "epoch" in kept else [name_of(rows[0].epoch)]
     lines = [", ".join(shared)] if shared else []
     if any("n_new" in row.values and "map_at_5" in row.values for row in rows):
         lines.append("MAP@5 is the mean over n + n new queries, the other scores are of the n queries alone")
@@ -104,7 +106,7 @@ def _places(rows: Sequence[ScoreRow]) -> list[str]:
 
 
 def _place(row: ScoreRow, name: str) -> str:
-    text = str(getattr(row, name))
+    text = short_name_of(row.epoch) if name == "epoch" else str(getattr(row, name))
     if name != "run":
         return text
     text += f" [{row.part}]" if row.part else ""

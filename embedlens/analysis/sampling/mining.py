@@ -16,6 +16,7 @@ from embedlens.analysis.sampling.distances import DistanceHistogram, histogram
 from embedlens.analysis.sampling.theory import MARGIN, check_margin
 from embedlens.arguments import check_indices
 from embedlens.arrays import check_embeddings, check_pair
+from embedlens.moments import Moment
 from embedlens.objectives import miners
 from embedlens.objectives.mining import cosine_matrix
 from embedlens.results import Result
@@ -79,23 +80,34 @@ class NonzeroFraction(Result):
         int64 [n], ascending.
     fraction
         float64 [n], in [0, 1]; NaN where the strategy selects nothing.
+    step
+        int64 [n]: steps of the epochs, of a run that counts steps; None otherwise.
     """
 
     mining: str
     epoch: NDArray[np.int64]
     fraction: NDArray[np.float64]
+    step: NDArray[np.int64] | None = None
+
+    @property
+    def x(self) -> NDArray[np.int64]:
+        """What the run counts: steps or epochs, int64 [n]."""
+        return self.epoch if self.step is None else self.step
 
     @classmethod
     def of(cls, selected: Mapping[int, SelectedNegatives]) -> NonzeroFraction:
         """Return the fractions of one strategy by epoch."""
         epochs = sorted(selected)
         fraction = np.array([selected[epoch].nonzero for epoch in epochs])
-        return cls(selected[epochs[0]].mining, np.array(epochs, np.int64), fraction)
+        steps = [epoch.step for epoch in epochs if isinstance(epoch, Moment)]
+        step = np.array(steps, np.int64) if len(steps) == len(epochs) else None
+        return cls(selected[epochs[0]].mining, np.array(epochs, np.int64), fraction, step)
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
         """Return the data that a figure of the fractions shows, by column; missing values are left out."""
         there = ~np.isnan(self.fraction)
-        return {"epoch": self.epoch[there], "share": self.fraction[there]}
+        step = {} if self.step is None else {"step": self.step[there]}
+        return {"epoch": self.epoch[there], "share": self.fraction[there], **step}
 
 
 def selected_negatives(

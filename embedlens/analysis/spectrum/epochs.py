@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError
+from embedlens.moments import Moment
 from embedlens.results import Result
 
 if TYPE_CHECKING:
@@ -25,13 +26,16 @@ class SpectrumEpochs(Result):
     Attributes
     ----------
     epochs
-        int64 [T], ascending.
+        int64 [T], ascending; of a run that counts steps the steps.
     spectra
         T spectra of one kind and one number of dimensions D.
+    unit
+        What `epochs` counts: "epoch" or "step".
     """
 
     epochs: NDArray[np.int64]
     spectra: tuple[Spectrum, ...]
+    unit: str = "epoch"
 
     @property
     def deviations(self) -> NDArray[np.float64]:
@@ -52,7 +56,7 @@ class SpectrumEpochs(Result):
         """Return the columns of the table behind a figure, one row per epoch and component."""
         tables = [spectrum.columns() for spectrum in self.spectra]
         return {
-            "epoch": np.repeat(self.epochs, self.spectra[0].dim),
+            self.unit: np.repeat(self.epochs, self.spectra[0].dim),
             **{name: np.concatenate([table[name] for table in tables]) for name in tables[0]},
         }
 
@@ -79,4 +83,7 @@ def over_epochs(spectra: Mapping[int, Spectrum]) -> SpectrumEpochs:
     if len({(spectrum.kind, spectrum.normalized, spectrum.dim) for spectrum in found}) > 1:
         message = "spectra of different kinds or numbers of dimensions are not one series"
         raise InputError(message)
+    steps = [epoch.step for epoch in epochs if isinstance(epoch, Moment)]
+    if len(steps) == len(epochs):
+        return SpectrumEpochs(np.array(steps, np.int64), found, "step")
     return SpectrumEpochs(np.array(epochs, np.int64), found)

@@ -15,6 +15,7 @@ from embedlens.analysis.triplets.nearest import Triplets, follow_triplets, ideal
 from embedlens.arguments import check_integers
 from embedlens.arrays import to_numpy
 from embedlens.errors import InputError
+from embedlens.moments import name_of
 from embedlens.results import Result
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Path(Result):
         int64 [k], ascending; `PRETRAINED` for features before any training.
     s_ap, s_an
         float64 [k], cosine similarity of the anchor to its positive and to its negative, in [-1, 1].
+    moments
+        The k epochs as they were given, of a run that counts steps each a `Moment`; none: as in `epoch`.
     """
 
     run: str
@@ -49,11 +52,17 @@ class Path(Result):
     epoch: NDArray[np.int64]
     s_ap: NDArray[np.float64]
     s_an: NDArray[np.float64]
+    moments: tuple[int, ...] = ()
+
+    @property
+    def counted(self) -> list[int]:
+        """The epochs, of a run that counts steps each a `Moment`."""
+        return list(self.moments) or self.epoch.tolist()
 
     @property
     def states(self) -> list[str]:
-        """Names of the states, "pretrained" or "epoch N"."""
-        return [state_name(epoch) for epoch in self.epoch.tolist()]
+        """Names of the states, "pretrained", "epoch N" or "step N"."""
+        return [state_name(epoch) for epoch in self.counted]
 
     @property
     def distance(self) -> NDArray[np.float64]:
@@ -79,7 +88,7 @@ class Path(Result):
 
 def state_name(epoch: int) -> str:
     """Return the name of a state in legends."""
-    return "pretrained" if epoch == PRETRAINED else f"epoch {epoch}"
+    return "pretrained" if epoch == PRETRAINED else name_of(epoch)
 
 
 def follow(
@@ -127,7 +136,9 @@ def follow(
     at = np.array(epochs, dtype=np.int64)
     s_ap, s_an = np.array([dot.s_ap for dot in dots]), np.array([dot.s_an for dot in dots])
     triplets = zip(chosen.anchor.tolist(), chosen.positive.tolist(), chosen.negative.tolist(), strict=True)
-    return [Path(run, *item, at, s_ap[:, row], s_an[:, row]) for row, item in enumerate(triplets)]
+    return [
+        Path(run, *item, at, s_ap[:, row], s_an[:, row], tuple(epochs)) for row, item in enumerate(triplets)
+    ]
 
 
 def take(triplets: Triplets, anchors: ArrayLike, *, items: int | None = None) -> Triplets:

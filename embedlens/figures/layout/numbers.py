@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.figures.layout.text import small_size
+from embedlens.moments import count_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +56,7 @@ def number_epochs(axes: Axes, paths: Sequence[Path], colors: Mapping[str, str]) 
         marked = marked_states(path)
         for state in marked[_bisected(marked.size)].tolist():
             text = axes.text(
-                0, 0, str(path.epoch[state]), fontsize=small_size(),
+                0, 0, count_of(path.counted[state]), fontsize=small_size(),
                 color=colors[path.run], ha="center", va="center", zorder=7, gid=f"epoch {path.run}",
             )  # fmt: skip
             text.set_in_layout(False)

@@ -103,9 +103,9 @@ def plot_nonzero(result: Mapping[str, Sequence[NonzeroFraction]], ax: Axes | Non
         lonely = there & ~np.r_[False, there[:-1]] & ~np.r_[there[1:], False]  # no line would show them
         marked = np.flatnonzero(there if part.epoch.size <= _MARKED_UP_TO else lonely).tolist()
         # Where nothing is selected the line is broken, and the axis goes on.
-        axes.update_datalim(np.column_stack([part.epoch, np.zeros(part.epoch.size)]), updatey=False)
+        axes.update_datalim(np.column_stack([part.x, np.zeros(part.x.size)]), updatey=False)
         axes.plot(
-            part.epoch, part.fraction, color=style.color, linestyle=style.dashes, linewidth=1.1,
+            part.x, part.fraction, color=style.color, linestyle=style.dashes, linewidth=1.1,
             marker="o", markevery=marked, markersize=2.5, markeredgewidth=0, clip_on=False, zorder=3,
             label=name, gid=f"nonzero {name}",
         )  # fmt: skip
@@ -116,7 +116,8 @@ def plot_nonzero(result: Mapping[str, Sequence[NonzeroFraction]], ax: Axes | Non
             fontsize=small_size(), gid="mining",
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1},
         )  # fmt: skip
-    axes.set(xlabel="epoch", ylabel="fraction of triplets", ylim=(0, 1.03))
+    steps = all(part.step is not None for part in lines.values())
+    axes.set(xlabel="step" if steps else "epoch", ylabel="fraction of triplets", ylim=(0, 1.03))
     axes.yaxis.set_major_locator(MultipleLocator(0.25))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="0.9", linewidth=0.5)
@@ -126,7 +127,7 @@ def plot_nonzero(result: Mapping[str, Sequence[NonzeroFraction]], ax: Axes | Non
 
 def _label_one_epoch(axes: Axes, fractions: Sequence[NonzeroFraction]) -> None:
     """Say so where there is a single epoch, which is no line."""
-    epochs = sorted({int(epoch) for part in fractions for epoch in part.epoch})
+    epochs = sorted({int(place) for part in fractions for place in part.x})
     if len(epochs) > 1:
         return
     axes.set_xlim(epochs[0] - 1, epochs[0] + 1)

@@ -64,7 +64,7 @@ def plot(
     for line in axes.lines:
         line.set(marker="x" if line.get_gid() == "dead" else "", linewidth=0.9)
     if ax is None:
-        _add_bar(axes.get_figure(root=True), [axes], scale, "epoch")
+        _add_bar(axes.get_figure(root=True), [axes], scale, result.unit)
     return axes
 
 
@@ -105,8 +105,8 @@ def plot_heatmap(
     edges = np.arange(len(epochs) + 1) - 0.5, np.arange(dim + 1) + 0.5
     axes.pcolormesh(*edges, values.T, norm=scale, rasterized=True, zorder=1, gid="heatmap")
     step = -(-len(epochs) // 8)
-    axes.set_xticks(range(0, len(epochs), step), [str(epoch) for epoch in epochs[::step]])
-    axes.set(xlabel="epoch", ylabel="component", ylim=(dim + 0.5, 0.5))
+    axes.set_xticks(range(0, len(epochs), step), [f"{epoch:,}" for epoch in epochs[::step]])
+    axes.set(xlabel=result.unit, ylabel="component", ylim=(dim + 0.5, 0.5))
     axes.set_yticks(single.component_ticks(dim))
     if ax is None:
         label = single.value_label(result.spectra[0], cumulative=cumulative)
@@ -151,7 +151,7 @@ def figure(
     height = min(rows * side + (_HEADING if len(runs) > 1 else 0.0), max_height_of(venue))
     figure = Figure(figsize=(inches, height), layout="constrained")
     grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    label = single.value_label(every[0], cumulative=cumulative) if heatmap else "epoch"
+    label = single.value_label(every[0], cumulative=cumulative) if heatmap else _unit(runs.values())
     kept = runs.values()
     norm = _value_norm(kept, log=log, cumulative=cumulative) if heatmap else _epoch_norm(kept)
     draw = plot_heatmap if heatmap else plot
@@ -174,6 +174,12 @@ def _dead_text(series: SpectrumEpochs) -> str:
     counts = series.dead.sum(axis=1)
     text = single.dead_text(series.spectra[int(counts.argmax())])
     return ("up to " if counts.min() < counts.max() else "") + text
+
+
+def _unit(runs: Iterable[SpectrumEpochs]) -> str:
+    """Return what all runs count; epochs, where they differ."""
+    units = {series.unit for series in runs}
+    return units.pop() if len(units) == 1 else "epoch"
 
 
 def _epoch_norm(runs: Iterable[SpectrumEpochs]) -> Normalize:
@@ -199,7 +205,7 @@ def _add_bar(figure: Any, axes: Sequence[Axes], norm: Normalize, label: str) -> 
     if isinstance(norm, LogNorm):
         number_log_bar(bar)
     bar.set_label(label, parse_math=True)
-    if label == "epoch":
+    if label in ("epoch", "step"):
         bar.locator = MaxNLocator(nbins=6, integer=True)
         bar.update_ticks()
 

@@ -26,6 +26,7 @@ from embedlens.figures.triplets.nearest import (
 )
 from embedlens.figures.triplets.panels import axes_of, columns_of
 from embedlens.figures.triplets.panels import figure as scatter_figure
+from embedlens.moments import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -176,7 +177,7 @@ def figure(
     window = window_of(panel.triplets for panel in (*starts, *ends))
     scale = Scale(window, scale_of((panel.triplets for panel in starts), limits=window).max_count)
     styles = line_styles(panel.run for panel in starts)
-    spans = {f"epoch {start.epoch} to {end.epoch}" for start, end in zip(starts, ends, strict=True)}
+    spans = {_span(start, end) for start, end in zip(starts, ends, strict=True)}
     runs = {panel.run for panel in starts}
     shared = [*(runs if len(runs) == 1 else ()), *(spans if len(spans) == 1 else ())]
     heading = [*shared, note] if note else shared or [" "]
@@ -203,7 +204,7 @@ def figure(
 def _legend(axes: Axes, start: ScatterPanel, end: ScatterPanel, *, color: str, length: float) -> None:
     """Add a legend of the runs beside the key of arrows, which are drawn several times longer."""
     handles = [
-        Line2D([], [], linestyle="none", marker="o", markersize=3, color=shade, label=f"epoch {panel.epoch}")
+        Line2D([], [], linestyle="none", marker="o", markersize=3, color=shade, label=name_of(panel.epoch))
         for panel, shade in ((start, INITIAL), (end, color))
     ]
     place = (0.2, 0.01) if length == 1 else (0.4, 0.12)  # right of the diagonal, above a long key of arrows
@@ -219,17 +220,22 @@ def _legend_below(
         Line2D([], [], color=color, **dot) for color in (INITIAL, *(styles[run].color for run in ends))
     ]
     named = [
-        f"{run}, epoch {end.epoch}" if len(ends) > 1 else f"epoch {end.epoch}" for run, end in ends.items()
+        f"{run}, {name_of(end.epoch)}" if len(ends) > 1 else name_of(end.epoch) for run, end in ends.items()
     ]
-    high = legend_below(figure, handles, [f"epoch {start.epoch}", *named])
+    high = legend_below(figure, handles, [name_of(start.epoch), *named])
     figure.set_figheight(min(figure.get_figheight() + high, figure.tallest or np.inf))
+
+
+def _span(start: ScatterPanel, end: ScatterPanel) -> str:
+    """Return the names of two epochs, "epoch 0 to 3"."""
+    return f"{name_of(start.epoch)} to {name_of(end.epoch).removeprefix('epoch ')}"
 
 
 def _name(axes: Axes, start: ScatterPanel, end: ScatterPanel, *, flow: Flow, alike: bool) -> None:
     """Write what the panel shows: its epochs where they differ, and in the corner the numbers of both."""
     if not alike:
-        title = axes.get_title(mpl.rcParams["axes.titlelocation"]).split(", epoch")[0]
-        axes.set_title(f"{title}, epoch {start.epoch} to {end.epoch}")
+        title = axes.get_title(mpl.rcParams["axes.titlelocation"]).removesuffix(f", {name_of(start.epoch)}")
+        axes.set_title(f"{title}, {_span(start, end)}")
     before, after = summarise(start.triplets), summarise(end.triplets)
     below = "R@1" if before.choice == "nearest" else "below"
     thin = f" ({flow.n_thin:,} in thin bins)" if flow.n_thin else ""

@@ -18,6 +18,7 @@ from embedlens.figures.layout.text import in_lines, shorten
 from embedlens.figures.style import line_styles, max_height_of, width_of
 from embedlens.figures.triplets.density import draw_colorbar
 from embedlens.figures.triplets.nearest import Scale, plot, scale_of, update
+from embedlens.moments import name_of
 from embedlens.results import Result
 
 if TYPE_CHECKING:
@@ -194,9 +195,9 @@ def titles_of(panels: Sequence[ScatterPanel]) -> list[str]:
 
 def heading_of(panels: Sequence[ScatterPanel], note: str) -> list[str]:
     """Return the parts of the heading: run and epoch, where they are common to all panels, and the note."""
-    runs, epochs = {panel.run for panel in panels}, {panel.epoch for panel in panels}
+    runs, epochs = {panel.run for panel in panels}, {name_of(panel.epoch) for panel in panels}
     alone = [shorten(run, _NAME_LETTERS) for run in runs if len(runs) == 1]
-    shared = [*alone, *(f"epoch {epoch}" for epoch in epochs if len(epochs) == 1)]
+    shared = [*alone, *(epochs if len(epochs) == 1 else ())]
     return [*shared, *([note] if note else [])]
 
 
@@ -227,7 +228,7 @@ def figure_of_epochs(
             row = series.index((panel.run, panel.split))
             plot(panel.triplets, axes[row, column], scale=scale, color=_color(runs, panel), colorbar=False)
             if row == 0 or panel.epoch != epoch:
-                axes[row, column].set_title(f"epoch {panel.epoch}")
+                axes[row, column].set_title(name_of(panel.epoch))
             shorten_numbers(axes[row, column], with_n=column == 0)
             _half_ticks(axes[row, column], scale.limits)
     _tidy(axes, list(np.ndindex(axes.shape)))
@@ -261,8 +262,8 @@ def _title(panel: ScatterPanel, panels: Sequence[ScatterPanel]) -> str:
     """Return what distinguishes a panel: the run and the epoch where they differ, and the split."""
     parts = [shorten(panel.run, _NAME_LETTERS)] if len({other.run for other in panels}) > 1 else []
     parts.append(panel.split)
-    if len({other.epoch for other in panels}) > 1:
-        parts.append(f"epoch {panel.epoch}")
+    if len({name_of(other.epoch) for other in panels}) > 1:
+        parts.append(name_of(panel.epoch))
     return ", ".join(parts)
 
 

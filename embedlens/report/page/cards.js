@@ -1,6 +1,6 @@
 // What is known of one triplet, and the card that shows it.
 
-import { classOf, nearestEpoch, partnerClass, partnerThumbnails, similarityOf } from "./data.js";
+import { classOf, momentOf, nearestEpoch, partnerClass, partnerThumbnails, similarityOf } from "./data.js";
 import { element, shortened } from "./scatter.js";
 
 // Returns the triplet of a row at the epoch of a run that is nearest; null where it has none.
@@ -16,6 +16,7 @@ export function tripletOf(report, dataset, series, row, epoch) {
     run: report.runs[series.run].name,
     split: dataset.split,
     epoch: series.epochs[number],
+    moment: momentOf(series, number),
     anchor: row,
     positive: series.positive[place],
     negative: series.negative[place],
@@ -67,7 +68,7 @@ export function cardOf(report, dataset, series, row, epoch) {
     ["positive", triplet.positive, partnerClass(dataset, triplet.positive), partnerThumbnails(dataset)],
     ["negative", triplet.negative, partnerClass(dataset, triplet.negative), partnerThumbnails(dataset)],
   ];
-  card.append(element("p", { class: "where" }, `${shortened(triplet.run)}, epoch ${triplet.epoch}`));
+  card.append(element("p", { class: "where" }, `${shortened(triplet.run)}, ${triplet.moment}`));
   const three = element("div", { class: "three" });
   for (const [role, item, [label, name], sprites] of shown) {
     three.append(

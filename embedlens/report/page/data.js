@@ -100,6 +100,36 @@ export function nearestEpoch(epochs, epoch) {
   return part > 0.5 ? to : from;
 }
 
+// The name of an epoch of a run: the step, and the epochs trained where they are known, if it counts steps.
+export function momentOf(series, number) {
+  if (!series.steps) return `epoch ${series.epochs[number]}`;
+  const trained = series.trained[number];
+  const step = `step ${series.steps[number].toLocaleString("en")}`;
+  return trained === null ? step : `${step} (epoch ${Number(trained.toFixed(2))})`;
+}
+
+// What a run counts at a position on the axis of epochs: steps, or epochs.
+export function countedAt(series, epoch) {
+  if (!series.steps) return epoch;
+  const { from, to, part } = between(series.epochs, epoch);
+  return series.steps[from] + (series.steps[to] - series.steps[from]) * part;
+}
+
+export function countsSteps(datasets) {
+  return datasets.every((dataset) => dataset.series.every((series) => series.steps));
+}
+
+// The name of a position for all runs; of runs that count steps, but other ones, the number of the snapshot.
+export function positionText(datasets, epoch) {
+  const number = Number(epoch.toFixed(2));
+  if (!countsSteps(datasets)) return `epoch ${number}`;
+  const texts = new Set(datasets.flatMap((dataset) => dataset.series).map((series) => {
+    const { from, part } = between(series.epochs, epoch);
+    return part === 0 ? momentOf(series, from) : `step ${Math.round(countedAt(series, epoch)).toLocaleString("en")}`;
+  }));
+  return texts.size === 1 ? [...texts][0] : `snapshot ${number}`;
+}
+
 export function classOf(dataset, row) {
   return dataset.classes[dataset.class_of[row]];
 }

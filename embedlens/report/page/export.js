@@ -7,7 +7,8 @@ export function csvOf(report, dataset, rows) {
   const header = ["row", "label", "class"];
   const states = dataset.series.flatMap((series) => series.epochs.map((epoch) => [series, epoch]));
   for (const [series, epoch] of states) {
-    const name = `${report.runs[series.run].name} epoch ${epoch}`;
+    const counted = series.steps ? `step ${series.steps[series.epochs.indexOf(epoch)]}` : `epoch ${epoch}`;
+    const name = `${report.runs[series.run].name} ${counted}`;
     header.push(`${name} s_ap`, `${name} s_an`, `${name} positive`, `${name} negative`);
   }
   const lines = [header];

@@ -1,6 +1,6 @@
 // Builds the page, and joins state, panels and views.
 
-import { readReport } from "./data.js";
+import { countsSteps, positionText, readReport } from "./data.js";
 import { epochsOf, groupsOf, makeState, readAddress } from "./state.js";
 import { element, limitsOf, Panel, shortened } from "./scatter.js";
 import { cardOf, tripletOf } from "./cards.js";
@@ -126,7 +126,9 @@ class Page {
     this.ticks = element("datalist", { id: "epochs" });
     this.epochText = element("output", { htmlFor: "epoch" });
     this.play = button("Play", () => this.togglePlay());
-    this.speed = element("select", {}, ...Object.keys(SPEEDS).map((name) => option(name)));
+    const steps = countsSteps(report.datasets);
+    const unit = (name) => (steps ? name.replace("epoch", "snapshot") : name);
+    this.speed = element("select", {}, ...Object.keys(SPEEDS).map((name) => option(unit(name), name)));
     this.speed.value = "1 epoch a second";
     this.tool = element("select", {}, option("point at dots", "point"), option("lasso"), option("rectangle"), option("zoom"));
     this.combine = element("select", {}, option("replace"), option("add"), option("subtract"), option("intersect"));
@@ -155,9 +157,9 @@ class Page {
     };
     this.toolbar = element(
       "div",
-      { class: "toolbar", role: "group", ariaLabel: "Epoch and split" },
+      { class: "toolbar", role: "group", ariaLabel: steps ? "Step and split" : "Epoch and split" },
       label("Split", this.split),
-      element("span", { class: "epoch" }, label("Epoch", this.slider), this.ticks, this.epochText, this.play, label("Speed", this.speed)),
+      element("span", { class: "epoch" }, label(steps ? "Step" : "Epoch", this.slider), this.ticks, this.epochText, this.play, label("Speed", this.speed)),
       this.status,
     );
     this.selecting = element(
@@ -237,8 +239,9 @@ class Page {
     for (const row of state.selected) marked[dataset.place.get(row)] = 1;
     this.split.value = state.split;
     this.slider.value = String(state.epoch);
-    this.slider.setAttribute("aria-valuetext", `epoch ${Number(state.epoch.toFixed(2))}`);
-    this.epochText.textContent = Number(state.epoch.toFixed(2));
+    const position = positionText(this.datasets, state.epoch);
+    this.slider.setAttribute("aria-valuetext", position);
+    this.epochText.textContent = position.replace(/^(epoch|step) /, "");
     this.play.textContent = state.playing ? "Pause" : "Play";
     const names = dataset.series.map((one) => this.report.runs[one.run].name);
     if (this.regionRun.dataset.names !== names.join("\n")) {

@@ -1,6 +1,6 @@
 // Panels of the triplet scatter: dots, axes, ring, path and lasso.
 
-import { between, nearestEpoch } from "./data.js";
+import { between, momentOf, nearestEpoch } from "./data.js";
 import { glDots } from "./gl.js";
 import { canvasDots } from "./canvas.js";
 import { Grid, placesOf } from "./index.js";
@@ -168,9 +168,9 @@ export class Panel {
       { color: any ? [0.5, 0.5, 0.5, alpha * 0.4] : [red, green, blue, alpha], size },
       { color: [red, green, blue, 0.95], size: size + 1.5 * this.ratio },
     ]);
-    const summary = this.series.summaries[nearestEpoch(this.series.epochs, state.epoch)];
-    const epoch = this.series.epochs[nearestEpoch(this.series.epochs, state.epoch)];
-    this.counted.textContent = `epoch ${epoch}, n = ${summary.n.toLocaleString("en")}`;
+    const number = nearestEpoch(this.series.epochs, state.epoch);
+    const summary = this.series.summaries[number];
+    this.counted.textContent = `${momentOf(this.series, number)}, n = ${summary.n.toLocaleString("en")}`;
     for (const [region, button] of this.regions) button.textContent = `${SHARES[region][0]} ${percent(summary[SHARES[region][1]])}`;
     this.overlay.setAttribute("aria-label", `${this.run.name}, ${this.counted.textContent}, R@1 ${percent(summary.recall_at_1)}`);
     this.drawOverlay();

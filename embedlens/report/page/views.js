@@ -1,6 +1,6 @@
 // Views beside the scatter: map, histogram of distances, classes, curves, runs, paper figures.
 
-import { between, nearestEpoch, similarityOf } from "./data.js";
+import { between, countedAt, countsSteps, momentOf, nearestEpoch, similarityOf } from "./data.js";
 import { download } from "./export.js";
 import { colorOf, element, percent, shortened, swatch } from "./scatter.js";
 import { distanceAt, markLine } from "./selection.js";
@@ -329,12 +329,14 @@ export class ClassView {
   }
 }
 
-// One metric of the logs against the epoch, the current epoch marked.
+const HIDDEN = ["epoch", "step", "seconds", "trained_epochs"];
+
+// One metric of the logs against the epoch, or the step, where the page is marked.
 export class CurveView {
   constructor(report) {
     Object.assign(this, { report, width: 380, height: 190 });
     const names = [...new Set(report.runs.flatMap((run) => Object.keys(run.log)))].filter(
-      (name) => !["epoch", "step", "seconds"].includes(name) && report.runs.some((run) => run.log[name]?.some((value) => value !== null)),
+      (name) => !HIDDEN.includes(name) && report.runs.some((run) => run.log[name]?.some((value) => value !== null)),
     );
     this.metric = element("select", { ariaLabel: "Metric" }, ...names.map((name) => element("option", {}, name)));
     const first = names.find((name) => name.includes("recall_at_1"));
@@ -348,9 +350,11 @@ export class CurveView {
     Object.assign(this, { dataset, state });
     if (this.root.hidden) return;
     const pen = pens(this.canvas, this.width, this.height);
+    const unit = countsSteps(this.report.datasets) ? "step" : "epoch";
+    const here = unit === "step" ? countedAt(dataset.series[0], state.epoch) : state.epoch;
     const lines = this.report.runs.map((run) => {
       const values = run.log[this.metric.value] ?? [];
-      return values.map((value, at) => [run.log.epoch[at], value]).filter(([, value]) => value !== null);
+      return values.map((value, at) => [run.log[unit][at], value]).filter(([, value]) => value !== null);
     });
     const points = lines.flat();
     const [left, right] = [Math.min(...points.map((one) => one[0])), Math.max(...points.map((one) => one[0]))];
@@ -361,8 +365,8 @@ export class CurveView {
     pen.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--faint");
     pen.strokeRect(inner.left, inner.top, inner.width, inner.height);
     pen.beginPath();
-    pen.moveTo(x(state.epoch), inner.top);
-    pen.lineTo(x(state.epoch), inner.top + inner.height);
+    pen.moveTo(x(here), inner.top);
+    pen.lineTo(x(here), inner.top + inner.height);
     pen.stroke();
     lines.forEach((line, number) => {
       pen.strokeStyle = pen.fillStyle = this.report.runs[number].color;
@@ -381,9 +385,9 @@ export class CurveView {
     pen.fillText(high.toPrecision(3), inner.left - 4, inner.top + 10);
     pen.fillText(low.toPrecision(3), inner.left - 4, inner.top + inner.height);
     pen.textAlign = "left";
-    pen.fillText(String(left), inner.left, this.height - 10);
+    pen.fillText(left.toLocaleString("en"), inner.left, this.height - 10);
     pen.textAlign = "right";
-    pen.fillText(`epoch ${right}`, inner.left + inner.width, this.height - 10);
+    pen.fillText(`${unit} ${right.toLocaleString("en")}`, inner.left + inner.width, this.height - 10);
   }
 }
 
@@ -399,7 +403,7 @@ export function runsTable(report, datasets, state) {
       const summary = series.summaries[number];
       const method = Object.entries(run.method).map(([name, value]) => `${name} ${value}`).join(", ");
       const fractions = ["recall_at_1", "above_diagonal", "top_right", "right_boundary"].map((name) => percent(summary[name]));
-      const cells = [series.epochs[number], summary.n.toLocaleString("en"), ...fractions, summary.mean_ideal_distance.toFixed(4), method];
+      const cells = [series.steps ? momentOf(series, number) : series.epochs[number], summary.n.toLocaleString("en"), ...fractions, summary.mean_ideal_distance.toFixed(4), method];
       const line = element("tr", {}, element("th", { scope: "row" }, swatch(run.color), shortened(run.name)));
       cells.forEach((cell, at) => line.append(element("td", at === cells.length - 1 ? { class: "long" } : {}, String(cell))));
       body.append(line);

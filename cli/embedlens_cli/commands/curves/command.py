@@ -10,6 +10,7 @@ import typer
 
 from embedlens.devices import check_device
 from embedlens.errors import unknown
+from embedlens.moments import short_name_of
 from embedlens_cli.commands.curves.figure import CurveDrawing
 from embedlens_cli.common import completion, console, figure_style, options
 from embedlens_cli.common.option_groups import (
@@ -80,10 +81,14 @@ def curves(
         ),
     ] = "",
     x: Annotated[
-        str,
-        typer.Option("--x", help="x axis: epoch, step or seconds.", autocompletion=_X),
-        InName("{}"),
-    ] = "epoch",
+        str | None,
+        typer.Option(
+            "--x",
+            help="x axis: epoch, step or seconds.",
+            show_default="epoch; step, if the runs count steps",
+            autocompletion=_X,
+        ),
+    ] = None,
     seeds: Annotated[
         str,
         typer.Option(
@@ -108,12 +113,12 @@ def curves(
     from embedlens import selection
     from embedlens.artifacts import Artifacts, figures_folder, run_facts
     from embedlens.experiments.metric_names import choose_metrics
-    from embedlens.experiments.run_metrics import Meter, RunMetrics
+    from embedlens.experiments.run_metrics import Meter, RunMetrics, default_x
     from embedlens.measurements.missing_metrics import compute_missing
 
     style = drawn.style()
     check_device(device)
-    _check_words(x, seeds)
+    _check_words(x or "epoch", seeds)
     reader = leave_out.reader()
     meter = Meter(_losses(options.words(monitor)), batched.facts, device)
     chosen = style.names.rename(selection.choose_runs(runs or [], logged=True))
@@ -128,16 +133,27 @@ def curves(
         follow=lambda results, total: console.track(results, "computing", total=total),
     )  # fmt: skip
     console.print_warnings(reader.warnings)
+    x = x or default_x(sources)
     groups = style.names.repeats(chosen) if seeds == "band" else {}
     facts = {"runs": run_facts(chosen), **(workers.facts if workers else {})}
     artifacts = Artifacts(figures_folder(chosen, drawn.out), console.command(), facts)
     drawing = CurveDrawing(artifacts, style, x, groups, meter, reader)
     stem = ["curves", _short(artifacts.named(labels), "runs"), _short([*named, *meter.losses], "metrics")]
-    stem += [_short(splits, "splits"), *words, *(batched.words if meter.losses else ())]
+    stem += [
+        _short(splits, "splits"),
+        "" if x == "epoch" else x,
+        *words,
+        *(batched.words if meter.losses else ()),
+    ]
     stem += reader.leave_out.words
     panels = drawing.save(sources, wanted, stem)
     figure_style.answer(
-        artifacts, chosen, lambda: _print_table(panels), style=style, typed=runs, as_json=drawn.as_json
+        artifacts,
+        chosen,
+        lambda: _print_table(panels, sources),
+        style=style,
+        typed=runs,
+        as_json=drawn.as_json,
     )
 
 
@@ -166,11 +182,15 @@ def _short(words: Sequence[str], kind: str) -> str:
     return f"{len(words)}_{kind}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _print_table(panels: Sequence[CurvePanel]) -> None:
+def _print_table(panels: Sequence[CurvePanel], sources: Sequence[RunMetrics]) -> None:
     """Print the last value of every curve: one row per run or group, one column per metric."""
     from embedlens.analysis.experiments import Band
 
     cells: dict[str, dict[str, str]] = {}
+    last: dict[str, int] = {}
+    names = {
+        source.label: {int(epoch): short_name_of(epoch) for epoch in source.epochs} for source in sources
+    }
     for panel in panels:
         for curve in panel.curves:
             if isinstance(curve, Band):
@@ -179,10 +199,12 @@ def _print_table(panels: Sequence[CurvePanel]) -> None:
             else:
                 text, row = f"{curve.final:.4f}", cells.setdefault(curve.name, {})
             row[curve.metric] = text
-            row["epoch"] = str(max(int(row.get("epoch", 0)), int(curve.epoch[-1])))
+            last[curve.name] = max(last.get(curve.name, 0), int(curve.epoch[-1]))
+            own = names[curve.runs[0] if isinstance(curve, Band) else curve.name]
+            row["epoch"] = own.get(last[curve.name], str(last[curve.name]))
     columns = dict.fromkeys(curve.metric for panel in panels for curve in panel.curves)
-    names = ["epoch", *columns]
+    shown = ["epoch", *columns]
     console.print_table(
-        ("run, last values", *names),
-        [(name, *(row.get(column, "-") for column in names)) for name, row in cells.items()],
+        ("run, last values", *shown),
+        [(name, *(row.get(column, "-") for column in shown)) for name, row in cells.items()],
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError, listed
 from embedlens.measurements.sampling import SplitSampling
+from embedlens.moments import short_name_of
 from embedlens_cli.commands.sampling import measurements
 from embedlens_cli.commands.sampling.measurements import Group
 from embedlens_cli.commands.sampling.sampling_options import SamplingOptions
@@ -179,7 +180,7 @@ def _print_table(results: Sequence[SplitSampling]) -> None:
             ("pairs", "split", "epoch", "mean positive", "mean negative", "effective D", "D"),
             [
                 (
-                    one.run, one.split, str(epoch),
+                    one.run, one.split, short_name_of(epoch),
                     console.cell(it.positive.mean, ".3f"), console.cell(it.negative.mean, ".3f"),
                     f"{it.effective_dim:.1f}", str(it.dim),
                 )
@@ -194,7 +195,8 @@ def _print_table(results: Sequence[SplitSampling]) -> None:
             ("mining", "run", "split", "epoch", "mean distance", "loss > 0", "triplets", "skipped"),
             [
                 (
-                    it.mining, one.run, one.split, str(epoch), console.cell(it.distances.mean, ".3f"),
+                    it.mining, one.run, one.split, short_name_of(epoch),
+                    console.cell(it.distances.mean, ".3f"),
                     console.cell(it.nonzero, ".1%"), f"{it.n:,}", f"{it.n_skipped:,}",
                 )
                 for one, epoch, it in rows

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
 from embedlens.measurements.sampling import SplitSampling
+from embedlens.moments import name_of
 from embedlens_cli.commands.sampling.sampling_options import SamplingOptions
 from embedlens_cli.common import console
 from embedlens_cli.common.snapshots import Selection
@@ -89,12 +90,12 @@ def groups(results: Sequence[SplitSampling], *, one_per_epoch: bool) -> list[Gro
 def heading(group: Group) -> str:
     """Return what stands above a figure: the run where there is one, split and epoch."""
     first, epoch = group[0]
-    epochs = {epoch for _, epoch in group}
+    epochs = {name_of(epoch) for _, epoch in group}
     sizes = {_size(one) for one, _ in group} if len(group) > 1 else set()
     parts = [
         first.run if len(group) == 1 else "",
         first.split,
-        "last epoch of each" if len(epochs) > 1 else f"epoch {epoch}",
+        "last epoch of each" if len(epochs) > 1 else name_of(epoch),
         *(sizes if len(sizes) == 1 else ()),
     ]
     return ", ".join(part for part in parts if part)

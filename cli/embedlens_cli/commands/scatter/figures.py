@@ -227,7 +227,7 @@ class Drawing:
     @property
     def _note(self) -> str:
         """What headings say of followed triplets."""
-        return "triplets of {run}, epoch {epoch}".format(**self.fixed.facts) if self.fixed else ""
+        return f"triplets of {self.fixed.reference.run.name}, {self.fixed.name}" if self.fixed else ""
 
     def _size(self, results: Iterable[Selected]) -> dict[str, Any]:
         """Return venue and width of a figure with one panel per run and split."""

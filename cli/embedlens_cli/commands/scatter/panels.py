@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens import measurements
 from embedlens.errors import InputError, unknown
+from embedlens.moments import short_name_of
 from embedlens_cli.common import console
 from embedlens_cli.common.report import Report
 from embedlens_cli.common.snapshots import Selected, Selection
@@ -95,7 +96,7 @@ def print_summary(results: SnapshotTriplets) -> None:
             numbers.right_boundary,
             numbers.mean_ideal_distance,
         )
-        counts = (str(one.epoch), f"{numbers.n:,}", f"{numbers.n_singletons:,}")
+        counts = (short_name_of(one.epoch), f"{numbers.n:,}", f"{numbers.n_singletons:,}")
         rows.append((f"{one.label}, {one.split}", *counts, *(f"{value:.4f}" for value in fractions)))
     below = "R@1" if next(iter(results.values())).choice == "nearest" else "below diagonal"
     regions = ("above diagonal", "top right", "right boundary", "mean distance to (1, 0)")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens.measurements.slices import slices_alone
+from embedlens.moments import short_name_of
 from embedlens_cli.commands.spectrum import intra_class as class_spectra
 from embedlens_cli.commands.spectrum.spectrum_options import SpectrumOptions, SpectrumSnapshots
 from embedlens_cli.common import console, options
@@ -205,7 +206,7 @@ def _print_tables(results: Results, kind: str) -> None:
     rows, of_slices = [], []
     for one, result in results.items():
         name = f"{one.label}, {one.split}"
-        rows.append((name, str(one.epoch), *_cells(result.numbers)))
+        rows.append((name, short_name_of(one.epoch), *_cells(result.numbers)))
         if result.recalls is not None:
             for number, (_, numbers) in enumerate(result.slices):
                 recalls = f"{result.recalls.alone[number]:.4f}", f"{result.recalls.joined[number]:.4f}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from embedlens import measurements
+from embedlens.moments import name_of, short_name_of
 from embedlens_cli.common import figure_style
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def save_animation(report: Report, maps: Maps, size: float, *, fps: float) -> No
     report.add(writers, _table(every), list(maps), facts=facts, epochs="animation", **said)
     keys, several = key_epochs(frames), len({one.label for one in maps}) > 1
     strip = [frames[epoch][row] for row in range(len(next(iter(frames.values())))) for epoch in keys]
-    titles = [f"{one.label}, epoch {one.epoch}" if several else f"epoch {one.epoch}" for one, _ in strip]
+    titles = [(f"{one.label}, " if several else "") + name_of(one.epoch) for one, _ in strip]
     figure = map_figure(
         [_drawn(result, title, size) for (_, result), title in zip(strip, titles, strict=True)],
         venue=style.venue, width=style.width or "full", title="" if several else _heading(strip),
@@ -127,13 +128,13 @@ def _draw(group: Frame, style: figure_style.FigureStyle, size: float, limits: An
     from embedlens.figures.projection.maps import figure as map_figure
     from embedlens_cli.common.report import headings
 
-    epochs = {one.epoch for one, _ in group}
+    epochs = {name_of(one.epoch) for one, _ in group}
     titles = headings(one for one, _ in group)[1] if len(group) > 1 else [""]
     return map_figure(
         [_drawn(result, title, size) for (_, result), title in zip(group, titles, strict=True)],
         venue=style.venue,
         width=style.size(len(group))["width"],
-        title=_heading(group) + (f", epoch {min(epochs)}" if len(epochs) == 1 else ""),
+        title=_heading(group) + (f", {min(epochs)}" if len(epochs) == 1 else ""),
         highlight=group[0][1].highlight,
         names=measurements.class_names.joint(result.names for _, result in group),
         limits=limits,
@@ -209,7 +210,8 @@ def print_table(maps: Maps) -> None:
         led = (f"{step.kept:.1%}", f"{step.residual:.3f}", f"{step.moved:.1%}")
         rows.append(
             (
-                f"{one.label}, {one.split}", str(one.epoch), f"{numbers['n']:,} of {numbers['of']:,}",
+                f"{one.label}, {one.split}", short_name_of(one.epoch),
+                f"{numbers['n']:,} of {numbers['of']:,}",
                 f"{numbers['kl_divergence']:.3f}", str(numbers["iterations"]), step.start,
                 *(led if step.start != "cold" else ("-", "-", "-")),
             )

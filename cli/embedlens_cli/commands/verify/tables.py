@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from embedlens.moments import short_name_of
 from embedlens_cli.common import console
 from embedlens_cli.common.snapshots import Selected
 
@@ -68,7 +69,7 @@ def print_tables(results: Mapping[Selected, Verification]) -> None:
         cells = [[_text(values, name) for name in columns.values()] for values in numbers]
         unresolved |= any(_UNRESOLVED in row for row in cells)
         rows = [
-            (f"{one.label}, {one.split}", str(one.epoch), *row)
+            (f"{one.label}, {one.split}", short_name_of(one.epoch), *row)
             for one, row in zip(results, cells, strict=True)
         ]
         console.print_table(("run, split", "epoch", *columns), rows)

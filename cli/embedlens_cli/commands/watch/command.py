@@ -12,6 +12,7 @@ import typer
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError
+from embedlens.moments import name_of
 from embedlens_cli.commands.watch.figures import RunFigures, WatchedFigureOptions
 from embedlens_cli.common import completion, console, ending, options, panels
 from embedlens_cli.common.option_groups import LeaveOutOptions, grouped
@@ -171,13 +172,14 @@ class _Watch:
         if not due or not view.epochs:
             return False
         started = time.monotonic()
-        selection = figures.selection(follower.pinned(view))
+        run = follower.pinned(view)
+        selection = figures.selection(run)
         new = figures.new_epochs(view)
         recalls = figures.recalls(selection)
         lines = [
             {
                 "run": selection.labels[0],
-                "epoch": epoch,
+                **figures.place(run, epoch),
                 "recall_at_1": {split: values[epoch] for split, values in recalls.items()},
             }
             for epoch in new
@@ -207,7 +209,7 @@ class _Watch:
         else:
             scores = ", ".join(f"{split} R@1 {value:.4f}" for split, value in facts["recall_at_1"].items())
             made = f"; drew {', '.join(facts['drawn'])} in {facts['seconds']:.1f} s" if facts["drawn"] else ""
-            console.print_line(f"epoch {facts['epoch']}: {scores}{made}")
+            console.print_line(f"{name_of(facts['epoch'])}: {scores}{made}")
         ending.flush()
 
     def _is_complete(self, follower: Follower, view: View) -> bool:
@@ -223,14 +225,15 @@ class _Watch:
             self._say(f"{place}: its process has ended without closing it; waiting, since it may be resumed "
                       "(Ctrl-C ends)")  # fmt: skip
             return False
-        missing = missing_epochs(follower.pinned(view))
+        run = follower.pinned(view)
+        missing = missing_epochs(run)
         if missing is not None:
             self._say(
                 f"{place}: its training has ended at {missing}; waiting, since it may be resumed "
                 "(Ctrl-C ends)"
             )
             return False
-        last = f"after epoch {max(view.epochs)}" if view.epochs else "without an epoch"
+        last = f"after {name_of(run.epochs()[-1])}" if run.epochs() else "without an epoch"
         if self.until_stopped:
             self._say(f"{place} was closed {last}; waiting for more (Ctrl-C ends)")
             return False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
+from embedlens.moments import Moment
 from embedlens_cli.commands.curves.figure import CurveDrawing
 from embedlens_cli.commands.report import check_replaceable, write_page
 from embedlens_cli.commands.scatter import figures as scatter_figures
@@ -118,6 +119,12 @@ class RunFigures:
         splits = choose_splits([run], self.splits)
         return Selection([run], [run.name], splits, "last", self.reader, [run.name])
 
+    def place(self, run: Run, epoch: int) -> dict[str, Any]:
+        """Return what a line says of an epoch: its number, and the step where steps are counted."""
+        moment = run.resolve_epoch(epoch)
+        step = {"step": moment.step, "trained_epochs": moment.trained} if isinstance(moment, Moment) else {}
+        return {"epoch": moment, **step}
+
     def recalls(self, selection: Selection) -> dict[str, dict[int, float]]:
         """Return R@1 of the splits that are evaluated: split -> epoch -> fraction."""
         from embedlens.analysis.triplets.nearest import summarise
@@ -183,7 +190,7 @@ class RunFigures:
         """Draw loss and recalls of the log, and R@1 of the triplets where the log has none."""
         from embedlens.artifacts import Artifacts, figures_folder, run_facts
         from embedlens.experiments.metric_names import choose_metrics
-        from embedlens.experiments.run_metrics import Meter, RunMetrics
+        from embedlens.experiments.run_metrics import Meter, RunMetrics, default_x
 
         source = RunMetrics.of(selection.labels[0], selection.runs[0])
         recalls = {f"{split}_recall_at_1": own for split, own in self.recalls(selection).items()}
@@ -196,10 +203,8 @@ class RunFigures:
         folder = figures_folder(selection.runs, self.options.out)
         artifacts = Artifacts(folder, console.command(), {"runs": run_facts(selection.runs)})
         stem = ["curves", *artifacts.named(selection.labels), *self.reader.leave_out.words]
-        meter = Meter({}, {}, self.device)
-        drawing = CurveDrawing(
-            artifacts, self.options.style(), "epoch", {}, meter, self.reader, self._notify_once
-        )
+        meter, style, x = Meter({}, {}, self.device), self.options.style(), default_x([source])
+        drawing = CurveDrawing(artifacts, style, x, {}, meter, self.reader, self._notify_once)
         drawing.save([source], list(dict.fromkeys([*logged, *recalls])), stem)
         return artifacts.figures, artifacts.data
 
