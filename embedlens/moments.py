@@ -60,6 +60,12 @@ def count_of(epoch: int) -> str:
     return f"{epoch.step:,}" if isinstance(epoch, Moment) else str(epoch)
 
 
+def trained_epochs(epoch: int) -> float:
+    """Return the epochs trained so far: those of a `Moment` that has them, else the number itself."""
+    known = epoch.trained if isinstance(epoch, Moment) else None
+    return float(epoch) if known is None else known
+
+
 def with_steps(block: Mapping[str, Any]) -> dict[str, Any]:
     """Return columns of a table, and last one for the step of each epoch that is a `Moment`."""
     steps = {name.replace("epoch", "step"): value.step

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from embedlens.analysis.experiments.curves import MONITOR, Curve
 from embedlens.analysis.scores import check_metrics
 from embedlens.errors import InputError
-from embedlens.moments import Moment, counts_steps
+from embedlens.moments import counts_steps, trained_epochs
 from embedlens.store.steps import as_moments
 from embedlens.text import escaped
 
@@ -107,7 +107,7 @@ class RunMetrics:
         run that counts steps an epoch is the number of epochs trained so far, where the log has it.
         """
         if x == "epoch":
-            return {epoch: _trained(epoch) for epoch in self.epochs}
+            return {epoch: trained_epochs(epoch) for epoch in self.epochs}
         column, place, odd = self.log.get(x, {}), f"run {self.label!r}", self.not_finite.get(x, [])
         if not column and not odd:
             message = (
@@ -129,11 +129,6 @@ class RunMetrics:
 def default_x(sources: Sequence[RunMetrics]) -> str:
     """Return what runs are drawn against by default: "step" where all of them count steps, else "epoch"."""
     return "step" if all(counts_steps(source.epochs) for source in sources) else "epoch"
-
-
-def _trained(epoch: int) -> float:
-    known = epoch.trained if isinstance(epoch, Moment) else None
-    return float(epoch) if known is None else known
 
 
 @dataclass(frozen=True, slots=True)

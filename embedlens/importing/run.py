@@ -16,6 +16,8 @@ from embedlens.importing.descriptions import gather_items, gather_thumbnails, ke
 from embedlens.importing.label_files import read_row_numbers
 from embedlens.importing.labels import gather_labels
 from embedlens.importing.source import find_embeddings, find_labels, warn_of_names
+from embedlens.store.format import log_file
+from embedlens.store.log import merge_log
 from embedlens.store.ownership import building, is_taken
 from embedlens.store.recorder import Recorder
 from embedlens.store.run import Run, open_run
@@ -270,6 +272,11 @@ def _record(recorder: Recorder, epoch: Epoch, reader: _Reader) -> None:
 def _link(recorder: Recorder, epoch: Epoch, reader: _Reader) -> None:
     """Record one epoch by links to its files."""
     recorder.link(epoch.number, reader.files(epoch.moment))
-    row = {"step": epoch.moment.step, TRAINED_EPOCHS: epoch.epoch if isinstance(epoch.epoch, float) else None}
-    if epoch.moment.step is not None:
-        recorder.log(epoch.number, {name: value for name, value in row.items() if value is not None})
+    if epoch.moment.step is None:
+        return
+    row = {"step": float(epoch.moment.step)}
+    if isinstance(epoch.epoch, float):
+        row[TRAINED_EPOCHS] = epoch.epoch
+    counts_steps = epoch.epoch is None or TRAINED_EPOCHS in row
+    columns = [TRAINED_EPOCHS] if counts_steps else []
+    merge_log(log_file(recorder.path), epoch.number, row, columns=columns)

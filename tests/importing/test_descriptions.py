@@ -161,7 +161,7 @@ def test_a_log_of_the_projector(cli, dump):
     assert run.info.class_names == {"0": "class 0", "1": "class 1", "2": "class 2"}
     assert run.items("test")["n"] == [str(row) for row in range(12)]
     np.testing.assert_array_equal(run.thumbnails("test"), PIXELS)
-    assert (dump / "run/log.csv").read_text().split() == ["epoch,step", "0,2", "1,10"]
+    assert (dump / "run/log.csv").read_text().split() == ["epoch,step,trained_epochs", "0,2,", "1,10,"]
 
 
 def test_tensors_of_several_names(cli, dump):

@@ -14,6 +14,7 @@ from embedlens.errors import InputWarning
 from embedlens.importing import ImportSource, import_run
 from embedlens.importing.patterns import matching_names, natural
 from embedlens.importing.sources import find_sources
+from embedlens.moments import counts_steps
 
 Z, Y = blobs()
 CUTS = (0, 6, 20, 60)
@@ -154,6 +155,8 @@ def test_steps_are_numbered_in_order(folder):
     assert_epochs(run, 3)
     assert [row["step"] for row in rows_of("run/log.csv")] == ["50", "100", "1000"]
     linked = import_run(ImportSource("s{step}.npy", "y.npy"), folder / "linked", link=True)
+    for one in (run, linked):
+        assert counts_steps(one.pinned().epochs())
     assert tree(linked.path / "splits") == tree(run.path / "splits")
     assert rows_of("linked/log.csv") == rows_of("run/log.csv")
     run = import_run(ImportSource("e{epoch}_s{step}.npy", "y.npy"), folder / "both")
