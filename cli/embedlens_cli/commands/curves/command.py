@@ -26,6 +26,7 @@ from embedlens_cli.common.option_groups import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from embedlens.experiments.run_metrics import RunMetrics
     from embedlens.figures.experiments.curves import CurvePanel
     from embedlens.objectives import Loss
 
