@@ -12,7 +12,7 @@ from embedlens.errors import InputError, listed
 from embedlens.importing.label_files import read_row_numbers
 from embedlens.importing.patterns import fields_of, matching_files
 from embedlens.importing.pictures import read_pictures
-from embedlens.importing.readers.base import Wanted
+from embedlens.importing.readers.wanted import Wanted
 from embedlens.importing.sources import find_sources
 
 if TYPE_CHECKING:

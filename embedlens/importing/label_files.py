@@ -10,7 +10,9 @@ import numpy as np
 
 from embedlens.errors import InputError, InputWarning, listed, shortened
 from embedlens.importing.readers import READERS, Wanted
-from embedlens.importing.readers.base import LABEL_NAMES, decoded
+from embedlens.importing.readers.checks import decoded
+from embedlens.importing.readers.columns import numbered_columns
+from embedlens.importing.readers.wanted import LABEL_NAMES
 from embedlens.results import Result
 from embedlens.tables import Table, is_path, read_table
 
@@ -160,7 +162,7 @@ def _column(table: Table, key: str | None) -> int:
     if names is None:
         return _unnamed(table, key)
     if key is not None:
-        return names.index(Wanted(file, key, option=OPTION).only(names))
+        return names.index(Wanted(file, key, labels=True, option=OPTION).only(names, of_table=True))
     folded = [name.casefold() for name in names]
     for name in LABEL_NAMES:
         if name in names or folded.count(name) == 1:
@@ -168,7 +170,9 @@ def _column(table: Table, key: str | None) -> int:
     paths = [place for place in range(width) if table.rows and all(map(is_path, table.column(place)))]
     if width == 2 and len(paths) == 1:
         return 1 - paths[0]
-    return names.index(Wanted(file, option=OPTION).only(names))
+    dims = {name for group in numbered_columns(names).values() for name in group}
+    others = [name for name in names if name not in dims] or names
+    return names.index(Wanted(file, labels=True, option=OPTION).only(others, of_table=True))
 
 
 def _unnamed(table: Table, key: str | None) -> int:

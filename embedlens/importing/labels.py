@@ -102,7 +102,7 @@ def gather_labels(sources: Sources, missing: str, *, rows_key: str | None = None
             if not np.array_equal(other.values, found.values):
                 message = (
                     f"labels in {other.name} differ from those in {found.name}; items keep their rows in a "
-                    "run"
+                    "run, shuffled ones are put in order by --rows-key"
                 )
                 raise InputError(message)
         assert found is not None

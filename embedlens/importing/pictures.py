@@ -12,6 +12,7 @@ from embedlens.errors import InputError, first_sentence, listed, shortened
 from embedlens.files import check_regular
 from embedlens.importing.patterns import natural
 from embedlens.importing.readers.base import reader_of
+from embedlens.importing.readers.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -164,8 +165,6 @@ def _named(folder: Path, files: Sequence[Path], items: Mapping[str, Sequence[str
 
 def _read_array(file: Path, key: str | None, rows: int) -> NDArray[Any]:
     """Return an array [N, h, w], [N, h, w, 3] or [N, 3, h, w]; numbers from 0 to 1 become 0 to 255."""
-    from embedlens.importing.readers.base import Wanted
-
     wanted = Wanted(file, key, labels=True, option="--thumbnails")
     array = reader_of(file).read(wanted)
     if array.ndim and array.shape[0] != rows:

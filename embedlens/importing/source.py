@@ -91,6 +91,8 @@ def find_labels(source: ImportSource, found: Sources) -> Sources:
         if not part.reader.holds_labels:
             message = f"{part.file.suffix} files hold one array; give the file of labels by --labels"
             raise InputError(message)
+        for parts in next(iter(zip(*(by.values() for by in found.values()), strict=False)), ()):
+            parts[0].reader.check_key(parts[0].wanted())  # before its labels are looked for
         if not fields_of(source.labels_key):
             return {
                 split: {

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from embedlens.errors import InputError, listed
 from embedlens.importing.patterns import fields_of, has_wildcard, matching_files, matching_names, natural
-from embedlens.importing.readers.base import READERS, Variant, Wanted, reader_of
+from embedlens.importing.readers.base import READERS, Variant, reader_of
+from embedlens.importing.readers.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

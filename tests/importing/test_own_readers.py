@@ -120,7 +120,7 @@ def test_a_table_with_a_column_of_epochs(folder):
         ("label,a,b\nx,1,2\n", "e.csv has no numbered columns of numbers"),
         ("label,z_0,z_0\nx,1,2\n", "e.csv has two columns of one name"),
         ("", "e.csv has no rows"),
-        ("label,z_0,z_1,y_0,y_1\na,1,2,3,4\n", "holds several arrays; choose one by its key: z, y"),
+        ("label,z_0,z_1,y_0,y_1\na,1,2,3,4\n", "holds several columns; choose one by its key: z, y"),
         ("epoch,label,z_0,z_1\n0,a,1,2\n0.5,a,1,2\n", "e.csv: columns? .?epoch.? .* whole number"),
         ("label,z_0,z_1\na,1,2\nb,1e50,4\n", "row 1 holds infinity"),
     ],

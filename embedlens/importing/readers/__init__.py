@@ -10,6 +10,7 @@ from embedlens.importing.readers import (  # noqa: F401 - they enter their reade
     torch_files,
     zarr_files,
 )
-from embedlens.importing.readers.base import READERS, Wanted, read_array
+from embedlens.importing.readers.base import READERS, read_array
+from embedlens.importing.readers.wanted import Wanted
 
 __all__ = ["READERS", "Wanted", "read_array"]

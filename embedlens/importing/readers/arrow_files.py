@@ -8,16 +8,18 @@ import numpy as np
 
 from embedlens.errors import InputError, shortened
 from embedlens.importing.readers.arrow_tables import is_list, kind_of, opened_table, plain
-from embedlens.importing.readers.base import ArrayReader, Variant, Wanted, check_size, joined_texts, reads
+from embedlens.importing.readers.base import ArrayReader, Variant, reads
+from embedlens.importing.readers.checks import check_size, joined_texts
 from embedlens.importing.readers.columns import embedding_columns, moment_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from embedlens.importing.readers.arrow_tables import ArrowTable, Where
+    from embedlens.importing.readers.wanted import Wanted
 
 
 @reads(".parquet", ".pq", ".arrow", ".feather", ".ipc")
@@ -48,22 +50,16 @@ class ArrowReader(ArrayReader):
             where = tuple(zip(columns, values, strict=True))
             yield Variant({name: str(value) for name, value in where}, key, where)
 
+    def check_key(self, wanted: Wanted) -> None:
+        """Refuse a key that no column of embeddings has, and the lack of one where there are several."""
+        with opened_table(wanted.file) as table:
+            _chosen(table, _embeddings(table), wanted)
+
     def read(self, wanted: Wanted) -> NDArray[Any]:
         """Return embeddings [N, D] of a column of lists or of numbered columns, or one column of labels."""
         with opened_table(wanted.file) as table:
             arrays = _embeddings(table)
-            if wanted.labels:
-                moments = {name for name, _ in wanted.where}
-                names = [name for name in table.schema.names if name not in {*arrays, *moments}]
-                if wanted.key in arrays:
-                    names.append(str(wanted.key))
-            else:
-                names = list(arrays) if wanted.key is None else [*arrays, *table.schema.names]
-            if not names:
-                what = "labels" if wanted.labels else "lists of numbers, nor numbered columns z_0, z_1, ..."
-                message = f"{wanted.file} has no column of {what}"
-                raise InputError(message)
-            name = wanted.only(names)
+            name = _chosen(table, arrays, wanted)
             rows = table.count(wanted.where)
             wanted.check_rows((rows,))
             check_size(wanted.file, 8 * rows, wanted.file.stat().st_size)
@@ -80,6 +76,21 @@ class ArrowReader(ArrayReader):
                 field.name for field in table.schema if kind_of(field.type) and field.name not in moments
             ]
             return {name: _column(table, name, where, text=True).tolist() for name in names}
+
+
+def _chosen(table: ArrowTable, arrays: Mapping[str, Sequence[str]], wanted: Wanted) -> str:
+    """Return the name of the column or group of columns to read."""
+    names = list(arrays)
+    if wanted.labels:
+        parts = {name for columns in arrays.values() for name in columns}
+        others = {*parts, *(name for name, _ in wanted.where)}
+        names = [name for name in table.schema.names if name not in others or name == wanted.key]
+        names += [name for name in arrays if name == wanted.key and name not in names]
+    if not names:
+        what = "labels" if wanted.labels else "lists of numbers, nor numbered columns z_0, z_1, ..."
+        message = f"{wanted.file} has no column of {what}"
+        raise InputError(message)
+    return wanted.only(names, of_table=True)
 
 
 def _embeddings(table: ArrowTable) -> dict[str, list[str]]:

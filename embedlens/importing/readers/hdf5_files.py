@@ -9,7 +9,8 @@ import numpy as np
 
 from embedlens.errors import InputError, shortened
 from embedlens.files import check_regular
-from embedlens.importing.readers.base import check_size, joined_texts, reads
+from embedlens.importing.readers.base import reads
+from embedlens.importing.readers.checks import check_size, joined_texts
 from embedlens.importing.readers.trees import TreeReader
 from embedlens.optional import needed
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from embedlens.errors import InputError, first_sentence, shortened
 from embedlens.files import check_regular, read_npy
-from embedlens.importing.readers.base import ArrayReader, Wanted, check_size, reads
+from embedlens.importing.readers.base import ArrayReader, reads
+from embedlens.importing.readers.checks import check_size
 from embedlens.npy import read_array_header
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from embedlens.importing.readers.wanted import Wanted
     from embedlens.npy import ArrayHeader
 
 _BLOCK = 1 << 22  # bytes that are decompressed at once

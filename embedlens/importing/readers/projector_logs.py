@@ -16,8 +16,10 @@ import numpy as np
 from embedlens.errors import InputError, shortened
 from embedlens.files import check_regular, read_text
 from embedlens.importing.pictures import cut_sprite
-from embedlens.importing.readers.base import ArrayReader, Variant, Wanted, check_size, joined_texts, reads
+from embedlens.importing.readers.base import ArrayReader, Variant, reads
+from embedlens.importing.readers.checks import check_size, joined_texts
 from embedlens.importing.readers.text_tables import read_numbers
+from embedlens.importing.readers.wanted import Wanted
 from embedlens.tables import MOST_BYTES
 from embedlens.tables import read_text as read_any_text
 

@@ -10,12 +10,15 @@ import numpy as np
 
 from embedlens.errors import InputError, shortened
 from embedlens.files import check_regular
-from embedlens.importing.readers.base import MOST_NAMES, ArrayReader, Wanted, reads
+from embedlens.importing.readers.base import ArrayReader, reads
+from embedlens.importing.readers.checks import MOST_NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from embedlens.importing.readers.wanted import Wanted
 
 _LONGEST = 100_000_000  # bytes of a header, the limit of the safetensors library
 # https://huggingface.co/docs/safetensors: types by the names that headers have; numbers are little-endian.

@@ -11,7 +11,7 @@ import numpy as np
 
 from embedlens.errors import InputError, first_sentence, shortened
 from embedlens.files import check_regular
-from embedlens.importing.readers.base import ArrayReader, Variant, Wanted, reads
+from embedlens.importing.readers.base import ArrayReader, Variant, reads
 from embedlens.importing.readers.columns import embedding_columns, moment_columns
 from embedlens.tables import is_number, read_table
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from embedlens.importing.readers.wanted import Wanted
 
 _MOST_BYTES = 1 << 33  # numbers take less memory than their text
 _FIRST = 20  # lines that show what the columns hold
@@ -66,14 +68,14 @@ class TextTableReader(ArrayReader):
                 raise InputError(message)
             yield Variant(dict(where), key, where)
 
+    def check_key(self, wanted: Wanted) -> None:
+        """Refuse a key that no group of columns has, and the lack of one where there are several."""
+        _chosen(read_layout(wanted.file), wanted)
+
     def read(self, wanted: Wanted) -> NDArray[Any]:
         """Return embeddings [N, D], float32."""
         layout = read_layout(wanted.file)
-        arrays = layout.arrays()
-        if not arrays:
-            message = f"{wanted.file} has no numbered columns of numbers, such as z_0, z_1, ..."
-            raise InputError(message)
-        columns = arrays[wanted.only(list(arrays))]
+        columns = _chosen(layout, wanted)
         places = [layout.names.index(name) for name in columns]
         array = read_numbers(wanted.file, layout.separator, places, skipped=int(layout.headed))
         if wanted.where:
@@ -93,6 +95,15 @@ class TextTableReader(ArrayReader):
         chosen = [row for row in table.rows if all(row[names.index(name)] == value for name, value in where)]
         moments = {name for name, _ in where}
         return {name: [row[at] for row in chosen] for at, name in enumerate(names) if name not in moments}
+
+
+def _chosen(layout: _Layout, wanted: Wanted) -> list[str]:
+    """Return the columns of the embeddings."""
+    arrays = layout.arrays()
+    if not arrays:
+        message = f"{wanted.file} has no numbered columns of numbers, such as z_0, z_1, ..."
+        raise InputError(message)
+    return arrays[wanted.only(list(arrays), of_table=True)]
 
 
 def read_layout(file: Path) -> _Layout:

@@ -12,13 +12,16 @@ import numpy as np
 
 from embedlens.errors import InputError, first_sentence, listed, shortened
 from embedlens.files import check_regular
-from embedlens.importing.readers.base import ArrayReader, Wanted, check_size, reads
+from embedlens.importing.readers.base import ArrayReader, reads
+from embedlens.importing.readers.checks import check_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from embedlens.importing.readers.wanted import Wanted
 
 # What torch.load raises of damaged files: all kinds seen in 190,000 mutated ones, with the memory and the
 # arithmetic that a wrong length can exhaust. Unpicklers fail wherever an operation meets the wrong operand.
@@ -36,6 +39,9 @@ class TorchReader(ArrayReader):
         """Return the names of the tensors in a dictionary."""
         content = _load(file)
         return [str(name) for name in content] if isinstance(content, dict) else []
+
+    def check_key(self, wanted: Wanted) -> None:
+        """Leave it to reading: names are known only when all tensors are loaded."""
 
     def read(self, wanted: Wanted) -> NDArray[Any]:
         """Return one tensor, or batches of one."""

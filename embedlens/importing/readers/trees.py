@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError, first_sentence, listed, shortened
-from embedlens.importing.readers.base import MOST_NAMES, ArrayReader, Wanted, check_size, decoded
+from embedlens.importing.readers.base import ArrayReader
+from embedlens.importing.readers.checks import MOST_NAMES, check_size, decoded
+from embedlens.importing.readers.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -66,6 +68,16 @@ class TreeReader(ArrayReader):
                 raise InputError(message)
             name = wanted.only(names)
             return self.array(root[name], wanted, name)
+
+    def check_key(self, wanted: Wanted) -> None:
+        """Refuse a key that no array of embeddings has; of AnnData X is read without one."""
+        with self._guarded(wanted.file) as root:
+            if self.is_array(root):
+                return
+            anndata = self.is_anndata(root)
+            names = embedding_names(self._paths(root)) if anndata else self._paths(root)
+            if names and not (wanted.key is None and anndata and "X" in names):
+                wanted.only(names)
 
     def items(self, wanted: Wanted) -> dict[str, list[str]]:
         """Return the columns of AnnData's `obs` as text; other files describe no items."""
@@ -151,7 +163,7 @@ class TreeReader(ArrayReader):
                 )
                 raise InputError(message)
             key = wanted.key.removeprefix("obs/") if wanted.key else None
-            name = Wanted(wanted.file, key, labels=True, option=wanted.option).only(columns)
+            name = Wanted(wanted.file, key, labels=True, option=wanted.option).only(columns, of_table=True)
             return self._column(root, name, wanted)
         names = embedding_names(self._paths(root))
         name = "X" if wanted.key is None and "X" in names else wanted.only(names)

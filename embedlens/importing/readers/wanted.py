@@ -1,0 +1,129 @@
+"""What is read of a file: which array or column, and how many rows it may have."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from embedlens.errors import InputError, did_you_mean, listed, shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+LABEL_NAMES = ("label", "labels")
+"""Names that labels have in files with several arrays, where no option names them."""
+_LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is read of a file.
+
+    Attributes
+    ----------
+    file
+        The file.
+    key
+        Name of the array in it; None: the only one, or of labels the one called ``label`` or ``labels``.
+    rows
+        Number of rows that the array must have; None: any.
+    most
+        The largest number of rows that it may have, where it is one shard of several; None: any.
+    labels
+        Whether the array holds one label per item, and not one row of numbers.
+    option
+        The option that names the key, for messages.
+    beside
+        Name of the array of embeddings in the same file that labels or row numbers belong to.
+    where
+        Columns of a table and the values that the rows to read have in them.
+    """
+
+    file: Path
+    key: str | None = None
+    rows: int | None = None
+    most: int | None = None
+    labels: bool = False
+    option: str = "--key"
+    beside: str | None = None
+    where: tuple[tuple[str, object], ...] = ()
+
+    def check_rows(self, shape: Sequence[int]) -> None:
+        """Refuse an array [N, ...] whose number of rows is not that of the labels."""
+        if not len(shape):
+            return
+        if self.rows is not None and shape[0] != self.rows:
+            message = f"{self.file}: embeddings have {shape[0]} rows, but there are {self.rows} labels"
+            raise InputError(message)
+        if self.most is not None and shape[0] > self.most:
+            message = (
+                f"{self.file}: embeddings have {shape[0]} rows, but {self.most} labels are left after the "
+                "files before it; write {epoch} where the number of the epoch stands in the pattern"
+            )
+            raise InputError(message)
+
+    def only(self, names: Sequence[str], *, of_table: bool = False) -> str:
+        """Return the name of the array or column to read: the key, or the only one; else `InputError`.
+
+        A key may leave out the folders that it shares with the embeddings, or that only it has.
+
+        Parameters
+        ----------
+        names
+            The names that there are.
+        of_table
+            Whether they are columns, for messages.
+        """
+        found = None
+        for key in self._keys():
+            found = found or self._named(key, names)
+        others = [name for name in names if name != self.beside]
+        if found is None and self.key is None and len(others) == 1:
+            return others[0]
+        if found is not None:
+            return found
+        if self.key is not None:
+            there = f"{listed(names)} ({self.option} NAME){did_you_mean(self.key, names)}"
+            if of_table:
+                message = f"{self.file} has no column {shortened(self.key)!r}; it holds: {there}"
+            else:
+                message = f"{self.file} has no array {shortened(self.key)!r}; it holds: {there}"
+            raise InputError(message)
+        if not others:
+            message = f"{self.file} has no labels beside its embeddings; give their file by --labels"
+            raise InputError(message)
+        pattern = "" if self.labels else _pattern_of(others)
+        several = "columns" if of_table else "arrays"
+        message = (
+            f"{self.file} holds several {several}; choose one by its key: {listed(names)} ({self.option} NAME"
+            f"{pattern})"
+        )
+        raise InputError(message)
+
+    def _keys(self) -> tuple[str, ...]:
+        """Return the names that are looked for."""
+        if self.key is not None:
+            return (self.key,)
+        return LABEL_NAMES if self.labels else ()
+
+    def _named(self, key: str, names: Sequence[str]) -> str | None:
+        """Return the array that a key means: beside the embeddings, from the root, or anywhere if unique."""
+        if key in names:
+            return key
+        folders = (self.beside or "").split("/")[:-1]
+        for depth in range(len(folders), -1, -1):
+            candidate = "/".join([*folders[:depth], key.strip("/")])
+            if candidate in names:
+                return candidate
+        ends = [name for name in names if name.endswith(f"/{key.strip('/')}")]
+        return ends[0] if len(ends) == 1 else None
+
+
+def _pattern_of(names: Sequence[str]) -> str:
+    """Return the pattern of names that differ by their last number alone, for a message; else nothing."""
+    patterns = Counter(_LAST_NUMBER.sub("{epoch}", name) for name in names if re.search(r"\D", name))
+    twice = next((one for one, count in patterns.items() if count > 1 and "{epoch}" in one), None)
+    return "" if twice is None else f", or of one array per epoch '{shortened(twice)}'"
