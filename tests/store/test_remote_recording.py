@@ -14,6 +14,7 @@ from support import assert_refused, blobs, tree, write_run
 
 import embedlens
 from embedlens import InputError, Recorder, open_run
+from embedlens.integrations.recording import begun_run
 from embedlens.processes import Process
 from embedlens.store import Ranks, lock, log_metrics
 from embedlens.store.concat import concatenate
@@ -181,7 +182,7 @@ def test_a_failed_upload_leaves_the_epochs_that_were_there():
 
 
 def test_runs_that_are_made_in_one_go_appear_whole(tmp_path, cache):
-    runs = [write_run(tmp_path / name, n=30, seed=seed) for name, seed in (("a", 0), ("b", 0))]
+    runs = [write_run(tmp_path / name, n=30, epochs=1) for name in ("a", "b")]
     concatenate(runs, tmp_path / "both")
 
     def join():
@@ -189,7 +190,7 @@ def test_runs_that_are_made_in_one_go_appear_whole(tmp_path, cache):
         concatenate(runs, open_path(X))
 
     for _ in kill_at_each(join):
-        assert "run.json" not in remote.tree(X) or open_run(X).epochs() == [0, 1, 2]
+        assert "run.json" not in remote.tree(X) or open_run(X).epochs() == [0]
         if "run.json" not in remote.tree(X):
             concatenate(runs, open_path(X))
     done, local = remote.tree(X), tree(tmp_path / "both")
@@ -272,6 +273,32 @@ def test_several_processes_record_one_run():
             epoch.add("test", rows, Z[rows])
     np.testing.assert_array_equal(open_run(X).snapshot("test", 0).embeddings, Z)
     assert not [name for name in remote.tree(X) if "shard" in name]
+
+
+def test_callbacks_record_at_an_address():
+    recorder = begun_run(X, {"test": Y}, {})
+    recorder.record(0, {"test": Z})
+    recorder.record(1, {"test": Z})
+    recorder.close()
+    with pytest.raises(InputError, match=f"{X} already exists; this training starts at epoch 0"):
+        begun_run(X, {"test": Y}, {})
+    with begun_run(X, {"test": Y}, {}, epoch=1) as recorder:
+        recorder.record(2, {"test": Z})
+    assert open_run(X).epochs() == [0, 1, 2]
+
+
+@pytest.mark.slow
+def test_training_at_an_address_is_resumed(cli, folder):
+    train = ("train", "--data", "digits", "--loss", "n-pair-mc", "--dim", "4")
+    assert cli(*train, "--epochs", "2", "--out", "runs/x").code == 0
+    done = cli(*train, "--epochs", "1", "--out", X)
+    assert done.code == 0, done
+    assert f"run {X}: 2 epochs recorded; next: embedlens scatter {X}" in done.out
+    assert_refused(cli(*train, "--out", X), f"{X} already exists", f"embedlens train --resume {X}")
+    assert cli("train", "--resume", X, "--epochs", "2").code == 0
+    local, there = tree(folder / "runs/x"), remote.tree(X)
+    assert local.keys() == there.keys()
+    assert all(local[name] == there[name] for name in local if name.endswith(".npy"))
 
 
 def test_other_file_systems_get_a_draft_that_is_renamed(tmp_path):

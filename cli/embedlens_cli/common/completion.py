@@ -62,9 +62,13 @@ def scores(*more: str) -> Completer:
 
 def runs(incomplete: str) -> list[str]:
     """Return the names of runs that begin so."""
+    from embedlens.errors import InputError
     from embedlens.selection import run_names
 
-    return [name for name in run_names() if name.startswith(incomplete)]
+    try:
+        return [name for name in run_names() if name.startswith(incomplete)]
+    except InputError:  # of an address that cannot be reached
+        return []
 
 
 def named_runs(ctx: Any, incomplete: str) -> list[str]:
