@@ -10,6 +10,7 @@ from embedlens.files import is_remote
 from embedlens.store import format as layout
 from embedlens.store.locations import run_path
 from embedlens.store.lock import LOCK_NAME, RunInUse, check_free
+from embedlens.store.log import epoch_of, read_log
 from embedlens.store.run import Run
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class Follower:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._info: tuple[Stamp, layout.RunInfo] | None = None
+        self._logged: tuple[Stamp | None, int] = None, -1
 
     def look(self) -> View | None:
         """Return what is there now; None where no run has been begun yet."""
@@ -78,6 +80,12 @@ class Follower:
         marks = {epoch: self._marks(info, epoch) for epoch in layout.complete_epochs(self.path, info)}
         epochs = {epoch: own for epoch, own in marks.items() if own is not None}
         return View(info.created, epochs, _stamp(layout.log_file(self.path)), writer)
+
+    def is_logged(self, view: View) -> bool:
+        """Return whether the last epoch of a view has its row in the log, which is written after it."""
+        if view.log is not None and view.log != self._logged[0]:
+            self._logged = view.log, max(map(epoch_of, read_log(layout.log_file(self.path))), default=-1)
+        return not view.epochs or max(view.epochs) <= self._logged[1]
 
     def pinned(self, view: View) -> Run:
         """Return the run with the epochs of a view; later ones do not exist for it."""

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import remote
@@ -16,11 +17,14 @@ from schemas import faults
 from support import assert_refused, blobs, entry_point, sidecar_of, write_run
 
 import embedlens
+from embedlens.store import following
+from embedlens.store.following import Follower, View, Writer
 from embedlens.store.lock import LOCK_NAME
 from embedlens.training.config import TrainConfig
 from embedlens_cli.commands.watch import command as watch_command
 from embedlens_cli.commands.watch.figures import RunFigures
 from embedlens_cli.commands.watch.parts import Part
+from embedlens_cli.common.option_groups import FigureOptions, LeaveOutOptions
 
 Z, Y = blobs(n=24)
 QUICK = ("--every", "0.1", "--format", "png", "--split", "test")
@@ -233,8 +237,6 @@ def test_training_that_was_stopped_is_waited_for(scripted, folder):
 
 
 def test_what_all_epochs_make_pauses_for_four_times_its_duration(monkeypatch):
-    from embedlens.store.following import View, Writer
-
     views = [View("now", {n: () for n in range(count)}, None, Writer.RUNNING) for count in (1, 2)]
     slow, quick = Part("animation", slow=True, logged=False), Part("scatter", slow=False, logged=False)
     clock = [100.0]
@@ -249,6 +251,39 @@ def test_what_all_epochs_make_pauses_for_four_times_its_duration(monkeypatch):
     assert quick.is_due(views[1], hurry=False)
     clock[0] = 108.0
     assert slow.is_due(views[1], hurry=False)
+
+
+def test_what_all_epochs_make_does_not_delay_the_line_of_an_epoch():
+    views = [View("now", {n: () for n in range(count)}, None, Writer.RUNNING) for count in range(1, 5)]
+    figures = RunFigures(FigureOptions(), [], LeaveOutOptions(), "cpu", report=True)
+
+    def names(view, *, hurry=False):
+        due = figures.due(view, hurry=hurry)
+        for part in due:
+            part.drawn(view, time.monotonic())
+        return [part.name for part in due]
+
+    assert names(views[0]) == ["scatter", "curves"]
+    assert names(views[0]) == ["animation", "report"]
+    assert names(views[0]) == []
+    assert names(views[1]) == ["scatter", "curves"]
+    assert names(views[2]) == ["scatter", "curves", "animation", "report"]  # never left behind for ever
+    assert names(views[3], hurry=True) == ["scatter", "curves", "animation", "report"]
+
+
+def test_the_log_is_read_when_it_changes(folder, monkeypatch):
+    run = write_run(folder / "runs/mine", n=24, epochs=2)
+    follower, reads = Follower(run.path), []
+    real = following.read_log
+    monkeypatch.setattr(following, "read_log", lambda file: reads.append(file) or real(file))
+    assert [follower.is_logged(follower.look()) for _ in range(3)] == [True] * 3
+    assert len(reads) == 1
+    with embedlens.Recorder(run.path, labels={"train": Y, "test": Y}, resume=True) as one:
+        one.record(2, {"train": Z, "test": Z})
+        view = follower.look()
+    assert follower.is_logged(view)
+    assert not follower.is_logged(replace(view, epochs={**view.epochs, 3: ()}))
+    assert len(reads) == 2
 
 
 def test_each_epoch_is_searched_once(cli, folder, monkeypatch):
@@ -290,7 +325,7 @@ for line in sys.stdin:
 """
 
 
-class Writer:
+class WritingProcess:
     """A process that records what it is told, and is killed at the end of a ``with`` block."""
 
     def __enter__(self):
@@ -338,7 +373,7 @@ def test_a_writer_that_is_killed_and_resumed(folder):
 
     try:
         wait_for(lambda: "is not there yet" in told())
-        with Writer() as first:
+        with WritingProcess() as first:
             for epoch in range(2):
                 first.tell(f"record {epoch}")
             wait_for(lambda: seen() == [0, 1])
@@ -349,7 +384,7 @@ def test_a_writer_that_is_killed_and_resumed(folder):
         assert (folder / "runs/mine" / LOCK_NAME).exists()
         wait_for(lambda: "has ended without closing it" in told())
         assert watch.poll() is None
-        with Writer() as second:
+        with WritingProcess() as second:
             second.tell("record 2")
             wait_for(lambda: seen() == [0, 1, 2])
             second.tell("record 3")
@@ -375,7 +410,7 @@ def test_a_writer_that_is_killed_and_resumed(folder):
 @pytest.mark.slow
 def test_it_is_stopped_while_it_draws(folder):
     """Ctrl-C at any moment: status 130, and every figure is whole."""
-    with Writer() as writer:
+    with WritingProcess() as writer:
         for epoch in range(3):
             writer.tell(f"record {epoch}")
         for pause in (0.0, 0.4):

@@ -151,16 +151,13 @@ class _Watch:
     def _look(self, follower: Follower) -> View | None:
         """Return what is there now; of an epoch that is being recorded the row of the log, too."""
         from embedlens.store.following import Writer
-        from embedlens.store.format import log_file
-        from embedlens.store.log import epoch_of, read_log
 
         until = time.monotonic() + _LOG_S
         while True:
             view = follower.look()
             if view is None or view.writer is not Writer.RUNNING or time.monotonic() > until:
                 return view
-            logged = {epoch_of(row) for row in read_log(log_file(follower.path))}
-            if not view.epochs or max(view.epochs) in logged:
+            if follower.is_logged(view):
                 return view
             time.sleep(_POLL_S)
 

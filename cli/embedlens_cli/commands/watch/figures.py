@@ -85,6 +85,7 @@ class RunFigures:
     reader: Reader = field(init=False)
     parts: list[Part] = field(init=False)
     _notified: set[str] = field(init=False)
+    _postponed: bool = field(init=False, default=False)
     _triplets: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -101,8 +102,15 @@ class RunFigures:
         self._triplets = KeptTriplets(self.device)
 
     def due(self, view: View, *, hurry: bool) -> list[Part]:
-        """Return what has to be drawn to show a view."""
-        return [part for part in self.parts if part.is_due(view, hurry=hurry)]
+        """Return what has to be drawn now to show a view.
+
+        What is made of all epochs comes after the rest, so that the line of a new epoch does not wait for it:
+        with the next call, unless `hurry` asks for everything.
+        """
+        due = [part for part in self.parts if part.is_due(view, hurry=hurry)]
+        quick = [part for part in due if not part.slow]
+        self._postponed = not hurry and not self._postponed and 0 < len(quick) < len(due)
+        return quick if self._postponed else due
 
     def new_epochs(self, view: View) -> list[int]:
         """Return the epochs of a view that are new or recorded again since the last call."""
