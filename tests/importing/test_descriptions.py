@@ -193,3 +193,9 @@ def test_logs_that_are_damaged_or_reach_elsewhere(dump, change, message):
     file.write_text(file.read_text().replace(*change))
     with pytest.raises(InputError, match=message):
         import_run(ImportSource("projector_config.pbtxt", labels_key="kind"), dump / "run")
+
+
+def test_a_configuration_of_comments_takes_no_time(dump):
+    (dump / "projector_config.pbtxt").write_text("# " * 50_000 + "\n#" * 1000)
+    with pytest.raises(InputError, match="names no tensor"):
+        import_run(ImportSource("projector_config.pbtxt", "y.npy"), dump / "run")

@@ -10,6 +10,7 @@ from support import blobs, optional, rows_of
 
 from embedlens import InputError
 from embedlens.importing import ImportSource, import_run
+from embedlens.importing.readers import read_array
 
 safetensors = optional("safetensors")
 h5py = optional("h5py")
@@ -268,3 +269,53 @@ def test_what_is_no_array_of_numbers_is_refused(folder):
     meta.write_text(meta.read_text().replace('"filters": null', '"filters": [{"id": "pickle"}]'))
     with pytest.raises(InputError, match=r"o.zarr.*(pickle|not a readable zarr)"):
         import_run(ImportSource("o.zarr", "y.npy"), folder / "run")
+
+
+def _hdf5_bomb():
+    with h5py.File("bomb.h5", "w") as file:
+        file.create_dataset("z", (1 << 20, 512), "f4", chunks=(1 << 16, 64), compression="gzip")
+
+
+def _hdf5_chunk_bomb():
+    with h5py.File("bomb.h5", "w") as file:
+        file.create_dataset("z", (10, 8), "f4", chunks=(10, 1 << 26), maxshape=(10, None), compression="gzip")
+
+
+def _zarr_bomb():
+    zarr.create_array("bomb.zarr", shape=(1 << 20, 512), chunks=(1 << 16, 64), dtype="f4")
+
+
+def _zarr_chunk_bomb():
+    zarr.create_array("bomb.zarr", shape=(10, 8), chunks=(10, 1 << 26), dtype="f4")
+
+
+def _parquet_bomb():
+    import pyarrow.parquet as pq
+
+    zeros = pa.array(np.zeros(1 << 22, np.float32))
+    table = pa.table({"z": pa.FixedSizeListArray.from_arrays(zeros, 1 << 10)})
+    with pq.ParquetWriter("bomb.parquet", table.schema, compression="zstd") as writer:
+        for _ in range(20):
+            writer.write_table(table)
+
+
+def _csr_bomb():
+    import scipy.sparse
+
+    data = anndata.AnnData(X=scipy.sparse.csr_matrix((1 << 17, 1 << 10), dtype=np.float32))
+    data.write_h5ad("bomb.h5ad")
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (_hdf5_bomb, "bomb.h5"), (_hdf5_chunk_bomb, "bomb.h5"), (_zarr_bomb, "bomb.zarr"),
+        (_zarr_chunk_bomb, "bomb.zarr"), (_parquet_bomb, "bomb.parquet"), (_csr_bomb, "bomb.h5ad"),
+    ],
+)  # fmt: skip
+def test_arrays_are_measured_before_memory_is_taken(folder, write, name):
+    write()
+    with pytest.raises(InputError, match=rf"{name} holds an array of [\d,]+ bytes in [\d,]+; no embeddings"):
+        read_array(folder / name, None)
+    with pytest.raises(InputError, match="rows, but there are 7 labels|holds an array of"):
+        read_array(folder / name, None, rows=7)

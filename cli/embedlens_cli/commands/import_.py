@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli.common import completion, console, options
+from embedlens_cli.common import completion, console, options, panels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,17 +57,23 @@ def import_(
         str | None,
         typer.Option(
             metavar="NAME",
+            rich_help_panel=panels.READ,
             help="Array or column of row numbers from 0, by which rows are put in order.",
         ),
     ] = None,
     items: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Table whose columns describe the items, with {split}."),
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=panels.READ,
+            help="Table whose columns describe the items, with {split}.",
+        ),
     ] = None,
     thumbnails: Annotated[
         str | None,
         typer.Option(
             metavar="PATH",
+            rich_help_panel=panels.READ,
             help="Pictures of the items: a folder, a sprite, or an array [N, h, w(, 3)], with {split}.",
         ),
     ] = None,
@@ -97,9 +103,10 @@ def import_(
     ] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Make a run of embeddings that another program saved, one file per epoch and split.
+    """Make a run of embeddings that another program saved.
 
-    Of several splits: `embedlens import '{split}_{epoch}.npy' --labels '{split}_labels.npy' --out runs/mine`
+    One file per split and epoch: `embedlens import '{split}_{epoch}.npy' --labels '{split}_labels.npy' --out
+    runs/mine`. All epochs in one file: `embedlens import all.h5 --key 'epoch_{epoch}' --out runs/mine`
     """
     from embedlens.importing import ImportSource, import_run
     from embedlens.store.lock import release_when_terminated

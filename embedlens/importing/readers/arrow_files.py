@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.errors import InputError, shortened
+from embedlens.errors import InputError, listed, shortened
 from embedlens.importing.readers.arrow_tables import is_list, kind_of, opened_table, plain
 from embedlens.importing.readers.base import ArrayReader, Variant, reads
 from embedlens.importing.readers.checks import check_size, joined_texts
@@ -86,6 +86,12 @@ def _chosen(table: ArrowTable, arrays: Mapping[str, Sequence[str]], wanted: Want
         others = {*parts, *(name for name, _ in wanted.where)}
         names = [name for name in table.schema.names if name not in others or name == wanted.key]
         names += [name for name in arrays if name == wanted.key and name not in names]
+    if not wanted.labels and wanted.key in table.schema.names and wanted.key not in names:
+        message = (
+            f"{wanted.file}: column {shortened(str(wanted.key))!r} holds no embeddings; lists of numbers, or "
+            f"numbered columns, are needed: {listed(names)}"
+        )
+        raise InputError(message)
     if not names:
         what = "labels" if wanted.labels else "lists of numbers, nor numbered columns z_0, z_1, ..."
         message = f"{wanted.file} has no column of {what}"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NUMBERED = re.compile(r"(?P<name>.*?)[ _.\[-]*(?P<number>\d{1,9})\]?", re.DOTALL)
+_LONGEST = 200  # letters of the name of a numbered column
 MOMENTS = ("epoch", "step", "split")
 """Columns of a table that say to which snapshot a row belongs."""
 
@@ -29,7 +30,7 @@ def numbered_columns(names: Iterable[str]) -> dict[str, list[str]]:
     """
     found: dict[str, dict[int, str]] = {}
     for name in names:
-        match = _NUMBERED.fullmatch(name)
+        match = _NUMBERED.fullmatch(name) if len(name) <= _LONGEST else None
         if match is not None:
             found.setdefault(match["name"], {}).setdefault(int(match["number"]), name)
     groups = {}

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST_CONFIG = 1 << 24  # bytes
+_BLANK = r"(?:\s++|#[^\n]*+)*+"
 _TOKEN = re.compile(
-    r"\s*(?:#[^\n]*\s*)*(?:(\w+)\s*:?\s*(\{)"  # the begin of a block
+    _BLANK + r"(?:(\w+)\s*:?\s*(\{)"  # the begin of a block
     r"|(\w+)\s*:\s*"  # the name of a field
     r"|([{}\[\],;])"
     r"|(\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|[^\s{}\[\],;]+))"  # a value
@@ -185,7 +186,7 @@ def _entries(file: Path) -> Iterator[_Tensor]:
     text = read_text(file, limit=_MOST_CONFIG)
     folders: list[str] = []
     name, entry, at = "", _Tensor(), 0
-    while at < len(text.rstrip()):
+    while at < len(text):
         token = _TOKEN.match(text, at)
         if token is None:
             break
@@ -204,7 +205,7 @@ def _entries(file: Path) -> Iterator[_Tensor]:
                 yield entry
         elif value and folders in (["embeddings"], ["embeddings", "sprite"]):
             _set(entry, name, value, file)
-    if folders or at < len(text.rstrip()):
+    if folders or not re.fullmatch(_BLANK, text[at:]):
         line = text[:at].count("\n") + 1
         message = f"{file}, line {line}: not readable as a configuration of TensorBoard's projector"
         raise InputError(message)
