@@ -15,7 +15,7 @@ from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens_cli.common import calling, console, options, panels
 from embedlens_cli.common.figure_style import FigureStyle
-from embedlens_cli.common.option_groups import OneEpochOptions, grouped
+from embedlens_cli.common.option_groups import LeaveOutOptions, OneEpochOptions, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,6 +38,7 @@ _EVERY = (
 """Commands of the figures, in the order of the document."""
 _ALL_EPOCHS = ("scatter --flow", "trajectory", "curves")
 _OF_ONE_RUN = ("components",)
+_WITHOUT_SEARCH = ("components", "tsne")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +99,7 @@ def figures(
     *,
     where: OneEpochOptions,
     sample: Annotated[int, typer.Option(help="Number of items of the t-SNE maps.", min=1)] = 2_000,
+    leave_out: LeaveOutOptions,
     drawn: PaperOptions,
     device: options.Device = "cpu",
 ) -> None:
@@ -114,13 +116,15 @@ def figures(
     from embedlens.files import write_text
     from embedlens.measurements.data_warnings import warned_once
 
-    style = drawn.style()
+    style, left_out = drawn.style(), leave_out.reader().leave_out
     check_device(device)
     runs = selection.choose_runs(where.runs or [])
     named = style.names.rename(runs)
     splits = selection.evaluated_splits(runs, options.words(where.split))
     for run in runs:
         selection.choose_epoch(run, where.epoch)
+        left_out.labels_of(run)
+    left_out.check_same_classes(runs)
     folder = figures_folder(runs, drawn.out)
     if folder is None:
         message = "figures need a folder that can be written to; name one with --out"
@@ -132,6 +136,7 @@ def figures(
             words = [
                 *shlex.split(command), *(str(run.path) for run in own), "--split", ",".join(splits),
                 *_epoch_words(command, where.epoch), *_sample_words(command, own, splits, sample),
+                *leave_out.typed(searching=command not in _WITHOUT_SEARCH),
                 *names, *drawn.words(folder), *_device_words(command, device),
             ]  # fmt: skip
             _make(context, made, words, key=command + (f" {own[0].name}" if command in _OF_ONE_RUN else ""))

@@ -100,6 +100,18 @@ class LeaveOutOptions:
 
         return Reader.of(self.ignore_label, self.distractor_label, exclude_duplicates=self.exclude_duplicates)
 
+    def typed(self, *, searching: bool = True) -> list[str]:
+        """Return the options as they are typed for another command.
+
+        One that searches nothing has no distractors: these items, which are of no class, are ignored there.
+        """
+        ignored, distractors = self.ignore_label, self.distractor_label
+        if not searching:
+            ignored, distractors = ",".join(filter(None, (ignored, distractors))) or None, None
+        options = {"--ignore-label": ignored, "--distractor-label": distractors}
+        words = [word for name, value in options.items() if value is not None for word in (name, value)]
+        return [*words, *(["--exclude-duplicates"] if self.exclude_duplicates else [])]
+
 
 @dataclass(frozen=True, kw_only=True)
 class IgnoreOptions(LeaveOutOptions):

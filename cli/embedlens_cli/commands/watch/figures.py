@@ -16,7 +16,7 @@ from embedlens_cli.commands.scatter import figures as scatter_figures
 from embedlens_cli.commands.scatter import panels as scatter_data
 from embedlens_cli.commands.watch.parts import Part
 from embedlens_cli.common import calling, console, options, panels
-from embedlens_cli.common.option_groups import FigureOptions, LeaveOutOptions, changed
+from embedlens_cli.common.option_groups import FigureOptions, LeaveOutOptions
 from embedlens_cli.common.report import Report
 from embedlens_cli.common.snapshots import Selected, Selection
 
@@ -156,9 +156,7 @@ class RunFigures:
 
     def _words(self, name: str, selection: Selection) -> list[str]:
         """Return the options with which another command draws a part."""
-        words = []
-        for option, value in changed(self.leave_out).items():
-            words += [f"--{option.replace('_', '-')}", *([] if value is True else [value])]
+        words = self.leave_out.typed()
         if name != "curves":
             words += ["--split", ",".join(selection.splits)]
         if name == "scatter":
