@@ -20,6 +20,7 @@ version = release = __version__
 
 extensions = [
     "command_line",
+    "example_links",
     "mathml",
     "python_api",
     "myst_parser",

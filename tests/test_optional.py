@@ -13,7 +13,7 @@ def test_a_library_that_is_there():
 def test_a_library_that_is_missing_names_its_extra():
     with pytest.raises(
         InputError,
-        match=r"^reading \.xyz files needs missing_library; install it by: pip install 'embedlens\[files\]'$",
+        match=r"^reading \.xyz files needs missing_library; install it by: pip install 'embedlens\[files\]' ",
     ):
         needed("missing_library.part", "files", "reading .xyz files")
 
