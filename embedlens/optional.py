@@ -34,5 +34,8 @@ def needed(library: str, extra: str, use: str) -> ModuleType:
         if error.name is None or error.name.partition(".")[0] != library.partition(".")[0]:
             raise  # the library is there, but something that it needs is not
         package = library.partition(".")[0]
-        message = f"{use} needs {package}; install it by: pip install 'embedlens[{extra}]' (in a clone: '.[{extra}]')"
+        message = (
+            f"{use} needs {package}; install it by: "
+            f"pip install 'embedlens[{extra}]' (in a clone: '.[{extra}]')"
+        )
         raise InputError(message) from error
