@@ -150,8 +150,8 @@ def collapse(search: Search) -> str | None:
     if not texts:
         return None
     return (
-        f"the space has collapsed ({', '.join(texts)}), scores show rounding errors; use an earlier epoch, a "
-        "lower --lr, or centred features"
+        f"the space has collapsed ({', '.join(texts)}), all items are nearly alike; try an earlier epoch, or "
+        "record embeddings minus their mean"
     )
 
 
