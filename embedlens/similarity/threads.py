@@ -51,6 +51,22 @@ def in_parallel(function: Callable[[T], object], items: Iterable[T]) -> None:
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """Set torch to one thread: for small batches, whose sums then depend on no number of threads.
+
+    Waiting for other threads would take longer than the work.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
 def _single_products() -> Iterator[Callable[[], None]]:
     """Have products of numpy and torch take one thread; yield what each thread calls first."""
     torch = _loaded_torch()

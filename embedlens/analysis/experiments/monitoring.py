@@ -15,6 +15,7 @@ from embedlens.errors import InputError
 from embedlens.objectives import Loss, build_loss
 from embedlens.objectives.losses import loss_options
 from embedlens.results import Result
+from embedlens.similarity.threads import one_thread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -200,7 +201,7 @@ def monitor(
     batch_rows = [check_indices(rows, "batch", rows=labels.size) for rows in batches.rows]
     torch.ones(8).sqrt()  # the first call in a process, raced by several threads, may be inexact
     losses = np.empty(len(batch_rows))
-    with torch.no_grad(), torch.random.fork_rng():
+    with torch.no_grad(), torch.random.fork_rng(), one_thread():
         for number, rows in enumerate(batch_rows):
             torch.manual_seed(batches.seed * len(batch_rows) + number)  # some losses draw their triplets
             values = check_embeddings(array[rows], rows=rows.size, dim=None)

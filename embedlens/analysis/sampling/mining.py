@@ -5,7 +5,6 @@ Source: Wu, Manmatha, Smola, Krähenbühl, "Sampling matters in deep embedding l
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,9 +19,10 @@ from embedlens.moments import Moment
 from embedlens.objectives import miners
 from embedlens.objectives.mining import cosine_matrix
 from embedlens.results import Result
+from embedlens.similarity.threads import one_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -140,7 +140,7 @@ def selected_negatives(
     batch_rows = [check_indices(rows, "batch", rows=labels.size) for rows in batches.rows]
     miner = miners.build_miner(mining, {"margin": alpha} if "margin" in miners.mining_options(mining) else {})
     parts, active, skipped = [], 0, 0
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), _one_thread():
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), one_thread():
         for number, rows in enumerate(batch_rows):
             # Only the generator of the processor: `torch.manual_seed` also seeds devices, which takes as long
             # as mining a batch.
@@ -160,14 +160,3 @@ def selected_negatives(
     counts = np.sum([part.count for part in parts], axis=0)
     nonzero = active / n if n else float("nan")
     return SelectedNegatives(mining, DistanceHistogram(parts[0].edges, counts, mean), nonzero, skipped)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Set torch to one thread: batches are small, and waiting for other threads takes longer."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

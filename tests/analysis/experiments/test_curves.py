@@ -248,3 +248,20 @@ def test_a_band_breaks_where_one_of_its_runs_is_not_finite():
     np.testing.assert_array_equal(band.mean, [2, NAN, 6, NAN])
     assert all(math.isnan(value) for value in band.final)
     assert np.isnan(Band.of("g", [taken([NAN, NAN]), taken([NAN, NAN])]).mean).all()
+
+
+def test_monitored_losses_do_not_depend_on_the_number_of_threads():
+    z, y = np.random.default_rng(0).normal(size=(600, 128)).astype(np.float32), np.arange(600) % 60
+    drawn = fixed_batches(y, count=4, classes=40, items=8, seed=0)
+    loss = check_monitors(["triplet"])["triplet"]
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 4):
+            torch.set_num_threads(threads)
+            found.append(monitor(z, y, loss, batches=drawn))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
