@@ -75,6 +75,8 @@ class DaskExecutor(Executor):
             self._executor.shutdown(wait=wait and not cancel_futures)
         self._client.close()
         if self._cluster is not None:
+            # On a busy machine a worker may need longer than Dask waits, which it then says.
+            logging.getLogger("distributed.nanny").setLevel(logging.CRITICAL)
             self._cluster.close()
 
 
