@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError, unknown
@@ -58,7 +59,7 @@ class Workers:
             An unknown scheduler, one without workers, or options that are none.
         """
         name, _, rest = (scheduler or PROCESSES).partition(":")
-        if scheduler and "://" in scheduler:
+        if scheduler and re.fullmatch(r"\w+://[^/:]+:\d+/?", scheduler):
             return cls(lambda _: _dask(scheduler), max(count, 1))
         if name not in NAMES or (rest and name not in (SLURM, LOCAL)):
             raise unknown(scheduler, "scheduler", [*NAMES, "tcp://HOST:PORT"])

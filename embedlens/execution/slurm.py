@@ -44,12 +44,14 @@ class SlurmExecutor(Executor):
         try:
             self._inner = submitit.AutoExecutor(folder=self._folder, cluster=cluster)
             named = {
-                name if name.startswith(("slurm_", *_SHARED)) else f"slurm_{name}": value
+                name if name in _SHARED or name.startswith("slurm_") else f"slurm_{name}": value
                 for name, value in options.items()
             }
             self._inner.update_parameters(**{"name": "embedlens", **named})
         except (RuntimeError, NameError, TypeError, AssertionError, ValueError) as error:
-            message = f"--scheduler {cluster}: {first_sentence(error)}"
+            self._remove_folder()
+            name = "slurm-local" if cluster == "local" else cluster
+            message = f"--scheduler {name}: {first_sentence(error)}"
             raise InputError(message) from error
         self._poll, self._jobs = poll, dict[Future[Any], Any]()
         self._open, self._changed = True, threading.Lock()
@@ -73,17 +75,20 @@ class SlurmExecutor(Executor):
             for job in self._jobs.values():
                 job.cancel(check=False)
         if not self._jobs:  # else the logs of the jobs may say why
-            shutil.rmtree(self._folder, ignore_errors=True)
-            with suppress(OSError):
-                FOLDER.rmdir()
+            self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        with suppress(OSError):
+            FOLDER.rmdir()
 
     def _watch(self) -> None:
         """Pass results on to the futures until the executor is shut down."""
         while self._open:
             for future, job in list(self._jobs.items()):
-                if not job.done():
-                    continue
                 try:
+                    if not job.done():
+                        continue
                     future.set_result(job.result())
                 except self._lost as error:
                     future.set_exception(BrokenExecutor(str(error)))

@@ -30,6 +30,8 @@ def test_workers_by_name():
     [
         (2, "dsk", r"^unknown scheduler 'dsk'; did you mean 'dask'\? choose one of: processes, dask, slurm"),
         (2, "dask:8786", "unknown scheduler 'dask:8786'"),
+        (2, "tcp://", "unknown scheduler 'tcp://'"),
+        (2, "tcp://10.0.0.1", "unknown scheduler 'tcp://10.0.0.1'"),
         (0, "dask", "^--scheduler dask needs a number of workers; add --workers N$"),
         (0, "processes", "^--scheduler processes needs a number of workers"),
         (2, "slurm:gpu", "^--scheduler slurm:gpu; give options as NAME=VALUE, separated by commas"),
