@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -51,9 +52,13 @@ class WorkerProcesses(ProcessPoolExecutor):
         )
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
-        """Give a task to the workers, which are started with the first ones."""
+        """Give a task to the workers, which are started with the first ones.
+
+        It is pickled here: an error of the thread that would do so breaks the whole pool when it ends.
+        """
+        task = pickle.dumps((function, args, options))
         with _no_interrupts():
-            return super().submit(function, *args, **options)
+            return super().submit(_run, task)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the workers: when their tasks are done, or at once where nobody waits for these."""
@@ -67,6 +72,12 @@ class WorkerProcesses(ProcessPoolExecutor):
         for process in processes:
             process.join(_PATIENCE)
             process.kill()
+
+
+def _run(task: bytes) -> Any:
+    """Run a pickled call in a worker."""
+    function, args, options = pickle.loads(task)
+    return function(*args, **options)
 
 
 def _prepare(threads: int) -> None:

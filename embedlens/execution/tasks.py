@@ -111,6 +111,8 @@ class _Queue:
             except BrokenExecutor:
                 self._recover()
                 continue
+            except Exception as error:  # it cannot be pickled
+                raise _cannot_run(task, error) from error
             self._waiting.popleft()
         return bool(self._under_way)
 
