@@ -13,7 +13,7 @@ from embedlens.importing.label_files import read_row_numbers
 from embedlens.importing.patterns import fields_of, matching_files
 from embedlens.importing.pictures import read_pictures
 from embedlens.importing.readers.wanted import Wanted
-from embedlens.importing.sources import find_sources
+from embedlens.importing.sources import fields_without, find_sources
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,8 @@ def gather_items(source: ImportSource, found: Sources, kept: Mapping[str, NDArra
     """
     if source.items is None:
         return _of_embeddings(found)
-    tables = find_sources(source.items, None, split=source.split, option="--items")
+    ignored = fields_without(found, source.pattern, source.key)
+    tables = find_sources(source.items, None, split=source.split, option="--items", ignored=ignored)
     gathered: Items = {}
     for split in found:
         by_moment = tables.get(split)

@@ -13,7 +13,7 @@ from embedlens.errors import InputError, InputWarning, listed, shortened, unknow
 from embedlens.importing.epoch_names import names_an_epoch, says_an_epoch
 from embedlens.importing.labels import MISSING_LABEL
 from embedlens.importing.patterns import compile_pattern, fields_of
-from embedlens.importing.sources import find_sources
+from embedlens.importing.sources import fields_without, find_sources
 
 if TYPE_CHECKING:
     from embedlens.importing.sources import Sources
@@ -102,7 +102,13 @@ def find_labels(source: ImportSource, found: Sources) -> Sources:
                 for split, by_moment in found.items()
             }
     pattern = source.labels or source.pattern
-    labels = find_sources(pattern, source.labels_key, split=source.split, option="--labels-key")
+    labels = find_sources(
+        pattern,
+        source.labels_key,
+        split=source.split,
+        option="--labels-key",
+        ignored=fields_without(found, source.pattern, source.key),
+    )
     fields = fields_of(pattern) | fields_of(source.labels_key)
     chosen: Sources = {}
     for split in found:

@@ -12,7 +12,7 @@ from embedlens.importing.readers.base import READERS, Variant, reader_of
 from embedlens.importing.readers.wanted import Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from embedlens.importing.readers.base import ArrayReader
@@ -64,7 +64,14 @@ Sources = dict[str, dict[Moment, list[Part]]]
 """Split -> moment -> the arrays to join."""
 
 
-def find_sources(pattern: str, key: str | None, *, split: str, option: str = "--key") -> Sources:
+def find_sources(
+    pattern: str,
+    key: str | None,
+    *,
+    split: str,
+    option: str = "--key",
+    ignored: Collection[str] = (),
+) -> Sources:
     """Return the arrays that match a pattern of paths, and one of names in a file.
 
     Parameters
@@ -77,6 +84,8 @@ def find_sources(pattern: str, key: str | None, *, split: str, option: str = "--
         Name of the split where neither says it.
     option
         The option that the key is given by, for messages.
+    ignored
+        Columns ``epoch``, ``step`` and ``split`` of tables that say nothing here.
 
     Raises
     ------
@@ -87,7 +96,7 @@ def find_sources(pattern: str, key: str | None, *, split: str, option: str = "--
     found: Sources = {}
     for path, given in matching_files(pattern):
         file = _inside(path)
-        for variant in _variants(file, key, set(given), option):
+        for variant in _variants(file, key, {*given, *ignored}, option):
             fields = given | variant.fields
             moment = Moment(*(int(fields[name]) if fields.get(name) else None for name in Moment._fields))
             if moment == (None, None):
@@ -102,6 +111,17 @@ def find_sources(pattern: str, key: str | None, *, split: str, option: str = "--
         _check_counts(moments)
         found[name] = dict(sorted(moments.items()))
     return found
+
+
+def fields_without(found: Sources, *patterns: str | None) -> set[str]:
+    """Return those of epoch, step and split that neither patterns of embeddings nor their tables say.
+
+    A column of such a name in a table of labels or items describes the items, and divides no rows.
+    """
+    said = set().union(*map(fields_of, patterns))
+    parts = (part for by_moment in found.values() for parts in by_moment.values() for part in parts)
+    said |= {name for part in parts for name, _ in part.where}
+    return {"epoch", "step", "split"} - said
 
 
 def _inside(path: Path) -> Path:

@@ -73,6 +73,19 @@ def test_items_by_split(dump):
     assert [len(run.items(split)["n"]) for split in ("a", "b")] == [12, 5]
 
 
+def test_columns_of_a_list_divide_rows_only_where_embeddings_have_them(dump):
+    lines = [f"{label},{'val' if row % 2 else 'test'},{row / 2}" for row, label in enumerate(Y)]
+    (dump / "list.csv").write_text("\n".join(["label,split,epoch", *lines]))
+    run = import_run(ImportSource("z.npy", "list.csv", items="list.csv"), dump / "run")
+    np.testing.assert_array_equal(run.labels("test"), Y)
+    assert run.items("test")["split"][:2] == ["test", "val"]
+    (dump / "parts").mkdir()
+    for split, start in (("test", 0), ("val", 1)):
+        np.save(f"parts/{split}.npy", Z[start::2])
+    run = import_run(ImportSource("parts/{split}.npy", "list.csv"), dump / "divided")
+    np.testing.assert_array_equal(run.labels("val"), Y[1::2])
+
+
 def test_items_in_the_order_of_their_row_numbers(dump):
     order = np.random.default_rng(1).permutation(12)
     np.savez("z.npz", z=Z[order], y=Y[order], idx=order)
