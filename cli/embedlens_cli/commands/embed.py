@@ -16,11 +16,11 @@ from embedlens_cli.common import completion, console, options, panels, training_
 if TYPE_CHECKING:
     from embedlens.experiments.checkpoints import ImageChoice
 
-_OF_DATA = ("split_by", "boxes", "image_size", "root", "crop", "mean", "std", "batch_size", "workers")
+_OF_DATA = ("split_by", "boxes", "image_size", "root", "crop", "mean", "std", "batch_size", "readers")
 _NUMBERS = "one number per channel, separated by commas, e.g. 0.485,0.456,0.406"
 
 
-@training_options.takes_recipe(after="data", names=(*training_options.OF_IMAGES, "threads", "workers"))
+@training_options.takes_recipe(after="data", names=(*training_options.OF_IMAGES, "threads", "readers"))
 def embed(
     context: typer.Context,
     model: Annotated[
@@ -144,7 +144,7 @@ def embed(
     from embedlens_cli.common.checkpoint_progress import CheckpointProgress
 
     release_when_terminated()
-    workers = context.params["workers"]
+    readers = context.params["readers"]
     choice = _images(context, data, loader)
     with (
         contextlib.redirect_stdout(sys.stderr if as_json else sys.stdout),  # what the user's code prints
@@ -160,7 +160,7 @@ def embed(
             device=device,
             batch_size=batch_size,
             threads=context.params["threads"],
-            workers=available_processors() if workers is None else workers,
+            workers=available_processors() if readers is None else readers,
             dtype=dtype,
             overwrite=overwrite,
             report=progress.report,
