@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from embedlens.errors import InputError, InputWarning, listed, shortened
 from embedlens.importing.readers import READERS, Wanted
 from embedlens.importing.readers.checks import decoded
 from embedlens.importing.readers.columns import numbered_columns
-from embedlens.importing.readers.wanted import LABEL_NAMES
+from embedlens.importing.readers.wanted import LABEL_NAMES, LABELS_OPTION
 from embedlens.results import Result
 from embedlens.tables import Table, is_path, read_table
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-OPTION = "--labels-key"
 _LONGEST = 1_000  # letters of a label
 
 
@@ -40,28 +39,35 @@ class LabelFile(Result):
         The header line; None if there is none.
     lines
         Number of the line of each text; empty for arrays.
+    name
+        Name of the array or column; empty if it has none.
     """
 
     file: Path
     values: NDArray[Any]
     header: str | None = None
     lines: Sequence[int] = ()
+    name: str = ""
 
 
 def read_labels(wanted: Wanted) -> LabelFile:
     """Return the labels of a file: integers from an array, else texts."""
+    wanted = replace(wanted, option=LABELS_OPTION)
     file, key = wanted.file, wanted.key
     if is_array_file(file):
         values = READERS.get(file.suffix.lower()).read(wanted)
         values = decoded(values, file) if values.dtype.kind == "S" else values
-        return LabelFile(file, one_hot_labels(values, file) if values.ndim == 2 else values)
+        values = one_hot_labels(values, file) if values.ndim == 2 else values
+        if values.dtype.kind == "f" and np.isnan(values).any():  # empty cells, as other formats have them
+            values = np.where(np.isnan(values), "", values.astype(str))
+        return LabelFile(file, values, name=wanted.chosen[-1] if wanted.chosen else "")
     table = _where(read_table(file, key=key), wanted.where)
-    place = _column(table, key)
+    place = _column(table, wanted)
     if table.header is None and len(table.rows[0]) > 1:
         shown = shortened(table.rows[0][place])
         message = (
             f"{file} has no header line; labels are read from column {place + 1} ({shown!r} in line "
-            f"{table.lines[0]}); {OPTION} N chooses another"
+            f"{table.lines[0]}); {LABELS_OPTION} N chooses another"
         )
         warnings.warn(message, InputWarning, stacklevel=2)
     if not table.rows:
@@ -74,7 +80,8 @@ def read_labels(wanted: Wanted) -> LabelFile:
         raise table.error(longest, message)
     values = np.array(texts, dtype=str)
     header = None if table.header is None else shortened(" ".join(table.header))
-    return LabelFile(file, values, header, table.lines)
+    name = "" if table.header is None or len(table.header) == 1 else table.header[place]
+    return LabelFile(file, values, header, table.lines, name)
 
 
 def is_array_file(file: Path) -> bool:
@@ -156,23 +163,24 @@ def _where(table: Table, where: Sequence[tuple[str, object]]) -> Table:
     return Table(table.file, table.header, kept, lines)
 
 
-def _column(table: Table, key: str | None) -> int:
+def _column(table: Table, wanted: Wanted) -> int:
     """Return the position of the column of labels."""
-    file, names, width = table.file, table.header, len(table.rows[0]) if table.rows else 1
+    key, names, width = wanted.key, table.header, len(table.rows[0]) if table.rows else 1
     if names is None:
         return _unnamed(table, key)
     if key is not None:
-        return names.index(Wanted(file, key, labels=True, option=OPTION).only(names, of_table=True))
+        return names.index(wanted.only(names, of_table=True))
     folded = [name.casefold() for name in names]
-    for name in LABEL_NAMES:
+    for name in [name for name in LABEL_NAMES if name != "y" or "x" not in folded]:
         if name in names or folded.count(name) == 1:
             return names.index(name) if name in names else folded.index(name)
     paths = [place for place in range(width) if table.rows and all(map(is_path, table.column(place)))]
     if width == 2 and len(paths) == 1:
         return 1 - paths[0]
     dims = {name for group in numbered_columns(names).values() for name in group}
-    others = [name for name in names if name not in dims] or names
-    return names.index(Wanted(file, labels=True, option=OPTION).only(others, of_table=True))
+    moments = {name for name, _ in wanted.where}
+    others = [name for name in names if name not in dims | moments]
+    return names.index(wanted.only(others, of_table=True))
 
 
 def _unnamed(table: Table, key: str | None) -> int:
@@ -183,7 +191,7 @@ def _unnamed(table: Table, key: str | None) -> int:
             return int(key) - 1
         message = (
             f"{table.file} has no column {shortened(key)!r}: its first line is not a header; "
-            f"give {OPTION} a number from 1 to {width}"
+            f"give {LABELS_OPTION} a number from 1 to {width}"
         )
         raise InputError(message)
     if width == 1:
@@ -195,7 +203,7 @@ def _unnamed(table: Table, key: str | None) -> int:
         if width == 2 and sum(marked) == 1:
             return marked.index(False)
     message = (
-        f"{table.file} has {width} columns and no header line; say which one holds the labels by {OPTION} 1 "
-        f"to {width} (line {table.lines[0]}: {listed(table.rows[0])})"
+        f"{table.file} has {width} columns and no header line; say which one holds the labels by "
+        f"{LABELS_OPTION} 1 to {width} (line {table.lines[0]}: {listed(table.rows[0])})"
     )
     raise InputError(message)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError, InputWarning, shortened
-from embedlens.importing.label_files import OPTION, read_labels, read_row_numbers
+from embedlens.importing.label_files import read_labels, read_row_numbers
 from embedlens.importing.readers import Wanted
+from embedlens.importing.readers.wanted import LABELS_OPTION
 from embedlens.labels import number_labels
 from embedlens.results import Result
 from embedlens.store.row_files import named_rows
@@ -60,6 +61,13 @@ class JoinedLabels(Result):
         """The file, or the first of several."""
         return str(self.files[0].file)
 
+    @property
+    def origin_text(self) -> str:
+        """Where the labels stand, for the summary of an import."""
+        more = f" and {len(self.files) - 1:,} more" if len(self.files) > 1 else ""
+        column = f": {shortened(self.files[0].name)}" if self.files[0].name else ""
+        return f"{self.files[0].file.name}{more}{column}"
+
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ImportedLabels(Result):
@@ -73,11 +81,14 @@ class ImportedLabels(Result):
         Label -> class name, where that is not the number itself.
     kept
         Split name -> bool [M] of all rows of the files; the others have no label.
+    origins
+        Split name -> where its labels stand, in words: ``labels.csv: species``.
     """
 
     values: dict[str, NDArray[np.int64]]
     names: dict[int, str]
     kept: dict[str, NDArray[np.bool_]]
+    origins: dict[str, str] = field(default_factory=dict)
 
 
 def gather_labels(sources: Sources, missing: str, *, rows_key: str | None = None) -> ImportedLabels:
@@ -94,6 +105,7 @@ def gather_labels(sources: Sources, missing: str, *, rows_key: str | None = None
     """
     raw: dict[str, NDArray[Any]] = {}
     kept: dict[str, NDArray[np.bool_]] = {}
+    origins: dict[str, str] = {}
     for split, by_moment in sources.items():
         found: JoinedLabels | None = None
         for parts in dict.fromkeys(map(tuple, by_moment.values())):
@@ -108,32 +120,38 @@ def gather_labels(sources: Sources, missing: str, *, rows_key: str | None = None
         assert found is not None
         kept[split] = _kept(found, missing)
         raw[split] = found.values[kept[split]]
+        origins[split] = found.origin_text
+    values, names = _numbered(raw)
+    for split, column in values.items():
+        if column.size == np.unique(column).size > 1:
+            first = shortened(str(raw[split][0]))
+            message = (
+                f"split {split!r}: every item has a label of its own, the first {first!r} "
+                f"({origins[split]}); a class has several items, choose other labels by {LABELS_OPTION}"
+            )
+            warnings.warn(message, InputWarning, stacklevel=3)
+    return ImportedLabels(values, names, kept, origins)
+
+
+def _numbered(raw: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[np.int64]], dict[int, str]]:
+    """Return labels as integers, and class names; where some are text, all are classes of one run."""
     if all(column.dtype.kind != "U" for column in raw.values()):
-        return ImportedLabels({split: _checked(column, split) for split, column in raw.items()}, {}, kept)
-    return _named(raw, kept)
-
-
-def _named(raw: Mapping[str, NDArray[Any]], kept: dict[str, NDArray[np.bool_]]) -> ImportedLabels:
-    """Return labels of which some are text; those that are numbers are classes of the same run."""
+        return {split: _checked(column, split) for split, column in raw.items()}, {}
     texts = {
         split: [str(value) for value in (column if column.dtype.kind == "U" else _checked(column, split))]
         for split, column in raw.items()
     }
-    for split, column in texts.items():
-        if len(set(column)) == len(column) > 1:
-            message = (
-                f"split {split!r}: every item has a label of its own, the first {shortened(column[0])!r}"
-            )
-            warnings.warn(message, InputWarning, stacklevel=3)
     values, names = number_labels(texts)
-    return ImportedLabels({split: _checked(column, split) for split, column in values.items()}, names, kept)
+    return {split: _checked(column, split) for split, column in values.items()}, names
 
 
 def _joined(parts: Sequence[Part], rows_key: str | None) -> JoinedLabels:
     """Read the labels of all files of a split, and put them in the order of the rows."""
     files, numbers = [], []
     for part in parts:
-        wanted = Wanted(part.file, part.key, labels=True, option=OPTION, beside=part.beside, where=part.where)
+        wanted = Wanted(
+            part.file, part.key, labels=True, option=LABELS_OPTION, beside=part.beside, where=part.where
+        )
         files.append(read_labels(wanted))
         given = None
         if rows_key is not None:

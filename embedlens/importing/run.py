@@ -39,6 +39,7 @@ def import_run(
     dtype: str = "float32",
     link: bool = False,
     method: Mapping[str, Any] | None = None,
+    origins: dict[str, str] | None = None,
 ) -> Run:
     """Make a run from files of other programs; it appears whole or not at all.
 
@@ -54,6 +55,8 @@ def import_run(
         Hard-link the files, which must be C-ordered ``.npy`` of `dtype`, instead of copying them.
     method
         Description of the embeddings (loss, seed, ...) for run.json.
+    origins
+        Filled with the file and the array or column that the labels of each split come from, in words.
 
     Raises
     ------
@@ -65,6 +68,8 @@ def import_run(
     with_labels = find_labels(source, found)
     warn_of_names(source, found, with_labels)
     labels = gather_labels(with_labels, source.missing_label, rows_key=source.rows_key)
+    if origins is not None:
+        origins |= labels.origins
     items = gather_items(source, found, labels.kept)
     begin = partial(
         Recorder,

@@ -96,7 +96,7 @@ def find_labels(source: ImportSource, found: Sources) -> Sources:
         if not fields_of(source.labels_key):
             return {
                 split: {
-                    moment: [replace(one, key=source.labels_key, beside=one.key) for one in parts]
+                    moment: [replace(one, key=source.labels_key, beside=one.key or "") for one in parts]
                     for moment, parts in by_moment.items()
                 }
                 for split, by_moment in found.items()

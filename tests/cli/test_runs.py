@@ -89,7 +89,7 @@ def test_import_through_the_real_entry_point(program, dump):
 def test_import_says_what_is_next(cli, dump):
     done = cli("import", "dump/e{epoch}.npy", "--labels", "dump/y.npy", "--out", "runs/mine")
     assert done.out.splitlines() == [
-        "imported runs/mine: 3 epochs, 60 in test, 8 dims",
+        "imported runs/mine: 3 epochs, 60 in test (6 classes, labels of y.npy), 8 dims",
         "next: embedlens scatter runs/mine --animate",
     ]
     assert cli("scatter", "mine").code == 0

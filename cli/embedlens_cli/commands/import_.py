@@ -11,7 +11,7 @@ from embedlens.errors import InputError
 from embedlens_cli.common import completion, console, options, panels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from embedlens.store import Run
 
@@ -124,11 +124,12 @@ def import_(
         items=items,
         thumbnails=thumbnails,
     )
-    run = import_run(source, out, dtype=dtype, link=link, method=notes)
+    origins: dict[str, str] = {}
+    run = import_run(source, out, dtype=dtype, link=link, method=notes, origins=origins)
     if as_json:
         console.print_summary(facts_of(run))
         return
-    console.print_line(f"imported {run.path}: {epochs_and_items(run)}, {run.info.dim} dims")
+    console.print_line(f"imported {run.path}: {epochs_and_items(run, origins)}, {run.info.dim} dims")
     console.print_line(
         f"next: embedlens scatter {run.path}" + (" --animate" if len(run.epochs()) > 1 else "")
     )
@@ -146,9 +147,22 @@ def facts_of(run: Run) -> dict[str, Any]:
     }
 
 
-def epochs_and_items(run: Run) -> str:
-    """Return the numbers of epochs and items of a new run in words."""
-    items = (f"{part.items:,} in {name}" for name, part in run.info.splits.items())
+def epochs_and_items(run: Run, origins: Mapping[str, str] | None = None) -> str:
+    """Return the numbers of epochs and items of a new run in words.
+
+    Parameters
+    ----------
+    run
+        The run.
+    origins
+        Split -> where its labels come from; given, the number of its classes stands beside it.
+    """
+    items = [f"{part.items:,} in {name}" for name, part in run.info.splits.items()]
+    if origins:
+        for at, name in enumerate(run.info.splits):
+            count = len(set(run.labels(name).tolist()))
+            classes = f"{count:,} class" + ("" if count == 1 else "es")
+            items[at] += f" ({classes}, labels of {origins[name]})"
     return ", ".join([console.count_text(len(run.epochs()), "epoch"), *items])
 
 

@@ -18,9 +18,12 @@ _SPLITS = completion.splits(several=True)
 
 
 def run_location(text: str) -> Path:
-    """Return the path of a run that an option names: of a local folder, or of an address."""
+    """Return the path of a run that an option names: of a local folder, or of an address that outlives us."""
     from embedlens.store.locations import run_path
 
+    if "memory://" in text:
+        message = f"{text} is in the memory of this process, and gone when it ends; name a folder or a store"
+        raise typer.BadParameter(message)
     try:
         return run_path(text)
     except InputError as error:  # else the option's parser shows the value alone

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,7 +87,7 @@ class ProjectorReader(ArrayReader):
         if wanted.labels:
             columns = _metadata(wanted.file, _beside(wanted, tensors))
             names = list(columns)
-            name = Wanted(wanted.file, wanted.key, labels=True, option=wanted.option).only(names)
+            name = replace(wanted, where=()).only(names)
             return joined_texts([columns[name]])
         return _numbers(wanted, tensors[wanted.only(list(tensors))])
 
@@ -109,7 +109,7 @@ class ProjectorReader(ArrayReader):
 
 def _beside(wanted: Wanted, tensors: dict[str, _Tensor]) -> _Tensor:
     """Return the tensor that labels or pictures belong to."""
-    name = Wanted(wanted.file, wanted.beside).only(list(tensors))
+    name = Wanted(wanted.file, wanted.beside or None).only(list(tensors))
     return tensors[name]
 
 

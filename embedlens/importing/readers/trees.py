@@ -6,11 +6,12 @@ Groups of h5py and of zarr are read alike: both have items by name, and `attrs`.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.errors import InputError, first_sentence, listed, shortened
+from embedlens.errors import InputError, first_sentence, shortened
 from embedlens.importing.readers.base import ArrayReader
 from embedlens.importing.readers.checks import MOST_NAMES, check_size, decoded
 from embedlens.importing.readers.wanted import Wanted
@@ -70,13 +71,13 @@ class TreeReader(ArrayReader):
             return self.array(root[name], wanted, name)
 
     def check_key(self, wanted: Wanted) -> None:
-        """Refuse a key that no array of embeddings has; of AnnData X is read without one."""
+        """Refuse a key that no array of embeddings has, and the lack of one where there are several."""
         with self._guarded(wanted.file) as root:
             if self.is_array(root):
                 return
             anndata = self.is_anndata(root)
             names = embedding_names(self._paths(root)) if anndata else self._paths(root)
-            if names and not (wanted.key is None and anndata and "X" in names):
+            if names:
                 wanted.only(names)
 
     def items(self, wanted: Wanted) -> dict[str, list[str]]:
@@ -156,17 +157,10 @@ class TreeReader(ArrayReader):
         """Return a column of `obs` as labels, or an array of `X`, `layers` or `obsm`."""
         if wanted.labels:
             columns = self._columns(root)
-            if wanted.key is None and not {"label", "labels"} & set(columns) and len(columns) != 1:
-                message = (
-                    f"{wanted.file} has several columns of obs; name the one of the labels: "
-                    f"{listed(columns)} ({wanted.option} NAME)"
-                )
-                raise InputError(message)
             key = wanted.key.removeprefix("obs/") if wanted.key else None
-            name = Wanted(wanted.file, key, labels=True, option=wanted.option).only(columns, of_table=True)
+            name = replace(wanted, key=key).only(columns, of_table=True)
             return self._column(root, name, wanted)
-        names = embedding_names(self._paths(root))
-        name = "X" if wanted.key is None and "X" in names else wanted.only(names)
+        name = wanted.only(embedding_names(self._paths(root)))
         node = root[name]
         if self.is_array(node):
             return self.array(node, wanted, name)

@@ -1,0 +1,70 @@
+"""Files from which an import would take something else than what was meant, and what it says instead."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support import blobs
+
+from embedlens import InputError, open_run
+from embedlens.errors import InputWarning
+from embedlens.importing import ImportSource, import_run
+
+Z, Y = blobs(n=60, classes=6)
+
+
+def test_labels_are_taken_from_no_array_of_another_name(cli, folder):
+    np.savez("0.npz", feat=Z, idx=np.arange(60))
+    done = cli("import", "0.npz", "--key", "feat", "--out", "run")
+    assert done.code == 2
+    assert (
+        "0.npz: no name of its arrays says labels (label, labels, y, target, targets, ...): idx" in done.err
+    )
+    assert not (folder / "run").exists()
+    np.savez("0.npz", feat=Z, idx=np.arange(60), target=Y)
+    done = cli("import", "0.npz", "--key", "feat", "--out", "run")
+    assert "60 in test (6 classes, labels of 0.npz: target), 8 dims" in done.out
+    rows = [",".join(map(str, [*z, *z[:2]])) for z in Z]
+    header = ",".join([*(f"z_{at}" for at in range(8)), "x", "y"])
+    (folder / "c.csv").write_text("\n".join([header, *rows]))  # coordinates
+    with pytest.raises(InputError, match="no name of its columns says labels .*: x, y; name them by"):
+        import_run(ImportSource("c.csv"), folder / "other")
+
+
+def test_a_label_for_each_item_is_warned_of_for_integers_too(folder):
+    np.save("z.npy", Z)
+    np.save("ids.npy", np.random.default_rng(0).permutation(60))
+    with pytest.warns(InputWarning, match=r"every item has a label of its own, the first '\d+' \(ids.npy\)"):
+        import_run(ImportSource("z.npy", "ids.npy"), folder / "run")
+
+
+def test_labels_that_are_nan_are_refused_by_row_dropped_or_kept(folder):
+    for epoch in range(2):
+        np.save(f"z{epoch}.npy", Z)
+        labels = Y.astype(np.float32)
+        labels[[3, 8]] = np.nan
+        np.save("y.npy", labels)
+        np.savez(f"b{epoch}.npz", z=Z, y=labels)
+    for pattern, file in (("z{epoch}.npy", "y.npy"), ("b{epoch}.npz", None)):
+        key = None if file else "z"
+        with pytest.raises(
+            InputError, match=r", row 4: the label is empty \(2 such rows\); --missing-label drop"
+        ):
+            import_run(ImportSource(pattern, file, key), folder / "run")
+        with pytest.warns(InputWarning, match="2 of 60 items have no label"):
+            run = import_run(ImportSource(pattern, file, key, missing_label="drop"), folder / f"d-{file}")
+        np.testing.assert_array_equal(run.labels("test"), np.delete(Y, [3, 8]))
+        with pytest.warns(InputWarning):
+            run = import_run(ImportSource(pattern, file, key, missing_label="keep"), folder / f"k-{file}")
+        assert run.labels("test").size == 60
+        assert np.unique(run.labels("test")).size == 7
+
+
+def test_no_run_is_written_to_memory_that_ends_with_the_program(cli, folder):
+    np.save("z.npy", Z)
+    np.save("y.npy", Y)
+    done = cli("import", "z.npy", "--labels", "y.npy", "--out", "memory://runs/mine")
+    assert done.code == 2
+    assert "is in the memory of this process, and gone when it ends" in " ".join(done.err.split())
+    with pytest.raises(InputError):
+        open_run("memory://runs/mine")
