@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, count_text, warn
 from embedlens.integrations.plain_torch import _device, _unchanged
-from embedlens.integrations.recording import check_options, joined, leads, pairs_by_split, shows_arguments
+from embedlens.integrations.recording import check_options, joined, leads, shows_arguments
+from embedlens.integrations.texts import described, encode_by_split, text_columns, texts_and_labels
+from embedlens.integrations.weights import weights_checksum
 from embedlens.optional import needed
 from embedlens.store import Recorder
 
@@ -18,8 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 SCORE = "embedlens_snapshot"
-"""Name of the score: the number of the snapshot that was recorded last."""
+"""Name of the score: the number of the snapshot that has the model's weights."""
 _TEXTS = 4096  # encoded at once, so that memory does not grow with the number of texts
+_ONE_TRAINING = (
+    "one evaluator or callback records one training at one path; make a new evaluator for another path, or "
+    "with resume=True to continue the run from a checkpoint"
+)
 
 
 @shows_arguments
@@ -41,11 +47,15 @@ class EmbeddingEvaluator:
     batch_size
         Texts per batch.
     encode
-        Further arguments of ``encode``: prompt_name, truncate_dim, normalize_embeddings, ...
+        Further arguments of ``encode``: prompt_name, truncate_dim, normalize_embeddings, ...; or split name
+        -> such arguments.
     resume
-        Whether a run at the path is continued: what it has from the first recorded step on is replaced.
+        Whether a run at the path is continued: what it has from the first recorded step on is replaced, and a
+        warning says what stays.
     **options
-        Other arguments of `Recorder`: class_names, items, thumbnails, method, dtype, ...
+        Other arguments of `Recorder`: class_names, items, thumbnails, method, query_gallery, dtype, ...
+        Without `items` the column `text` has the texts, up to 1,000 letters of each; without `method` the run
+        has the names of model and loss, as far as the model knows them.
 
     Raises
     ------
@@ -75,25 +85,28 @@ class EmbeddingEvaluator:
     ) -> None:
         super().__init__()
         self.greater_is_better, self.primary_metric = True, SCORE
-        given, labels = pairs_by_split(texts, "texts", of="texts")
+        if "labels" in options:
+            message = "labels are given beside texts; give (texts, labels) for each split"
+            raise InputError(message)
         check_options(EmbeddingEvaluator, options)
-        for split, inputs in given.items():
-            n = len(labels[split])
-            if len(inputs) != n:
-                message = f"split {split!r}: {len(inputs):,} texts and {n:,} labels; give one for each"
-                raise InputError(message)
-        self._texts = {split: list(inputs) for split, inputs in given.items()}
-        self._encode = {"batch_size": batch_size, "show_progress_bar": False, **(encode or {})}
+        self._texts, labels = texts_and_labels(texts)
+        self._encode = encode_by_split(encode, self._texts, batch_size=batch_size)
+        options = {"items": text_columns(self._texts), **options}
         self._resume, self._number = resume, -1
-        self._step: int | None = None
+        self._step: int | None = None  # of the snapshot that this object recorded last
+        self._snapshots: dict[int, int] = {}  # checksum of the weights -> number of the snapshot
         self._recorder: Recorder | None = None
+        self._reopened: Callable[[dict[str, str]], Recorder] | None = None
         if leads():
             self._recorder = Recorder(path, labels=labels, resume=resume, **options)
+            if not self._recorder.run.method:
+                options |= {"labels": labels, "resume": True}
+                self._reopened = lambda method: Recorder(path, **{**options, "method": method})
 
     def __call__(
         self, model: Any, output_path: str | None = None, epoch: float = -1, steps: int = -1
     ) -> dict[str, float]:
-        """Record the texts as the snapshot of a step; return the number of the last snapshot.
+        """Record the texts as the snapshot of a step; return the number of the snapshot of these weights.
 
         Parameters
         ----------
@@ -103,45 +116,108 @@ class EmbeddingEvaluator:
             Not used.
         epoch, steps
             Epochs, with a fraction, and optimiser steps so far, as the trainer gives them. Without steps, the
-            call records step 0 if the run has no snapshot yet, and nothing otherwise. The step of the last
-            snapshot is not recorded again.
+            call records step 0 if the run has no snapshot yet. Weights that have a snapshot already are not
+            recorded again without steps, nor at the step of the last snapshot, such as those that
+            ``load_best_model_at_end`` loads: the call returns the number of that snapshot.
 
         Raises
         ------
         InputError
-            An epoch without steps, a step before the last one; as `Recorder.epoch`.
+            An epoch without steps; other weights than those of a snapshot, without steps or at the last
+            step; a step before the last one; as `Recorder.epoch`.
         """
         if steps < 0 <= epoch:
-            message = (
-                f"epoch {epoch:g} comes without steps; train by SentenceTransformerTrainer, which gives them"
-            )
+            message = f"epoch {epoch:g} comes without steps; give steps=N, the optimiser steps so far"
             raise InputError(message)
-        if self._is_new(steps):
-            self._step, trained = max(steps, 0), float(max(epoch, 0))
-            if self._recorder is None:
-                self._encode_all(model, lambda *_: None)
-                self._number += 1
-            else:
-                with self._recorder.epoch(trained, step=self._step) as writer:
-                    self._encode_all(model, writer.add)
-                self._number = writer.epoch
+        weights = weights_checksum(model)
+        if self._begins(steps) or (steps >= 0 and steps != self._step):
+            self._record(model, float(max(epoch, 0)), max(steps, 0))
+            self._snapshots[weights] = self._number
+        elif weights in self._snapshots:
+            return {SCORE: float(self._snapshots[weights])}
+        else:
+            self._not_recorded(steps)
         return {SCORE: float(self._number)}
 
-    def _is_new(self, steps: int) -> bool:
-        """Return whether a call is to be recorded; of a run to continue, discard what comes again."""
-        if self._step is None and self._recorder is not None and self._resume:
+    def on_init_end(self, *_given: Any, **_options: Any) -> None:
+        """Refuse to be a callback, which the Trainer calls so first."""
+        message = "EmbeddingEvaluator is given as a callback; give evaluator=, or TrainerEmbeddingCallback"
+        raise InputError(message)
+
+    def _begins(self, steps: int) -> bool:
+        """Return whether a call is the first one recorded; discard later steps of a run that is continued."""
+        if self._step is not None:
+            return False
+        if self._resume and self._recorder is None:
+            return steps >= 0
+        if self._resume and self._recorder is not None:
             if steps >= 0:
-                self._recorder.discard_after(step=steps - 1)
+                _discard_from(self._recorder, steps)
             self._number = max(self._recorder.run.epochs(), default=-1)
-        return steps != self._step if steps >= 0 else self._number < 0
+        return steps >= 0 or self._number < 0
+
+    def _not_recorded(self, steps: int) -> None:
+        """Refuse weights that have no snapshot and cannot get one; of a run that is continued, warn."""
+        if self._step is None:
+            warn(f"the run has snapshot {self._number} already, nothing is recorded; give steps=N to record")
+        elif steps < 0:
+            message = (
+                f"the weights are not those of snapshot {self._number}; call with steps=N, the optimiser "
+                "steps so far, to record them"
+            )
+            raise InputError(message)
+        elif self._resume:  # perhaps the best model, whose snapshot was recorded before this process
+            warn(
+                f"step {steps} is recorded already, of weights other than these; {SCORE} is snapshot "
+                f"{self._number}"
+            )
+        else:
+            message = f"step {steps} is recorded already, of weights other than these; {_ONE_TRAINING}"
+            raise InputError(message)
+
+    def _record(self, model: Any, trained: float, step: int) -> None:
+        """Record the texts as the snapshot of a step, or encode alone where another process writes."""
+        if self._recorder is None:
+            self._encode_all(model, lambda *_: None)
+            self._number += 1
+        else:
+            about = described(model)  # known now, its loss in a training alone
+            if self._reopened is not None and about != self._recorder.run.method:
+                self._recorder = self._reopened(about)
+            try:
+                writer = self._recorder.epoch(trained, step=step)
+            except InputError as error:
+                if not str(error).startswith("step "):
+                    raise
+                message = f"{str(error).split(';', maxsplit=1)[0]}; {_ONE_TRAINING}"
+                raise InputError(message) from error
+            with writer:
+                self._encode_all(model, writer.add)
+            self._number = writer.epoch
+        self._step = step
 
     def _encode_all(self, model: Any, add: Callable[[str, Any, Any], None]) -> None:
         """Encode all texts and add them with their row numbers."""
         with _unchanged(model, (), _device(model)):
             for split, texts in self._texts.items():
                 for start in range(0, len(texts), _TEXTS):
-                    z = model.encode(texts[start : start + _TEXTS], **self._encode)
+                    z = model.encode(texts[start : start + _TEXTS], **self._encode[split])
                     add(split, np.arange(start, start + len(z)), z)
+
+
+def _discard_from(recorder: Recorder, step: int) -> None:
+    """Remove the snapshots from a step on; warn of those that stay from before."""
+    before = len(recorder.run.epochs())
+    recorder.discard_after(step=step - 1)
+    kept = recorder.run.epochs()
+    if not kept:
+        return
+    gone = f", {before - len(kept):,} of later steps discarded" if before > len(kept) else ""
+    stay = count_text(len(kept), "earlier snapshot")
+    warn(
+        f"{recorder.path} continues at step {step} after {stay}{gone}; a "
+        "training from the beginning, not from a checkpoint, needs another path"
+    )
 
 
 def _base() -> type:

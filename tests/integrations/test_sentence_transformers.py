@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from support import optional
 
 from embedlens import InputError, open_run
+from embedlens.errors import InputWarning
 from embedlens.integrations import EmbeddingEvaluator, TrainerEmbeddingCallback
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -47,7 +49,7 @@ def network():
     return library.SentenceTransformer(modules=[static, dropout], device="cpu")
 
 
-def trainer(folder, evaluator, **options):
+def trainer(folder, evaluator, callbacks=(), **options):
     given = {
         "num_train_epochs": 2, "per_device_train_batch_size": 8, "eval_strategy": "steps", "eval_steps": 3,
         "save_strategy": "no", "learning_rate": 0.01, **options,
@@ -61,6 +63,7 @@ def trainer(folder, evaluator, **options):
         train_dataset=datasets.Dataset.from_dict({"text": TEXTS, "label": LABELS}),
         loss=losses.BatchAllTripletLoss(model),
         evaluator=evaluator,
+        callbacks=list(callbacks),
     )
 
 
@@ -127,13 +130,149 @@ def test_a_call_by_hand_records_the_state_before_training_alone(tmp_path):
     assert isinstance(inner, evaluation.SentenceEvaluator)
     assert inner(model) == inner(model) == {"embedlens_snapshot": 0.0}
     assert model.training
-    trainer(tmp_path, inner, eval_strategy="epoch").train()
-    assert inner(model) == {"embedlens_snapshot": 2.0}
+    trained = trainer(tmp_path, inner, eval_strategy="epoch")
+    trained.train()
+    assert trained.model.evaluate(inner) == {"embedlens_snapshot": 2.0}
+    assert inner(model) == {"embedlens_snapshot": 0.0}  # that of its weights, which are still the first ones
     assert steps(tmp_path) == [(0, 0.0), (5, 1.0), (10, 2.0)]
     with pytest.raises(InputError, match="epoch 1 comes without steps"):
         inner(model, epoch=1)
     with pytest.raises(InputError, match="step 3 is before step 10"):
         inner(model, epoch=0.5, steps=3)
+
+
+def changed(model):
+    with torch.no_grad():
+        next(model.parameters()).mul_(1.5)
+    return model
+
+
+def test_weights_without_a_snapshot_are_not_passed_over_in_silence(tmp_path):
+    inner, model = evaluator(tmp_path), network()
+    inner(model)
+    with pytest.raises(InputError, match=r"weights are not those of snapshot 0; call with steps=N"):
+        changed(model).evaluate(inner)
+    assert inner(model, epoch=0, steps=7) == {"embedlens_snapshot": 1.0}  # a loop of one's own
+    np.testing.assert_allclose(
+        open_run(tmp_path / "run").snapshot("test", 1).embeddings, model.encode(TEXTS), atol=1e-6
+    )
+    with pytest.raises(InputError, match="step 7 is recorded already, of weights other than these; one eval"):
+        inner(changed(model), epoch=0, steps=7)
+    with pytest.raises(InputError, match="epoch 0 comes without steps; give steps=N, the optimiser steps"):
+        inner(model, epoch=0)
+
+
+def test_the_best_model_has_the_number_of_its_own_snapshot(tmp_path):
+    class Falling(Nothing):
+        def __call__(self, model, output_path=None, epoch=-1, steps=-1):
+            return float(-steps)
+
+    both = evaluation.SequentialEvaluator([evaluator(tmp_path), Falling()])
+    ended = trainer(
+        tmp_path, both, eval_strategy="epoch", save_strategy="epoch", load_best_model_at_end=True,
+        metric_for_best_model="sequential_score",
+    )  # fmt: skip
+    ended.train()
+    assert ended.state.best_global_step == 5
+    assert ended.evaluate()["eval_embedlens_snapshot"] == 0.0
+    assert open_run(tmp_path / "run").log[0]["step"] == 5
+
+
+def test_one_evaluator_records_one_training(tmp_path):
+    inner = evaluator(tmp_path)
+    options = {"eval_strategy": "epoch", "eval_on_start": True}
+    trainer(tmp_path, inner, **options).train()
+    advice = "records one training at one path; make a new evaluator for another path, or with resume=True"
+    with pytest.raises(InputError, match=f"step 0 is recorded already as epoch 0; one .* {advice}"):
+        trainer(tmp_path, inner, **options).train()
+    with pytest.raises(InputError, match=f"step 5 is recorded already as epoch 1; one .* {advice}"):
+        trainer(tmp_path, inner, eval_strategy="epoch").train()
+
+
+def test_a_run_that_another_training_continues_is_warned_of(tmp_path):
+    trainer(tmp_path, evaluator(tmp_path), eval_steps=4, eval_on_start=True).train()
+    again = evaluator(tmp_path, resume=True)
+    with pytest.warns(InputWarning, match="the run has snapshot 3 already, nothing is recorded"):
+        again(network())
+    text = (
+        r"run continues at step 5 after 2 earlier snapshots, 2 of later steps discarded; a training from the "
+        "beginning, not from a checkpoint, needs another path"
+    )
+    with pytest.warns(InputWarning, match=text):
+        trainer(tmp_path, again, eval_strategy="epoch").train()
+    assert [step for step, _ in steps(tmp_path)] == [0, 4, 5, 10]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InputWarning)  # from the first step on, nothing is mixed
+        third = evaluator(tmp_path, resume=True)
+        third(network(), epoch=0, steps=0)
+    assert steps(tmp_path) == [(0, 0.0)]
+
+
+def test_texts_are_items_and_model_and_loss_are_named(tmp_path):
+    inner = evaluator(tmp_path)
+    trainer(tmp_path, inner, num_train_epochs=1, eval_on_start=True).train()
+    run = open_run(tmp_path / "run")
+    assert run.items("test") == {"text": TEXTS}
+    assert run.method == {"loss": "BatchAllTripletLoss"}
+    other = [text.upper() for text in TEXTS]
+    with pytest.raises(InputError, match="was recorded for other items or labels"):
+        EmbeddingEvaluator(tmp_path / "run", {"test": (other, LABELS)}, resume=True)
+    options = {"items": {"test": {"id": list(range(40))}}, "method": {"seed": 1}}
+    evaluator(tmp_path / "own", **options)(network())
+    assert list(open_run(tmp_path / "own/run").items("test")) == ["id"]
+    assert open_run(tmp_path / "own/run").method == {"seed": 1}
+    long = EmbeddingEvaluator(tmp_path / "long", {"test": (["w1 " * 5000] * 2, [0, 1])})
+    long(network())
+    assert [len(text) for text in open_run(tmp_path / "long").items("test")["text"]] == [1000, 1000]
+
+
+def test_queries_and_documents_have_arguments_of_encode_of_their_own(tmp_path):
+    model = network()
+    model.prompts = {"query": "w1 w2 "}
+    pairs = list(range(20))
+    inner = EmbeddingEvaluator(
+        tmp_path / "run",
+        {"query": (TEXTS[:20], pairs), "document": (TEXTS[20:], pairs)},
+        query_gallery={"query": "document"},
+        encode={"query": {"prompt_name": "query"}},
+    )
+    inner(model)
+    run = open_run(tmp_path / "run")
+    assert dict(run.info.query_gallery) == {"query": "document"}
+    queries, documents = (run.snapshot(split).embeddings for split in ("query", "document"))
+    np.testing.assert_allclose(queries, model.encode(TEXTS[:20], prompt_name="query"), atol=1e-6)
+    assert not np.allclose(queries, model.encode(TEXTS[:20]))
+    np.testing.assert_allclose(documents, model.encode(TEXTS[20:]), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "message"),
+    [
+        ((LABELS, TEXTS), {}, r"split 'test': texts are numbers; give \(texts, labels\), in this order"),
+        ((TEXTS, LABELS), {"labels": {"test": LABELS}}, "labels are given beside texts; give"),
+        ((TEXTS, LABELS), {"encode": {"precision": "int8"}}, "encode has precision 'int8'; embeddings are"),
+        (
+            datasets.Dataset.from_dict({"text": TEXTS, "label": LABELS}),
+            {},
+            r"""split 'test' is a data set d; give its columns, e.g. \(d\["text"\], d\["label"\]\)""",
+        ),
+    ],
+)
+def test_what_is_refused_when_an_evaluator_is_made(tmp_path, texts, options, message):
+    with pytest.raises(InputError, match=message):
+        EmbeddingEvaluator(tmp_path / "run", {"test": texts}, **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_columns_of_a_data_set_are_texts_and_labels(tmp_path):
+    data = datasets.Dataset.from_dict({"text": TEXTS, "label": LABELS})
+    EmbeddingEvaluator(tmp_path / "run", {"test": (data["text"], data["label"])})(network())
+    assert open_run(tmp_path / "run").items("test") == {"text": TEXTS}
+
+
+def test_evaluator_and_callback_are_told_apart(tmp_path):
+    with pytest.raises(InputError, match="EmbeddingEvaluator is given as a callback; give evaluator="):
+        trainer(tmp_path, None, eval_strategy="no", callbacks=[evaluator(tmp_path)])
 
 
 def test_a_training_that_resumes_replaces_what_comes_again(tmp_path):
