@@ -111,6 +111,16 @@ def assert_refused(result, *parts):
         assert part in lines[0]
 
 
+def once(*line):
+    """A command line in which an option that is given again replaces the one before."""
+    groups = [[]]
+    for word in line:
+        if str(word).startswith("--"):
+            groups.append([])
+        groups[-1].append(word)
+    return [word for group in {str(group[:1]): group for group in groups}.values() for word in group]
+
+
 def tree(folder):
     """All files below a folder: relative path -> bytes."""
     return {

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import vision
-from support import Result, assert_refused, brute_force, rows_of, tree
+from support import Result, assert_refused, brute_force, once, rows_of, tree
 
 import embedlens
 from embedlens_cli.common.training_options import _OF_RUNS
@@ -35,14 +35,14 @@ def features(folder):
 
 
 def train(cli, *words):
-    done = cli("train", *words)
+    done = cli(*once("train", *words))
     assert done.code == 0, done.err
     return done
 
 
 def with_vision(*words):
     """Call the program in a process of its own in which timm can be loaded."""
-    command = [sys.executable, "-W", "error", vision.__file__, *map(str, words)]
+    command = [sys.executable, "-W", "error", vision.__file__, *map(str, once(*words))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     return Result(done.returncode, done.stdout, done.stderr)
 
@@ -147,7 +147,7 @@ def test_features_that_do_not_fit(cli, folder, features, words, parts):
     np.save(folder / "nan.npy", broken)
     (folder / "words.npy").write_text("six features")
     before = tree(folder)
-    assert_refused(cli("train", *BIRDS, *words), *parts)
+    assert_refused(cli(*once("train", *BIRDS, *words)), *parts)
     assert tree(folder) == before
     assert not (folder / "runs").exists()
 

@@ -10,7 +10,7 @@ import layouts
 import numpy as np
 import pytest
 from layouts import each
-from support import assert_refused, brute_force, rows_of, tree
+from support import assert_refused, brute_force, once, rows_of, tree
 
 import embedlens
 from embedlens.analysis.retrieval.neighbours import recall_at_k
@@ -139,7 +139,7 @@ def items_of(run, split):
 
 
 def train(cli, *words):
-    done = cli("train", *QUICK, *words)
+    done = cli("train", *once(*QUICK, *words))
     assert done.code == 0, done.err
     return done
 
@@ -461,7 +461,7 @@ def spoil(root, change):
 def test_what_is_refused_before_anything_is_written(cli, folder, birds, change, words, parts):
     spoil(birds, change)
     before = tree(folder)
-    refused = cli("train", "--data", "cub200", "--root", "birds", *QUICK, *words)
+    refused = cli("train", *once("--data", "cub200", "--root", "birds", *QUICK, *words))
     assert_refused(refused, *parts)
     assert tree(folder) == before
     assert not (folder / "runs").exists()

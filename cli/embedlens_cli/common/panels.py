@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from embedlens_cli.common.repeated import refuse_repeated
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -94,7 +96,14 @@ def _write(formatter: Any, panels: Mapping[str, list[tuple[str, str]]], *, wides
 
 
 class PanelCommand(TyperCommand):
-    """A command whose options stand in panels."""
+    """A command whose options stand in panels, and are given once."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words after the command."""
+        typed = list(args)
+        rest = super().parse_args(ctx, args)  # first, so that --help is always answered
+        refuse_repeated(self, ctx, typed)
+        return rest
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options, each panel under its title."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import assert_refused, rows_of, sidecar_of
+from support import assert_refused, once, rows_of, sidecar_of
 
 import embedlens
 from embedlens.analysis.retrieval.neighbours import recall_at_k
@@ -95,7 +95,7 @@ def test_the_runs_can_be_listed_before(cli):
     ],
 )
 def test_what_cannot_be_compared_is_refused_before_anything_is_trained(cli, more, message):
-    assert_refused(cli(*SMALL, *more), message)
+    assert_refused(cli(*once(*SMALL, *more)), message)
     assert not Path("runs").exists()
 
 

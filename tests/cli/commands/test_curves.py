@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from support import assert_refused, blobs, rows_of, sidecar_of, tree, write_run
+from support import assert_refused, blobs, once, rows_of, sidecar_of, tree, write_run
 
 import embedlens
 from embedlens.analysis.experiments.monitoring import check_monitors, fixed_batches, monitor
@@ -39,7 +39,7 @@ def logged_run(path, *, epochs=4, loss="triplet", seed=0, options=None, drop=(),
 @pytest.fixture
 def curves(cli):
     """Call the command; one format is drawn, and quickly."""
-    return lambda *words: cli("curves", "--format", "svg", *words)
+    return lambda *words: cli(*once("curves", "--format", "svg", *words))
 
 
 @pytest.fixture

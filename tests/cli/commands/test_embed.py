@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support import assert_refused
+from support import assert_refused, once
 
 import embedlens
 from embedlens_cli.main import main
@@ -112,7 +112,7 @@ def test_a_loader_of_the_user(checkpoints, cli):
     ],
 )  # fmt: skip
 def test_wrong_turns_are_one_line_and_leave_nothing(checkpoints, cli, capsys, words, parts):
-    done = cli(*WORDS, *words, "--json")  # what the user's code prints is then on standard error
+    done = cli(*once(*WORDS, *words), "--json")  # what the user's code prints is then on standard error
     done.err = "\n".join(line for line in done.err.splitlines() if not line.startswith("loading"))
     done.err = "\n".join(line for line in done.err.splitlines() if "no number in the names" not in line)
     assert_refused(done, *parts)

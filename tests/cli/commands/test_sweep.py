@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support import assert_refused, brute_force, sidecar_of, tree
+from support import assert_refused, brute_force, once, sidecar_of, tree
 
 import embedlens
 from embedlens import InputError
@@ -35,7 +35,7 @@ def images(folder):
 
 
 def sweep(cli, *words):
-    return cli("sweep", *SMALL, "--dim", "4", *words)
+    return cli("sweep", *once(*SMALL, "--dim", "4", *words))
 
 
 def snapshots(folder):
