@@ -39,6 +39,7 @@ def first_sentence(error: BaseException) -> str:
 
 _MOST_LISTED = 10
 _MOST_LETTERS = 60
+_MOST_PROPOSED = 3
 
 
 def listed(names: Iterable[object]) -> str:
@@ -71,16 +72,20 @@ def nearest(got: object, choices: Iterable[object]) -> list[str]:
     for choice in choices:
         spelt.setdefault(str(choice).casefold()[:_MOST_LETTERS], str(choice))
     word = str(got).casefold()[:_MOST_LETTERS]
-    return [spelt[close] for close in difflib.get_close_matches(word, spelt, n=3, cutoff=0.7)]
+    return [spelt[close] for close in difflib.get_close_matches(word, spelt, n=_MOST_PROPOSED, cutoff=0.7)]
 
 
-def did_you_mean(got: object, choices: Iterable[object]) -> str:
-    """Return "; did you mean 'x'?" for a name that is almost one of the choices; else nothing."""
-    close = [repr(shortened(name)) for name in nearest(got, choices)]
+def did_you_mean(got: object, choices: Iterable[object], *, near: Iterable[object] = ()) -> str:
+    """Return "; did you mean 'x'?" for a name that is almost one of the choices; else nothing.
+
+    Up to three names are proposed, those of `near` first.
+    """
+    names = list(dict.fromkeys([*map(str, near), *nearest(got, choices)]))[:_MOST_PROPOSED]
+    close = [repr(shortened(name)) for name in names]
     return f"; did you mean {' or '.join(close)}?" if close else ""
 
 
-def unknown(got: object, kind: str, choices: Iterable[object]) -> InputError:
+def unknown(got: object, kind: str, choices: Iterable[object], *, near: Iterable[object] = ()) -> InputError:
     """Return the error for a name that is not among the choices.
 
     Parameters
@@ -91,9 +96,12 @@ def unknown(got: object, kind: str, choices: Iterable[object]) -> InputError:
         What the name stands for, e.g. ``"loss"``.
     choices
         The names that exist; listed in the order given, of many the first ten.
+    near
+        Those of them that may be meant though they are spelt otherwise; proposed and listed first.
     """
-    names = list(choices)
-    hint = did_you_mean(got, names)
+    first = list(near)
+    names = list(dict.fromkeys([*first, *choices])) if first else list(choices)
+    hint = did_you_mean(got, names, near=first)
     start = "" if hint else ";"
     shown = shortened(str(got))
     return InputError(f"unknown {kind} {shown!r}{hint}{start} choose one of: {listed(names)}")

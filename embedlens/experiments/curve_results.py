@@ -9,6 +9,7 @@ import numpy as np
 from embedlens.analysis.experiments.curves import Band, Curve
 from embedlens.captions.places import Shown
 from embedlens.errors import InputError
+from embedlens.experiments.metric_names import is_loss
 from embedlens.experiments.run_metrics import training_loss
 from embedlens.moments import Moment
 
@@ -86,8 +87,7 @@ def comparable(curves: Sequence[Curve], sources: Sequence[RunMetrics]) -> list[t
     panels = []
     for metric in dict.fromkeys(curve.metric for curve in curves):
         own = [curve for curve in curves if curve.metric == metric]
-        is_loss = metric == "loss" or metric.endswith("_loss")
-        kinds = {curve.name: trained[curve.name] if is_loss else "" for curve in own}
+        kinds = {curve.name: trained[curve.name] if is_loss(metric) else "" for curve in own}
         several = len(set(kinds.values())) > 1
         for kind in dict.fromkeys(kinds.values()):
             shown = [curve for curve in own if kinds[curve.name] == kind]

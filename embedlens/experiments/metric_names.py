@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from embedlens.experiments.run_metrics import RunMetrics
 
-_RECALL = re.compile(r"(.+_)?recall_at_\d+")
+_RECALL = re.compile(r"(.+[_/])?recall_at_\d+")
+_LOSS = re.compile(r"(.+[_/])?loss(_.+)?")
+_OF_STEP = re.compile(r"_(step|epoch)$")  # Lightning logs one metric as NAME, NAME_step and NAME_epoch
+_POSITIONS = ("epoch", "step", "seconds")
+_RATES = re.compile(r"lr(-.+)?")
+_MOST = 4  # columns of a log that has neither a loss nor a recall
 
 
 def choose_metrics(
@@ -31,8 +36,8 @@ def choose_metrics(
     Parameters
     ----------
     names
-        Columns or scores. None: those of `monitors` alone; without these loss and recalls of the logs, and
-        R@1 where there are none, or where a run has no log.
+        Columns or scores. None: those of `monitors` alone; without these losses and recalls of the logs,
+        else up to four other columns; and R@1 where there are none, or where a run has no log.
     runs
         The runs.
     splits
@@ -59,15 +64,46 @@ def choose_metrics(
     return list(dict.fromkeys(chosen))
 
 
+def is_loss(name: str) -> bool:
+    """Return whether a column of a log is a loss by its name: loss, train_loss, val/loss, loss_epoch, ..."""
+    return _LOSS.fullmatch(name) is not None
+
+
+def other_columns(metrics: Sequence[str], runs: Sequence[RunMetrics]) -> list[str]:
+    """Return the columns of the logs that are not among metrics, without epoch, step and seconds."""
+    columns = dict.fromkeys(name for run in runs for name in run.columns)
+    return [name for name in columns if name not in metrics and name not in _POSITIONS]
+
+
 def _default_metrics(columns: Sequence[str], runs: Sequence[RunMetrics], splits: Sequence[str]) -> list[str]:
-    """Return loss and recalls of the logs, and R@1 where there are none, or where a run has no log."""
+    """Return losses and recalls of the logs, else some other columns, and R@1 as `choose_metrics` says."""
     recalls = [
         name for name in columns
         if _RECALL.fullmatch(name) and (not splits or name.rpartition("_recall")[0] in splits)
     ]  # fmt: skip
-    found = ["loss"] * ("loss" in columns) + recalls
-    if not found or any(not run.log for run in runs):
+    found = _losses(columns, runs) + recalls
+    recorded = any(run.run.epochs() for run in runs)
+    if not found:
+        others = [name for name in other_columns([], runs) if not _RATES.fullmatch(name)]
+        found = [name for name in others if not _RECALL.fullmatch(name)][:_MOST]
+        scored = recorded or not found
+    else:
+        scored = any(not run.log for run in runs)
+    if scored:
         found += [f"{split}_recall_at_1" for split in _choose_splits(runs, splits)]
+    return found
+
+
+def _losses(columns: Sequence[str], runs: Sequence[RunMetrics]) -> list[str]:
+    """Return the losses of the logs, each once: not of the last batch, nor under a second name."""
+    found = [name for name in columns if is_loss(name)]
+    for name in list(found):
+        plain = _OF_STEP.sub("", name)
+        known = [other for other in found if other != name and other in (plain, f"{plain}_epoch")]
+        of_batch = name.endswith("_step") and known
+        same = plain in known and all(run.log.get(plain) == run.log.get(name) for run in runs)
+        if of_batch or same:
+            found.remove(name)
     return found
 
 
@@ -84,7 +120,9 @@ def _expand(
     split, score = split_and_score(word, known)
     scores = scores_named(score)
     if scores is None and (split or not any(f"{one}_{word}" in columns for one in known)):
-        choices = [*columns, "recall_at_K", *METRICS, *(f"{one}_METRIC" for one in known)]
-        raise unknown(word, "metric", choices)
+        own = sorted(columns, key=lambda name: name in _POSITIONS)
+        near = [name for name in own if word.casefold() in name.casefold()]
+        choices = [*own, "recall_at_K", *METRICS, *(f"{one}_METRIC" for one in known)]
+        raise unknown(word, "metric", choices, near=near)
     places = [split] if split else _choose_splits(runs, splits)
     return [f"{place}_{name}" for place in places for name in scores or [score]]

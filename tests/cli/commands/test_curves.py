@@ -82,6 +82,16 @@ def test_by_default_loss_and_recalls_of_the_log(curves, run, folder):
     assert curves("mine", "--split", "train", "--json").json["summary"]["mine"].keys() == {"loss"}
 
 
+def test_losses_by_the_names_that_lightning_gives_and_what_else_the_log_has(curves, folder):
+    with embedlens.Recorder("runs/pl", labels={"val": blobs()[1]}) as recorder:
+        for epoch in (1, 2):
+            recorder.log(epoch, {"step": epoch, "train/loss": 2.0, "train/loss_epoch": 2.0, "val_r1": 0.5})
+    done = curves("pl", "--json")
+    assert list(done.json["summary"]["pl"]) == ["train/loss"]
+    assert done.err == "the log also has: train/loss_epoch, val_r1; draw them by --metrics\n"
+    assert curves("pl", "--metrics", "val_r1", "--json").err == ""
+
+
 def test_a_run_without_a_log_computes_recall_of_every_epoch(curves, folder):
     bare = write_run(folder / "runs/bare")
     done = curves("--json")
@@ -341,7 +351,10 @@ def test_same_input_same_bytes(curves, run, folder):
     ("words", "parts"),
     [
         (["missing"], ["no such run: missing"]),
-        (["mine", "--metrics", "recal"], ["unknown metric 'recal'", "test_recall_at_1, seconds", "nmi"]),
+        (
+            ["mine", "--metrics", "recal"],
+            ["unknown metric 'recal'", "one of: test_recall_at_1, loss, ", "nmi"],
+        ),
         (["mine", "--metrics", "test_recal"], ["unknown metric 'test_recal'"]),
         (["mine", "--metrics", "epoch"], ["unknown metric 'epoch'"]),
         (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.devices import check_device
-from embedlens.errors import unknown
+from embedlens.errors import listed, unknown
 from embedlens.moments import short_name_of
 from embedlens_cli.commands.curves.figure import CurveDrawing
 from embedlens_cli.common import completion, console, figure_style, options
@@ -69,7 +69,7 @@ def curves(
         typer.Option(
             help="Comma-separated: columns of log.csv, or scores computed from the snapshots where the log "
             "has none: recall_at_10, nmi, ... of every split chosen, or of one: train_nmi.",
-            show_default="loss and recalls of the log; without a log R@1",
+            show_default="losses and recalls of the log; without a log R@1",
             autocompletion=completion.log_columns,
         ),
     ] = "",
@@ -113,7 +113,7 @@ def curves(
     """
     from embedlens import selection
     from embedlens.artifacts import Artifacts, figures_folder, run_facts
-    from embedlens.experiments.metric_names import choose_metrics
+    from embedlens.experiments.metric_names import choose_metrics, other_columns
     from embedlens.experiments.run_metrics import Meter, RunMetrics, default_x
     from embedlens.measurements.missing_metrics import compute_missing
 
@@ -129,6 +129,8 @@ def curves(
     named, splits = options.words(metrics), options.words(split)
     wanted = choose_metrics(named, sources, splits=splits, monitors=meter.losses)
     workers = run_by.chosen()
+    if not named and not meter.losses and (others := other_columns(wanted, sources)):
+        console.print_message(f"the log also has: {listed(others)}; draw them by --metrics")
     compute_missing(
         sources, wanted, meter, reader=reader, executor=workers,
         follow=lambda results, total: console.track(results, "computing", total=total),

@@ -195,7 +195,7 @@ class RunFigures:
     def _curves(self, selection: Selection) -> tuple[list[Path], list[Path]]:
         """Draw loss and recalls of the log, and R@1 of the triplets where the log has none."""
         from embedlens.artifacts import Artifacts, figures_folder, run_facts
-        from embedlens.experiments.metric_names import choose_metrics
+        from embedlens.experiments.metric_names import choose_metrics, is_loss
         from embedlens.experiments.run_metrics import Meter, RunMetrics, default_x
 
         source = RunMetrics.of(selection.labels[0], selection.runs[0])
@@ -203,7 +203,7 @@ class RunFigures:
         source.computed.update(recalls)
         logged = choose_metrics([], [source])
         if self.reader.leave_out:  # scores in the log are those of all items
-            logged = [name for name in logged if name == "loss"]
+            logged = [name for name in logged if is_loss(name)]
             for name in recalls:
                 source.log.pop(name, None)
         folder = figures_folder(selection.runs, self.options.out)
