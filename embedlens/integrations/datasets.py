@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.arrays import to_numpy
-from embedlens.errors import InputError
+from embedlens.arrays import shape_text, to_numpy
+from embedlens.errors import InputError, warn
 from embedlens.integrations.loaders import batches_of, kept
 
 if TYPE_CHECKING:
@@ -44,13 +44,25 @@ def labels_of(loader: Iterable[Any], rows: Rows | None = None, *, split: str) ->
         No labels that are integers or text.
     """
     data: Any = getattr(loader, "dataset", None)
-    found = stored_labels(data)
+    found, source = stored_labels(data), "the data set"
     if found is None:
+        source = "the second element of the items, or their key 'labels'"
         with kept([loader]):
             found = _read(loader, rows, len(data) if hasattr(data, "__len__") else None)
-    if found is None or found.ndim != 1 or found.dtype.kind not in "iubUS":
+    if found is None:
         message = f"the data set of split {split!r} has no labels; give labels={{{split!r}: y}}"
         raise InputError(message)
+    if found.ndim != 1 or found.dtype.kind not in "iubUS":
+        message = (
+            f"the labels of split {split!r} are {found.dtype} of shape {shape_text(found)}; one integer or "
+            f"text per item is needed, give labels={{{split!r}: y}}"
+        )
+        raise InputError(message)
+    if found.size > 2 and np.unique(found).size == found.size:
+        warn(
+            f"split {split!r}: all {found.size:,} labels differ, so each item is a class of its own; they "
+            f"come from {source}; if they are no labels, give labels={{{split!r}: y}}"
+        )
     return found
 
 
@@ -98,8 +110,8 @@ def stored_labels(data: Any, *, levels: bool = False) -> NDArray[Any] | None:
 
 def _column(values: Any, data: Any, levels: bool) -> NDArray[Any] | None:
     """Return values as an array, if they are labels of each item of a data set."""
-    if not hasattr(values, "__len__") or isinstance(values, str | Mapping):
-        return None
+    if not hasattr(values, "__len__") or isinstance(values, str | Mapping) or not hasattr(data, "__len__"):
+        return None  # the items of a stream may come in any order
     array = to_numpy(values)
     fits = array.ndim == 1 or (levels and array.ndim == 2)
     return array if fits and array.dtype.kind in "iubUS" and len(array) == len(data) else None
@@ -109,11 +121,12 @@ def _read(loader: Iterable[Any], rows: Rows | None, items: int | None) -> NDArra
     """Return the labels in the batches of a loader, in the order of their row numbers; None without any."""
     numbers, labels = [], []
     for of_batch, batch in batches_of(loader, rows, items=items or 0):
-        found = _of_batch(batch)
+        number = to_numpy(of_batch)
+        found = batch_labels(batch, len(number))
         if found is None:
             return None
-        numbers.append(to_numpy(of_batch))
-        labels.append(to_numpy(found))
+        numbers.append(number)
+        labels.append(found)
     if not labels:
         return None
     order, first = np.unique(np.concatenate(numbers), return_index=True)
@@ -121,7 +134,23 @@ def _read(loader: Iterable[Any], rows: Rows | None, items: int | None) -> NDArra
     return column if order.size == order[-1] + 1 else None
 
 
-def _of_batch(batch: Any) -> Any:
+def batch_labels(batch: Any, items: int) -> NDArray[Any] | None:
+    """Return the labels in a batch, with a row for each of its items; None: it has none.
+
+    Parameters
+    ----------
+    batch
+        A tuple with them as second element, or a dict with the key `labels`, `label`, `targets` or `target`.
+    items
+        Number of items of the batch.
+    """
+    found = None
     if isinstance(batch, Mapping):
-        return next((batch[key] for key in _KEYS if key in batch), None)
-    return batch[1] if isinstance(batch, tuple | list) and len(batch) > 1 else None
+        found = next((batch[key] for key in _KEYS if key in batch), None)
+    elif isinstance(batch, tuple | list) and len(batch) > 1:
+        found = batch[1]
+    try:
+        array = None if found is None else to_numpy(found)
+    except (TypeError, ValueError, RuntimeError):  # dicts, lists of several lengths
+        return None
+    return array if array is not None and array.ndim > 0 and len(array) == items else None

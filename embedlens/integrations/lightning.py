@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
 from embedlens.integrations.datasets import class_names_of, labels_of
-from embedlens.integrations.loaders import in_order
+from embedlens.integrations.loaders import in_order, map_style
 from embedlens.integrations.plain_torch import embed_batch, record_embeddings
 from embedlens.integrations.recording import (
     begun_run,
     by_split,
+    check_given_labels,
     check_options,
     joined,
+    labels_by_split,
     plain_metrics,
     shows_arguments,
+    within_split,
 )
 from embedlens.optional import needed
 from embedlens.store.user_inputs import plain_method
@@ -106,7 +109,8 @@ class EmbeddingRecorder:
             message = f"every_n_epochs is {every_n_epochs}; 1 or more is needed"
             raise InputError(message)
         check_options(EmbeddingRecorder, options)
-        self._path, self._given, self._labels, self._options = path, given, labels, options
+        self._path, self._given, self._options = path, given, options
+        self._labels = labels_by_split(labels)
         self._embed, self._rows, self._every = embed or embed_batch, rows, every_n_epochs
         self._loaders: dict[str, Any] = {}
         self._recorder: Recorder | None = None
@@ -126,9 +130,12 @@ class EmbeddingRecorder:
         if trainer.fast_dev_run:
             return
         given = self._given(trainer) if callable(self._given) else self._given
-        self._loaders = {split: in_order(loader) for split, loader in given.items()}
+        for split, loader in by_split(given, "loaders", of="a loader").items():
+            with within_split(split):
+                self._loaders[split] = in_order(loader)
         labels, options = self._described(module)
-        self._recorder = begun_run(self._path, labels, options, step=trainer.global_step)
+        begun = {"epoch": trainer.current_epoch, "step": trainer.global_step}
+        self._recorder = begun_run(self._path, labels, options, **begun)
         self._seen, self._ended, self._recorded = dict(trainer.callback_metrics), -1, -1
         if trainer.global_step == 0:
             self._record(trainer, module, 0, {})
@@ -168,8 +175,9 @@ class EmbeddingRecorder:
 
     def _described(self, module: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the labels of all splits, and the options of the recorder."""
-        labels = dict(self._labels or {})
-        names = None
+        labels, names = dict(self._labels), None
+        data = {split: map_style(loader) for split, loader in self._loaders.items()}
+        check_given_labels(labels, {split: None if one is None else len(one) for split, one in data.items()})
         for split, loader in self._loaders.items():
             if split not in labels:
                 labels[split] = labels_of(loader, self._rows, split=split)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedlens.errors import InputError, count_text
+from embedlens.integrations.samplers import Order, check_loader, check_sampler, check_subset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -62,19 +64,20 @@ def batches_of(
         for batch in loader:
             yield (rows(batch) if callable(rows) else batch[rows]), batch
         return
-    data = _map_style(loader)
+    data = map_style(loader)
     if data is None:
-        _check_loader(loader)
+        check_loader(loader)
         yield from _counted(loader, ranks)
         return
-    _check_sampler(loader)
+    check_subset(loader)
+    check_sampler(loader)
     if len(data) != items:
         message = (
             f"the data set has {count_text(len(data), 'item')} and the run {items:,}; give the data set of "
-            "the labels, or say by rows= where a batch has the row numbers of its items"
+            "the labels, or begin the run with a label for each of its items"
         )
         raise InputError(message)
-    order = _Order(len(data), batch_size(loader), ranks)
+    order = Order(len(data), batch_size(loader), ranks)
     for start, batch in zip(order.starts, _ordered(loader, order), strict=True):
         yield np.arange(start, min(start + order.batch_size, order.items)), batch
 
@@ -83,9 +86,17 @@ def in_order(loader: Any) -> Any:
     """Return a loader that gives the items of a loader's data set in their order, whatever its sampler is.
 
     A loader without a data set that has numbered items is returned as it is.
+
+    Raises
+    ------
+    InputError
+        No loader, a list of loaders, a sampler that selects a part of the data set.
     """
-    data = _map_style(loader)
-    return loader if data is None else _ordered(loader, _Order(len(data), batch_size(loader), None))
+    check_loader(loader)
+    data = map_style(loader)
+    if data is not None:
+        check_subset(loader)
+    return loader if data is None else _ordered(loader, Order(len(data), batch_size(loader), None))
 
 
 def batch_size(loader: Any) -> int:
@@ -94,31 +105,8 @@ def batch_size(loader: Any) -> int:
     return int(found or _BATCH_SIZE)
 
 
-class _Order:
-    """The batches that one of several processes reads, as a batch sampler.
-
-    All processes have equally many, so that a network whose parts lie in several processes is called equally
-    often; the last one is read twice where they would not.
-    """
-
-    def __init__(self, items: int, size: int, ranks: Ranks | None) -> None:
-        self.items, self.batch_size = items, size
-        starts = list(range(0, items, size))
-        if ranks is not None:
-            n = -(-len(starts) // ranks.size)
-            starts = (starts[ranks.rank :: ranks.size] + starts[-1:])[:n]
-        self.starts = starts
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for start in self.starts:
-            yield list(range(start, min(start + self.batch_size, self.items)))
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-
-def _map_style(loader: Any) -> Any:
-    """Return the data set of a DataLoader that asks for items by their numbers, else None."""
+def map_style(loader: Any) -> Any:
+    """Return the data set of a DataLoader that asks for items by their numbers; None for a stream."""
     from torch.utils.data import DataLoader, IterableDataset
 
     if not isinstance(loader, DataLoader) or loader.batch_sampler is None:
@@ -126,7 +114,7 @@ def _map_style(loader: Any) -> Any:
     return None if isinstance(loader.dataset, IterableDataset) else loader.dataset
 
 
-def _ordered(loader: Any, order: _Order) -> Any:
+def _ordered(loader: Any, order: Order) -> Any:
     """Return a loader of the same data set whose batches are those of an order.
 
     It has its own generator, and its own processes, so the other one's random states stay as they are.
@@ -138,32 +126,6 @@ def _ordered(loader: Any, order: _Order) -> Any:
     return DataLoader(
         loader.dataset, batch_sampler=order, generator=torch.Generator().manual_seed(0), **options
     )
-
-
-def _check_loader(loader: Any) -> None:
-    """Refuse a data set in the place of a loader; its items would be taken for batches."""
-    from torch.utils.data import Dataset
-
-    if isinstance(loader, Dataset):
-        name = type(loader).__name__
-        message = f"{name} is a data set; give a loader of it, DataLoader(data, batch_size=256)"
-        raise InputError(message)
-
-
-def _check_sampler(loader: Any) -> None:
-    """Refuse a sampler whose order the labels may have."""
-    from torch.utils.data import DistributedSampler, RandomSampler, SequentialSampler
-
-    sampler = loader.batch_sampler
-    while hasattr(sampler, "batch_sampler"):  # Accelerate and Lightning wrap it
-        sampler = sampler.batch_sampler
-    sampler = getattr(sampler, "sampler", sampler)
-    if not isinstance(sampler, _Order | SequentialSampler | RandomSampler | DistributedSampler):
-        message = (
-            f"the loader draws items by {type(sampler).__name__}, so their row numbers are unknown; let the "
-            "data set return them, and say where they stand in a batch by rows="
-        )
-        raise InputError(message)
 
 
 def _counted(loader: Iterable[Any], ranks: Ranks | None) -> Iterator[tuple[Any, Any]]:
@@ -183,8 +145,6 @@ def _counted(loader: Iterable[Any], ranks: Ranks | None) -> Iterator[tuple[Any, 
 
 def count_of(batch: Any) -> int:
     """Return the number of items of a batch."""
-    from collections.abc import Mapping
-
     while isinstance(batch, tuple | list | Mapping):
         batch = next(iter(batch.values())) if isinstance(batch, Mapping) else batch[0]
     return len(batch)

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError, first_sentence, shortened, unknown
 from embedlens.integrations.loaders import batches_of, kept
+from embedlens.integrations.passes import PassLabels, check_shared
+from embedlens.integrations.recording import within_split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -76,14 +78,27 @@ def record_embeddings(
     device = _device(network)
     called = embed or embed_batch
     items = {split: stated.items for split, stated in recorder.run.info.splits.items()}
+    if rows is None:
+        check_shared(recorder, splits)
     with (
         recorder.epoch(epoch, step=step, metrics=metrics, overwrite=overwrite) as writer,
         _unchanged(network, splits.values(), device),
     ):
         for split, loader in splits.items():
-            for numbers, batch in batches_of(loader, rows, items=items[split], ranks=recorder.ranks):
+            labels = PassLabels(recorder, split, loader) if rows is None else None
+            for numbers, batch in _batches(split, loader, rows, items=items[split], ranks=recorder.ranks):
                 writer.add(split, numbers, called(network, moved(batch, device)))
+                if labels is not None:
+                    labels.add(numbers, batch)
+            if labels is not None:
+                labels.check()
     return writer.epoch
+
+
+def _batches(split: str, loader: Any, rows: Rows | None, **options: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield row numbers and batches; what is refused of the loader names the split."""
+    with within_split(split):
+        yield from batches_of(loader, rows, **options)
 
 
 def _by_split(loaders: Any, recorder: Recorder) -> dict[str, Iterable[Any]]:
@@ -117,17 +132,27 @@ def _device(model: torch.nn.Module) -> torch.device:
 
 def embed_batch(model: torch.nn.Module, batch: Any) -> torch.Tensor:
     """Return what a model makes of a batch, or of the first element of a tuple."""
+    import torch
+
     advice = "give embed=, a function of model and batch that returns embeddings"
     if isinstance(batch, Mapping):
         message = f"a batch is a dict; {advice}"
         raise InputError(message)
     name = type(model).__name__
+    given = batch[0] if isinstance(batch, tuple | list) else batch
     try:
-        output: torch.Tensor = model(batch[0] if isinstance(batch, tuple | list) else batch)
+        output: torch.Tensor = model(given)
     except NotImplementedError as error:
         if "forward" not in str(error):
             raise
         message = f"{name} has no forward; {advice}"
+        raise InputError(message) from error
+    except (TypeError, AttributeError) as error:
+        if isinstance(error, AttributeError) and isinstance(given, torch.Tensor):
+            raise  # an error of the model, whatever it is called with
+        kind = f"{type(given).__name__} that a batch begins with" if given is not batch else "batch"
+        reason = shortened(first_sentence(error))
+        message = f"{name} cannot be called with the {kind} ({type(error).__name__}: {reason}); {advice}"
         raise InputError(message) from error
     if not hasattr(output, "shape"):
         message = f"{name} returns {type(output).__name__}; {advice}"

@@ -11,7 +11,14 @@ from embedlens.errors import InputError, count_text
 from embedlens.integrations.datasets import stored_labels
 from embedlens.integrations.loaders import kept
 from embedlens.integrations.plain_torch import record_embeddings
-from embedlens.integrations.recording import check_options, leads, plain_metrics
+from embedlens.integrations.recording import (
+    by_split,
+    check_given_labels,
+    check_options,
+    labels_by_split,
+    leads,
+    plain_metrics,
+)
 from embedlens.store import Recorder
 from embedlens.store.user_inputs import plain_method
 
@@ -66,7 +73,10 @@ class MetricLearningHooks:
         **options: Any,
     ) -> None:
         check_options(MetricLearningHooks, options)
-        self._path, self._datasets, self._labels = path, dict(datasets or {}), dict(labels or {})
+        self._path, self._labels = path, labels_by_split(labels)
+        self._datasets = {} if datasets is None else by_split(datasets, "datasets", of="a data set")
+        if self._datasets:
+            check_given_labels(self._labels, {split: len(data) for split, data in self._datasets.items()})
         self._level, self._options = level, options
         self._recorder: Recorder | None = None
         self._losses: dict[str, Any] = {}

@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Mapping
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from embedlens.errors import InputError, unknown
-from embedlens.store import Ranks, Recorder
+from embedlens.errors import InputError, count_text, listed, unknown, warn
+from embedlens.store import Ranks, Recorder, open_run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 T = TypeVar("T")
 NAMES = {"learning_rate": "lr"}
@@ -77,9 +78,47 @@ def by_split(given: Any, name: str, *, of: str) -> dict[str, Any]:
         The argument's name, and what it has for each split, for the message.
     """
     if not isinstance(given, Mapping):
-        message = f'{name} is a {type(given).__name__}; give {of} for each split, e.g. {{"test": ...}}'
+        example = f'{name}={{"test": {"y" if name == "labels" else "..."}}}'
+        message = f"{name} is a {type(given).__name__}; give {of} for each split, e.g. {example}"
         raise InputError(message)
     return dict(given)
+
+
+def labels_by_split(given: Any) -> dict[str, Any]:
+    """Return the labels that are given for some splits, or none; refuse what is not a mapping."""
+    return {} if given is None else by_split(given, "labels", of="labels")
+
+
+def check_given_labels(labels: Mapping[str, Any], sizes: Mapping[str, int | None]) -> None:
+    """Refuse labels of an unknown split, and of another number than the items of their split.
+
+    Parameters
+    ----------
+    labels
+        Split name -> labels, as the user gives them.
+    sizes
+        Split name -> number of items of its data set; None: unknown.
+    """
+    for split, values in labels.items():
+        if split not in sizes:
+            raise unknown(split, "split of labels", sizes)
+        n, items = len(values) if hasattr(values, "__len__") else None, sizes[split]
+        if n is not None and items is not None and n != items:
+            message = (
+                f"split {split!r}: {count_text(n, 'label')} for {items:,} items of the data set; give one "
+                "label for each item, in the order of the data set"
+            )
+            raise InputError(message)
+
+
+@contextmanager
+def within_split(split: str) -> Iterator[None]:
+    """Name a split before the message of what is refused inside the block."""
+    try:
+        yield
+    except InputError as error:
+        place = f"split {split!r}"
+        raise error.within(place) from error
 
 
 def pairs_by_split(given: Any, name: str, *, of: str) -> tuple[dict[str, Any], dict[str, Sequence[Any]]]:
@@ -120,7 +159,7 @@ def begun_run(
         Epochs trained so far. From 1 on, the run at the path is continued, and epochs after it are discarded;
         with `resume` among the options also from 0 on, where all epochs are discarded.
     step
-        Optimiser steps so far, in place of `epoch`, for a run whose log has steps.
+        Optimiser steps so far, which decide in place of `epoch` for a run whose log has steps.
     alone
         Whether this process records alone; else all processes of torch.distributed record together, if there
         are several.
@@ -137,17 +176,37 @@ def begun_run(
     try:
         recorder = Recorder(path, labels=labels, resume=resume, ranks=ranks, **given)
     except InputError as error:
-        if resume or "already exists" not in str(error):
+        if resume or "already exists; pass" not in str(error):
             raise
         message = (
             f"{path} already exists; this training starts at epoch 0, pass resume=True to discard its "
             "epochs, or choose another name"
         )
-        raise InputError(message) from error
+        raise InputError(_of_other_splits(path, labels) or message) from error
     if resume:
         kept = trained or -1  # epoch 0 is recorded again
         recorder.discard_after(kept if step is None else None, step=None if step is None else kept)
+    if trained > 0 and (ranks is None or ranks.leads) and not recorder.run.epochs():
+        done = "epoch 0" if epoch < 1 else f"epochs 0 to {epoch}"
+        warn(
+            f"{path}: the run has no {done}, since the training resumes and no earlier run is there; to "
+            "continue one, give its path"
+        )
     return recorder
+
+
+def _of_other_splits(path: str | os.PathLike[str], labels: Mapping[str, Any]) -> str | None:
+    """Return what to do where the run at a path has other splits, as of another recorder; else None."""
+    try:
+        splits = open_run(path).splits
+    except InputError:  # of another version, or damaged
+        return None
+    if set(splits) == set(labels):
+        return None
+    return (
+        f"{path} already exists, with other splits ({listed(splits)}); give all splits of a training to one "
+        "recorder, or choose another name"
+    )
 
 
 def plain_metrics(metrics: Mapping[str, Any] | None) -> dict[str, float]:

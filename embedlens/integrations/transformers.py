@@ -14,6 +14,7 @@ from embedlens.integrations.pooling import NOT_INPUTS, pooled_output
 from embedlens.integrations.recording import (
     begun_run,
     by_split,
+    check_given_labels,
     check_options,
     joined,
     plain_metrics,
@@ -107,9 +108,11 @@ class TrainerEmbeddingCallback:
             labels = {split: column for split, (column, _) in columns.items()}
             names = next((names for _, names in columns.values() if names), None)
             options = {"class_names": names, **options}
+        labels = by_split(labels, "labels", of="labels")
         for split in set(labels) ^ set(datasets):
             message = f"split {split!r} stands in one of datasets and labels; give both for each split"
             raise InputError(message)
+        check_given_labels(labels, {split: len(dataset) for split, dataset in datasets.items()})
         self._path, self._datasets, self._labels, self._options = path, datasets, labels, options
         self._embed, self._every = embed or pooled_output, every
         self._collate, self._batch_size = collate, batch_size
@@ -125,7 +128,8 @@ class TrainerEmbeddingCallback:
         options = dict(self._options)
         if args.auto_find_batch_size and self._recorder is not None:  # the last batch size was too large
             options["resume"] = True
-        self._recorder = begun_run(self._path, self._labels, options, step=state.global_step)
+        begun = {"epoch": int(state.epoch or 0), "step": state.global_step}
+        self._recorder = begun_run(self._path, self._labels, options, **begun)
         self._metrics, self._last = {}, (-1, -1)
         if state.global_step == 0:
             self._record(args, state, others)

@@ -85,15 +85,16 @@ def is_unbegun(run: Path) -> bool:
 
 def check_untaken(run: Path) -> None:
     """Refuse a path that exists, but for a run without any snapshot, which may be started again."""
-    if info_file(run).is_file():
-        try:
-            splits = list(read_info(run).splits)
-        except InputError:  # of another version, or damaged
-            splits = [folder.name for folder in _entries(run / "splits")]
-        taken = any(snapshot_epochs(run, split) for split in splits) or (run / CHECKPOINT_NAME).exists()
-    else:
-        taken = (run.exists() or run.is_symlink()) and not is_unbegun(run)
-    if taken:
+    if not info_file(run).is_file():
+        if (run.exists() or run.is_symlink()) and not is_unbegun(run):
+            message = f"{run} already exists and is no run; choose another name"
+            raise InputError(message)
+        return
+    try:
+        splits = list(read_info(run).splits)
+    except InputError:  # of another version, or damaged
+        splits = [folder.name for folder in _entries(run / "splits")]
+    if any(snapshot_epochs(run, split) for split in splits) or (run / CHECKPOINT_NAME).exists():
         message = f"{run} already exists; pass resume=True to continue it, or choose another name"
         raise InputError(message)
 

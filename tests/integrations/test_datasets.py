@@ -7,11 +7,25 @@ import sys
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from embedlens import InputError
+from embedlens.errors import InputWarning
 from embedlens.integrations import EmbeddingRecorder
 from embedlens.integrations.datasets import class_names_of, labels_of
+from embedlens.integrations.loaders import in_order
 
 X = torch.zeros(7, 2)
 Y = torch.tensor([3, 0, 1, 3, 1, 0, 2])
@@ -91,15 +105,79 @@ def test_labels_of_other_loaders():
     "data",
     [
         TensorDataset(X),
-        TensorDataset(X, X),
         Items(lambda row: X[row]),
         Items(lambda row: {"x": X[row]}),
-        Items(lambda row: (X[row], np.float32(0.5))),
+        Items(lambda row: (X[row], {"a": 1})),
     ],
 )
 def test_data_without_labels_is_refused(data):
     with pytest.raises(InputError, match=r"split 'val' has no labels; give labels=\{'val': y\}"):
         labels_of(DataLoader(data, 3), split="val")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (TensorDataset(X, X), r"float32 of shape \(7, 2\)"),
+        (Items(lambda row: (X[row], np.float32(0.5))), r"float32 of shape \(7,\)"),
+        (Items(lambda row: (X[row], torch.eye(4, dtype=torch.int64)[Y[row]])), r"int64 of shape \(7, 4\)"),
+    ],
+)
+def test_labels_of_another_kind_are_named(data, kind):
+    with pytest.raises(InputError, match=rf"labels of split 'val' are {kind}; .* give labels=\{{'val': y\}}"):
+        labels_of(DataLoader(data, 3), split="val")
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [
+        (Items(lambda row: (X[row], row, Y[row])), "the second element of the items"),
+        (TensorDataset(X, torch.arange(7), Y), "the data set"),
+    ],
+)
+def test_labels_that_all_differ_are_a_warning(data, place):
+    with pytest.warns(
+        InputWarning, match=f"'val': all 7 labels differ.* come from {place}.*give labels="
+    ) as one:
+        labels_of(DataLoader(data, 3), split="val")
+    assert len(one) == 1
+
+
+SUBSET = SubsetRandomSampler([0, 2, 4])
+
+
+@pytest.mark.parametrize(
+    ("loader", "message"),
+    [
+        (
+            DataLoader(Stored(), 3, sampler=SUBSET),
+            "SubsetRandomSampler selects 3 of the 7 items.*data.Subset",
+        ),
+        (
+            DataLoader(Stored(), batch_sampler=BatchSampler(SUBSET, 2, drop_last=False)),
+            "SubsetRandomSampler selects 3 of the 7 items",
+        ),
+        (
+            DataLoader(Stored(), 2, sampler=DistributedSampler(SUBSET, num_replicas=1, rank=0)),
+            "DistributedSampler selects 3 of the 7 items",
+        ),
+        ([DataLoader(Stored()), DataLoader(Stored())], "a list of 2 loaders; give one loader for each split"),
+        (None, "NoneType is no loader; give DataLoader"),
+        (Stored(), "Stored is a data set; give a loader of it"),
+    ],
+)
+def test_what_is_no_loader_of_a_whole_data_set_is_refused(loader, message):
+    with pytest.raises(InputError, match=message):
+        in_order(loader)
+
+
+def test_samplers_that_draw_fewer_items_by_chance_are_a_warning():
+    for sampler in (RandomSampler(Y, num_samples=4), WeightedRandomSampler([1.0] * 7, 4)):
+        with pytest.warns(InputWarning, match="draws 4 of the 7 items of the data set, and all are recorded"):
+            in_order(DataLoader(Stored(), 3, sampler=sampler))
+    batches = DataLoader(Stored(), batch_sampler=[[0, 1], [2]])
+    for loader in (batches, DataLoader(Stored(), 2, sampler=DistributedSampler(Y, num_replicas=2, rank=0))):
+        assert len(in_order(loader).dataset) == 7
 
 
 def test_class_names():

@@ -16,6 +16,7 @@ from support import optional, tree
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from embedlens import InputError, Recorder, open_run
+from embedlens.errors import InputWarning
 from embedlens.integrations import EmbeddingRecorder, record_embeddings
 
 pytestmark = [
@@ -212,8 +213,43 @@ def test_what_is_refused_when_training_begins(tmp_path):
     with pytest.raises(InputError, match="the data set of split 'test' has no labels"):
         fit(L, tmp_path, [recorder])
     recorder = EmbeddingRecorder(tmp_path / "run", LOADERS, labels={"tset": Y})
-    with pytest.raises(InputError, match="epoch 0 lacks split 'tset'"):
+    with pytest.raises(InputError, match="unknown split of labels 'tset'"):
         fit(L, tmp_path, [recorder])
+
+
+class Shuffled(IterableDataset):
+    """A stream in another order in each pass."""
+
+    def __iter__(self):
+        yield from ((X[row], Y[row]) for row in random.sample(range(N), N))
+
+
+def test_wrong_order_part_of_a_data_set_and_two_recorders_are_refused(tmp_path):
+    def refused(message, *recorders):
+        with pytest.raises(InputError, match=message):
+            fit(L, tmp_path, recorders, max_epochs=1)
+
+    stream = EmbeddingRecorder(tmp_path / "stream", {"test": DataLoader(Shuffled(), 16)})
+    refused("split 'test': the label of row .* rows= finds", stream)
+    assert open_run(tmp_path / "stream").epochs() == [0]  # from the random states that gave the labels
+    part = DataLoader(DATA, 16, sampler=torch.utils.data.SubsetRandomSampler(range(50)))
+    refused("split 'test': SubsetRandomSampler selects 50", EmbeddingRecorder(tmp_path / "x", {"test": part}))
+    short = EmbeddingRecorder(tmp_path / "x", LOADERS, {"test": Y[:3]})
+    refused("split 'test': 3 labels for 40 items", short)
+    loaders = EmbeddingRecorder(tmp_path / "x", lambda _: {"test": [part, part]})
+    refused("split 'test': a list of 2 loaders", loaders)
+    assert not (tmp_path / "x").exists()
+    both = [EmbeddingRecorder(tmp_path / "two", {split: LOADERS[split]}) for split in LOADERS]
+    refused(r"other splits \(train\); give all splits", *both)
+
+
+def test_a_checkpoint_without_its_run_is_a_warning(tmp_path):
+    used, _ = fit(L, tmp_path, max_epochs=2)
+    used.save_checkpoint(tmp_path / "2.ckpt")
+    recorder = EmbeddingRecorder(tmp_path / "run", LOADERS)
+    with pytest.warns(InputWarning, match="the run has no epochs 0 to 2, since the training resumes"):
+        fit(L, tmp_path, [recorder], max_epochs=3, ckpt_path=tmp_path / "2.ckpt")
+    assert recorder.run.epochs() == [3]
 
 
 SCRIPT = """

@@ -12,10 +12,13 @@ import pytest
 import torch
 
 from embedlens import InputError, integrations
+from embedlens.errors import InputWarning
 from embedlens.integrations.recording import (
     begun_run,
+    check_given_labels,
     check_options,
     joined,
+    labels_by_split,
     leads,
     pairs_by_split,
     plain_metrics,
@@ -97,6 +100,45 @@ def test_a_run_is_begun_once_and_continued_by_what_was_trained(tmp_path):
         with begun_run(path, LABELS, {"resume": True}, **start) as recorder:  # from the start again
             assert recorder.run.epochs() == []
             recorder.record(0, Z, step=0)
+
+
+def test_a_resumed_training_without_a_run_is_a_warning(tmp_path):
+    with pytest.warns(InputWarning, match="the run has no epochs 0 to 2, since the training resumes"):
+        begun_run(tmp_path / "a", LABELS, {}, epoch=2, step=20).close()
+    with pytest.warns(InputWarning, match="the run has no epoch 0, since the training resumes"):
+        begun_run(tmp_path / "b", LABELS, {}, step=20).close()
+
+
+def test_a_path_with_another_recorder_and_a_folder_that_is_no_run(tmp_path):
+    with begun_run(tmp_path / "run", LABELS, {}) as recorder:
+        recorder.record(0, Z)
+        with pytest.raises(InputError, match=r"other splits \(test\); give all splits .* to one recorder"):
+            begun_run(tmp_path / "run", {"train": [0, 1]}, {})
+    (tmp_path / "ckpts").mkdir()
+    (tmp_path / "ckpts" / "model.ckpt").touch()
+    for options in ({}, {"resume": True}):
+        with pytest.raises(InputError, match="ckpts already exists and is no run; choose another name"):
+            begun_run(tmp_path / "ckpts", LABELS, options)
+
+
+@pytest.mark.parametrize("labels", [np.arange(3), torch.arange(3), [0, 1]])
+def test_labels_are_given_by_split(labels):
+    kind = type(labels).__name__
+    with pytest.raises(InputError, match=rf'labels is a {kind}; give labels for .* labels=\{{"test": y\}}'):
+        labels_by_split(labels)
+    with pytest.raises(InputError, match=f"labels is a {kind}"):
+        integrations.MetricLearningHooks("x", {"test": Z["test"]}, labels)
+
+
+def test_given_labels_are_of_known_splits_and_of_their_number():
+    check_given_labels({"test": [0, 1]}, {"test": 2, "train": None})
+    check_given_labels({"train": [0, 1]}, {"test": 2, "train": None})
+    with pytest.raises(InputError, match="unknown split of labels 'tset'; did you mean 'test'"):
+        check_given_labels({"tset": [0, 1]}, {"test": 2})
+    with pytest.raises(
+        InputError, match="split 'test': 2 labels for 9 items of the data set; give one label"
+    ):
+        check_given_labels({"test": [0, 1]}, {"test": 9})
 
 
 @pytest.mark.parametrize(
