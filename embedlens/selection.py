@@ -83,7 +83,7 @@ def _find(name: str) -> Path:
     if info_file(path).is_file() or (is_address(name) and path.exists()):
         return path
     if is_address(name):
-        message = f"no such run: {path}{did_you_mean(path.name, run_names(path.parent))}"
+        message = f"no such run: {path}{did_you_mean(path.name, run_names(path.parent)) or _nothing_at(path)}"
         raise InputError(message)
     folder = runs_folder()
     inside = folder / name
@@ -97,6 +97,12 @@ def _find(name: str) -> Path:
         message = f"no such run: {name}; it is neither here nor in {folder}{hint}"
         raise InputError(message)
     return path
+
+
+def _nothing_at(path: Path) -> str:
+    """Say which folder, or bucket, of an address is the first that does not exist; empty if none."""
+    missing = [folder for folder in (*path.parents,) if not folder.exists()]
+    return f"; there is no {missing[-1]}" if missing else ""
 
 
 def run_names(folder: Path | None = None) -> list[str]:

@@ -72,7 +72,7 @@ def write_thumbnails(split: SplitContents, folder: Path) -> None:
 
 def write_items(split: SplitContents, folder: Path) -> None:
     """Write SPLIT_items.csv: row, label, class and the columns of the items."""
-    columns: Mapping[str, list[str]] = split.columns("row", "label", "class")
+    columns: Mapping[str, list[str]] = split.item_columns("row", "label", "class")
     with (
         temporary_file(folder / f"{split.name}_items.csv") as path,
         path.open("w", newline="", encoding="utf-8") as file,

@@ -75,7 +75,7 @@ class SplitContents(Result):
         for rows in row_blocks(embeddings.shape):
             yield rows, np.ascontiguousarray(embeddings[rows])
 
-    def columns(self, *taken: str) -> dict[str, list[str]]:
+    def item_columns(self, *taken: str) -> dict[str, list[str]]:
         """Return the columns of the items; a name that is taken begins with ``item_`` instead."""
         named: dict[str, list[str]] = {}
         for name, texts in self.items.items():

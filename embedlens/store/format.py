@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, listed
 from embedlens.files import write_text
 from embedlens.results import Result
 from embedlens.store import schema
@@ -153,7 +153,11 @@ def read_info(run: Path) -> RunInfo:
         message = f"no such run: {run}"
         raise InputError(message)
     if not file.is_file():
-        message = f"{run} is not a run: it has no run.json; `embedlens import` makes a run of other files"
+        inside = sorted(file.parent.name for file in run.glob("*/run.json"))
+        if inside:
+            message = f"{run} is not a run: it is a folder of runs, {listed(inside)}; name one of them"
+        else:
+            message = f"{run} is not a run: it has no run.json; `embedlens import` makes a run of other files"
         raise InputError(message)
     return _parse(schema.read_document(file, items=_items_on_disk(run)))
 

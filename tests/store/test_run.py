@@ -45,8 +45,10 @@ def _edit(path, **changes):
 def test_what_is_no_run(tmp_path, path):
     with pytest.raises(InputError, match="no such run"):
         embedlens.open_run(tmp_path / "missing")
-    with pytest.raises(InputError, match="is not a run: it has no run.json"):
+    with pytest.raises(InputError, match=r"is not a run: it is a folder of runs, run; name one of them"):
         embedlens.open_run(tmp_path)
+    with pytest.raises(InputError, match=r"is not a run: it has no run.json"):
+        embedlens.open_run(path / "splits")
     with pytest.raises(InputError, match="is not a run"):
         embedlens.open_run(path / "run.json")
 

@@ -88,11 +88,14 @@ def _print(facts: dict[str, Any]) -> None:
                 f"{part['items']:,}",
                 f"{part['classes']:,}",
                 f"{part['n_singletons']:,}",
-                f"{part['recall_at_1']:.4f}" if part["recall_at_1"] is not None else f"- ({part['why']})",
+                console.cell(part["recall_at_1"], ".4f"),
             )
             for split, part in facts["splits"].items()
         ],
     )
+    for split, part in facts["splits"].items():
+        if part["recall_at_1"] is None:
+            console.print_line(f"  no R@1 of {split}: {part['why']}")
     for split, part in facts["splits"].items():
         _print_sizes(split, part)
     for split, epochs in facts["clusters"].items():

@@ -176,11 +176,16 @@ def _check_method(run: Run, method: Mapping[str, Any]) -> None:
     names = [name for name in {**recorded, **method} if name not in _MAY_DIFFER]
     for name in names:
         if recorded.get(name) != method.get(name):
+            before, now = (_stated(name, given.get(name)) for given in (recorded, method))
             message = (
-                f"run {run.name!r} was made with {name} {recorded.get(name)!r}, not {method.get(name)!r}; "
-                "give the same as before, or choose another --out"
+                f"run {run.name!r} was made {before}, not {now}; give the same as before, or choose another "
+                "--out"
             )
             raise InputError(message)
+
+
+def _stated(name: str, value: object) -> str:
+    return f"without {name}" if value is None else f"with {name} {value!r}"
 
 
 def shown_method(method: Mapping[str, Any]) -> dict[str, Any]:

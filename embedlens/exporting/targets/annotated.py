@@ -61,7 +61,7 @@ def _without_layers(split: SplitContents, anndata: Any) -> Any:
         "label": split.labels,
         "class": pandas.Categorical([without_nul(name) for name in split.classes]),
     }
-    for name, texts in split.columns(*columns, "_index").items():
+    for name, texts in split.item_columns(*columns, "_index").items():
         free = _key(name)
         while free in columns:
             free += "_"

@@ -27,7 +27,7 @@ def write(contents: Contents, folder: Path) -> None:
     for split in contents:
         write_thumbnails(split, folder)
         own = ["epoch", *(["step"] if split.steps else []), "row", "label", "class"]
-        items = split.columns(*own, "embedding")
+        items = split.item_columns(*own, "embedding")
         fixed = {
             "row": arrow.array(range(split.shape[0]), arrow.int64()),
             "label": arrow.array(split.labels),

@@ -70,7 +70,7 @@ def _write_metadata(split: SplitContents, folder: Path) -> None:
         "class": split.classes,
         "row": map(str, range(split.shape[0])),
     }
-    columns |= split.columns(*columns)
+    columns |= split.item_columns(*columns)
     with (
         temporary_file(folder / f"{split.name}_metadata.tsv") as path,
         path.open("w", newline="", encoding="utf-8") as file,

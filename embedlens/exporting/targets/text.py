@@ -29,7 +29,7 @@ def write(contents: Contents, folder: Path) -> None:
         write_thumbnails(split, folder)
         dims = [f"dim_{number}" for number in range(split.shape[1])]
         own = ["epoch", *(["step"] if split.steps else []), "row", "label", "class"]
-        items = split.columns(*own, *dims)
+        items = split.item_columns(*own, *dims)
         quoting = csv_quoting({"class": split.classes, **items})
         with (
             temporary_file(folder / f"{split.name}.csv") as path,
