@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -16,6 +15,7 @@ from embedlens.optional import needed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_OF_SUBMITIT = (".pkl", ".out", ".err", ".sh")  # endings of the files of jobs
 FOLDER = Path("embedlens-jobs")
 """Where tasks and results are exchanged: in the working directory, which all machines must share."""
 
@@ -78,9 +78,13 @@ class SlurmExecutor(Executor):
             self._remove_folder()
 
     def _remove_folder(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-        with suppress(OSError):
-            FOLDER.rmdir()
+        """Remove what submitit wrote for the jobs; files of others stay."""
+        for file in self._folder.glob("*"):
+            if file.suffix in _OF_SUBMITIT:
+                file.unlink(missing_ok=True)
+        for folder in (self._folder, FOLDER):
+            with suppress(OSError):
+                folder.rmdir()
 
     def _watch(self) -> None:
         """Pass results on to the futures until the executor is shut down."""
