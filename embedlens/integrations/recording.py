@@ -62,6 +62,10 @@ def check_options(own: Any, options: Mapping[str, Any]) -> None:
         for name, parameter in inspect.signature(one).parameters.items()
         if parameter.kind in kinds and name != "self"
     }
+    given_beside = known.keys() - inspect.signature(own.__init__).parameters.keys()
+    if "labels" in options and "labels" in given_beside:
+        message = "labels are given beside the inputs; give (inputs, labels) for each split"
+        raise InputError(message)
     for name in options:
         if name not in known:
             raise unknown(name, "argument", known)

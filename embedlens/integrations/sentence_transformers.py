@@ -85,9 +85,6 @@ class EmbeddingEvaluator:
     ) -> None:
         super().__init__()
         self.greater_is_better, self.primary_metric = True, SCORE
-        if "labels" in options:
-            message = "labels are given beside texts; give (texts, labels) for each split"
-            raise InputError(message)
         check_options(EmbeddingEvaluator, options)
         self._texts, labels = texts_and_labels(texts)
         self._encode = encode_by_split(encode, self._texts, batch_size=batch_size)

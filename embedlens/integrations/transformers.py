@@ -6,9 +6,9 @@ import inspect
 import math
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from embedlens.errors import InputError, unknown
+from embedlens.errors import InputError, first_sentence, unknown
 from embedlens.integrations.plain_torch import record_embeddings
 from embedlens.integrations.pooling import NOT_INPUTS, pooled_output
 from embedlens.integrations.recording import (
@@ -24,7 +24,7 @@ from embedlens.optional import needed
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import torch
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 MOMENTS = ("epoch", "evaluation")
 LABELS = ("labels", "label")
 """Names of the column of labels, in the items of a data set."""
+_WRONG = (TypeError, AttributeError, KeyError, IndexError, ValueError)
+"""What models and collators raise for other inputs than theirs; a RuntimeError may be a lack of memory."""
 _SPEED = ("_runtime", "_per_second")
 _ROUNDING = 1e-6  # of a number of epochs that the Trainer adds up from fractions
 
@@ -100,6 +102,9 @@ class TrainerEmbeddingCallback:
         datasets = by_split(datasets, "datasets", of="a data set")
         check_options(TrainerEmbeddingCallback, options)
         for split, dataset in datasets.items():
+            if isinstance(dataset, tuple):
+                message = f"split {split!r} is a tuple; give a data set, and labels={{{split!r}: [...]}}"
+                raise InputError(message)
             if not hasattr(dataset, "__len__"):
                 message = f"the data set of split {split!r} has no length; give one whose items have numbers"
                 raise InputError(message)
@@ -114,11 +119,20 @@ class TrainerEmbeddingCallback:
             raise InputError(message)
         check_given_labels(labels, {split: len(dataset) for split, dataset in datasets.items()})
         self._path, self._datasets, self._labels, self._options = path, datasets, labels, options
-        self._embed, self._every = embed or pooled_output, every
+        self._embed, self._every = embed or _pooled, every
         self._collate, self._batch_size = collate, batch_size
         self._recorder: Recorder | None = None
         self._metrics: dict[str, float] = {}
         self._last = (-1, -1)  # number and step of the snapshot that was recorded last
+
+    def __call__(self, *_given: Any, **_options: Any) -> NoReturn:
+        """Refuse to be an evaluator of sentence-transformers, which is called."""
+        message = "TrainerEmbeddingCallback is given as an evaluator; give callbacks=, or EmbeddingEvaluator"
+        raise InputError(message)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Refuse to be a list of evaluators, which a trainer takes it for."""
+        self()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         """Begin the run and record epoch 0, or continue the run of a training that resumes."""
@@ -168,11 +182,11 @@ class TrainerEmbeddingCallback:
         if self._recorder is None or step == self._last[1]:
             return
         trained = float(state.epoch or 0)
-        model, train_loader = others["model"], others["train_dataloader"].collate_fn
+        model, default = others["model"], partial(_by_default, others["train_dataloader"].collate_fn)
         number = record_embeddings(
             model,
             {
-                split: self._loader(dataset, args, _collator(self._collate or train_loader, args, model))
+                split: self._loader(dataset, args, _collator(self._collate or default, args, model))
                 for split, dataset in self._datasets.items()
             },
             self._recorder,
@@ -194,6 +208,34 @@ class TrainerEmbeddingCallback:
             num_workers=args.dataloader_num_workers,
             collate_fn=collate,
         )
+
+
+def _pooled(model: torch.nn.Module, batch: Any) -> torch.Tensor:
+    """Return the pooled output of a model; where it does not take the batch, say what helps."""
+    try:
+        return pooled_output(model, batch)
+    except InputError:
+        raise
+    except _WRONG as error:
+        message = (
+            f"{type(model).__name__} does not take the batches ({type(error).__name__}: "
+            f"{first_sentence(error)}); give embed=, a function of model and batch, or collate="
+        )
+        raise InputError(message) from error
+
+
+def _by_default(collate: Callable[[list[Any]], Any], items: list[Any]) -> Any:
+    """Return what the Trainer's collator makes of items; where it does not take them, say what helps."""
+    try:
+        return collate(items)
+    except InputError:
+        raise
+    except _WRONG as error:
+        message = (
+            f"the Trainer's collator does not take the items ({type(error).__name__}: "
+            f"{first_sentence(error)}); give collate=, a function of a list of items that returns a batch"
+        )
+        raise InputError(message) from error
 
 
 def _collator(

@@ -174,6 +174,20 @@ def test_options_of_the_recorder_are_checked_before_training():
             check_options(Owner, {name: 1})
 
 
+def test_labels_stand_in_the_pairs_of_a_class_without_labels_of_its_own():
+    class Pairs:
+        def __init__(self, path, data, **options):
+            pass
+
+    class Own(Pairs):
+        def __init__(self, path, data, *, labels=None, **options):
+            pass
+
+    with pytest.raises(InputError, match=r"labels are given beside the inputs; give \(inputs, labels\)"):
+        check_options(Pairs, {"labels": {"test": [1]}})
+    check_options(Own, {"labels": {"test": [1]}})
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

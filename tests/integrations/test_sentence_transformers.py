@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -249,7 +250,7 @@ def test_queries_and_documents_have_arguments_of_encode_of_their_own(tmp_path):
     ("texts", "options", "message"),
     [
         ((LABELS, TEXTS), {}, r"split 'test': texts are numbers; give \(texts, labels\), in this order"),
-        ((TEXTS, LABELS), {"labels": {"test": LABELS}}, "labels are given beside texts; give"),
+        ((TEXTS, LABELS), {"labels": {"test": LABELS}}, "labels are given beside the inputs; give"),
         ((TEXTS, LABELS), {"encode": {"precision": "int8"}}, "encode has precision 'int8'; embeddings are"),
         (
             datasets.Dataset.from_dict({"text": TEXTS, "label": LABELS}),
@@ -273,6 +274,30 @@ def test_columns_of_a_data_set_are_texts_and_labels(tmp_path):
 def test_evaluator_and_callback_are_told_apart(tmp_path):
     with pytest.raises(InputError, match="EmbeddingEvaluator is given as a callback; give evaluator="):
         trainer(tmp_path, None, eval_strategy="no", callbacks=[evaluator(tmp_path)])
+    callback = TrainerEmbeddingCallback(tmp_path / "b", {"test": TEXTS}, labels={"test": LABELS})
+    with pytest.raises(
+        InputError, match="TrainerEmbeddingCallback is given as an evaluator; give callbacks="
+    ):
+        trainer(tmp_path, callback)
+    with pytest.raises(InputError, match="TrainerEmbeddingCallback is given as an evaluator"):
+        trainer(tmp_path, [callback]).train()
+
+
+def test_texts_need_a_collator_and_a_function(tmp_path):
+    given = {"test": TEXTS}
+    for options, message in (
+        ({}, "the Trainer's collator does not take the items .*Error: .*; give collate=, a function"),
+        (
+            {"collate": lambda items: {"text": items}},
+            r"Transformer does not take the batches \(TypeError: ",
+        ),
+    ):
+        callback = TrainerEmbeddingCallback(tmp_path / "run", given, labels={"test": LABELS}, **options)
+        with pytest.raises(InputError, match=message) as raised:
+            trainer(tmp_path, None, eval_strategy="no", callbacks=[callback]).train()
+        assert raised.value.__cause__ is not None
+        callback.on_train_end(None, None, None)
+        shutil.rmtree(tmp_path / "run")
 
 
 def test_a_training_that_resumes_replaces_what_comes_again(tmp_path):

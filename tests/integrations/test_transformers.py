@@ -205,6 +205,11 @@ def test_what_the_default_takes_as_embeddings():
         (TEST, {"every": "step"}, "unknown every 'step'; choose one of: epoch, evaluation"),
         (TEST, {"evry": "epoch"}, "unknown argument 'evry'; did you mean 'every'"),
         (TEST, {"labels": {"tset": [1]}}, "split 't(set|est)' stands in one of datasets and labels"),
+        (
+            (["a"], [1]),
+            {},
+            r"split 'test' is a tuple; give a data set, and labels=\{'test': ",
+        ),
         (iter(TEST), {}, "the data set of split 'test' has no length"),
         (
             [{"input_ids": [1]}],
