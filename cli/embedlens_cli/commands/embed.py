@@ -41,6 +41,16 @@ def embed(
             rich_help_panel=panels.READ,
         ),
     ],
+    epoch_offset: Annotated[
+        int | None,
+        typer.Option(
+            help="Added to the epochs of the names: 1 where they count from 0 after the first epoch, as "
+            "Lightning's epoch=0.ckpt.",
+            min=0,
+            show_default="0",
+            rich_help_panel=panels.READ,
+        ),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -163,6 +173,7 @@ def embed(
             workers=available_processors() if readers is None else readers,
             dtype=dtype,
             overwrite=overwrite,
+            epoch_offset=epoch_offset,
             report=progress.report,
             warn=console.print_message,
         )

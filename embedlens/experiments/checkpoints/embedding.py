@@ -72,6 +72,7 @@ def embed_checkpoints(
     workers: int = 0,
     dtype: str = "float32",
     overwrite: bool = False,
+    epoch_offset: int | None = None,
     report: Callable[[EmbeddingProgress], None] | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Run:
@@ -108,6 +109,9 @@ def embed_checkpoints(
         "float32" or "float16": how snapshots are stored.
     overwrite
         Whether epochs that the run has are embedded again.
+    epoch_offset
+        What is added to the epochs of the names, as for `find_checkpoints`: 1 where names count from 0 after
+        the first epoch, as Lightning's do.
     report
         Called with the progress after every batch.
     warn
@@ -131,7 +135,7 @@ def embed_checkpoints(
             message = f"{name} is {value}; {1} is the least"
             raise InputError(message)
     reading = Reading(torch.device(check_device(device)), batch_size, workers)
-    found = find_checkpoints(checkpoints)
+    found = find_checkpoints(checkpoints, epoch_offset=epoch_offset)
     with current_folder(), reproducible(threads or available_processors(), deterministic=False):
         function = _function(model)
         items = _items(data, loader, splits)

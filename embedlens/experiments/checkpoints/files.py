@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ _MARKS = {
     ),
 }
 _OF_TRAINER = re.compile(r"checkpoint-(\d+)$")  # folders of the Trainer of transformers, named by their step
+_OF_LIGHTNING = re.compile(r"epoch=0+(?!\d)")  # the state after the first epoch
 _WORD = re.compile(r"[^/\d]+$")
 _MOST_DIGITS = 15
 
@@ -65,7 +66,7 @@ class Found:
     messages: tuple[str, ...]
 
 
-def find_checkpoints(pattern: str) -> Found:
+def find_checkpoints(pattern: str, *, epoch_offset: int | None = None) -> Found:
     """Return the checkpoints that match a pattern, in the order of their epochs or steps.
 
     Parameters
@@ -75,11 +76,15 @@ def find_checkpoints(pattern: str) -> Found:
         text and any character of one file or folder name. Without a field, the only number in which the names
         differ is the epoch, or the step after a word such as ``step``; names without numbers are numbered
         0, 1, 2, ... in natural order.
+    epoch_offset
+        What is added to the epochs of the names, 0 or more; None: nothing, and a message where the names are
+        those of Lightning, which count from 0 after the first epoch.
 
     Raises
     ------
     InputError
-        No match, names whose epoch is not clear, or two checkpoints of one epoch.
+        No match, names whose epoch is not clear, or two checkpoints of one epoch; a negative offset, or one
+        for names of steps.
     """
     expression, wildcard = _compiled(pattern)
     found = [(name, re.fullmatch(expression, Path(name).as_posix())) for name in glob.glob(wildcard)]
@@ -100,7 +105,31 @@ def find_checkpoints(pattern: str) -> Found:
         Checkpoint(path, _whole(path, fields.get("epoch")), _whole(path, fields.get("step")))
         for path, fields in numbers.items()
     ]
-    return Found(tuple(_ordered(checkpoints)), messages)
+    ordered = _ordered(checkpoints)
+    if epoch_offset is None:
+        return Found(tuple(ordered), (*messages, *_from_zero(ordered[0])))
+    return Found(tuple(_moved(ordered, epoch_offset)), messages)
+
+
+def _from_zero(first: Checkpoint) -> tuple[str, ...]:
+    """Return the message about names that count from 0 after the first epoch, as those of Lightning do."""
+    if first.epoch != 0 or not _OF_LIGHTNING.search(first.path.name):
+        return ()
+    return (
+        f"{first.path.name} is epoch 0, the state before training; --epoch-offset 1 counts it as the state "
+        "after the first epoch",
+    )
+
+
+def _moved(checkpoints: Sequence[Checkpoint], offset: int) -> list[Checkpoint]:
+    """Return checkpoints with a number added to their epochs."""
+    if offset < 0:
+        message = f"epoch_offset is {offset}; 0 is the least"
+        raise InputError(message)
+    if offset and any(one.epoch is None for one in checkpoints):
+        message = "--epoch-offset is for epochs; the names of these checkpoints have steps, leave it out"
+        raise InputError(message)
+    return [one if one.epoch is None else replace(one, epoch=one.epoch + offset) for one in checkpoints]
 
 
 def _of_names(texts: Mapping[Path, str]) -> tuple[dict[Path, dict[str, str]], tuple[str, ...]]:

@@ -76,6 +76,20 @@ def test_through_the_real_program_again_and_with_one_more(checkpoints, program, 
     assert "method  model=user_net:load, data=digits, checkpoints=3\n" in shown.out
 
 
+def test_names_of_lightning_with_an_offset(checkpoints, cli):
+    for epoch in range(2):
+        Path(f"ckpt-{epoch}.pt").rename(f"epoch={epoch}.ckpt")
+    words = once(*WORDS, "--checkpoints", "*.ckpt", "--loader", "user_net:loaders", "--json")
+    done = cli(*words, "--epoch-offset", "1", "--out", "runs/from1")
+    assert done.json["summary"]["epochs"] == [1, 2]
+    assert "is epoch 0" not in done.err
+    again = cli(*words, "--epoch-offset", "1", "--out", "runs/from1")
+    assert "recorded already: 2 of 2 checkpoints" in again.err
+    done = cli(*words, "--out", "runs/from0")
+    assert done.json["summary"]["epochs"] == [0, 1]
+    assert "epoch=0.ckpt is epoch 0, the state before training; --epoch-offset 1 counts it" in done.err
+
+
 def test_a_loader_of_the_user(checkpoints, cli):
     done = cli(*WORDS, "--loader", "user_net:loaders", "--out", "runs/mine", "--dtype", "float16")
     assert done.code == 0, done.err

@@ -14,11 +14,11 @@ from embedlens.experiments.checkpoints import find_checkpoints
 def found(folder):
     """Make files, and find those of a pattern: (name, epoch, step) of each, and the messages."""
 
-    def find(pattern, *names):
+    def find(pattern, *names, **options):
         for name in names:
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             Path(name).touch()
-        result = find_checkpoints(pattern)
+        result = find_checkpoints(pattern, **options)
         return [(one.path.as_posix(), one.epoch, one.step) for one in result.checkpoints], result.messages
 
     return find
@@ -31,7 +31,7 @@ def found(folder):
         ("*", {"resnet50-1.pt": (1, None), "resnet50-2.pt": (2, None)}),
         ("ckpt-?.pt", {"ckpt-0.pt": (0, None), "ckpt-9.pt": (9, None)}),
         ("ckpt-*.pt", {"ckpt-3.pt": (3, None)}),
-        ("*.ckpt", {"epoch=0-step=500.ckpt": (0, 500), "epoch=1-step=1000.ckpt": (1, 1000)}),
+        ("*.ckpt", {"epoch=1-step=500.ckpt": (1, 500), "epoch=2-step=1000.ckpt": (2, 1000)}),
         ("*.ckpt", {"e3-loss0.21.ckpt": (3, None), "e4-loss0.19.ckpt": (4, None)}),
         ("net_*.pt", {"net_step500.pt": (None, 500), "net_step1000.pt": (None, 1000)}),
         ("run/*-{epoch}.pt", {"run/a2-1.pt": (1, None), "run/b3-2.pt": (2, None)}),
@@ -45,6 +45,26 @@ def test_epochs_and_steps_are_read_from_names_in_natural_order(found, pattern, n
     checkpoints, messages = found(pattern, *reversed(names))
     assert checkpoints == [(name, *numbers) for name, numbers in names.items()]
     assert messages == ()
+
+
+def test_names_of_lightning_count_from_0_after_the_first_epoch(found):
+    names = ("epoch=0-step=500.ckpt", "epoch=1-step=1000.ckpt")
+    checkpoints, messages = found("*.ckpt", *names)
+    assert checkpoints == [(names[0], 0, 500), (names[1], 1, 1000)]
+    assert messages == (
+        "epoch=0-step=500.ckpt is epoch 0, the state before training; --epoch-offset 1 counts it as the "
+        "state after the first epoch",
+    )
+    assert found("*.ckpt", epoch_offset=0) == (checkpoints, ())
+    assert found("*.ckpt", epoch_offset=1) == ([(names[0], 1, 500), (names[1], 2, 1000)], ())
+    assert found("ckpt-*.pt", "ckpt-0.pt", "ckpt-1.pt")[1] == ()  # as torch.save names it, before training
+
+
+def test_offsets_that_cannot_be_are_refused(found):
+    with pytest.raises(InputError, match="epoch_offset is -1; 0 is the least"):
+        found("ckpt-*.pt", "ckpt-0.pt", epoch_offset=-1)
+    with pytest.raises(InputError, match="--epoch-offset is for epochs"):
+        found("*_step*.pt", "net_step5.pt", epoch_offset=1)
 
 
 def test_folders_are_checkpoints_too(found):
