@@ -68,6 +68,7 @@ class EmbeddingRecorder:
         with the batch, or with the first element of a tuple.
     rows
         Where a batch has the row numbers of its items, for data sets without length; see `record_embeddings`.
+        None: such a data set gives its items in the same order in every pass.
     every_n_epochs
         Number of epochs between two that are recorded; the last epoch of a training is recorded too.
     **options
@@ -78,8 +79,8 @@ class EmbeddingRecorder:
     Raises
     ------
     InputError
-        `loaders` without split names, an unknown argument; when training begins: as `Recorder` and
-        `record_embeddings`, or a data set without labels.
+        `loaders` or `labels` without split names, an unknown argument; when training begins: as `Recorder`
+        and `record_embeddings`, a data set without labels, labels of another number or of an unknown split.
 
     Examples
     --------

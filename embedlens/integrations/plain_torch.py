@@ -54,7 +54,8 @@ def record_embeddings(
     rows
         Where a batch has the row numbers of its items: a position in a tuple, a key of a dict, or a function
         of the batch. None: the items of the loader's data set are embedded in their order, which is that of
-        the labels, also where the loader shuffles, repeats items or drops the last batch.
+        the labels, also where the loader shuffles, repeats items or drops the last batch. A stream gives its
+        items in the order of the labels in every pass.
     embed
         Function of model and batch, on the model's device, that returns [n, D]. None: the model is called
         with the batch, or with the first element of a tuple.
@@ -66,8 +67,9 @@ def record_embeddings(
     Raises
     ------
     InputError
-        A loader of unknown order without `rows`, a data set with another number of items than the labels, a
-        batch that is a dict without `embed`; as `Recorder.epoch`.
+        A loader of unknown order without `rows`, a sampler that selects a part of the data set, a data set
+        with another number of items than the labels, a stream whose batches have other labels than the run
+        or than its first pass, a batch that is a dict without `embed`; as `Recorder.epoch`.
 
     Examples
     --------
