@@ -145,7 +145,7 @@ def _paths(pattern: str, split: str) -> dict[str, tuple[Path, str | None]]:
     if keyed and not fields_of(key) and Path(path).suffix:
         return {name: (file, key) for name, (file, _) in _paths(path, split).items()}
     found: dict[str, tuple[Path, str | None]] = {}
-    for file, fields in matching_files(pattern):
+    for file, fields in matching_files(pattern, "--thumbnails"):
         name = fields.get("split") or split
         if name in found:
             message = (

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _WORD = r"e|ep|epochs?|ckpt|checkpoint|it|iter|iteration|steps?"
 _MARKED = re.compile(rf"(?<![a-z])(?:{_WORD})[ _.=-]*\d", re.IGNORECASE)
+_STEP = re.compile(r"(?<![a-z])(?:it|iter|iteration|steps?)[ _.=-]*\d", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,18}")
 
 
@@ -33,6 +34,11 @@ def names_an_epoch(file: Path) -> bool:
 def says_an_epoch(file: Path) -> bool:
     """Return whether a word such as ``epoch`` precedes a number in the name of a file or of its folder."""
     return bool(_MARKED.search(file.stem) or _MARKED.search(file.parent.name))
+
+
+def field_for(file: Path) -> str:
+    """Return the field of patterns that a number in a file name stands for: ``{epoch}`` or ``{step}``."""
+    return "{step}" if _STEP.search(file.stem) else "{epoch}"
 
 
 def _counts(stem: str, number: re.Match[str], names: list[str]) -> bool:

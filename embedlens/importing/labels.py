@@ -91,7 +91,9 @@ class ImportedLabels(Result):
     origins: dict[str, str] = field(default_factory=dict)
 
 
-def gather_labels(sources: Sources, missing: str, *, rows_key: str | None = None) -> ImportedLabels:
+def gather_labels(
+    sources: Sources, missing: str, *, rows_key: str | None = None, proposed: str | None = None
+) -> ImportedLabels:
     """Return the labels of every split.
 
     Parameters
@@ -102,6 +104,8 @@ def gather_labels(sources: Sources, missing: str, *, rows_key: str | None = None
         Treatment of items whose label is empty or a word for a missing value: one of `MISSING_LABEL`.
     rows_key
         Name of the row numbers in files that have them; others are in the order of the rows.
+    proposed
+        Name of row numbers that the files have, for messages.
     """
     raw: dict[str, NDArray[Any]] = {}
     kept: dict[str, NDArray[np.bool_]] = {}
@@ -114,7 +118,7 @@ def gather_labels(sources: Sources, missing: str, *, rows_key: str | None = None
             if not np.array_equal(other.values, found.values):
                 message = (
                     f"labels in {other.name} differ from those in {found.name}; items keep their rows in a "
-                    "run, shuffled ones are put in order by --rows-key"
+                    f"run, shuffled ones are put in order by --rows-key {proposed or 'NAME'}"
                 )
                 raise InputError(message)
         assert found is not None

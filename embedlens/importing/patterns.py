@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError, listed, shortened
+from embedlens.importing.unmatched import no_match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,10 +31,17 @@ def natural(text: str) -> list[tuple[int, int, str]]:
     return [(int(part), 0, "") if at % 2 else (-1, 1, part) for at, part in enumerate(parts)]
 
 
-def matching_files(pattern: str) -> Iterator[tuple[Path, dict[str, str]]]:
+def matching_files(pattern: str, option: str = "") -> Iterator[tuple[Path, dict[str, str]]]:
     """Yield the files that match a pattern, in the order of their names, each with its fields.
 
     ``*`` and ``?`` in the pattern stand for any text and any character of one file or folder name.
+
+    Parameters
+    ----------
+    pattern
+        The pattern.
+    option
+        The option that it is given by, for messages.
 
     Raises
     ------
@@ -48,11 +56,7 @@ def matching_files(pattern: str) -> Iterator[tuple[Path, dict[str, str]]]:
             found = True
             yield Path(name), match.groupdict()
     if not found:
-        message = (
-            f"pattern {pattern!r} matches no file; {{epoch}}, {{step}} and {{shard}} stand for numbers, "
-            "{split} for a name"
-        )
-        raise InputError(message)
+        raise no_match(pattern, option)
 
 
 def matching_names(

@@ -13,9 +13,10 @@ import numpy as np
 
 from embedlens.errors import InputError, InputWarning, count_text
 from embedlens.importing.descriptions import gather_items, gather_thumbnails, kept_items
-from embedlens.importing.label_files import read_row_numbers
 from embedlens.importing.labels import gather_labels
+from embedlens.importing.row_numbers import shuffled_rows_key
 from embedlens.importing.source import find_embeddings, find_labels, warn_of_names
+from embedlens.importing.split_reader import SplitReader
 from embedlens.store.format import log_file
 from embedlens.store.log import merge_log
 from embedlens.store.ownership import building, is_taken
@@ -24,12 +25,10 @@ from embedlens.store.run import Run, open_run
 from embedlens.store.steps import TRAINED_EPOCHS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Mapping, Sequence
 
     from embedlens.importing.source import ImportSource
-    from embedlens.importing.sources import Moment, Part, Sources
+    from embedlens.importing.sources import Moment, Sources
 
 
 def import_run(
@@ -67,7 +66,14 @@ def import_run(
     found = find_embeddings(source)
     with_labels = find_labels(source, found)
     warn_of_names(source, found, with_labels)
-    labels = gather_labels(with_labels, source.missing_label, rows_key=source.rows_key)
+    shuffled = None if source.rows_key else shuffled_rows_key(found)
+    labels = gather_labels(with_labels, source.missing_label, rows_key=source.rows_key, proposed=shuffled)
+    if shuffled:
+        message = (
+            f"the files have row numbers {shuffled!r} that are not in order; --rows-key {shuffled} puts the "
+            "rows in their order"
+        )
+        warnings.warn(message, InputWarning, stacklevel=2)
     if origins is not None:
         origins |= labels.origins
     items = gather_items(source, found, labels.kept)
@@ -82,7 +88,7 @@ def import_run(
         name=out.name,
     )
     epochs = numbered(found)
-    reader = _Reader(found, labels.kept, source.rows_key)
+    reader = SplitReader(found, labels, source)
     if is_taken(out):
         return _imported(out, begin, epochs, reader)
     if link:
@@ -132,88 +138,9 @@ def numbered(found: Sources) -> list[Epoch]:
     ]
 
 
-class _Reader:
-    """Reader of the embeddings of all splits, shard by shard.
-
-    Parameters
-    ----------
-    found
-        Where the arrays are.
-    kept
-        Split -> bool [M], which rows of the files have a label.
-    rows_key
-        Name of the row numbers in the files; None: rows are in order.
-    """
-
-    def __init__(self, found: Sources, kept: Mapping[str, NDArray[np.bool_]], rows_key: str | None) -> None:
-        self.found, self.kept, self.rows_key = found, kept, rows_key
-
-    def files(self, moment: Moment) -> dict[str, Path]:
-        """Return the first file of each split at a moment."""
-        return {split: by_moment[moment][0].file for split, by_moment in self.found.items()}
-
-    def is_whole(self, moment: Moment) -> bool:
-        """Return whether each split is one array at this moment, with its rows in order."""
-        return self.rows_key is None and all(len(parts[moment]) == 1 for parts in self.found.values())
-
-    def whole(self, split: str, moment: Moment) -> NDArray[Any]:
-        """Return the embeddings of a split that is one array, without rows that have no label."""
-        (part,) = self.found[split][moment]
-        kept = self.kept[split]
-        array = part.reader.read(part.wanted(rows=kept.size))
-        part.wanted(rows=kept.size).check_rows(array.shape)
-        return array if kept.all() or not array.ndim else array[kept]
-
-    def shards(self, split: str, moment: Moment) -> Iterator[tuple[Part, NDArray[np.int64], NDArray[Any]]]:
-        """Yield each array of a split with the rows of the run that it holds."""
-        kept, parts = self.kept[split], self.found[split][moment]
-        place, start = np.cumsum(kept) - 1, 0
-        for part in parts:
-            rows = None if self.rows_key is None else self._rows(part, self.rows_key, kept.size)
-            wanted = part.wanted(most=kept.size - start) if rows is None else part.wanted(rows=None)
-            array = part.reader.read(wanted)
-            wanted.check_rows(array.shape)
-            count = len(array) if array.ndim else 0
-            if rows is None:
-                rows = np.arange(start, start + count)
-            elif rows.size != count:
-                message = f"{part.file}: {count} embeddings have {rows.size} row numbers in {self.rows_key!r}"
-                raise InputError(message)
-            start += count
-            chosen = kept[rows]
-            yield part, place[rows[chosen]], array if chosen.all() else array[chosen]
-        if self.rows_key is None and start < kept.size:
-            message = (
-                f"split {split!r}, {moment}: {len(parts)} files have {start:,} rows, but there are "
-                f"{kept.size:,} labels ({parts[0].file} to {parts[-1].file})"
-            )
-            raise InputError(message)
-
-    def _rows(self, part: Part, key: str, items: int) -> NDArray[np.int64]:
-        """Return the row numbers of an array; those that no label has are refused."""
-        wanted = replace(part.wanted(), key=key, labels=True, option="--rows-key", beside=part.key)
-        rows = read_row_numbers(wanted, needed=True)
-        assert rows is not None
-        if rows.size and int(rows.max()) >= items:
-            message = f"{part.file}: row {int(rows.max())} in {key!r}, but there are {items} labels"
-            raise InputError(message)
-        return rows
-
-    def check_linkable(self) -> None:
-        """Refuse links to files that are not a whole split each."""
-        dropped = [split for split, kept in self.kept.items() if not kept.all()]
-        if dropped:
-            message = (
-                f"split {dropped[0]!r} has items without a label, so its files cannot be linked; leave out "
-                "--link"
-            )
-            raise InputError(message)
-        if not all(self.is_whole(moment) for moment in next(iter(self.found.values()))):
-            message = "files that are joined or put in order cannot be linked; leave out --link"
-            raise InputError(message)
-
-
-def _imported(out: Path, begin: Callable[[Path], Recorder], epochs: Sequence[Epoch], reader: _Reader) -> Run:
+def _imported(
+    out: Path, begin: Callable[[Path], Recorder], epochs: Sequence[Epoch], reader: SplitReader
+) -> Run:
     """Return the run at `out` if it is the one that the import would make; else refuse it.
 
     So an import that was interrupted at its very end can be repeated.
@@ -235,7 +162,7 @@ def _imported(out: Path, begin: Callable[[Path], Recorder], epochs: Sequence[Epo
     return run
 
 
-def _is_stored(run: Run, split: str, epoch: Epoch, reader: _Reader) -> bool:
+def _is_stored(run: Run, split: str, epoch: Epoch, reader: SplitReader) -> bool:
     """Return whether a snapshot holds what the files hold."""
     stored = run.snapshot(split, epoch.number).embeddings
     if reader.is_whole(epoch.moment):
@@ -247,7 +174,7 @@ def _is_stored(run: Run, split: str, epoch: Epoch, reader: _Reader) -> bool:
     )
 
 
-def _record(recorder: Recorder, epoch: Epoch, reader: _Reader) -> None:
+def _record(recorder: Recorder, epoch: Epoch, reader: SplitReader) -> None:
     """Record one epoch; errors name the files."""
     step = epoch.moment.step
     if reader.is_whole(epoch.moment):
@@ -274,7 +201,7 @@ def _record(recorder: Recorder, epoch: Epoch, reader: _Reader) -> None:
         warnings.warn(message, InputWarning, stacklevel=3)
 
 
-def _link(recorder: Recorder, epoch: Epoch, reader: _Reader) -> None:
+def _link(recorder: Recorder, epoch: Epoch, reader: SplitReader) -> None:
     """Record one epoch by links to its files."""
     recorder.link(epoch.number, reader.files(epoch.moment))
     if epoch.moment.step is None:

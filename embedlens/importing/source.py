@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError, InputWarning, listed, shortened, unknown
-from embedlens.importing.epoch_names import names_an_epoch, says_an_epoch
+from embedlens.importing.epoch_names import field_for, names_an_epoch, says_an_epoch
 from embedlens.importing.labels import MISSING_LABEL
 from embedlens.importing.patterns import compile_pattern, fields_of
 from embedlens.importing.sources import fields_without, find_sources
@@ -131,7 +131,7 @@ def warn_of_names(source: ImportSource, found: Sources, labels: Sources) -> None
     if numbered and not counted & {"epoch", "step"} and not several:
         message = (
             f"pattern {shortened(source.pattern)!r} has no {{epoch}}, so {listed(numbered)} is imported as "
-            "epoch 0; write {epoch} in the pattern where the name holds the epoch's number"
+            f"epoch 0; write {field_for(Path(numbered[0]))} in the pattern where the name holds the number"
         )
         warnings.warn(message, InputWarning, stacklevel=3)
     both = [*parts, *(one for by in labels.values() for several in by.values() for one in several)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from embedlens.errors import InputError, listed
+from embedlens.importing.epoch_names import field_for
 from embedlens.importing.patterns import fields_of, has_wildcard, matching_files, matching_names, natural
 from embedlens.importing.readers.base import READERS, Variant, reader_of
 from embedlens.importing.readers.wanted import Wanted
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from embedlens.importing.readers.base import ArrayReader
 
 PROJECTOR_CONFIG = "projector_config.pbtxt"
+_OF_PATHS = {"--key": "", "--labels-key": "--labels"}
 _NUMBER = re.compile(r"\d")
 
 
@@ -55,9 +57,9 @@ class Part:
         """The reader of the file."""
         return reader_of(self.file)
 
-    def wanted(self, *, rows: int | None = None, most: int | None = None) -> Wanted:
+    def wanted(self, *, rows: int | None = None, most: int | None = None, labels_of: str = "") -> Wanted:
         """Return the request for the array, with the number of rows that it must or may have."""
-        return Wanted(self.file, self.key, rows, most, where=self.where)
+        return Wanted(self.file, self.key, rows, most, labels_of, where=self.where)
 
 
 Sources = dict[str, dict[Moment, list[Part]]]
@@ -94,7 +96,7 @@ def find_sources(
         between epochs.
     """
     found: Sources = {}
-    for path, given in matching_files(pattern):
+    for path, given in matching_files(pattern, _OF_PATHS.get(option, option)):
         file = _inside(path)
         for variant in _variants(file, key, {*given, *ignored}, option):
             fields = given | variant.fields
@@ -151,8 +153,8 @@ def _check_shards(parts: list[Part], place: str, pattern: str, *, joins: bool) -
         return
     at = twice or 1
     advice = "make the pattern narrower"
-    if "{epoch}" not in pattern and _NUMBER.search(parts[at].file.stem):
-        advice = "write {epoch} where the number of the epoch stands in the pattern"
+    if not {"epoch", "step"} & fields_of(pattern) and _NUMBER.search(parts[at].file.stem):
+        advice = f"write {field_for(parts[at].file)} where the number of the epoch or step stands"
     message = (
         f"two files for {place}: {parts[at - 1].file} and {parts[at].file}; {advice}, or write {{shard}} "
         "where files that are joined have their numbers"

@@ -127,7 +127,7 @@ def test_images_of_other_forms_become_thumbnails(dump):
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        (["--items", "none.csv"], ["pattern 'none.csv' matches no file"]),
+        (["--items", "none.csv"], ["no such file: none.csv (--items)"]),
         (["--items", "y.npy"], ["y.npy is no table"]),
         (["--items", "short.csv"], ["short.csv: 1 rows describe the items of split 'test'", "12 labels"]),
         (["--thumbnails", "few"], ["few has 2 images, but there are 12 items", "--items"]),

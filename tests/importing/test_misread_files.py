@@ -68,3 +68,69 @@ def test_no_run_is_written_to_memory_that_ends_with_the_program(cli, folder):
     assert "is in the memory of this process, and gone when it ends" in " ".join(done.err.split())
     with pytest.raises(InputError):
         open_run("memory://runs/mine")
+
+
+def test_row_numbers_that_are_not_in_order_are_proposed(folder):
+    rng = np.random.default_rng(0)
+    for epoch in range(2):
+        order = rng.permutation(60)
+        for rank in range(2):
+            rows = order[rank::2]
+            np.savez(f"{epoch}-{rank}.npz", z=Z[rows], y=Y[rows], idx=rows, id=np.arange(30))
+    source = ImportSource("{epoch}-*.npz", key="z")
+    with pytest.raises(InputError, match="shuffled ones are put in order by --rows-key idx"):
+        import_run(source, folder / "run")
+    np.save("y.npy", Y)
+    with pytest.warns(InputWarning, match="row numbers 'idx' that are not in order; --rows-key idx puts"):
+        import_run(ImportSource("{epoch}-*.npz", "y.npy", key="z"), folder / "run")
+    import_run(ImportSource("{epoch}-*.npz", key="z", rows_key="idx"), folder / "ordered")
+    np.savez("one.npz", z=Z, y=Y, idx=np.arange(60))
+    import_run(ImportSource("one.npz", key="z"), folder / "in-order")
+
+
+@pytest.mark.filterwarnings("ignore:pattern:embedlens.errors.InputWarning")
+def test_labels_of_another_length_are_named_with_the_sums(folder):
+    np.save("short.npy", Y[:57])
+    np.save("z.npy", Z)
+    for shard in range(3):
+        np.save(f"0-{shard}.npy", Z[20 * shard : 20 * shard + 20])
+    np.save("step500-0.npy", Z[:30])
+    np.save("step500-1.npy", Z[30:])
+    for pattern, message in (
+        ("z.npy", r"60 rows, but there are 57 labels \(short.npy\)"),
+        (
+            "{epoch}-*.npy",
+            r"0-2.npy: .*; 3 files of epoch 0 have 60 rows, but there are 57 labels \(short.npy\)$",
+        ),
+        ("step500-*.npy", "write {step} where the number"),
+    ):
+        with pytest.raises(InputError, match=message):
+            import_run(ImportSource(pattern, "short.npy"), folder / "run")
+
+
+def test_paths_that_are_not_there_say_what_is(folder):
+    np.save("z.npy", Z)
+    np.save("labels.npy", Y)
+    for name in ("shards", "logs/first", "all.zarr/epoch_1"):
+        (folder / name).mkdir(parents=True)
+    np.save("shards/0.npy", Z)
+    np.savez("all.npz", z=Z)
+    (folder / "logs/first/projector_config.pbtxt").write_text("")
+    for pattern, labels, message in (
+        ("z.npy", "lables.npy", r"no such file: lables.npy \(--labels\); did you mean labels.npy\?"),
+        (
+            "shard/{epoch}.npy",
+            "labels.npy",
+            r"the folder shard of 'shard/{epoch}.npy' does not exist; did you mean shards\?",
+        ),
+        ("shards", "labels.npy", r"shards is a folder, .*write 'shards/\*.npy' for files that are joined"),
+        ("all.zarr/epoch_1", "labels.npy", "in the store of arrays all.zarr; write all.zarr --key 'epoch_1'"),
+        ("all.npz/z", "labels.npy", "all.npz is one store of arrays; write all.npz --key 'z'"),
+        (
+            "logs",
+            "labels.npy",
+            "logs has no projector_config.pbtxt, but folders in it do; name one: logs/first",
+        ),
+    ):
+        with pytest.raises(InputError, match=message):
+            import_run(ImportSource(pattern, labels), folder / "run")

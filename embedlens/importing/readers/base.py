@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from embedlens.errors import InputError, shortened
 from embedlens.importing.readers.wanted import Wanted
+from embedlens.importing.unmatched import a_folder
 from embedlens.registry import Registry
 
 if TYPE_CHECKING:
@@ -107,11 +108,7 @@ def reader_of(file: Path) -> ArrayReader:
     ending = file.suffix.lower()
     if ending not in READERS.names():
         if file.is_dir():
-            message = (
-                f"{file} is a folder, and neither zarr nor a log of TensorBoard's projector; give a pattern "
-                f"of the files in it, such as '{file.as_posix()}/{{epoch}}.npy'"
-            )
-            raise InputError(message)
+            raise a_folder(file)
         message = (
             f"{file} ends in {shortened(file.suffix)!r}; arrays are read from {', '.join(READERS.names())}"
         )

@@ -20,6 +20,10 @@ LABELS_OPTION = "--labels-key"
 _LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
 
 
+class TooManyRows(InputError):
+    """A shard that has more rows than labels are left."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is read of a file.
@@ -35,6 +39,8 @@ class Wanted:
         Number of rows that the array must have; None: any.
     most
         The largest number of rows that it may have, where it is one shard of several; None: any.
+    labels_of
+        Where the labels are that the rows belong to, for messages.
     labels
         Whether the array holds one label per item, and not one row of numbers.
     option
@@ -52,6 +58,7 @@ class Wanted:
     key: str | None = None
     rows: int | None = None
     most: int | None = None
+    labels_of: str = ""
     labels: bool = False
     option: str = "--key"
     beside: str | None = None
@@ -64,13 +71,14 @@ class Wanted:
             return
         if self.rows is not None and shape[0] != self.rows:
             message = f"{self.file}: embeddings have {shape[0]} rows, but there are {self.rows} labels"
+            message += f" ({self.labels_of})" if self.labels_of else ""
             raise InputError(message)
         if self.most is not None and shape[0] > self.most:
             message = (
                 f"{self.file}: embeddings have {shape[0]} rows, but {self.most} labels are left after the "
-                "files before it; write {epoch} where the number of the epoch stands in the pattern"
+                "files before it"
             )
-            raise InputError(message)
+            raise TooManyRows(message)
 
     def only(self, names: Sequence[str], *, of_table: bool = False) -> str:
         """Return the name of the array or column to read: the key, or the only one; else `InputError`.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.errors import InputError, shortened
+from embedlens.errors import InputError, InputWarning, shortened
 from embedlens.files import check_regular
 from embedlens.importing.readers.base import reads
 from embedlens.importing.readers.checks import MOST_NAMES, check_size, joined_texts
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from embedlens.importing.readers.wanted import Wanted
 
 # Codecs that only rearrange or compress numbers and texts. Others run what they read (pickle) or are unknown.
 _CODECS = frozenset(
@@ -56,6 +58,22 @@ class ZarrReader(TreeReader):
                 yield zarr.open(store=store, mode="r")
             finally:
                 store.close()
+
+    def read(self, wanted: Wanted) -> NDArray[Any]:
+        """Return one array; blocks that are missing are warned of, and an array of none is refused."""
+        array = super().read(wanted)
+        with self._guarded(wanted.file) as root:
+            if self.is_array(root):
+                missing = _missing_blocks(root, str(wanted.file))
+            elif wanted.labels and self.is_anndata(root):
+                missing = None  # codes and masks are often zeros alone, which are not written
+            else:
+                node = root[wanted.chosen[-1]]
+                place = f"{wanted.file}: {shortened(wanted.chosen[-1])!r}"
+                missing = _missing_blocks(node, place) if self.is_array(node) else None
+        if missing:
+            warnings.warn(missing, InputWarning, stacklevel=2)
+        return array
 
     def is_array(self, node: Any) -> bool:
         """Return whether a node is an array."""
@@ -103,6 +121,26 @@ class ZarrReader(TreeReader):
         step = max(1, int(node.chunks[0]))
         blocks = (node[start : start + step].tolist() for start in range(0, node.shape[0], step))
         return joined_texts([str(text) for text in block] for block in blocks)
+
+
+def _missing_blocks(node: Any, place: str) -> str | None:
+    """Return a warning of blocks that are not in the store and read as its fill value; refuse none at all."""
+    if 0 in node.shape:
+        return None
+    try:
+        blocks, written = int(node.nchunks), int(node.nchunks_initialized)
+    except ValueError:  # zarr does not count those of an array at the root of a zip file
+        return None
+    if not written:
+        message = f"{place} has none of its {blocks:,} blocks, so its numbers are missing; write it again"
+        raise InputError(message)
+    if written == blocks:
+        return None
+    message = (
+        f"{place}: {blocks - written:,} of {blocks:,} blocks are missing and read as {node.fill_value}; "
+        "write the array again if other numbers stood there"
+    )
+    return message
 
 
 def _codecs(metadata: Any) -> list[str]:
