@@ -87,7 +87,6 @@ def test_a_heat_map_is_logarithmic_unless_told_otherwise(cli, runs):
 
 
 def test_limits_of_scatter_and_trajectory(cli, folder, runs):
-
     words = ("--split", "test", "--format", "svg", "--out", "o", "--json")
     for limits, expected in (("0.2,0.9", [0.2, 0.9]), ("data", None)):
         done = cli("scatter", "runs/a", *words, "--limits", limits)
@@ -103,4 +102,20 @@ def test_limits_of_scatter_and_trajectory(cli, folder, runs):
         assert cli("trajectory", "runs/a", *words, "--limits", limits).code == 0
     for command in ("scatter", "trajectory"):
         assert_refused(cli(command, "runs/a", *words, "--limits", "2,1"), "--limits '2,1'")
-    assert_refused(cli("scatter", "runs/a", *words, "--limits", "data", "--flow"), "--flow")
+    assert_refused(
+        cli("scatter", "runs/a", *words, "--limits", "data", "--flow"), "--limits is not for --flow"
+    )
+
+
+def test_limits_of_an_animation_are_those_of_all_frames(cli, runs):
+    words = ("scatter", "runs/a", "--animate", "--split", "test", "--format", "png", "--out", "o", "--json")
+    told = {}
+    for limits in ("full", "data", "0.2,0.9"):
+        files = cli(*words, "--limits", limits).json["figures"]
+        (gif,) = [file for file in files if file.endswith(".gif")]
+        told[limits] = sidecar_of(gif)
+    assert told["full"]["axes"] == [-0.2, 1.0]
+    assert -0.2 < told["data"]["axes"][0] < told["data"]["axes"][1] <= 1.0
+    assert told["data"]["dots_out_of_sight"] == 0
+    assert told["0.2,0.9"]["axes"] == [0.2, 0.9]
+    assert f"{told['0.2,0.9']['dots_out_of_sight']:,} dots lie outside" in told["0.2,0.9"]["caption"]

@@ -50,13 +50,13 @@ def draw_contours(axes: Axes, result: Triplets, limits: tuple[float, float]) -> 
 
 
 def contours_of(result: Triplets, limits: tuple[float, float]) -> list[MplPath]:
-    """Return contours around the given fractions of the dots; none where their densities are equal.
+    """Return contours around the given fractions of the dots; none where their densities are equal or all 0.
 
     `Axes.contour` draws the same lines; creating the contours for each frame of an animation takes
     four times as long.
     """
     density = gaussian_filter(counts_by_place(result, limits, bins=BINS), _SMOOTHING)
-    levels = enclosing_levels(density, ENCLOSED)
+    levels = enclosing_levels(density, ENCLOSED) if density.any() else []  # no dot within the limits
     if len(levels) < len(ENCLOSED):
         return []
     middle = (np.arange(BINS) + 0.5) / BINS * (limits[1] - limits[0]) + limits[0]

@@ -51,15 +51,13 @@ def frames_of(panels: Sequence[ScatterPanel]) -> dict[int, list[ScatterPanel]]:
 
     A run that starts later shows its first epoch.
     """
-    frames = {}
     series: dict[tuple[str, str], list[ScatterPanel]] = {}
     for panel in sorted(panels, key=lambda panel: panel.epoch):
         series.setdefault((panel.run, panel.split), []).append(panel)
-    for epoch in sorted({panel.epoch for panel in panels}):
-        frames[epoch] = [
-            next((p for p in reversed(part) if p.epoch <= epoch), part[0]) for part in series.values()
-        ]
-    return frames
+    return {
+        epoch: [next((p for p in reversed(part) if p.epoch <= epoch), part[0]) for part in series.values()]
+        for epoch in sorted({panel.epoch for panel in panels})
+    }
 
 
 def figure(
@@ -202,7 +200,12 @@ def heading_of(panels: Sequence[ScatterPanel], note: str) -> list[str]:
 
 
 def figure_of_epochs(
-    frames: Mapping[int, Sequence[ScatterPanel]], *, venue: str = "cvpr", width: str = "full", title: str = ""
+    frames: Mapping[int, Sequence[ScatterPanel]],
+    *,
+    venue: str = "cvpr",
+    width: str = "full",
+    scale: Scale | None = None,
+    title: str = "",
 ) -> Figure:
     """Draw epochs from left to right, a row for each run and split: an animation on paper.
 
@@ -212,25 +215,26 @@ def figure_of_epochs(
         Epoch -> its panels, as `frames_of` gives them; a panel of another epoch says so.
     venue, width
         Where the figure is to be printed, see `embedlens.figures.style`.
+    scale
+        Limits and colours of all panels; by default those that fit all.
     title
         A heading.
     """
     panels = [panel for column in frames.values() for panel in column]
     series = list(dict.fromkeys((panel.run, panel.split) for panel in panels))
     runs = list(dict.fromkeys(panel.run for panel in panels))
-    scale = scale_of(panel.triplets for panel in panels)
-    header = _HEADER if title else 0.0
-    room = _COLORBAR if scale.max_count else 0.0
+    shared = scale or scale_of(panel.triplets for panel in panels)
+    header, room = _HEADER if title else 0.0, _COLORBAR if shared.max_count else 0.0
     figure, axes = _grid(len(series), len(frames), width_of(venue, width), bar=room, header=header)
     _limit_height(figure, venue)
     for column, (epoch, shown) in enumerate(frames.items()):
         for panel in shown:
             row = series.index((panel.run, panel.split))
-            plot(panel.triplets, axes[row, column], scale=scale, color=_color(runs, panel), colorbar=False)
+            plot(panel.triplets, axes[row, column], scale=shared, color=_color(runs, panel), colorbar=False)
             if row == 0 or panel.epoch != epoch:
                 axes[row, column].set_title(name_of(panel.epoch))
             shorten_numbers(axes[row, column], with_n=column == 0)
-            _half_ticks(axes[row, column], scale.limits)
+            _half_ticks(axes[row, column], shared.limits)
     _tidy(axes, list(np.ndindex(axes.shape)))
     draw_colorbar(figure, figure.axes)
     for row, (run, split) in enumerate(series):

@@ -120,6 +120,17 @@ def test_a_film_s_frames_are_matplotlib_s_drawing_pixel_for_pixel(n):
             np.testing.assert_array_equal(film[number], drawn)
 
 
+@pytest.mark.parametrize("n", [80, 5_200])
+@pytest.mark.parametrize("limits", [(0.5, 0.8), (-1.0, -0.9)])
+def test_frames_within_limits_are_matplotlib_s_drawing_too(n, limits):
+    """Some dots, or all of them, lie outside the axes."""
+    frames = frames_of(panels(n, epochs=2))
+    with paper():
+        scale = scale_of((panel.triplets for shown in frames.values() for panel in shown), limits=limits)
+        film = Film(frames, scale=scale)
+        np.testing.assert_array_equal(film[1], still(scatter_figure(frames[1], scale=scale)))
+
+
 def test_a_film_keeps_its_layout_where_headings_and_titles_change():
     """From epoch 1 on the runs stand at different epochs: no common heading, and the epoch in the titles."""
     short = panels(60, runs=("a",), splits=("test",), epochs=1)

@@ -143,7 +143,7 @@ def scatter(
 
     _check(flows, epoch=where.epoch, field=fields.field, animate=animate)
     style, field = drawn.style(), _choose_field(fields)
-    _check_limits(limits, moving=flows.flow or animate)
+    _check_limits(limits, flow=flows.flow)
     selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     still = fields.field is not None or not flows.flow
     stills = {run.path: selection.epochs(run) if still else [] for run in selection.runs}
@@ -199,15 +199,15 @@ def _choose_field(typed: FieldOptions) -> LossField | None:
     return chosen
 
 
-def _check_limits(limits: str, *, moving: bool) -> None:
-    """Refuse limits that are none, before anything is computed; flows and animations have their own."""
+def _check_limits(limits: str, *, flow: bool) -> None:
+    """Refuse limits that are none, before anything is computed; flows have their own."""
     import numpy as np
 
     from embedlens.figures.layout.limits import choose_limits
 
     choose_limits(limits, [np.zeros(1)])
-    if moving and limits != "full":
-        message = "--limits is for still figures; leave it out, or --flow and --animate"
+    if flow and limits != "full":
+        message = "--limits is not for --flow, whose axes show all its arrows; leave out one of the two"
         raise InputError(message)
 
 

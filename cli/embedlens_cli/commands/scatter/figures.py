@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from embedlens.analysis.triplets.field import Field
-    from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.csv_files import Table
     from embedlens.figures.triplets.panels import ScatterPanel
     from embedlens.measurements.triplet_states import FixedTriplets
@@ -56,7 +55,7 @@ class Drawing:
     fixed
         The triplets that are followed, if they are.
     limits
-        Limits of stills as the option says: data, full, or two numbers.
+        Limits of scatters as the option says: data, full, or two numbers.
     """
 
     report: Report
@@ -87,7 +86,7 @@ class Drawing:
         figure = scatter_figure(
             _panels(results), **self._size(results), note=self._note, scale=scale, inset=self.limits == "full"
         )
-        hidden = sum(_outside(result, scale.limits) for result in results.values())
+        hidden = _outside(results, scale.limits)
         facts = {"axes": list(scale.limits), "dots_out_of_sight": hidden}
         what = self._caption(results, hidden=hidden)
         self._save(figure, results, epochs=name, facts=facts, caption=what)
@@ -163,25 +162,27 @@ class Drawing:
         from embedlens.captions import triplets as captions
         from embedlens.figures.export.animation import key_epochs, write_gif, write_mp4
         from embedlens.figures.export.film import Film
+        from embedlens.figures.triplets.nearest import scale_of
         from embedlens.figures.triplets.panels import figure_of_epochs, frames_of
 
         style, panels = self.report.style, _panels(results)
         frames = frames_of(panels)
-        film = Film(frames, **self._size(results), note=self._note, finish=style.finish)
-        writers = {
-            "gif": lambda path: write_gif(path, film, fps),
-            "mp4": lambda path: write_mp4(path, film, fps),
-        }
-        facts, what = {"frames": len(frames), "fps": fps}, self._caption(results)
-        self._save(
-            writers, results, epochs="animation", facts=facts, caption=f"{what} {captions.animation()}"
-        )
+        scale = scale_of(results.values(), limits=self._limits_of(results))
+        film = Film(frames, **self._size(results), scale=scale, note=self._note, finish=style.finish)
+        writers = {"gif": lambda to: write_gif(to, film, fps), "mp4": lambda to: write_mp4(to, film, fps)}
+        hidden = _outside(results, scale.limits)
+        facts = {"frames": len(frames), "fps": fps, "axes": list(scale.limits), "dots_out_of_sight": hidden}
+        what = f"{self._caption(results, hidden=hidden)} {captions.animation()}"
+        self._save(writers, results, epochs="animation", facts=facts, caption=what)
         keys = key_epochs({one.epoch for one in results})
         columns = {epoch: shown for epoch, shown in frames.items() if epoch in keys}
-        strip = figure_of_epochs(columns, venue=style.venue, width=style.width or "full", title=self._note)
+        strip = figure_of_epochs(
+            columns, venue=style.venue, width=style.width or "full", scale=scale, title=self._note
+        )
         places = dict(zip(panels, results, strict=True))
         shown = dict.fromkeys(places[panel] for column in columns.values() for panel in column)
         kept = {one: results[one] for one in shown}
+        what = self._caption(results, hidden=_outside(kept, scale.limits))
         self._save(strip, kept, epochs="strip", facts={}, caption=f"{what} {captions.strip()}")
 
     def _save(
@@ -240,8 +241,8 @@ def _panels(results: SnapshotTriplets) -> list[ScatterPanel]:
     return [ScatterPanel(one.label, one.split, one.epoch, result) for one, result in results.items()]
 
 
-def _outside(triplets: Triplets, limits: tuple[float, float]) -> int:
+def _outside(results: SnapshotTriplets, limits: tuple[float, float]) -> int:
     """Return how many dots lie beyond the axes."""
-    low, high = limits
-    x, y = triplets.s_ap, triplets.s_an
-    return int(((x < low) | (x > high + 1e-9) | (y < low) | (y > high + 1e-9)).sum())
+    low, high = limits[0], limits[1] + 1e-9
+    places = [(one.s_ap, one.s_an) for one in results.values()]
+    return sum(int(((x < low) | (x > high) | (y < low) | (y > high)).sum()) for x, y in places)
