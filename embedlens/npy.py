@@ -94,7 +94,9 @@ def read_array_header(stream: IO[bytes], place: Path | str) -> ArrayHeader:
         message = f"{place}: a corrupt .npy array (its header does not say type and shape); write it again"
         raise InputError(message) from error
     if dtype.hasobject:
-        message = f"{place}: an array of Python objects; only numeric arrays are read"
+        message = (
+            f"{place}: an array of Python objects; write numbers, or text by np.save(FILE, y.astype(str))"
+        )
         raise InputError(message)
     return ArrayHeader(dtype, shape, fortran_order, 8 + width + length)
 

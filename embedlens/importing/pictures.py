@@ -129,6 +129,7 @@ def _read_folder(folder: Path, rows: int, items: Mapping[str, Sequence[str]]) ->
     )
     chosen = _named(folder, files, items) or (files if len(files) == rows else None)
     if chosen is None:
+        _check_none_missing(folder, files, items)
         message = (
             f"{folder} has {len(files):,} images, but there are {rows:,} items; one for each is needed, in "
             f"the order of their names, or named by a column of --items (columns: {listed(items)})"
@@ -161,6 +162,21 @@ def _named(folder: Path, files: Sequence[Path], items: Mapping[str, Sequence[str
                 if found and all(found) and len(set(values)) > len(values) // 2:
                     return [file for file in found if file is not None]
     return None
+
+
+def _check_none_missing(folder: Path, files: Sequence[Path], items: Mapping[str, Sequence[str]]) -> None:
+    """Refuse a column that names most pictures of a folder, and some that are not there; one is named."""
+    known = {file.relative_to(folder).as_posix() for file in files} | {file.name for file in files}
+    known |= {file.stem for file in files}
+    for name, column in items.items():
+        values = [value.replace("\\", "/").rpartition("/")[2] for value in column]
+        lacking = [row for row, value in enumerate(values) if value not in known]
+        if lacking and 2 * len(lacking) < len(column):
+            message = (
+                f"{folder} has no picture {shortened(column[lacking[0]])!r}, which row {lacking[0] + 1} of "
+                f"column {shortened(name)!r} names ({len(lacking):,} such rows); every item needs one"
+            )
+            raise InputError(message)
 
 
 def _read_array(file: Path, key: str | None, rows: int) -> NDArray[Any]:

@@ -162,6 +162,20 @@ def _check_shards(parts: list[Part], place: str, pattern: str, *, joins: bool) -
     raise InputError(message)
 
 
+def _lacking(moments: dict[Moment, list[Part]], more: Moment, fewer: Moment) -> str:
+    """Return which shards of one moment another has not, as far as their names differ by its number alone."""
+    there = {_without_number(part, fewer) for part in moments[fewer]}
+    missing = [part.file for part in moments[more] if _without_number(part, more) not in there]
+    wanted = len(moments[more]) - len(moments[fewer])
+    return f", {fewer} has none like {listed(missing)}" if len(missing) == wanted else ""
+
+
+def _without_number(part: Part, moment: Moment) -> str:
+    """Return the path of a shard without the first number in it that is its epoch or step."""
+    number = moment.step if moment.epoch is None else moment.epoch
+    return re.sub(rf"(?<!\d)0*{number}(?!\d)", "{}", str(part.file), count=1)
+
+
 def _check_counts(moments: dict[Moment, list[Part]]) -> None:
     """Refuse epochs of a split that have different numbers of shards."""
     first = next(iter(moments))
@@ -171,5 +185,6 @@ def _check_counts(moments: dict[Moment, list[Part]]) -> None:
             message = (
                 f"{len(moments[more])} files for {more} ({listed(part.file for part in moments[more])}), but "
                 f"{len(moments[fewer])} for {fewer}; every epoch needs the same files (shards)"
+                f"{_lacking(moments, more, fewer)}"
             )
             raise InputError(message)

@@ -72,8 +72,8 @@ class SplitReader:
             except TooManyRows as error:
                 total = start + sum(len(one.reader.read(one.wanted())) for one in parts[at:])
                 counts = f"{total:,} rows, but there are {kept.size:,} labels ({self._origins[split]})"
-                place = f"{len(parts)} files of {moment} have {counts}"
-                raise InputError("; ".join([str(error), place + self._advice(part)])) from error
+                counted = f"{len(parts)} files of {moment} have {counts}"
+                raise InputError("; ".join([str(error), counted + self._advice(part)])) from error
             count = len(array) if array.ndim else 0
             if rows is None:
                 rows = np.arange(start, start + count)

@@ -45,3 +45,15 @@ def test_anndata_names_its_embeddings_where_there_are_several(folder):
         import_run(ImportSource("cells.h5ad"), folder / "other")
     with pytest.raises(InputError, match=r"has no array 'X_modl'; .*; did you mean 'obsm/X_model'\?"):
         import_run(ImportSource("cells.h5ad", key="X_modl"), folder / "other")
+
+
+def test_a_truncated_file_is_one_whole_sentence(folder):
+    import h5py
+
+    with h5py.File("z.h5", "w") as file:
+        file["z"] = Z
+    content = (folder / "z.h5").read_bytes()
+    (folder / "z.h5").write_bytes(content[: len(content) // 2])
+    np.save("y.npy", Y)
+    with pytest.raises(InputError, match=r"z.h5 is not a readable HDF5 file \([^()]+\); write it again$"):
+        import_run(ImportSource("z.h5", "y.npy"), folder / "run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 from support import blobs
 
 from embedlens import InputError, open_run
@@ -134,3 +135,44 @@ def test_paths_that_are_not_there_say_what_is(folder):
     ):
         with pytest.raises(InputError, match=message):
             import_run(ImportSource(pattern, labels), folder / "run")
+
+
+def test_columns_of_embeddings_do_not_describe_items(folder):
+    lines = [",".join(["path", *(f"dim_{at}" for at in range(8)), "camera_0", "camera_1"])]
+    lines += [f"a{row}.png,{','.join(map(str, z))},{row},{row + 1}" for row, z in enumerate(Z)]
+    (folder / "t.csv").write_text("\n".join(lines))
+    np.save("y.npy", Y)
+    run = import_run(ImportSource("t.csv", "y.npy", "dim", items="t.csv"), folder / "run")
+    assert list(run.items("test")) == ["path", "camera_0", "camera_1"]
+
+
+def test_a_picture_that_is_missing_is_named(folder):
+    np.save("z.npy", Z[:4])
+    np.save("y.npy", Y[:4] * 0)
+    (folder / "t.csv").write_text("path,n\n" + "".join(f"img/{row}.png,{row % 2}\n" for row in range(4)))
+    (folder / "img").mkdir()
+    for row in (0, 1, 3):
+        Image.fromarray(np.zeros((4, 4, 3), np.uint8)).save(f"img/{row}.png")
+    with pytest.raises(
+        InputError, match=r"img has no picture 'img/2.png', which row 3 of column 'path' names"
+    ):
+        import_run(ImportSource("z.npy", "y.npy", items="t.csv", thumbnails="img"), folder / "run")
+
+
+def test_a_shard_that_one_epoch_lacks_is_named(folder):
+    np.save("y.npy", Y)
+    for epoch in (7, 8):
+        for shard in range(3):
+            np.save(f"{epoch}-{shard}.npy", Z[20 * shard : 20 * shard + 20])
+    (folder / "8-1.npy").unlink()
+    with pytest.raises(InputError, match=r"3 files for epoch 7 .*epoch 8 has none like 7-1.npy$"):
+        import_run(ImportSource("{epoch}-*.npy", "y.npy"), folder / "run")
+
+
+def test_text_as_objects_says_how_to_write_it(folder):
+    np.save("z.npy", Z)
+    np.save("y.npy", Y.astype(str).astype(object))
+    with pytest.raises(
+        InputError, match=r"y.npy: an array of Python objects; .* np.save\(FILE, y.astype\(str\)\)"
+    ):
+        import_run(ImportSource("z.npy", "y.npy"), folder / "run")

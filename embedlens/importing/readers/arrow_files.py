@@ -68,13 +68,12 @@ class ArrowReader(ArrayReader):
             return _column(table, name, wanted.where)
 
     def items(self, wanted: Wanted) -> dict[str, list[str]]:
-        """Return the columns of single values as text."""
+        """Return the columns of single values as text, less those of embeddings."""
         where = wanted.where
         with opened_table(wanted.file) as table:
-            moments = {name for name, _ in where}
-            names = [
-                field.name for field in table.schema if kind_of(field.type) and field.name not in moments
-            ]
+            left = {name for columns in _embeddings(table).values() for name in columns}
+            left |= {name for name, _ in where}
+            names = [field.name for field in table.schema if kind_of(field.type) and field.name not in left]
             return {name: _column(table, name, where, text=True).tolist() for name in names}
 
 

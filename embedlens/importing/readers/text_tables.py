@@ -88,13 +88,16 @@ class TextTableReader(ArrayReader):
         return array
 
     def items(self, wanted: Wanted) -> dict[str, list[str]]:
-        """Return the columns as text."""
+        """Return the columns as text, less those of embeddings."""
         where = wanted.where
         table = read_table(wanted.file, header=True)
         names = table.header or []
         chosen = [row for row in table.rows if all(row[names.index(name)] == value for name, value in where)]
-        moments = {name for name, _ in where}
-        return {name: [row[at] for row in chosen] for at, name in enumerate(names) if name not in moments}
+        layout = read_layout(wanted.file)
+        groups = layout.arrays().values() if layout.headed else ()
+        dims = [name for group in groups if any(layout.kinds[one] == "f" for one in group) for name in group]
+        left = {*dims, *(name for name, _ in where)}
+        return {name: [row[at] for row in chosen] for at, name in enumerate(names) if name not in left}
 
 
 def _chosen(layout: _Layout, wanted: Wanted) -> list[str]:

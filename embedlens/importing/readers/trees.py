@@ -5,6 +5,7 @@ Groups of h5py and of zarr are read alike: both have items by name, and `attrs`.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,8 @@ class TreeReader(ArrayReader):
                 return ArrayReader.items(self, wanted)
             columns = {}
             for name in self._columns(root):
+                if name == "_index" and len(self._columns(root)) > 1:
+                    continue  # numbers or names of rows that AnnData gives itself
                 values = self._column(root, name, wanted)
                 values = decoded(values, wanted.file) if values.dtype.kind == "S" else values
                 columns[name] = [str(value) for value in values.tolist()]
@@ -103,7 +106,10 @@ class TreeReader(ArrayReader):
         except Exception as error:  # a damaged file fails anywhere in the library, with any exception
             if isinstance(error, (MemoryError, OSError)) and getattr(error, "errno", None) in (23, 24):
                 raise
-            message = f"{file} is not a readable {self.kind} ({shortened(first_sentence(error))})"
+            reason = first_sentence(error)
+            inner = re.search(r"\(([^(),]+)", reason)  # HDF5 says the cause in brackets, and much after it
+            shown = shortened(inner[1] if inner else reason)
+            message = f"{file} is not a readable {self.kind} ({shown}); write it again"
             raise InputError(message) from error
 
     def _paths(self, root: Any) -> list[str]:
