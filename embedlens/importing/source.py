@@ -6,6 +6,7 @@ import glob
 import re
 import warnings
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,9 @@ from embedlens.importing.patterns import compile_pattern, fields_of
 from embedlens.importing.sources import fields_without, find_sources
 
 if TYPE_CHECKING:
-    from embedlens.importing.sources import Sources
+    from collections.abc import Sequence
+
+    from embedlens.importing.sources import Part, Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +141,21 @@ def warn_of_names(source: ImportSource, found: Sources, labels: Sources) -> None
     taken = {part.file for part in both} | {part.file.parent for part in both}
     _, wildcard = compile_pattern(source.pattern)
     left = [name for name in sorted(glob.glob(wildcard)) if Path(name) not in taken]
+    left += _arrays_left(source, both)
     if left:
         negative = any(re.search(r"(?<![0-9A-Za-z])-\d", name) for name in left)
         message = f"left out, since no number stands where the pattern has {{epoch}}: {listed(left)}" + (
             "; epochs begin at 0, the state before training" if negative else ""
         )
         warnings.warn(message, InputWarning, stacklevel=3)
+
+
+def _arrays_left(source: ImportSource, parts: Sequence[Part]) -> list[str]:
+    """Return the arrays of the first file that match its key but for a number, as in ``epoch_final``."""
+    if not fields_of(source.key) & {"epoch", "step"}:
+        return []
+    first = parts[0]
+    _, wildcard = compile_pattern(str(source.key).strip("/"))
+    taken = {part.key for part in parts}
+    names = [name for name in first.reader.names(first.file) if name not in taken]
+    return [name for name in names if any(fnmatchcase(name, form) for form in (wildcard, f"*/{wildcard}"))]

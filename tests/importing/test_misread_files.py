@@ -176,3 +176,11 @@ def test_text_as_objects_says_how_to_write_it(folder):
         InputError, match=r"y.npy: an array of Python objects; .* np.save\(FILE, y.astype\(str\)\)"
     ):
         import_run(ImportSource("z.npy", "y.npy"), folder / "run")
+
+
+def test_arrays_of_one_file_without_a_number_are_named(folder):
+    np.savez("all.npz", epoch_0=Z, epoch_1=Z, epoch_final=Z, label=Y)
+    with pytest.warns(InputWarning, match="left out, since no number stands where .*: epoch_final$"):
+        import_run(ImportSource("all.npz", key="epoch_{epoch}"), folder / "run")
+    with pytest.raises(InputError, match=r"for one array per epoch write --key 'epoch_{epoch}'"):
+        import_run(ImportSource("all.npz", key="epoch_*"), folder / "other")
