@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.errors import InputError, listed
+from embedlens.errors import InputError, listed, shortened
 from embedlens.importing.label_files import read_row_numbers
 from embedlens.importing.patterns import fields_of, matching_files
 from embedlens.importing.pictures import read_pictures
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from embedlens.importing.labels import ImportedLabels
     from embedlens.importing.source import ImportSource
     from embedlens.importing.sources import Sources
 
 Items = dict[str, dict[str, list[str]]]
 
 
-def gather_items(source: ImportSource, found: Sources, kept: Mapping[str, NDArray[np.bool_]]) -> Items:
+def gather_items(source: ImportSource, found: Sources, labels: ImportedLabels) -> Items:
     """Return the columns that describe the items of every split, of all rows of its files.
 
     Parameters
@@ -35,8 +36,8 @@ def gather_items(source: ImportSource, found: Sources, kept: Mapping[str, NDArra
         Names the table, or none.
     found
         Embeddings, of which some kinds of files describe their items themselves.
-    kept
-        Split -> bool [M] of all rows.
+    labels
+        Which rows there are, and the column of labels, which does not describe the items again.
 
     Raises
     ------
@@ -46,6 +47,7 @@ def gather_items(source: ImportSource, found: Sources, kept: Mapping[str, NDArra
     if source.items is None:
         return _of_embeddings(found)
     ignored = fields_without(found, source.pattern, source.key)
+    kept = labels.kept
     tables = find_sources(source.items, None, split=source.split, option="--items", ignored=ignored)
     gathered: Items = {}
     for split in found:
@@ -59,6 +61,8 @@ def gather_items(source: ImportSource, found: Sources, kept: Mapping[str, NDArra
         for part in next(iter(by_moment.values())):
             wanted = Wanted(part.file, where=part.where, option="--items")
             more = part.reader.items(wanted)
+            origin = labels.origins.get(split, "")
+            more = {one: more[one] for one in more if f"{part.file.name}: {shortened(one)}" != origin} or more
             if columns and list(more) != list(columns):
                 message = (
                     f"{part.file} has the columns {listed(more)}, other files of items {listed(columns)}"

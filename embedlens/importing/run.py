@@ -76,7 +76,7 @@ def import_run(
         warnings.warn(message, InputWarning, stacklevel=2)
     if origins is not None:
         origins |= labels.origins
-    items = gather_items(source, found, labels.kept)
+    items = gather_items(source, found, labels)
     begin = partial(
         Recorder,
         labels=labels.values,

@@ -138,11 +138,10 @@ def test_paths_that_are_not_there_say_what_is(folder):
 
 
 def test_columns_of_embeddings_do_not_describe_items(folder):
-    lines = [",".join(["path", *(f"dim_{at}" for at in range(8)), "camera_0", "camera_1"])]
-    lines += [f"a{row}.png,{','.join(map(str, z))},{row},{row + 1}" for row, z in enumerate(Z)]
+    lines = [",".join(["path", *(f"dim_{at}" for at in range(8)), "camera_0", "camera_1", "label"])]
+    lines += [f"a{row}.png,{','.join(map(str, z))},{row},{row + 1},{Y[row]}" for row, z in enumerate(Z)]
     (folder / "t.csv").write_text("\n".join(lines))
-    np.save("y.npy", Y)
-    run = import_run(ImportSource("t.csv", "y.npy", "dim", items="t.csv"), folder / "run")
+    run = import_run(ImportSource("t.csv", key="dim", items="t.csv"), folder / "run")
     assert list(run.items("test")) == ["path", "camera_0", "camera_1"]
 
 
