@@ -58,7 +58,8 @@ def test_info_draws_the_class_sizes(cli, folder):
         "                 2  32  " + 16 * "█",
         "                 5   1  █",
     ]
-    assert lines[-5].split()[:4] == ["test", "133", "97", "64"]
+    assert lines[-5] == "  no R@1 of test: no snapshot yet"
+    assert lines[-6].split() == ["test", "133", "97", "64", "-"]
     part = cli("info", "mine", "--json").json["summary"]["mine"]["splits"]["test"]
     assert part["class_sizes"]["histogram"][1] == {"from": 2, "to": 2, "classes": 32, "items": 64}
     assert part["n_singletons"] == 64
@@ -157,7 +158,10 @@ def test_info_shows_the_rest_of_a_run_with_a_damaged_file(cli, folder):
     done = cli("info", "mine", "other")
     assert done.code == 0, done.err
     assert "epochs  2 (0 to 1)" in done.out
-    assert "epoch-0001.npy" in next(line for line in done.out.splitlines() if line.startswith("test "))
+    row = next(line for line in done.out.splitlines() if line.startswith("test "))
+    assert row.split()[-1] == "-"
+    why = next(line for line in done.out.splitlines() if line.startswith("  no R@1 of test: "))
+    assert "epoch-0001.npy" in why
     assert "run other" in done.out
     splits = cli("info", "mine", "--json").json["summary"]["mine"]["splits"]
     assert splits["train"]["recall_at_1"] > 0.9
