@@ -58,7 +58,6 @@ LINES = [
     "sweep --data digits --epochs 1 --dim 4 --loss ep --lr 0.001 --out sweep",
     "sweep --data digits --dry-run",
     "compare --data digits --loss triplet --method divide-conquer --dry-run",
-    "figures a b --split test --out paper",
     "concat a b --out both --weights 1,2",
     "concat a b --out last --epoch last",
     "export a --to npz --split test --epoch all --out exported",
@@ -73,7 +72,10 @@ def load(path):
     network[1].weight.data = torch.load(path, weights_only=True)
     return network
 """
-SLOW = ["compare --data digits --epochs 1 --loss triplet --method divide-conquer --clusters 2 --seed 0,1"]
+SLOW = [
+    "figures a b --split test --out paper",
+    "compare --data digits --epochs 1 --loss triplet --method divide-conquer --clusters 2 --seed 0,1",
+]
 DRAWS = set(re.findall(r'"([a-z-]+)\.json#/\$defs/sidecar"', json.dumps(SCHEMAS["sidecar.json"])))
 
 
@@ -196,7 +198,7 @@ def test_every_command_with_json_has_a_schema_and_an_output_that_is_tested():
         if any("--json" in parameter.opts for parameter in command.params)
     }  # fmt: skip
     assert {f"{name}.json" for name in commands} | {"common.json", "run.json", "sidecar.json"} == set(SCHEMAS)
-    assert {line.split()[0] for line in LINES} | {"train", "watch"} == commands
+    assert {line.split()[0] for line in [*LINES, *SLOW]} | {"train", "watch"} == commands
     assert {name for name in commands if "sidecar" in SCHEMAS[f"{name}.json"].get("$defs", {})} == DRAWS
 
 

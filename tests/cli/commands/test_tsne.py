@@ -84,6 +84,7 @@ def test_a_sample_is_drawn_by_class_and_printed(cli):
     assert "sample-60" in done.json["figures"][0]
 
 
+@pytest.mark.slow
 def test_many_classes_are_drawn_whole_by_default(program, folder):
     z, y = blobs(n=120, classes=30)
     embedlens.Recorder("runs/many", labels={"test": y}, method={}).record(0, {"test": z})
