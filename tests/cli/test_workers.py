@@ -113,7 +113,7 @@ def test_a_series_of_maps_is_one_task(runs, cli):
 def test_any_number_of_workers_changes_no_byte(written, line):
     alone, files = written(line)
     assert files
-    for workers in ("1", "2", "4"):
+    for workers in ("1", "2", "4") if line.startswith("evaluate") else ("2",):
         done, same = written(line, "--workers", workers)
         assert same == files
         if not line.startswith("report"):
