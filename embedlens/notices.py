@@ -17,7 +17,7 @@ def listen(listener: Callable[[str], None]) -> None:
 
 
 def notify(text: str) -> None:
-    """Say to the listeners what takes long now, each text once a process."""
+    """Say to the listeners what takes long now, each text once per process."""
     if text not in _said:
         _said.add(text)
         for listener in _listeners:

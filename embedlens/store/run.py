@@ -12,8 +12,8 @@ from embedlens.arrays import DTYPES, check_embeddings, check_labels
 from embedlens.errors import InputError, unknown
 from embedlens.files import native, read_npy, read_table
 from embedlens.results import Result
+from embedlens.store import fingerprint_cache
 from embedlens.store import format as layout
-from embedlens.store import verified
 from embedlens.store.checks import check_thumbnails, fingerprint
 from embedlens.store.description import RunFacts
 from embedlens.store.extras import extra_epochs, read_extra, read_run_extra, run_extra_names
@@ -209,12 +209,12 @@ class Run:
         """Return the labels of a split, int64 [N]."""
         self._check_split(split)
         stated, files = self.info.splits[split], layout.label_files(self.path, split)
-        file, before = files[0], verified.state_of(files)
+        file, before = files[0], fingerprint_cache.state_of(files)
         try:
             labels = check_labels(read_npy(file))
         except InputError as error:
             raise error if str(file) in str(error) else error.within(str(file)) from error
-        if labels.size != stated.items or not verified.agrees(
+        if labels.size != stated.items or not fingerprint_cache.agrees(
             files, stated.fingerprint, lambda: fingerprint(labels, self.items(split)), before=before
         ):
             message = f"{file}: labels or items are not those that run.json was written for"

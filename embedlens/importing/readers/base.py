@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class ArrayReader:
+class ArrayReader(ABC):
     """A reader of one kind of file.
 
     Attributes
@@ -34,9 +35,9 @@ class ArrayReader:
     is_text = False
     describes = False
 
+    @abstractmethod
     def read(self, wanted: Wanted) -> NDArray[Any]:
         """Return an array, after its rows and its size are checked; `InputError` for any other content."""
-        raise NotImplementedError
 
     def names(self, file: Path) -> list[str]:
         """Return the names of the arrays in a file; none where arrays have no names."""

@@ -6,6 +6,7 @@ Groups of h5py and of zarr are read alike: both have items by name, and `attrs`.
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -34,21 +35,21 @@ class TreeReader(ArrayReader):
 
     kind = "file of arrays"
 
+    @abstractmethod
     def opened(self, file: Path) -> AbstractContextManager[Any]:
         """Open the file: its root group, or its one array."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_array(self, node: Any) -> bool:
         """Return whether a node is an array, and not a group."""
-        raise NotImplementedError
 
+    @abstractmethod
     def check(self, node: Any, place: str) -> int:
         """Refuse an array that must not be read; return the bytes that it takes in the file."""
-        raise NotImplementedError
 
+    @abstractmethod
     def texts(self, node: Any) -> NDArray[np.str_] | None:
         """Return an array of texts of any length; None for an array of numbers or of fixed texts."""
-        raise NotImplementedError
 
     def names(self, file: Path) -> list[str]:
         """Return the paths of all arrays."""
@@ -129,9 +130,9 @@ class TreeReader(ArrayReader):
                 raise InputError(message)
         return sorted(found)
 
+    @abstractmethod
     def children(self, node: Any) -> list[str]:
         """Return the names of the arrays and groups in a group."""
-        raise NotImplementedError
 
     def is_anndata(self, root: Any) -> bool:
         """Return whether a root group is that of AnnData."""

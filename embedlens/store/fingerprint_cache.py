@@ -1,4 +1,4 @@
-"""Files that were compared with run.json in this process, so that a run of many epochs compares them once."""
+"""Cache of the files whose fingerprint was compared with run.json: once per process, not once per epoch."""
 
 from __future__ import annotations
 
