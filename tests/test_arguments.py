@@ -190,6 +190,12 @@ CALLS = {
         {"distance": np.array([0.5, 1])}, {"dim": 4, "scale": 0.1}, free=("distance",)
     ),
     "analysis.scores.score": Call(ZY, {"metrics": ["recall_at_1", "effective_rank", "uniformity"]}),
+    "analysis.statistics.intervals.over_classes": Call({"values": SCORES, "labels": Y}, {"resamples": 20}),
+    "analysis.statistics.intervals.over_seeds_and_classes": Call(
+        {"first": 0.5 * SIMILARITY.T, "second": SIMILARITY.T, "labels": Y},
+        call=lambda function, a: function(a["first"], a["second"], a["labels"], paired=True, resamples=20),
+        free=("first", "second", "labels"),
+    ),
     "analysis.spectrum.slices.take": Call({"z": Z}, {"slice_": SLICE}),
     "analysis.spectrum.slices.slice_recalls": Call(ZY, {"n_slices": 2}),
     "analysis.spectrum.values.spectrum": Call({"z": Z}),

@@ -47,6 +47,7 @@ GROUPS = {
         "embedlens.analysis.open_set",
         "embedlens.analysis.sampling",
         "embedlens.analysis.experiments",
+        "embedlens.analysis.statistics",
     ],
     "Figures": [
         "embedlens.figures.style",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         sampling,
         scores,
         spectrum,
+        statistics,
         triplets,
         verification,
     )
@@ -29,6 +30,7 @@ __all__ = [
     "sampling",
     "scores",
     "spectrum",
+    "statistics",
     "triplets",
     "verification",
 ]

@@ -20,6 +20,7 @@ from embedlens.analysis.retrieval import class_sizes, clustering, geometry, lear
 from embedlens.analysis.sampling import distances as pair_distances
 from embedlens.analysis.sampling import mining, theory
 from embedlens.analysis.spectrum import components, epochs, intra_class, slices, values
+from embedlens.analysis.statistics import intervals, paired_tests
 from embedlens.analysis.triplets import distances, field, flow, nearest, paired, trajectory
 from embedlens.analysis.verification import detection, negatives, pairs, rank_1
 from embedlens.measurements.maps import SnapshotMap
@@ -102,8 +103,10 @@ MADE = {
     "GradientNoise": lambda: theory.GradientNoise(8, 0.1, X, X),
     "Histogram": lambda: distances.histograms({"a": _distances()}, bins=5)["a"],
     "Identification": lambda: threshold.identify(_ranking()),
+    "Interval": lambda: intervals.over_classes(X, STEPS),
     "LossCurve": lambda: theory.LossCurve("margin", X, X, X),
     "ManyNegatives": lambda: negatives.many_negatives(Z, Y, [1, 3]),
+    "McNemar": lambda: paired_tests.mcnemar(3, 5),
     "NewSweep": lambda: _ranking().sweep(),
     "NonzeroFraction": lambda: mining.NonzeroFraction("semihard", STEPS, X),
     "OpenSet": lambda: detection.open_set(Z, Y),
