@@ -180,7 +180,11 @@ def _padded(version):
 
 
 def test_import_loads_nothing_heavy():
-    script = "import embedlens, embedlens_cli.main, sys; print(*sorted(sys.modules))"
+    script = (
+        "import embedlens, embedlens_cli.main, sys, typer;"
+        "assert len(typer.main.get_command(embedlens_cli.main.app).commands.values()) > 20;"
+        "print(*sorted(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     assert not loaded & {"torch", "matplotlib", "numpy", "scipy", "sklearn", "rich", "PIL"}

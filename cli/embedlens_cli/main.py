@@ -1,55 +1,35 @@
-"""The program: its commands and exit statuses. Nothing heavy is imported before a command runs."""
+"""The program: its commands and exit statuses. Of the commands only the typed one is imported."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from embedlens import __version__
-from embedlens_cli.commands import (
-    compare,
-    components,
-    concat,
-    demo,
-    distances,
-    embed,
-    export,
-    figures,
-    identify,
-    import_,
-    info,
-    pca_prune,
-    report,
-    sweep,
-    trajectory,
-)
-from embedlens_cli.commands import train as training
-from embedlens_cli.commands.curves import command as curves
-from embedlens_cli.commands.evaluate import command as scores
-from embedlens_cli.commands.sampling import command as sampling
-from embedlens_cli.commands.scatter import command as triplets
-from embedlens_cli.commands.spectrum import command as spectra
-from embedlens_cli.commands.tsne import command as projection
-from embedlens_cli.commands.verify import command as verification
-from embedlens_cli.commands.watch import command as watching
 from embedlens_cli.common import ending, panels
 from embedlens_cli.common import library_warnings as warned
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from embedlens_cli.common.commands_by_name import CommandsByName, Entry
 
 _SPINS = "5000"
 
 FORMER_NAMES = {"new-label": "unknown-class", "new-threshold": "unknown-threshold"}
 """Former names of options, which are still read."""
 
+
+class _LazyProgram(panels.PanelProgram):
+    """The program, whose commands are loaded when they are used."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.commands = CommandsByName(_COMMANDS)
+
+
 app = typer.Typer(
     name="embedlens",
-    cls=panels.PanelProgram,
+    cls=_LazyProgram,
     help="See, measure and print what training did to an embedding space.",
     epilog="Start with: embedlens demo",
     pretty_exceptions_enable=False,
@@ -81,66 +61,57 @@ def _program(
     """Nothing is done before the command; the options act where they are read."""
 
 
-_COMMANDS: tuple[tuple[str, Callable[..., None], str, str], ...] = (
-    (panels.START, demo.demo, "What does embedlens show? Two small runs, with the main figures.",
-     "demo"),
-    (panels.LOOK, triplets.scatter, "Is each item nearer to its own class than to any other?",
-     "scatter mine --animate"),
-    (panels.LOOK, trajectory.trajectory, "How do single triplets move from epoch to epoch?",
-     "trajectory mine other --worst 4"),
-    (panels.LOOK, distances.distances, "How far are triplets from the ideal, and in which run less?",
-     "distances mine other --split test"),
-    (panels.LOOK, spectra.spectrum, "How many dimensions does an embedding use?",
-     "spectrum mine other --log"),
-    (panels.LOOK, components.components, "Which classes do single principal components separate?",
-     "components mine --component 1,2"),
-    (panels.LOOK, pca_prune.pca_prune, "How many principal components does retrieval need?",
-     "pca-prune mine --dims 64,32,16,8"),
-    (panels.LOOK, projection.tsne, "Which items and classes are neighbours? A map by t-SNE.",
-     "tsne mine --sample 2000 --highlight 3,8"),
-    (panels.LOOK, curves.curves, "How do loss and scores change in training?",
-     "curves mine other --metrics test_recall_at_1"),
-    (panels.LOOK, sampling.sampling, "Which pairs do mining strategies select, and what do they teach?",
-     "sampling mine --mining random,semi-hard,distance-weighted"),
-    (panels.LOOK, figures.figures, "Which figures does a paper need? All default ones, with LaTeX.",
-     "figures mine other --venue icml --out paper"),
-    (panels.LOOK, report.report, "Which items are the dots? One page to explore in a browser.",
-     "report mine other --tsne"),
-    (panels.LOOK, watching.watch, "How is a run in training doing? Figures kept up to date.",
-     "watch mine --report"),
-    (panels.SCORE, scores.evaluate, "How good are retrieval, clustering and class geometry?",
-     "evaluate mine other --metrics recall,map_at_r,nmi"),
-    (panels.SCORE, verification.verify, "Are two items of one class? ROC, EER, TAR at FAR.",
-     "verify mine --split test --far 0.01,0.1"),
-    (panels.SCORE, identify.identify, "Which items belong to no known class? MAP@5 by threshold.",
-     "identify mine --split test --unknown-class new_whale"),
-    (panels.TRAIN, training.train, "What does a loss do to an embedding? One run, every epoch kept.",
-     "train --loss epshn --epochs 20 --out runs/mine"),
-    (panels.TRAIN, sweep.sweep, "Which loss, learning rate and dimension score best?",
-     "sweep --loss triplet,epshn --lr default --seed 0,1,2"),
-    (panels.TRAIN, compare.compare, "Does a method score better than its loss alone, over seeds?",
-     "compare --loss triplet --method plain,divide-conquer"),
-    (panels.BRING_IN, import_.import_, "How are embeddings of other programs read? Make a run of them.",
-     "import 'z_{epoch}.npy' --labels y.npy --out runs/mine"),
-    (panels.BRING_IN, embed.embed, "How do checkpoints become a run? A data set is embedded by each.",
-     "embed --model net:load --checkpoints '*.pt' --data digits"),
-    (panels.BRING_IN, concat.concat, "How good are several runs as an ensemble? Join them into a run.",
-     "concat mine other --out runs/both"),
-    (panels.BRING_IN, export.export, "How do other programs read a run? Tables, tensors, TensorBoard.",
-     "export mine --to parquet --out mine-parquet"),
-    (panels.BRING_IN, info.info, "What does a run hold: epochs, splits, classes, method?",
-     "info mine --verify"),
+_COMMANDS = (
+    Entry(panels.START, "demo", "What does embedlens show? Two small runs, with the main figures.",
+          "demo"),
+    Entry(panels.LOOK, "scatter.command", "Is each item nearer to its own class than to any other?",
+          "scatter mine --animate"),
+    Entry(panels.LOOK, "trajectory", "How do single triplets move from epoch to epoch?",
+          "trajectory mine other --worst 4"),
+    Entry(panels.LOOK, "distances", "How far are triplets from the ideal, and in which run less?",
+          "distances mine other --split test"),
+    Entry(panels.LOOK, "spectrum.command", "How many dimensions does an embedding use?",
+          "spectrum mine other --log"),
+    Entry(panels.LOOK, "components", "Which classes do single principal components separate?",
+          "components mine --component 1,2"),
+    Entry(panels.LOOK, "pca_prune", "How many principal components does retrieval need?",
+          "pca-prune mine --dims 64,32,16,8"),
+    Entry(panels.LOOK, "tsne.command", "Which items and classes are neighbours? A map by t-SNE.",
+          "tsne mine --sample 2000 --highlight 3,8"),
+    Entry(panels.LOOK, "curves.command", "How do loss and scores change in training?",
+          "curves mine other --metrics test_recall_at_1"),
+    Entry(panels.LOOK, "sampling.command", "Which pairs do mining strategies select, and what do they teach?",
+          "sampling mine --mining random,semi-hard,distance-weighted"),
+    Entry(panels.LOOK, "figures", "Which figures does a paper need? All default ones, with LaTeX.",
+          "figures mine other --venue icml --out paper"),
+    Entry(panels.LOOK, "report", "Which items are the dots? One page to explore in a browser.",
+          "report mine other --tsne"),
+    Entry(panels.LOOK, "watch.command", "How is a run in training doing? Figures kept up to date.",
+          "watch mine --report"),
+    Entry(panels.SCORE, "evaluate.command", "How good are retrieval, clustering and class geometry?",
+          "evaluate mine other --metrics recall,map_at_r,nmi"),
+    Entry(panels.SCORE, "verify.command", "Are two items of one class? ROC, EER, TAR at FAR.",
+          "verify mine --split test --far 0.01,0.1"),
+    Entry(panels.SCORE, "identify", "Which items belong to no known class? MAP@5 by threshold.",
+          "identify mine --split test --unknown-class new_whale"),
+    Entry(panels.TRAIN, "train", "What does a loss do to an embedding? One run, every epoch kept.",
+          "train --loss epshn --epochs 20 --out runs/mine"),
+    Entry(panels.TRAIN, "sweep", "Which loss, learning rate and dimension score best?",
+          "sweep --loss triplet,epshn --lr default --seed 0,1,2"),
+    Entry(panels.TRAIN, "compare", "Does a method score better than its loss alone, over seeds?",
+          "compare --loss triplet --method plain,divide-conquer"),
+    Entry(panels.BRING_IN, "import_", "How are embeddings of other programs read? Make a run of them.",
+          "import 'z_{epoch}.npy' --labels y.npy --out runs/mine"),
+    Entry(panels.BRING_IN, "embed", "How do checkpoints become a run? A data set is embedded by each.",
+          "embed --model net:load --checkpoints '*.pt' --data digits"),
+    Entry(panels.BRING_IN, "concat", "How good are several runs as an ensemble? Join them into a run.",
+          "concat mine other --out runs/both"),
+    Entry(panels.BRING_IN, "export", "How do other programs read a run? Tables, tensors, TensorBoard.",
+          "export mine --to parquet --out mine-parquet"),
+    Entry(panels.BRING_IN, "info", "What does a run hold: epochs, splits, classes, method?",
+          "info mine --verify"),
 )  # fmt: skip
-"""Each command with its panel, the question that it answers, and an example of its use."""
-
-for _panel, _command, _question, _example in _COMMANDS:
-    app.command(
-        _example.split()[0],
-        cls=panels.PanelCommand,
-        help=f"{_question}\n\nExample: embedlens {_example}\n\n{inspect.getdoc(_command)}",
-        short_help=_question,
-        rich_help_panel=_panel,
-    )(_command)
+"""Each command with its panel, its module, the question that it answers, and an example of its use."""
 
 
 def _let_threads_sleep() -> None:

@@ -101,6 +101,19 @@ def test_a_place_that_cannot_be_written(cli, folder):
     assert_refused(cli("scatter", "mine", "--out", "taken"), "taken")
 
 
+def test_a_command_loads_no_other_one(folder):
+    write_run(folder / "runs/mine")
+    script = (
+        "import sys; sys.argv = ['embedlens', 'info', 'mine']\n"
+        "from embedlens_cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print(*(name for name in sys.modules if name.startswith('embedlens_cli.commands.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "embedlens_cli.commands.info"
+
+
 @pytest.mark.parametrize(
     ("chosen", "expected"),
     [({}, "None 5000"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None"), ({"GOMP_SPINCOUNT": "7"}, "None 7")],

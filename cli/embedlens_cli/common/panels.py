@@ -113,6 +113,10 @@ class PanelCommand(TyperCommand):
 class PanelProgram(TyperGroup):
     """A program whose commands stand in panels, before the options."""
 
+    def list_commands(self, _context: Any) -> list[str]:
+        """Return the names of the commands in order, without loading any."""
+        return list(self.commands)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands, each panel under its title, then the options of the program."""
         panels: dict[str, list[tuple[str, str]]] = {}
