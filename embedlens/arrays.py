@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError, first_sentence, unknown
+from embedlens.label_sets import LabelSets
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.label_sets import Labels
 
 DTYPES = ("float32", "float16")
 _SHARED_FLOATS = ("float16", "float32", "float64")  # torch and numpy have both
@@ -36,6 +39,8 @@ def to_numpy(values: Any) -> NDArray[Any]:
         raise InputError(message)
     try:
         return np.asarray(values)
+    except InputError:  # label sets, which are no array
+        raise
     except (ValueError, TypeError, RuntimeError) as error:
         message = f"no array can be made of {type(values).__name__}: {first_sentence(error)}"
         raise InputError(message) from error
@@ -81,6 +86,16 @@ def check_labels(values: ArrayLike, name: str = "labels") -> NDArray[np.int64]:
     return as_int64(labels, name)
 
 
+def check_targets(values: ArrayLike | LabelSets, name: str = "labels") -> Labels:
+    """Return label sets as they are, and anything else as `check_labels` does."""
+    if isinstance(values, LabelSets):
+        if not len(values):
+            message = f"{name} are empty; at least one item is needed"
+            raise InputError(message)
+        return values
+    return check_labels(values, name)
+
+
 def as_int64(values: NDArray[Any], name: str) -> NDArray[np.int64]:
     """Return integers or bools as int64; what does not fit raises `InputError`."""
     if values.dtype.kind == "u" and values.size and int(values.max()) > np.iinfo(np.int64).max:
@@ -95,6 +110,12 @@ def check_pair(z: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int
     The values of the embeddings are not checked, so that a mapped file is not read.
     """
     array, labels = to_numpy(z), check_labels(y)
+    return check_searched(array, labels)[0], labels
+
+
+def check_searched(z: ArrayLike, y: ArrayLike | LabelSets) -> tuple[NDArray[Any], Labels]:
+    """Return embeddings [N, D] and their labels, single ones or sets, as `check_pair` does."""
+    array, labels = to_numpy(z), check_targets(y)
     if array.ndim != 2:
         message = f"embeddings have shape {shape_text(array)}; one row per item is needed: shape (N, D)"
         raise InputError(message)

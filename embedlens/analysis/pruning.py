@@ -13,6 +13,7 @@ import numpy as np
 
 from embedlens.analysis.spectrum.values import spectrum
 from embedlens.arguments import check_integers
+from embedlens.arrays import check_labels
 from embedlens.errors import InputError, unknown
 from embedlens.results import Result
 from embedlens.similarity.pairing import Pairing
@@ -116,7 +117,7 @@ def pruned_recall(
     for got, kind, known in ((basis, "basis", BASES), (similarity, "similarity", SIMILARITIES)):
         if got not in known:
             raise unknown(got, kind, known)
-    whole = Pairing(z, y, gallery)
+    whole = Pairing(z, check_labels(y), gallery)
     dim = whole.queries.dim
     kept = np.unique(np.arange(1, dim + 1) if dims is None else check_integers(dims, "dims to keep"))
     _check_dims(kept, dim)

@@ -8,9 +8,12 @@ import numpy as np
 
 from embedlens.similarity.jit import compiled
 from embedlens.similarity.kernels import dot, resolved
+from embedlens.similarity.sharing_kernels import shared_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from embedlens.similarity.sharing_kernels import Tables
 
     Bits = NDArray[np.signedinteger[Any]]
     Sides = tuple[NDArray[Any], NDArray[np.float64], NDArray[Any], NDArray[np.float64], NDArray[np.int64]]
@@ -51,20 +54,17 @@ def keep(
     block: NDArray[np.float32],
     at: tuple[NDArray[np.int64], int],
     least: NDArray[np.float32],
-    same: tuple[NDArray[np.int64], NDArray[np.int64]],
     room: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]],
 ) -> None:
-    """Write the entries of other classes that are at least least[i], as (row, column, value)."""
+    """Write the entries that are at least least[i], as (row, column, value)."""
     rows, start = at
-    first, last = same
     count = 0
     for i in range(block.shape[0]):
         row = block[i]
         for j in range(row.size):
-            column = start + j
-            if row[j] >= least[i] and (column < first[i] or column >= last[i]):
+            if row[j] >= least[i]:
                 room[0][count] = rows[i]
-                room[1][count] = column
+                room[1][count] = start + j
                 room[2][count] = row[j]
                 count += 1
 
@@ -179,6 +179,15 @@ def merge(
 
 
 @compiled
+def is_ambiguous(values: NDArray[np.float32], k: int, least: float) -> bool:
+    """Whether too many candidates for the k most similar reach the level that the bound leaves undecided."""
+    undecided = 0
+    for p in range(values.size):
+        undecided += int(np.float64(values[p]) >= least)
+    return undecided > 4 * k + MANY_CANDIDATES
+
+
+@compiled
 def best_of_class(
     sides: Sides,
     units: tuple[NDArray[np.float32], NDArray[np.float32]],
@@ -213,12 +222,8 @@ def best_of_class(
         # else all are wanted, whatever their similarity
         for j in range(own_first, own_last):
             values[j - first] = -np.inf
-        kth = kth_of(values, k)
-        least = np.float64(kth) - slack
-        undecided = 0
-        for p in range(values.size):
-            undecided += int(np.float64(values[p]) >= least)
-        if undecided > 4 * k + MANY_CANDIDATES:
+        least = np.float64(kth_of(values, k)) - slack
+        if is_ambiguous(values, k, least):
             top[2][i] = True
             continue
         index, similarity, count = top[0][i, :k], top[1][i, :k], 0
@@ -227,3 +232,47 @@ def best_of_class(
                 j = first + p
                 value = resolved(raw_q[i], norm_q[i], raw_g[j], norm_g[j], products)
                 count = insert(index, similarity, count, order[j], value)
+
+
+@compiled
+def best_listed(
+    sides: Sides,
+    units: tuple[NDArray[np.float32], NDArray[np.float32]],
+    block: NDArray[np.float32],
+    rows: tuple[int, int],
+    listed: tuple[Tables, NDArray[np.int64], NDArray[np.int64]],
+    depth: NDArray[np.int64],
+    slack: float,
+    top: tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]],
+) -> None:
+    """Write the depth[i] most similar gallery rows that share a label, for the rows start to stop.
+
+    As `best_of_class`; `block` has float32 similarities to the whole gallery, or is empty. `listed` is (which
+    rows share a label, and the range of gallery rows that are each query itself, from and to).
+    """
+    raw_q, norm_q, raw_g, norm_g, order = sides
+    products = np.empty(raw_q.shape[1])
+    size = raw_g.shape[0]
+    seen, columns = np.full(size, -1), np.empty(size + 1, np.int64)
+    for i in range(rows[0], rows[1]):
+        k = depth[i]
+        if k == 0:
+            continue
+        count = shared_rows(i, listed[0], (listed[1][i], listed[2][i]), seen, columns)
+        values = np.zeros(count, np.float32)
+        if block.shape[0] > 0:
+            for p in range(count):
+                values[p] = block[i - rows[0], columns[p]]
+        elif k < count:
+            for p in range(count):
+                values[p] = dot(units[0][i], units[1][columns[p]])
+        least = np.float64(kth_of(values, k)) - slack
+        if is_ambiguous(values, k, least):
+            top[2][i] = True
+            continue
+        index, similarity, kept = top[0][i, :k], top[1][i, :k], 0
+        for p in range(count):
+            if np.float64(values[p]) >= least:
+                j = columns[p]
+                value = resolved(raw_q[i], norm_q[i], raw_g[j], norm_g[j], products)
+                kept = insert(index, similarity, kept, order[j], value)

@@ -120,11 +120,8 @@ def _choose(
 ) -> None:
     """Fill in the neighbours of one row from its float64 similarities, which are overwritten."""
     values, row, k = strip[at], int(found.rows[at]), int(wanted[0][at])
-    first, last = int(pairing.first[row]), int(pairing.last[row])
-    if wanted[1] == "negative":
-        values[first:last] = -np.inf
-    elif wanted[1] == "positive":
-        values[:first] = values[last:] = -np.inf
+    for part in _other_kind(pairing, row, wanted[1]):
+        values[part] = -np.inf
     values[pairing.own_first[row] : pairing.own_last[row]] = -np.inf
     if k == 0:
         return
@@ -139,10 +136,29 @@ def _choose(
     if k <= RESOLVED_DEPTH:
         tied[:] = True
     value[tied] = _resolve(pairing, row, near[tied])
-    positive = (near >= first) & (near < last)
+    positive = _is_positive(pairing, row, near)
     best = np.lexsort((pairing.gallery_order[near], positive, -value, run))[:k]
     found.index[at, :k] = pairing.gallery_order[near[best]]
     found.similarity[at, :k], found.positive[at, :k] = value[best], positive[best]
+
+
+def _other_kind(pairing: Pairing, row: int, kind: Kind) -> list[slice | NDArray[np.bool_]]:
+    """Return the gallery rows that are not of the kind that is searched, in parts: slices, or bool [M]."""
+    if kind == "all":
+        return []
+    if pairing.sharing is not None:
+        shared = pairing.sharing.mask(row)
+        return [shared if kind == "negative" else ~shared]
+    first, last = int(pairing.first[row]), int(pairing.last[row])
+    return [slice(first, last)] if kind == "negative" else [slice(first), slice(last, None)]
+
+
+def _is_positive(pairing: Pairing, row: int, columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which of some gallery rows are positives of a query, or itself."""
+    if pairing.sharing is not None:
+        return pairing.sharing.mask(row)[columns]
+    positive: NDArray[np.bool_] = (columns >= pairing.first[row]) & (columns < pairing.last[row])
+    return positive
 
 
 def _resolve(pairing: Pairing, row: int, columns: NDArray[np.int64]) -> NDArray[np.float64]:

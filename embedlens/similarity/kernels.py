@@ -111,16 +111,18 @@ def normalise(
 
 
 @compiled
-def hide(block: Bits, first: NDArray[np.int64], last: NDArray[np.int64], column: int) -> None:
-    """Set same-class entries of a tile to 0: in row i those of gallery rows first[i] to last[i].
+def hide(
+    block: NDArray[Any], first: NDArray[np.int64], last: NDArray[np.int64], column: int, value: Any
+) -> None:
+    """Set entries of a tile to a value: in row i those of gallery rows first[i] to last[i].
 
-    The tile's first column is gallery row `column`.
+    The tile's first column is gallery row `column`; the value is of the tile's type.
     """
     for i in range(block.shape[0]):
         low = max(first[i] - column, 0)
         high = min(last[i] - column, block.shape[1])
         for j in range(low, high):
-            block[i, j] = 0
+            block[i, j] = value
 
 
 @compiled

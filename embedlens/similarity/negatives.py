@@ -164,7 +164,8 @@ class GroupMaxima:
         at = rows + self._band.start
         pairing = screen.pairing
         block = multiply(screen.queries.unit[at], screen.gallery.unit[columns], pairing.library)
-        selection.keep(block, (rows, columns.start), least[rows], (pairing.first[at], pairing.last[at]), room)
+        pairing.hide(block, at, columns, value=-np.inf)
+        selection.keep(block, (rows, columns.start), least[rows], room)
 
     def _resolve(
         self,

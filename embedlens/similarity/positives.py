@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SMALL_CLASS = 96  # items of a class up to which single products are computed instead of a matrix product
+_MANY = 0.15  # fraction of the gallery from which on a matrix product with all of it takes less time
 _BLOCK_VALUES = 1 << 22  # float32 similarities of a block of rows of one class
 
 
@@ -27,6 +28,9 @@ def most_similar_positives(screen: Screen, depth: NDArray[np.int64]) -> Top:
     n, k = wanted.size, max(1, int(wanted.max(initial=1)))
     top = Top(np.full((n, k), -1), np.full((n, k), np.nan), np.zeros(n, np.bool_))
     sides = sides_of(pairing)
+    if pairing.sharing is not None:
+        _compare_listed(screen, wanted, top)
+        return top
     slack = 2 * float32_error(pairing.queries.dim)
     ranges = pairing.first, pairing.last, pairing.own_first, pairing.own_last
     units = screen.queries.unit, screen.gallery.unit
@@ -55,3 +59,23 @@ def most_similar_positives(screen: Screen, depth: NDArray[np.int64]) -> Top:
     in_parallel(compare, small_jobs)
     in_parallel(compare_large, large_jobs)
     return top
+
+
+def _compare_listed(screen: Screen, wanted: NDArray[np.int64], top: Top) -> None:
+    """Fill in the positives of queries with label sets, which lie anywhere in the gallery."""
+    pairing, sharing = screen.pairing, screen.pairing.sharing
+    assert sharing is not None
+    sides = sides_of(pairing)
+    slack = 2 * float32_error(pairing.queries.dim)
+    listed = sharing.tables, pairing.own_first, pairing.own_last
+    units = screen.queries.unit, screen.gallery.unit
+    out = top.index, top.similarity, top.undecided
+    size = len(pairing.gallery)
+
+    def compare(rows: slice) -> None:
+        block = np.empty((0, 0), np.float32)
+        if pairing.positives[rows].mean() > _MANY * size:
+            block = multiply(units[0][rows], units[1], pairing.library)
+        selection.best_listed(sides, units, block, (rows.start, rows.stop), listed, wanted, slack, out)
+
+    in_parallel(compare, spans(wanted.size, min(256, max(1, _BLOCK_VALUES // size))))

@@ -89,14 +89,13 @@ class RankCounts:
         maybe = np.where(self._blind[rows], least, self._maybe[rows]).astype(screen.bit_type)
         for columns in spans(len(pairing.gallery), TILE):
             block = screen.block(left, columns)
-            same = pairing.first[rows], pairing.last[rows]
+            pairing.hide(block, rows, columns, value=HIDDEN)
             count_in_doubt(
                 sides,
                 (screen.queries.unit, screen.gallery.unit),
                 block,
                 columns.start,
                 (maybe, self._sure[rows], self._similarity[rows], enough),
-                same,
                 float32_error(pairing.queries.dim),
                 counts,
             )
@@ -134,14 +133,14 @@ def count_in_doubt(
     block: Bits,
     start: int,
     levels: tuple[Bits, Bits, NDArray[np.float64], NDArray[np.int64]],
-    same: tuple[NDArray[np.int64], NDArray[np.int64]],
     error: float,
     counts: NDArray[np.int64],
 ) -> None:
-    """Add to counts[i] the number of entries of other classes that are at least the level of row i, exactly.
+    """Add to counts[i] the number of entries that are at least the level of row i, exactly.
 
-    `sides` ends with the query rows of the block; `levels` is (bits that may reach it, bits that surely do,
-    the level itself, how many are enough); `error` bounds that of a float32 product.
+    Entries that do not count are HIDDEN. `sides` ends with the query rows of the block; `levels` is (bits
+    that may reach it, bits that surely do, the level itself, how many are enough); `error` bounds that of a
+    float32 product.
     """
     raw_q, norm_q, raw_g, norm_g, rows = sides
     maybe, sure, level, enough = levels
@@ -150,9 +149,6 @@ def count_in_doubt(
         if counts[i] >= enough[i]:
             continue
         row = block[i]
-        low, high = max(0, same[0][i] - start), min(row.size, same[1][i] - start)
-        for j in range(low, high):
-            row[j] = HIDDEN
         q = rows[i]
         for first in range(0, row.size, 64):
             part = row[first : min(first + 64, row.size)]

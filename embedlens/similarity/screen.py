@@ -183,22 +183,14 @@ class Screen:
         return np.asarray(self._buffers.flat[:size].reshape(shape))
 
     def sweep(self, band: slice, consumers: Sequence[Consumer]) -> None:
-        """Hand every tile of the rows of `band` to the consumers, entries of the same class set to 0."""
+        """Hand every tile of the rows of `band` to the consumers, all entries but negatives set to 0."""
         in_parallel(partial(self._hand_over, consumers), self._tiles(band))
 
     def _hand_over(self, consumers: Sequence[Consumer], tile: Tile) -> None:
         block = self.block(self.rows(tile.rows), tile.columns)
-        self.hide(block, tile.rows, tile.columns)
+        self.pairing.hide(block, tile.rows, tile.columns, value=0)
         for consumer in consumers:
             consumer.reduce(tile, block)
-
-    def hide(
-        self, block: NDArray[np.signedinteger[Any]], rows: slice | NDArray[np.int64], columns: slice
-    ) -> None:
-        """Set the same-class entries of a block to 0."""
-        first, last = self.pairing.first[rows], self.pairing.last[rows]
-        if first.min() < columns.stop and last.max() > columns.start:
-            kernels.hide(block, first, last, columns.start)
 
     def _tiles(self, band: slice) -> Iterator[Tile]:
         """Yield the tiles of a band; of a symmetric matrix only those on and above the diagonal."""
