@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from embedlens import __version__
-from embedlens_cli.common import ending, panels
+from embedlens_cli.common import ending, interrupts, panels
 from embedlens_cli.common import library_warnings as warned
 from embedlens_cli.common.commands_by_name import CommandsByName, Entry
 
@@ -154,7 +154,7 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [word for word in sys.argv[1:] if word != "--debug"]
     ending.prepare_streams()
-    with warned.collected():
+    with warned.collected(), interrupts.kept():
         try:
             code = app(args=arguments or ["--help"], standalone_mode=False)
             ending.flush()

@@ -60,13 +60,17 @@ def bucket(endpoint, tmp_path, monkeypatch):
     return client
 
 
-def objects(client, prefix):
-    """All objects below a prefix: relative path -> bytes."""
+def names(client, prefix):
+    """The relative paths of all objects below a prefix."""
     pages = client.get_paginator("list_objects_v2").paginate(Bucket="bucket", Prefix=prefix + "/")
-    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    return [entry["Key"].removeprefix(prefix + "/") for page in pages for entry in page.get("Contents", [])]
+
+
+def objects(client, prefix):
+    """All objects below a prefix to which nothing writes: relative path -> bytes."""
     return {
-        key.removeprefix(prefix + "/"): client.get_object(Bucket="bucket", Key=key)["Body"].read()
-        for key in keys
+        name: client.get_object(Bucket="bucket", Key=f"{prefix}/{name}")["Body"].read()
+        for name in names(client, prefix)
     }
 
 
@@ -120,7 +124,7 @@ def test_one_process_writes_a_run(bucket, program):
         code = f"import embedlens; embedlens.Recorder({RUNS + '/x'!r}, labels={{'a': [0, 1]}}, resume=True)"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
         assert f"{RUNS}/x is being written by process {os.getpid()} on" in done.stderr
-    assert ".lock" not in objects(bucket, "runs/x")
+    assert ".lock" not in names(bucket, "runs/x")
 
 
 def test_training_straight_to_s3(bucket, cli, folder):
@@ -145,7 +149,7 @@ def test_a_killed_training_leaves_whole_epochs_and_is_resumed(bucket, cli, folde
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 120
-        while not any("epoch-0001" in name for name in objects(bucket, "runs/x")):
+        while not any("epoch-0001" in name for name in names(bucket, "runs/x")):
             assert time.monotonic() < until
             assert process.poll() is None
             time.sleep(0.02)
@@ -155,7 +159,7 @@ def test_a_killed_training_leaves_whole_epochs_and_is_resumed(bucket, cli, folde
         process.kill()
         process.wait()
     run = open_run(f"{RUNS}/x")
-    assert (".lock" in objects(bucket, "runs/x")) == (how == signal.SIGKILL)
+    assert (".lock" in names(bucket, "runs/x")) == (how == signal.SIGKILL)
     last = run.epochs()[-1]
     assert run.epochs() == list(range(last + 1))
     assert all(run.snapshot(split, epoch).epoch == epoch for split in run.splits for epoch in run.epochs())

@@ -425,10 +425,17 @@ def _check_stopped(figures, pause):
         [entry_point(), "watch", "mine", "--format", "png"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    wait_for(lambda: any(path.name.startswith("curves.") for path in figures.glob("*")))
-    time.sleep(pause)
-    watch.send_signal(signal.SIGINT)
-    _, err = watch.communicate(timeout=60)
+    try:
+        wait_for(lambda: any(path.name.startswith("curves.") for path in figures.glob("*")))
+        time.sleep(pause)
+        watch.send_signal(signal.SIGINT)
+        _, err = watch.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        watch.kill()
+        pytest.fail(f"not stopped: {watch.communicate()}")
+    finally:
+        watch.kill()
+        watch.communicate()
     assert watch.returncode == 130, err
     assert err.endswith("embedlens: stopped\n")
     assert not [path for path in figures.iterdir() if path.name.startswith(".")]

@@ -14,7 +14,7 @@ from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens.moments import name_of
 from embedlens_cli.commands.watch.figures import RunFigures, WatchedFigureOptions
-from embedlens_cli.common import completion, console, ending, options, panels
+from embedlens_cli.common import completion, console, ending, interrupts, options, panels
 from embedlens_cli.common.option_groups import LeaveOutOptions, grouped
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class _Watch:
 
         with warned_once():
             while True:
+                interrupts.check()
                 path = begun_run(self.name)
                 if path is None:
                     where = "" if is_address(self.name) else f", neither here nor in {runs_folder()}"
@@ -132,6 +133,7 @@ class _Watch:
         """Draw a run until it is complete; return False where it is removed, or begun again."""
         figures, begun = self.figures(), ""
         while True:
+            interrupts.check()
             view = self._look(follower)
             if view is None or begun not in ("", view.created):
                 self._say(f"run {self.name} was removed or begun again; following what takes its place")
