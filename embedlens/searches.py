@@ -11,7 +11,7 @@ from embedlens.errors import InputError
 from embedlens.leave_out import LeaveOut, LeftOutLabels
 from embedlens.results import Result
 from embedlens.selection import searched_split
-from embedlens.similarity.pairing import Gallery
+from embedlens.similarity.gallery import Gallery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from embedlens.similarity.pairing import GalleryLike
+    from embedlens.similarity.gallery import GalleryLike
     from embedlens.similarity.rows import Rows
 
 BASES = ("pca", "svd")

@@ -2,7 +2,7 @@
 
 from embedlens.similarity.engine import Nearest, SearchResult, engine_facts, nearest, search
 from embedlens.similarity.exact import Neighbours
-from embedlens.similarity.pairing import Gallery, GalleryLike
+from embedlens.similarity.gallery import Gallery, GalleryLike
 from embedlens.similarity.rows import pair_similarity
 
 __all__ = [

@@ -22,7 +22,7 @@ from embedlens.similarity import candidates as selection
 from embedlens.similarity.exact import RESOLVED_DEPTH, Neighbours, empty_neighbours, exact_neighbours
 from embedlens.similarity.hardware import chosen_type, cpu_name, screen_type
 from embedlens.similarity.negatives import GroupMaxima, Top
-from embedlens.similarity.pairing import GalleryLike, Pairing
+from embedlens.similarity.pairing import Pairing
 from embedlens.similarity.positives import most_similar_positives
 from embedlens.similarity.ranks import RankCounts, certified_ranks
 from embedlens.similarity.screen import Screen
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     import torch
     from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.similarity.gallery import GalleryLike
 
 _SHALLOW = RESOLVED_DEPTH  # deeper lists come from float64 strips, which hold all similarities of a row
 _ROWS = 4096  # rows of neighbours that are merged and yielded at once
@@ -66,7 +68,9 @@ class SearchResult:
         int64 [N]: number of negatives at least as similar as the nearest positive, -1 without a positive.
         Exact where it is below `depth`; else only ``rank < K`` is certain, for every K of `cutoffs`.
     n_positives
-        int64 [N]: gallery rows of the query's class, without itself.
+        int64 [N]: gallery rows of the query's class, without itself and what is ignored for it.
+    n_neighbours
+        int64 [N]: gallery rows that the query is compared with.
     """
 
     def __init__(
@@ -76,6 +80,7 @@ class SearchResult:
         self.positive, self.negative = (self._nearest(top) for top in tops)
         self.rank = self._in_caller_order(rank)
         self.n_positives = self._in_caller_order(pairing.positives)
+        self.n_neighbours = self._in_caller_order(pairing.positives + pairing.negatives)
 
     def neighbours(self) -> Iterator[Neighbours]:
         """Yield the neighbours of all queries, a block of queries at a time, in any order of the queries.
@@ -100,15 +105,10 @@ class SearchResult:
         """
         at = np.empty_like(self._pairing.query_order)
         at[self._pairing.query_order] = np.arange(at.size)
-        rows, width = at[queries], min(depth, self.n_neighbours)
-        there = len(self._pairing.gallery) - self._pairing.n_own[rows]
+        rows, width = at[queries], min(depth, int(self.n_neighbours.max()))
+        there = (self._pairing.positives + self._pairing.negatives)[rows]
         for found in self._exact(rows, np.minimum(width, there)):
             yield found.widened(width)
-
-    @property
-    def n_neighbours(self) -> int:
-        """Number of gallery rows that a query is compared with; the largest, where that differs."""
-        return len(self._pairing.gallery) - int(self._pairing.n_own.min())
 
     def _exact(self, rows: NDArray[np.int64], depth: NDArray[np.int64]) -> Iterator[Neighbours]:
         for found in exact_neighbours(self._pairing, rows, depth, kind="all"):

@@ -10,6 +10,7 @@ import numpy as np
 
 from embedlens.results import Result
 from embedlens.similarity import kernels
+from embedlens.similarity.pairing import IGNORED, NEGATIVE, POSITIVE
 from embedlens.similarity.products import aligned, multiply
 from embedlens.similarity.rows import RESOLVED_ERROR
 from embedlens.similarity.threads import in_parallel, spans
@@ -28,6 +29,7 @@ RESOLVED_DEPTH = 64
 """Lists of neighbours up to this depth have resolved similarities; in longer ones only near ties are."""
 
 Kind = Literal["positive", "negative", "all"]
+_KINDS = {"positive": POSITIVE, "negative": NEGATIVE}
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -120,9 +122,8 @@ def _choose(
 ) -> None:
     """Fill in the neighbours of one row from its float64 similarities, which are overwritten."""
     values, row, k = strip[at], int(found.rows[at]), int(wanted[0][at])
-    for part in _other_kind(pairing, row, wanted[1]):
-        values[part] = -np.inf
-    values[pairing.own_first[row] : pairing.own_last[row]] = -np.inf
+    kinds = pairing.kinds(found.rows[at : at + 1], slice(0, values.size))[0]
+    values[kinds == IGNORED if wanted[1] == "all" else kinds != _KINDS[wanted[1]]] = -np.inf
     if k == 0:
         return
     slack = slack64(pairing.queries.dim)
@@ -136,29 +137,10 @@ def _choose(
     if k <= RESOLVED_DEPTH:
         tied[:] = True
     value[tied] = _resolve(pairing, row, near[tied])
-    positive = _is_positive(pairing, row, near)
+    positive = kinds[near] == POSITIVE
     best = np.lexsort((pairing.gallery_order[near], positive, -value, run))[:k]
     found.index[at, :k] = pairing.gallery_order[near[best]]
     found.similarity[at, :k], found.positive[at, :k] = value[best], positive[best]
-
-
-def _other_kind(pairing: Pairing, row: int, kind: Kind) -> list[slice | NDArray[np.bool_]]:
-    """Return the gallery rows that are not of the kind that is searched, in parts: slices, or bool [M]."""
-    if kind == "all":
-        return []
-    if pairing.sharing is not None:
-        shared = pairing.sharing.mask(row)
-        return [shared if kind == "negative" else ~shared]
-    first, last = int(pairing.first[row]), int(pairing.last[row])
-    return [slice(first, last)] if kind == "negative" else [slice(first), slice(last, None)]
-
-
-def _is_positive(pairing: Pairing, row: int, columns: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which of some gallery rows are positives of a query, or itself."""
-    if pairing.sharing is not None:
-        return pairing.sharing.mask(row)[columns]
-    positive: NDArray[np.bool_] = (columns >= pairing.first[row]) & (columns < pairing.last[row])
-    return positive
 
 
 def _resolve(pairing: Pairing, row: int, columns: NDArray[np.int64]) -> NDArray[np.float64]:

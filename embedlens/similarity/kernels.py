@@ -126,6 +126,50 @@ def hide(
 
 
 @compiled
+def mark(
+    kinds: NDArray[np.int8], queries: NDArray[np.int32], gallery: NDArray[np.int32], inside: int
+) -> None:
+    """Set kinds of pairs to 2 where both rows have the same code; no row shares a code below 0.
+
+    Codes are [K, n] and [K, m]. The first `inside` of them count for pairs whose kind is not 0 alone.
+    """
+    for i in range(kinds.shape[0]):
+        row = kinds[i]
+        for k in range(queries.shape[0]):
+            code = queries[k, i]
+            if code < 0:
+                continue
+            others = gallery[k]
+            if k < inside:
+                for j in range(row.size):
+                    row[j] = np.int8(2) if others[j] == code and row[j] != 0 else row[j]
+            else:
+                for j in range(row.size):
+                    row[j] = np.int8(2) if others[j] == code else row[j]
+
+
+@compiled
+def hide_marked(block: NDArray[Any], kinds: NDArray[np.int8], value: Any) -> None:
+    """Set the entries of a block whose kind is not 0 to a value, which is of the block's type."""
+    for i in range(block.shape[0]):
+        for j in range(block.shape[1]):
+            block[i, j] = value if kinds[i, j] != 0 else block[i, j]
+
+
+@compiled
+def count_kinds(kinds: NDArray[np.int8], counts: NDArray[np.int64]) -> None:
+    """Add the numbers of the kinds 0, 1 and 2 in each row to counts [n, 3]."""
+    for i in range(kinds.shape[0]):
+        positives = ignored = 0
+        for j in range(kinds.shape[1]):
+            positives += kinds[i, j] == 1
+            ignored += kinds[i, j] == 2
+        counts[i, 0] += kinds.shape[1] - positives - ignored
+        counts[i, 1] += positives
+        counts[i, 2] += ignored
+
+
+@compiled
 def group_maxima(block: Bits, group: int, by_row: Bits, by_column: Bits) -> None:
     """Write the maxima of groups of columns for every row, and of groups of rows for every column.
 

@@ -2,60 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.arrays import check_targets, to_numpy
+from embedlens.arrays import check_targets
 from embedlens.errors import InputError
 from embedlens.label_sets import LabelSets
 from embedlens.similarity import kernels
+from embedlens.similarity.gallery import Gallery
+from embedlens.similarity.ignored import Ignored
 from embedlens.similarity.products import Library, library_for
 from embedlens.similarity.rows import Rows
 from embedlens.similarity.sharing import Sharing
+from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from embedlens.label_sets import Labels
+    from embedlens.similarity.gallery import GalleryLike
 
 
-class Gallery(NamedTuple):
-    """Gallery that queries search, and which of its rows are the queries' own items.
-
-    A plain pair (embeddings, labels) is a gallery that contains none of the queries.
-
-    Attributes
-    ----------
-    embeddings
-        Floating-point numbers [M, D].
-    labels
-        Integers [M], or `LabelSets` of M items where the queries have label sets, too.
-    items
-        int64 [N] and [M]: the item of each query and of each gallery row. A gallery row with the item and the
-        label (the whole set of labels) of a query is that query itself, and is never its neighbour. None: no
-        row is.
-    """
-
-    embeddings: ArrayLike
-    labels: ArrayLike
-    items: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
-
-    @classmethod
-    def of(cls, gallery: GalleryLike) -> Gallery:
-        """Return a `Gallery` from a gallery or from a pair (embeddings, labels)."""
-        return cls(*gallery)
-
-    def take(self, keep: NDArray[np.bool_], queries: NDArray[np.bool_] | None = None) -> Gallery:
-        """Return the gallery rows `keep` (bool [M]) as a gallery of some queries (bool [N]; default: all)."""
-        items = self.items
-        if items is not None:
-            items = items[0] if queries is None else items[0][queries], items[1][keep]
-        return Gallery(to_numpy(self.embeddings)[keep], check_targets(self.labels)[keep], items)
-
-
-GalleryLike: TypeAlias = "tuple[ArrayLike, ArrayLike] | Gallery"
-"""A gallery, or its embeddings [M, D] and labels [M]."""
+_BLOCK = 1024  # rows and columns of pairs that are counted at once
+NEGATIVE, POSITIVE, IGNORED = 0, 1, 2
+"""What a gallery row is for a query, in blocks of `Pairing.kinds`."""
 
 
 class Pairing:
@@ -77,28 +49,30 @@ class Pairing:
     first, last
         int64 [N]: the range of gallery rows that have the class of query i, itself included; with label sets
         the range of the query itself.
-    items
-        int64 [N] and [M]: items of queries and gallery rows, in these orders; None where the gallery has
-        none.
     own_first, own_last
-        int64 [N]: the range, within that from first to last, of gallery rows that are query i itself; an
-        empty range at `last` where there are none.
+        int64 [N]: a range, within that from first to last, of gallery rows that are ignored for query i, as
+        itself is; an empty range at `last` where there are none.
+    scattered
+        Whether gallery rows outside that range are ignored, too; `kinds` says which.
     """
 
     def __init__(self, z: ArrayLike, y: ArrayLike, gallery: GalleryLike | None = None) -> None:
         searched = None if gallery is None else Gallery.of(gallery)
         labels, gallery_labels = _alike(y, None if searched is None else searched.labels)
-        self.items: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         keys, gallery_keys = _sort_keys(labels, gallery_labels)
-        self.query_order = np.argsort(keys, kind="stable")
-        self.queries = Rows(z, self.query_order)
-        self.gallery, self.gallery_order = self.queries, self.query_order
+        one_set = searched is None or searched.is_itself(z, labels)
+        codes = None
+        self.gallery_order = np.argsort(gallery_keys, kind="stable")
         if searched is not None:
-            self.gallery_order = np.argsort(gallery_keys, kind="stable")
-            if searched.items is not None:
-                _check_items(searched.items, keys.size, gallery_keys.size)
-                self.gallery_order = np.lexsort((searched.items[1], gallery_keys))
-                self.items = searched.items[0][self.query_order], searched.items[1][self.gallery_order]
+            codes = Ignored.of(
+                (keys, gallery_keys), items=searched.items, junk=searched.junk, excluded=searched.excluded,
+                in_ranges=not isinstance(labels, LabelSets),
+            )  # fmt: skip
+            self.gallery_order = np.lexsort((codes.keys[1], gallery_keys))
+        self.query_order = self.gallery_order if one_set else np.argsort(keys, kind="stable")
+        self.queries = Rows(z, self.query_order)
+        self.gallery = self.queries
+        if searched is not None and not one_set:
             self.gallery = Rows(searched.embeddings, self.gallery_order)
             if self.gallery.dim != self.queries.dim:
                 message = (
@@ -106,10 +80,12 @@ class Pairing:
                 )
                 raise InputError(message)
         self.query_labels, self.gallery_labels = labels[self.query_order], gallery_labels[self.gallery_order]
-        self._keys = keys[self.query_order], gallery_keys[self.gallery_order]
         self.first, self.last = (
-            np.searchsorted(self._keys[1], self._keys[0], side=side) for side in ("left", "right")
+            np.searchsorted(gallery_keys[self.gallery_order], keys[self.query_order], side=side)
+            for side in ("left", "right")
         )
+        self._codes = None if codes is None else codes.ordered(self.query_order, self.gallery_order)
+        self.scattered = self._codes is not None and self._codes.scattered
         self.own_first, self.own_last = self._own()
         self.sharing: Sharing | None = None
         if isinstance(self.query_labels, LabelSets) and isinstance(self.gallery_labels, LabelSets):
@@ -117,20 +93,29 @@ class Pairing:
             self.sharing = Sharing(self.query_labels, self.gallery_labels, (self.first, self.last))
 
     def _own(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the range of gallery rows that are each query itself."""
-        if self.one_set:
+        """Return the range of gallery rows that are ignored for each query, as far as they are one range."""
+        if self._codes is None:
             return np.arange(len(self.queries)), np.arange(1, len(self.queries) + 1)
-        if self.items is None:
-            return self.last, self.last
-        of_queries, of_gallery = self.items
-        # Numbers that ascend by (label, item) over both sets, so that two searches find the ranges.
-        pairs = np.stack([np.r_[self._keys[1], self._keys[0]], np.r_[of_gallery, of_queries]])
-        _, code = np.unique(pairs, axis=1, return_inverse=True)
-        code = code.ravel()
-        in_gallery, in_queries = code[: of_gallery.size], code[of_gallery.size :]
-        first, last = (np.searchsorted(in_gallery, in_queries, side=side) for side in ("left", "right"))
+        first, last = self._codes.ranges()
         none = first == last
         return np.where(none, self.last, first), np.where(none, self.last, last)
+
+    @cached_property
+    def _table(self) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+        assert self._codes is not None
+        return self._codes.table()
+
+    @cached_property
+    def _counts(self) -> NDArray[np.int64]:
+        """int64 [N, 3]: number of negatives, positives and ignored gallery rows, pair by pair."""
+        counts = np.zeros((len(self.queries), 3), np.int64)
+
+        def count(rows: slice) -> None:
+            for columns in spans(len(self.gallery), _BLOCK):
+                kernels.count_kinds(self.kinds(rows, columns), counts[rows])
+
+        in_parallel(count, spans(len(self.queries), _BLOCK))
+        return counts
 
     @property
     def library(self) -> Library:
@@ -143,32 +128,59 @@ class Pairing:
         return self.queries is self.gallery
 
     @property
-    def n_own(self) -> NDArray[np.int64]:
-        """int64 [N]: number of gallery rows that are query i itself."""
-        return self.own_last - self.own_first
+    def by_ranges(self) -> bool:
+        """Whether positives, negatives and what is ignored follow from the four ranges alone."""
+        return self.sharing is None and not self.scattered
 
     @property
     def positives(self) -> NDArray[np.int64]:
-        """int64 [N]: number of gallery rows of the class of query i, without itself."""
+        """int64 [N]: number of gallery rows of the class of query i, or that share a label, not ignored."""
+        if self.scattered:
+            return self._counts[:, POSITIVE]
         if self.sharing is not None:
             return self.sharing.counts
-        return self.last - self.first - self.n_own
+        return self.last - self.first - (self.own_last - self.own_first)
 
     @property
     def negatives(self) -> NDArray[np.int64]:
-        """int64 [N]: number of gallery rows of other classes than that of query i."""
-        return len(self.gallery) - self.n_own - self.positives
+        """int64 [N]: number of gallery rows of other classes than that of query i, not ignored."""
+        if self.scattered:
+            return self._counts[:, NEGATIVE]
+        return len(self.gallery) - (self.own_last - self.own_first) - self.positives
+
+    def kinds(self, rows: slice | NDArray[np.int64], columns: slice) -> NDArray[np.int8]:
+        """Return what gallery rows are for queries, int8 [n, m]: NEGATIVE, POSITIVE or IGNORED."""
+        first, start = self.first[rows], columns.start
+        kinds = np.zeros((first.size, columns.stop - start), np.int8)
+        kernels.hide(kinds, first, self.last[rows], start, np.int8(POSITIVE))
+        if self.sharing is not None:
+            self.sharing.hide(kinds, rows, columns, value=POSITIVE)
+        if self.scattered:
+            queries, gallery, inside = self._table
+            kernels.mark(kinds, np.ascontiguousarray(queries[:, rows]), gallery[:, columns], inside)
+        kernels.hide(kinds, self.own_first[rows], self.own_last[rows], start, np.int8(IGNORED))
+        return kinds
 
     def hide(
         self, block: NDArray[Any], rows: slice | NDArray[np.int64], columns: slice, *, value: float
     ) -> None:
         """Set the entries of a block [n, m] of queries and gallery rows to a value, but for negatives."""
         number = block.dtype.type(value)
+        if self.scattered:
+            kernels.hide_marked(block, self.kinds(rows, columns), number)
+            return
         if self.sharing is not None:
             self.sharing.hide(block, rows, columns, value=number)
         first, last = self.first[rows], self.last[rows]
         if first.min() < columns.stop and last.max() > columns.start:
             kernels.hide(block, first, last, columns.start, number)
+
+    def gallery_of(self, embeddings: ArrayLike) -> Gallery | None:
+        """Return the gallery in this order with other embeddings [M, D]; None: that is the queries."""
+        if self._codes is None:
+            return None
+        codes = self._codes
+        return Gallery(embeddings, self.gallery_labels, codes.items, codes.junk, codes.excluded)
 
 
 def _alike(y: ArrayLike, gallery: ArrayLike | None) -> tuple[Labels, Labels]:
@@ -191,11 +203,3 @@ def _sort_keys(labels: Labels, others: Labels) -> tuple[NDArray[np.int64], NDArr
     assert not isinstance(labels, LabelSets)
     assert not isinstance(others, LabelSets)
     return labels, others
-
-
-def _check_items(items: tuple[NDArray[np.int64], NDArray[np.int64]], n: int, m: int) -> None:
-    """Refuse numbers of items that are not one for each row."""
-    sizes = tuple(part.size for part in items)
-    if sizes != (n, m):
-        message = f"items of {sizes[0]} queries and {sizes[1]} gallery rows; got {n} queries and {m} rows"
-        raise InputError(message)

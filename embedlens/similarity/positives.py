@@ -9,6 +9,7 @@ import numpy as np
 from embedlens.similarity import candidates as selection
 from embedlens.similarity.exact import sides_of
 from embedlens.similarity.negatives import Top
+from embedlens.similarity.pairing import POSITIVE
 from embedlens.similarity.products import multiply
 from embedlens.similarity.screen import Screen, float32_error
 from embedlens.similarity.threads import in_parallel, spans
@@ -45,10 +46,12 @@ def most_similar_positives(screen: Screen, depth: NDArray[np.int64]) -> Top:
         """Rows of one large class, as a matrix product."""
         columns = slice(int(pairing.first[rows.start]), int(pairing.last[rows.start]))
         block = multiply(units[0][rows], units[1][columns], pairing.library)
+        if not pairing.by_ranges:
+            block[pairing.kinds(rows, columns) != POSITIVE] = -np.inf
         selection.best_of_class(sides, units, block, (rows.start, rows.stop), ranges, wanted, slack, out)
 
     size = pairing.last - pairing.first
-    large = size > _SMALL_CLASS
+    large = size > (_SMALL_CLASS if pairing.by_ranges else 0)  # what is ignored there is hidden in a block
     edges = np.flatnonzero(np.diff(np.where(large, pairing.first, -1), prepend=-2, append=-2))
     small_jobs: list[slice] = []
     large_jobs: list[slice] = []
@@ -74,8 +77,10 @@ def _compare_listed(screen: Screen, wanted: NDArray[np.int64], top: Top) -> None
 
     def compare(rows: slice) -> None:
         block = np.empty((0, 0), np.float32)
-        if pairing.positives[rows].mean() > _MANY * size:
+        if pairing.scattered or pairing.positives[rows].mean() > _MANY * size:
             block = multiply(units[0][rows], units[1], pairing.library)
+        if pairing.scattered:
+            block[pairing.kinds(rows, slice(0, size)) != POSITIVE] = -np.inf
         selection.best_listed(sides, units, block, (rows.start, rows.stop), listed, wanted, slack, out)
 
     in_parallel(compare, spans(wanted.size, min(256, max(1, _BLOCK_VALUES // size))))

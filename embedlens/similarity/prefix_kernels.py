@@ -32,12 +32,12 @@ _ROWS = (
 
 @compiled_loosely
 def prefix_maxima(
+    same: Same,
     x: Float,
     y: Float,
     scale: Float,
     ends: NDArray[np.int64],
     acc: Float,
-    same: Same,
     best: Float,
     near: Float,
 ) -> None:
@@ -45,6 +45,8 @@ def prefix_maxima(
 
     Parameters
     ----------
+    same
+        Of each row the columns of its class, from and to, and those ignored within them, from and to.
     x, y
         Rows [n, D] and, transposed, the rows [D, PANEL] that they are compared with.
     scale
@@ -53,10 +55,8 @@ def prefix_maxima(
         T consecutive numbers of columns.
     acc
         [n, W]: products by the first ``ends[0] - 1`` columns; by ``ends[-1]`` afterwards.
-    same
-        Of each row the columns of its class, from and to, and those of itself within them, from and to.
     best, near
-        [n, T]: maxima over other classes and over the row's own, itself left out.
+        [n, T]: maxima over other classes and over the row's own, what is ignored left out.
     """
     low, high, own_low, own_high = same
     n, width = acc.shape
@@ -84,6 +84,38 @@ def prefix_maxima(
                         acc[i, j] += value * y[k, j]
                         top = larger(acc[i, j] * scale[t, j], top)
                     near[i, t] = top
+
+
+@compiled_loosely
+def prefix_maxima_by_kind(
+    kinds: NDArray[np.int8],
+    x: Float,
+    y: Float,
+    scale: Float,
+    ends: NDArray[np.int64],
+    acc: Float,
+    best: Float,
+    near: Float,
+) -> None:
+    """Update the row maxima of a tile as `prefix_maxima` does, where kinds of pairs [n, W] are no ranges.
+
+    Kinds are 0, a negative, whose maximum is `best`; 1, a positive, of `near`; others count for neither.
+    """
+    n, width = acc.shape
+    none = np.float32(-np.inf)
+    for start in range(0, n, _ROWS):
+        stop = min(start + _ROWS, n)
+        for t in range(ends.size):
+            k = ends[t] - 1
+            for i in range(start, stop):
+                value = x[i, k]
+                top, own = best[i, t], near[i, t]
+                for j in range(width):
+                    acc[i, j] += value * y[k, j]
+                    product = acc[i, j] * scale[t, j]
+                    top = larger(product if kinds[i, j] == 0 else none, top)
+                    own = larger(product if kinds[i, j] == 1 else none, own)
+                best[i, t], near[i, t] = top, own
 
 
 @compiled
@@ -136,7 +168,7 @@ def decide(
     rows: NDArray[np.int64],
     screened: tuple[Float, NDArray[np.float64], Float, Float, NDArray[np.float64]],
     resolved: tuple[NDArray[Any], NDArray[np.float64], NDArray[Any], NDArray[np.float64]],
-    same: Same,
+    kinds: NDArray[np.int8],
     bound: tuple[float, float, bool],
     hits: NDArray[np.bool_],
 ) -> None:
@@ -152,8 +184,8 @@ def decide(
     resolved
         Rows of the resolved similarity: query rows [M, d] and their divisors [M], gallery rows [N, d] and
         their divisors [N].
-    same
-        Of every query the range of gallery rows of its class, and that of itself within it, from and to.
+    kinds
+        [m, N]: what gallery rows are for these rows: 0 negatives, 1 positives, others ignored.
     bound
         Largest error of a float32 product, as a fraction of the product of the norms; the largest norm of the
         gallery, 1 where products are scaled to cosines; whether they are scaled so.
@@ -162,15 +194,14 @@ def decide(
     """
     x, size_x, y, scale, size_y = screened
     raw, divisor, other, other_divisor = resolved
-    low, high, own_low, own_high = same
     error, widest, cosine = bound
     limit = 1.0 if cosine else np.inf
     products, block = np.empty(raw.shape[1]), np.empty(PANEL, np.float32)
     for m in range(rows.size):
         i = rows[m]
         level = -np.inf
-        for j in range(low[i], high[i]):
-            if j < own_low[i] or j >= own_high[i]:
+        for j in range(other.shape[0]):
+            if kinds[m, j] == 1:
                 level = max(level, _resolved(raw[i], divisor[i], other[j], other_divisor[j], products, limit))
         hits[m] = True
         blind = size_x[i] < TINY
@@ -181,7 +212,7 @@ def decide(
             if not (blind or odd) and top < level * size - error * size_x[i] * widest:
                 continue
             for j in range(start, stop):
-                if low[i] <= j < high[i]:
+                if kinds[m, j] != 0:
                     continue
                 reach = level * size * (size_y[j] if cosine else 1.0) - error * size_x[i] * size_y[j]
                 if (blind or scale[p, j - start] == 0 or block[j - start] >= reach) and (

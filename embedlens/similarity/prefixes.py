@@ -9,7 +9,7 @@ instead.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,20 +19,19 @@ from embedlens.results import Result
 from embedlens.similarity.engine import nearest
 from embedlens.similarity.hardware import screen_type
 from embedlens.similarity.kernels import squares
-from embedlens.similarity.pairing import Gallery
-from embedlens.similarity.prefix_kernels import PANEL, TINY, decide, prefix_maxima
+from embedlens.similarity.pairing import NEGATIVE, POSITIVE
+from embedlens.similarity.prefix_kernels import PANEL, TINY, decide, prefix_maxima, prefix_maxima_by_kind
 from embedlens.similarity.prefix_tiles import consecutive, grow, norms_by_prefix
 from embedlens.similarity.products import aligned
 from embedlens.similarity.rows import RESOLVED_ERROR, UNIT_ROUNDOFF
 from embedlens.similarity.threads import full_precision, in_parallel, spans
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from embedlens.similarity.pairing import Pairing
-    from embedlens.similarity.prefix_kernels import Same
 
 _PROCESSOR = "cpu"
 _STRIP = 256  # query rows of a tile; one of float32 with 1,024 gallery rows takes 1 MiB
@@ -123,11 +122,11 @@ def _search_each(
     whole: int,
 ) -> NDArray[np.bool_]:
     """Return which rows are hits by the first `end` columns; by the unrotated rows where `end` is `whole`."""
-    queries, gallery = (np.ascontiguousarray(side[:, :end]) for side in coordinates)
-    if end == whole:
-        queries, gallery = pairing.queries.raw, pairing.gallery.raw
-    others = None if pairing.one_set else Gallery(gallery, pairing.gallery_labels, pairing.items)
-    positive, negative = nearest(queries, pairing.query_labels, gallery=others, device=device)
+    sides = (pairing.queries.raw, pairing.gallery.raw) if end == whole else coordinates
+    queries = np.ascontiguousarray(sides[0][:, :end])
+    gallery = queries if pairing.one_set else np.ascontiguousarray(sides[1][:, :end])
+    searched = pairing.gallery_of(gallery)
+    positive, negative = nearest(queries, pairing.query_labels, gallery=searched, device=device)
     return (positive.index >= 0) & ~(negative.similarity >= positive.similarity)
 
 
@@ -186,11 +185,6 @@ class _Work:
             scale[:] = 1.0
             self.widest = np.maximum(self.widest, size.max(axis=1))
 
-    @cached_property
-    def same(self) -> Same:
-        """Range of gallery rows of each query's class, and of those that are the query itself."""
-        return self.pairing.first, self.pairing.last, self.pairing.own_first, self.pairing.own_last
-
     def screen(self, rows: slice, hits: NDArray[np.bool_], undecided: NDArray[np.bool_]) -> None:
         """Decide the hits of a strip of rows as far as float32 can."""
         raw = self.queries[rows]
@@ -201,14 +195,12 @@ class _Work:
         for number, columns in enumerate(spans(len(self.gallery), PANEL)):
             width = columns.stop - columns.start
             acc = tile[: len(raw) * width].reshape(len(raw), width)
-            y, same, done = self.y[number, :, :width], self._within(rows, columns), 0
+            y, done = self.y[number, :, :width], 0
+            update = self._update(rows, columns)
             for part in consecutive(self.ends):
                 ends = self.ends[part]
                 grow(acc, x, y, columns=slice(done, int(ends[0]) - 1), library=self.pairing.library)
-                prefix_maxima(
-                    x, self.y[number], self.scale[number, part], ends, acc, same,
-                    best[:, part], near[:, part],
-                )  # fmt: skip
+                update(x, self.y[number], self.scale[number, part], ends, acc, best[:, part], near[:, part])
                 done = int(ends[-1])
         self._compare(raw, best, near, hits, undecided)
 
@@ -221,33 +213,35 @@ class _Work:
         raw = self.queries[rows]
         x = torch.from_numpy(raw.astype(np.float32)).to(device)
         y, scale = (torch.from_numpy(part).to(device) for part in (self.y, self.scale))
-        low, high, own_low, own_high = (
-            torch.from_numpy(part[rows]).to(device)[:, None] for part in self.same
-        )
-        column = torch.arange(len(self.gallery), device=device)
-        y, scale = (part.transpose(0, 1).flatten(1)[:, : column.numel()] for part in (y, scale))
-        own = (column >= low) & (column < high)
-        others = own & ((column < own_low) | (column >= own_high))
-        acc = torch.zeros(len(raw), column.numel(), device=device)
+        size = len(self.gallery)
+        y, scale = (part.transpose(0, 1).flatten(1)[:, :size] for part in (y, scale))
+        kinds = torch.from_numpy(self.pairing.kinds(rows, slice(0, size))).to(device)
+        own, others = kinds != NEGATIVE, kinds != POSITIVE
+        acc = torch.zeros(len(raw), size, device=device)
         best, near, done = [], [], 0
         for t, end in enumerate(self.ends.tolist()):
             acc.addmm_(x[:, done:end], y[done:end])
             scaled = acc * scale[t]
             best.append(scaled.masked_fill(own, -torch.inf).amax(dim=1).cpu())
-            near.append(scaled.masked_fill(~others, -torch.inf).amax(dim=1).cpu())
+            near.append(scaled.masked_fill(others, -torch.inf).amax(dim=1).cpu())
             done = end
         self._compare(
             raw, torch.stack(best, dim=1).numpy(), torch.stack(near, dim=1).numpy(), hits, undecided
         )
 
-    def _within(self, rows: slice, columns: slice) -> Same:
-        """Return the class ranges of a strip as columns of one tile; where they do not meet it, its end."""
+    def _update(self, rows: slice, columns: slice) -> Callable[..., None]:
+        """Return the loop that updates the maxima of a strip by one tile."""
+        pairing = self.pairing
+        if not pairing.by_ranges:
+            return partial(prefix_maxima_by_kind, pairing.kinds(rows, columns))
         width = columns.stop - columns.start
-        low, high, own_low, own_high = (part[rows] - columns.start for part in self.same)
-        meets = (low < width) & (high > 0)
+        ranges = pairing.first, pairing.last, pairing.own_first, pairing.own_last
+        low, high, own_low, own_high = (part[rows] - columns.start for part in ranges)
+        meets = (low < width) & (high > 0)  # where classes do not meet the tile, their range is its end
         low = np.where(meets, np.maximum(low, 0), width)
         high = np.where(meets, np.minimum(high, width), width)
-        return low, high, np.clip(own_low, low, high), np.clip(own_high, low, high)
+        own = np.clip(own_low, low, high), np.clip(own_high, low, high)
+        return partial(prefix_maxima, (low, high, *own))
 
     def _compare(
         self,
@@ -281,9 +275,12 @@ class _Work:
         resolved = self._operands(end, raws, sizes)
         bound = (float(self.error[t]), float(self.widest[t]), self.cosine)
         scale = np.ascontiguousarray(self.scale[:, t])
+        every = slice(0, len(self.gallery))
         screened = (raws[0].astype(np.float32), sizes[0], self.y, scale, sizes[1])
         in_parallel(
-            lambda part: decide(rows[part], screened, resolved, self.same, bound, decided[part]),
+            lambda part: decide(
+                rows[part], screened, resolved, self.pairing.kinds(rows[part], every), bound, decided[part]
+            ),
             spans(rows.size, _STRIP),
         )
         return decided

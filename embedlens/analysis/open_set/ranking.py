@@ -232,7 +232,7 @@ def _fill(
             at = rows[part.rows]
             nearer = ranking.score[at]  # of those seen before, which are resolved
             ranking.score[at], ranking.place[at] = np.where(np.isnan(nearer), score, nearer), place
-            more = np.sum(part.index >= 0, axis=1) < found.n_neighbours
+            more = np.sum(part.index >= 0, axis=1) < found.n_neighbours[part.rows]
             pending.append(part.rows[~enough & more])
         left = np.concatenate(pending)
         if not left.size:

@@ -268,7 +268,7 @@ class _ScoreSums:
             is_new,
             new_threshold=new_threshold,
             # Rows of a block differ in depth: after an empty entry there may be more neighbours.
-            complete=np.sum(part.index >= 0, axis=1) >= self._found.n_neighbours,
+            complete=np.sum(part.index >= 0, axis=1) >= self._found.n_neighbours[part.rows],
         )
         self._at_5[part.rows] = scores
         undecided = np.isnan(scores)
