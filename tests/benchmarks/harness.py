@@ -50,15 +50,21 @@ def measure(name, size, *, peer, ours, path, repeats=3, history=HISTORY):
     print(f"  {label:<28} {medians[0]:8.2f} s   ({listed[0]})")
     print(f"  {'embedlens':<28} {medians[1]:8.2f} s   ({listed[1]})")
     print(f"  {'ratio':<28} {ratio:8.2f}")
-    seconds = [f"{value:.3f}" for value in medians]
-    today = datetime.now(UTC).date().isoformat()
-    row = (today, name, size, label, *seconds, f"{ratio:.2f}", machine(), path, commit())
     if history is not None:
-        is_new = not history.exists()
-        with history.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerows([COLUMNS, row] if is_new else [row])
+        record(name, size, peer=(label, medians[0]), ours=medians[1], path=path, history=history)
     return ratio
+
+
+def record(name, size, *, peer, ours, path, history=HISTORY):
+    """Append a line to the history: a peer's name and seconds, our seconds, their ratio."""
+    label, theirs = peer
+    seconds = [f"{value:.3f}" for value in (theirs, ours)]
+    today = datetime.now(UTC).date().isoformat()
+    row = (today, name, size, label, *seconds, f"{theirs / ours:.2f}", machine(), path, commit())
+    is_new = not history.exists()
+    with history.open("a", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([COLUMNS, row] if is_new else [row])
 
 
 def _seconds(function):
