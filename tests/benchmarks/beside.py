@@ -2,12 +2,12 @@
 
     python tests/benchmarks/beside.py [--epochs 6] [--repeats 3] [--no-history]
 
-`embedlens train --data digits --loss epshn --dim 16`, with as many threads as there are cores: its steps are so
-short that threads which spin while they wait show. It runs quiet and beside the other processes in turn, with
-the command line's own setting (`GOMP_SPINCOUNT`), with libgomp's default (threads spin for milliseconds), and
-with `OMP_WAIT_POLICY=PASSIVE` (threads sleep). The seconds of an epoch are the median of those in log.csv. The
-goal: with the command line's own setting at most three times the quiet epoch; where it is missed, the script
-ends with status 1. The numbers mean something on an otherwise quiet machine alone.
+`embedlens train --data digits --loss epshn --dim 16`, with as many threads as there are cores: its steps are
+so short that threads which spin while they wait show. It runs quiet and beside the other processes in turn,
+with the command line's own setting (`GOMP_SPINCOUNT`), with libgomp's default (threads spin for milliseconds),
+and with `OMP_WAIT_POLICY=PASSIVE` (threads sleep). The seconds of an epoch are the median of those in log.csv.
+The goal: with the command line's own setting at most three times the quiet epoch; where it is missed, the
+script ends with status 1. The numbers mean something on an otherwise quiet machine alone.
 """
 
 from __future__ import annotations
