@@ -19,6 +19,9 @@ import pytest
 
 import embedlens
 
+DEVICE = os.environ.get("EMBEDLENS_TEST_DEVICE", "cpu")
+"""Where tests of the engine compute; `EMBEDLENS_TEST_DEVICE=cuda pytest tests/similarity` uses a GPU."""
+
 
 def blobs(n=60, dim=8, classes=6, spread=0.5, seed=0):
     """Embeddings of a few noisy classes, float32 [n, dim], and their labels."""

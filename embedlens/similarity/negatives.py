@@ -21,6 +21,7 @@ from embedlens.similarity.screen import Screen, Tile, float32_error
 from embedlens.similarity.threads import in_parallel, spans
 
 if TYPE_CHECKING:
+    import torch
     from numpy.typing import NDArray
 
 _ENTRIES = 1 << 23  # float32 similarities held at once while groups are computed again
@@ -53,6 +54,7 @@ class GroupMaxima:
         self._screen, self._band, self._group = screen, band, group
         groups = -(-len(screen.pairing.gallery) // group)
         self._table = np.zeros((groups, band.stop - band.start), screen.bit_type)
+        self._on_device: torch.Tensor | None = None  # the table, where tiles are reduced there
 
     def reduce(self, tile: Tile, block: NDArray[np.signedinteger[Any]]) -> None:
         """Take the maxima of a tile, for its rows and, mirrored, for its columns."""
@@ -60,14 +62,35 @@ class GroupMaxima:
         by_column = self._part(tile.rows, tile.columns) if tile.mirrored else self._table[:0]
         group_maxima(block, self._group, by_row, by_column)
 
+    def reduce_on_device(self, tile: Tile, block: torch.Tensor) -> None:
+        """Take the maxima of a tile of bits that lies on the device."""
+        import torch
+
+        if self._on_device is None:
+            self._on_device = torch.zeros(self._table.shape, dtype=block.dtype, device=block.device)
+        sides = [(block.T, tile.columns, tile.rows)]
+        if tile.mirrored:
+            sides.append((block, tile.rows, tile.columns))
+        for bits, groups, rows in sides:
+            whole = bits.shape[0] // self._group * self._group
+            parts = [bits[:whole].reshape(-1, self._group, bits.shape[1]), bits[None, whole:]]
+            maxima = torch.cat([part.amax(1) for part in parts if part.numel()])
+            self._on_device[self._at(groups, rows)] = maxima.clamp_(min=0)
+
     def _part(self, groups: slice, rows: slice) -> NDArray[np.signedinteger[Any]]:
         """Return the part of the table for groups of some gallery rows, by query rows."""
-        first = groups.start // self._group
+        return self._table[self._at(groups, rows)]
+
+    def _at(self, groups: slice, rows: slice) -> tuple[slice, slice]:
+        """Return where the table has the groups of some gallery rows, by query rows."""
         start = self._band.start
-        return self._table[first : -(-groups.stop // self._group), rows.start - start : rows.stop - start]
+        by_group = slice(groups.start // self._group, -(-groups.stop // self._group))
+        return by_group, slice(rows.start - start, rows.stop - start)
 
     def most_similar(self, depth: NDArray[np.int64]) -> Top:
         """Return the `depth` [n] most similar negatives of the band's rows, in its order."""
+        if self._on_device is not None:
+            self._table, self._on_device = self._on_device.cpu().numpy(), None
         n, k = depth.size, max(1, int(depth.max(initial=1)))
         top = Top(np.full((n, k), -1), np.full((n, k), np.nan), np.zeros(n, np.bool_))
         floor, near = self._near_groups(depth)

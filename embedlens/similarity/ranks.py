@@ -21,6 +21,7 @@ from embedlens.similarity.threads import in_parallel, spans
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
     from numpy.typing import NDArray
 
     from embedlens.similarity.candidates import Sides
@@ -54,6 +55,7 @@ class RankCounts:
         self._sure = np.where(has, np.maximum(high, 0) + 1, never).astype(screen.bit_type)
         self._threads, self._lock = local(), Lock()
         self._counts: list[NDArray[np.int64]] = []
+        self._on_device: tuple[torch.Tensor, torch.Tensor] | None = None  # levels and counts, int [2, N]
 
     def reduce(self, tile: Tile, block: Bits) -> None:
         """Count in a tile, for its rows and, mirrored, for its columns."""
@@ -67,9 +69,24 @@ class RankCounts:
         if tile.mirrored:
             count_by_column(block, self._maybe[columns], self._sure[columns], counts[columns])
 
+    def reduce_on_device(self, tile: Tile, block: torch.Tensor) -> None:
+        """Count in a tile of bits that lies on the device."""
+        import torch
+
+        if self._on_device is None:
+            levels = torch.from_numpy(np.stack([self._maybe, self._sure])).to(block.device)
+            self._on_device = levels, torch.zeros(levels.shape, dtype=torch.int64, device=block.device)
+        for levels, counts in zip(*self._on_device, strict=True):
+            counts[tile.rows] += (block >= levels[tile.rows, None]).sum(1)
+            if tile.mirrored:
+                counts[tile.columns] += (block >= levels[tile.columns]).sum(0)
+
     def bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return a lower and an upper bound of every rank, int64 [N] each."""
-        counts = np.sum(self._counts, axis=0)
+        if self._on_device is not None:
+            counts = self._on_device[1].cpu().numpy().T
+        else:
+            counts = np.sum(self._counts, axis=0)
         greatest = np.where(self._blind, self._screen.pairing.negatives, counts[:, 0])
         return counts[:, 1], np.maximum(counts[:, 1], greatest)
 

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from embedlens.similarity.pairing import Pairing
 
 TILE = 1024  # rows and columns of a tile
+_DEVICE_TILE = 8192  # the same on another device than the processor, which wants larger products
 _TABLE_BYTES = 1 << 28  # of group maxima: what bounds the memory of a pass
+_DEVICE_TABLE_BYTES = 1 << 31
+_PROCESSOR = "cpu"
 _GROUPS = (
     128,
     256,
@@ -106,6 +109,9 @@ class Consumer(Protocol):
     def reduce(self, tile: Tile, block: NDArray[np.signedinteger[Any]]) -> None:
         """Reduce a block of screened similarities [rows, columns], given as bits."""
 
+    def reduce_on_device(self, tile: Tile, block: torch.Tensor) -> None:
+        """Reduce a block that lies on the device, given as bits there; what is kept stays there."""
+
 
 class Screen:
     """Tiles of the similarity matrix of a pairing, in one floating-point type on one device.
@@ -119,7 +125,7 @@ class Screen:
 
     def __init__(self, pairing: Pairing, dtype: str, device: str) -> None:
         self.pairing, self.dtype, self.device = pairing, dtype, device
-        by_numpy = dtype == "float32" and device == "cpu"
+        by_numpy = dtype == "float32" and device == _PROCESSOR
         self.library: Library = pairing.library if by_numpy else "torch"
         rounded = partial(screened_rows, dtype=dtype, device=device, library=self.library)
         self.queries = rounded(pairing.queries)
@@ -165,7 +171,7 @@ class Screen:
     def block(self, rows: Any, columns: slice) -> NDArray[np.signedinteger[Any]]:
         """Return the bits of `rows` times gallery rows; valid until this thread's next block."""
         right: Any = self.gallery.screened[columns]
-        if self.device != "cpu":
+        if self.device != _PROCESSOR:
             return _bits_of((rows @ right.T).cpu())
         shape = rows.shape[0], right.shape[0]
         if self.library == "numpy":
@@ -184,7 +190,36 @@ class Screen:
 
     def sweep(self, band: slice, consumers: Sequence[Consumer]) -> None:
         """Hand every tile of the rows of `band` to the consumers, all entries but negatives set to 0."""
-        in_parallel(partial(self._hand_over, consumers), self._tiles(band))
+        if self.on_device:
+            for tile in self._tiles(band, _DEVICE_TILE):
+                block = _integers_of(self.rows(tile.rows) @ self.gallery.screened[tile.columns].T)
+                self._hide_on_device(tile, block)
+                for consumer in consumers:
+                    consumer.reduce_on_device(tile, block)
+            return
+        in_parallel(partial(self._hand_over, consumers), self._tiles(band, TILE))
+
+    @property
+    def on_device(self) -> bool:
+        """Whether tiles are reduced where they are computed, on another device than the processor.
+
+        What a query does not meet has to be ranges of gallery rows; elsewhere tiles are copied.
+        """
+        return self.device != _PROCESSOR and self.pairing.by_ranges
+
+    def _hide_on_device(self, tile: Tile, block: torch.Tensor) -> None:
+        """Set the entries of a block of bits to 0, but for negatives."""
+        first, last = self.pairing.first[tile.rows], self.pairing.last[tile.rows]
+        start = max(int(first.min()), tile.columns.start)
+        stop = min(int(last.max()), tile.columns.stop)
+        if start >= stop:
+            return
+        import torch
+
+        columns = torch.arange(start, stop, device=block.device)
+        edges = torch.from_numpy(np.stack([first, last])).to(block.device)[:, :, None]
+        part = block[:, start - tile.columns.start : stop - tile.columns.start]
+        part.masked_fill_((columns >= edges[0]) & (columns < edges[1]), 0)
 
     def _hand_over(self, consumers: Sequence[Consumer], tile: Tile) -> None:
         block = self.block(self.rows(tile.rows), tile.columns)
@@ -192,13 +227,13 @@ class Screen:
         for consumer in consumers:
             consumer.reduce(tile, block)
 
-    def _tiles(self, band: slice) -> Iterator[Tile]:
+    def _tiles(self, band: slice, size: int) -> Iterator[Tile]:
         """Yield the tiles of a band; of a symmetric matrix only those on and above the diagonal."""
         mirrored = self.is_mirrored(band)
-        for start in range(band.start, band.stop, TILE):
-            rows = slice(start, min(start + TILE, band.stop))
-            for column in range(start if mirrored else 0, len(self.pairing.gallery), TILE):
-                columns = slice(column, min(column + TILE, len(self.pairing.gallery)))
+        for start in range(band.start, band.stop, size):
+            rows = slice(start, min(start + size, band.stop))
+            for column in range(start if mirrored else 0, len(self.pairing.gallery), size):
+                columns = slice(column, min(column + size, len(self.pairing.gallery)))
                 yield Tile(rows, columns, mirrored and column > start)
 
     def is_mirrored(self, band: slice) -> bool:
@@ -206,17 +241,22 @@ class Screen:
         return self.pairing.one_set and band.stop - band.start == len(self.pairing.queries)
 
     def plan(self) -> tuple[int, list[slice]]:
-        """Return the columns of a group, and bands of rows whose group maxima fit in `_TABLE_BYTES`."""
+        """Return the columns of a group, and bands of rows whose group maxima fit in memory."""
         n, m = len(self.pairing.queries), len(self.pairing.gallery)
+        size, space = (_DEVICE_TILE, _DEVICE_TABLE_BYTES) if self.on_device else (TILE, _TABLE_BYTES)
         width = np.dtype(self.bit_type).itemsize
-        group = next((g for g in _GROUPS if n * -(-m // g) * width <= _TABLE_BYTES), _GROUPS[-1])
-        rows = max(TILE, _TABLE_BYTES // (-(-m // group) * width) // TILE * TILE)
+        group = next((g for g in _GROUPS if n * -(-m // g) * width <= space), _GROUPS[-1])
+        rows = max(size, space // (-(-m // group) * width) // size * size)
         return group, spans(n, rows)
 
 
-def _bits_of(tensor: torch.Tensor) -> NDArray[np.signedinteger[Any]]:
+def _integers_of(tensor: torch.Tensor) -> torch.Tensor:
     """Return the bits of a tensor as signed integers of the same width."""
     import torch
 
-    integers = torch.int16 if tensor.dtype is torch.bfloat16 else torch.int32
-    return np.asarray(tensor.view(integers).numpy())
+    return tensor.view(torch.int16 if tensor.dtype is torch.bfloat16 else torch.int32)
+
+
+def _bits_of(tensor: torch.Tensor) -> NDArray[np.signedinteger[Any]]:
+    """Return the bits of a tensor on the processor as signed integers of the same width."""
+    return np.asarray(_integers_of(tensor).numpy())

@@ -4,8 +4,9 @@
 
 `embedlens train --data digits --loss epshn --dim 16`, with as many threads as there are cores: its steps are
 so short that threads which spin while they wait show. It runs quiet and beside the other processes in turn,
-with the command line's own setting (`GOMP_SPINCOUNT`), with libgomp's default (threads spin for milliseconds),
-and with `OMP_WAIT_POLICY=PASSIVE` (threads sleep). The seconds of an epoch are the median of those in log.csv.
+with the command line's own setting (`GOMP_SPINCOUNT`), with libgomp's default (threads spin for a while), and
+with `OMP_WAIT_POLICY=PASSIVE` (threads sleep). An epoch's seconds are the median of those in log.csv.
+
 The goal: with the command line's own setting at most three times the quiet epoch; where it is missed, the
 script ends with status 1. The numbers mean something on an otherwise quiet machine alone.
 """

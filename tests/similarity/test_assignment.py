@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import DEVICE
 
 from embedlens.similarity import assignment
 from embedlens.similarity.assignment import NearestCentroids
@@ -59,7 +60,7 @@ def drifting(x, k, seed, steps=5):
 )
 @settings(max_examples=60, deadline=None)
 def test_nearest_is_brute_force_while_centroids_move(n, k, dim, dtype, seed):
-    search = NearestCentroids(unit_rows(n, dim, seed), dtype=dtype)
+    search = NearestCentroids(unit_rows(n, dim, seed), dtype=dtype, device=DEVICE)
     for centroids in drifting(search.x, k, seed):
         assert_is_brute_force(search, centroids)
 
@@ -70,7 +71,7 @@ def test_ambiguous_rows_and_collapsed_spaces(spread, dtype):
     """Where one type cannot tell the centroids apart the next one does, down to float64."""
     x = np.random.default_rng(0).normal(size=(200, 24)) * spread + 1
     x = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
-    search = NearestCentroids(x, dtype=dtype)
+    search = NearestCentroids(x, dtype=dtype, device=DEVICE)
     for centroids in drifting(x, 300, 1):
         assert_is_brute_force(search, centroids)
 
@@ -143,7 +144,7 @@ def test_precision_set_by_the_user_is_kept_but_not_used():
 def test_bounds_hold_for_screened_scores(dtype):
     """Every screened score lies within its bound of the float64 score, and the bound is not idle."""
     x, centroids = unit_rows(300, 200), unit_rows(160, 200, 1) * np.float32(0.7)
-    search = NearestCentroids(x, dtype=dtype)
+    search = NearestCentroids(x, dtype=dtype, device=DEVICE)
     search.assign(centroids)
     level = search._level
     table = search._table(level)

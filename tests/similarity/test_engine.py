@@ -6,9 +6,9 @@ import sys
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support import blobs, brute_force
+from support import DEVICE, blobs, brute_force
 
 import embedlens
 from embedlens import InputError
@@ -55,7 +55,7 @@ def plain_search(z, y, gallery, depth):
 
 def assert_search_is_plain(z, y, *, gallery=None, depth=3, cutoffs=(1, 2, 5), dtype=None):
     """Every consumer of the engine agrees with plain loops: indices, ranks and ties exactly."""
-    found = search(z, y, gallery=gallery, depth=depth, cutoffs=cutoffs, dtype=dtype)
+    found = search(z, y, gallery=gallery, depth=depth, cutoffs=cutoffs, device=DEVICE, dtype=dtype)
     depths = np.broadcast_to(depth, len(z))
     neighbours = {}
     for part in found.neighbours():
@@ -79,7 +79,7 @@ def assert_search_is_plain(z, y, *, gallery=None, depth=3, cutoffs=(1, 2, 5), dt
 
 def assert_is_brute_force(z, y):
     """The engine's answer is that of plain Python loops: same values to rounding, resolved exactly."""
-    positive, negative = nearest(z, y)
+    positive, negative = nearest(z, y, device=DEVICE)
     rows = brute_force(z, y)
     assert np.flatnonzero(positive.index >= 0).tolist() == [row[0] for row in rows]
     for anchor, best_positive, best_negative in rows:
@@ -130,6 +130,51 @@ def test_several_tiles_bands_and_groups(monkeypatch, dtype, spread):
     assert_search_is_plain(z, y, depth=5, cutoffs=(1, 10, 100), dtype=dtype)
     monkeypatch.setattr(screen, "_TABLE_BYTES", 1 << 10)
     assert_search_is_plain(z, y, depth=5, cutoffs=(1, 10, 100), dtype=dtype)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Take the processor for another device, which reduces its tiles itself; small tiles and groups."""
+    monkeypatch.setattr(screen, "_PROCESSOR", "elsewhere")
+    reduced = []
+    for consumer in (negatives.GroupMaxima, ranks.RankCounts):
+        original = consumer.reduce_on_device
+        monkeypatch.setattr(
+            consumer,
+            "reduce_on_device",
+            lambda self, tile, block, original=original: (
+                reduced.append((type(self), tile.mirrored)), original(self, tile, block),
+            ),
+        )  # fmt: skip
+        monkeypatch.delattr(consumer, "reduce")
+    for name, value in (("_DEVICE_TILE", 128), ("_GROUPS", (32, 128))):
+        monkeypatch.setattr(screen, name, value)
+    return reduced
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_tiles_that_are_reduced_on_the_device(monkeypatch, elsewhere, dtype):
+    z, y = blobs(n=403, dim=12, classes=9, spread=1.0)
+    assert_search_is_plain(z, y, depth=5, cutoffs=(1, 10, 100), dtype=dtype)
+    both = {
+        (one, mirrored) for one in (negatives.GroupMaxima, ranks.RankCounts) for mirrored in (True, False)
+    }
+    assert set(elsewhere) == both
+    assert_search_is_plain(z[:90], y[:90], gallery=(z[90:], y[90:]), cutoffs=(1, 10, 100), dtype=dtype)
+    monkeypatch.setattr(screen, "_DEVICE_TABLE_BYTES", 1 << 10)  # several bands
+    elsewhere.clear()
+    assert_search_is_plain(-np.abs(z), y, depth=5, cutoffs=(1, 10, 100), dtype=dtype)
+    assert {mirrored for _, mirrored in elsewhere} == {False}
+
+
+@given(n=st.integers(1, 60), classes=st.integers(1, 12), levels=st.integers(1, 3), seed=st.integers(0, 999))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_ties_among_tiles_that_are_reduced_on_the_device(elsewhere, n, classes, levels, seed):
+    random = np.random.default_rng(seed)
+    z = random.integers(-levels, levels + 1, (n, 4)).astype(np.float32)
+    z[~z.any(axis=1)] = 1
+    y = random.integers(0, classes, n)
+    assert_search_is_plain(z, y, depth=4, dtype="bfloat16")
 
 
 @pytest.mark.slow

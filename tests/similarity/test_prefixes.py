@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import blobs
+from support import DEVICE, blobs
 
 from embedlens.similarity import prefix_kernels, prefixes, products
 from embedlens.similarity.pairing import Pairing
@@ -50,7 +50,12 @@ def hits_of(z, y, dims, *, gallery=None, **options):
     pairing = Pairing(z, y, gallery)
     queries = np.asarray(z, float)[pairing.query_order]
     other = queries if gallery is None else np.asarray(gallery[0], float)[pairing.gallery_order]
-    return prefix_hits(pairing, (queries, other), dims, **{"rotation": False, "by_engine": False, **options})
+    return prefix_hits(
+        pairing,
+        (queries, other),
+        dims,
+        **{"rotation": False, "by_engine": False, "device": DEVICE, **options},
+    )
 
 
 @pytest.mark.parametrize("cosine", [True, False])
