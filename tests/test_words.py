@@ -38,6 +38,7 @@ EXCEPTIONS = {
     "cosine of chunks as stored": "the sidecar's text stays",
     "cumulative share of sigma^2": "the sidecar's text stays",
     "identifying a person of interest": "the title of a paper",
+    "person re-identification": "the name of the field, and the title of a paper",
     "settle": "a key of sidecars",
     "chunk": "a column of CSV files",
     "chunks": "a column of CSV files and a key of JSON answers",
