@@ -13,10 +13,12 @@ from embedlens.version import __version__
 if TYPE_CHECKING:
     from embedlens import analysis, experiments, figures, objectives, report, similarity, training
     from embedlens.errors import InputError
+    from embedlens.label_sets import LabelSets
     from embedlens.store import Recorder, Run, Snapshot, open_run
 
 __all__ = [
     "InputError",
+    "LabelSets",
     "Recorder",
     "Run",
     "Snapshot",
@@ -36,6 +38,7 @@ __getattr__, __dir__ = attached(
     __all__,
     {
         "embedlens.errors": ["InputError"],
+        "embedlens.label_sets": ["LabelSets"],
         "embedlens.store": ["Recorder", "Run", "Snapshot", "open_run"],
     },
 )

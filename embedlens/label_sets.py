@@ -118,6 +118,26 @@ class LabelSets:
         )
 
 
+def single_labels(labels: Labels, place: str) -> NDArray[np.int64]:
+    """Return labels of which each item has one; sets raise `InputError` that begins with the place."""
+    if isinstance(labels, LabelSets):
+        raise InputError(ONE_LABEL_NEEDED).within(place)
+    return labels
+
+
+def label_lists(labels: Labels) -> list[list[int]]:
+    """Return the labels of each item: its only one, or those of its set."""
+    return labels.lists() if isinstance(labels, LabelSets) else [[label] for label in labels.tolist()]
+
+
+def label_codes(parts: Sequence[Labels]) -> NDArray[np.int64]:
+    """Return one number for each item of several sides, equal for items whose labels are equal, int64."""
+    if any(isinstance(part, LabelSets) for part in parts):
+        sets = [part if isinstance(part, LabelSets) else LabelSets.of_single(part) for part in parts]
+        return LabelSets.concatenated(sets).codes()
+    return np.concatenate(parts)
+
+
 Labels: TypeAlias = "NDArray[np.int64] | LabelSets"
 """Labels of items: int64 [N], or sets of labels."""
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError
+from embedlens.item_codes import is_first, item_codes
+from embedlens.label_sets import single_labels
 from embedlens.leave_out import LeaveOut, LeftOutLabels
 from embedlens.results import Result
 from embedlens.selection import searched_split
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.scores import ScoreSettings
     from embedlens.analysis.spectrum.slices import Slice
+    from embedlens.label_sets import Labels
     from embedlens.store import Run
 
 ID = "id"
@@ -34,8 +37,8 @@ class SplitItems(Result):
     ----------
     split
         Its name.
-    z, y
-        Embeddings [N, D] and int64 labels [N].
+    z, targets
+        Embeddings [N, D]; int64 labels [N], or label sets.
     rows
         int64 [N]: their rows in the split as recorded.
     ids
@@ -44,7 +47,7 @@ class SplitItems(Result):
 
     split: str
     z: NDArray[np.floating[Any]]
-    y: NDArray[np.int64]
+    targets: Labels
     rows: NDArray[np.int64]
     ids: NDArray[np.str_] | None = None
 
@@ -53,19 +56,29 @@ class SplitItems(Result):
         cls,
         split: str,
         z: NDArray[np.floating[Any]],
-        y: NDArray[np.int64],
+        targets: Labels,
         *,
         ids: Sequence[str] | None = None,
     ) -> SplitItems:
         """Return all items of a split."""
-        return cls(split, z, y, np.arange(y.size), None if ids is None else np.asarray(ids))
+        return cls(split, z, targets, np.arange(targets.size), None if ids is None else np.asarray(ids))
+
+    @property
+    def y(self) -> NDArray[np.int64]:
+        """int64 labels [N]; `InputError` where items have sets of labels."""
+        return single_labels(self.targets, f"split {self.split!r}")
+
+    @property
+    def n(self) -> int:
+        """Number of items N."""
+        return self.rows.size
 
     def take(self, keep: NDArray[np.bool_]) -> SplitItems:
         """Return some of the items; where all are kept, the arrays are not read."""
         if keep.all():
             return self
         ids = None if self.ids is None else self.ids[keep]
-        return SplitItems(self.split, self.z[keep], self.y[keep], self.rows[keep], ids)
+        return SplitItems(self.split, self.z[keep], self.targets[keep], self.rows[keep], ids)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -99,8 +112,13 @@ class Search(Result):
 
     @property
     def y(self) -> NDArray[np.int64]:
-        """Labels of the queries [N]."""
-        return self.query.y
+        """int64 labels of the queries [N]; `InputError` where items have sets of labels."""
+        return single_labels(self.targets, self.place)
+
+    @property
+    def targets(self) -> Labels:
+        """Labels of the queries, int64 [N] or label sets, for what works with both."""
+        return self.query.targets
 
     @property
     def gallery_split(self) -> str | None:
@@ -133,7 +151,9 @@ class Search(Result):
         from embedlens.analysis.scores import score
 
         try:
-            return score(self.z, self.y, metrics, settings=settings, gallery=self.gallery, device=device)
+            return score(
+                self.z, self.targets, metrics, settings=settings, gallery=self.gallery, device=device
+            )
         except InputError as error:
             raise error.within(self.place) from error
 
@@ -169,7 +189,7 @@ def search_of(
 
     def read(name: str) -> SplitItems:
         return SplitItems.of(
-            name, embeddings_of(run, name, at), run.labels(name), ids=run.items(name).get(ID)
+            name, embeddings_of(run, name, at), run.targets(name), ids=run.items(name).get(ID)
         )
 
     return search_in(
@@ -205,22 +225,22 @@ def search_in(
     labels = labels or LeftOutLabels()
     sides = [read(name) for name in splits if name is not None]
     counts: dict[str, int] = {}
-    kept = [side.take(~np.isin(side.y, labels.ignored)) for side in sides]
+    kept = [side.take(~_has_one_of(side, labels.ignored)) for side in sides]
     if labels.ignored.size:
         _count(counts, "n_ignored", sides, kept)
-    codes = _items(kept, contents=duplicates)
+    codes = item_codes(kept, contents=duplicates)
     if duplicates:
-        firsts = [_is_first(code) for code in codes]
+        firsts = [is_first(code) for code in codes]
         sides, kept = kept, [side.take(keep) for side, keep in zip(kept, firsts, strict=True)]
         codes = [code[keep] for code, keep in zip(codes, firsts, strict=True)]
         _count(counts, "n_duplicates", sides, kept)
     query, other = kept[0], kept[-1]
-    asks = ~np.isin(query.y, labels.distractors)
+    asks = ~_has_one_of(query, labels.distractors)
     if labels.distractors.size:
-        counts["n_distractors"] = int(np.isin(other.y, labels.distractors).sum())
+        counts["n_distractors"] = int(_has_one_of(other, labels.distractors).sum())
     found = query.take(asks)
-    if not len(found.y) or not len(other.y):
-        message = f"no item of split {(found if not len(found.y) else other).split!r} is left to score"
+    if not found.n or not other.n:
+        message = f"no item of split {(other if found.n else found).split!r} is left to score"
         raise InputError(message).within(place)
     if len(kept) == 1 and asks.all():
         return Search(place, found, counts=counts)
@@ -232,66 +252,19 @@ def search_in(
         own = np.isin(items[0], items[1])
         counts |= {"n_own_in_gallery": int(own.sum())} if own.any() else {}
         items = items if own.any() else None
-    return Search(place, found, other, Gallery(other.z, other.y, items), counts)
+    return Search(place, found, other, Gallery(other.z, other.targets, items), counts)
+
+
+def _has_one_of(side: SplitItems, labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which items have one of some labels; only of single labels are there any to leave out."""
+    return np.isin(side.y, labels) if labels.size else np.zeros(side.n, np.bool_)
 
 
 def _count(
     counts: dict[str, int], name: str, before: Sequence[SplitItems], after: Sequence[SplitItems]
 ) -> None:
     """Note how many items were left out in all, and how many of them of a gallery."""
-    left = [one.y.size - other.y.size for one, other in zip(before, after, strict=True)]
+    left = [one.n - other.n for one, other in zip(before, after, strict=True)]
     counts[name] = sum(left)
     if len(left) > 1:
         counts[f"{name}_in_gallery"] = left[1]
-
-
-def _items(sides: Sequence[SplitItems], *, contents: bool) -> list[NDArray[np.int64]]:
-    """Return a number for each row, equal for rows that are the same item: those of one label and id.
-
-    With `contents`, rows of one label that hold the same numbers are the same item, too.
-    """
-    from embedlens.analysis.retrieval.duplicates import first_equal
-
-    sizes = np.cumsum([side.y.size for side in sides])[:-1]
-    labels = np.concatenate([side.y for side in sides])
-    links = []
-    if any(side.ids is not None for side in sides):
-        texts = np.concatenate([np.full(side.y.size, "") if side.ids is None else side.ids for side in sides])
-        numbers = np.unique(texts, return_inverse=True)[1].ravel()
-        # Rows without an id are items of their own: their numbers lie beyond those of the ids.
-        links.append(np.where(texts == "", np.arange(texts.size) + texts.size, numbers))
-    if contents:
-        links.append(np.concatenate(first_equal(*(side.z for side in sides))))
-    codes = np.arange(labels.size)
-    groups = [_pairs(labels, numbers) for numbers in links]
-    if groups:
-        codes = groups[0] if len(groups) == 1 else _joined(groups)
-    return np.split(codes, sizes)
-
-
-def _pairs(labels: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return a number for each pair."""
-    return np.unique(np.stack([labels, numbers]), axis=1, return_inverse=True)[1].ravel()
-
-
-def _joined(groups: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
-    """Return the groups of rows that are linked by any of some groups."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n = groups[0].size
-    ends, start = [], n
-    for group in groups:
-        ends.append(group + start)
-        start += int(group.max()) + 1
-    rows = np.tile(np.arange(n), len(groups))
-    graph = coo_array((np.ones(rows.size, np.int8), (rows, np.concatenate(ends))), shape=(start, start))
-    found: NDArray[np.int64] = connected_components(graph, directed=False)[1][:n].astype(np.int64)
-    return found
-
-
-def _is_first(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which rows are the first with their number."""
-    keep = np.zeros(codes.size, np.bool_)
-    keep[np.unique(codes, return_index=True)[1]] = True
-    return keep

@@ -102,7 +102,7 @@ def test_a_snapshot_and_a_run_of_many_names(tmp_path):
         recorder.record(0, {"test": np.ones((500, 3), np.float32)})
     assert repr(recorder.run.snapshot("test")) == (
         "Snapshot(classes=500, epoch=0, run='run', split='test', "
-        "embeddings=float32[500, 3], labels=int64[500])"
+        "embeddings=float32[500, 3], targets=int64[500])"
     )
     assert len(repr(recorder.run.info)) <= 170
 

@@ -11,10 +11,12 @@ import numpy as np
 from embedlens.analysis.open_set import ranking as new_class
 from embedlens.analysis.retrieval import geometry
 from embedlens.analysis.retrieval import neighbours as retrieval
+from embedlens.analysis.retrieval.options import RetrievalOptions
 from embedlens.analysis.spectrum.ranks import effective_rank, spectral_decay
 from embedlens.analysis.spectrum.values import singular_values
-from embedlens.arrays import check_labels, check_pair, to_numpy
+from embedlens.arrays import check_labels, check_searched, to_numpy
 from embedlens.errors import InputError, unknown
+from embedlens.label_sets import LabelSets
 from embedlens.similarity import Gallery
 from embedlens.similarity.lloyd import FAISS_SEED as DEFAULT_SEED
 
@@ -31,6 +33,10 @@ DISTANCES = ("alignment", "pi_intra", "pi_inter", "pi_ratio")
 SPREAD = ("uniformity", "mean_similarity")
 SPECTRUM = ("effective_rank", "rho")
 METRICS = (*AT_R, "map_at_5", "knn_accuracy", *CLUSTERING, *DISTANCES, *SPREAD, *SPECTRUM, "hubness")
+SINGLE_LABEL = ("map_at_5", "knn_accuracy", *CLUSTERING, *DISTANCES)
+"""Metrics that need one label per item."""
+WITH_SETS = ("recall", *(name for name in METRICS if name not in SINGLE_LABEL))
+"""Metrics of items that have sets of labels, too."""
 RECALL_PRESETS = {"cub": (1, 2, 4, 8), "sop": (1, 10, 100, 1000)}
 """The K of Recall@K in papers: on CUB-200-2011 and Cars196, and on Stanford Online Products."""
 
@@ -154,7 +160,7 @@ def score(
     z
         Embeddings [N, D], not necessarily normalised.
     y
-        Integer labels [N].
+        Integer labels [N], or `LabelSets`, for the metrics of `WITH_SETS`.
     metrics
         Names, as `check_metrics` knows them.
     settings
@@ -188,7 +194,9 @@ def score(
     """
     settings = settings or ScoreSettings()
     wanted = check_metrics(metrics, settings)
-    array, labels = check_pair(z, y)
+    array, labels = check_searched(z, y)
+    if isinstance(labels, LabelSets):
+        _check_sets(wanted, settings)
     z, y = array, labels
     found: dict[str, float] = {}
     apart = settings.new_label is not None and "map_at_5" in wanted
@@ -227,6 +235,17 @@ def score(
     return {name: found[name] for name in (*counts, *spread)}
 
 
+def _check_sets(wanted: Sequence[str], settings: ScoreSettings) -> None:
+    """Refuse scores that need one label per item, for items that have sets of labels."""
+    names = [name for name in wanted if name in SINGLE_LABEL]
+    if names or settings.new_label is not None:
+        message = (
+            f"{', '.join(names) or 'an unknown class'}: one label per item is needed, but items have sets of "
+            f"labels (multi-label); choose some of: {', '.join(WITH_SETS)}"
+        )
+        raise InputError(message)
+
+
 def _known(
     z: ArrayLike, y: ArrayLike, gallery: GalleryLike | None, new_label: int
 ) -> tuple[ArrayLike, ArrayLike, GalleryLike | None]:
@@ -239,10 +258,10 @@ def _known(
     return to_numpy(z)[known], labels[known], gallery
 
 
-def _demands(wanted: Sequence[str], settings: ScoreSettings) -> retrieval.RetrievalOptions | None:
+def _demands(wanted: Sequence[str], settings: ScoreSettings) -> RetrievalOptions | None:
     """Return the options of retrieval for some metrics; None if none of them is a retrieval score."""
     ks = tuple(int(name.removeprefix("recall_at_")) for name in wanted if name.startswith("recall_at_"))
-    demands = retrieval.RetrievalOptions(
+    demands = RetrievalOptions(
         ks=ks,
         at_r=any(name in AT_R for name in wanted),
         macro=settings.macro,
@@ -252,7 +271,7 @@ def _demands(wanted: Sequence[str], settings: ScoreSettings) -> retrieval.Retrie
         weighted=settings.weighted,
         hubness="hubness" in wanted,
     )
-    idle = retrieval.RetrievalOptions(
+    idle = RetrievalOptions(
         macro=settings.macro, new_threshold=settings.new_threshold, weighted=settings.weighted
     )
     return None if demands == idle else demands

@@ -103,25 +103,26 @@ def duplicates(search: Search) -> str | None:
     other = search.other
     apart = other is not None and search.gallery_split is not None
     own = search.query if other is None or apart else other  # distractors stand in the queries' own split
-    findings = count_duplicates(own.z, own.y, (other.z, other.y) if other is not None and apart else None)
+    findings = count_duplicates(
+        own.z, own.targets, (other.z, other.targets) if other is not None and apart else None
+    )
     texts = []
     if findings.across:
         odd = (
             f" ({findings.across_other_label:,} of other labels alone)" if findings.across_other_label else ""
         )
         texts.append(
-            f"{findings.across:,} of {search.y.size:,} queries equal a row of gallery "
+            f"{findings.across:,} of {search.query.n:,} queries equal a row of gallery "
             f"{search.gallery_split!r}{odd}"
         )
     sides = ((own, findings.queries), *([(other, findings.gallery)] if other is not None and apart else []))
     within = [(count, side) for side, count in sides if count]
     if len(within) == 1:
         texts += [
-            f"{n:,} of {side.y.size:,} rows of {side.split!r} equal an earlier row of it"
-            for n, side in within
+            f"{n:,} of {side.n:,} rows of {side.split!r} equal an earlier row of it" for n, side in within
         ]
     elif within:
-        both = " and ".join(f"{n:,} of {side.y.size:,} of {side.split!r}" for n, side in within)
+        both = " and ".join(f"{n:,} of {side.n:,} of {side.split!r}" for n, side in within)
         texts.append(f"{both} equal an earlier one")
     return f"exact duplicates: {'; '.join(texts)}" if texts else None
 
@@ -132,7 +133,7 @@ def own_items(search: Search) -> str | None:
     if not count:
         return None
     return (
-        f"{count:,} of {search.y.size:,} queries are in gallery {search.gallery_split!r}, too; each is "
+        f"{count:,} of {search.query.n:,} queries are in gallery {search.gallery_split!r}, too; each is "
         "searched without its own copy"
     )
 

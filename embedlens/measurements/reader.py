@@ -98,7 +98,7 @@ class Reader:
         """Collect the warnings about the items that are kept, where nothing is searched."""
         found = items_of(run, split, epoch)
         if kept.rows is not None:
-            chosen = np.zeros(found.y.size, np.bool_)
+            chosen = np.zeros(found.query.n, np.bool_)
             chosen[kept.rows] = True
             found = replace(found, query=found.query.take(chosen))
         self.warnings.check(label or run.name, found)

@@ -104,7 +104,7 @@ class State:
 
         search = self.search()
         try:
-            near = nearest_triplets(search.z, search.y, gallery=search.gallery, device=device)
+            near = nearest_triplets(search.z, search.targets, gallery=search.gallery, device=device)
         except InputError as error:
             raise error.within(search.place) from error
         return replace(

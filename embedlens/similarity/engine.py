@@ -68,7 +68,8 @@ class SearchResult:
         int64 [N]: number of negatives at least as similar as the nearest positive, -1 without a positive.
         Exact where it is below `depth`; else only ``rank < K`` is certain, for every K of `cutoffs`.
     n_positives
-        int64 [N]: gallery rows of the query's class, without itself and what is ignored for it.
+        int64 [N]: gallery rows of the query's class, or that share a label with it, without itself and what
+        is ignored for it.
     n_neighbours
         int64 [N]: gallery rows that the query is compared with.
     """
@@ -145,6 +146,7 @@ def search(
     *,
     gallery: GalleryLike | None = None,
     depth: int | NDArray[np.int64] = 1,
+    to_r: bool = False,
     cutoffs: Sequence[int] = (),
     device: str = "cpu",
     dtype: torch.dtype | str | None = None,
@@ -158,11 +160,13 @@ def search(
     z
         Embeddings [N, D], any floating type, not necessarily normalised.
     y
-        Integer labels [N].
+        Integer labels [N], or `LabelSets`: positives share a label.
     gallery
         Embeddings [M, D] and labels [M], or a `Gallery`; without it every row is compared with all others.
     depth
         Number of neighbours of each query, one number or int64 [N]; 0 counts as 1.
+    to_r
+        Whether each query has at least as many neighbours as positives (the R of R-precision).
     cutoffs
         The K of Recall@K: ``rank < K`` is certain for each of them.
     device
@@ -182,9 +186,9 @@ def search(
     n = len(pairing.queries)
     deep = to_numpy(depth)
     wanted = check_integers(deep if deep.ndim else np.full(n, deep), "depth", shape=(n,), least=0)
-    wanted = np.maximum(wanted, 1)
     cutoffs = check_integers(cutoffs, "cutoffs", least=1).tolist()
-    wanted = np.minimum(wanted[pairing.query_order], pairing.positives + pairing.negatives)
+    wanted = np.maximum(wanted[pairing.query_order], pairing.positives if to_r else 1)
+    wanted = np.minimum(np.maximum(wanted, 1), pairing.positives + pairing.negatives)
     shallow = np.where(wanted <= _SHALLOW, wanted, 1)
     with full_precision():
         screen = Screen(pairing, chosen_type(dtype, device, pairing.library), device)

@@ -9,7 +9,7 @@ import numpy as np
 
 from embedlens.arrays import check_targets
 from embedlens.errors import InputError
-from embedlens.label_sets import LabelSets
+from embedlens.label_sets import LabelSets, label_codes
 from embedlens.similarity import kernels
 from embedlens.similarity.gallery import Gallery
 from embedlens.similarity.ignored import Ignored
@@ -195,11 +195,7 @@ def _alike(y: ArrayLike, gallery: ArrayLike | None) -> tuple[Labels, Labels]:
 
 def _sort_keys(labels: Labels, others: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return what queries and gallery rows are sorted by: their labels, or numbers of their label sets."""
-    if isinstance(labels, LabelSets) and isinstance(others, LabelSets):
-        if labels is others:
-            return (codes := labels.codes()), codes
-        codes = LabelSets.concatenated([labels, others]).codes()
-        return codes[: len(labels)], codes[len(labels) :]
-    assert not isinstance(labels, LabelSets)
-    assert not isinstance(others, LabelSets)
-    return labels, others
+    if labels is others:
+        return (codes := label_codes([labels])), codes
+    codes = label_codes([labels, others])
+    return codes[: labels.size], codes[labels.size :]

@@ -3,6 +3,7 @@
 from embedlens.store.epoch_writer import EpochWriter
 from embedlens.store.ranks import Ranks
 from embedlens.store.recorder import Recorder
-from embedlens.store.run import Run, Snapshot, log_metrics, open_run
+from embedlens.store.run import Run, log_metrics, open_run
+from embedlens.store.snapshot import Snapshot
 
 __all__ = ["EpochWriter", "Ranks", "Recorder", "Run", "Snapshot", "log_metrics", "open_run"]

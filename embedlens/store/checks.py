@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.arrays import check_embeddings, check_labels, shape_text, to_numpy
+from embedlens.arrays import check_embeddings, check_targets, shape_text, to_numpy
 from embedlens.errors import InputError, shortened, unknown
+from embedlens.label_sets import LabelSets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    from embedlens.label_sets import Labels
 
 MOST_EPOCH = 10**9 - 1
 """The largest epoch: names of snapshots have at most nine digits."""
@@ -80,9 +83,10 @@ def check_items(given: Mapping[str, Sequence[object]], rows: int) -> dict[str, l
     return {name: [str(value) for value in column] for name, column in columns.items()}
 
 
-def fingerprint(labels: NDArray[np.int64], items: Mapping[str, Sequence[str]]) -> str:
+def fingerprint(labels: Labels, items: Mapping[str, Sequence[str]]) -> str:
     """Return a digest of a split's labels and items; equal digests mean the same item in every row."""
-    digest = hashlib.sha256(labels.astype("<i8").tobytes())
+    parts = [labels.indptr, labels.indices] if isinstance(labels, LabelSets) else [labels]
+    digest = hashlib.sha256(b"".join(part.astype("<i8").tobytes() for part in parts))
     digest.update(json.dumps(dict(items), sort_keys=True, ensure_ascii=False).encode())
     return digest.hexdigest()
 
@@ -202,7 +206,7 @@ def check_contents(
     for split, values in labels.items():
         check_split_name(split)
         try:
-            checked = check_labels(values)
+            checked = check_targets(values)
             contents[split] = {"labels": checked, "items": check_items(items.get(split, {}), checked.size)}
             if split in thumbnails:
                 contents[split]["thumbnails"] = check_thumbnails(thumbnails[split], checked.size)

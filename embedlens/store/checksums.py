@@ -62,8 +62,12 @@ class Placement:
 
     def text(self, target: Path, text: str) -> None:
         """Write text as UTF-8."""
+        self.bytes(target, text.encode())
+
+    def bytes(self, target: Path, content: bytes) -> None:
+        """Write bytes."""
         temporary = self._temporary(target)
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_bytes(content)
         self._added[self._name(target)] = file_digest(temporary)
 
     def link(self, target: Path, source: Path) -> None:

@@ -170,7 +170,7 @@ def _recorder(
         pairs |= {query: other for query, other in named if {query, other} <= set(splits)}
     return Recorder(
         path,
-        labels={split: runs[0].labels(split) for split in splits},
+        labels={split: runs[0].targets(split) for split in splits},
         items={split: runs[0].items(split) for split in splits},
         thumbnails={
             split: next(images for images in found if images is not None)

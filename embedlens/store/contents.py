@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from embedlens.arrays import check_embeddings
 from embedlens.errors import InputError
 from embedlens.files import read_npy
+from embedlens.label_sets import LabelSets
 from embedlens.store import format as layout
 from embedlens.store.checksums import placement, read_checksums
 from embedlens.store.extras import run_extra_file
+from embedlens.store.label_set_files import label_set_bytes
 from embedlens.store.ownership import clear, withdraw
 from embedlens.text import csv_quoting
 
@@ -59,7 +61,10 @@ def begin(
 def _place(files: Placement, run: Path, contents: Mapping[str, dict[str, Any]]) -> None:
     for split, given in contents.items():
         folder = layout.split_folder(run, split)
-        files.npy(_free(folder / "labels.npy"), given["labels"])
+        if isinstance(given["labels"], LabelSets):
+            files.bytes(_free(folder / "labels.npz"), label_set_bytes(given["labels"]))
+        else:
+            files.npy(_free(folder / "labels.npy"), given["labels"])
         if given["items"]:
             files.text(_free(folder / "items.csv"), _items_csv(given["items"]))
         for part in ("thumbnails", "pretrained"):
@@ -81,7 +86,7 @@ def recorded_only(run: Path, info: layout.RunInfo, files: Iterable[Path]) -> lis
     Runs of earlier versions have no list; there, files are recognised by name.
     """
     listed = read_checksums(run)
-    labels = [layout.split_folder(run, split) / "labels.npy" for split in info.splits]
+    labels = [layout.labels_file(run, info, split) for split in info.splits]
     if not all(file.relative_to(run).as_posix() in listed for file in labels):
         return list(files)
     return [file for file in files if file.relative_to(run).as_posix() in listed]

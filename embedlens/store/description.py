@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError, count_text, shortened
-from embedlens.files import read_npy
+from embedlens.label_sets import LabelSets
 from embedlens.results import Result
 from embedlens.store import format as layout
+from embedlens.store.labels import read_labels_file
 from embedlens.store.log import epoch_of, read_log
 from embedlens.text import escaped
 
@@ -69,7 +70,7 @@ class RunFacts(Result):
             with suppress(OSError):
                 found = layout.complete_epochs(path, info)
         splits = tuple(
-            SplitFacts(name, split.items, _classes(layout.split_folder(path, name) / "labels.npy"))
+            SplitFacts(name, split.items, _classes(layout.labels_file(path, info, name), split.items))
             for name, split in info.splits.items()
         )
         return cls(path, info, found, splits)
@@ -133,10 +134,11 @@ class RunFacts(Result):
         return f"{dim}, {self.info.dtype}"
 
 
-def _classes(file: Path) -> int | None:
+def _classes(file: Path, items: int) -> int | None:
     """Return the number of different labels in a file; None where it cannot be read."""
     with suppress(InputError, OSError):
-        return int(np.unique(read_npy(file)).size)
+        labels = read_labels_file(file, items=items)
+        return int(np.unique(labels.indices if isinstance(labels, LabelSets) else labels).size)
     return None
 
 

@@ -1,4 +1,4 @@
-"""The run format "embedlens-run", version 1: contents of run.json, and paths of all files."""
+"""The run format "embedlens-run", versions 1 and 2: contents of run.json, and paths of all files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ class SplitInfo:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RunInfo(Result):
-    """The contents of run.json; `dim` is None until the first snapshot is recorded."""
+    """The contents of run.json; `dim` is None until the first snapshot is recorded.
+
+    `version` is 2 where items have sets of labels, which programs that know version 1 alone cannot read.
+    """
 
     name: str
     created: str
@@ -40,6 +43,12 @@ class RunInfo(Result):
     class_names: dict[str, str] = field(default_factory=dict)
     slices: list[list[int]] = field(default_factory=list)
     query_gallery: list[list[str]] = field(default_factory=list)
+    version: int = schema.VERSION
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether items have sets of labels."""
+        return self.version == schema.WITH_SETS
 
 
 def info_file(run: Path) -> Path:
@@ -57,10 +66,14 @@ def split_folder(run: Path, split: str) -> Path:
     return run / "splits" / split
 
 
-def label_files(run: Path, split: str) -> tuple[Path, Path]:
+def labels_file(run: Path, info: RunInfo, split: str) -> Path:
+    """Return the file of a split's labels: labels.npz where items have sets of them."""
+    return split_folder(run, split) / ("labels.npz" if info.is_multi_label else "labels.npy")
+
+
+def label_files(run: Path, info: RunInfo, split: str) -> tuple[Path, Path]:
     """Return the files of the labels and of the columns of items; the second may be missing."""
-    folder = split_folder(run, split)
-    return folder / "labels.npy", folder / "items.csv"
+    return labels_file(run, info, split), split_folder(run, split) / "items.csv"
 
 
 def snapshot_file(run: Path, split: str, epoch: int) -> Path:
@@ -125,7 +138,7 @@ def write_info(run: Path, info: RunInfo) -> None:
 
 def info_text(info: RunInfo) -> str:
     """Return what run.json says; what is no plain data, or could not be read back, raises `InputError`."""
-    document = {"format": schema.FORMAT, "version": schema.VERSION, **asdict(info)}
+    document = {"format": schema.FORMAT, "version": info.version, **asdict(info)}
     try:
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False, default=_plain) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
@@ -164,7 +177,7 @@ def read_info(run: Path) -> RunInfo:
 
 def _items_on_disk(run: Path) -> int:
     """Return how many items the files of labels can hold; run.json is not read yet."""
-    return sum(file.stat().st_size // 8 for file in run.glob("splits/*/labels.npy") if file.is_file())
+    return sum(file.stat().st_size // 8 for file in run.glob("splits/*/labels.np[yz]") if file.is_file())
 
 
 def _parse(document: dict[str, Any]) -> RunInfo:
@@ -183,4 +196,5 @@ def _parse(document: dict[str, Any]) -> RunInfo:
         slices=document.get("slices", []),
         # A split is never its own gallery: each item would find itself.
         query_gallery=[pair for pair in document.get("query_gallery", []) if pair[0] != pair[1]],
+        version=document["version"],
     )

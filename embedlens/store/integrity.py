@@ -70,7 +70,8 @@ def verify(run: Run) -> Integrity:
             read()
         except InputError as error:
             # Every reader of a split needs its labels; damaged labels are reported once.
-            if "/".join([*name.split("/")[:2], "labels.npy"]) not in damaged:
+            folder = "/".join(name.split("/")[:2])
+            if not {f"{folder}/labels.npy", f"{folder}/labels.npz"} & set(damaged):
                 damaged.setdefault(name, str(error))
     checkpoint = run.path / CHECKPOINT_NAME
     n_verified += checkpoint.is_file() and CHECKPOINT_NAME not in damaged
@@ -142,7 +143,8 @@ def _readings(run: Run) -> Iterator[tuple[str, Callable[[], object]]]:
     yield CHECKPOINT_NAME, partial(_check_checkpoint, run)
     for split in run.splits:
         folder = f"splits/{split}"
-        yield f"{folder}/labels.npy", partial(run.labels, split)
+        labels = layout.labels_file(run.path, run.info, split)
+        yield f"{folder}/{labels.name}", partial(run.targets, split)
         yield f"{folder}/thumbnails.npy", partial(run.thumbnails, split)
         yield f"{folder}/pretrained.npy", partial(run.pretrained, split)
         for epoch in run.epochs():
@@ -166,6 +168,6 @@ def _arrays(run: Run) -> list[Path]:
     for split in run.splits:
         folder = layout.split_folder(run.path, split)
         found += [layout.snapshot_file(run.path, split, epoch) for epoch in run.epochs()]
-        contents = ("labels.npy", "items.csv", "thumbnails.npy", "pretrained.npy")
+        contents = ("labels.npy", "labels.npz", "items.csv", "thumbnails.npy", "pretrained.npy")
         found += [folder / name for name in contents if (folder / name).is_file()]
     return found

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT_NAME = "checkpoint.pt"
 _SPLIT = r"splits/[A-Za-z0-9][A-Za-z0-9_.-]*"
-_CONTENTS = re.compile(rf"{_SPLIT}/((labels|thumbnails|pretrained)\.npy|items\.csv)")
+_CONTENTS = re.compile(rf"{_SPLIT}/((labels|thumbnails|pretrained)\.npy|labels\.npz|items\.csv)")
 _LATER = re.compile(rf"{_SPLIT}/(epoch-\d{{4,9}}\.npy|extra/[a-z][a-z0-9_]*-\d{{4,9}}\.npy)")
 _RUN_EXTRA = re.compile(r"extra/[a-z][a-z0-9_]*\.npy")
 _LONGEST_NAME = 240  # bytes

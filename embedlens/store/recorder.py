@@ -27,7 +27,7 @@ from embedlens.store.locations import run_path
 from embedlens.store.recording import Recording
 from embedlens.store.run import Run
 from embedlens.store.shared_epochs import LOCK_WAIT_S, join_run
-from embedlens.store.user_inputs import integer_labels, plain_method
+from embedlens.store.user_inputs import format_version, integer_labels, plain_method
 from embedlens.text import escaped
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ class Recorder:
         hold a run yet, unless `resume` is true.
     labels
         Split name -> labels [N]: integers, or class names, which are numbered alike in all splits. Row i of a
-        split is the same item in every epoch.
+        split is the same item in every epoch. Of multi-label items: a set or list of labels for each, or a
+        table [N, C] of 0 and 1, also a sparse one; the run then has version 2 of the format.
     method
         Description of the embeddings (loss, learning rate, seed, ...): plain data as a dict, an
         ``argparse.Namespace`` or a dataclass, shown by `info`.
@@ -134,6 +135,7 @@ class Recorder:
             class_names={str(label): escaped(text) for label, text in names.items()},
             slices=check_slices(slices),
             query_gallery=check_query_gallery(query_gallery or {}, splits),
+            version=format_version(numbered.values()),
         )
         ranks = ranks if ranks is not None and ranks.size > 1 else None
         shared = ranks is not None and not ranks.uses_torch

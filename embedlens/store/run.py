@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from embedlens.arrays import DTYPES, check_embeddings, check_labels
+from embedlens.arrays import DTYPES, check_embeddings
 from embedlens.errors import InputError, unknown
 from embedlens.files import native, read_npy, read_table
-from embedlens.results import Result
-from embedlens.store import fingerprint_cache
+from embedlens.label_sets import LabelSets, single_labels
 from embedlens.store import format as layout
-from embedlens.store.checks import check_thumbnails, fingerprint
+from embedlens.store.checks import check_thumbnails
 from embedlens.store.description import RunFacts
 from embedlens.store.extras import extra_epochs, read_extra, read_run_extra, run_extra_names
+from embedlens.store.labels import read_targets
 from embedlens.store.locations import run_path
 from embedlens.store.lock import RunInUse, check_free
 from embedlens.store.log import merge_log, read_log
+from embedlens.store.snapshot import Snapshot
 from embedlens.store.steps import as_moments
 
 if TYPE_CHECKING:
@@ -27,44 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
+    from embedlens.label_sets import Labels
     from embedlens.store.log import LogRow
 
 _BYTES_PER_ITEM = 1 << 16  # of items.csv
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Snapshot(Result):
-    """The embeddings of one split at one epoch.
-
-    Attributes
-    ----------
-    run, split
-        Names of the run and of the split.
-    epoch
-        0 is the state before training.
-    embeddings
-        float32 or float16 [N, D], memory-mapped, as recorded (not normalised).
-    labels
-        int64 [N].
-    """
-
-    run: str
-    split: str
-    epoch: int
-    embeddings: NDArray[np.floating[Any]]
-    labels: NDArray[np.int64]
-
-    def _facts(self) -> dict[str, int]:
-        """Return the number of classes, for the representation; embeddings are not read."""
-        labels = self.labels
-        return {"classes": int(np.unique(labels).size)} if getattr(labels, "ndim", None) == 1 else {}
-
-    @property
-    def place(self) -> str:
-        """Run, split and epoch, for messages."""
-        return f"run {self.run!r}, split {self.split!r}, epoch {self.epoch}"
 
 
 class Run:
@@ -166,14 +134,14 @@ class Run:
             Unknown split or epoch; a file that is truncated, corrupt, of another shape or type than
             run.json says, or holds NaN, infinity or a zero vector.
         """
-        labels = self.labels(split)
+        labels = self.targets(split)
         epoch = self.resolve_epoch(epoch)
         array = self._array(layout.snapshot_file(self.path, split, epoch), labels.size, self.info.dim)
         return Snapshot(self.name, split, epoch, array, labels)
 
     def pretrained(self, split: str) -> NDArray[np.floating[Any]] | None:
         """Return the backbone's features before any training, [N, D0], or None where none were recorded."""
-        rows = self.labels(split).size
+        rows = self.targets(split).size
         file = layout.split_folder(self.path, split) / "pretrained.npy"
         return self._array(file, rows, None) if file.is_file() else None
 
@@ -206,25 +174,28 @@ class Run:
         return read_run_extra(self.path, name)
 
     def labels(self, split: str) -> NDArray[np.int64]:
-        """Return the labels of a split, int64 [N]."""
+        """Return the labels of a split, int64 [N]; `InputError` where items have sets of labels."""
+        return single_labels(self.targets(split), f"run {self.name!r}, split {split!r}")
+
+    def label_sets(self, split: str) -> LabelSets:
+        """Return the set of labels of each item of a split; sets of one where items have single labels."""
+        targets = self.targets(split)
+        return targets if isinstance(targets, LabelSets) else LabelSets.of_single(targets)
+
+    def targets(self, split: str) -> Labels:
+        """Return what `labels` returns, or `label_sets` where items have sets (`is_multi_label`)."""
         self._check_split(split)
-        stated, files = self.info.splits[split], layout.label_files(self.path, split)
-        file, before = files[0], fingerprint_cache.state_of(files)
-        try:
-            labels = check_labels(read_npy(file))
-        except InputError as error:
-            raise error if str(file) in str(error) else error.within(str(file)) from error
-        if labels.size != stated.items or not fingerprint_cache.agrees(
-            files, stated.fingerprint, lambda: fingerprint(labels, self.items(split)), before=before
-        ):
-            message = f"{file}: labels or items are not those that run.json was written for"
-            raise InputError(message)
-        return labels
+        return read_targets(self.path, self.info, split, items=lambda: self.items(split))
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether items have sets of labels."""
+        return self.info.is_multi_label
 
     def items(self, split: str) -> dict[str, list[str]]:
         """Return the columns that describe the items of a split, one text per item; {} if there are none."""
         self._check_split(split)
-        _, file = layout.label_files(self.path, split)
+        _, file = layout.label_files(self.path, self.info, split)
         if not file.is_file():
             return {}
         limit = _BYTES_PER_ITEM * (self.info.splits[split].items + 1)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FORMAT = "embedlens-run"
-VERSION = 1
+VERSION, WITH_SETS = 1, 2
+"""Versions of the format: 2 where the items of a run have sets of labels, 1 in all other runs."""
 MOST_BYTES = 1 << 20
 """Bytes of run.json without its class names; these may take `PER_ITEM` more for each item."""
 PER_ITEM = 256
@@ -73,9 +74,11 @@ def read_document(file: Path, *, items: int) -> dict[str, Any]:
         found = document.get("format") if isinstance(document, dict) else None
         message = f"{file.parent} is not a run: {file} has format {_shown(found)}, not {FORMAT!r}"
         raise InputError(message)
-    if type(document.get("version")) is not int or document["version"] != VERSION:
+    if type(document.get("version")) is not int or document["version"] not in (VERSION, WITH_SETS):
         found = _shown(document.get("version"))
-        message = f"{file} has version {found} of the run format; this program reads {VERSION}"
+        message = (
+            f"{file} has version {found} of the run format; this program reads {VERSION} and {WITH_SETS}"
+        )
         raise InputError(message)
     try:
         check_document(document)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,11 @@ import numpy as np
 
 from embedlens.arrays import to_numpy
 from embedlens.errors import InputError, shortened
+from embedlens.label_set_inputs import numbered_sets
+from embedlens.label_sets import LabelSets
 from embedlens.labels import number_labels
 from embedlens.store.checks import check_mapping
+from embedlens.store.schema import VERSION, WITH_SETS
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -65,19 +68,22 @@ def integer_labels(labels: Mapping[str, Any], class_names: object) -> tuple[dict
     Parameters
     ----------
     labels
-        Split name -> one integer, text or byte string per item.
+        Split name -> one integer, text or byte string per item, or sets of them (`numbered_sets`).
     class_names
         List of names in the order of labels, label -> name, name -> label, split -> list of names, or None.
 
     Returns
     -------
     labels
-        Split name -> integers; unchanged if they are not text.
+        Split name -> integers, unchanged if they are not text; or label sets.
     names
         Label -> name.
     """
     check_mapping(labels, "labels", "y")
     names = names_by_label(class_names, labels)
+    sets = numbered_sets(labels, names)
+    if sets is not None:
+        return sets
     arrays = {split: _texts(split, values) for split, values in labels.items()}
     if all(array is None for array in arrays.values()):
         return dict(labels), names
@@ -97,6 +103,11 @@ def integer_labels(labels: Mapping[str, Any], class_names: object) -> tuple[dict
             )
             raise InputError(message)
     return {split: [numbers[text] for text in column] for split, column in texts.items()}, names
+
+
+def format_version(labels: Iterable[Any]) -> int:
+    """Return the version of the run format that the labels of its splits need."""
+    return WITH_SETS if any(isinstance(one, LabelSets) for one in labels) else VERSION
 
 
 def _numbered(texts: Mapping[str, Sequence[str]]) -> tuple[dict[str, Any], dict[int, str]]:

@@ -11,7 +11,7 @@ from support import write_run
 
 import embedlens
 from embedlens import InputError
-from embedlens.store import run as run_module
+from embedlens.store import labels as labels_module
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "run-v1"
 
@@ -56,7 +56,8 @@ def test_what_is_no_run(tmp_path, path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": 2}, "has version 2 of the run format"),
+        ({"version": 3}, "has version 3 of the run format; this program reads 1 and 2"),
+        ({"version": 0}, "has version 0 of the run format"),
         ({"version": "1"}, "has version '1'"),
         ({"format": "other"}, "has format 'other'"),
         ({"splits": {}}, "does not follow the format"),
@@ -195,8 +196,10 @@ def test_labels_are_compared_once_and_again_after_a_change(tmp_path, monkeypatch
     items = {"test": {"name": [f"item {row}" for row in range(60)]}}
     run = write_run(tmp_path / "r", splits=("test",), items=items)
     compared = []
-    original = run_module.fingerprint
-    monkeypatch.setattr(run_module, "fingerprint", lambda *given: (compared.append(1), original(*given))[1])
+    original = labels_module.fingerprint
+    monkeypatch.setattr(
+        labels_module, "fingerprint", lambda *given: (compared.append(1), original(*given))[1]
+    )
     for epoch in run.epochs():
         run.snapshot("test", epoch)
     embedlens.open_run(run.path).labels("test")

@@ -38,12 +38,8 @@ if TYPE_CHECKING:
         winning_labels,
     )
     from embedlens.analysis.retrieval.learners import Clusters, describe_clusters
-    from embedlens.analysis.retrieval.neighbours import (
-        Retrieval,
-        RetrievalOptions,
-        recall_at_k,
-        retrieve,
-    )
+    from embedlens.analysis.retrieval.neighbours import Retrieval, recall_at_k, retrieve
+    from embedlens.analysis.retrieval.options import RetrievalOptions
     from embedlens.analysis.retrieval.per_query import at_r, skewness
 
 __all__ = [
@@ -73,6 +69,7 @@ __all__ = [
     "mean_precision",
     "mean_similarity",
     "neighbours",
+    "options",
     "per_query",
     "recall_at_k",
     "retrieve",
@@ -91,7 +88,8 @@ __getattr__, __dir__ = attached(
         "geometry": ["ClassDistances", "class_distances", "uniformity", "mean_similarity"],
         "label_ranking": ["winning_labels", "label_precision", "mean_precision", "first_labels"],
         "learners": ["Clusters", "describe_clusters"],
-        "neighbours": ["Retrieval", "RetrievalOptions", "retrieve", "recall_at_k"],
+        "neighbours": ["Retrieval", "retrieve", "recall_at_k"],
+        "options": ["RetrievalOptions"],
         "per_query": ["at_r", "skewness"],
     },
 )

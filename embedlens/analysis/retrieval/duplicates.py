@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.arrays import check_pair, shape_text, to_numpy
+from embedlens.arrays import check_searched, shape_text, to_numpy
 from embedlens.errors import InputError
+from embedlens.label_sets import label_lists
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -95,17 +96,20 @@ def count_duplicates(
     InputError
         Sets of different D, or different numbers of rows and labels.
     """
-    array, labels = check_pair(z, y)
+    array, labels = check_searched(z, y)
     if gallery is None:
         (first,) = first_equal(array)
         return Duplicates(int(np.sum(first != np.arange(first.size))), 0, 0, 0)
-    gallery_array, gallery_labels = check_pair(*gallery[:2])
+    gallery_array, gallery_labels = check_searched(*gallery[:2])
     in_queries, in_gallery = first_equal(array, gallery_array)
     found = np.isin(in_queries, in_gallery)
-    kinds = {*zip(in_gallery.tolist(), gallery_labels.tolist(), strict=True)} if found.any() else set()
+    kinds: set[tuple[int, int]] = set()
+    if found.any():
+        pairs = zip(in_gallery.tolist(), label_lists(gallery_labels), strict=True)
+        kinds = {(number, label) for number, several in pairs for label in several}
     same = [
-        (number, label) in kinds
-        for number, label in zip(in_queries[found].tolist(), labels[found].tolist(), strict=True)
+        any((number, label) in kinds for label in several)
+        for number, several in zip(in_queries[found].tolist(), label_lists(labels[found]), strict=True)
     ]
     return Duplicates(
         queries=in_queries.size - np.unique(in_queries).size,

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.analysis.retrieval.label_ranking import label_precision, mean_precision, winning_labels
+from embedlens.analysis.retrieval.options import RetrievalOptions
 from embedlens.analysis.retrieval.per_query import at_r, skewness
 from embedlens.arguments import check_integers
-from embedlens.arrays import check_pair
+from embedlens.arrays import check_searched
 from embedlens.errors import InputError
+from embedlens.label_sets import LabelSets, single_labels
 from embedlens.results import Result
 from embedlens.similarity import search
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from embedlens.label_sets import Labels
     from embedlens.similarity import GalleryLike, Neighbours, SearchResult
 
 HUBNESS_K = 10
@@ -66,41 +69,6 @@ class Retrieval(Result):
         return recall | {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True, slots=True)
-class RetrievalOptions:
-    """Scores that `retrieve` computes.
-
-    Attributes
-    ----------
-    ks
-        The K of Recall@K.
-    at_r
-        Whether to compute R-precision and MAP@R.
-    macro
-        Whether R-precision and MAP@R are averaged over classes rather than over queries.
-    map_at_5
-        Whether to compute MAP@5 of ranked labels.
-    new_threshold
-        For MAP@5: similarity below which the label `new` of the unknown class is inserted; it is the right
-        label of queries without a positive.
-    knn
-        k of the kNN accuracy; 0: none.
-    weighted
-        Whether votes of the kNN accuracy are weighted by similarity.
-    hubness
-        Whether to compute the skewness of the 10-occurrence.
-    """
-
-    ks: tuple[int, ...] = ()
-    at_r: bool = False
-    macro: bool = False
-    map_at_5: bool = False
-    new_threshold: float | None = None
-    knn: int = 0
-    weighted: bool = False
-    hubness: bool = False
-
-
 def retrieve(
     z: ArrayLike,
     y: ArrayLike,
@@ -116,7 +84,7 @@ def retrieve(
     z
         Embeddings [N, D], not necessarily normalised.
     y
-        Integer labels [N].
+        Integer labels [N], or `LabelSets`: positives share a label.
     demands
         The scores to compute.
     gallery
@@ -127,7 +95,8 @@ def retrieve(
     Raises
     ------
     InputError
-        A gallery of one label, no query with a positive, K < 1, or embeddings that cannot be normalised.
+        A gallery of one label, no query with a positive, K < 1, scores of single labels for label sets, or
+        embeddings that cannot be normalised.
 
     Notes
     -----
@@ -138,16 +107,18 @@ def retrieve(
     on equal votes, the label that appears first. Hubness: Radovanovic, Nanopoulos, Ivanovic, JMLR
     2010.
     """
-    array, labels = check_pair(z, y)
-    gallery_labels = labels if gallery is None else check_pair(*gallery[:2])[1]
-    positives = _check(labels, gallery_labels, demands, one_set=gallery is None)
+    array, labels = check_searched(z, y)
+    gallery_labels = labels if gallery is None else check_searched(*gallery[:2])[1]
+    promised = demands.check_labels(labels, gallery_labels, one_set=gallery is None)
     depth = np.ones(labels.size, np.int64)
-    if demands.at_r:
-        depth = np.maximum(depth, positives)
     for wanted, k in ((demands.hubness, HUBNESS_K), (demands.map_at_5, _LABELS_SEEN), (True, demands.knn)):
         depth = np.maximum(depth, k if wanted else 0)
-    found = search(array, labels, gallery=gallery, depth=depth, cutoffs=demands.ks, device=device)
-    if positives.any() and not found.n_positives.any():
+    found = search(
+        array, labels, gallery=gallery, depth=depth, to_r=demands.at_r, cutoffs=demands.ks, device=device
+    )
+    if isinstance(labels, LabelSets):
+        demands.check_found(found, one_set=gallery is None)
+    elif promised and not found.n_positives.any():
         message = "no query has a positive but itself; retrieval scores need another item of its label"
         raise InputError(message)
     sums = _ScoreSums(demands, labels, gallery_labels, found)
@@ -172,7 +143,7 @@ def recall_at_k(
     z
         Embeddings [N, D], not necessarily normalised.
     y
-        Integer labels [N].
+        Integer labels [N], or `LabelSets`: positives share a label.
     ks
         The K, each at least 1; K beyond the gallery gives 1.
     gallery
@@ -194,43 +165,18 @@ def recall_at_k(
     return retrieve(z, y, demands, gallery=gallery, device=device).recall
 
 
-def _check(
-    labels: NDArray[np.int64], gallery_labels: NDArray[np.int64], demands: RetrievalOptions, *, one_set: bool
-) -> NDArray[np.int64]:
-    """Return the number of positives of each query; refuse data without a score."""
-    for k in demands.ks:
-        if k < 1:
-            message = f"Recall@{k}; K must be at least 1"
-            raise InputError(message)
-    names, counts = np.unique(gallery_labels, return_counts=True)
-    judged = demands.ks or demands.at_r or demands.map_at_5 or demands.knn
-    if judged and names.size == 1 and np.isin(labels, names).all():
-        message = "all items have one label, so there is no negative; retrieval needs two classes or more"
-        raise InputError(message)
-    at = np.minimum(np.searchsorted(names, labels), names.size - 1)
-    positives: NDArray[np.int64] = np.where(names[at] == labels, counts[at] - int(one_set), 0)
-    if judged and not positives.any():
-        message = (
-            "no label has two items, so no query has a positive; retrieval scores need a class of two items"
-            if one_set
-            else "no query has a gallery item of its label; both must number their classes alike"
-        )
-        raise InputError(message)
-    return positives
-
-
 class _ScoreSums:
     """Accumulates the scores of queries, a block of rows at a time."""
 
     def __init__(
         self,
         demands: RetrievalOptions,
-        labels: NDArray[np.int64],
-        gallery_labels: NDArray[np.int64],
+        labels: Labels,
+        gallery_labels: Labels,
         found: SearchResult,
     ) -> None:
         self._demands, self._found = demands, found
-        self._labels, self._gallery_labels = labels, gallery_labels
+        self._targets = labels, gallery_labels
         self._r_precision, self._map_at_r, self._at_5 = (np.full(labels.size, np.nan) for _ in range(3))
         self._right = np.zeros(labels.size, np.bool_)
         self._occurrences = np.zeros(gallery_labels.size, np.int64)
@@ -246,9 +192,16 @@ class _ScoreSums:
         if demands.knn:
             index, similarity = part.index[:, : demands.knn], part.similarity[:, : demands.knn]
             weights = similarity if demands.weighted else np.where(np.isnan(similarity), np.nan, 1.0)
-            self._right[rows] = winning_labels(self._gallery_labels[index], weights) == self._labels[rows]
+            own, others = self._labels
+            self._right[rows] = winning_labels(others[index], weights) == own[rows]
         if demands.map_at_5:
             self._add_label_precision(part)
+
+    @property
+    def _labels(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The labels of queries and gallery; what takes them is not computed for label sets."""
+        own, others = (single_labels(part, "labels") for part in self._targets)
+        return own, others
 
     def _add_label_precision(self, part: Neighbours) -> None:
         """Score the ranked labels; search deeper for queries whose neighbours have too few labels."""
@@ -260,11 +213,11 @@ class _ScoreSums:
 
     def _rank_labels(self, part: Neighbours) -> NDArray[np.int64]:
         """Write the scores of queries by their neighbours; return those that need more of these."""
-        new_threshold = self._demands.new_threshold
+        new_threshold, (own, others) = self._demands.new_threshold, self._labels
         is_new = self._found.n_positives[part.rows] == 0
         scores = label_precision(
-            (self._gallery_labels[part.index], part.similarity),
-            self._labels[part.rows],
+            (others[part.index], part.similarity),
+            own[part.rows],
             is_new,
             new_threshold=new_threshold,
             # Rows of a block differ in depth: after an empty entry there may be more neighbours.
@@ -296,5 +249,5 @@ class _ScoreSums:
         """Return the mean over queries or, macro, over classes."""
         if not self._demands.macro:
             return float(np.mean(values[counted]))
-        _, at = np.unique(self._labels[counted], return_inverse=True)
+        _, at = np.unique(self._labels[0][counted], return_inverse=True)
         return float(np.mean(np.bincount(at, weights=values[counted]) / np.bincount(at)))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.analysis.retrieval.neighbours import RetrievalOptions, retrieve
+from embedlens.analysis.retrieval.neighbours import retrieve
+from embedlens.analysis.retrieval.options import RetrievalOptions
 from embedlens.arrays import check_embeddings, check_pair, shape_text, to_numpy
 from embedlens.errors import InputError
 from embedlens.results import Result

@@ -130,14 +130,15 @@ def nearest_triplets(
     """Return every anchor's nearest (easiest) positive and nearest (hardest) negative.
 
     S_ap(i) = max S_ij over j != i with y_j = y_i; S_an(i) = max S_ij over y_j != y_i; S is the cosine
-    similarity. Of equally similar items the one with the lowest row number is taken.
+    similarity. Of label sets, y_j = y_i reads: the sets have a common label. Of equally similar items the one
+    with the lowest row number is taken.
 
     Parameters
     ----------
     z
         Embeddings [N, D], not necessarily normalised.
     y
-        Integer labels [N].
+        Integer labels [N], or `LabelSets`.
     gallery
         Embeddings [M, D] and labels [M] that hold the positives and negatives; by default `z` itself, each
         item without itself.

@@ -1,0 +1,68 @@
+"""Numbers that say which rows of a run are the same item."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from embedlens.label_sets import label_codes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from embedlens.searches import SplitItems
+
+
+def item_codes(sides: Sequence[SplitItems], *, contents: bool) -> list[NDArray[np.int64]]:
+    """Return a number for each row, equal for rows that are the same item: those of one id and equal labels.
+
+    With `contents`, rows of equal labels that hold the same numbers are the same item, too.
+    """
+    from embedlens.analysis.retrieval.duplicates import first_equal
+
+    sizes = np.cumsum([side.n for side in sides])[:-1]
+    labels = label_codes([side.targets for side in sides])
+    links = []
+    if any(side.ids is not None for side in sides):
+        texts = np.concatenate([np.full(side.n, "") if side.ids is None else side.ids for side in sides])
+        numbers = np.unique(texts, return_inverse=True)[1].ravel()
+        # Rows without an id are items of their own: their numbers lie beyond those of the ids.
+        links.append(np.where(texts == "", np.arange(texts.size) + texts.size, numbers))
+    if contents:
+        links.append(np.concatenate(first_equal(*(side.z for side in sides))))
+    codes = np.arange(labels.size)
+    groups = [_pairs(labels, numbers) for numbers in links]
+    if groups:
+        codes = groups[0] if len(groups) == 1 else _joined(groups)
+    return np.split(codes, sizes)
+
+
+def _pairs(labels: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a number for each pair."""
+    return np.unique(np.stack([labels, numbers]), axis=1, return_inverse=True)[1].ravel()
+
+
+def _joined(groups: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return the groups of rows that are linked by any of some groups."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = groups[0].size
+    ends, start = [], n
+    for group in groups:
+        ends.append(group + start)
+        start += int(group.max()) + 1
+    rows = np.tile(np.arange(n), len(groups))
+    graph = coo_array((np.ones(rows.size, np.int8), (rows, np.concatenate(ends))), shape=(start, start))
+    found: NDArray[np.int64] = connected_components(graph, directed=False)[1][:n].astype(np.int64)
+    return found
+
+
+def is_first(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which rows are the first with their number."""
+    keep = np.zeros(codes.size, np.bool_)
+    keep[np.unique(codes, return_index=True)[1]] = True
+    return keep
