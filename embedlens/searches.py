@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError
-from embedlens.item_codes import is_first, item_codes
 from embedlens.label_sets import single_labels
 from embedlens.leave_out import LeaveOut, LeftOutLabels
 from embedlens.results import Result
 from embedlens.selection import searched_split
 from embedlens.similarity.gallery import Gallery
+from embedlens.split_items import SplitItems, is_first, item_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,58 +27,6 @@ if TYPE_CHECKING:
 
 ID = "id"
 """The column of items.csv that says which rows are the same item."""
-
-
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class SplitItems(Result):
-    """Items of a split.
-
-    Attributes
-    ----------
-    split
-        Its name.
-    z, targets
-        Embeddings [N, D]; int64 labels [N], or label sets.
-    rows
-        int64 [N]: their rows in the split as recorded.
-    ids
-        Texts [N]: which item each is; None where that is not recorded.
-    """
-
-    split: str
-    z: NDArray[np.floating[Any]]
-    targets: Labels
-    rows: NDArray[np.int64]
-    ids: NDArray[np.str_] | None = None
-
-    @classmethod
-    def of(
-        cls,
-        split: str,
-        z: NDArray[np.floating[Any]],
-        targets: Labels,
-        *,
-        ids: Sequence[str] | None = None,
-    ) -> SplitItems:
-        """Return all items of a split."""
-        return cls(split, z, targets, np.arange(targets.size), None if ids is None else np.asarray(ids))
-
-    @property
-    def y(self) -> NDArray[np.int64]:
-        """int64 labels [N]; `InputError` where items have sets of labels."""
-        return single_labels(self.targets, f"split {self.split!r}")
-
-    @property
-    def n(self) -> int:
-        """Number of items N."""
-        return self.rows.size
-
-    def take(self, keep: NDArray[np.bool_]) -> SplitItems:
-        """Return some of the items; where all are kept, the arrays are not read."""
-        if keep.all():
-            return self
-        ids = None if self.ids is None else self.ids[keep]
-        return SplitItems(self.split, self.z[keep], self.targets[keep], self.rows[keep], ids)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

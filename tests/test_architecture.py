@@ -41,8 +41,8 @@ def public_functions():
 
 def test_public_names():
     assert embedlens.__all__ == [
-        "InputError", "Recorder", "Run", "Snapshot", "__version__", "analysis", "experiments", "figures",
-        "objectives", "open_run", "report", "similarity", "training",
+        "InputError", "LabelSets", "Recorder", "Run", "Snapshot", "__version__", "analysis", "experiments",
+        "figures", "objectives", "open_run", "report", "similarity", "training",
     ]  # fmt: skip
     for name in embedlens.__all__:
         assert getattr(embedlens, name) is not None

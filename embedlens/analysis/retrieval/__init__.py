@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         label_ranking,
         learners,
         neighbours,
+        options,
         per_query,
     )
     from embedlens.analysis.retrieval.class_sizes import ClassSizes
