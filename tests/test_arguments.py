@@ -124,6 +124,17 @@ CALLS = {
     "analysis.retrieval.geometry.class_distances": Call(ZY),
     "analysis.retrieval.geometry.uniformity": Call({"z": Z}),
     "analysis.retrieval.geometry.mean_similarity": Call({"z": Z}),
+    "analysis.retrieval.geometry.tolerance": Call(ZY),
+    "analysis.collapse.dimension.intrinsic_dimension": Call({"z": Z}, {"k": 3}),
+    "analysis.collapse.moments.class_moments": Call(ZY),
+    "analysis.collapse.neural.neural_collapse": Call(ZY),
+    "analysis.collapse.scores.collapse_scores": Call(ZY, {"names": ["lidar", "alpha", "intrinsic_dim_mle"]}),
+    "analysis.verification.consistency.threshold_consistency": Call(
+        {**ZY, "fars": np.array([0.1, 0.5])}, free=("fars",)
+    ),
+    "analysis.spectrum.ranks.power_law": Call(
+        {"sigma": np.array([3, 2, 1.0])}, {"first": 1}, free=("sigma",)
+    ),
     "analysis.verification.rank_1.closed_set": Call(ZY),
     "analysis.verification.rank_1.closed_set_between": Call(
         {**ZY, "z2": Z2, "y2": Y},
@@ -455,6 +466,7 @@ EMPTY = {
     "analysis.triplets.density.enclosing_levels": "fractions",
     "analysis.spectrum.factorisation.decompose": "factor",
     "analysis.verification.detection.open_set": "fars",
+    "analysis.verification.consistency.threshold_consistency": "fars",
     "analysis.retrieval.label_ranking.mean_precision": "scores",
     "analysis.triplets.paired.signed_rank_p": "difference",
     "analysis.retrieval.neighbours.recall_at_k": "ks",
@@ -465,6 +477,7 @@ EMPTY = {
     "analysis.spectrum.slices.take": "z",
     "analysis.spectrum.values.singular_values": "z",
     "analysis.spectrum.ranks.participation_ratio": "sigma",
+    "analysis.spectrum.ranks.power_law": "sigma",
     "analysis.projection.items.points_of": "rows",
     "analysis.verification.negatives.standard_error": "values",
     "figures.style.class_colors": "highlight",

@@ -43,6 +43,7 @@ GROUPS = {
         "embedlens.analysis.projection",
         "embedlens.analysis.scores",
         "embedlens.analysis.retrieval",
+        "embedlens.analysis.collapse",
         "embedlens.analysis.verification",
         "embedlens.analysis.open_set",
         "embedlens.analysis.sampling",

@@ -8,6 +8,7 @@ from embedlens.lazy import attached
 
 if TYPE_CHECKING:
     from embedlens.analysis import (
+        collapse,
         experiments,
         open_set,
         projection,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "collapse",
     "experiments",
     "open_set",
     "projection",

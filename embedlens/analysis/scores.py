@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from embedlens.analysis.collapse.scores import BY_CLASS, COLLAPSE, GROUPS, collapse_scores
 from embedlens.analysis.open_set import ranking as new_class
 from embedlens.analysis.retrieval import geometry
 from embedlens.analysis.retrieval import neighbours as retrieval
@@ -32,8 +33,10 @@ CLUSTERING = ("nmi", "f1", "ami")
 DISTANCES = ("alignment", "pi_intra", "pi_inter", "pi_ratio")
 SPREAD = ("uniformity", "mean_similarity")
 SPECTRUM = ("effective_rank", "rho")
-METRICS = (*AT_R, "map_at_5", "knn_accuracy", *CLUSTERING, *DISTANCES, *SPREAD, *SPECTRUM, "hubness")
-SINGLE_LABEL = ("map_at_5", "knn_accuracy", *CLUSTERING, *DISTANCES)
+METRICS = (
+    *AT_R, "map_at_5", "knn_accuracy", *CLUSTERING, *DISTANCES, *SPREAD, *SPECTRUM, "hubness", *COLLAPSE,
+)  # fmt: skip
+SINGLE_LABEL = ("map_at_5", "knn_accuracy", *CLUSTERING, *DISTANCES, *BY_CLASS)
 """Metrics that need one label per item."""
 WITH_SETS = ("recall", *(name for name in METRICS if name not in SINGLE_LABEL))
 """Metrics of items that have sets of labels, too."""
@@ -42,22 +45,14 @@ RECALL_PRESETS = {"cub": (1, 2, 4, 8), "sop": (1, 10, 100, 1000)}
 
 DEFAULT = ("nmi", "f1", "recall", *AT_R)
 ALL = (
-    "nmi",
-    "f1",
-    "ami",
-    "recall",
-    *AT_R,
-    "map_at_5",
-    "knn_accuracy",
-    *DISTANCES,
-    *SPREAD,
-    *SPECTRUM,
-    "hubness",
-)
+    *CLUSTERING, "recall", *AT_R, "map_at_5", "knn_accuracy", *DISTANCES, *SPREAD, *SPECTRUM, "hubness",
+    *COLLAPSE,
+)  # fmt: skip
 _RECALL = re.compile(r"(?:recall_at_|recall@|r@)(\d+)", re.IGNORECASE)
 _PRINTED = {
     "rp": "r_precision", "r-precision": "r_precision", "map@r": "map_at_r", "map@5": "map_at_5",
     "knn": "knn_accuracy", "eff._rank": "effective_rank", "rankme": "effective_rank",
+    "twonn": "intrinsic_dim_twonn", "mle_dim": "intrinsic_dim_mle",
 }  # fmt: skip
 """Other names of metrics, as in tables and papers."""
 
@@ -85,6 +80,12 @@ class ScoreSettings:
         Seeds of k-means, one clustering each; scores are means over them.
     rho_k
         The k - 1 largest singular values are left out of rho.
+    id_k
+        Number of neighbours of `intrinsic_dim_mle`.
+    alpha_range
+        Numbers of the first and last eigenvalue that alpha is fitted to.
+    spread_far
+        False accept rate of `threshold_spread`, `far_spread` and `tar_spread`.
     """
 
     ks: tuple[int, ...] = RECALL_PRESETS["cub"]
@@ -95,6 +96,9 @@ class ScoreSettings:
     new_label: int | None = None
     seeds: tuple[int, ...] = (DEFAULT_SEED,)
     rho_k: int = 1
+    id_k: int = 20
+    alpha_range: tuple[int, int] = (11, 500)
+    spread_far: float = 0.01
 
 
 def check_metrics(names: Iterable[str], settings: ScoreSettings | None = None) -> list[str]:
@@ -104,7 +108,8 @@ def check_metrics(names: Iterable[str], settings: ScoreSettings | None = None) -
     ----------
     names
         Names of metrics; `recall` stands for Recall@K at the K of the settings, `recall_at_K`, `recall@K` or
-        `R@K` for one K, `default` for what `evaluate` prints, `all` for every metric of embeddings [N, D].
+        `R@K` for one K, `default` for what `evaluate` prints, `all` for every metric of embeddings [N, D],
+        and the names of `GROUPS` for several.
     settings
         Settings with the K of `recall`.
 
@@ -121,6 +126,8 @@ def check_metrics(names: Iterable[str], settings: ScoreSettings | None = None) -
         recall = _RECALL.fullmatch(name)
         if name in ("default", "all"):
             found += check_metrics(DEFAULT if name == "default" else ALL, settings)
+        elif name in GROUPS:
+            found += GROUPS[name]
         elif name == "recall":
             found += _recalls(settings.ks)
         elif recall:
@@ -128,9 +135,10 @@ def check_metrics(names: Iterable[str], settings: ScoreSettings | None = None) -
         elif name in METRICS:
             found.append(name)
         else:
-            raise unknown(given, "metric", ("recall", "recall_at_K", *METRICS, "default", "all"))
+            raise unknown(given, "metric", ("recall", "recall_at_K", *METRICS, *GROUPS, "default", "all"))
     if not found:
-        message = f"no metric given; choose some of: recall, recall_at_K, {', '.join(METRICS)}, default, all"
+        known = ", ".join((*METRICS, *GROUPS, "default", "all"))
+        message = f"no metric given; choose some of: recall, recall_at_K, {known}"
         raise InputError(message)
     return list(dict.fromkeys(found))
 
@@ -175,7 +183,8 @@ def score(
     -------
     dict
         ``n`` (queries with a positive) and ``n_singletons`` (without one) where retrieval was requested,
-        every metric, and ``NAME_std`` of clustering scores over several seeds.
+        every metric, ``NAME_std`` of clustering scores over several seeds, and with alpha the range that was
+        fitted, ``alpha_from`` and ``alpha_to``.
 
         With `new_label`, MAP@5 is over ``n + n_new`` queries: for ``n_new`` of them, those of the unknown
         class and those without a positive, the right label is `new`. All other scores leave these items out.
@@ -190,7 +199,7 @@ def score(
     -----
     Definitions: `retrieval.retrieve`, `new_class.rank_labels`, `clustering.kmeans_scores`,
     `geometry.class_distances`, `geometry.uniformity`, `geometry.mean_similarity`, `spectrum.effective_rank`,
-    `spectrum.spectral_decay`.
+    `spectrum.spectral_decay`, `collapse.collapse_scores`.
     """
     settings = settings or ScoreSettings()
     wanted = check_metrics(metrics, settings)
@@ -230,7 +239,13 @@ def score(
         sigma, dim = singular_values(z), array.shape[1]
         found["effective_rank"] = effective_rank(sigma)
         found["rho"] = spectral_decay(sigma, dim, k=settings.rho_k)
-    counts = [name for name in ("n", "n_singletons", "n_new") if name in found]
+    if any(name in COLLAPSE for name in wanted):
+        found |= collapse_scores(
+            z, y, wanted,
+            neighbours=settings.id_k, power_law_range=settings.alpha_range, far=settings.spread_far,
+            device=device,
+        )  # fmt: skip
+    counts = [name for name in ("n", "n_singletons", "n_new", "alpha_from", "alpha_to") if name in found]
     spread = [name for base in wanted for name in (base, f"{base}_std") if name in found]
     return {name: found[name] for name in (*counts, *spread)}
 

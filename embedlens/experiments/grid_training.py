@@ -13,7 +13,7 @@ from embedlens import errors
 from embedlens.errors import InputError, count_text
 from embedlens.execution import run_tasks
 from embedlens.experiments import grid_runs
-from embedlens.experiments.epoch_metrics import check_left_out
+from embedlens.experiments.epoch_metrics import check_left_out, logged_metrics
 from embedlens.experiments.trainer import Trainer
 from embedlens.processes import available_processors
 from embedlens.store.lock import RunInUse, check_free, release_when_terminated
@@ -90,10 +90,12 @@ def check_runs(
     Raises
     ------
     InputError
-        What `check_grid` refuses, and classes to leave out of the metrics that the data lack.
+        What `check_grid` refuses, classes to leave out of the metrics that the data lack, and unknown metrics
+        to log.
     """
     waiting = [run for run in planned if not run.finished]
     check_left_out(planned[0].config)
+    logged_metrics(planned[0].config)
     refused: dict[Path, str] = {}
     try:
         if waiting:

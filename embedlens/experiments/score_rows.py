@@ -11,8 +11,10 @@ from embedlens.analysis import experiments as analysis
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-COUNTS = ("n", "n_singletons", "n_new", "n_ignored", "n_distractors", "n_duplicates")
-"""Numbers of items, which stand beside scores and have no mean."""
+COUNTS = (
+    "n", "n_singletons", "n_new", "n_ignored", "n_distractors", "n_duplicates", "alpha_from", "alpha_to",
+)  # fmt: skip
+"""Numbers of items, and of the eigenvalues of alpha, which stand beside scores and have no mean."""
 
 
 @dataclass(frozen=True, slots=True)

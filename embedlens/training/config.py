@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _ROWS = 128
 _MOST_THREADS = 1 << 16
-_LEAVING_OUT = ("ignore_label", "distractor_label", "exclude_duplicates")
+_IF_SET = ("ignore_label", "distractor_label", "exclude_duplicates", "log_metrics")
 _FIRST = ("data", "loss", "loss_options", "dim", "epochs", "optimizer", "lr", "seed", "threads")
 
 
@@ -52,6 +52,8 @@ class TrainConfig(OptimisationChoice):
     ignore_label, distractor_label, exclude_duplicates
         Items that the metrics of an epoch leave out (`embedlens.leave_out`); classes are comma-separated.
         Training uses all items.
+    log_metrics
+        Scores of every epoch that the log has besides the default ones, comma-separated; None: no others.
     """
 
     loss: str = "epshn"
@@ -69,6 +71,7 @@ class TrainConfig(OptimisationChoice):
     ignore_label: str | None = None
     distractor_label: str | None = None
     exclude_duplicates: bool = False
+    log_metrics: str | None = None
 
     def __post_init__(self) -> None:
         check_choices(self)
@@ -157,9 +160,10 @@ class TrainConfig(OptimisationChoice):
     def as_method(self) -> dict[str, Any]:
         """Return the configuration as it is written to run.json.
 
-        Options of items to leave out are only written if they are set, as in runs of earlier versions.
+        Options of metrics, and of items to leave out of them, are only written if they are set, as in runs of
+        earlier versions.
         """
-        return {name: value for name, value in asdict(self).items() if value or name not in _LEAVING_OUT}
+        return {name: value for name, value in asdict(self).items() if value or name not in _IF_SET}
 
     @classmethod
     def from_method(cls, method: dict[str, Any]) -> TrainConfig:

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-_LOWER = ("loss", "mean_similarity")
+_LOWER = ("loss", "mean_similarity", "alignment", "uniformity", "opis", "_spread")
 
 
 def stop_reason(log: Sequence[Mapping[str, float | None]], metric: str | None, patience: int) -> str | None:
     """Return why training ends here; None: it continues.
 
-    Higher is better, except for columns whose name ends in loss or mean_similarity. NaN and infinite values
-    are never an improvement.
+    Higher is better, except for columns whose name ends in loss, mean_similarity, alignment, uniformity, opis
+    or spread. NaN and infinite values are never an improvement.
 
     Parameters
     ----------

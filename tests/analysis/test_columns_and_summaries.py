@@ -12,17 +12,17 @@ import pytest
 from support import blobs
 
 import embedlens
-from embedlens.analysis import pruning
+from embedlens.analysis import collapse, pruning
 from embedlens.analysis.experiments import comparison, curves, sweep
 from embedlens.analysis.open_set import classifier, ranking, threshold
 from embedlens.analysis.projection import items, maps, synthesis
 from embedlens.analysis.retrieval import class_sizes, clustering, geometry, learners, neighbours
 from embedlens.analysis.sampling import distances as pair_distances
 from embedlens.analysis.sampling import mining, theory
-from embedlens.analysis.spectrum import components, epochs, intra_class, slices, values
+from embedlens.analysis.spectrum import components, epochs, intra_class, ranks, slices, values
 from embedlens.analysis.statistics import intervals, paired_tests
 from embedlens.analysis.triplets import distances, field, flow, nearest, paired, trajectory
-from embedlens.analysis.verification import detection, negatives, pairs, rank_1
+from embedlens.analysis.verification import consistency, detection, negatives, pairs, rank_1
 from embedlens.measurements.maps import SnapshotMap
 from embedlens.measurements.verification import verify
 from embedlens.results import Result
@@ -84,6 +84,7 @@ def _synthesised_map():
 MADE = {
     "Band": lambda: curves.Band("band", "nmi", ("a", "b"), STEPS, X, X, X),
     "Choice": lambda: threshold.choose_halves(_ranking()),
+    "ClassMoments": lambda: collapse.class_moments(Z, Y),
     "ClassDistances": lambda: geometry.class_distances(Z, Y),
     "ClassScatter": lambda: components.class_scatter(Z, Y),
     "ClassSizes": lambda: class_sizes.class_sizes(Y),
@@ -102,17 +103,20 @@ MADE = {
     "Flow": lambda: flow.flow(_triplets(), _triplets()),
     "GradientNoise": lambda: theory.GradientNoise(8, 0.1, X, X),
     "Histogram": lambda: distances.histograms({"a": _distances()}, bins=5)["a"],
+    "IntrinsicDimension": lambda: collapse.intrinsic_dimension(Z),
     "Identification": lambda: threshold.identify(_ranking()),
     "Interval": lambda: intervals.over_classes(X, STEPS),
     "LossCurve": lambda: theory.LossCurve("margin", X, X, X),
     "ManyNegatives": lambda: negatives.many_negatives(Z, Y, [1, 3]),
     "McNemar": lambda: paired_tests.mcnemar(3, 5),
+    "NeuralCollapse": lambda: collapse.neural_collapse(Z, Y),
     "NewSweep": lambda: _ranking().sweep(),
     "NonzeroFraction": lambda: mining.NonzeroFraction("semihard", STEPS, X),
     "OpenSet": lambda: detection.open_set(Z, Y),
     "PairVerification": lambda: pairs.PairVerification(X, X > 0.5, STEPS, X, X),
     "Paired": lambda: paired.compare(_distances(), _distances()),
     "Path": lambda: trajectory.follow([(0, Z), (1, Z)], nearest.nearest_triplets(Z[:12], Y[:12]))[0],
+    "PowerLaw": lambda: ranks.power_law(X[::-1], first=1),
     "Projection": lambda: maps.Projection(np.arange(3), np.ones((3, 2)), 0.5, 0, 10, 0.1),
     "PruningCurve": lambda: pruning.pruned_recall(Z, Y, [1, 4]),
     "Retrieval": lambda: neighbours.retrieve(Z, Y, neighbours.RetrievalOptions(ks=(1, 2), at_r=True)),
@@ -127,6 +131,7 @@ MADE = {
     "SphereDensity": lambda: theory.SphereDensity(8, X, X),
     "Sweep": lambda: sweep.summarise(_records()),
     "SynthesisedMap": _synthesised_map,
+    "ThresholdConsistency": lambda: consistency.threshold_consistency(Z, Y),
     "TripletSummary": lambda: nearest.summarise(_triplets()),
     "Triplets": _triplets,
     "Verification": _verification,

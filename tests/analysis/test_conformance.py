@@ -9,21 +9,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy
 import torch
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import (
     adjusted_mutual_info_score,
     normalized_mutual_info_score,
+    pairwise_distances,
     roc_auc_score,
     roc_curve,
 )
 from sklearn.metrics.cluster import pair_confusion_matrix
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from support import blobs
 
 from embedlens import InputError
 from embedlens.analysis.retrieval.clustering import clustering_scores, kmeans
 from embedlens.analysis.retrieval.neighbours import RetrievalOptions, retrieve
 from embedlens.analysis.scores import ScoreSettings, score
+from embedlens.analysis.verification.consistency import threshold_consistency
 from embedlens.analysis.verification.pairs import roc
 from embedlens.similarity import pair_similarity, search
 
@@ -260,3 +267,67 @@ def test_float16_snapshots_are_scored_as_the_numbers_that_they_hold():
     half = z.astype(np.float16)
     assert all_scores(half, y) == all_scores(half.astype(np.float32), y)
     assert all_scores(half, y)["recall_at_1"] == pytest.approx(all_scores(z, y)["recall_at_1"], abs=0.02)
+
+
+def test_collapse_is_that_of_scikit_learn_s_discriminant_analysis():
+    """NC1 and LiDAR from the scatter matrices of LinearDiscriminantAnalysis, by scipy's eigenvalues."""
+    z, y = blobs(n=400, dim=6, classes=10, spread=1.0)  # classes of one size: items and classes weigh alike
+    found = score(z, y, ["nc1", "lidar"])
+    u = unit(z).astype(float)
+    fitted = LinearDiscriminantAnalysis(solver="eigen", store_covariance=True).fit(u, y)
+    within = fitted.covariance_
+    between = np.cov(u.T, bias=True) - within
+    assert found["nc1"] == pytest.approx(np.trace(within @ np.linalg.inv(between)) / 10, rel=1e-4)
+    values = scipy.linalg.eigh(between, within + 1e-4 * np.eye(6), eigvals_only=True)
+    assert found["lidar"] == pytest.approx(np.exp(scipy.stats.entropy(values)), rel=1e-4)
+
+
+def test_angles_of_class_means_are_scikit_learn_s_cosines():
+    z, y = blobs(n=300, dim=12, classes=15, spread=1.0)
+    means = np.stack([unit(z)[y == c].astype(float).mean(axis=0) for c in range(15)])
+    means -= means.mean(axis=0)
+    cosines = cosine_similarity(means)[np.triu_indices(15, 1)]
+    found = score(z, y, ["neural_collapse"])
+    assert found["nc2_angles"] == pytest.approx(cosines.std(), rel=1e-4)
+    assert found["nc2_max_angles"] == pytest.approx(np.abs(cosines + 1 / 14).mean(), rel=1e-4)
+    assert found["nc2_norms"] == pytest.approx(scipy.stats.variation(np.linalg.norm(means, axis=1)), rel=1e-4)
+
+
+def test_alpha_is_scikit_learn_s_regression_on_its_eigenvalues():
+    z, y = blobs(n=500, dim=40, classes=30, spread=1.5)
+    k = np.arange(11, 41)
+    values = PCA().fit(unit(z).astype(float)).explained_variance_[10:]
+    fit = LinearRegression().fit(np.log(k)[:, None], np.log(values), sample_weight=1 / k)
+    assert score(z, y, ["alpha"])["alpha"] == pytest.approx(-fit.coef_[0], rel=1e-4)
+
+
+def test_intrinsic_dimension_is_that_of_scikit_learn_s_neighbours():
+    z, y = blobs(n=500, dim=9, classes=5, spread=1.5)
+    distance = NearestNeighbors(n_neighbors=21, algorithm="brute").fit(unit(z).astype(float)).kneighbors()[0]
+    nearest = np.sort(np.log(distance[:, 1] / distance[:, 0]))[:450]
+    heights = -np.log(1 - np.arange(1, 451) / 500)
+    found = score(z, y, ["intrinsic_dim_twonn", "intrinsic_dim_mle"])
+    fit = LinearRegression(fit_intercept=False).fit(nearest[:, None], heights)
+    assert found["intrinsic_dim_twonn"] == pytest.approx(fit.coef_[0], rel=1e-4)
+    ratios = np.log(distance[:, 19:20] / distance[:, :19])
+    assert found["intrinsic_dim_mle"] == pytest.approx(1 / ratios.mean(axis=1).mean(), rel=1e-4)
+
+
+def test_operating_points_of_classes_are_scikit_learn_s():
+    z, y = blobs(n=240, dim=6, classes=6, spread=1.0)
+    distance = pairwise_distances(unit(z).astype(float))
+    i, j = np.triu_indices(240, 1)
+    found = threshold_consistency(z, y, [0.05])
+    for row in range(6):
+        mine = (y[i] == row) | (y[j] == row)
+        far, tar, thresholds = roc_curve(
+            y[i][mine] == y[j][mine], -distance[i, j][mine], drop_intermediate=False
+        )
+        for threshold, value in zip(found.threshold[::10], found.utility[row, ::10], strict=True):
+            at = np.flatnonzero(-thresholds < threshold)[-1]
+            expected = 2 * tar[at] * (1 - far[at]) / (tar[at] + 1 - far[at])
+            assert value == pytest.approx(expected, abs=2e-3)
+        at = np.flatnonzero(-thresholds < found.common[0])[-1]
+        assert (found.far[row, 0], found.tar[row, 0]) == pytest.approx((far[at], tar[at]), abs=2e-3)
+        inside = np.flatnonzero(far <= 0.05)[-1]
+        assert found.own[row, 0] == pytest.approx(-thresholds[inside], abs=0.01)

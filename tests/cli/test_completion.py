@@ -122,7 +122,7 @@ def test_splits_and_epochs_of_the_runs_on_the_line(complete, shell, words, compl
         ("embedlens tsne --venue ic", ["iccv", "iclr", "icml"]),
         ("embedlens tsne --format pdf,", ["pdf,png", "pdf,svg"]),
         ("embedlens evaluate --metrics nmi,recall", ["nmi,recall", "nmi,recall_at_1", "nmi,recall_at_10"]),
-        ("embedlens evaluate --metrics d", ["default"]),
+        ("embedlens evaluate --metrics d", ["dimension", "default"]),
         ("embedlens sweep --metric map", ["map_at_r", "map_at_5"]),
     ],
 )

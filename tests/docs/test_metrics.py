@@ -121,5 +121,5 @@ def test_columns_of_every_training_are_named():
 
 def test_schema_and_page_know_the_same_scores():
     known = set(SCHEMAS["evaluate.json"]["$defs"]["scores"]["properties"])
-    counts = {name for name in known if name.startswith("n_")} | {"n", "loss"}
+    counts = {name for name in known if name.startswith("n_")} | {"n", "loss", "alpha_from", "alpha_to"}
     assert known - counts - {f"{name}_std" for name in ("nmi", "f1", "ami")} == set(METRICS)

@@ -148,7 +148,7 @@ def train_one(
     Started by torchrun, the processes train it together, and the first one speaks.
     """
     from embedlens.experiments import Trainer
-    from embedlens.experiments.epoch_metrics import check_left_out, check_stop_metric
+    from embedlens.experiments.epoch_metrics import check_left_out, check_stop_metric, logged_metrics
     from embedlens.processes import available_processors
     from embedlens.store.lock import release_when_terminated
     from embedlens.training.distributed import Team
@@ -156,7 +156,7 @@ def train_one(
     from embedlens_cli.common.training_progress import TrainingProgress
 
     if not resume:
-        check_stop_metric(config.stop_metric)
+        check_stop_metric(config.stop_metric, logged_metrics(config))
         check_left_out(config)
     release_when_terminated()
     with Team.of_torchrun(device) as team:

@@ -31,8 +31,10 @@ DATA = (
 METRICS = (
     "recall", "recall_at_K", "r_precision", "map_at_r", "map_at_5", "knn_accuracy", "nmi", "f1", "ami",
     "alignment", "uniformity", "pi_intra", "pi_inter", "pi_ratio", "effective_rank", "rho", "mean_similarity",
-    "hubness",
+    "hubness", "nc1", "nc2_norms", "nc2_angles", "nc2_max_angles", "lidar", "alpha", "intrinsic_dim_twonn",
+    "intrinsic_dim_mle", "tolerance", "opis", "threshold_spread", "far_spread", "tar_spread",
 )  # fmt: skip
+METRIC_GROUPS = ("neural_collapse", "dimension", "threshold_consistency")
 EXPORTS = ("anndata", "csv", "hdf5", "npz", "parquet", "projector", "safetensors", "zarr")
 """Formats of exports."""
 VENUES = ("aaai", "cvpr", "eccv", "iccv", "iclr", "icml", "jmlr", "nature", "neurips", "tmlr")

@@ -26,7 +26,7 @@ _TRAINING = {
     "Network": {"backbone", "pretrained", "weights", "freeze_bn", "dim"},
     "Optimisation": {
         "epochs", "lr", "optimizer", "weight_decay", "schedule", "lr_step", "lr_gamma", "warmup", "clip",
-        "embedding_l2", "precision", "stop_metric", "patience", "seed",
+        "embedding_l2", "precision", "stop_metric", "patience", "log_metrics", "seed",
     },
     "Mining and batches": {"mining", "mining_options", "sampler", "classes_per_batch", "items_per_class"},
     "Method": {

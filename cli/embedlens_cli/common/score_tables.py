@@ -16,12 +16,25 @@ if TYPE_CHECKING:
 
 _TITLES = {
     "r_precision": "RP", "map_at_r": "MAP@R", "map_at_5": "MAP@5", "knn_accuracy": "kNN", "nmi": "NMI",
-    "f1": "F1", "ami": "AMI", "effective_rank": "eff. rank",
+    "f1": "F1", "ami": "AMI", "effective_rank": "eff. rank", "nc1": "NC1",
+    "nc2_norms": "NC2 norms", "nc2_angles": "NC2 angles", "nc2_max_angles": "NC2 max angles",
+    "lidar": "LiDAR", "intrinsic_dim_twonn": "TwoNN", "intrinsic_dim_mle": "MLE dim", "opis": "OPIS",
 }  # fmt: skip
 _LATEX_TITLES = {
     "f1": "F$_1$", "pi_intra": r"$\pi_\mathrm{intra}$", "pi_inter": r"$\pi_\mathrm{inter}$",
-    "pi_ratio": r"$\pi_\mathrm{ratio}$", "rho": r"$\rho$",
+    "pi_ratio": r"$\pi_\mathrm{ratio}$", "rho": r"$\rho$", "alpha": r"$\alpha$",
 }  # fmt: skip
+_UNDEFINED = {
+    "all class means are one point": ("nc1", "nc2_norms", "nc2_angles", "nc2_max_angles", "lidar"),
+    "fewer than two directions of the range of --alpha-range are in use": ("alpha",),
+    "fewer than 3 items are distinct, or all are equally far apart": (
+        "intrinsic_dim_twonn", "intrinsic_dim_mle",
+    ),
+    "fewer than two classes have a positive, or impostor pairs are too few or all near": (
+        "opis", "threshold_spread", "far_spread", "tar_spread",
+    ),
+}  # fmt: skip
+"""Why a score is NaN -> the scores."""
 _FRACTIONS = re.compile(r"recall_at_\d+|r_precision|map_at_r|map_at_5|knn_accuracy|nmi|f1|ami")
 _TURNED = 6
 
@@ -54,13 +67,16 @@ def plain(rows: Sequence[ScoreRow], *, width: int | None) -> tuple[list[str], li
 
 
 def notes(rows: Sequence[ScoreRow]) -> list[str]:
-    """Return the notes below the table: constant split and epoch, and the items of the mean MAP@5."""
+    """Return the notes below the table: constant split and epoch, items of the mean MAP@5, reasons of NaN."""
     kept = _places(rows)
     shared = [] if "split" in kept else [f"split {rows[0].split}"]
     shared += [] if "epoch" in kept else [name_of(rows[0].epoch)]
     lines = [", ".join(shared)] if shared else []
     if any("n_new" in row.values and "map_at_5" in row.values for row in rows):
         lines.append("MAP@5 is the mean over n + n new queries, the other scores are of the n queries alone")
+    for reason, metrics in _UNDEFINED.items():
+        odd = [title(name) for name in metrics if any(math.isnan(row.values.get(name, 0.0)) for row in rows)]
+        lines += [f"{listed(odd)}: NaN where {reason}"] if odd else []
     return lines
 
 

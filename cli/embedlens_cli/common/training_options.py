@@ -116,6 +116,12 @@ _OF_RUNS = {
         str, "float32", "Precision of the network in training: float32, bfloat16, or float16 (CUDA).",
         autocompletion=completion.one_of("float32", "bfloat16", "float16"),
     ),
+    "log_metrics": option(
+        str | None, None,
+        "Scores of evaluate that log.csv has of every split and epoch besides R@1, effective rank and mean "
+        "similarity, comma-separated: nc1, neural_collapse, opis, ...",
+        show_default="none", autocompletion=completion.scores(*completion.METRIC_GROUPS, "default", "all"),
+    ),
     "ignore_label": option(
         str | None, None,
         "Classes, by number or name, that the metrics of an epoch leave out altogether (Market-1501: -1); "
@@ -199,7 +205,7 @@ def recipe_of(values: Mapping[str, Any], **more: Any) -> Recipe:
     shared = {name: values[name] for name in _OF_RUNS if name not in _NOT_OF_CONFIG}
     for name in ("root", "weights"):  # the parser keeps paths as text
         shared[name] = None if values[name] is None else str(Path(values[name]).resolve())
-    for name in ("ignore_label", "distractor_label"):
+    for name in ("ignore_label", "distractor_label", "log_metrics"):
         shared[name] = ",".join(words(shared[name] or "")) or None
     shared["backbone"] = _absolute(shared["backbone"])
     methods = {name: values[name] for name in OF_METHODS if values[name] is not None}
@@ -216,7 +222,7 @@ def file_words(recipe: Recipe) -> list[str]:
     files = {name: Path(own[name]).name for name in ("root", "weights") if own[name] is not None}
     changed = {
         name: own[name] for name in defaults
-        if name not in ("data", "root", "weights") and own[name] != defaults[name]
+        if name not in ("data", "root", "weights", "log_metrics") and own[name] != defaults[name]
     }  # fmt: skip
     weights = {name: file for name, file in files.items() if name == "weights"}
     methods = recipe.shared["method_options"]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ClassDistances,
         class_distances,
         mean_similarity,
+        tolerance,
         uniformity,
     )
     from embedlens.analysis.retrieval.label_ranking import (
@@ -75,6 +76,7 @@ __all__ = [
     "recall_at_k",
     "retrieve",
     "skewness",
+    "tolerance",
     "uniformity",
     "winning_labels",
 ]
@@ -86,7 +88,7 @@ __getattr__, __dir__ = attached(
         "class_sizes": ["ClassSizes"],
         "clustering": ["ClusteringScores", "clustering_scores", "SeededScores", "kmeans_scores"],
         "duplicates": ["Duplicates", "first_equal", "count_duplicates"],
-        "geometry": ["ClassDistances", "class_distances", "uniformity", "mean_similarity"],
+        "geometry": ["ClassDistances", "class_distances", "uniformity", "mean_similarity", "tolerance"],
         "label_ranking": ["winning_labels", "label_precision", "mean_precision", "first_labels"],
         "learners": ["Clusters", "describe_clusters"],
         "neighbours": ["Retrieval", "retrieve", "recall_at_k"],

@@ -1,4 +1,4 @@
-"""Geometry of items and classes on the sphere: alignment, uniformity, mean similarity, class distances."""
+"""Geometry of items and classes on the sphere: alignment, uniformity, tolerance, similarity, distances."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embedlens.arrays import check_labels, to_numpy
+from embedlens.arrays import check_labels, check_pair, to_numpy
 from embedlens.errors import InputError
 from embedlens.results import Result
 from embedlens.similarity.rows import Rows
@@ -141,6 +141,37 @@ def uniformity(z: ArrayLike, *, t: float = 2.0) -> float:
         message = "one item has no pair; uniformity needs two items or more"
         raise InputError(message)
     return float(np.log(mean_gaussian(array, t)))
+
+
+def tolerance(z: ArrayLike, y: ArrayLike) -> float:
+    """Return the tolerance: the mean cosine similarity of positive pairs, in [-1, 1].
+
+    Parameters
+    ----------
+    z
+        Embeddings [N, D], not necessarily normalised.
+    y
+        Integer labels [N]; one class is enough.
+
+    Raises
+    ------
+    InputError
+        No class of two items, or embeddings that cannot be normalised.
+
+    Notes
+    -----
+    Wang, Liu, "Understanding the behaviour of contrastive loss", CVPR 2021, of pairs of different items of
+    one class, every pair alike. It is 1 - alignment / 2.
+    """
+    array, labels = check_pair(z, y)
+    rows = Rows(array)
+    _, at, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    pairs = float(np.sum(counts * (counts - 1.0)))
+    if not pairs:
+        message = "no label has two items; the tolerance needs a class of two items or more"
+        raise InputError(message)
+    sums, squares = _class_sums(rows, at, counts.size)
+    return min(1.0, float((np.sum(sums**2) - squares.sum()) / pairs))
 
 
 def mean_similarity(z: ArrayLike) -> float:

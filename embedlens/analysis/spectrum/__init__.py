@@ -26,14 +26,21 @@ if TYPE_CHECKING:
     from embedlens.analysis.spectrum.epochs import SpectrumEpochs, over_epochs
     from embedlens.analysis.spectrum.factorisation import decompose, mean_row, triangle
     from embedlens.analysis.spectrum.intra_class import ClassSpectra, class_spectra
-    from embedlens.analysis.spectrum.ranks import effective_rank, participation_ratio, spectral_decay
+    from embedlens.analysis.spectrum.ranks import (
+        PowerLaw,
+        effective_rank,
+        participation_ratio,
+        power_law,
+        spectral_decay,
+    )
     from embedlens.analysis.spectrum.slices import Slice, SliceRecalls, slice_recalls, slices_of, take
-    from embedlens.analysis.spectrum.values import Spectrum, singular_values, spectrum
+    from embedlens.analysis.spectrum.values import Spectrum, resolution_of, singular_values, spectrum
 
 __all__ = [
     "Slice",
     "ClassScatter",
     "ClassSpectra",
+    "PowerLaw",
     "SliceRecalls",
     "Spectrum",
     "SpectrumEpochs",
@@ -51,7 +58,9 @@ __all__ = [
     "mean_row",
     "over_epochs",
     "participation_ratio",
+    "power_law",
     "ranks",
+    "resolution_of",
     "score_correlations",
     "singular_values",
     "slice_recalls",
@@ -78,7 +87,7 @@ __getattr__, __dir__ = attached(
         "factorisation": ["mean_row", "triangle", "decompose"],
         "intra_class": ["ClassSpectra", "class_spectra"],
         "slices": ["Slice", "SliceRecalls", "slices_of", "take", "slice_recalls"],
-        "ranks": ["participation_ratio", "effective_rank", "spectral_decay"],
-        "values": ["Spectrum", "spectrum", "singular_values"],
+        "ranks": ["PowerLaw", "participation_ratio", "effective_rank", "power_law", "spectral_decay"],
+        "values": ["Spectrum", "resolution_of", "spectrum", "singular_values"],
     },
 )

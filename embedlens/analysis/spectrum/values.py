@@ -205,9 +205,14 @@ def spectrum(z: ArrayLike, center: bool = True, *, normalize: bool = True) -> Sp
     factor = triangle(rows, mean if center else np.zeros(rows.dim), normalize=normalize)
     values, components = decompose(factor)
     squares = np.sum(values**2) + (len(rows) * np.sum(mean**2) if center else 0.0)
-    resolution = _RESOLUTION.get(array.dtype.itemsize, _FINE) * float(np.sqrt(squares))
+    resolution = resolution_of(array.dtype.itemsize) * float(np.sqrt(squares))
     kind = "pca" if center else "svd"
     return Spectrum(values, components, mean, len(rows), kind, normalize, resolution)
+
+
+def resolution_of(itemsize: int) -> float:
+    """Return the length below which a direction of unit rows [N, D] is dead; `itemsize` is in bytes."""
+    return _RESOLUTION.get(itemsize, _FINE)
 
 
 def singular_values(z: ArrayLike) -> NDArray[np.float64]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
-    from embedlens.analysis.verification import detection, negatives, pairs, rank_1
+    from embedlens.analysis.verification import consistency, detection, negatives, pairs, rank_1
+    from embedlens.analysis.verification.consistency import ThresholdConsistency, threshold_consistency
     from embedlens.analysis.verification.detection import OpenSet, open_set
     from embedlens.analysis.verification.negatives import ManyNegatives, many_negatives, standard_error
     from embedlens.analysis.verification.pairs import PairVerification, Roc, roc, verify_pairs
@@ -19,8 +20,10 @@ __all__ = [
     "OpenSet",
     "PairVerification",
     "Roc",
+    "ThresholdConsistency",
     "closed_set",
     "closed_set_between",
+    "consistency",
     "detection",
     "many_negatives",
     "negatives",
@@ -29,6 +32,7 @@ __all__ = [
     "rank_1",
     "roc",
     "standard_error",
+    "threshold_consistency",
     "verify_pairs",
 ]
 
@@ -36,6 +40,7 @@ __getattr__, __dir__ = attached(
     __name__,
     __all__,
     {
+        "consistency": ["ThresholdConsistency", "threshold_consistency"],
         "detection": ["OpenSet", "open_set"],
         "negatives": ["ManyNegatives", "standard_error", "many_negatives"],
         "pairs": ["PairVerification", "Roc", "verify_pairs", "roc"],

@@ -10,7 +10,7 @@ from support import blobs
 
 from embedlens import InputError
 from embedlens.analysis.retrieval import geometry
-from embedlens.analysis.retrieval.geometry import class_distances, mean_similarity, uniformity
+from embedlens.analysis.retrieval.geometry import class_distances, mean_similarity, tolerance, uniformity
 from embedlens.analysis.scores import score
 from embedlens.similarity import sums
 
@@ -112,3 +112,16 @@ def test_mean_similarity_needs_a_pair():
         mean_similarity([[1.0, 0.0]])
     with pytest.raises(InputError, match="zero"):
         mean_similarity([[1.0, 0.0], [0.0, 0.0]])
+
+
+def test_tolerance_is_the_mean_similarity_of_positive_pairs():
+    z, y = blobs(n=61, dim=5, classes=7, spread=1.5)
+    y[:2] = [50, 51]  # singletons
+    u = unit(z)
+    positive = [u[i] @ u[j] for i, j in itertools.combinations(range(61), 2) if y[i] == y[j]]
+    assert tolerance(z, y) == pytest.approx(np.mean(positive))
+    assert tolerance(z, y) == pytest.approx(1 - class_distances(z, y).alignment / 2)
+    assert tolerance(z, np.zeros(61, int)) == pytest.approx(mean_similarity(z))
+    assert tolerance(np.ones((4, 3)), np.arange(4) % 2) == pytest.approx(1)
+    with pytest.raises(InputError, match="no label has two items"):
+        tolerance(z, np.arange(61))

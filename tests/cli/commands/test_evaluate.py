@@ -199,6 +199,47 @@ def test_kmeans_seeds_and_options_reach_the_scores(folder, cli):
     assert all(found[name] != plain[name] for name in ("nmi", "map_at_5", "rho"))
 
 
+def test_groups_stand_for_scores_of_collapse_and_take_their_options(folder, cli):
+    run = write_run(folder / "runs/mine", epochs=1, n=120)
+    options = ("--id-k", "5", "--alpha-range", "2-6", "--spread-far", "0.1")
+    line = ("evaluate", "mine", "--metrics", "neural_collapse,dimension,threshold_consistency", *options)
+    result = cli(*line, "--json")
+    snapshot = run.snapshot("test", 0)
+    names = [
+        "nc1", "nc2_norms", "nc2_angles", "nc2_max_angles", "effective_rank", "lidar", "alpha",
+        "intrinsic_dim_twonn", "intrinsic_dim_mle", "opis", "threshold_spread", "far_spread", "tar_spread",
+    ]  # fmt: skip
+    settings = ScoreSettings(id_k=5, alpha_range=(2, 6), spread_far=0.1)
+    expected = score(snapshot.embeddings, snapshot.labels, names, settings=settings)
+    assert result.json["summary"]["mine"]["test"]["0"] == pytest.approx(expected)
+    assert set(expected) == {*names, "alpha_from", "alpha_to"}
+    assert sidecar_of(result.json["data"][0])["settings"]["alpha_range"] == [2, 6]
+    assert "id-k-5-alpha-range-2-6-spread-far-0.1" in result.json["data"][0]
+    shown = cli(*line).out
+    assert all(title in shown for title in ("NC1", "NC2 max angles", "LiDAR", "TwoNN", "OPIS", "alpha to"))
+
+
+def test_scores_that_are_nan_have_their_reason_below_the_table(folder, cli):
+    with embedlens.Recorder("runs/alike", labels={"test": np.arange(30) % 3}) as recorder:
+        recorder.record(0, {"test": np.ones((30, 4), np.float32)})
+    shown = cli("evaluate", "alike", "--metrics", "nc1,lidar,alpha,intrinsic_dim_mle,opis").out
+    assert "NC1, LiDAR: NaN where all class means are one point" in shown
+    assert "alpha: NaN where fewer than two directions" in shown
+    assert "MLE dim: NaN where fewer than 3 items are distinct" in shown
+    assert "OPIS: NaN where fewer than two classes have a positive" in shown
+    answer = cli("evaluate", "alike", "--metrics", "nc1,opis", "--json").json["summary"]["alike"]["test"]["0"]
+    assert answer == {"nc1": None, "opis": None}
+
+
+def test_wrong_options_of_collapse_are_refused(folder, cli):
+    write_run("runs/mine", epochs=1)
+    for text in ("5", "9-3", "0-5", "a-b"):
+        assert_refused(cli("evaluate", "mine", "--alpha-range", text), f"--alpha-range '{text}'", "11-500")
+    assert_refused(cli("evaluate", "mine", "--metrics", "nc3"), "unknown metric 'nc3'")
+    assert_refused(cli("evaluate", "mine", "--metrics", "opis", "--spread-far", "0"), "FAR 0")
+    assert_refused(cli("evaluate", "mine", "--id-k", "1"), "--id-k")
+
+
 def test_scores_of_kmeans_name_the_releases_of_faiss_that_give_the_same(folder, cli):
     write_run("runs/mine", epochs=1)
     done = cli("evaluate", "mine", "--metrics", "nmi,R@1", "--json").json

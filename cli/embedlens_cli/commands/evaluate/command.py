@@ -47,8 +47,9 @@ def evaluate(
     metrics: Annotated[
         str,
         typer.Option(
-            help=f"Comma-separated: {', '.join(completion.METRICS)}; default; all.",
-            autocompletion=completion.scores("default", "all"),
+            help=f"Comma-separated: {', '.join(completion.METRICS)}; several at once: "
+            f"{', '.join(completion.METRIC_GROUPS)}, default, all.",
+            autocompletion=completion.scores(*completion.METRIC_GROUPS, "default", "all"),
         ),
         InName(metrics_word),
     ] = "default",

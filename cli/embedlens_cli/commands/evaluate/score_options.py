@@ -34,6 +34,15 @@ def metrics_word(text: str) -> str:
     return f"{joined[: _LONGEST - 9]}-{hashlib.sha256(joined.encode()).hexdigest()[:8]}"
 
 
+def _range(text: str) -> tuple[int, int]:
+    """Return the first and last number of a range FIRST-LAST."""
+    first, dash, last = text.partition("-")
+    if not (dash and first.strip().isdecimal() and last.strip().isdecimal() and 1 <= int(first) < int(last)):
+        message = f"--alpha-range {text!r}; two numbers are needed, the second larger, e.g. 11-500"
+        raise InputError(message)
+    return int(first), int(last)
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScoreOptions:
     """Options that change what a score means; log.csv holds scores of the default options alone."""
@@ -64,6 +73,16 @@ class ScoreOptions:
     rho_k: Annotated[
         int, typer.Option(help="k of rho, which leaves out the k - 1 largest values.", min=1)
     ] = 1
+    id_k: Annotated[int, typer.Option("--id-k", help="Number of neighbours of intrinsic_dim_mle.", min=2)] = (
+        20
+    )
+    alpha_range: Annotated[
+        str, typer.Option(help="First and last eigenvalue that alpha is fitted to.", metavar="FIRST-LAST")
+    ] = "11-500"
+    spread_far: Annotated[
+        float,
+        typer.Option(help="False accept rate of threshold_spread, far_spread and tar_spread.", min=0, max=1),
+    ] = 0.01
     slices: options.Slices = None
 
     def settings(self, ks: str) -> ScoreSettings:
@@ -79,6 +98,9 @@ class ScoreOptions:
             new_threshold=self.unknown_threshold,
             seeds=options.numbers(self.kmeans_seeds, "kmeans-seeds"),
             rho_k=self.rho_k,
+            id_k=self.id_k,
+            alpha_range=_range(self.alpha_range),
+            spread_far=self.spread_far,
         )
 
     def settings_of(self, run: Run, settings: ScoreSettings, metrics: Sequence[str]) -> ScoreSettings:
