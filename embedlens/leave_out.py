@@ -1,4 +1,4 @@
-"""Options that leave items out of scores: ignored labels, distractors and duplicates."""
+"""Options of labels and of items left out: another label column, ignored labels, distractors, junk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LeaveOut:
-    """Options that leave items out.
+    """Options that choose labels and leave items out.
 
     Attributes
     ----------
@@ -32,11 +32,20 @@ class LeaveOut:
     duplicates
         Whether of equal rows of one label, and of rows with one id, the first of a split is kept, and a
         query's own copies leave its gallery.
+    labels
+        Column of items.csv whose values are the labels; items without one are left out. "": recorded labels.
+    junk
+        Column of items.csv: items that share their label and its value with a query leave its gallery.
+    not_same
+        Column of items.csv: items that share its value with a query leave its gallery, whatever their label.
     """
 
     ignored: tuple[str, ...] = ()
     distractors: tuple[str, ...] = ()
     duplicates: bool = False
+    labels: str = ""
+    junk: str = ""
+    not_same: str = ""
 
     @classmethod
     def of(
@@ -45,23 +54,37 @@ class LeaveOut:
         distractor_label: str | None = None,
         *,
         exclude_duplicates: bool = False,
+        labels: str | None = None,
+        junk: str | None = None,
+        not_same: str | None = None,
     ) -> LeaveOut:
-        """Read the options; classes are separated by commas, each counts once."""
+        """Read the options; classes are separated by commas, each counts once.
+
+        A column that is named twice raises `InputError`.
+        """
         ignored, distractors = (
             tuple(dict.fromkeys(word for part in (text or "").split(",") if (word := part.strip())))
             for text in (ignore_label, distractor_label)
         )
-        return cls(ignored, distractors, exclude_duplicates)
+        columns = {"--labels": labels or "", "--junk": junk or "", "--not-same": not_same or ""}
+        _check_columns(columns)
+        return cls(ignored, distractors, exclude_duplicates, *columns.values())
 
     def __bool__(self) -> bool:
-        """Say whether anything is left out."""
-        return bool(self.ignored or self.distractors or self.duplicates)
+        """Say whether anything is left out, or other labels are read than those recorded."""
+        return any(self.options.values())
 
     @property
     def options(self) -> dict[str, str | bool]:
         """The options of the command line by name, for messages."""
-        shown = {"ignore_label": "+".join(self.ignored), "distractor_label": "+".join(self.distractors)}
-        return {**shown, "exclude_duplicates": self.duplicates}
+        return {
+            "labels": self.labels,
+            "ignore_label": "+".join(self.ignored),
+            "distractor_label": "+".join(self.distractors),
+            "exclude_duplicates": self.duplicates,
+            "junk": self.junk,
+            "not_same": self.not_same,
+        }
 
     @property
     def words(self) -> list[str]:
@@ -74,12 +97,20 @@ class LeaveOut:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """Entries of the sidecar."""
+        """Entries of the sidecar; columns of items.csv only where there are any."""
+        columns = {"label_column": self.labels, "junk_column": self.junk, "not_same_column": self.not_same}
         return {
             "ignored_labels": list(self.ignored),
             "distractor_labels": list(self.distractors),
             "duplicates_excluded": self.duplicates,
+            **{name: column for name, column in columns.items() if column},
         }
+
+    def relabelled(self, runs: Sequence[Run]) -> list[Run]:
+        """Return the runs with the labels of the column; a run that does not have it is refused."""
+        from embedlens.store.relabelled import relabelled
+
+        return [relabelled(run, self.labels) for run in runs] if self.labels else list(runs)
 
     def check_same_classes(self, runs: Sequence[Run]) -> None:
         """Refuse a class to leave out whose number means different classes in the runs."""
@@ -107,6 +138,20 @@ class LeaveOut:
             message = f"{called} is given to --ignore-label and to --distractor-label; choose one"
             raise InputError(message)
         return LeftOutLabels(ignored, distractors)
+
+
+def _check_columns(columns: Mapping[str, str]) -> None:
+    """Refuse a column that two options name: option -> column."""
+    named: dict[str, str] = {}
+    for option, column in columns.items():
+        if column and (other := named.setdefault(column, option)) != option:
+            why = (
+                "no positive would be left"
+                if other == "--labels"
+                else "--not-same leaves out what --junk does"
+            )
+            message = f"column {column!r} is given to {other} and to {option}: {why}; name one of the two"
+            raise InputError(message)
 
 
 def check_same_class(runs: Sequence[Run], word: str, option: str) -> None:

@@ -13,7 +13,7 @@ from embedlens.leave_out import LeaveOut, LeftOutLabels
 from embedlens.results import Result
 from embedlens.selection import searched_split
 from embedlens.similarity.gallery import Gallery
-from embedlens.split_items import SplitItems, is_first, item_codes
+from embedlens.split_items import SplitItems, column_codes, is_first, item_codes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from embedlens.analysis.spectrum.slices import Slice
     from embedlens.label_sets import Labels
     from embedlens.store import Run
-
-ID = "id"
-"""The column of items.csv that says which rows are the same item."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -136,9 +133,7 @@ def search_of(
     place = f"run {run.name!r}, split {split!r}, {'pretrained' if at is None else f'epoch {at}'}"
 
     def read(name: str) -> SplitItems:
-        return SplitItems.of(
-            name, embeddings_of(run, name, at), run.targets(name), ids=run.items(name).get(ID)
-        )
+        return SplitItems.of_run(run, name, embeddings_of(run, name, at), out)
 
     return search_in(
         read, (split, searched), place=place, labels=out.labels_of(run), duplicates=out.duplicates
@@ -173,7 +168,10 @@ def search_in(
     labels = labels or LeftOutLabels()
     sides = [read(name) for name in splits if name is not None]
     counts: dict[str, int] = {}
-    kept = [side.take(~_has_one_of(side, labels.ignored)) for side in sides]
+    kept = [side.take(side.labelled) for side in sides]
+    if any(one is not other for one, other in zip(sides, kept, strict=True)):
+        _count(counts, "n_unlabelled", sides, kept)
+    sides, kept = kept, [side.take(~_has_one_of(side, labels.ignored)) for side in kept]
     if labels.ignored.size:
         _count(counts, "n_ignored", sides, kept)
     codes = item_codes(kept, contents=duplicates)
@@ -190,7 +188,8 @@ def search_in(
     if not found.n or not other.n:
         message = f"no item of split {(other if found.n else found).split!r} is left to score"
         raise InputError(message).within(place)
-    if len(kept) == 1 and asks.all():
+    by_column = found.junk is not None or found.not_same is not None
+    if len(kept) == 1 and asks.all() and not by_column:
         return Search(place, found, counts=counts)
     if len(kept) == 1:
         itself = np.arange(asks.size)
@@ -200,7 +199,8 @@ def search_in(
         own = np.isin(items[0], items[1])
         counts |= {"n_own_in_gallery": int(own.sum())} if own.any() else {}
         items = items if own.any() else None
-    return Search(place, found, other, Gallery(other.z, other.targets, items), counts)
+    junk, not_same = column_codes(found.junk, other.junk), column_codes(found.not_same, other.not_same)
+    return Search(place, found, other, Gallery(other.z, other.targets, items, junk, not_same), counts)
 
 
 def _has_one_of(side: SplitItems, labels: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from embedlens.errors import InputError, InputWarning, did_you_mean, listed, unknown
-from embedlens.store import Run, open_run
+from embedlens.store import UNLABELLED, Run, open_run
 from embedlens.store.format import info_file
 from embedlens.store.locations import is_address, run_path
 from embedlens.text import escaped
@@ -264,7 +264,7 @@ def galleries(run: Run) -> dict[str, str]:
 
 def label_of_class(run: Run, word: str, splits: Sequence[str]) -> int:
     """Return the label, among those of some splits, of a class given by name or number, else `InputError`."""
-    labels: list[int] = sorted({label for split in splits for label in run.labels(split).tolist()})
+    labels = sorted({label for split in splits for label in run.labels(split).tolist()} - {UNLABELLED})
     names = {label: run.info.class_names.get(str(label), str(label)) for label in labels}
     return label_among(word, names, f"run {run.name!r}")
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.label_sets import label_codes, single_labels
+from embedlens.errors import unknown
+from embedlens.label_sets import LabelSets, label_codes, single_labels
 from embedlens.results import Result
+from embedlens.store import UNLABELLED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.label_sets import Labels
+    from embedlens.leave_out import LeaveOut
+    from embedlens.similarity.ignored import Codes
+    from embedlens.store import Run
+
+ID = "id"
+"""The column of items.csv that says which rows are the same item."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -32,6 +40,8 @@ class SplitItems(Result):
         int64 [N]: their rows in the split as recorded.
     ids
         Texts [N]: which item each is; None where that is not recorded.
+    junk, not_same
+        Texts [N]: the values of the columns of items.csv that `LeaveOut` names; None: it names none.
     """
 
     split: str
@@ -39,6 +49,8 @@ class SplitItems(Result):
     targets: Labels
     rows: NDArray[np.int64]
     ids: NDArray[np.str_] | None = None
+    junk: NDArray[np.str_] | None = None
+    not_same: NDArray[np.str_] | None = None
 
     @classmethod
     def of(
@@ -48,9 +60,28 @@ class SplitItems(Result):
         targets: Labels,
         *,
         ids: Sequence[str] | None = None,
+        junk: Sequence[str] | None = None,
+        not_same: Sequence[str] | None = None,
     ) -> SplitItems:
         """Return all items of a split."""
-        return cls(split, z, targets, np.arange(targets.size), None if ids is None else np.asarray(ids))
+        columns = (None if one is None else np.asarray(one) for one in (ids, junk, not_same))
+        return cls(split, z, targets, np.arange(targets.size), *columns)
+
+    @classmethod
+    def of_run(cls, run: Run, split: str, z: NDArray[np.floating[Any]], leave_out: LeaveOut) -> SplitItems:
+        """Return all items of a split of a run, of which embeddings are given, with the columns needed.
+
+        A column that the split does not have raises `InputError`.
+        """
+        columns = run.items(split)
+        for option, name in (("--junk", leave_out.junk), ("--not-same", leave_out.not_same)):
+            if name and name not in columns:
+                place = f"run {run.name!r}, split {split!r}, {option}"
+                raise unknown(name, "column of items.csv", columns).within(place)
+        return cls.of(
+            split, z, run.targets(split),
+            ids=columns.get(ID), junk=columns.get(leave_out.junk), not_same=columns.get(leave_out.not_same),
+        )  # fmt: skip
 
     @property
     def y(self) -> NDArray[np.int64]:
@@ -66,8 +97,16 @@ class SplitItems(Result):
         """Return some of the items; where all are kept, the arrays are not read."""
         if keep.all():
             return self
-        ids = None if self.ids is None else self.ids[keep]
-        return SplitItems(self.split, self.z[keep], self.targets[keep], self.rows[keep], ids)
+        columns = (None if one is None else one[keep] for one in (self.ids, self.junk, self.not_same))
+        return SplitItems(self.split, self.z[keep], self.targets[keep], self.rows[keep], *columns)
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """Bool [N]: items that have a label, of a relabelled run those with a value in the column."""
+        if isinstance(self.targets, LabelSets):
+            return np.ones(self.n, np.bool_)
+        labelled: NDArray[np.bool_] = self.targets != UNLABELLED
+        return labelled
 
 
 def item_codes(sides: Sequence[SplitItems], *, contents: bool) -> list[NDArray[np.int64]]:
@@ -120,3 +159,12 @@ def is_first(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
     keep = np.zeros(codes.size, np.bool_)
     keep[np.unique(codes, return_index=True)[1]] = True
     return keep
+
+
+def column_codes(queries: NDArray[np.str_] | None, gallery: NDArray[np.str_] | None) -> Codes | None:
+    """Return numbers of the values of a column, -1 where it is empty; None without a column."""
+    if queries is None or gallery is None:
+        return None
+    values = np.concatenate([queries, gallery])
+    numbers = np.where(values == "", -1, np.unique(values, return_inverse=True)[1].ravel())
+    return numbers[: queries.size], numbers[queries.size :]

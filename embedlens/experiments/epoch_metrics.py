@@ -9,8 +9,8 @@ import numpy as np
 
 from embedlens.errors import InputError
 from embedlens.leave_out import LeaveOut
-from embedlens.searches import ID, search_in
-from embedlens.split_items import SplitItems
+from embedlens.searches import search_in
+from embedlens.split_items import ID, SplitItems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

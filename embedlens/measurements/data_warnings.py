@@ -138,6 +138,16 @@ def own_items(search: Search) -> str | None:
     )
 
 
+def unlabelled(search: Search) -> str | None:
+    """Return the warning about items that the column of labels has no value for; None without any."""
+    count = search.counts.get("n_unlabelled", 0)
+    if not count:
+        return None
+    there = search.counts.get("n_unlabelled_in_gallery", 0)
+    of_gallery = f", {there:,} of them in gallery {search.gallery_split!r}" if there else ""
+    return f"{count:,} items have no value in the column of labels{of_gallery}; they are left out"
+
+
 def collapse(search: Search) -> str | None:
     """Return the warning about a mean similarity of 0.999 or more, of queries or gallery; None below."""
     from embedlens.analysis.retrieval.geometry import mean_similarity
@@ -157,7 +167,7 @@ def collapse(search: Search) -> str | None:
 
 
 CHECKS: dict[str, Callable[[Search], str | None]] = {
-    "duplicates": duplicates, "own items": own_items, "collapse": collapse
+    "unlabelled": unlabelled, "duplicates": duplicates, "own items": own_items, "collapse": collapse
 }  # fmt: skip
 """What is looked for in every snapshot: a kind -> the warning about a search, or None."""
 

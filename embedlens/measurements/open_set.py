@@ -13,7 +13,7 @@ from embedlens.captions.places import Shown
 from embedlens.errors import InputError, unknown
 from embedlens.moments import short_name_of
 from embedlens.results import Result
-from embedlens.searches import ID, search_in
+from embedlens.searches import search_in
 from embedlens.selection import check_same_items, gallery_of, label_of_class, searched_split
 from embedlens.split_items import SplitItems
 from embedlens.store.concat import join
@@ -119,7 +119,7 @@ class Ensemble(Result):
         z = snapshots[0].embeddings
         if len(snapshots) > 1:
             z = join([one.embeddings for one in snapshots], [1 / len(snapshots)] * len(snapshots))
-        return SplitItems.of(split, z, snapshots[0].labels, ids=self.runs[0].items(split).get(ID))
+        return SplitItems.of_run(self.runs[0], split, z, self.reader.leave_out)
 
 
 def check_joined(runs: Sequence[Run]) -> None:

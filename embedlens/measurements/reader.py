@@ -42,9 +42,15 @@ class Reader:
         distractor_label: str | None = None,
         *,
         exclude_duplicates: bool = False,
+        labels: str | None = None,
+        junk: str | None = None,
+        not_same: str | None = None,
     ) -> Reader:
-        """Return a reader that leaves out classes, comma-separated, and copies, as the options say."""
-        leave_out = LeaveOut.of(ignore_label, distractor_label, exclude_duplicates=exclude_duplicates)
+        """Return a reader that leaves out what the options say; see `LeaveOut`."""
+        leave_out = LeaveOut.of(
+            ignore_label, distractor_label, exclude_duplicates=exclude_duplicates,
+            labels=labels, junk=junk, not_same=not_same,
+        )  # fmt: skip
         return cls(leave_out, DataWarnings(exclude_duplicates))
 
     @classmethod
@@ -98,9 +104,7 @@ class Reader:
         """Collect the warnings about the items that are kept, where nothing is searched."""
         found = items_of(run, split, epoch)
         if kept.rows is not None:
-            chosen = np.zeros(found.query.n, np.bool_)
-            chosen[kept.rows] = True
-            found = replace(found, query=found.query.take(chosen))
+            found = replace(found, query=found.query.take(np.isin(found.query.rows, kept.rows)))
         self.warnings.check(label or run.name, found)
 
     def _count(self, search: Search) -> None:

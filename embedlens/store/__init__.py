@@ -3,7 +3,8 @@
 from embedlens.store.epoch_writer import EpochWriter
 from embedlens.store.ranks import Ranks
 from embedlens.store.recorder import Recorder
+from embedlens.store.relabelled import UNLABELLED
 from embedlens.store.run import Run, log_metrics, open_run
 from embedlens.store.snapshot import Snapshot
 
-__all__ = ["EpochWriter", "Ranks", "Recorder", "Run", "Snapshot", "log_metrics", "open_run"]
+__all__ = ["UNLABELLED", "EpochWriter", "Ranks", "Recorder", "Run", "Snapshot", "log_metrics", "open_run"]

@@ -92,8 +92,9 @@ def test_options_stand_in_groups():
     scatter, train = sections("scatter"), sections("train")
     panels = ["Arguments", "What is read", "Analysis", "Items left out", "Computation", "Output"]
     assert list(scatter) == panels
-    assert {"--split", "--epoch"} == scatter["What is read"]
-    assert {"--ignore-label", "--distractor-label", "--exclude-duplicates"} == scatter["Items left out"]
+    assert {"--split", "--epoch", "--labels"} == scatter["What is read"]
+    left_out = {"--ignore-label", "--distractor-label", "--exclude-duplicates", "--junk", "--not-same"}
+    assert left_out == scatter["Items left out"]
     assert {"--out", "--format", "--venue", "--json"} < scatter["Output"]
     assert {"--backbone", "--pretrained", "--no-pretrained"} < train["Network"]
     assert {"--loss", "--margin"} < train["Loss"]

@@ -88,6 +88,14 @@ def epochs(*more: str, several: bool = False) -> Completer:
     return _of_runs(lambda run: map(str, run.epochs()), more, several=several)
 
 
+def item_columns(ctx: Any, incomplete: str) -> list[str]:
+    """Return the columns of items.csv of the runs of the command line that begin so."""
+    columns = _common(
+        ctx, lambda run: dict.fromkeys(name for split in run.splits for name in run.items(split))
+    )
+    return [name for name in columns if name.startswith(incomplete)]
+
+
 def log_columns(ctx: Any, incomplete: str) -> list[str]:
     """Return what completes columns of the logs of runs, and scores."""
     columns = _common(ctx, lambda run: (name for row in run.log[:1] for name in row))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NewType, TypeVar, ge
 
 from typer.models import OptionInfo
 
-from embedlens_cli.common import options, panels
+from embedlens_cli.common import column_options, options, panels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -90,15 +90,21 @@ class LeaveOutOptions:
     """Options of the items left out of queries and galleries, for commands that search."""
 
     panel: ClassVar[str] = panels.LEFT_OUT
+    labels: column_options.LabelColumn = None
     ignore_label: options.IgnoreLabel = None
     distractor_label: options.DistractorLabel = None
     exclude_duplicates: options.ExcludeDuplicates = False
+    junk: column_options.Junk = None
+    not_same: column_options.NotSame = None
 
     def reader(self) -> Reader:
         """Return a reader of snapshots without these items."""
         from embedlens.measurements.reader import Reader
 
-        return Reader.of(self.ignore_label, self.distractor_label, exclude_duplicates=self.exclude_duplicates)
+        return Reader.of(
+            self.ignore_label, self.distractor_label, exclude_duplicates=self.exclude_duplicates,
+            labels=self.labels, junk=self.junk, not_same=self.not_same,
+        )  # fmt: skip
 
     def typed(self, *, searching: bool = True) -> list[str]:
         """Return the options as they are typed for another command.
@@ -108,7 +114,8 @@ class LeaveOutOptions:
         ignored, distractors = self.ignore_label, self.distractor_label
         if not searching:
             ignored, distractors = ",".join(filter(None, (ignored, distractors))) or None, None
-        options = {"--ignore-label": ignored, "--distractor-label": distractors}
+        options = {"--labels": self.labels, "--ignore-label": ignored, "--distractor-label": distractors}
+        options |= {"--junk": self.junk, "--not-same": self.not_same} if searching else {}
         words = [word for name, value in options.items() if value is not None for word in (name, value)]
         return [*words, *(["--exclude-duplicates"] if self.exclude_duplicates else [])]
 
@@ -120,6 +127,8 @@ class IgnoreOptions(LeaveOutOptions):
     ignore_label: options.IgnoredItems = None
     exclude_duplicates: options.ExcludeCopies = False
     distractor_label: None = None
+    junk: None = None
+    not_same: None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,7 +72,7 @@ class Selection:
 
         reader = leave_out.reader()
         typed = where.runs or []
-        runs = selection.choose_runs(typed)
+        runs = reader.leave_out.relabelled(selection.choose_runs(typed))
         if names is not None:
             runs = names.rename(runs)
         reader.leave_out.check_same_classes(runs)
