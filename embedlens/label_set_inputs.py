@@ -59,9 +59,10 @@ def numbered_sets(
         else LabelSets.of_lists([[numbers[label] for label in row] for row in one])
         for split, one in lists.items()
     }
-    if not any(one.indices.size for one in sets.values()):
-        message = "no item has a label; multi-label items need labels that some of them share"
-        raise InputError(message)
+    for split, one in sets.items():
+        if not one.indices.size:
+            message = f"split {split!r}: no item has a label; at least one item of every split needs one"
+            raise InputError(message)
     return dict(sets), names
 
 

@@ -80,7 +80,7 @@ def write_items(split: SplitContents, folder: Path) -> None:
         names = {"class": split.classes}
         writer = csv.writer(file, lineterminator="\n", quoting=csv_quoting({**names, **columns}))
         writer.writerow(["row", "label", "class", *map(csv_text, columns)])
-        labelled = zip(split.labels.tolist(), split.classes, *columns.values(), strict=True)
+        labelled = zip(split.label_cells, split.classes, *columns.values(), strict=True)
         for row, (label, *texts) in enumerate(labelled):
             writer.writerow([row, label, *map(csv_text, texts)])
 

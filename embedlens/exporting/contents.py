@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError
+from embedlens.label_sets import LabelSets, label_lists
 from embedlens.results import Result
 from embedlens.store.log import epoch_of
 from embedlens.text import for_json
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from embedlens.label_sets import Labels
     from embedlens.store import Run
     from embedlens.store.log import LogRow
 
@@ -39,10 +41,10 @@ class SplitContents(Result):
         The epochs to export, ascending.
     log
         Rows of the log of these epochs: metrics, steps.
-    labels
-        int64 [N].
+    targets
+        int64 [N], or label sets.
     classes
-        N names of classes; a class without a name has its number.
+        N names of classes; a class without a name has its number. Those of a set are joined by "; ".
     items
         Columns that describe the items: name -> N texts.
     thumbnails
@@ -53,10 +55,28 @@ class SplitContents(Result):
     name: str
     epochs: tuple[int, ...]
     log: list[LogRow]
-    labels: NDArray[np.int64]
+    targets: Labels
     classes: list[str]
     items: dict[str, list[str]]
     thumbnails: NDArray[np.uint8] | None
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """int64 [N]; `InputError` where items have sets of labels, which few formats have a place for."""
+        if isinstance(self.targets, LabelSets):
+            message = (
+                f"run {self.run.name!r}, split {self.name!r}: items have sets of labels (multi-label), which "
+                "are exported to csv, npz and projector"
+            )
+            raise InputError(message)
+        return self.targets
+
+    @property
+    def label_cells(self) -> list[int] | list[str]:
+        """The label of each item in a table; of a set its labels joined by a semicolon."""
+        if isinstance(self.targets, LabelSets):
+            return [";".join(map(str, labels)) for labels in self.targets.lists()]
+        return [int(label) for label in self.targets.tolist()]
 
     @property
     def steps(self) -> dict[int, int]:
@@ -67,7 +87,7 @@ class SplitContents(Result):
     @property
     def shape(self) -> tuple[int, int]:
         """Number of items and of dimensions."""
-        return self.labels.size, int(self.run.info.dim or 0)
+        return self.targets.size, int(self.run.info.dim or 0)
 
     def blocks(self, epoch: int) -> Iterator[tuple[slice, NDArray[np.floating[Any]]]]:
         """Yield the embeddings of an epoch: rows, and their values [rows, D] as recorded."""
@@ -122,14 +142,17 @@ class Contents(Result):
         log = [row for row in self.run.log if epoch_of(row) in self.epochs]
         names = self.run.info.class_names
         for split in self.splits:
-            labels = self.run.labels(split)
+            targets = self.run.targets(split)
             yield SplitContents(
                 run=self.run,
                 name=split,
                 epochs=self.epochs,
                 log=log,
-                labels=labels,
-                classes=[names.get(text, text) for text in map(str, labels.tolist())],
+                targets=targets,
+                classes=[
+                    "; ".join(names.get(str(label), str(label)) for label in labels)
+                    for labels in label_lists(targets)
+                ],
                 items=self.run.items(split),
                 thumbnails=self.run.thumbnails(split),
             )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError, InputWarning, listed, shortened
+from embedlens.importing.label_tables import label_table, sparse_table
 from embedlens.importing.readers import READERS, Wanted
 from embedlens.importing.readers.checks import decoded
 from embedlens.importing.readers.columns import numbered_columns
@@ -34,7 +35,7 @@ class LabelFile(Result):
     file
         The file.
     values
-        [N]: integers, or texts.
+        [N]: integers, or texts; or a table [N, C] of 0 and 1.
     header
         The header line; None if there is none.
     lines
@@ -51,13 +52,14 @@ class LabelFile(Result):
 
 
 def read_labels(wanted: Wanted) -> LabelFile:
-    """Return the labels of a file: integers from an array, else texts."""
+    """Return the labels of a file: integers or a table of 0 and 1 from an array, else texts."""
     wanted = replace(wanted, option=LABELS_OPTION)
     file, key = wanted.file, wanted.key
     if is_array_file(file):
-        values = READERS.get(file.suffix.lower()).read(wanted)
+        sparse = sparse_table(wanted)
+        values = READERS.get(file.suffix.lower()).read(wanted) if sparse is None else sparse
         values = decoded(values, file) if values.dtype.kind == "S" else values
-        values = one_hot_labels(values, file) if values.ndim == 2 else values
+        values = label_table(values, file) if values.ndim == 2 else values
         if values.dtype.kind == "f" and np.isnan(values).any():  # empty cells, as other formats have them
             values = np.where(np.isnan(values), "", values.astype(str))
         return LabelFile(file, values, name=wanted.chosen[-1] if wanted.chosen else "")
@@ -127,30 +129,6 @@ def read_row_numbers(wanted: Wanted, *, needed: bool) -> NDArray[np.int64] | Non
         )
         raise InputError(message)
     return np.asarray(values, dtype=np.int64)
-
-
-def one_hot_labels(values: NDArray[Any], file: Path) -> NDArray[Any]:
-    """Return one-hot labels [N, C] as the number of the column, [N]; one column [N, 1] holds the labels.
-
-    Raises
-    ------
-    InputError
-        A row that has not exactly one 1, and zeros beside it; it is named.
-    """
-    if values.shape[1] == 1:
-        return values[:, 0]
-    if values.dtype.kind not in "biuf":
-        message = f"{file}: labels are {values.dtype} of shape {values.shape}; one label per item is needed"
-        raise InputError(message)
-    wrong = np.flatnonzero(((values != 0) & (values != 1)).any(axis=1) | ((values == 1).sum(axis=1) != 1))
-    if wrong.size:
-        row = values[wrong[0]]
-        message = (
-            f"{file}: labels have shape {values.shape} and are not one-hot: row {wrong[0]} is "
-            f"{listed(row.tolist())} ({wrong.size:,} such rows); give one label per item, or one 1 per row"
-        )
-        raise InputError(message)
-    return np.asarray(np.argmax(values, axis=1), dtype=np.int64)
 
 
 def _where(table: Table, where: Sequence[tuple[str, object]]) -> Table:

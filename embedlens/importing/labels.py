@@ -11,8 +11,10 @@ import numpy as np
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError, InputWarning, shortened
 from embedlens.importing.label_files import read_labels, read_row_numbers
+from embedlens.importing.label_tables import labels_of_tables
 from embedlens.importing.readers import Wanted
 from embedlens.importing.readers.wanted import LABELS_OPTION
+from embedlens.label_sets import LabelSets
 from embedlens.labels import number_labels
 from embedlens.results import Result
 from embedlens.store.row_files import named_rows
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from embedlens.importing.label_files import LabelFile
     from embedlens.importing.sources import Part, Sources
+    from embedlens.label_sets import Labels
 
 MISSING_LABEL = ("refuse", "drop", "keep")
 
@@ -38,7 +41,7 @@ class JoinedLabels(Result):
     files
         The files in the order in which they are joined.
     values
-        [N] of the joined files, in the order of the rows of the run.
+        [N] of the joined files, or tables [N, C], in the order of the rows of the run.
     origin
         Place of each row's label in the joined files, int64 [N].
     """
@@ -76,7 +79,7 @@ class ImportedLabels(Result):
     Attributes
     ----------
     values
-        Split name -> int64 [N] of the items that are kept.
+        Split name -> int64 [N], or label sets, of the items that are kept.
     names
         Label -> class name, where that is not the number itself.
     kept
@@ -85,7 +88,7 @@ class ImportedLabels(Result):
         Split name -> where its labels stand, in words: ``labels.csv: species``.
     """
 
-    values: dict[str, NDArray[np.int64]]
+    values: dict[str, Labels]
     names: dict[int, str]
     kept: dict[str, NDArray[np.bool_]]
     origins: dict[str, str] = field(default_factory=dict)
@@ -110,6 +113,7 @@ def gather_labels(
     raw: dict[str, NDArray[Any]] = {}
     kept: dict[str, NDArray[np.bool_]] = {}
     origins: dict[str, str] = {}
+    places: dict[str, str] = {}
     for split, by_moment in sources.items():
         found: JoinedLabels | None = None
         for parts in dict.fromkeys(map(tuple, by_moment.values())):
@@ -124,9 +128,14 @@ def gather_labels(
         assert found is not None
         kept[split] = _kept(found, missing)
         raw[split] = found.values[kept[split]]
+        places[split] = found.name
         origins[split] = found.origin_text
-    values, names = _numbered(raw)
+    tables = labels_of_tables(raw, places)
+    values: Mapping[str, Labels]
+    values, names = _numbered(raw) if tables is None else tables
     for split, column in values.items():
+        if isinstance(column, LabelSets):
+            continue
         if column.size == np.unique(column).size > 1:
             first = shortened(str(raw[split][0]))
             message = (
@@ -134,7 +143,7 @@ def gather_labels(
                 f"({origins[split]}); a class has several items, choose other labels by {LABELS_OPTION}"
             )
             warnings.warn(message, InputWarning, stacklevel=3)
-    return ImportedLabels(values, names, kept, origins)
+    return ImportedLabels(dict(values), names, kept, origins)
 
 
 def _numbered(raw: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[np.int64]], dict[int, str]]:
@@ -181,8 +190,8 @@ def _joined(parts: Sequence[Part], rows_key: str | None) -> JoinedLabels:
 
 def _concatenated(files: Sequence[LabelFile]) -> NDArray[Any]:
     """Join labels of several files; all are text where those of one are."""
-    if any(file.values.ndim != 1 for file in files):
-        wrong = next(file for file in files if file.values.ndim != 1)
+    if len({file.values.shape[1:] for file in files}) > 1 or files[0].values.ndim not in (1, 2):
+        wrong = next((file for file in files if file.values.ndim != 1), files[0])
         message = f"{wrong.file}: labels have shape {wrong.values.shape}; one per item is needed: shape (N,)"
         raise InputError(message)
     text = any(file.values.dtype.kind == "U" for file in files)
@@ -193,7 +202,8 @@ def _order(numbers: NDArray[np.int64], values: NDArray[Any], files: Sequence[Lab
     """Return the place of each row's label; a row that is missing or has two labels is refused."""
     place = str(files[0].file) + (f" and {len(files) - 1:,} more" if len(files) > 1 else "")
     rows, first, group = np.unique(numbers, return_index=True, return_inverse=True)
-    different = np.unique(numbers[values != values[first][group]])
+    other = values != values[first][group]
+    different = np.unique(numbers[other if other.ndim == 1 else other.any(axis=1)])
     if different.size:
         message = f"{place}: {named_rows(different)} given twice with different labels; each row is one item"
         raise InputError(message)

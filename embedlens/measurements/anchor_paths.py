@@ -16,6 +16,7 @@ from embedlens.analysis.triplets.trajectory import (
     worst_anchors,
 )
 from embedlens.errors import InputError
+from embedlens.measurements.class_names import distinct_classes
 from embedlens.measurements.triplet_states import states_of
 from embedlens.results import Result
 
@@ -159,6 +160,6 @@ def follow_anchors(
 
 def _class_names(run: Run, split: str) -> list[str]:
     """Return the name of every item's class: of items.csv, else of run.json, else by its label."""
-    known = run.info.class_names
+    labels, known = distinct_classes(run, split)
     named = run.items(split).get("class")
-    return named or [known.get(str(label), f"class {label}") for label in run.labels(split).tolist()]
+    return named or [known.get(label, f"class {label}") for label in labels.tolist()]

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from embedlens.store import Run
+
 COLUMN = "class_name"
 """Column of a CSV file that stands beside the labels, where the run names its classes."""
 
@@ -39,3 +41,29 @@ def joint(several: Iterable[Mapping[int, str]]) -> dict[int, str]:
 def name_of(label: int, names: Mapping[int, str]) -> str:
     """Return the name of a class in tables and messages, or its number where it has none."""
     return shortened(names.get(label) or str(label))
+
+
+def distinct_classes(run: Run, split: str) -> tuple[NDArray[np.int64], dict[int, str]]:
+    """Return the labels of a split, int64 [N], and the names of classes, for what shows one class per item.
+
+    Of label sets each distinct set is a class, numbered alike in all splits of the run and named by its
+    labels: "cat, dog". So nothing may take equal numbers for positives.
+    """
+    from embedlens.label_sets import LabelSets, label_codes
+
+    targets = run.targets(split)
+    if not isinstance(targets, LabelSets):
+        return targets, run.class_names
+    every = {name: targets if name == split else run.label_sets(name) for name in run.splits}
+    codes = label_codes([*every.values()])
+    names: dict[int, str] = {}
+    for code, labels in zip(codes.tolist(), LabelSets.concatenated([*every.values()]).lists(), strict=True):
+        if code not in names:
+            names[code] = set_name(labels, run.class_names)
+    start = sum(len(every[name]) for name in run.splits[: run.splits.index(split)])
+    return codes[start : start + len(targets)], names
+
+
+def set_name(labels: Iterable[int], names: Mapping[int, str]) -> str:
+    """Return the name of a set of labels: the names of its classes, or their numbers."""
+    return ", ".join(names.get(label) or str(label) for label in labels) or "no label"

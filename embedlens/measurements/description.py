@@ -10,12 +10,14 @@ import numpy as np
 from embedlens.analysis.retrieval.class_sizes import class_sizes
 from embedlens.analysis.retrieval.learners import describe_clusters
 from embedlens.errors import InputError, InputWarning, listed, shortened
+from embedlens.label_sets import LabelSets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from embedlens.label_sets import Labels
     from embedlens.measurements.reader import Reader
     from embedlens.store import Run
 
@@ -58,7 +60,7 @@ def describe_run(run: Run, reader: Reader, device: str = "cpu") -> dict[str, Any
 
 def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[str, Any]:
     """Return what a split holds; R@1 is None, with the reason, where it is not defined."""
-    facts = class_facts(run.labels(split), run.class_names)
+    facts = split_facts(run.targets(split), run.class_names)
     if not run.epochs():
         return {**facts, "recall_at_1": None, "why": "no snapshot yet"}
     try:
@@ -66,6 +68,20 @@ def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[s
     except InputError as error:
         return {**facts, "recall_at_1": None, "why": str(error)}
     return {**facts, "n_singletons": int(result["n_singletons"]), "recall_at_1": result["recall_at_1"]}
+
+
+def split_facts(labels: Labels, names: Mapping[int, str]) -> dict[str, Any]:
+    """Return what `class_facts` does; of label sets, an item counts in the class of each of its labels."""
+    if not isinstance(labels, LabelSets):
+        return class_facts(labels, names)
+    counts = labels.counts
+    return class_facts(labels.indices, names) | {
+        "items": len(labels),
+        "label_sets": {
+            "mean_labels": float(counts.mean()), "most_labels": int(counts.max()),
+            "without_label": int((counts == 0).sum()),
+        },
+    }  # fmt: skip
 
 
 def class_facts(labels: NDArray[np.int64], names: Mapping[int, str]) -> dict[str, Any]:

@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 _LEFT_OUT = ("n_ignored", "n_distractors", "n_duplicates")
 
 
+def metrics_for(runs: Sequence[Run], names: Sequence[str], settings: ScoreSettings) -> list[str]:
+    """Return the full names of metrics; `default` and `all` stand for those that the runs' labels allow."""
+    from embedlens.analysis.scores import SINGLE_LABEL, check_metrics
+
+    wanted = check_metrics(names, settings)
+    named = [name for name in names if name.strip().lower() not in ("default", "all")]
+    if not any(run.is_multi_label for run in runs) or len(named) == len(names):
+        return wanted
+    spelled = check_metrics(named, settings) if named else []
+    return [name for name in wanted if name in spelled or name not in SINGLE_LABEL]
+
+
 def score_snapshot(
     one: Selected,
     metrics: Sequence[str],

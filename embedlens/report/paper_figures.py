@@ -39,11 +39,9 @@ def paper_figures(measured: Measured, *, device: str = "cpu") -> list[PaperFigur
         for split in dict.fromkeys(one.split for one in measured):
             own = {one: triplets for one, triplets in measured.items() if one.split == split}
             last = list({one.label: one for one in own}.values())
-            figures += [
-                _distances(own, split),
-                _spectrum(last, split),
-                _pruning(last, split, device=device),
-            ]
+            figures += [_distances(own, split), _spectrum(last, split)]
+            if not any(one.run.is_multi_label for one in last):  # pruning needs one label per item
+                figures.append(_pruning(last, split, device=device))
         figures += _curves(list(measured))
     return figures
 

@@ -13,6 +13,7 @@ from embedlens.analysis.triplets.nearest import summarise
 from embedlens.errors import InputError
 from embedlens.experiments.method_facts import differing_options
 from embedlens.figures.style import line_styles
+from embedlens.measurements.class_names import distinct_classes
 from embedlens.measurements.measuring import measure
 from embedlens.measurements.triplet_states import triplets_of
 from embedlens.report.data import Dataset, Items, MapSeries, ReportData, RunFacts, TripletSeries
@@ -126,6 +127,8 @@ def gather(
         messages += said
         datasets.append(_dataset(group, rows, measured, list(runs), tsne=extent.tsne, device=device))
     figures = paper_figures(measured, device=device) if extent.figures else []
+    if extent.figures and any(run.is_multi_label for run in runs.values()):
+        messages.append("Pruned Recall@1 is left out: items have sets of labels.")
     return ReportData(_title(runs), _run_facts(runs), datasets, figures, messages)
 
 
@@ -196,7 +199,7 @@ def _rows(
     count = min(anchors.size, fits if extent.sample is None else extent.sample)
     if count >= anchors.size:
         return anchors, []
-    labels = group.first.run.labels(group.split)[anchors]
+    labels = distinct_classes(group.first.run, group.split)[0][anchors]
     rows = anchors[sample(labels, count)]
     return rows, [
         f"Split {group.split}: {rows.size:,} of {anchors.size:,} triplets are shown, drawn by class."
@@ -225,8 +228,7 @@ def _dataset(
 
 def _items(run: Run, split: str) -> Items:
     columns = run.items(split)
-    names = dict(run.class_names)
-    labels = run.labels(split)
+    labels, names = distinct_classes(run, split)
     for label, name in zip(labels.tolist(), columns.get("class", []), strict=False):
         names.setdefault(label, name)
     return Items(split, labels, names, columns, run.thumbnails(split))
@@ -258,7 +260,7 @@ def _maps(rows: NDArray[np.int64], places: Sequence[Selected], *, device: str) -
     run, split = places[0].run, places[0].split
     chosen = rows
     if rows.size > MAP_ITEMS:
-        chosen = rows[sample(run.labels(split)[rows], MAP_ITEMS)]
+        chosen = rows[sample(distinct_classes(run, split)[0][rows], MAP_ITEMS)]
     steps = tsne_series((one.snapshot.embeddings[chosen] for one in places), device=device)
     xy = np.stack([step.projection.coordinates for step in steps])
     return MapSeries(chosen, [one.epoch for one in places], xy)

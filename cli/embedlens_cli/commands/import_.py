@@ -160,8 +160,8 @@ def epochs_and_items(run: Run, origins: Mapping[str, str] | None = None) -> str:
     items = [f"{part.items:,} in {name}" for name, part in run.info.splits.items()]
     if origins:
         for at, name in enumerate(run.info.splits):
-            count = len(set(run.labels(name).tolist()))
-            classes = f"{count:,} class" + ("" if count == 1 else "es")
+            count = len({label for labels in run.label_sets(name).lists() for label in labels})
+            classes = f"{count:,} class" + ("" if count == 1 else "es") + (" in sets" * run.is_multi_label)
             items[at] += f" ({classes}, labels of {origins[name]})"
     return ", ".join([console.count_text(len(run.epochs()), "epoch"), *items])
 

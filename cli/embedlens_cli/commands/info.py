@@ -98,8 +98,17 @@ def _print(facts: dict[str, Any]) -> None:
             console.print_line(f"  no R@1 of {split}: {part['why']}")
     for split, part in facts["splits"].items():
         _print_sizes(split, part)
+        if "label_sets" in part:
+            console.print_line(f"  labels, {split}: {_sets_text(part['label_sets'])}")
     for split, epochs in facts["clusters"].items():
         _print_clusters(split, epochs)
+
+
+def _sets_text(facts: Mapping[str, Any]) -> str:
+    """Return how many labels the items of a split have."""
+    text = f"a set for each item, mean {facts['mean_labels']:.3g} labels, {facts['most_labels']:,} at most"
+    none = facts["without_label"]
+    return text + (f"; {console.count_text(none, 'item')} without a label" if none else "")
 
 
 def _print_clusters(split: str, epochs: dict[str, Any]) -> None:

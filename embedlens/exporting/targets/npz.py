@@ -9,6 +9,7 @@ import numpy as np
 
 from embedlens.exporting.base import facts_text, target, write_items, write_thumbnails
 from embedlens.files import temporary_file
+from embedlens.label_sets import LabelSets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,11 +18,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.exporting.contents import Contents
+    from embedlens.label_sets import Labels
 
 
 @target("npz", several=False, reading='numpy.load("{out}/{split}_{epoch}.npz")["embeddings"]')
 def write(contents: Contents, folder: Path) -> None:
-    """Write SPLIT_EPOCH.npz with the arrays `embeddings`, `labels` and `facts`, and SPLIT_items.csv."""
+    """Write SPLIT_EPOCH.npz with the arrays `embeddings`, `labels` and `facts`, and SPLIT_items.csv.
+
+    Of label sets, `labels_indptr` and `labels_indices` are those of a CSR matrix.
+    """
     for split in contents:
         write_items(split, folder)
         write_thumbnails(split, folder)
@@ -33,8 +38,16 @@ def write(contents: Contents, folder: Path) -> None:
                 facts = np.array(facts_text(split, epoch=epoch, step=split.steps.get(epoch)))
                 blocks = (block for _, block in split.blocks(epoch))
                 _add(archive, "embeddings", split.run.info.dtype, split.shape, blocks)
-                _add(archive, "labels", "int64", split.labels.shape, [split.labels])
+                for name, array in _label_arrays(split.targets).items():
+                    _add(archive, name, "int64", array.shape, [array])
                 _add(archive, "facts", facts.dtype, (), [facts])
+
+
+def _label_arrays(targets: Labels) -> dict[str, NDArray[np.int64]]:
+    """Return the arrays of labels by name; of label sets those of a CSR matrix."""
+    if isinstance(targets, LabelSets):
+        return {"labels_indptr": targets.indptr, "labels_indices": targets.indices}
+    return {"labels": targets}
 
 
 def _add(

@@ -66,7 +66,7 @@ def _quoted(text: str) -> str:
 def _write_metadata(split: SplitContents, folder: Path) -> None:
     """Write label, class, row and the columns of the items; the first line names them."""
     columns = {
-        "label": map(str, split.labels.tolist()),
+        "label": map(str, split.label_cells),
         "class": split.classes,
         "row": map(str, range(split.shape[0])),
     }

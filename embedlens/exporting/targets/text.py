@@ -53,9 +53,10 @@ def _rows(split: SplitContents, epoch: int, items: list[list[str]]) -> Iterator[
     Numbers are formatted by row, which is faster than by cell.
     """
     first = [epoch, *([split.steps.get(epoch, "")] if split.steps else [])]
+    labels = split.label_cells
     numbers = ",".join([f"%.{_DIGITS[split.run.info.dtype]}g"] * split.shape[1]) + "\n"
     for rows, block in split.blocks(epoch):
         texts = zip(split.classes[rows], *(column[rows] for column in items), strict=True)
-        labelled = zip(split.labels[rows].tolist(), texts, block.tolist(), strict=True)
+        labelled = zip(labels[rows], texts, block.tolist(), strict=True)
         for row, (label, cells, values) in enumerate(labelled, rows.start):
             yield [*first, row, label, *map(csv_text, cells)], numbers % tuple(values)

@@ -83,15 +83,16 @@ def evaluate(
     from embedlens.analysis.scores import check_metrics
     from embedlens.artifacts import Artifacts, figures_folder
     from embedlens.leave_out import check_same_class
-    from embedlens.measurements.snapshot_scores import log_scores, without_other_losses
+    from embedlens.measurements.snapshot_scores import log_scores, metrics_for, without_other_losses
 
     _check_formats(latex=latex, as_csv=as_csv, as_json=as_json)
     _check_log(log, [*changed(how), *changed(leave_out)])
     settings = how.settings(ks)
-    wanted = check_metrics(options.words(metrics), settings)
+    check_metrics(options.words(metrics), settings)
     named = RunNames.of(names)
     selection = Selection.of(where, leave_out, named, workers=run_by.chosen())
     runs, places = selection.runs, list(selection)
+    wanted = metrics_for(runs, options.words(metrics), settings)
     if how.unknown_class is not None:
         check_same_class(runs, how.unknown_class, "--unknown-class")
     selection.check_slices(how.slices)
