@@ -11,6 +11,9 @@ from support import blobs
 import embedlens
 from embedlens.measurements import Reader, Selected
 
+RUNS = ["first", "second"]
+"""Names of the runs of the example."""
+
 
 def places_of(*runs, splits=None):
     """Every snapshot of some runs, or those of some splits."""
@@ -40,3 +43,22 @@ def record(path, *, epochs=3, n=60, seed=0, pull=0.4, classes=6, y=None, **optio
             moved = z + pull * epoch * np.eye(len(np.unique(labels)) + 2, z.shape[1])[labels % 8]
             recorder.record(epoch, {"test": moved.astype(np.float32)}, metrics={"loss": 1 / (epoch + 1)})
     return recorder.run
+
+
+def dataset(example, split="test"):
+    """What a report shows of a split of the example."""
+    return next(one for one in example.data.datasets if one.items.split == split)
+
+
+def series(example, run, split="test"):
+    """The triplets of a run of the example."""
+    return dataset(example, split).series[run]
+
+
+def table(page, place):
+    """The texts of the cells of a table of the page."""
+    return page.js(
+        "place => [...document.querySelectorAll(place + ' tbody tr')].map(line =>"
+        " [...line.cells].map(cell => cell.innerText.trim()))",
+        place,
+    )

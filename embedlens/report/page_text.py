@@ -24,9 +24,11 @@ MODULES = (
     "canvas",
     "scatter",
     "cards",
+    "tables",
     "selection",
     "export",
     "views",
+    "differences",
     "main",
 )
 """The modules of the page's program, each after those that it imports from."""

@@ -58,6 +58,8 @@ drawn.savefig("report_scatter.pdf")
 #   runs disagree. A new selection replaces the old one, or is added, subtracted or intersected.
 # - **Distance to (1, 0)**: drag over the histogram to select a range.
 # - **Classes**: sort them by Recall@1 of a run to find the worst ones; a click selects a class.
+# - **Won and lost at R@1**: items that are right at one run and epoch and wrong at another, by class and by
+#   the class of their nearest item. Each number selects its items. Of a sample only the items shown count.
 # - **Address**: it keeps epoch, split, zoom, selection and the pinned item, so that a finding can be sent
 #   as a link beside the file.
 #

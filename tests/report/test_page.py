@@ -9,18 +9,9 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from report_support import RUNS, dataset, series, table
 
 from embedlens.analysis.triplets.nearest import nearest_triplets
-
-RUNS = ["first", "second"]
-
-
-def dataset(example, split="test"):
-    return next(one for one in example.data.datasets if one.items.split == split)
-
-
-def series(example, run, split="test"):
-    return dataset(example, split).series[run]
 
 
 def distances(example, run, epoch):
@@ -279,14 +270,6 @@ def test_selections_combine(page):
     page.set(selected=[4])
     page.button("Clear selection").click()
     assert page.selected == []
-
-
-def table(page, place):
-    return page.js(
-        "place => [...document.querySelectorAll(place + ' tbody tr')].map(line =>"
-        " [...line.cells].map(cell => cell.innerText.trim()))",
-        place,
-    )
 
 
 def test_the_table_of_the_selection_and_its_order(page, example):

@@ -1,11 +1,12 @@
 // Builds the page, and joins state, panels and views.
 
-import { countsSteps, positionText, readReport } from "./data.js";
+import { countsSteps, nearestEpoch, positionText, readReport } from "./data.js";
 import { epochsOf, groupsOf, makeState, readAddress } from "./state.js";
 import { element, limitsOf, Panel, shortened } from "./scatter.js";
 import { cardOf, tripletOf } from "./cards.js";
 import { combined, disagreeing, movers, pinnedCards, REGIONS, rowsInRegion, rowsOfClass, rowsWithText, SelectionTable } from "./selection.js";
 import { ClassView, classTable, CurveView, Histogram, MapView, paperFigures, rowsByDistance, runsTable } from "./views.js";
+import { DifferenceView, differenceOf } from "./differences.js";
 import { csvOf, download } from "./export.js";
 
 const WAIT = 125; // milliseconds before a card appears
@@ -23,6 +24,7 @@ class Page {
     this.classes = new ClassView(report, this.actions());
     this.histogram = new Histogram(report, this.actions());
     this.curves = new CurveView(report);
+    this.differences = new DifferenceView(report, this.actions());
     this.set(readAddress(), { address: false });
     this.layout();
     this.rebuild();
@@ -193,7 +195,7 @@ class Page {
         element("p", {}, "Each dot is an item: its similarity to the nearest positive across, to the nearest negative up. The star at (1, 0) is the ideal; dots below the diagonal are retrieved."),
         this.notice, this.toolbar),
       element("div", { class: "columns" },
-        element("div", { class: "left" }, this.panelBox, this.pinnedBox, this.selecting,
+        element("div", { class: "left" }, this.panelBox, this.pinnedBox, this.selecting, this.differences.root,
           element("section", {}, element("h2", {}, "Selected items"), this.table.root)),
         element("div", { class: "right" }, this.histogram.root, this.mapBox, this.curves.root, this.classes.root)),
       element("section", {}, element("h2", {}, "Runs"), this.runsBox),
@@ -263,6 +265,7 @@ class Page {
     this.histogram.draw(dataset, state);
     this.classes.draw(dataset, state);
     this.curves.draw(dataset, state);
+    this.differences.draw(dataset, state);
     this.runsBox.replaceChildren(runsTable(this.report, this.datasets, state));
   }
 
@@ -398,6 +401,14 @@ function start() {
         return panel.gridAt(page.state.epoch).inside(polygon).map((at) => dataset.rows[at]);
       },
       csv: () => page.csv(),
+      difference: (split, one, two) => {
+        const [first, second] = [one, two].map(({ run, epoch }) => {
+          const { dataset, series } = find(run, split);
+          return { dataset, series, number: nearestEpoch(series.epochs, epoch) };
+        });
+        if (first.dataset !== second.dataset) throw new Error("the runs hold different items");
+        return differenceOf(report, first.dataset, first, second);
+      },
       classes: () => classTable(report, page.dataset, page.state.epoch),
       byDistance: (run, split, low, high) => {
         const { dataset, series } = find(run, split);

@@ -3,6 +3,7 @@
 import { classOf, nearestEpoch } from "./data.js";
 import { cardOf, thumbnail, tripletOf } from "./cards.js";
 import { element, shortened } from "./scatter.js";
+import { markLine, SortedTable } from "./tables.js";
 
 export const REGIONS = {
   "above the diagonal": (x, y) => y > x,
@@ -90,47 +91,21 @@ function largest(dataset, measure, count) {
   return measured.slice(0, count).map(([, row]) => row);
 }
 
-const PAGE = 50;
-
 // The selected rows as a table that can be sorted; a row is pinned by its button.
 export class SelectionTable {
   constructor(report, actions) {
-    Object.assign(this, { report, actions, sort: "row", falling: false, shown: PAGE });
-    this.root = element("div", { class: "table" });
+    Object.assign(this, { report, actions });
+    this.table = new SortedTable("Selected items", { sort: 1 });
+    this.nothing = element("p", {}, "Nothing is selected. Click a percentage above a panel or a class, search, or drag in a panel with the lasso.");
+    this.root = element("div", { class: "table" }, this.nothing, this.table.root);
   }
 
   draw(dataset, state) {
-    const rows = state.selected;
-    if (!rows.length) {
-      this.root.replaceChildren(element("p", {}, "Nothing is selected. Click a percentage above a panel or a class, search, or drag in a panel with the lasso."));
-      return;
-    }
-    const columns = this.columns(dataset, state.epoch);
-    const chosen = columns.find((column) => column.name === this.sort) ?? columns[0];
-    const keyed = rows.map((row) => [chosen.key(row), row]);
-    const sign = this.falling ? -1 : 1;
-    keyed.sort(([a, row], [b, other]) => sign * (a < b ? -1 : a > b ? 1 : 0) || row - other);
-    const head = element("tr", {}, element("th", { scope: "col" }, "item"));
-    for (const column of columns) {
-      const button = element("button", { type: "button" }, column.name + this.arrow(column, chosen));
-      button.addEventListener("click", () => this.order(column.name, dataset, state));
-      const cell = element("th", { scope: "col" }, button);
-      if (column === chosen) cell.setAttribute("aria-sort", this.falling ? "descending" : "ascending");
-      head.append(cell);
-    }
-    const body = element("tbody");
-    for (const [, row] of keyed.slice(0, this.shown)) body.append(this.line(row, columns, dataset, state));
-    const table = element("table", {}, element("thead", {}, head), body);
-    const parts = [element("div", { class: "scroll", tabIndex: 0, role: "region", ariaLabel: "Selected items" }, table)];
-    if (rows.length > this.shown) {
-      const more = element("button", { type: "button" }, `Show ${Math.min(PAGE, rows.length - this.shown)} more of ${rows.length.toLocaleString("en")}`);
-      more.addEventListener("click", () => {
-        this.shown += PAGE;
-        this.draw(dataset, state);
-      });
-      parts.push(more);
-    }
-    this.root.replaceChildren(...parts);
+    const lines = state.selected.map((number) => ({ number }));
+    this.nothing.hidden = lines.length > 0;
+    this.table.root.hidden = !lines.length;
+    if (lines.length) this.table.draw(this.columns(dataset, state), lines, (line, { number }) => this.listen(line, number));
+    else this.table.root.replaceChildren();
   }
 
   // Marks the line of a row that is hovered elsewhere.
@@ -138,57 +113,41 @@ export class SelectionTable {
     markLine(this.root, row);
   }
 
-  arrow(column, chosen) {
-    return column === chosen ? (this.falling ? " ▼" : " ▲") : "";
-  }
-
-  order(name, dataset, state) {
-    this.falling = this.sort === name ? !this.falling : false;
-    this.sort = name;
-    this.draw(dataset, state);
-    this.root.querySelector("th[aria-sort] button")?.focus();
-  }
-
-  columns(dataset, epoch) {
+  columns(dataset, state) {
     const columns = [
-      { name: "row", key: (row) => row, text: (row) => String(row) },
-      { name: "label", key: (row) => dataset.class_of[row], text: (row) => classOf(dataset, row)[0] },
-      { name: "class", key: (row) => classOf(dataset, row)[1], text: (row) => classOf(dataset, row)[1] },
+      { name: "item", cell: ({ number }) => this.pin(dataset, state, number) },
+      { name: "row", key: ({ number }) => number, cell: ({ number }) => String(number) },
+      { name: "label", key: ({ number }) => dataset.class_of[number], cell: ({ number }) => classOf(dataset, number)[0] },
+      { name: "class", key: ({ number }) => classOf(dataset, number)[1], cell: ({ number }) => shortened(classOf(dataset, number)[1]) },
     ];
     for (const series of dataset.series) {
       const run = this.report.runs[series.run].name;
       for (const name of ["s_ap", "s_an", "distance"]) {
-        const value = (row) => tripletOf(this.report, dataset, series, row, epoch)?.[name] ?? NaN;
+        const value = ({ number }) => tripletOf(this.report, dataset, series, number, state.epoch)?.[name] ?? NaN;
         columns.push({
           name: `${shortened(run)} ${name}`,
-          key: (row) => (Number.isNaN(value(row)) ? Infinity : value(row)),
-          text: (row) => (Number.isNaN(value(row)) ? "" : value(row).toFixed(4)),
+          key: value,
+          cell: (line) => (Number.isNaN(value(line)) ? "" : value(line).toFixed(4)),
         });
       }
     }
     return columns;
   }
 
-  line(row, columns, dataset, state) {
+  pin(dataset, state, row) {
     const pin = element("button", { type: "button", class: "pin" }, thumbnail(dataset.thumbnails, row, 28));
     pin.setAttribute("aria-label", `Pin row ${row}`);
     pin.setAttribute("aria-pressed", String(state.pinned === row));
     pin.addEventListener("click", () => this.actions.pinRow(row));
-    const line = element("tr", {}, element("td", {}, pin));
-    line.dataset.row = row;
-    for (const column of columns) line.append(element("td", {}, shortened(column.text(row))));
-    line.addEventListener("pointerenter", () => this.actions.hoverRow(row));
-    line.addEventListener("pointerleave", () => this.actions.hoverRow(null));
     pin.addEventListener("focus", () => this.actions.hoverRow(row));
     pin.addEventListener("blur", () => this.actions.hoverRow(null));
-    return line;
+    return pin;
   }
-}
 
-// Marks the line of a table that stands for a row or a class.
-export function markLine(root, number) {
-  root.querySelector("tr.hovered")?.classList.remove("hovered");
-  if (number !== null) root.querySelector(`tr[data-row="${number}"]`)?.classList.add("hovered");
+  listen(line, row) {
+    line.addEventListener("pointerenter", () => this.actions.hoverRow(row));
+    line.addEventListener("pointerleave", () => this.actions.hoverRow(null));
+  }
 }
 
 // The cards of the pinned item, one per run.

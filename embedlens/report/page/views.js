@@ -3,7 +3,8 @@
 import { between, countedAt, countsSteps, momentOf, nearestEpoch, similarityOf } from "./data.js";
 import { download } from "./export.js";
 import { colorOf, element, percent, shortened, swatch } from "./scatter.js";
-import { distanceAt, markLine } from "./selection.js";
+import { distanceAt } from "./selection.js";
+import { markLine, SortedTable } from "./tables.js";
 
 const BINS = 60;
 const LONGEST = Math.SQRT2 * 1.5;
@@ -264,12 +265,12 @@ export function classTable(report, dataset, epoch) {
     .map((line) => ({ ...line, recalls: line.recalls.map(([right, all]) => (all ? right / all : NaN)) }));
 }
 
-const CLASSES = 100;
-
 export class ClassView {
   constructor(report, actions) {
-    Object.assign(this, { report, actions, sort: 2, falling: false, shown: CLASSES });
-    this.root = element("section", { class: "view" });
+    Object.assign(this, { report, actions });
+    this.table = new SortedTable("Classes", { sort: 2, step: 100 });
+    this.title = element("h3");
+    this.root = element("section", { class: "view" }, this.title, this.table.root);
   }
 
   mark(number) {
@@ -278,54 +279,26 @@ export class ClassView {
 
   draw(dataset, state) {
     const lines = classTable(this.report, dataset, state.epoch);
-    const keys = [
-      (line) => line.name, (line) => line.n, ...dataset.series.map((_, at) => (line) => line.recalls[at]),
-    ];
-    if (!keys[this.sort]) this.sort = 0;
-    const key = keys[this.sort];
-    const sign = this.falling ? -1 : 1;
-    lines.sort((a, b) => {
-      const [one, two] = [key(a), key(b)];
-      if (Number.isNaN(one) !== Number.isNaN(two)) return Number.isNaN(one) ? 1 : -1;
-      return sign * (one < two ? -1 : one > two ? 1 : 0) || a.number - b.number;
-    });
-    const names = ["class", "n", ...dataset.series.map((one) => `R@1 ${shortened(this.report.runs[one.run].name)}`)];
-    const head = element("tr");
-    names.forEach((name, place) => {
-      const button = element("button", { type: "button" }, name + (place === this.sort ? (this.falling ? " ▼" : " ▲") : ""));
-      button.addEventListener("click", () => {
-        this.falling = this.sort === place ? !this.falling : false;
-        this.sort = place;
-        this.draw(dataset, state);
-        this.root.querySelector("th[aria-sort] button")?.focus();
-      });
-      const cell = element("th", { scope: "col" }, button);
-      if (place === this.sort) cell.setAttribute("aria-sort", this.falling ? "descending" : "ascending");
-      head.append(cell);
-    });
-    const body = element("tbody");
-    for (const line of lines.slice(0, this.shown)) {
-      const choose = element("button", { type: "button", class: "name" }, shortened(line.name));
-      choose.addEventListener("click", () => this.actions.chooseClass(line.number));
-      const row = element("tr", {}, element("td", {}, choose), element("td", {}, String(line.n)));
-      row.dataset.row = line.number;
-      for (const recall of line.recalls) row.append(element("td", {}, Number.isNaN(recall) ? "" : percent(recall)));
-      body.append(row);
-    }
-    const table = element("table", {}, element("thead", {}, head), body);
-    const parts = [
-      element("h3", {}, `Classes (${lines.length.toLocaleString("en")})`),
-      element("div", { class: "scroll", tabIndex: 0, role: "region", ariaLabel: "Classes" }, table),
-    ];
-    if (lines.length > this.shown) {
-      const more = element("button", { type: "button" }, `Show ${Math.min(CLASSES, lines.length - this.shown)} more`);
-      more.addEventListener("click", () => {
-        this.shown += CLASSES;
-        this.draw(dataset, state);
-      });
-      parts.push(more);
-    }
-    this.root.replaceChildren(...parts);
+    const recalls = dataset.series.map((series, at) => ({
+      name: `R@1 ${shortened(this.report.runs[series.run].name)}`,
+      key: (line) => line.recalls[at],
+      cell: (line) => (Number.isNaN(line.recalls[at]) ? "" : percent(line.recalls[at])),
+    }));
+    this.title.textContent = `Classes (${lines.length.toLocaleString("en")})`;
+    this.table.draw(
+      [
+        { name: "class", key: (line) => line.name, cell: (line) => this.choose(line) },
+        { name: "n", key: (line) => line.n, cell: (line) => String(line.n) },
+        ...recalls,
+      ],
+      lines,
+    );
+  }
+
+  choose(line) {
+    const button = element("button", { type: "button", class: "name" }, shortened(line.name));
+    button.addEventListener("click", () => this.actions.chooseClass(line.number));
+    return button;
   }
 }
 
