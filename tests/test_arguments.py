@@ -19,6 +19,7 @@ import embedlens.figures
 import embedlens.pairs
 import embedlens.similarity
 from embedlens import InputError
+from embedlens.analysis.compression import CodeOptions
 from embedlens.analysis.experiments import monitoring
 from embedlens.analysis.open_set import classifier
 from embedlens.analysis.projection import maps as projection
@@ -39,6 +40,7 @@ SIMILARITY = -np.sort(-RANDOM.uniform(size=(40, 8)), axis=1)
 SIGMA = np.array([5.0, 3.0, 2.0, 1.0])
 BATCHES = monitoring.fixed_batches(Y, count=2, classes=3, items=3)
 FITTED = classifier.fit_classifier(Z, Y)
+CODED = CodeOptions(dims=(2, 6), bits=3, candidates=3)
 SLICE = slices.slices_of(6, 2)[1][1]
 DRAWN = synthesis.synthesised(Z, Y, mu=Z2, sigma=np.abs(Z2), per_class=2)
 MAPPED = {"n_iter": 10, "early_exaggeration_iter": 5, "perplexity": 5}
@@ -171,6 +173,13 @@ CALLS = {
         ],
     ),
     "analysis.projection.alignment.align": Call({"coordinates": Z[:, :2], "to": Z[:, 2:4]}),
+    "analysis.compression.codes.asymmetric": Call({"q": Z, "z": Z2}, free=("q", "z")),
+    "analysis.compression.codes.unit_rows": Call({"z": Z}),
+    "analysis.compression.codes.signs": Call({"z": Z}),
+    "analysis.compression.curves.compress": Call({**ZY, "fit": Z2}, {"options": CODED}, free=("fit",)),
+    "analysis.compression.leading.first_dims_recall": Call(
+        {**ZY, "dims": np.array([1, 3, 6])}, free=("dims",), numbered=("dims",)
+    ),
     "analysis.pruning.pruned_recall": Call(
         {**ZY, "dims": np.array([1, 3, 6]), "fit": Z2}, free=("dims", "fit"), numbered=("dims",)
     ),
@@ -297,6 +306,12 @@ CALLS = {
         call=lambda function, a: function(a["z"], a["y"], depth=a["depth"], cutoffs=a["cutoffs"]).rank,
     ),
     "similarity.engine.nearest": Call(ZY),
+    "similarity.hamming.hamming_search": Call(
+        {**ZY, "depth": np.full(40, 3), "cutoffs": np.array([1, 2])},
+        free=("cutoffs",),
+        any_rank=("depth",),
+        call=lambda function, a: function(a["z"], a["y"], depth=a["depth"], cutoffs=a["cutoffs"]).rank,
+    ),
     "similarity.rows.pair_similarity": Call(
         {"z": Z, "a": np.array([1, 2]), "b": np.array([3, 4])}, free=("z",), numbered=("a", "b")
     ),
@@ -337,7 +352,8 @@ def takes_arrays(function):
     return any(part in str(p.annotation) for p in parameters for part in ("ArrayLike", "NDArray"))
 
 
-WITHIN = {  # take what `tsne`, a film, `closed_set` and `open_set` have made and checked
+WITHIN = {  # take what `compress`, `tsne`, a film, `closed_set` and `open_set` have made and checked
+    "analysis.compression.leading.leading_scores", "analysis.pruning.check_dims",
     "analysis.projection.optimisation.optimised", "figures.export.stamp.stamp_dots",
     "figures.export.stamp.without_alpha",
     *(f"analysis.verification.rank_1.{name}" for name in ("check_draws", "one_of_each", "identify")),
@@ -426,6 +442,7 @@ def of_another_kind(values, call, name):
 
 OPTIONAL = {
     "analysis.projection.maps.tsne": ("y", "rows"),
+    "analysis.compression.curves.compress": ("fit",),
     "analysis.pruning.pruned_recall": ("dims", "fit"),
     "analysis.projection.synthesis.synthesised": ("classes",),
     "analysis.projection.synthesis.synthesised_map": ("rows",),
@@ -482,6 +499,7 @@ EMPTY = {
     "analysis.verification.negatives.standard_error": "values",
     "figures.style.class_colors": "highlight",
     "similarity.engine.search": "cutoffs",
+    "similarity.hamming.hamming_search": "cutoffs",
 }  # fmt: skip
 """Arguments for which no number at all has a meaning; every other function refuses it."""
 

@@ -9,6 +9,7 @@ from embedlens.lazy import attached
 if TYPE_CHECKING:
     from embedlens.analysis import (
         collapse,
+        compression,
         experiments,
         open_set,
         projection,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "collapse",
+    "compression",
     "experiments",
     "open_set",
     "projection",

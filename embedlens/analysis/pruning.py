@@ -120,7 +120,7 @@ def pruned_recall(
     whole = Pairing(z, check_labels(y), gallery)
     dim = whole.queries.dim
     kept = np.unique(np.arange(1, dim + 1) if dims is None else check_integers(dims, "dims to keep"))
-    _check_dims(kept, dim)
+    check_dims(kept, dim)
     if not (whole.positives > 0).any():
         message = (
             "no label has two items, so there is no positive; Recall@1 needs a class of two items or more"
@@ -154,8 +154,16 @@ def pruned_recall(
     )
 
 
-def _check_dims(dims: NDArray[np.int64], dim: int) -> None:
-    """Refuse numbers of components that the embeddings do not have."""
+def check_dims(dims: NDArray[np.int64], dim: int) -> None:
+    """Refuse numbers of components that the embeddings do not have.
+
+    Parameters
+    ----------
+    dims
+        int64 [T]: the numbers.
+    dim
+        D of embeddings [N, D].
+    """
     wrong = dims[(dims < 1) | (dims > dim)]
     if wrong.size or not dims.size:
         got = ", ".join(map(str, wrong.tolist())) or "none"

@@ -18,7 +18,7 @@ from embedlens.analysis.spectrum.values import singular_values
 from embedlens.arrays import check_labels, check_searched, to_numpy
 from embedlens.errors import InputError, unknown
 from embedlens.label_sets import LabelSets
-from embedlens.similarity import Gallery
+from embedlens.similarity import Gallery, search
 from embedlens.similarity.lloyd import FAISS_SEED as DEFAULT_SEED
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from embedlens.similarity import GalleryLike
+    from embedlens.similarity import GalleryLike, Searcher
 
 AT_R = ("r_precision", "map_at_r")
 CLUSTERING = ("nmi", "f1", "ami")
@@ -160,6 +160,7 @@ def score(
     settings: ScoreSettings | None = None,
     gallery: GalleryLike | None = None,
     device: str = "cpu",
+    by: Searcher = search,
 ) -> dict[str, float]:
     """Return scores by name.
 
@@ -178,6 +179,8 @@ def score(
         Scores of clusters, distances and spectra are those of `z` alone.
     device
         Torch device that screens; the answer does not depend on it.
+    by
+        What finds ranks and neighbours for the scores of retrieval, as of `retrieval.retrieve`.
 
     Returns
     -------
@@ -220,7 +223,7 @@ def score(
         z, y, gallery = _known(z, y, gallery, settings.new_label)
     demands = _demands([name for name in wanted if not apart or name != "map_at_5"], settings)
     if demands is not None:
-        found |= retrieval.retrieve(z, y, demands, gallery=gallery, device=device).summary()
+        found |= retrieval.retrieve(z, y, demands, gallery=gallery, device=device, by=by).summary()
     if apart:
         found["map_at_5"] = at_5["map_at_5"]
     if any(name in CLUSTERING for name in wanted):

@@ -8,6 +8,7 @@ from embedlens.lazy import attached
 
 if TYPE_CHECKING:
     from embedlens.figures import (
+        compression,
         experiments,
         export,
         layout,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "compression",
     "experiments",
     "export",
     "layout",

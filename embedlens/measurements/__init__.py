@@ -11,6 +11,7 @@ if TYPE_CHECKING:
         anchor_paths,
         class_names,
         component_signs,
+        compression,
         data_warnings,
         description,
         distance_states,
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataWarnings", "Kept", "Reader", "Reference", "Selected", "State", "anchor_paths", "class_names",
-    "component_signs", "data_warnings", "description", "distance_states", "following", "maps", "measure",
-    "measuring", "missing_metrics", "open_set", "reader", "sampling", "selected", "slices", "snapshot_scores",
-    "spectra", "triplet_states", "verification",
+    "component_signs", "compression", "data_warnings", "description", "distance_states", "following", "maps",
+    "measure", "measuring", "missing_metrics", "open_set", "reader", "sampling", "selected", "slices",
+    "snapshot_scores", "spectra", "triplet_states", "verification",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

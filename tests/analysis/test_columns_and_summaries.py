@@ -12,7 +12,7 @@ import pytest
 from support import blobs
 
 import embedlens
-from embedlens.analysis import collapse, pruning
+from embedlens.analysis import collapse, compression, pruning
 from embedlens.analysis.experiments import comparison, curves, sweep
 from embedlens.analysis.open_set import classifier, ranking, threshold
 from embedlens.analysis.projection import items, maps, synthesis
@@ -95,6 +95,7 @@ MADE = {
     "ClusteringScores": lambda: clustering.clustering_scores(Y, Y // 2, ami=True),
     "Clusters": lambda: learners.describe_clusters(Y, Y, n_clusters=6),
     "Comparison": _comparison,
+    "Compression": lambda: compression.compress(Z, Y, compression.CodeOptions(bits=4)),
     "Curve": lambda: curves.Curve("curve", "nmi", STEPS, X, X),
     "DistanceHistogram": lambda: pair_distances.histogram(X),
     "Distances": _distances,

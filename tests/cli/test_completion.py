@@ -12,6 +12,7 @@ import pytest
 import typer
 from support import entry_point, write_run
 
+from embedlens.analysis.compression import CODES
 from embedlens_cli.common import completion
 from embedlens_cli.main import app
 
@@ -151,6 +152,7 @@ def test_words_are_those_of_the_library():
     assert sorted(completion.METHODS) == sorted(METHODS.names())
     assert sorted(completion.SAMPLERS) == sorted(SAMPLERS.names())
     assert list(completion.EXPORTS) == TARGETS.names()
+    assert completion.CODES == CODES
     assert sorted(completion.VENUES) == sorted(VENUES)
     assert {*completion.METRICS} == {"recall", "recall_at_K", *METRICS}
 

@@ -37,6 +37,8 @@ LINES = [
     "verify qg0 --folds 3 --per-fold 20 --far 0.1 --exclude-duplicates",
     "identify qg0 qg1 --unknown-class 1 --choose-on halves",
     "identify a --unknown-class 2 --classifier",
+    "compress a b --pq-bits 4 --metrics R@1,map_at_r,nmi",
+    "compress qg0 --metrics all --exclude-duplicates",
     "distances a b --ecdf --resamples 50",
     "distances pre --resamples 50 --split test",
     "trajectory a b --random 2 --split test",

@@ -35,6 +35,8 @@ METRICS = (
     "intrinsic_dim_mle", "tolerance", "opis", "threshold_spread", "far_spread", "tar_spread",
 )  # fmt: skip
 METRIC_GROUPS = ("neural_collapse", "dimension", "threshold_consistency")
+CODES = ("dims", "pca", "int8", "binary", "rescored", "pq")
+"""Codes of compressed embeddings."""
 EXPORTS = ("anndata", "csv", "hdf5", "npz", "parquet", "projector", "safetensors", "zarr")
 """Formats of exports."""
 VENUES = ("aaai", "cvpr", "eccv", "iccv", "iclr", "icml", "jmlr", "nature", "neurips", "tmlr")

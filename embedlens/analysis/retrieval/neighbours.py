@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from embedlens.label_sets import Labels
-    from embedlens.similarity import GalleryLike, Neighbours, SearchResult
+    from embedlens.similarity import Found, GalleryLike, Neighbours, Searcher
 
 HUBNESS_K = 10
 _LABELS_SEEN = 16  # neighbours searched first for MAP@5; four times as many for queries that need more
@@ -76,6 +76,7 @@ def retrieve(
     *,
     gallery: GalleryLike | None = None,
     device: str = "cpu",
+    by: Searcher = search,
 ) -> Retrieval:
     """Compute retrieval scores in one pass over the similarities.
 
@@ -91,6 +92,8 @@ def retrieve(
         Embeddings [M, D] and labels [M] to search; without it every item searches all others.
     device
         Torch device that screens; the answer does not depend on it.
+    by
+        What finds ranks and neighbours: `similarity.search`, or a function that takes the same.
 
     Raises
     ------
@@ -113,7 +116,7 @@ def retrieve(
     depth = np.ones(labels.size, np.int64)
     for wanted, k in ((demands.hubness, HUBNESS_K), (demands.map_at_5, _LABELS_SEEN), (True, demands.knn)):
         depth = np.maximum(depth, k if wanted else 0)
-    found = search(
+    found = by(
         array, labels, gallery=gallery, depth=depth, to_r=demands.at_r, cutoffs=demands.ks, device=device
     )
     if isinstance(labels, LabelSets):
@@ -173,7 +176,7 @@ class _ScoreSums:
         demands: RetrievalOptions,
         labels: Labels,
         gallery_labels: Labels,
-        found: SearchResult,
+        found: Found,
     ) -> None:
         self._demands, self._found = demands, found
         self._targets = labels, gallery_labels

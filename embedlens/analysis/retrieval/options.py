@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from embedlens.label_sets import Labels
-    from embedlens.similarity import SearchResult
+    from embedlens.similarity import Found
+
+_SEARCHED = ("r_precision", "map_at_r", "map_at_5", "knn_accuracy", "hubness")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,11 @@ class RetrievalOptions:
             raise InputError(message)
         return bool(positives.any())
 
-    def check_found(self, found: SearchResult, *, one_set: bool) -> None:
+    def check_found(self, found: Found, *, one_set: bool) -> None:
         """Refuse label sets without a score, as the search shows it."""
         if not self._judged:
             return
-        if (found.negative.index < 0).all():
+        if np.array_equal(found.n_neighbours, found.n_positives):
             message = (
                 "all items share a label, so there is no negative; retrieval needs items that share none"
             )
@@ -108,3 +110,8 @@ class RetrievalOptions:
                 "(multi-label); Recall@K, R-precision and MAP@R work with sets"
             )
             raise InputError(message)
+
+
+def is_retrieval(metric: str) -> bool:
+    """Return whether a score of `analysis.scores`, by its full name, compares queries with a gallery."""
+    return metric.startswith("recall_at_") or metric in _SEARCHED
