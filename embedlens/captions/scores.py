@@ -44,6 +44,17 @@ def dir_at_far(far: float, draws: int, gallery: Sequence[int]) -> str:
     )
 
 
+def thresholds(far: float, classes: Sequence[int]) -> str:
+    """Return what the figure of threshold consistency shows: the rate, and the numbers of classes."""
+    counts = listed(f"{count:,}" for count in dict.fromkeys(classes))
+    return (
+        "Threshold consistency of classes with two items or more. First panel: utility (harmonic mean of TAR "
+        "and 1 - FAR) of thresholds of the distance at which all pairs have FAR 0.01 to 0.1; lines are means "
+        f"over {counts} classes, bands hold 90 % of them. Second panel: fraction of classes whose own "
+        f"threshold at FAR {far:g} is at most that distance; vertical lines mark that of all pairs."
+    )
+
+
 def ranking(*, unknown: str = "", classifier: bool = False, chosen_on: str | None = None) -> str:
     """Return what MAP@5 against the threshold of the unknown class shows.
 

@@ -1,10 +1,11 @@
-"""Verification of the pairs of a snapshot, and identification of its items, as one result."""
+"""Verification of the pairs of a snapshot, identification of its items, and thresholds, as one result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from embedlens.analysis.verification.consistency import threshold_consistency
 from embedlens.analysis.verification.detection import open_set
 from embedlens.analysis.verification.negatives import many_negatives
 from embedlens.analysis.verification.pairs import FARS, roc, verify_pairs
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from embedlens.analysis.verification.consistency import ThresholdConsistency
     from embedlens.analysis.verification.detection import OpenSet
     from embedlens.analysis.verification.negatives import ManyNegatives
     from embedlens.analysis.verification.pairs import PairVerification, Roc
@@ -37,8 +39,10 @@ class Verification(Result):
         Verification among many negatives, for the numbers that the classes allow.
     closed, open
         Closed-set rank-1, and DIR against FAR.
+    consistency
+        Utility of thresholds by class, and the operating points of classes.
     fars
-        False accept rates at which DIR is reported.
+        False accept rates at which DIR and operating points are reported.
     skipped
         Numbers of negatives left out because there are too few classes.
     """
@@ -49,6 +53,7 @@ class Verification(Result):
     many: ManyNegatives
     closed: ClosedSet
     open: OpenSet
+    consistency: ThresholdConsistency
     fars: Sequence[float]
     skipped: Sequence[int]
 
@@ -71,7 +76,7 @@ class Verification(Result):
         for far in self.fars:
             mean, error = self.open.dir_at(far)
             values |= {f"dir_at_far_{far:g}": mean, f"dir_at_far_{far:g}_se": error}
-        return values
+        return values | self.consistency.summary()
 
     def facts(self) -> dict[str, Any]:
         """Return the entries of the sidecar: numbers of pairs and probes, and the accuracy of every fold."""
@@ -94,6 +99,11 @@ class Verification(Result):
                 "gallery": self.open.n_gallery,
                 "genuine_probes": self.open.n_genuine.tolist(),
                 "impostor_probes": self.open.n_impostor.tolist(),
+            },
+            "threshold_consistency": {
+                "classes": self.consistency.classes.size,
+                "items": self.consistency.n,
+                "compared_with": self.consistency.n_partners,
             },
         }
 
@@ -154,7 +164,7 @@ def verify(
     negatives
         Numbers of negative classes; those beyond the classes are skipped, unless all are.
     fars
-        False accept rates of DIR.
+        False accept rates of DIR and of operating points.
     draws, seed
         Draws of negatives and of galleries, and their seed.
     device
@@ -173,4 +183,5 @@ def verify(
         closed = closed_set(z, y, draws=draws, seed=seed, device=device)
     identified = open_set(z, y, fars, draws=draws, seed=seed, device=device)
     skipped = [m for m in negatives if m not in many.negatives]
-    return Verification(pairs, accuracy, curve, many, closed, identified, fars, skipped)
+    points = threshold_consistency(z, y, fars, seed=seed)
+    return Verification(pairs, accuracy, curve, many, closed, identified, points, fars, skipped)

@@ -37,7 +37,12 @@ def test_the_numbers_are_those_of_the_analyses():
     assert (numbers["rank_1"], numbers["n_gallery"]) == (closed.rank_1, 6)
     assert numbers["dir_at_far_0.5"] == analysis.open_set(Z, Y, [0.5, 1e-9], draws=3, seed=1).dir_at(0.5)[0]
     assert math.isnan(numbers["dir_at_far_1e-09"])  # the impostors do not resolve it
+    points = analysis.threshold_consistency(Z, Y, [0.5, 1e-9])
+    assert numbers["opis"] == points.opis
+    assert numbers["far_spread_at_far_0.5"] == points.spread(points.far)[0]
+    assert math.isnan(numbers["threshold_at_far_1e-09"])
     facts = result.facts()
+    assert facts["threshold_consistency"] == {"classes": 6, "items": 60, "compared_with": 60}
     assert facts["pairs"] == {"source": pairs.source, "n": pairs.a.size, "folds": 3, "classes_disjoint": True}
     assert len(facts["folds"]["accuracy"]) == 3
 

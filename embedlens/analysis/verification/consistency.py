@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CALIBRATION = (0.01, 0.1)
 """False accept rates of all pairs between which OPIS takes thresholds, its calibration range."""
 THRESHOLDS = 101
+BAND = (5.0, 95.0)
+"""Percentiles of the utilities of classes that a figure has a band between."""
 _WIDTH = 2 / BINS
 
 
@@ -89,6 +91,13 @@ class ThresholdConsistency(Result):
         rest = np.where(np.isnan(values).sum(axis=0) > len(values) - 2, 0.0, values)
         lost = np.isnan(values).sum(axis=0) > len(values) - 2
         return np.asarray(np.where(lost, np.nan, np.nanstd(rest, axis=0)), np.float64)
+
+    def utilities(self) -> dict[str, NDArray[np.float64]]:
+        """Return mean and band of the utility over classes, one row per threshold."""
+        known = self.threshold.size > 0
+        low, high = np.percentile(self.utility, BAND, axis=0) if known else (self.threshold, self.threshold)
+        mean = self.utility.mean(axis=0) if known else self.threshold
+        return {"threshold": self.threshold, "utility": mean, "utility_low": low, "utility_high": high}
 
     def columns(self) -> dict[str, NDArray[Any]]:
         """Return the operating points, one row per class."""

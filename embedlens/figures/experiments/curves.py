@@ -36,7 +36,10 @@ X_LABELS = {"epoch": "epoch", "step": "optimiser step", "seconds": "training tim
 
 _ACRONYMS = {
     "ami": "AMI", "f1": "F1", "knn_accuracy": "kNN accuracy", "lr": "learning rate", "map_at_r": "MAP@R",
-    "nmi": "NMI", "r_precision": "R-precision",
+    "nmi": "NMI", "r_precision": "R-precision", "nc1": "NC1", "nc2_norms": "NC2 norms",
+    "nc2_angles": "NC2 angles", "nc2_max_angles": "NC2 max angles", "lidar": "LiDAR", "opis": "OPIS",
+    "intrinsic_dim_twonn": "dimension (TwoNN)", "intrinsic_dim_mle": "dimension (MLE)",
+    "far_spread": "FAR spread", "tar_spread": "TAR spread",
 }  # fmt: skip
 _FRACTION = re.compile(r"(recall_at_|map_at_|f1$|knn_accuracy$|nmi$|r_precision$)")
 _MARKED_UP_TO = 25  # epochs; longer lines get no markers

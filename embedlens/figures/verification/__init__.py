@@ -1,4 +1,4 @@
-"""Figures of pair verification (ROC) and open-set identification (DIR)."""
+"""Figures of pair verification (ROC), open-set identification (DIR) and threshold consistency."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
-    from embedlens.figures.verification import pairs, rank_1
+    from embedlens.figures.verification import consistency, pairs, rank_1
     from embedlens.figures.verification.pairs import figure, figure_of_curves, plot, rate_axes
 
-__all__ = ["figure", "figure_of_curves", "pairs", "plot", "rank_1", "rate_axes"]
+__all__ = ["consistency", "figure", "figure_of_curves", "pairs", "plot", "rank_1", "rate_axes"]
 
 __getattr__, __dir__ = attached(
     __name__,

@@ -54,15 +54,22 @@ def test_through_the_real_entry_point(program, run, folder):
 def test_every_figure_has_its_data_and_sidecar(cli, run, folder):
     done = cli("verify", "mine", "--far", "0.2,0.5", "--format", "pdf,svg", "--json")
     made = {path.name for path in (folder / "runs/mine/figures").iterdir()}
-    stems = ["verify-roc-test-epoch-0002", "verify-dir-test-epoch-0002-far-0.2"]
+    stems = [f"verify-{kind}" for kind in ("roc-test-epoch-0002", "dir-test-epoch-0002-far-0.2")]
+    stems.append("verify-thresholds-test-epoch-0002-far-0.2")
     assert made == {f"{stem}.{ending}" for stem in stems for ending in ("pdf", "svg", "csv", "json")}
     numbers = done.json["summary"]["mine"]["test"]["2"]
-    roc, dirs = (rows_of(folder / path) for path in done.json["data"])
+    roc, dirs, points = (rows_of(folder / path) for path in done.json["data"])
     assert set(roc[0]) == {"run", "split", "epoch", "far", "tar", "threshold"}
     assert max(float(row["tar"]) for row in roc if float(row["far"]) <= 0.1) == numbers["tar_at_far_0.1"]
     (row,) = (row for row in dirs if row["far"] == "0.2")
     assert float(row["dir"]) == numbers["dir_at_far_0.2"]
     assert float(row["dir_se"]) == numbers["dir_at_far_0.2_se"]
+    classes = [row for row in points if row["label"]]
+    assert [row["n"] for row in classes] == ["10"] * 6
+    rates = [float(row["far_at_far_0.5"]) for row in classes]
+    assert np.std(rates) == pytest.approx(numbers["far_spread_at_far_0.5"])
+    assert np.mean([float(row["deviation"]) for row in classes]) == pytest.approx(numbers["opis"])
+    assert len([row for row in points if row["threshold"] and row["utility_low"]]) == 101
     sidecar = json.loads((folder / f"runs/mine/figures/{stems[0]}.json").read_text())
     assert sidecar["runs"] == [{"name": "mine", "path": "runs/mine", "seed": 0}]
     assert sidecar["seed"] == 0
@@ -92,6 +99,8 @@ def test_tables_for_people(cli, run):
         "DIR@FAR 0.01",
         "270 + 270",
         "no",
+        "OPIS",
+        "its spread at FAR 0.01",
     ):
         assert word in done.out
     assert "not resolved: fewer impostor pairs, or impostor probes, than 1 / FAR" in done.out
@@ -116,7 +125,7 @@ def test_several_runs_in_one_figure_and_every_epoch(cli, run, folder):
     write_run(folder / "runs/other", epochs=2, seed=5)
     last = cli("verify", "mine", "other", "--format", "png", "--json").json
     assert last["figures"] == [
-        f"figures/verify-{kind}-mine-other-test-epoch-0001+0002.png" for kind in ("roc", "dir")
+        f"figures/verify-{kind}-mine-other-test-epoch-0001+0002.png" for kind in ("roc", "dir", "thresholds")
     ]
     assert {row["run"] for row in rows_of(folder / last["data"][0])} == {"mine", "other"}
     with Image.open(last["figures"][0]) as image:
@@ -124,7 +133,7 @@ def test_several_runs_in_one_figure_and_every_epoch(cli, run, folder):
     every = cli("verify", "mine", "other", "--epoch", "all", "--format", "svg", "--json").json
     assert set(every["summary"]["mine"]["test"]) == {"0", "1", "2"}
     assert set(every["summary"]["other"]["test"]) == {"0", "1"}
-    assert [path.split("verify-roc-")[1] for path in every["figures"][::2]] == [
+    assert [path.split("verify-roc-")[1] for path in every["figures"][::3]] == [
         "mine-other-test-epoch-0000.svg",
         "mine-other-test-epoch-0001.svg",
         "mine-test-epoch-0002.svg",
@@ -137,6 +146,7 @@ def test_options_that_change_a_figure_stand_in_its_name(cli, run):
     assert [path.rsplit("/", 1)[1] for path in answer["figures"]] == [
         "verify-roc-test-epoch-0002-per-fold-20-folds-3-nature-full.png",
         "verify-dir-test-epoch-0002-draws-2-nature-full.png",
+        "verify-thresholds-test-epoch-0002-nature-full.png",
     ]
     assert answer["summary"]["mine"]["test"]["2"]["n_pairs"] == 120
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from embedlens.devices import check_device
 from embedlens.errors import InputError, unknown
 from embedlens_cli.commands.verify import tables
+from embedlens_cli.commands.verify.verify_options import PAIRS_BY, VerifyOptions
 from embedlens_cli.common import console, options
 from embedlens_cli.common.option_groups import (
     FigureOptions,
-    InName,
     LeaveOutOptions,
     SnapshotOptions,
     WorkerOptions,
-    file_words,
     grouped,
 )
 from embedlens_cli.common.report import Report, by_split, headings
@@ -34,93 +30,6 @@ if TYPE_CHECKING:
     from embedlens.store import Run
 
 
-_PAIRS_BY = ("name", "order")
-_FAR = "0.01"
-
-
-def _rates(text: str) -> list[float]:
-    """Return false accept rates, ascending."""
-    allowed = "positive numbers, separated by commas, e.g. 0.01,0.1"
-    return sorted(options.positive_numbers(text, "far", allowed=allowed))
-
-
-def _drawn_rate(text: str) -> str:
-    """Return what a file name says of the rate that the figure marks: the lowest."""
-    lowest = _rates(text)[0]
-    return "" if lowest == _rates(_FAR)[0] else f"far-{lowest:g}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerifyOptions:
-    """Which pairs are verified, and what is measured."""
-
-    pairs: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Pairs in LFW's format (pairs.txt), or a list of them without its first line; see above.",
-            show_default="drawn by --seed",
-        ),
-        InName(lambda path: f"pairs-{path.stem}"),
-    ] = None
-    pairs_by: Annotated[
-        str,
-        typer.Option(
-            help="What i in --pairs is: the number in the file name (name), or the place among the rows of "
-            "the class, from 1 (order)."
-        ),
-        InName("by-{}"),
-    ] = "name"
-    skip_missing: Annotated[
-        bool, typer.Option("--skip-missing", help="Leave out pairs of missing items, and count them.")
-    ] = False
-    folds: Annotated[
-        int | None,
-        typer.Option(help="Number of folds.", min=2, show_default="10, or those of --pairs"),
-        InName("folds-{}"),
-    ] = None
-    per_fold: Annotated[
-        int,
-        typer.Option(help="Number of genuine pairs drawn per fold, and of impostor pairs.", min=1),
-        InName("per-fold-{}"),
-    ] = 300
-    seed: Annotated[int, typer.Option(help="Seed of all draws.", min=0), InName("seed-{}")] = 0
-    negatives: Annotated[
-        str,
-        typer.Option(
-            help="Numbers of negative classes for VRF (verification with many negatives), comma-separated."
-        ),
-    ] = "1,10,100"
-    far: Annotated[
-        str,
-        typer.Option(
-            help="False accept rates of the detection and identification rate (DIR), comma-separated."
-        ),
-        InName(_drawn_rate),
-    ] = _FAR
-    draws: Annotated[
-        int,
-        typer.Option(help="Draws of negatives (VRF) and of galleries (rank-1, DIR).", min=1),
-        InName("draws-{}"),
-    ] = 10
-
-    @property
-    def numbers_of_negatives(self) -> list[int]:
-        """Numbers of negative classes, ascending."""
-        allowed = "positive numbers, separated by commas, e.g. 1,10"
-        return sorted(options.numbers(self.negatives, "negatives", least=1, allowed=allowed))
-
-    @property
-    def fars(self) -> list[float]:
-        """False accept rates, ascending."""
-        return _rates(self.far)
-
-    def words(self, kind: str) -> list[str]:
-        """Return what the name of a figure says of the options that change it."""
-        of_roc = ("pairs", "pairs_by", "folds") if self.pairs else ("per_fold", "folds")
-        return file_words(self, [*(of_roc if kind == "roc" else ("draws", "far")), "seed"])
-
-
 @grouped
 def verify(
     *,
@@ -133,7 +42,8 @@ def verify(
 ) -> None:
     """Verify pairs (accuracy, ROC, EER, TAR at FAR, many negatives) and identify items (rank-1, DIR at FAR).
 
-    Draws the ROC, and DIR against FAR; several runs are compared in one figure.
+    Draws the ROC, DIR against FAR, and how well one threshold suits all classes (OPIS); several runs are
+    compared in one figure.
 
     A file of --pairs has lines 'name i j' (genuine) and 'name1 i name2 j' (impostor), or 'path path 1' and
     'path path 0'. In LFW's format a line '10 300' (folds, pairs of each kind per fold) or '300' (one set,
@@ -145,8 +55,8 @@ def verify(
         "negatives": how.numbers_of_negatives, "fars": how.fars, "draws": how.draws, "seed": how.seed,
         "device": device,
     }  # fmt: skip
-    if how.pairs_by not in _PAIRS_BY:
-        raise unknown(how.pairs_by, "--pairs-by", _PAIRS_BY)
+    if how.pairs_by not in PAIRS_BY:
+        raise unknown(how.pairs_by, "--pairs-by", PAIRS_BY)
     check_device(device)
     selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     results = selection.measure(
@@ -208,18 +118,24 @@ def _facts(selection: Selection, how: VerifyOptions, device: str) -> dict[str, A
 
 
 def _save(report: Report, group: Mapping[Selected, Verification], how: VerifyOptions) -> None:
-    """Write the ROC and DIR against FAR of one split."""
+    """Write the ROC, DIR against FAR and the threshold consistency of one split."""
+    from embedlens.figures.verification import consistency
     from embedlens.figures.verification import pairs as verification
     from embedlens.figures.verification import rank_1 as identification
 
     (title, names), size, results = headings(group), report.style.size(), group.values()
     rocs = dict(zip(names, (result.roc for result in results), strict=True))
     dirs = dict(zip(names, (result.open for result in results), strict=True))
+    points = dict(zip(names, (result.consistency for result in results), strict=True))
     drawn = {
-        "roc": (verification.figure(rocs, title=title, **size), [one.columns() for one in rocs.values()]),
+        "roc": (verification.figure(rocs, title=title, **size), [[one.columns()] for one in rocs.values()]),
         "dir": (
             identification.figure(dirs, far=how.fars[0], title=title, **size),
-            [one.columns() for one in dirs.values()],
+            [[one.columns()] for one in dirs.values()],
+        ),
+        "thresholds": (
+            consistency.figure(points, title=title, **size),
+            [[one.utilities(), one.columns()] for one in points.values()],
         ),
     }
     scores: dict[str, Any] = {}
@@ -231,7 +147,9 @@ def _save(report: Report, group: Mapping[Selected, Verification], how: VerifyOpt
         "scores": scores,
     }
     for kind, (figure, columns) in drawn.items():
-        table = [{**one.facts, **block} for one, block in zip(group, columns, strict=True)]
+        table = [
+            {**one.facts, **block} for one, several in zip(group, columns, strict=True) for block in several
+        ]
         named = replace(report, name=f"verify-{kind}", words=[*how.words(kind), *report.words])
         named.add(figure, table, list(group), facts=facts, **_caption(kind, group, how))
 
@@ -245,6 +163,9 @@ def _caption(kind: str, group: Mapping[Selected, Verification], how: VerifyOptio
         sizes = [one.roc.n_genuine + one.roc.n_impostor for one in results]
         text = captions.roc([one.pairs.source for one in results], [one.pairs.n_folds for one in results])
         return {"caption": text, "counts": [(size, size) for size in sizes], "unit": "pairs"}
+    if kind == "thresholds":
+        classes = [one.consistency.classes.size for one in results]
+        return {"caption": captions.thresholds(how.fars[0], classes)}
     probes = [int((one.open.n_genuine + one.open.n_impostor).max()) for one in results]
     text = captions.dir_at_far(how.fars[0], how.draws, [one.open.n_gallery for one in results])
     return {"caption": text, "counts": [(count, count) for count in probes], "unit": "probes"}

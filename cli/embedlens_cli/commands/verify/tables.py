@@ -38,7 +38,7 @@ def warnings(results: Mapping[Selected, Verification]) -> list[str]:
 
 
 def print_tables(results: Mapping[Selected, Verification]) -> None:
-    """Print accuracy, TAR, many negatives and identification, one table each."""
+    """Print accuracy, TAR, many negatives, identification and thresholds of classes, one table each."""
     from embedlens.analysis.verification.pairs import FARS
 
     every = list(results.values())
@@ -54,6 +54,17 @@ def print_tables(results: Mapping[Selected, Verification]) -> None:
         {
             "gallery": "n_gallery", "probes": "n_probes", "rank-1": "rank_1",
             **{f"DIR@FAR {far:g}": f"dir_at_far_{far:g}" for far in fars},
+        },
+        {
+            "OPIS": "opis", "classes": "opis_classes",
+            **{
+                f"{title} at FAR {far:g}": f"{name}_at_far_{far:g}"
+                for far in fars
+                for title, name in (
+                    ("threshold", "threshold"), ("its spread", "threshold_spread"),
+                    ("FAR spread", "far_spread"), ("TAR spread", "tar_spread"),
+                )
+            },
         },
     )  # fmt: skip
     numbers = [
@@ -75,6 +86,7 @@ def print_tables(results: Mapping[Selected, Verification]) -> None:
         console.print_table(("run, split", "epoch", *columns), rows)
         console.print_line("")
     console.print_line("±: standard error, over folds (accuracy) or draws (VRF, rank-1, DIR)")
+    console.print_line("spread: standard deviation over classes with two items or more")
     if unresolved:
         console.print_line(f"{_UNRESOLVED}: fewer impostor pairs, or impostor probes, than 1 / FAR")
 
