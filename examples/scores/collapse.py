@@ -49,7 +49,7 @@ with paper("cvpr"):
 # ----------------
 #
 # - Neural collapse describes the *training* classes of a classifier. On unseen classes small numbers say
-#   that they are told apart, too; compare ``train_nc1`` and ``test_nc1``.
+#   that they are separated, too; compare ``train_nc1`` and ``test_nc1``.
 # - With more classes than dimensions no simplex fits, and NC2 has a floor above 0.
 # - TwoNN looks at two neighbours: copies of images, or noise, decide it. Equal rows are measured once.
 #

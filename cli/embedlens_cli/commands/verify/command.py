@@ -134,7 +134,7 @@ def _save(report: Report, group: Mapping[Selected, Verification], how: VerifyOpt
             [[one.columns()] for one in dirs.values()],
         ),
         "thresholds": (
-            consistency.figure(points, title=title, **size),
+            consistency.figure(points, place=0, title=title, **size),
             [[one.utilities(), one.columns()] for one in points.values()],
         ),
     }
