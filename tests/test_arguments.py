@@ -107,6 +107,7 @@ CALLS = {
         free=("density", "fractions"),
         any_rank=("density",),
     ),
+    "analysis.triplets.density.smoothed": Call({"counts": np.abs(Z)}, {"width": 2.0}, free=("counts",)),
     "analysis.retrieval.duplicates.first_equal": Call(
         {"z": np.concatenate([Z, Z[:5]])}, call=lambda function, a: function(a["z"]), free=("z",), nan=("z",)
     ),
@@ -481,6 +482,7 @@ def test_what_cannot_be_meant_is_refused_in_one_line(name):
 EMPTY = {
     "analysis.open_set.classifier.probabilities": "z",
     "analysis.triplets.density.enclosing_levels": "fractions",
+    "analysis.triplets.density.smoothed": "counts",
     "analysis.spectrum.factorisation.decompose": "factor",
     "analysis.verification.detection.open_set": "fars",
     "analysis.verification.consistency.threshold_consistency": "fars",

@@ -9,7 +9,15 @@ import numpy as np
 from pytorch_metric_learning import losses as package
 
 from embedlens.errors import InputError
-from embedlens.objectives import building
+from embedlens.objectives import (
+    building,
+    easy_positive,
+    established,
+    proxies,
+    selective,
+    triplet_losses,
+    tuplets,
+)
 from embedlens.objectives.base import LOSSES, Loss, Setting
 from embedlens.objectives.miners import build_miner, mining_options
 from embedlens.objectives.pml import PmlLoss
@@ -19,6 +27,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+_MODULES = (easy_positive, established, proxies, selective, triplet_losses, tuplets)
+"""Where the losses are, which stand in `LOSSES` once their module is imported."""
 _APART = ("miner", "setting")  # constructor arguments that are no options
 
 

@@ -10,8 +10,6 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 import torch
-from pytorch_metric_learning import miners as package
-from pytorch_metric_learning.utils.loss_and_miner_utils import convert_to_triplets
 from torch import nn
 
 from embedlens.errors import InputError, first_sentence, unknown
@@ -80,6 +78,8 @@ def build_miner(name: str, options: Mapping[str, Any] | None = None) -> Miner:
     """
     given = dict(options or {})
     if name.startswith(building.PREFIX):
+        from pytorch_metric_learning import miners as package
+
         return _PmlMiner(building.package_class(package, name, kind="miner"), given)
     return MINERS.get(name)(**building.checked_options(MINERS, name, given))
 
@@ -245,6 +245,8 @@ class _PmlMiner(Miner):
     @torch.no_grad()
     def forward(self, z: torch.Tensor, labels: torch.Tensor) -> Mined:
         """Return what the package's miner chooses."""
+        from pytorch_metric_learning.utils.loss_and_miner_utils import convert_to_triplets
+
         try:
             found = self.miner(z, labels)
         except Exception as error:  # any class of the package, with anything that the user may have typed

@@ -100,3 +100,17 @@ def test_a_command_with_a_damaged_cache(program, folder, monkeypatch):
     assert done.out == first.out
     assert done.err.count("warning: the cache of compiled loops in") == len(done.err.splitlines()) == 1
     assert os.strerror(errno.ENOENT) not in done.err
+
+
+def test_loops_need_no_scipy_and_those_of_the_user_have_it():
+    script = (
+        "import sys, numba, numpy as np\n"
+        "from embedlens.similarity.engine import search\n"
+        "search(np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 3)\n"
+        "assert 'numba.np.arraymath' in sys.modules\n"
+        "print('scipy.linalg' in sys.modules, end=' ')\n"
+        "product = numba.njit(lambda a: a @ a)\n"
+        "print(product(np.eye(2)).sum(), 'scipy.linalg' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "2.0", "True"]

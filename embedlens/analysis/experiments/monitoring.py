@@ -12,8 +12,7 @@ from embedlens.arguments import check_indices
 from embedlens.arrays import check_embeddings, check_labels, check_pair, in_range
 from embedlens.devices import check_device
 from embedlens.errors import InputError
-from embedlens.objectives import Loss, build_loss
-from embedlens.objectives.losses import loss_options
+from embedlens.objectives.base import Loss
 from embedlens.results import Result
 from embedlens.similarity.threads import one_thread
 
@@ -153,6 +152,8 @@ def check_monitors(names: Iterable[str]) -> dict[str, Loss]:
         An unknown name, or a loss with parameters of its own (proxies, class weights), which
         snapshots do not contain; or a loss that needs batches other than P x K.
     """
+    from embedlens.objectives.losses import build_loss, loss_options
+
     found = {}
     for name in names:
         loss = AllTriplets(margin=loss_options(name)["margin"]) if name == "triplet" else build_loss(name)

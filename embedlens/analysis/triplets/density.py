@@ -42,6 +42,32 @@ def counts_by_place(
     return counts.reshape(bins, bins).astype(np.float64)
 
 
+def smoothed(counts: ArrayLike, width: float) -> NDArray[np.float64]:
+    """Return counts smoothed by a Gaussian, mirrored at the borders, of the same size.
+
+    As `scipy.ndimage.gaussian_filter`, whose package takes 0.15 s to load; equal bins stay exactly equal.
+
+    Parameters
+    ----------
+    counts
+        Counts, [bins, bins], such as those of the triplets of embeddings [N, D].
+    width
+        Standard deviation of the Gaussian, bins; it is cut off at four of them.
+    """
+    result = check_numbers(counts, "counts", shape=(None, None))
+    reach = int(4 * width + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    weights /= weights.sum()
+    for _ in range(2 if result.size else 0):  # along the first axis, which becomes the second
+        wide = np.pad(result, ((reach, reach), (0, 0)), mode="symmetric")
+        rows = len(result)
+        result = np.zeros_like(result)
+        for at, weight in enumerate(weights.tolist()):
+            result += weight * wide[at : at + rows]
+        result = result.T
+    return result
+
+
 def enclosing_levels(density: ArrayLike, fractions: Sequence[float]) -> list[float]:
     """Return the density levels that enclose given fractions of the total, ascending, without repeats.
 

@@ -5,6 +5,7 @@ The result depends on the state in which the triplets are selected, see `compare
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -240,11 +241,19 @@ def signed_rank_p(difference: ArrayLike) -> float:
     differences without ties, else the normal approximation with its variance corrected for ties. If all
     differences are 0, p = 1.
     """
-    from scipy.stats import wilcoxon
-
     values = check_numbers(difference, "differences")
     values = values[values != 0]
-    if values.size == 0:
+    n = values.size
+    if n == 0:
         return 1.0
-    exact = values.size <= _EXACT_UP_TO and np.unique(np.abs(values)).size == values.size
-    return float(wilcoxon(values, method="exact" if exact else "asymptotic").pvalue)
+    _, place, counts = np.unique(np.abs(values), return_inverse=True, return_counts=True)
+    if n <= _EXACT_UP_TO and counts.size == n:
+        from scipy.stats import wilcoxon
+
+        return float(wilcoxon(values, method="exact").pvalue)
+    # As scipy's "asymptotic", whose module takes 0.4 s to load. Mean ranks are multiples of 1/2: exact sums.
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    above = float(ranks[values > 0].sum()) - n * (n + 1) / 4
+    ties = sum(count**3 - count for count in counts[counts > 1].tolist())
+    deviation = math.sqrt(n * (n + 1) * (2 * n + 1) / 24 - ties / 48)
+    return math.erfc(abs(above) / deviation / math.sqrt(2))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import matplotlib as mpl
 from matplotlib import axes as mpl_axes
 from matplotlib import figure as mpl_figure
-from matplotlib.layout_engine import PlaceHolderLayoutEngine
+from matplotlib.layout_engine import ConstrainedLayoutEngine, PlaceHolderLayoutEngine
 
 from embedlens.figures.layout.clearing import clear_data
-from embedlens.figures.layout.corners import free_corners
+from embedlens.figures.layout.corners import find_layout, free_corners
 from embedlens.figures.layout.fitting import fit_changed, fit_texts, names_of
 
 _NOTEBOOK_DPI = 144
@@ -34,6 +35,8 @@ class Figure(mpl_figure.Figure):
 
     tallest: float | None = None
     """How high it may become for statistics above its panels, inches; None: it keeps its height."""
+    _arranged_for: tuple[float, ...] = ()
+    _keeps_layout = False
 
     def add_subplot(self, *args: Any, **kwargs: Any) -> mpl_axes.Axes:
         """Add axes, of the class above unless another is named (see matplotlib)."""
@@ -53,17 +56,46 @@ class Figure(mpl_figure.Figure):
     def savefig(self, fname: Any, **kwargs: Any) -> None:
         """Save the figure; names that are too long for their place are wrapped or shortened first.
 
-        Statistics and legends inside axes move where they cover no data.
+        Statistics and legends inside axes move where they cover no data. All formats show the same layout,
+        which is found once, until the figure changes.
         """
         if isinstance(kwargs.get("dpi"), (int, float)):
             self.set_dpi(
                 kwargs["dpi"]
             )  # which the sizes of letters depend on a little, and the layout on these
+        if self.stale or self._arranged_for != self._saved_as():
+            self._arrange()
+        engine = self.get_layout_engine()
+        self._keeps_layout = isinstance(engine, ConstrainedLayoutEngine)
+        try:
+            super().savefig(fname, **kwargs)
+        finally:
+            self._keeps_layout = False
+            if engine is not None:
+                self.set_layout_engine(engine)  # matplotlib restores what `get_layout_engine` returned
+        self.stale = False  # colours and size of letters are restored: it is as it was drawn
+
+    def get_layout_engine(self) -> Any:
+        """Return the layout engine; none while a figure is saved, whose layout has been found."""
+        return None if self._keeps_layout else super().get_layout_engine()
+
+    def _arrange(self) -> None:
+        """Fit names, move what covers data, and find the layout."""
         self.fit()  # first, since the place of the statistics is found by a layout
         free_corners(self)
         self.fit()
         clear_data(self)
-        super().savefig(fname, **kwargs)
+        self._arranged_for = self._saved_as()
+        engine, dpi = self.get_layout_engine(), self.dpi
+        if isinstance(engine, ConstrainedLayoutEngine):
+            self.dpi = self._arranged_for[0]
+            find_layout(self)
+            self.dpi = dpi
+
+    def _saved_as(self) -> tuple[float, float, float]:
+        """Return what a layout depends on beside the contents: dots per inch of files, and inches."""
+        dpi = mpl.rcParams["savefig.dpi"]
+        return (self.dpi if dpi == "figure" else float(dpi), *self.get_size_inches().tolist())
 
     def fit(self) -> None:
         """Wrap or shorten names that are too long for their place, before the figure is drawn.

@@ -46,7 +46,7 @@ def clear_data(figure: Figure) -> None:
         if not _is_above(axes, legend) and covers(axes, legend.get_window_extent()):
             moved |= _move_legend(axes, legend)
     for _ in range(2 if moved else 0):  # until the layout is stable, so that saving twice gives the same file
-        figure.draw_without_rendering()
+        _lay_out(figure)
 
 
 def _lay_out(figure: Figure) -> None:

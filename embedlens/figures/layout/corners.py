@@ -30,6 +30,7 @@ _known_breaks: WeakKeyDictionary[Text, dict[tuple[Any, ...], list[int]]] = WeakK
 # Largest number of layouts, and change of places, in figure sizes, below which it is stable. Each layout
 # comes about 16 times nearer to the limit.
 _ROUNDS, _STABLE = 12, 1e-6
+_STILL = 4.0  # pixels of a file; the layout after it moves axes by about a sixteenth
 
 
 def free_corners(figure: Figure, states: Iterable[State] = ()) -> None:
@@ -239,12 +240,36 @@ def _broken(text: Text, parts: Sequence[str], room: float) -> list[int]:
     return counts
 
 
+def find_layout(figure: Figure) -> None:
+    """Run the layout engine of a figure until the next round would move axes by a fraction of a pixel.
+
+    Parameters
+    ----------
+    figure
+        The figure, of its final size and resolution.
+    """
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    pixels = np.tile(figure.get_size_inches() * figure.dpi, 2)
+    places = _places(figure)
+    for _ in range(_ROUNDS):
+        engine.execute(figure)
+        before, places = places, _places(figure)
+        if (np.abs(places - before) * pixels < _STILL).all():
+            return
+
+
+def _places(figure: Figure) -> NDArray[np.float64]:
+    """Return left, bottom, width and height of all axes, in sizes of the figure, [n, 4]."""
+    return np.array([axes.get_position().bounds for axes in figure.axes]).reshape(-1, 4)
+
+
 def _lay_out_until_stable(figure: Figure) -> None:
     """Repeat the layout until nothing moves, so that saving a figure twice gives the same file."""
-    before = None
-    for _ in range(_ROUNDS):
-        figure.draw_without_rendering()
-        places = np.array([axes.get_position().bounds for axes in figure.axes])
+    engine, before = figure.get_layout_engine(), None
+    for _ in range(_ROUNDS if engine is not None else 0):
+        engine.execute(figure)  # type: ignore[union-attr]
+        places = _places(figure)
         if before is not None and np.abs(places - before).max() < _STABLE:
             return
         before = places

@@ -10,9 +10,8 @@ from contourpy import LineType, contour_generator
 from matplotlib.collections import PathCollection
 from matplotlib.colors import LogNorm
 from matplotlib.path import Path as MplPath
-from scipy.ndimage import gaussian_filter
 
-from embedlens.analysis.triplets.density import counts_by_place, enclosing_levels
+from embedlens.analysis.triplets.density import counts_by_place, enclosing_levels, smoothed
 from embedlens.figures.layout.ticks import number_log_bar
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def contours_of(result: Triplets, limits: tuple[float, float]) -> list[MplPath]:
     `Axes.contour` draws the same lines; creating the contours for each frame of an animation takes
     four times as long.
     """
-    density = gaussian_filter(counts_by_place(result, limits, bins=BINS), _SMOOTHING)
+    density = smoothed(counts_by_place(result, limits, bins=BINS), _SMOOTHING)
     levels = enclosing_levels(density, ENCLOSED) if density.any() else []  # no dot within the limits
     if len(levels) < len(ENCLOSED):
         return []

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
-from embedlens.analysis.triplets.density import counts_by_place, enclosing_levels
+from embedlens.analysis.triplets.density import counts_by_place, enclosing_levels, smoothed
 from embedlens.analysis.triplets.nearest import Triplets
 
 
@@ -39,3 +40,16 @@ def test_levels_enclose_their_share(values, share):
 def test_levels_ascend_without_repeats():
     assert enclosing_levels(np.ones(4), (0.9, 0.3)) == [1.0]
     assert enclosing_levels(np.array([4.0, 3.0, 2.0, 1.0]), (0.95, 0.7, 0.4)) == [1.0, 3.0, 4.0]
+
+
+@pytest.mark.parametrize("width", [0.7, 2.0, 3.3])
+def test_smoothed_counts_are_those_of_scipy(width):
+    counts = np.random.default_rng(0).poisson(0.4, (40, 40)).astype(float)
+    np.testing.assert_allclose(
+        smoothed(counts, width), gaussian_filter(counts, width), rtol=1e-12, atol=1e-15
+    )
+
+
+def test_equal_counts_stay_exactly_equal():
+    assert np.unique(smoothed(np.full((30, 30), 7.0), 2.0)).size == 1
+    assert (smoothed(np.pad(np.ones((1, 1)), 40), 2.0)[:20] == 0).all()
