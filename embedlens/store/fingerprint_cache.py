@@ -46,7 +46,7 @@ def state_of(files: Sequence[Path]) -> State | None:
     found: list[tuple[int, ...] | None] = []
     for file in files:
         state = None
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # whoever reads the file says what is wrong with it
             is_at = file.stat()
             if not is_at.st_mtime_ns:
                 return None
