@@ -66,7 +66,8 @@ class SearchResult:
         `Nearest` of every query.
     rank
         int64 [N]: number of negatives at least as similar as the nearest positive, -1 without a positive.
-        Exact where it is below `depth`; else only ``rank < K`` is certain, for every K of `cutoffs`.
+        Exact where it is below `depth`, and with `exact_ranks`; else only ``rank < K`` is certain, for every
+        K of `cutoffs`.
     n_positives
         int64 [N]: gallery rows of the query's class, or that share a label with it, without itself and what
         is ignored for it.
@@ -148,6 +149,7 @@ def search(
     depth: int | NDArray[np.int64] = 1,
     to_r: bool = False,
     cutoffs: Sequence[int] = (),
+    exact_ranks: bool = False,
     device: str = "cpu",
     dtype: torch.dtype | str | None = None,
 ) -> SearchResult:
@@ -169,6 +171,8 @@ def search(
         Whether each query has at least as many neighbours as positives (the R of R-precision).
     cutoffs
         The K of Recall@K: ``rank < K`` is certain for each of them.
+    exact_ranks
+        Whether every rank is exact, whatever the depth.
     device
         Torch device that screens; the answer does not depend on it.
     dtype
@@ -194,14 +198,16 @@ def search(
         screen = Screen(pairing, chosen_type(dtype, device, pairing.library), device)
         positive = most_similar_positives(screen, shallow)
         _resolve_ambiguous(pairing, positive, shallow, "positive")
-        counts = RankCounts(screen, positive.similarity[:, 0]) if cutoffs else None
+        counted = exact_ranks or bool(cutoffs)
+        counts = RankCounts(screen, positive.similarity[:, 0]) if counted else None
         negative = _most_similar_negatives(screen, shallow, counts)
         _resolve_ambiguous(pairing, negative, shallow, "negative")
         known = _known_ranks(positive, negative, shallow)
         listed = (negative.index >= 0).sum(axis=1)  # where the rank is not known, it is at least that
-        rank = (
-            np.where(known < 0, listed, known) if counts is None else certified_ranks(counts, known, cutoffs)
-        )
+        if counts is None:
+            rank = np.where(known < 0, listed, known)
+        else:
+            rank = certified_ranks(counts, known, None if exact_ranks else cutoffs)
     rank[pairing.positives == 0] = -1
     return SearchResult(pairing, (positive, negative), rank=rank, depth=wanted)
 

@@ -119,7 +119,7 @@ class RankCounts:
 
 
 def certified_ranks(
-    counts: RankCounts, known: NDArray[np.int64], cutoffs: Sequence[int]
+    counts: RankCounts, known: NDArray[np.int64], cutoffs: Sequence[int] | None
 ) -> NDArray[np.int64]:
     """Return ranks, int64 [N], for which ``rank < K`` is certain for every cutoff K.
 
@@ -130,15 +130,19 @@ def certified_ranks(
     known
         int64 [N]: ranks that are known already; -1 where they are not.
     cutoffs
-        The K of Recall@K.
+        The K of Recall@K; None: all, so that every rank is exact.
     """
     least, greatest = counts.bounds()
     rank = np.where(known >= 0, known, least)
-    limits = np.asarray(sorted(cutoffs), np.int64)
-    undecided = (least[:, None] < limits) & (limits <= greatest[:, None]) & (known < 0)[:, None]
-    rows = np.flatnonzero(undecided.any(axis=1))
+    if cutoffs is None:
+        rows = np.flatnonzero((known < 0) & (least < greatest))
+        enough = np.full(rows.size, np.iinfo(np.int64).max)
+    else:
+        limits = np.asarray(sorted(cutoffs), np.int64)
+        undecided = (least[:, None] < limits) & (limits <= greatest[:, None]) & (known < 0)[:, None]
+        rows = np.flatnonzero(undecided.any(axis=1))
+        enough = np.where(undecided[rows], limits, 0).max(axis=1, initial=0)
     if rows.size:
-        enough = np.where(undecided[rows], limits, 0).max(axis=1)
         rank[rows] = counts.recount(rows, enough)
     return rank
 

@@ -56,6 +56,7 @@ def plain_search(z, y, gallery, depth):
 def assert_search_is_plain(z, y, *, gallery=None, depth=3, cutoffs=(1, 2, 5), dtype=None):
     """Every consumer of the engine agrees with plain loops: indices, ranks and ties exactly."""
     found = search(z, y, gallery=gallery, depth=depth, cutoffs=cutoffs, device=DEVICE, dtype=dtype)
+    ranks = search(z, y, gallery=gallery, exact_ranks=True, device=DEVICE, dtype=dtype).rank
     depths = np.broadcast_to(depth, len(z))
     neighbours = {}
     for part in found.neighbours():
@@ -72,6 +73,7 @@ def assert_search_is_plain(z, y, *, gallery=None, depth=3, cutoffs=(1, 2, 5), dt
         for one, best in ((found.positive, positive), (found.negative, negative)):
             assert one.index[i] == (best[0] if best else -1)
             assert (one.similarity[i] == s[best[0]]) if best else np.isnan(one.similarity[i])
+        assert ranks[i] == rank
         assert (rank < 0) == (found.rank[i] < 0)
         for k in cutoffs:
             assert (found.rank[i] < k) == (rank < k)
