@@ -90,6 +90,8 @@ _COMMANDS = (
           "watch mine --report"),
     Entry(panels.SCORE, "evaluate.command", "How good are retrieval, clustering and class geometry?",
           "evaluate mine other --metrics recall,map_at_r,nmi"),
+    Entry(panels.SCORE, "diff.command", "Which items did one run win and another lose?",
+          "diff mine other --split test"),
     Entry(panels.SCORE, "verify.command", "Are two items of one class? ROC, EER, TAR at FAR.",
           "verify mine --split test --far 0.01,0.1"),
     Entry(panels.SCORE, "identify", "Which items belong to no known class? MAP@5 by threshold.",

@@ -23,7 +23,7 @@ from embedlens.similarity.rows import Rows, resolve
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from embedlens.similarity import GalleryLike
+    from embedlens.similarity import GalleryLike, Nearest
 
 TOP_RIGHT = 0.8
 RIGHT_BOUNDARY = 0.95
@@ -154,7 +154,24 @@ def nearest_triplets(
     -----
     Definition: Xuan et al., ECCV 2020, section 3. Values are exact to float64.
     """
-    positive, negative = nearest(z, y, gallery=gallery, device=device)
+    return triplets_of(*nearest(z, y, gallery=gallery, device=device), one_set=gallery is None)
+
+
+def triplets_of(positive: Nearest, negative: Nearest, *, one_set: bool) -> Triplets:
+    """Return the triplets of a search for the nearest positive and the nearest negative of every item.
+
+    Parameters
+    ----------
+    positive, negative
+        What the engine found in embeddings [N, D].
+    one_set
+        Whether the items searched each other, not a gallery.
+
+    Raises
+    ------
+    InputError
+        One class only, or no item with a positive.
+    """
     if (negative.index[positive.index >= 0] < 0).any() or (negative.index < 0).all():
         message = "all items have one label, so there is no negative; triplets need two classes or more"
         raise InputError(message)
@@ -162,7 +179,7 @@ def nearest_triplets(
     if anchor.size == 0:
         message = (
             "no label has two items, so there is no positive; triplets need a class of two items or more"
-            if gallery is None
+            if one_set
             else "no query has a gallery item of its label; both must number their classes alike"
         )
         raise InputError(message)

@@ -1,0 +1,1 @@
+"""The command `diff`: what one run retrieves and another does not."""

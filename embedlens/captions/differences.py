@@ -1,0 +1,66 @@
+"""Captions of figures of what changed between two runs or epochs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from embedlens.analysis.differences import ClassChanges, Confusions, Difference, Losses
+
+
+def ranks(result: Difference) -> str:
+    """Return what the histogram of ranks on two sides shows."""
+    first, second = result.names
+    mean = "mean rank over the runs" if result.test is None else "rank"
+    numbers, one = result.summary(), result.interval
+    sentences = [
+        f"Anchors by the {mean} of their nearest positive in {first} (across) and in {second} (up), in bins "
+        "of powers of 2.",
+        f"Outlined: {numbers['n_lost']:,} anchors lost at R@1 (column) and {numbers['n_won']:,} won (row).",
+    ]
+    parts = [f"R@1 changes by {100 * one.value:+.1f} percentage points"]
+    if not np.isnan(one.low):
+        over = "seeds and classes" if result.test is None else "classes"
+        percent = f"{one.confidence:.0%}".replace("%", " %")
+        parts.append(
+            f"{percent} interval [{100 * one.low:+.1f}, {100 * one.high:+.1f}] over {over}"
+        )  # fmt: skip
+    if result.test is not None:
+        parts.append(f"McNemar p = {result.test.p_value:.2g}")
+    return " ".join([*sentences, f"{', '.join(parts)}."])
+
+
+def classes(result: ClassChanges, most: int) -> str:
+    """Return what the dots of classes show, at most `most` at either end."""
+    first, second = result.names
+    counts = result.summary()
+    return (
+        f"R@1 of the classes whose number of retrieved anchors changed most, up to {most} at either end: "
+        f"hollow in {first}, filled in {second}; n is the number of anchors of the class. "
+        f"Of {result.label.size:,} classes {counts['n_gained']:,} gained and {counts['n_lost']:,} lost."
+    )
+
+
+def confusions(result: Confusions, most: int) -> str:
+    """Return what the dots of confusions show, at most `most` at either end."""
+    first, second = result.names
+    counts = result.summary()
+    return (
+        "Number of anchors of the class before the arrow whose nearest neighbour is of the class after it: "
+        f"the confusions that changed most, up to {most} at either end, hollow in {first}, filled in "
+        f"{second}; n is the number of anchors of the class. {counts['n_appeared']:,} confusions appeared, "
+        f"{counts['n_gone']:,} went."
+    )
+
+
+def losses(result: Losses) -> str:
+    """Return what the sheet of the worst losses shows."""
+    first, second = result.names
+    return (
+        f"The {result.anchor.size:,} worst of {result.n_lost:,} losses: anchors that {first} retrieves and "
+        f"{second} does not, by falling rank of the nearest positive there. Beside each anchor stand its "
+        "nearest positive (green) and negative (orange) in both, the nearer first with a thick border, with "
+        "class and cosine similarity."
+    )
