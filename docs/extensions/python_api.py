@@ -49,6 +49,7 @@ GROUPS = {
         "embedlens.analysis.open_set",
         "embedlens.analysis.sampling",
         "embedlens.analysis.experiments",
+        "embedlens.analysis.differences",
         "embedlens.analysis.statistics",
     ],
     "Figures": [
@@ -61,6 +62,7 @@ GROUPS = {
         "embedlens.figures.verification",
         "embedlens.figures.open_set",
         "embedlens.figures.sampling",
+        "embedlens.figures.differences",
         "embedlens.figures.experiments",
         "embedlens.figures.export",
         "embedlens.figures.layout",

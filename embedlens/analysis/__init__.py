@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from embedlens.analysis import (
         collapse,
         compression,
+        differences,
         experiments,
         open_set,
         projection,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "collapse",
     "compression",
+    "differences",
     "experiments",
     "open_set",
     "projection",

@@ -9,6 +9,7 @@ from embedlens.lazy import attached
 if TYPE_CHECKING:
     from embedlens.figures import (
         compression,
+        differences,
         experiments,
         export,
         layout,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "compression",
+    "differences",
     "experiments",
     "export",
     "layout",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from embedlens.measurements.selected import Selected
     from embedlens.store import Run
 
-FROM, TO = "--from-epoch", "--to-epoch"
+_OPTIONS = ("--from-epoch", "--to-epoch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def sides_of(
         Group(
             label, label, tuple((name, runs[name], choose_epoch(runs[name], text, option)) for name in names)
         )
-        for (label, names), text, option in zip(several, typed, (FROM, TO), strict=True)
+        for (label, names), text, option in zip(several, typed, _OPTIONS, strict=True)
     ]
     if len(groups) == 1:
         _check_two_epochs(*sides)
@@ -129,13 +129,14 @@ def _check_two_epochs(first: Group, second: Group) -> None:
     for (_, run, epoch), (_, _, other) in zip(first.members, second.members, strict=True):
         if epoch == other:
             message = (
-                f"run {run.name!r}: {FROM} and {TO} are both {name_of(epoch)}; name two epochs, or two runs"
+                f"run {run.name!r}: --from-epoch and --to-epoch are both {name_of(epoch)}; name two epochs, "
+                "or two runs"
             )
             raise InputError(message)
 
 
 def _named(first: Group, second: Group) -> Sides:
-    """Return the sides with names that tell them apart, and with whether their runs are pairs."""
+    """Return the sides under names that differ, and whether their runs are pairs."""
     epochs = [" and ".join(map(name_of, side.epochs)) for side in (first, second)]
     if first.label == second.label:
         names, paired = epochs, True
@@ -156,12 +157,13 @@ def _by_seed(side: Group) -> Group:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SplitDifference(Result):
-    """What changed in one split: by anchor, by class, by confusion, and the worst losses."""
+    """What changed in one split: by anchor, by class, by confusion, and up to `most_losses` worst losses."""
 
     anchors: Difference
     classes: ClassChanges
     confusions: Confusions
     losses: Losses
+    most_losses: int
 
 
 def outcomes_of(one: Selected, *, device: str) -> Outcomes:
@@ -232,4 +234,5 @@ def difference_of(
         differences.class_changes(anchors),
         differences.confusions_of(anchors),
         differences.worst_losses(anchors, most_losses),
+        most_losses,
     )

@@ -13,8 +13,9 @@ from embedlens.captions.places import Shown
 from embedlens.errors import InputError, unknown
 from embedlens.moments import short_name_of
 from embedlens.results import Result
+from embedlens.same_items import check_same_items
 from embedlens.searches import search_in
-from embedlens.selection import check_same_items, gallery_of, label_of_class, searched_split
+from embedlens.selection import gallery_of, label_of_class, searched_split
 from embedlens.split_items import SplitItems
 from embedlens.store.concat import join
 

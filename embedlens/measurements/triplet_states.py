@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from embedlens.errors import InputError, unknown
 from embedlens.moments import name_of
 from embedlens.results import Result
+from embedlens.same_items import check_same_items
 from embedlens.searches import embeddings_of
-from embedlens.selection import check_same_items, choose_epoch, gallery_of
+from embedlens.selection import choose_epoch, gallery_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

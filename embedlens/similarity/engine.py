@@ -198,8 +198,7 @@ def search(
         screen = Screen(pairing, chosen_type(dtype, device, pairing.library), device)
         positive = most_similar_positives(screen, shallow)
         _resolve_ambiguous(pairing, positive, shallow, "positive")
-        counted = exact_ranks or bool(cutoffs)
-        counts = RankCounts(screen, positive.similarity[:, 0]) if counted else None
+        counts = RankCounts(screen, positive.similarity[:, 0]) if cutoffs or exact_ranks else None
         negative = _most_similar_negatives(screen, shallow, counts)
         _resolve_ambiguous(pairing, negative, shallow, "negative")
         known = _known_ranks(positive, negative, shallow)

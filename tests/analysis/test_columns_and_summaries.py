@@ -13,6 +13,7 @@ from support import blobs
 
 import embedlens
 from embedlens.analysis import collapse, compression, pruning
+from embedlens.analysis.differences import anchors, classes, confusions, losses, outcomes
 from embedlens.analysis.experiments import comparison, curves, sweep
 from embedlens.analysis.open_set import classifier, ranking, threshold
 from embedlens.analysis.projection import items, maps, synthesis
@@ -41,6 +42,14 @@ def _triplets():
 
 def _distances():
     return distances.distances(_triplets())
+
+
+def _outcomes(z=Z):
+    return outcomes.retrieval_outcomes(z, Y)
+
+
+def _difference():
+    return anchors.compare([_outcomes(Z[:, :2])], [_outcomes(Z[:, 2:4])], resamples=20)
 
 
 def _ranking():
@@ -84,6 +93,7 @@ def _synthesised_map():
 MADE = {
     "Band": lambda: curves.Band("band", "nmi", ("a", "b"), STEPS, X, X, X),
     "Choice": lambda: threshold.choose_halves(_ranking()),
+    "ClassChanges": lambda: classes.class_changes(_difference()),
     "ClassMoments": lambda: collapse.class_moments(Z, Y),
     "ClassDistances": lambda: geometry.class_distances(Z, Y),
     "ClassScatter": lambda: components.class_scatter(Z, Y),
@@ -96,7 +106,9 @@ MADE = {
     "Clusters": lambda: learners.describe_clusters(Y, Y, n_clusters=6),
     "Comparison": _comparison,
     "Compression": lambda: compression.compress(Z, Y, compression.CodeOptions(bits=4)),
+    "Confusions": lambda: confusions.confusions_of(_difference()),
     "Curve": lambda: curves.Curve("curve", "nmi", STEPS, X, X),
+    "Difference": _difference,
     "DistanceHistogram": lambda: pair_distances.histogram(X),
     "Distances": _distances,
     "Ecdf": lambda: distances.ecdf(_distances()),
@@ -107,6 +119,7 @@ MADE = {
     "IntrinsicDimension": lambda: collapse.intrinsic_dimension(Z),
     "Identification": lambda: threshold.identify(_ranking()),
     "Interval": lambda: intervals.over_classes(X, STEPS),
+    "Losses": lambda: losses.worst_losses(_difference(), 3),
     "LossCurve": lambda: theory.LossCurve("margin", X, X, X),
     "ManyNegatives": lambda: negatives.many_negatives(Z, Y, [1, 3]),
     "McNemar": lambda: paired_tests.mcnemar(3, 5),
@@ -114,6 +127,7 @@ MADE = {
     "NewSweep": lambda: _ranking().sweep(),
     "NonzeroFraction": lambda: mining.NonzeroFraction("semihard", STEPS, X),
     "OpenSet": lambda: detection.open_set(Z, Y),
+    "Outcomes": _outcomes,
     "PairVerification": lambda: pairs.PairVerification(X, X > 0.5, STEPS, X, X),
     "Paired": lambda: paired.compare(_distances(), _distances()),
     "Path": lambda: trajectory.follow([(0, Z), (1, Z)], nearest.nearest_triplets(Z[:12], Y[:12]))[0],

@@ -29,6 +29,12 @@ LINES = {
         "(b less a)",
     ],
     "distances a --resamples 50 --ecdf --split test": ["Cumulative distributions", "test split, epoch 2"],
+    "diff a b --resamples 50 --split test": [
+        "rank of their nearest positive in a (across) and in b (up)",
+        "McNemar p = ",
+        "Runs a and b, test split, epoch 2, n = 48.",
+    ],
+    "diff a --from-epoch 0 --resamples 50 --split test": ["in epoch 0", "epochs 0 and 2, n = 48."],
     "spectrum a b --split test": ["sigma / sqrt(N - 1)", "PCA of the centred", "Runs a and b", "n = 48"],
     "spectrum a --epoch all --split test": ["One curve per epoch", "epochs 0 to 2, n = 48"],
     "spectrum a --epoch all --heatmap --svd": ["Rows are epochs", "SVD of the uncentred", "logarithmic"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import typer
 
 from embedlens.devices import check_device
-from embedlens.errors import InputError
+from embedlens.errors import InputError, listed
 from embedlens_cli.commands.diff.figures import Drawn, save_split
 from embedlens_cli.commands.diff.tables import print_tables
 from embedlens_cli.common import completion, options
@@ -66,7 +66,6 @@ def diff(
         typer.Option(
             help="Number of classes, and of confusions, that are drawn at either end.", min=1, max=_MOST
         ),
-        InName("top-{}"),
     ] = 8,
     losses: Annotated[
         int | None,
@@ -75,7 +74,6 @@ def diff(
             min=0,
             show_default="8, as far as they fit the page",
         ),
-        InName("{}-losses"),
     ] = None,
     resamples: Annotated[
         int,
@@ -124,7 +122,7 @@ def diff(
         for split, one in found.items():
             _enter(report, sides, split, one)
             own = [place for place in places if place.split == split]
-            save_split(report, Drawn(sides, split, own, top), one)
+            save_split(report, Drawn(sides, split, own, top, one.anchors.anchor.size), one)
     names = joint(run.class_names for run in selection.runs)
     report.end(lambda: print_tables(sides, found, names))
 
@@ -139,11 +137,11 @@ def _number_of_losses(typed: int | None, *, venue: str, width: str) -> int:
 
 
 def _check_different(selection: Selection) -> None:
-    """Refuse a run that is named twice: it has no difference to itself."""
+    """Refuse names of which one run is left: it has no difference to itself."""
     if len(selection.typed) > 1 and len(selection.runs) == 1:
         message = (
-            f"all names are of run {selection.runs[0].name!r}; name two runs, or one with --from-epoch and "
-            "--to-epoch"
+            f"the names {listed(selection.typed)} leave one run with snapshots, {selection.runs[0].name!r}; "
+            "name two, or one with --from-epoch and --to-epoch"
         )
         raise InputError(message)
 
@@ -161,7 +159,7 @@ def _facts(selection: Selection, sides: Sides, device: str) -> dict[str, Any]:
         "paired": sides.paired,
         "galleries": galleries(selection.runs, selection.splits),
         "confidence": CONFIDENCE,
-        "mcnemar": MCNEMAR,
+        "test": MCNEMAR,
         "engine": engine_facts(device),
     }
 

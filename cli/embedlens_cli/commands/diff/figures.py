@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What is drawn: the sides, the split, its snapshots, and how many classes at either end."""
+    """What is drawn: sides, split, its snapshots, how many classes at either end, and how many anchors."""
 
     sides: Sides
     split: str
     places: Sequence[Selected]
     top: int
+    n: int
 
     @property
     def class_names(self) -> dict[int, str]:
@@ -61,16 +62,18 @@ def save_split(report: Report, drawn: Drawn, found: SplitDifference) -> None:
         report, drawn, "ranks", figures.anchors.figure(anchors, **shared), anchors.columns(),
         caption=captions.ranks(anchors), facts=anchors.summary() | {"interval": anchors.interval.summary()},
     )  # fmt: skip
+    end = "" if top == figures.classes.MOST else f"top-{top}"
     changed = any(places.size for places in classes.largest(top))
     _add(
         report, drawn, "classes", figures.classes.figure(classes, **listed) if changed else {},
-        classes.columns(), caption=captions.classes(classes, top), facts={"classes": classes.summary()},
+        classes.columns(), caption=captions.classes(classes, top),
+        facts={"top": top, "classes": classes.summary()}, word=end,
     )  # fmt: skip
     changed = any(places.size for places in confusions.largest(top))
     _add(
         report, drawn, "confusions", figures.confusions.figure(confusions, **listed) if changed else {},
         confusions.columns(), caption=captions.confusions(confusions, top),
-        facts={"confusions": confusions.summary()},
+        facts={"top": top, "confusions": confusions.summary()}, word=end,
     )  # fmt: skip
     if found.losses.anchor.size:
         pictures = _pictures([one.run for one in drawn.places], drawn.split)
@@ -83,6 +86,7 @@ def save_split(report: Report, drawn: Drawn, found: SplitDifference) -> None:
         _add(
             report, drawn, "losses", sheet, found.losses.columns(), caption=captions.losses(found.losses),
             facts={"shown": found.losses.anchor.size, "of": found.losses.n_lost},
+            word="" if found.most_losses == figures.losses.MOST else str(found.most_losses),
         )  # fmt: skip
 
 
@@ -95,6 +99,7 @@ def _add(
     *,
     caption: str,
     facts: Mapping[str, Any],
+    word: str = "",
 ) -> None:
     """Write one figure with its data, the names of classes beside their labels."""
     from embedlens.measurements.class_names import columns as name_columns
@@ -107,8 +112,9 @@ def _add(
             prefix = column.removesuffix("label")
             table |= {f"{prefix}{key}": names for key, names in named.items()}
     report.add(
-        figure, [table], drawn.places, epochs=drawn.epochs, words=[what], caption=caption,
+        figure, [table], drawn.places, epochs=drawn.epochs, words=[what, word], caption=caption,
         facts={"figure": what, **facts},
+        counts=[(drawn.n, one.run.info.splits[drawn.split].items) for one in drawn.places],
     )  # fmt: skip
 
 
