@@ -20,6 +20,7 @@ import embedlens.pairs
 import embedlens.similarity
 from embedlens import InputError
 from embedlens.analysis.compression import CodeOptions
+from embedlens.analysis import differences
 from embedlens.analysis.experiments import monitoring
 from embedlens.analysis.open_set import classifier
 from embedlens.analysis.projection import maps as projection
@@ -47,6 +48,12 @@ MAPPED = {"n_iter": 10, "early_exaggeration_iter": 5, "perplexity": 5}
 PICTURES = RANDOM.integers(256, size=(40, 4, 4), dtype=np.uint8)
 FRAMES = RANDOM.integers(256, size=(3, 16, 16, 3), dtype=np.uint8)
 MAP = projection.tsne(Z, **MAPPED)
+LOSSES = differences.worst_losses(
+    differences.compare(
+        *([differences.retrieval_outcomes(z, Y)] for z in (Z, RANDOM.normal(size=Z.shape))), resamples=5
+    ),
+    2,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,6 +89,7 @@ def written(function, frames):
 
 ZY = {"z": Z, "y": Y}
 CALLS = {
+    "analysis.differences.outcomes.retrieval_outcomes": Call(ZY),
     "analysis.retrieval.class_sizes.class_sizes": Call({"labels": Y}, free=("labels",)),
     "analysis.open_set.classifier.fit_classifier": Call(ZY),
     "analysis.open_set.classifier.probabilities": Call({"z": Z}, {"classifier": FITTED}),
@@ -275,6 +283,13 @@ CALLS = {
     "analysis.verification.negatives.many_negatives": Call(
         {**ZY, "negatives": np.array([1, 2])}, free=("negatives",), numbered=("negatives",)
     ),
+    "figures.differences.losses.figure": Call(
+        {"pictures": PICTURES, "gallery": PICTURES[::-1].copy()},
+        free=("pictures", "gallery"),
+        call=lambda function, a: [
+            np.asarray(art.get_array()) for art in function(LOSSES, **a).axes[0].get_images()
+        ],
+    ),
     "figures.export.animation.write_gif": Call(
         {"frames": FRAMES}, call=lambda function, a: written(function, a["frames"]), free=("frames",)
     ),
@@ -450,6 +465,7 @@ OPTIONAL = {
     "analysis.projection.items.points_of": ("rows",),
     "analysis.retrieval.learners.describe_clusters": ("before",),
     "figures.projection.maps.plot": ("labels", "thumbnails"),
+    "figures.differences.losses.figure": ("gallery",),
 }
 
 

@@ -2,9 +2,8 @@
 
 Screen, then resolve: tiles are computed in a fast floating-point type with a known rounding bound (`screen`),
 consumers keep the entries of each tile that may still matter (`negatives`, `ranks`), and what the bound
-leaves undecided is computed in float32, then by one float64 dot product of fixed order (`rows`). Ambiguous
-rows, those with too many candidates within the bound, are compared with all gallery rows in float64
-(`exact`).
+leaves undecided is computed in float32, then by one float64 dot product of fixed order (`rows`). Rows with
+too many candidates within the bound are compared with all gallery rows in float64 (`exact`).
 """
 
 from __future__ import annotations
@@ -66,8 +65,7 @@ class SearchResult:
         `Nearest` of every query.
     rank
         int64 [N]: number of negatives at least as similar as the nearest positive, -1 without a positive.
-        Exact where it is below `depth`, and with `exact_ranks`; else only ``rank < K`` is certain, for every
-        K of `cutoffs`.
+        Exact below `depth`, and with `exact_ranks`; else only ``rank < K`` is certain, for K of `cutoffs`.
     n_positives
         int64 [N]: gallery rows of the query's class, or that share a label with it, without itself and what
         is ignored for it.
@@ -182,8 +180,7 @@ def search(
     Raises
     ------
     InputError
-        Shapes that do not agree, NaN, infinity, a zero vector, a depth below 0, a cutoff below 1, or a device
-        that is not available.
+        Shapes that disagree, NaN, infinity, a zero vector, a depth or cutoff too low, no such device.
     """
     check_device(device)
     pairing = Pairing(z, y, gallery)
@@ -203,9 +200,8 @@ def search(
         _resolve_ambiguous(pairing, negative, shallow, "negative")
         known = _known_ranks(positive, negative, shallow)
         listed = (negative.index >= 0).sum(axis=1)  # where the rank is not known, it is at least that
-        if counts is None:
-            rank = np.where(known < 0, listed, known)
-        else:
+        rank = np.where(known < 0, listed, known)
+        if counts is not None:
             rank = certified_ranks(counts, known, None if exact_ranks else cutoffs)
     rank[pairing.positives == 0] = -1
     return SearchResult(pairing, (positive, negative), rank=rank, depth=wanted)

@@ -63,12 +63,13 @@ def figure(
     Raises
     ------
     InputError
-        No loss, or more than fit a page.
+        No loss, more than fit a page, or fewer pictures than items.
     """
     own = check_pictures(pictures, "pictures")
     others = own if gallery is None else check_pictures(gallery, "pictures of the gallery")
     count, inches = result.anchor.size, width_of(venue, width)
     check_count(count, venue, width)
+    _check_rows(result, own, others)
     columns = min(_columns(inches), count)
     rows = -(-count // columns)
     head = _HEAD
@@ -111,6 +112,16 @@ def check_count(count: int, venue: str, width: str) -> None:
     if not 1 <= count <= most:
         message = f"{count} losses requested; 1 to {most} fit a figure of width {width!r} for {venue!r}"
         raise InputError(message)
+
+
+def _check_rows(result: Losses, own: NDArray[np.uint8], others: NDArray[np.uint8]) -> None:
+    """Refuse fewer pictures than there are items."""
+    for rows, pictures in ((result.anchor, own), (result.positive, others), (result.negative, others)):
+        if (last := int(rows.max())) >= len(pictures):
+            message = (
+                f"the losses name item {last}, but there are {len(pictures)} pictures; give one per item"
+            )
+            raise InputError(message)
 
 
 def most_of_page(venue: str, width: str) -> int:
