@@ -19,8 +19,8 @@ import embedlens.figures
 import embedlens.pairs
 import embedlens.similarity
 from embedlens import InputError
-from embedlens.analysis.compression import CodeOptions
 from embedlens.analysis import differences
+from embedlens.analysis.compression import CodeOptions
 from embedlens.analysis.experiments import monitoring
 from embedlens.analysis.open_set import classifier
 from embedlens.analysis.projection import maps as projection
