@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.errors import InputError
-from embedlens.label_sets import single_labels
+from embedlens.label_sets import LabelSets, label_codes, single_labels
 from embedlens.leave_out import LeaveOut, LeftOutLabels
 from embedlens.results import Result
 from embedlens.selection import searched_split
 from embedlens.similarity.gallery import Gallery
-from embedlens.split_items import SplitItems, column_codes, is_first, item_codes
+from embedlens.split_items import SplitItems, column_codes, is_first, item_codes, n_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from embedlens.analysis.scores import ScoreSettings
     from embedlens.analysis.spectrum.slices import Slice
     from embedlens.label_sets import Labels
+    from embedlens.similarity.ignored import Codes
     from embedlens.store import Run
 
 
@@ -200,7 +201,27 @@ def search_in(
         counts |= {"n_own_in_gallery": int(own.sum())} if own.any() else {}
         items = items if own.any() else None
     junk, not_same = column_codes(found.junk, other.junk), column_codes(found.not_same, other.not_same)
+    counts |= _left_out_pairs(found, other, items=items, junk=junk, not_same=not_same)
     return Search(place, found, other, Gallery(other.z, other.targets, items, junk, not_same), counts)
+
+
+def _left_out_pairs(
+    query: SplitItems, other: SplitItems, *, items: Codes | None, junk: Codes | None, not_same: Codes | None
+) -> dict[str, int]:
+    """Return the numbers of pairs of a query and a gallery row, not itself, that columns leave out."""
+    if isinstance(query.targets, LabelSets):
+        return {}  # positives share a label there, not the set
+    labels = label_codes([query.targets, other.targets])
+    classes = labels[: query.n], labels[query.n :]
+    counts = {}
+    for name, codes in (
+        ("n_junk", None if junk is None else [junk, classes]),
+        ("n_not_same", None if not_same is None else [not_same]),
+    ):
+        if codes is not None:
+            own = 0 if items is None else n_pairs(*codes, classes, items)
+            counts[name] = n_pairs(*codes) - own
+    return counts
 
 
 def _has_one_of(side: SplitItems, labels: NDArray[np.int64]) -> NDArray[np.bool_]:

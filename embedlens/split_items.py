@@ -161,6 +161,16 @@ def is_first(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
     return keep
 
 
+def n_pairs(*several: Codes) -> int:
+    """Return the number of pairs of a query and a gallery row that share several codes, none below 0."""
+    codes = [np.concatenate(pair) for pair in several]
+    split, there = several[0][0].size, np.all([one >= 0 for one in codes], axis=0)
+    numbers = np.unique(np.stack(codes), axis=1, return_inverse=True)[1].ravel()
+    of_queries, of_gallery = numbers[:split][there[:split]], numbers[split:][there[split:]]
+    counts = np.bincount(of_gallery, minlength=numbers.max(initial=0) + 1)
+    return int(counts[of_queries].sum())
+
+
 def column_codes(queries: NDArray[np.str_] | None, gallery: NDArray[np.str_] | None) -> Codes | None:
     """Return numbers of the values of a column, -1 where it is empty; None without a column."""
     if queries is None or gallery is None:

@@ -16,8 +16,8 @@ CALLS = {"InputError", "BadParameter", "UsageError", "warn", "send", "print_mess
 RETURNING = {
     "_common_default", "_described", "_discard_after", "_in_use", "_load", "_of_system", "_restless", "_text",
     "_unlike", "_usable", "_sample_warnings", "_warnings", "advice", "check_joined", "check_same_items",
-    "collapse", "duplicates", "idle_learners", "load_overload", "missing", "not_finite_in_log",
-    "own_items", "save_overload", "stop_reason", "verify", "warnings",
+    "collapse", "duplicates", "idle_columns", "idle_learners", "load_overload", "missing",
+    "not_finite_in_log", "own_items", "save_overload", "stop_reason", "unlabelled", "verify", "warnings",
 }  # fmt: skip
 _FEWEST = 3  # words of such a text
 

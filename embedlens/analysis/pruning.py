@@ -16,6 +16,7 @@ from embedlens.arguments import check_integers
 from embedlens.arrays import check_labels
 from embedlens.errors import InputError, unknown
 from embedlens.results import Result
+from embedlens.similarity.gallery import leaves_out
 from embedlens.similarity.pairing import Pairing
 from embedlens.similarity.prefixes import prefix_hits
 from embedlens.similarity.threads import spans
@@ -123,7 +124,9 @@ def pruned_recall(
     check_dims(kept, dim)
     if not (whole.positives > 0).any():
         message = (
-            "no label has two items, so there is no positive; Recall@1 needs a class of two items or more"
+            "no query has a positive but itself and what its gallery leaves out; Recall@1 needs one"
+            if leaves_out(gallery)
+            else "no label has two items, so there is no positive; Recall@1 needs a class of two or more"
         )
         raise InputError(message)
     found = spectrum(z if fit is None else fit, center=basis == "pca")

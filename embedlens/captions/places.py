@@ -130,9 +130,15 @@ def _left_out(facts: Mapping[str, Any]) -> str:
     ignored, distractors = facts.get("ignored_labels", ()), facts.get("distractor_labels", ())
     parts = [f"items of {_classes(ignored)}"] if ignored else []
     parts += ["duplicates"] if facts.get("duplicates_excluded") else []
-    sentences = [f"Left out: {' and '.join(parts)}."] if parts else []
+    column, junk, same = (facts.get(f"{name}_column") for name in ("label", "junk", "not_same"))
+    sentences = [f"Labels: column {column} of the items, where it has a value."] if column else []
+    sentences += [f"Left out: {' and '.join(parts)}."] if parts else []
     if distractors:
         sentences.append(f"Items of {_classes(distractors)} are in the gallery alone.")
+    shared = [f"its label and its {junk}"] if junk else []
+    shared += [f"its {same}"] if same else []
+    if shared:
+        sentences.append(f"Left out of each query's gallery: items of {' or of '.join(shared)}.")
     return " ".join(sentences)
 
 

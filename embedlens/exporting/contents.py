@@ -12,6 +12,7 @@ from embedlens.errors import InputError
 from embedlens.label_sets import LabelSets, label_lists
 from embedlens.results import Result
 from embedlens.store.log import epoch_of
+from embedlens.store.relabelled import RelabelledRun
 from embedlens.text import for_json
 
 if TYPE_CHECKING:
@@ -115,6 +116,8 @@ class SplitContents(Result):
             "log": for_json(self.log),
             "class_names": dict(info.class_names),
         }
+        if isinstance(self.run, RelabelledRun):
+            facts["label_column"] = self.run.column.name
         gallery = dict(info.query_gallery).get(self.name)
         return facts if gallery is None else facts | {"gallery": gallery}
 
@@ -203,4 +206,10 @@ def contents_of(run: Run, splits: Sequence[str] | None, epochs: Sequence[int] | 
         raise InputError(message)
     for split in named:
         pinned.epochs(split)  # refuses a name that is no split's
+        if isinstance(pinned, RelabelledRun) and (count := pinned.n_unlabelled(split)):
+            message = (
+                f"{count:,} items of split {split!r} have no value in column {pinned.column.name!r}; an "
+                "export has a label for every item, and the column itself, too: leave out --labels"
+            )
+            raise InputError(message)
     return Contents(pinned, tuple(named), tuple(chosen))

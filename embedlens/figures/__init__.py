@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from embedlens.figures import (
         compression,
         differences,
-        drift,
         experiments,
         export,
         layout,
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = [
     "compression",
     "differences",
-    "drift",
     "experiments",
     "export",
     "layout",

@@ -16,7 +16,7 @@ from embedlens.analysis.triplets.trajectory import (
     worst_anchors,
 )
 from embedlens.errors import InputError
-from embedlens.measurements.class_names import distinct_classes
+from embedlens.measurements.class_names import of_items
 from embedlens.measurements.triplet_states import states_of
 from embedlens.results import Result
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from embedlens.analysis.triplets.trajectory import Path
     from embedlens.measurements.selected import Selected
     from embedlens.measurements.triplet_states import Reference, State
-    from embedlens.store import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +151,7 @@ def follow_anchors(
         )
         paths.append(follow(each, chosen, run=label, device=device))
     first = places[0].run
-    names, others = _class_names(first, split), _class_names(first, state.gallery or split)
+    names, others = (of_items(first, one, "class {}") for one in (split, state.gallery or split))
     items = zip(chosen.anchor, chosen.positive, chosen.negative, strict=True)
     classes = [(names[anchor], others[positive], others[negative]) for anchor, positive, negative in items]
     return [AnchorPaths(*one) for one in zip(zip(*paths, strict=True), classes, strict=True)]
-
-
-def _class_names(run: Run, split: str) -> list[str]:
-    """Return the name of every item's class: of items.csv, else of run.json, else by its label."""
-    labels, known = distinct_classes(run, split)
-    named = run.items(split).get("class")
-    return named or [known.get(label, f"class {label}") for label in labels.tolist()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from embedlens.errors import shortened
+from embedlens.store.relabelled import UNLABELLED, RelabelledRun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,6 +28,21 @@ def columns(labels: NDArray[np.int64], names: Mapping[int, str]) -> dict[str, ND
     classes, places = np.unique(labels, return_inverse=True)
     known = np.array([names.get(label, str(label)) for label in classes.tolist()], dtype=str)
     return {COLUMN: known[places.ravel()]}
+
+
+def of_items(run: Run, split: str, unnamed: str = "{}") -> list[str]:
+    """Return the name of the class of each item of a split.
+
+    It is that of the column ``class`` of items.csv, else of run.json, else `unnamed` with the label. Where
+    another column gives the labels, it is the value there, and a dash where it is empty.
+    """
+    named = None if isinstance(run, RelabelledRun) else run.items(split).get("class")
+    if named:
+        return named
+    labels, known = distinct_classes(run, split)
+    return [
+        "-" if label == UNLABELLED else known.get(label, unnamed.format(label)) for label in labels.tolist()
+    ]
 
 
 def joint(several: Iterable[Mapping[int, str]]) -> dict[int, str]:

@@ -144,8 +144,18 @@ def unlabelled(search: Search) -> str | None:
     if not count:
         return None
     there = search.counts.get("n_unlabelled_in_gallery", 0)
-    of_gallery = f", {there:,} of them in gallery {search.gallery_split!r}" if there else ""
-    return f"{count:,} items have no value in the column of labels{of_gallery}; they are left out"
+    of_gallery = f" ({there:,} in gallery {search.gallery_split!r})" if there else ""
+    return f"{count:,} items{of_gallery} have no value in the column of labels; they are left out"
+
+
+def idle_columns(search: Search) -> str | None:
+    """Return the warning about columns that leave nothing out of any gallery; None without such a column."""
+    texts = {
+        "n_junk": "no gallery item has the label of a query and its value in the column of --junk",
+        "n_not_same": "no gallery item has the value of a query in the column of --not-same",
+    }
+    idle = [text for name, text in texts.items() if search.counts.get(name) == 0]
+    return f"{' and '.join(idle)}, so nothing is left out" if idle else None
 
 
 def collapse(search: Search) -> str | None:
@@ -167,7 +177,8 @@ def collapse(search: Search) -> str | None:
 
 
 CHECKS: dict[str, Callable[[Search], str | None]] = {
-    "unlabelled": unlabelled, "duplicates": duplicates, "own items": own_items, "collapse": collapse
+    "unlabelled": unlabelled, "idle columns": idle_columns, "duplicates": duplicates,
+    "own items": own_items, "collapse": collapse,
 }  # fmt: skip
 """What is looked for in every snapshot: a kind -> the warning about a search, or None."""
 

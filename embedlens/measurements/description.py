@@ -11,6 +11,7 @@ from embedlens.analysis.retrieval.class_sizes import class_sizes
 from embedlens.analysis.retrieval.learners import describe_clusters
 from embedlens.errors import InputError, InputWarning, listed, shortened
 from embedlens.label_sets import LabelSets
+from embedlens.store import UNLABELLED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,9 +59,14 @@ def describe_run(run: Run, reader: Reader, device: str = "cpu") -> dict[str, Any
     }
 
 
+def _labelled(labels: Labels) -> Labels:
+    """Return the labels of items that have one; of label sets all."""
+    return labels if isinstance(labels, LabelSets) else labels[labels != UNLABELLED]
+
+
 def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[str, Any]:
     """Return what a split holds; R@1 is None, with the reason, where it is not defined."""
-    facts = split_facts(run.targets(split), run.class_names)
+    facts = split_facts(_labelled(run.targets(split)), run.class_names)
     if not run.epochs():
         return {**facts, "recall_at_1": None, "why": "no snapshot yet"}
     try:

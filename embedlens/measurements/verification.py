@@ -10,6 +10,7 @@ from embedlens.analysis.verification.detection import open_set
 from embedlens.analysis.verification.negatives import many_negatives
 from embedlens.analysis.verification.pairs import FARS, roc, verify_pairs
 from embedlens.analysis.verification.rank_1 import closed_set, closed_set_between
+from embedlens.measurements.class_names import of_items
 from embedlens.pairs import ItemNames, draw_pairs, read_pairs
 from embedlens.results import Result
 
@@ -133,11 +134,13 @@ def read_pairs_of(
         Whether to leave out pairs of items that are not there, instead of refusing the file.
     """
     rows = search.query.rows.tolist()
-    items = {name: [cells[row] for row in rows] for name, cells in run.items(search.query.split).items()}
-    names = items.get("class") or [
-        run.info.class_names.get(str(label), str(label)) for label in search.y.tolist()
-    ]
-    known = ItemNames(search.y, names, items.get("path"), by_order=by_order)
+    names, paths = of_items(run, search.query.split), run.items(search.query.split).get("path")
+    known = ItemNames(
+        search.y,
+        [names[row] for row in rows],
+        None if paths is None else [paths[row] for row in rows],
+        by_order=by_order,
+    )
     return read_pairs(path, known, folds=folds, skip_missing=skip_missing)
 
 

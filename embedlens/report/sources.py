@@ -13,7 +13,7 @@ from embedlens.analysis.triplets.nearest import summarise
 from embedlens.errors import InputError
 from embedlens.experiments.method_facts import differing_options
 from embedlens.figures.style import line_styles
-from embedlens.measurements.class_names import distinct_classes
+from embedlens.measurements.class_names import distinct_classes, of_items
 from embedlens.measurements.measuring import measure
 from embedlens.measurements.triplet_states import triplets_of
 from embedlens.report.data import Dataset, Items, MapSeries, ReportData, RunFacts, TripletSeries
@@ -228,8 +228,9 @@ def _dataset(
 
 def _items(run: Run, split: str) -> Items:
     columns = run.items(split)
-    labels, names = distinct_classes(run, split)
-    for label, name in zip(labels.tolist(), columns.get("class", []), strict=False):
+    labels, known = distinct_classes(run, split)
+    names = dict(known)
+    for label, name in zip(labels.tolist(), of_items(run, split, "class {}"), strict=True):
         names.setdefault(label, name)
     return Items(split, labels, names, columns, run.thumbnails(split))
 

@@ -104,6 +104,14 @@ GalleryLike: TypeAlias = "tuple[ArrayLike, ArrayLike] | Gallery"
 """A gallery, or its embeddings [M, D] and labels [M]."""
 
 
+def leaves_out(gallery: GalleryLike | None) -> bool:
+    """Return whether a gallery leaves out other rows than the queries themselves."""
+    if gallery is None:
+        return False
+    searched = Gallery.of(gallery)
+    return searched.junk is not None or searched.excluded is not None
+
+
 def _same_labels(one: Labels, other: Labels) -> bool:
     """Return whether two sets of rows have the same labels."""
     if isinstance(one, LabelSets) or isinstance(other, LabelSets):

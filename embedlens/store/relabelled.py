@@ -62,6 +62,10 @@ class RelabelledRun(Run):
             raise unknown(self.column.name, "column of items.csv", self.items(split)).within(place)
         return self.column.labels[split]
 
+    def n_unlabelled(self, split: str) -> int:
+        """Return the number of items of a split that have no value in the column."""
+        return int((self.targets(split) == UNLABELLED).sum())
+
     def renamed(self, name: str) -> RelabelledRun:
         """Return the same run under another name."""
         return RelabelledRun(self._recorded.renamed(name), self.column)
@@ -106,8 +110,8 @@ def relabelled(run: Run, column: str) -> RelabelledRun:
         raise InputError(message).within(place)
     if len(set(values)) == len(values):
         message = (
-            f"column {column!r} of items.csv has a different value for each of {len(values):,} items, so no two "
-            "of them are of one class; labels need a column of classes"
+            f"column {column!r} of items.csv has a different value for each of {len(values):,} items, so no "
+            "two of them are of one class; labels need a column of classes"
         )
         raise InputError(message).within(place)
     numbered, names = number_labels({"": values})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from embedlens.errors import InputError
-from embedlens_cli.common import completion, console, options
+from embedlens_cli.common import column_options, completion, console, options
 
 if TYPE_CHECKING:
     from embedlens.exporting import Export
@@ -42,6 +42,7 @@ def export(
         ),
     ] = None,
     split: options.Split = "",
+    labels: column_options.LabelColumn = None,
     epoch: Annotated[
         str | None,
         typer.Option(
@@ -60,6 +61,7 @@ def export(
     """
     from embedlens.artifacts import stem_of
     from embedlens.exporting import export as export_run
+    from embedlens.leave_out import LeaveOut
     from embedlens.selection import choose_epochs, choose_runs
     from embedlens.store.lock import release_when_terminated
 
@@ -68,7 +70,7 @@ def export(
     if len(chosen) > 1:
         message = f"export writes one run; got {len(chosen)}: export each to a folder of its own"
         raise InputError(message)
-    run = chosen[0]
+    (run,) = LeaveOut.of(labels=labels).relabelled(chosen)
     written = export_run(
         run,
         to,

@@ -118,7 +118,7 @@ def figures(
 
     style, left_out = drawn.style(), leave_out.reader().leave_out
     check_device(device)
-    runs = selection.choose_runs(where.runs or [])
+    runs = left_out.relabelled(selection.choose_runs(where.runs or []))
     named = style.names.rename(runs)
     splits = selection.evaluated_splits(runs, options.words(where.split))
     for run in runs:

@@ -8,7 +8,7 @@ import typer
 
 from embedlens.errors import shortened
 from embedlens.moments import counts_steps, name_of
-from embedlens_cli.common import console, options
+from embedlens_cli.common import column_options, console, options
 
 _LONGEST = 32  # letters of the longest bar
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def info(
     runs: options.Runs = None,
+    labels: column_options.LabelColumn = None,
     verify: Annotated[
         bool,
         typer.Option("--verify", help="Compare every file with its checksum; exit 2 if one is damaged."),
@@ -31,10 +32,10 @@ def info(
     from embedlens.selection import choose_runs, run_labels
     from embedlens.store.integrity import verify_runs
 
-    chosen = choose_runs(runs or [], empty=True)
+    reader = Reader.of(labels=labels)
+    chosen = reader.leave_out.relabelled(choose_runs(runs or [], empty=True))
     named = dict(zip(run_labels(chosen), chosen, strict=True))
     verified = verify_runs(named) if verify else {}
-    reader = Reader()
     summary = {label: describe_run(run, reader, device) for label, run in named.items()}
     console.print_warnings(reader.warnings)
     for label, files in verified.items():

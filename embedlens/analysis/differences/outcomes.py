@@ -9,6 +9,7 @@ from embedlens.analysis.triplets.nearest import Triplets, triplets_of
 from embedlens.arrays import check_labels
 from embedlens.results import Result
 from embedlens.similarity import search
+from embedlens.similarity.gallery import leaves_out
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +71,9 @@ def retrieval_outcomes(
     `embedlens.analysis.retrieval`: an item counts for Recall@K where its rank is at most K.
     """
     found = search(z, y, gallery=gallery, exact_ranks=True, device=device)
-    triplets = triplets_of(found.positive, found.negative, one_set=gallery is None)
+    triplets = triplets_of(
+        found.positive, found.negative, one_set=gallery is None, leaves_out=leaves_out(gallery)
+    )
     labels = check_labels(y)
     searched = labels if gallery is None else check_labels(gallery[1])
     return Outcomes(

@@ -20,6 +20,7 @@ from embedlens.errors import InputError
 from embedlens.label_sets import LabelSets, single_labels
 from embedlens.results import Result
 from embedlens.similarity import search
+from embedlens.similarity.gallery import leaves_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +123,8 @@ def retrieve(
     if isinstance(labels, LabelSets):
         demands.check_found(found, one_set=gallery is None)
     elif promised and not found.n_positives.any():
-        message = "no query has a positive but itself; retrieval scores need another item of its label"
+        left = " and what its gallery leaves out" if leaves_out(gallery) else ""
+        message = f"no query has a positive but itself{left}; retrieval scores need another item of its label"
         raise InputError(message)
     sums = _ScoreSums(demands, labels, gallery_labels, found)
     if demands.at_r or demands.hubness or demands.map_at_5 or demands.knn:

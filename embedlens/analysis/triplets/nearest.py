@@ -18,6 +18,7 @@ from embedlens.devices import check_device
 from embedlens.errors import InputError
 from embedlens.results import Result
 from embedlens.similarity import nearest
+from embedlens.similarity.gallery import leaves_out
 from embedlens.similarity.rows import Rows, resolve
 
 if TYPE_CHECKING:
@@ -154,10 +155,11 @@ def nearest_triplets(
     -----
     Definition: Xuan et al., ECCV 2020, section 3. Values are exact to float64.
     """
-    return triplets_of(*nearest(z, y, gallery=gallery, device=device), one_set=gallery is None)
+    found = nearest(z, y, gallery=gallery, device=device)
+    return triplets_of(*found, one_set=gallery is None, leaves_out=leaves_out(gallery))
 
 
-def triplets_of(positive: Nearest, negative: Nearest, *, one_set: bool) -> Triplets:
+def triplets_of(positive: Nearest, negative: Nearest, *, one_set: bool, leaves_out: bool = False) -> Triplets:
     """Return the triplets of a search for the nearest positive and the nearest negative of every item.
 
     Parameters
@@ -166,16 +168,25 @@ def triplets_of(positive: Nearest, negative: Nearest, *, one_set: bool) -> Tripl
         What the engine found in embeddings [N, D].
     one_set
         Whether the items searched each other, not a gallery.
+    leaves_out
+        Whether the gallery leaves out other items than the queries themselves.
 
     Raises
     ------
     InputError
         One class only, or no item with a positive.
     """
-    if (negative.index[positive.index >= 0] < 0).any() or (negative.index < 0).all():
+    anchor = np.flatnonzero((positive.index >= 0) & (negative.index >= 0))
+    if leaves_out and anchor.size == 0:
+        message = (
+            "no query has a positive but itself and what its gallery leaves out; triplets need one"
+            if (positive.index < 0).all()
+            else "no query has a negative that its gallery does not leave out; triplets need one"
+        )
+        raise InputError(message)
+    if (negative.index < 0).all() or ((positive.index >= 0).any() and anchor.size == 0):
         message = "all items have one label, so there is no negative; triplets need two classes or more"
         raise InputError(message)
-    anchor = np.flatnonzero(positive.index >= 0)
     if anchor.size == 0:
         message = (
             "no label has two items, so there is no positive; triplets need a class of two items or more"

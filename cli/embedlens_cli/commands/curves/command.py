@@ -122,7 +122,8 @@ def curves(
     _check_words(x or "epoch", seeds)
     reader = leave_out.reader()
     meter = Meter(_losses(options.words(monitor)), batched.facts, device)
-    chosen = style.names.rename(selection.choose_runs(runs or [], logged=True))
+    found = reader.leave_out.relabelled(selection.choose_runs(runs or [], logged=True))
+    chosen = style.names.rename(found)
     reader.leave_out.check_same_classes(chosen)
     labels = selection.run_labels(chosen)
     sources = [RunMetrics.of(label, run) for label, run in zip(labels, chosen, strict=True)]

@@ -78,10 +78,11 @@ def _measure(one: Selected, how: VerifyOptions, measured: dict[str, Any]) -> Ver
     from embedlens.measurements.verification import verify as verify_search
 
     search = one.search()
-    if search.gallery_split is None and one.reader.leave_out.distractors:
+    out = one.reader.leave_out
+    if search.gallery_split is None and (out.distractors or out.junk or out.not_same):
         message = (
-            f"split {one.split!r} searches no gallery, and galleries that are drawn hold one item "
-            "of each class; --distractor-label needs a query split, --ignore-label leaves the items out"
+            f"split {one.split!r} searches no gallery, and galleries that are drawn hold one item of each "
+            "class; --distractor-label, --junk and --not-same need a query split; --ignore-label leaves out"
         )
         raise InputError(message)
     return verify_search(search, _pairs(one.run, search, how), **measured)

@@ -123,6 +123,7 @@ class RunFigures:
 
         if (page := self._page(run)) is not None:
             check_replaceable(page)  # before anything is computed
+        (run,) = self.reader.leave_out.relabelled([run])
         self.reader.leave_out.check_same_classes([run])
         splits = choose_splits([run], self.splits)
         return Selection([run], [run.name], splits, "last", self.reader, [run.name])
