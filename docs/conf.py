@@ -69,7 +69,7 @@ os.environ.setdefault("EMBEDLENS_RUNS", str(_BUILD / "runs"))
 _SECTIONS = ["tutorial", "triplets", "spectrum", "maps", "scores", "experiments", "training"]
 _ORDER = [
     "scatter", "animation", "flow", "field", "trajectory", "distances", "report",
-    "spectrum", "epochs", "intra_class", "components", "pca_prune",
+    "spectrum", "epochs", "intra_class", "components", "pca_prune", "drift",
     "tsne", "tsne_forms",
     "evaluate", "verify", "thresholds", "identify", "compress", "curves", "collapse",
     "sampling", "sweep", "compare",

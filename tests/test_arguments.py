@@ -328,6 +328,15 @@ CALLS = {
         any_rank=("depth",),
         call=lambda function, a: function(a["z"], a["y"], depth=a["depth"], cutoffs=a["cutoffs"]).rank,
     ),
+    "analysis.drift.matrices.drift": Call(
+        {"z": Z, "z2": Z2}, call=lambda function, a: function([a["z"], a["z2"]], ks=(1, 5)).columns()
+    ),
+    "analysis.drift.spaces.space_of": Call(
+        {"z": Z, "rows": np.arange(0, 40, 2)},
+        free=("z", "rows"),
+        numbered=("rows",),
+        call=lambda function, a: function(a["z"], rows=a["rows"]).block(slice(0, 9), np.float64),
+    ),
     "similarity.rows.pair_similarity": Call(
         {"z": Z, "a": np.array([1, 2]), "b": np.array([3, 4])}, free=("z",), numbered=("a", "b")
     ),
@@ -463,6 +472,7 @@ OPTIONAL = {
     "analysis.projection.synthesis.synthesised": ("classes",),
     "analysis.projection.synthesis.synthesised_map": ("rows",),
     "analysis.projection.items.points_of": ("rows",),
+    "analysis.drift.spaces.space_of": ("rows",),
     "analysis.retrieval.learners.describe_clusters": ("before",),
     "figures.projection.maps.plot": ("labels", "thumbnails"),
     "figures.differences.losses.figure": ("gallery",),

@@ -70,6 +70,8 @@ _COMMANDS = (
           "trajectory mine other --worst 4"),
     Entry(panels.LOOK, "distances", "How far are triplets from the ideal, and in which run less?",
           "distances mine other --split test"),
+    Entry(panels.LOOK, "drift.command", "How much does a space change between epochs, and between runs?",
+          "drift mine other --k 1,10"),
     Entry(panels.LOOK, "spectrum.command", "How many dimensions does an embedding use?",
           "spectrum mine other --log"),
     Entry(panels.LOOK, "components", "Which classes do single principal components separate?",

@@ -161,3 +161,36 @@ def tsne(
             f"Rings are {synthesised:,} synthesised points, crosses the class means in the embedding space."
         )
     return " ".join(sentences)
+
+
+_DRIFT = {
+    "overlap": "overlap is the fraction of the k nearest neighbours (cosine) of an item that both share",
+    "cka": "linear CKA is 1 for spaces that are equal up to rotation and scale",
+    "procrustes": "the Procrustes residual is 2 - 2 |X^T Y|_* of the centred embeddings of Frobenius norm 1 "
+    "(0: equal up to rotation, 2: unrelated)",
+    "angle": "the angle is the mean over items between their two positions, seen from the mean, after the "
+    "rotation that aligns both spaces",
+}
+
+
+def drift(shown: str, scores: Sequence[str], *, normalize: bool = True) -> str:
+    """Return what scores of pairs of snapshots show.
+
+    Parameters
+    ----------
+    shown
+        "epochs": heat maps of pairs of epochs; "runs": of pairs of runs; "last": lines against the last
+        epoch.
+    scores
+        Names in `analysis.drift.SCORES`.
+    normalize
+        Whether embeddings are normalised before they are centred.
+    """
+    first = {
+        "epochs": "Similarity of the embedding spaces of each pair of epochs; the diagonal is left out.",
+        "runs": "Similarity of the embedding spaces of each pair of runs; the diagonal is left out.",
+        "last": "Similarity of the embedding space of each epoch to that of the last epoch of the run.",
+    }[shown]
+    text = "; ".join(_DRIFT[name] for name in scores)
+    given = "" if normalize else " Embeddings are centred as stored."
+    return f"{first} {text[0].upper()}{text[1:]}.{given}"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from embedlens.figures import (
         compression,
         differences,
+        drift,
         experiments,
         export,
         layout,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "compression",
     "differences",
+    "drift",
     "experiments",
     "export",
     "layout",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         data_warnings,
         description,
         distance_states,
+        drift,
         following,
         maps,
         measuring,
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataWarnings", "Kept", "Reader", "Reference", "Selected", "State", "anchor_paths", "class_names",
-    "component_signs", "compression", "data_warnings", "description", "distance_states", "following", "maps",
-    "measure", "measuring", "missing_metrics", "open_set", "reader", "sampling", "selected", "slices",
+    "component_signs", "compression", "data_warnings", "description", "distance_states", "drift", "following",
+    "maps", "measure", "measuring", "missing_metrics", "open_set", "reader", "sampling", "selected", "slices",
     "snapshot_scores", "spectra", "triplet_states", "verification",
 ]  # fmt: skip
 

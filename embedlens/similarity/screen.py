@@ -41,6 +41,7 @@ _GROUPS = (
     512,
     1024,
 )  # columns of a group; the smallest whose table fits, for it leaves least to recompute
+_SMALL_GROUPS, _LONG = (32, 64), 16  # for lists of more than so many neighbours
 
 Bits = "NDArray[np.signedinteger[Any]]"
 
@@ -240,12 +241,17 @@ class Screen:
         """Whether only tiles on and above the diagonal are computed: one set, all of it in the band."""
         return self.pairing.one_set and band.stop - band.start == len(self.pairing.queries)
 
-    def plan(self) -> tuple[int, list[slice]]:
-        """Return the columns of a group, and bands of rows whose group maxima fit in memory."""
+    def plan(self, *, depth: int = 1) -> tuple[int, list[slice]]:
+        """Return the columns of a group, and bands of rows whose group maxima fit in memory.
+
+        For long lists of neighbours groups are smaller: nearly each of the `depth` best is in a group of its
+        own, and all of these groups are computed again.
+        """
         n, m = len(self.pairing.queries), len(self.pairing.gallery)
         size, space = (_DEVICE_TILE, _DEVICE_TABLE_BYTES) if self.on_device else (TILE, _TABLE_BYTES)
         width = np.dtype(self.bit_type).itemsize
-        group = next((g for g in _GROUPS if n * -(-m // g) * width <= space), _GROUPS[-1])
+        groups = (*_SMALL_GROUPS, *_GROUPS) if depth > _LONG else _GROUPS
+        group = next((g for g in groups if n * -(-m // g) * width <= space), groups[-1])
         rows = max(size, space // (-(-m // group) * width) // size * size)
         return group, spans(n, rows)
 

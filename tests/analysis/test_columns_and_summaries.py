@@ -13,6 +13,7 @@ from support import blobs
 
 import embedlens
 from embedlens.analysis import collapse, compression, pruning
+from embedlens.analysis import drift as spaces_over_epochs
 from embedlens.analysis.differences import anchors, classes, confusions, losses, outcomes
 from embedlens.analysis.experiments import comparison, curves, sweep
 from embedlens.analysis.open_set import classifier, ranking, threshold
@@ -111,6 +112,7 @@ MADE = {
     "Difference": _difference,
     "DistanceHistogram": lambda: pair_distances.histogram(X),
     "Distances": _distances,
+    "Drift": lambda: spaces_over_epochs.drift([Z, Z + 1], ks=(1, 3)),
     "Ecdf": lambda: distances.ecdf(_distances()),
     "Field": lambda: field.field("ep", bins=3),
     "Flow": lambda: flow.flow(_triplets(), _triplets()),

@@ -138,6 +138,7 @@ def test_metrics_of_curves_are_columns_of_the_log_and_scores(folder, complete, r
 
 
 def test_words_are_those_of_the_library():
+    from embedlens.analysis.drift import SCORES
     from embedlens.analysis.scores import METRICS
     from embedlens.exporting import TARGETS
     from embedlens.figures.style import VENUES
@@ -153,6 +154,7 @@ def test_words_are_those_of_the_library():
     assert sorted(completion.SAMPLERS) == sorted(SAMPLERS.names())
     assert list(completion.EXPORTS) == TARGETS.names()
     assert completion.CODES == CODES
+    assert completion.DRIFT == SCORES
     assert sorted(completion.VENUES) == sorted(VENUES)
     assert {*completion.METRICS} == {"recall", "recall_at_K", *METRICS}
 

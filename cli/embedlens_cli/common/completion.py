@@ -37,6 +37,8 @@ METRICS = (
 METRIC_GROUPS = ("neural_collapse", "dimension", "threshold_consistency")
 CODES = ("dims", "pca", "int8", "binary", "rescored", "pq")
 """Codes of compressed embeddings."""
+DRIFT = ("overlap", "cka", "procrustes", "angle")
+"""Scores of pairs of snapshots."""
 EXPORTS = ("anndata", "csv", "hdf5", "npz", "parquet", "projector", "safetensors", "zarr")
 """Formats of exports."""
 VENUES = ("aaai", "cvpr", "eccv", "iccv", "iclr", "icml", "jmlr", "nature", "neurips", "tmlr")

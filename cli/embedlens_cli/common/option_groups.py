@@ -68,6 +68,13 @@ class AllSplitsOptions(SnapshotOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EveryEpochOptions(SnapshotOptions):
+    """The same of a command that reads all epochs where none is named."""
+
+    epoch: options.Epoch = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
 class OneEpochOptions(SnapshotOptions):
     """The same of a command that reads one epoch of each run."""
 
