@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 MOST = 8
 """Losses that are drawn by default, where as many fit."""
 COLORS = {"anchor": "#000000", "positive": "#009E73", "negative": "#D55E00"}
-_PICTURE, _GAP, _BETWEEN = 0.52, 0.05, 0.13  # inches: a side, between two of one side, between the sides
+_PICTURE, _GAP, _BETWEEN = 0.52, 0.05, 0.13  # inches: at most, between two of one side, between the sides
+_NARROW, _MARGIN = 4.5, 0.1  # inches: below the one, blocks stand in one column; beside a block
 _ABOVE, _BELOW, _HEAD, _APART = 0.15, 0.25, 0.38, 0.06  # inches: of a row; of the sheet; between rows
-_BLOCK = 5 * _PICTURE + 2 * _GAP + 2 * _BETWEEN
-_CLASS_LETTERS, _NAME_LETTERS, _TITLE_LETTERS = 10, 20, 60
+_CLASS_LETTERS, _NAME_LETTERS, _TITLE_LETTERS = 8, 18, 60
+_KEY = 0.43  # inches of a word of the key
 
 
 def figure(
@@ -70,25 +71,27 @@ def figure(
     count, inches = result.anchor.size, width_of(venue, width)
     check_count(count, venue, width)
     _check_rows(result, own, others)
-    columns = min(_columns(inches), count)
-    rows = -(-count // columns)
-    head = _HEAD
-    height = head + rows * (_ABOVE + _PICTURE + _BELOW + _APART)
+    size = _size_of_picture(inches)
+    columns, row_height = min(_columns(inches), count), _ABOVE + size + _BELOW + _APART
+    block = 5 * size + 2 * _GAP + 2 * _BETWEEN
+    height = _HEAD + -(-count // columns) * row_height
     figure = Figure(figsize=(inches, height))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, inches), ylim=(height, 0), gid="sheet")
     axes.set_axis_off()
-    apart = (inches - columns * _BLOCK) / columns
-    axes.set_title(
-        shorten(printable(title), _TITLE_LETTERS), loc="left", x=apart / 2 / inches, y=1 - 0.15 / height
-    )
+    apart = (inches - columns * block) / columns
+    heading = shorten(printable(title), _TITLE_LETTERS)
+    axes.set_title(heading, loc="left", x=apart / 2 / inches, y=1 - 0.17 / height)
     _draw_key(axes, inches - apart / 2)
     for number in range(count):
         row, column = divmod(number, columns)
-        left = apart / 2 + column * (_BLOCK + apart)
+        left = apart / 2 + column * (block + apart)
         if row == 0:
-            _draw_head(axes, (left, head - 0.06), result.names)
-        top = head + row * (_ABOVE + _PICTURE + _BELOW + _APART)
-        _draw_block(axes, (left, top), result, number, (own, others), class_names or {})
+            _draw_head(axes, (left, _HEAD - 0.06), result.names, size=size)
+        place = left, _HEAD + row * row_height
+        _draw_block(axes, place, _shown(result, number, (own, others), class_names or {}), size=size)
+        ranks = " → ".join(f"{rank:,.4g}" for rank in result.rank[number].tolist())
+        above = f"item {result.anchor[number]:,}, rank of the nearest positive {ranks}"
+        axes.text(left, place[1] + _ABOVE - 0.04, above, fontsize=small_size(), va="bottom", color="0.25")
     axes.set(xlim=(0, inches), ylim=(height, 0), aspect="auto")
     return figure
 
@@ -126,90 +129,92 @@ def _check_rows(result: Losses, own: NDArray[np.uint8], others: NDArray[np.uint8
 
 def most_of_page(venue: str, width: str) -> int:
     """Return how many losses fit a figure of that width on the page of a venue."""
-    rows = int((max_height_of(venue) - _HEAD) / (_ABOVE + _PICTURE + _BELOW + _APART))
-    return _columns(width_of(venue, width)) * rows
+    inches = width_of(venue, width)
+    height = _ABOVE + _size_of_picture(inches) + _BELOW + _APART
+    return _columns(inches) * int((max_height_of(venue) - _HEAD) / height)
 
 
 def _columns(inches: float) -> int:
     """Return how many blocks stand side by side."""
-    return max(1, int(inches / (_BLOCK + _BETWEEN)))
+    return 1 if inches < _NARROW else 2
 
 
-def _starts() -> list[float]:
+def _size_of_picture(inches: float) -> float:
+    """Return the side of a picture, so that the blocks fit the width."""
+    return min(_PICTURE, (inches / _columns(inches) - _MARGIN - 2 * _GAP - 2 * _BETWEEN) / 5)
+
+
+def _starts(size: float) -> list[float]:
     """Return the left edges of the five pictures of a block."""
-    step, pair = _PICTURE + _GAP, 2 * _PICTURE + _GAP + _BETWEEN
-    second = _PICTURE + _BETWEEN
+    second, step, pair = size + _BETWEEN, size + _GAP, 2 * size + _GAP + _BETWEEN
     return [0.0, second, second + step, second + pair, second + pair + step]
 
 
-def _draw_head(axes: Axes, at: tuple[float, float], names: tuple[str, str]) -> None:
+def _draw_head(axes: Axes, at: tuple[float, float], names: tuple[str, str], *, size: float) -> None:
     """Write above a column of blocks which pictures are of which side."""
-    starts, style = _starts(), {"fontsize": small_size(), "va": "bottom", "ha": "center"}
-    axes.text(at[0] + _PICTURE / 2, at[1], "anchor", **style)  # type: ignore[arg-type]
+    starts, width = _starts(size), 2 * size + _GAP
+    style: dict[str, Any] = {"fontsize": small_size(), "va": "bottom", "ha": "center", "parse_math": False}
+    axes.text(at[0] + size / 2, at[1], "anchor", **style)
     for first, name in zip((1, 3), names, strict=True):
         x = at[0] + starts[first]
-        width = 2 * _PICTURE + _GAP
-        text = shorten(printable(name), _NAME_LETTERS)
-        axes.text(x + width / 2, at[1], text, parse_math=False, **style)  # type: ignore[arg-type]
+        axes.text(x + width / 2, at[1], shorten(printable(name), _NAME_LETTERS), gid="side", **style)
         axes.plot([x, x + width], [at[1] + 0.02] * 2, color="0.4", linewidth=0.6)
 
 
 def _draw_key(axes: Axes, right: float) -> None:
     """Write at the right of the first line what the colours of borders mean."""
-    for kind, width in (("negative", 0.46), ("positive", 0.46)):
+    for kind in ("negative", "positive"):
         axes.text(right, 0.1, kind, ha="right", va="center", fontsize=small_size(), gid=f"key {kind}")
-        right -= width
-        box = (right - 0.1, 0.06), 0.08, 0.08
-        axes.add_patch(Rectangle(*box, fill=False, edgecolor=COLORS[kind], linewidth=1.2))
-        right -= 0.22
+        right -= _KEY
+        axes.add_patch(Rectangle((right - 0.1, 0.06), 0.08, 0.08, fill=False, edgecolor=COLORS[kind]))
+        right -= 0.2
+
+
+def _shown(
+    result: Losses,
+    number: int,
+    pictures: tuple[NDArray[np.uint8], NDArray[np.uint8]],
+    class_names: Mapping[int, str],
+) -> list[tuple[str, NDArray[np.uint8], str, bool]]:
+    """Return the pictures of one anchor: kind, picture, what stands below, whether it is the nearest."""
+    own, others = pictures
+
+    def named(label: int) -> str:
+        return shorten(printable(class_names.get(label, str(label))), _CLASS_LETTERS)
+
+    label, found = int(result.label[number]), []
+    for side in (0, 1):
+        s_ap, s_an = float(result.s_ap[number, side]), float(result.s_an[number, side])
+        positive, negative = result.positive[number, side], result.negative[number, side]
+        other = int(result.negative_label[number, side])
+        near = [
+            ("positive", others[positive], f"{named(label)}\n{s_ap:.3f}", s_ap > s_an),
+            ("negative", others[negative], f"{named(other)}\n{s_an:.3f}", s_ap <= s_an),
+        ]
+        found += sorted(near, key=lambda one: not one[3])
+    return [("anchor", own[result.anchor[number]], named(label), False), *found]
 
 
 def _draw_block(
     axes: Axes,
     at: tuple[float, float],
-    result: Losses,
-    number: int,
-    pictures: tuple[NDArray[np.uint8], NDArray[np.uint8]],
-    class_names: Mapping[int, str],
+    shown: list[tuple[str, NDArray[np.uint8], str, bool]],
+    *,
+    size: float,
 ) -> None:
-    """Draw the pictures of one anchor."""
-    own, others = pictures
-    names = {label: shorten(printable(name), _CLASS_LETTERS) for label, name in class_names.items()}
-    label, anchor = int(result.label[number]), int(result.anchor[number])
-    ranks = " → ".join(f"{rank:,.4g}" for rank in result.rank[number].tolist())
-    above = f"item {anchor:,}, rank of the nearest positive {ranks}"
-    axes.text(at[0], at[1] + _ABOVE - 0.04, above, fontsize=small_size(), va="bottom", color="0.25")
-    shown: list[tuple[str, NDArray[np.uint8], str, bool]] = [
-        ("anchor", own[anchor], names.get(label, str(label)), False)
-    ]
-    for side in (0, 1):
-        near = [
-            ("positive", result.positive, result.s_ap, label),
-            ("negative", result.negative, result.s_an, int(result.negative_label[number, side])),
-        ]
-        near.sort(key=lambda one: (-float(one[2][number, side]), one[0]))  # a tie: the negative is first
-        for place, (kind, items, similarity, of) in enumerate(near):
-            text = f"{names.get(of, str(of))}\n{similarity[number, side]:.3f}"
-            shown.append((kind, others[items[number, side]], text, place == 0))
-    for start, one in zip(_starts(), shown, strict=True):
-        _draw_picture(axes, (at[0] + start, at[1] + _ABOVE), *one)
-
-
-def _draw_picture(
-    axes: Axes, at: tuple[float, float], kind: str, image: NDArray[np.uint8], text: str, nearest: bool
-) -> None:
-    """Draw one picture in its border, with its class and similarity below."""
-    height, width = image.shape[:2]
-    wide, high = _PICTURE * min(1, width / height), _PICTURE * min(1, height / width)
-    left, top = at[0] + (_PICTURE - wide) / 2, at[1] + (_PICTURE - high) / 2
-    axes.imshow(
-        image, extent=(left, left + wide, top + high, top), cmap="gray", vmin=0, vmax=255, aspect="auto",
-        interpolation="nearest", gid=f"picture {kind}",
-    )  # fmt: skip
-    border: dict[str, Any] = {"fill": False, "edgecolor": COLORS[kind], "clip_on": False}
-    line = 1.8 if nearest else 0.8
-    axes.add_patch(Rectangle((left, top), wide, high, linewidth=line, gid=f"border {kind}", **border))
-    axes.text(
-        at[0] + _PICTURE / 2, at[1] + _PICTURE + 0.03, text, ha="center", va="top", fontsize=small_size(),
-        linespacing=1.05, parse_math=False, gid=f"caption {kind}",
-    )  # fmt: skip
+    """Draw the pictures of one anchor in their borders, with class and similarity below."""
+    for start, (kind, image, text, nearest) in zip(_starts(size), shown, strict=True):
+        height, width = image.shape[:2]
+        wide, high = size * min(1, width / height), size * min(1, height / width)
+        left, top = at[0] + start + (size - wide) / 2, at[1] + _ABOVE + (size - high) / 2
+        axes.imshow(
+            image, extent=(left, left + wide, top + high, top), cmap="gray", vmin=0, vmax=255, aspect="auto",
+            interpolation="nearest", gid=f"picture {kind}",
+        )  # fmt: skip
+        border: dict[str, Any] = {"fill": False, "edgecolor": COLORS[kind], "clip_on": False}
+        line = 1.8 if nearest else 0.8
+        axes.add_patch(Rectangle((left, top), wide, high, linewidth=line, gid=f"border {kind}", **border))
+        axes.text(
+            at[0] + start + size / 2, at[1] + _ABOVE + size + 0.03, text, ha="center", va="top",
+            fontsize=small_size(), linespacing=1.05, parse_math=False, gid=f"caption {kind}",
+        )  # fmt: skip

@@ -138,3 +138,17 @@ def test_other_numbers_of_items_are_refused():
         over_classes(VALUES, LABELS[1:])
     with pytest.raises(InputError, match="rows are runs, columns the same items"):
         over_seeds_and_classes([VALUES], [VALUES[1:]], LABELS, paired=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("seeds", "least"), [(3, 0.87), (5, 0.91)])
+def test_the_interval_of_seeds_and_classes_covers_the_difference(seeds, least):
+    random, hits, runs = np.random.default_rng(seeds), 0, 300
+    labels = np.repeat(np.arange(60), 10)
+    for number in range(runs):
+        first = random.normal(size=(seeds, labels.size))
+        change = 0.03 * random.normal(size=(seeds, 1)) + 0.1 * random.normal(size=60)[labels]
+        second = first + change + 0.4 * random.normal(size=first.shape)
+        found = over_seeds_and_classes(first, second, labels, paired=True, resamples=300, seed=number)
+        hits += found.low <= 0 <= found.high
+    assert least <= hits / runs <= 0.99
