@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import product
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from embedlens.analysis.experiments import comparison as analysis
 from embedlens.analysis.scores import check_metrics
 from embedlens.errors import InputError
+from embedlens.execution import run_tasks
 from embedlens.experiments import grid_runs
 from embedlens.experiments.epoch_metrics import leave_out_of
 from embedlens.experiments.score_rows import ScoreRow
@@ -21,13 +23,14 @@ from embedlens.training.methods import METHODS, method_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Executor
     from pathlib import Path
 
     from embedlens.analysis.experiments.comparison import Comparison
+    from embedlens.execution import Workers
     from embedlens.experiments.grid_runs import PlannedRun
+    from embedlens.experiments.readings import Readings
     from embedlens.experiments.recipe import Recipe
-    from embedlens.searches import Search
-    from embedlens.store import Run
 
 _OWN = "own loss"
 
@@ -154,7 +157,8 @@ def score_runs(
     metrics: Sequence[str],
     *,
     device: str = "cpu",
-    search: Callable[[Run, str, int], Search] | None = None,
+    reader: Readings | None = None,
+    executor: Workers | Executor | None = None,
     follow: Callable[[Sequence[ComparedRun]], Iterable[ComparedRun]] | None = None,
 ) -> list[Scores]:
     """Return the scores of each run at the last epoch of the comparison.
@@ -169,8 +173,11 @@ def score_runs(
         Names of scores, as of `embedlens.analysis.scores`.
     device
         "cpu" or "cuda".
-    search
-        Reads a split of a run at an epoch; None: `search_of`, less what the runs' metrics leave out.
+    reader
+        Reads the runs, and collects the warnings about their data; None: `search_of`, less what the runs'
+        metrics leave out.
+    executor
+        Where runs are scored, as of `embedlens.execution.run_tasks`; None: in this process.
     follow
         Returns the runs one by one, and shows the progress; None: nothing is shown.
 
@@ -180,21 +187,36 @@ def score_runs(
         Every run failed.
     """
     wanted = check_metrics(metrics)
-    read = search or partial(search_of, leave_out=leave_out_of(runs[0].run.config))
+    trained = [one for one in runs if one.run.path not in failed]
+    score = partial(_scored, metrics=wanted, device=device, reader=reader)
     found, split = [], ""
-    for one in follow(runs) if follow else runs:
-        values: dict[str, float] = {}
-        if one.run.path not in failed:
-            run = open_run(one.run.path)
-            split = evaluated_splits([run], ())[0]
-            scores = read(run, split, one.run.config.epochs).score(wanted, device=device)
-            values = {name: value for name, value in scores.items() if name in wanted}
-        found.append(Scores(split, values))
+    with closing(run_tasks(score, trained, executor=executor)) as results:
+        for one in follow(runs) if follow else runs:
+            if one.run.path in failed:
+                found.append(Scores(split, {}))
+                continue
+            scores, apart = next(results)
+            split = scores.split
+            found.append(scores)
+            if reader is not None:
+                reader.add(apart)
     if not any(scores.values for scores in found):
         first = runs[0].run.path
         message = f"every run failed; the first, {first.name}: {failed[first]}"
         raise InputError(message)
     return found
+
+
+def _scored(
+    one: ComparedRun, *, metrics: Sequence[str], device: str, reader: Readings | None
+) -> tuple[Scores, Any]:
+    """Return the scores of a run, and what its reader collected."""
+    apart = None if reader is None else reader.fresh()
+    read = partial(search_of, leave_out=leave_out_of(one.run.config)) if apart is None else apart.search
+    run = open_run(one.run.path)
+    split = evaluated_splits([run], ())[0]
+    scores = read(run, split, one.run.config.epochs).score(metrics, device=device)
+    return Scores(split, {name: value for name, value in scores.items() if name in metrics}), apart
 
 
 def summarise(runs: Sequence[ComparedRun], scores: Sequence[Scores]) -> Comparison:

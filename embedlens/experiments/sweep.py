@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embedlens.analysis.experiments import sweep as analysis
 from embedlens.analysis.experiments.sweep import Record, Sweep
 from embedlens.errors import unknown
+from embedlens.execution import run_tasks
 from embedlens.experiments.collapse import Space, run_collapsed
 from embedlens.leave_out import LeaveOut
 from embedlens.searches import search_of
@@ -20,9 +22,12 @@ from embedlens.store.format import info_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Executor
     from pathlib import Path
 
+    from embedlens.execution import Workers
     from embedlens.experiments.grid_runs import PlannedRun
+    from embedlens.experiments.readings import Readings
     from embedlens.searches import Search
     from embedlens.store import Run
 
@@ -141,6 +146,8 @@ def measure(
     failed: Mapping[Path, str],
     score: Score,
     *,
+    reader: Readings | None = None,
+    executor: Workers | Executor | None = None,
     follow: Callable[[Sequence[PlannedRun]], Iterable[PlannedRun]] | None = None,
 ) -> list[Outcome]:
     """Return the score of each run at epoch 0 and at the last epoch of the grid.
@@ -153,24 +160,41 @@ def measure(
         Why runs failed, by path, as `train_runs` returns it; they have no score.
     score
         The score.
+    reader
+        Reads the runs, and collects the warnings about their data; None: `score.search` does.
+    executor
+        Where runs are scored, as of `embedlens.execution.run_tasks`; None: in this process.
     follow
         Returns the runs one by one, and shows the progress; None: nothing is shown.
     """
+    trained = [one for one in planned if one.path not in failed]
     outcomes = []
-    for one in follow(planned) if follow else planned:
-        if one.path in failed:
-            outcomes.append(Outcome(one, failure=failed[one.path]))
-            continue
-        run, epoch = open_run(one.path), one.config.epochs
-        value, source = score.of(run, epoch)
-        if not math.isfinite(value):
-            outcomes.append(Outcome(one, failure=f"{score.metric} is {value:g} at epoch {epoch}"))
-            continue
-        out = score.leave_out
-        rank = Space.of_run(run, score.split, epoch, leave_out=out).effective_rank
-        numbers = value, score.of(run, 0)[0], rank, run_collapsed(run, epoch, leave_out=out)
-        outcomes.append(Outcome(one, *numbers, source, run.info.splits[score.split].items))
+    with closing(run_tasks(partial(_scored, score, reader), trained, executor=executor)) as results:
+        for one in follow(planned) if follow else planned:
+            if one.path in failed:
+                outcomes.append(Outcome(one, failure=failed[one.path]))
+                continue
+            outcome, apart = next(results)
+            outcomes.append(replace(outcome, planned=one))
+            if reader is not None:
+                reader.add(apart)
     return outcomes
+
+
+def _scored(score: Score, reader: Readings | None, one: PlannedRun) -> tuple[Outcome, Any]:
+    """Return the score of a run, and what its reader collected."""
+    apart = None
+    if reader is not None:
+        apart = reader.fresh()
+        score = replace(score, search=apart.search)
+    run, epoch = open_run(one.path), one.config.epochs
+    value, source = score.of(run, epoch)
+    if not math.isfinite(value):
+        return Outcome(one, failure=f"{score.metric} is {value:g} at epoch {epoch}"), apart
+    out = score.leave_out
+    rank = Space.of_run(run, score.split, epoch, leave_out=out).effective_rank
+    numbers = value, score.of(run, 0)[0], rank, run_collapsed(run, epoch, leave_out=out)
+    return Outcome(one, *numbers, source, run.info.splits[score.split].items), apart
 
 
 def summarise(outcomes: Iterable[Outcome]) -> Sweep:

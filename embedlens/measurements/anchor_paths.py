@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from embedlens.analysis.triplets.trajectory import (
     PRETRAINED,
-    follow,
     moved_anchors,
+    paths_of,
     random_anchors,
     take,
     worst_anchors,
 )
 from embedlens.errors import InputError
 from embedlens.measurements.class_names import of_items
+from embedlens.measurements.measuring import measure
 from embedlens.measurements.triplet_states import states_of
 from embedlens.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Executor
 
     from numpy.typing import NDArray
 
     from embedlens.analysis.triplets.nearest import Triplets
     from embedlens.analysis.triplets.trajectory import Path
+    from embedlens.execution import Workers
     from embedlens.measurements.selected import Selected
     from embedlens.measurements.triplet_states import Reference, State
 
@@ -116,7 +121,12 @@ class AnchorPaths(Result):
 
 
 def follow_anchors(
-    places: Sequence[Selected], reference: Reference, anchors: Anchors, *, device: str
+    places: Sequence[Selected],
+    reference: Reference,
+    anchors: Anchors,
+    *,
+    device: str,
+    executor: Workers | Executor | None = None,
 ) -> list[AnchorPaths]:
     """Follow every anchor through all states of all runs.
 
@@ -130,6 +140,8 @@ def follow_anchors(
         Which anchors are followed.
     device
         Of the engine: "cpu" or "cuda".
+    executor
+        Where the states are followed, as of `embedlens.execution.run_tasks`; None: in this process.
     """
     split = places[0].split
     state = reference.state(split, places[0].reader)
@@ -143,15 +155,26 @@ def follow_anchors(
     except InputError as error:
         place = f"run {reference.label!r}, split {split!r}"
         raise error.within(place) from error
-    paths = []
-    for label, several in states.items():
-        each = (
-            (PRETRAINED if one.epoch is None else one.epoch, one.embeddings, one.gallery_embeddings)
-            for one in several
-        )
-        paths.append(follow(each, chosen, run=label, device=device))
+    each = [one for several in states.values() for one in several]
+    follow = partial(_followed, chosen=chosen, device=device)
+    with closing(measure(follow, each, executor=executor)) as measured:
+        followed = {(one.label, one.epoch): triplets for one, triplets in measured}
+    paths = [
+        paths_of([(_number(one), followed[label, one.epoch]) for one in several], run=label)
+        for label, several in states.items()
+    ]
     first = places[0].run
     names, others = (of_items(first, one, "class {}") for one in (split, state.gallery or split))
     items = zip(chosen.anchor, chosen.positive, chosen.negative, strict=True)
     classes = [(names[anchor], others[positive], others[negative]) for anchor, positive, negative in items]
     return [AnchorPaths(*one) for one in zip(zip(*paths, strict=True), classes, strict=True)]
+
+
+def _followed(state: State, chosen: Triplets, *, device: str) -> Triplets:
+    """Return the chosen triplets with their similarities in a state."""
+    return state.follow(chosen, device=device)
+
+
+def _number(state: State) -> int:
+    """Return the epoch of a state, as paths have it."""
+    return PRETRAINED if state.epoch is None else state.epoch

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from embedlens.execution import Workers
+    from embedlens.measurements.open_set import Ensemble
     from embedlens.measurements.reader import Reader
     from embedlens.measurements.selected import Selected
     from embedlens.measurements.triplet_states import State
 
-Place = TypeVar("Place", "Selected", "State")
+Place = TypeVar("Place", "Selected", "State", "Ensemble")
 Result = TypeVar("Result")
 
 
@@ -42,7 +43,7 @@ def measure(
         A function of one snapshot; with an executor one of a module, or a `functools.partial` of one. The
         snapshot that it gets has a reader of its own.
     places
-        The snapshots: `Selected`, or `State`.
+        The snapshots: `Selected`, `State`, or `Ensemble`.
     executor
         Where the function runs, as of `embedlens.execution.run_tasks`; None: in this process. A snapshot is
         read where the function runs.
@@ -67,5 +68,5 @@ def _measured(function: Callable[[Any], Any], files: tuple[str, ...], one: Any) 
     try:
         return function(apart), apart.reader
     except InputError as error:
-        has_place = str(error).startswith((f"run {one.run.name!r}", *files))
+        has_place = str(error).startswith((f"run {one.run.name!r}", one.place, *files))
         raise (error if has_place else error.within(one.place)) from error

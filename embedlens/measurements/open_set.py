@@ -81,6 +81,11 @@ class Ensemble(Result):
     reader: Reader
 
     @property
+    def run(self) -> Run:
+        """The first of the runs."""
+        return self.runs[0]
+
+    @property
     def epoch(self) -> str:
         """The epoch, or those of the runs that are joined."""
         return "+".join(map(str, dict.fromkeys(self.epochs)))
@@ -193,7 +198,7 @@ def _splits_of(run: Run, split: str, how: OpenSetSettings) -> tuple[str | None, 
     return gallery, None if chosen_on == split else chosen_on
 
 
-def identify_items(ensemble: Ensemble, how: OpenSetSettings, device: str = "cpu") -> OpenSetResult:
+def identify_items(ensemble: Ensemble, how: OpenSetSettings, *, device: str = "cpu") -> OpenSetResult:
     """Rank the labels for the items of an ensemble, and choose a threshold; errors name the place.
 
     Parameters

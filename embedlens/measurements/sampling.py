@@ -11,6 +11,61 @@ if TYPE_CHECKING:
     from embedlens.analysis.experiments.monitoring import FixedBatches
     from embedlens.analysis.sampling.distances import PairDistances
     from embedlens.analysis.sampling.mining import SelectedNegatives
+    from embedlens.measurements.selected import Selected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredSampling:
+    """What is measured of each snapshot.
+
+    Attributes
+    ----------
+    pairs, seed
+        Number of pairs of each kind, drawn by seed where there are more; None: no distances are measured.
+    batches
+        The batches that are mined, by run and split; none: nothing is mined.
+    strategies, margin
+        Mining strategies, and the margin of the triplet loss.
+    drawn
+        The epochs that are drawn, by run; others are mined alone. The first decides which items are left out.
+    """
+
+    pairs: int | None
+    seed: int
+    batches: dict[tuple[str, str], FixedBatches]
+    strategies: tuple[str, ...]
+    margin: float
+    drawn: dict[str, list[int]]
+
+
+def sample(one: Selected, what: MeasuredSampling) -> tuple[PairDistances | None, list[SelectedNegatives]]:
+    """Return the distances of pairs of a snapshot, and what each strategy selects in the batches.
+
+    Parameters
+    ----------
+    one
+        The snapshot.
+    what
+        What is measured; distances are, and warnings about the data collected, at the epochs drawn alone.
+    """
+    from embedlens.analysis.sampling.distances import pair_distances
+    from embedlens.analysis.sampling.mining import selected_negatives
+
+    drawn = what.drawn[one.label]
+    kept = one.reader.kept(one.run, one.split, drawn[0])
+    z, y = kept.of(one.snapshot.embeddings), kept.of(one.run.labels(one.split))
+    pairs = None
+    if one.epoch in drawn:
+        if what.pairs is not None:
+            pairs = pair_distances(z, y, pairs=what.pairs, seed=what.seed)
+        one.reader.check_items(one.run, one.split, one.epoch, kept=kept, label=one.label)
+    batches = what.batches.get((one.label, one.split))
+    if batches is None:
+        return pairs, []
+    selected = [
+        selected_negatives(z, y, name, batches=batches, margin=what.margin) for name in what.strategies
+    ]
+    return pairs, selected
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

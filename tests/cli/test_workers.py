@@ -29,6 +29,9 @@ LINES = [
     "tsne a --epoch all --perplexity 5 --n-iter 50",
     "tsne a b --animate --perplexity 5 --n-iter 20 --settle-iter 50 --warm-iter 20 --split test",
     "report a b --no-figures",
+    "trajectory a b --worst 2",
+    "sampling a b --split test --batches 4 --exclude-duplicates",
+    "identify a b --unknown-class 3 --choose-on halves",
 ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -16,6 +18,7 @@ from embedlens.experiments import comparison, grid_runs, sweep
 from embedlens.experiments.grid import Grid, all_losses
 from embedlens.experiments.grid_training import Callbacks, check_runs, cost, train_runs
 from embedlens.experiments.recipe import Recipe
+from embedlens.measurements.reader import Reader
 from embedlens.objectives import LOSSES
 
 SMALL = Recipe({"data": "digits", "epochs": 1, "items_per_class": 8}, threads=1)
@@ -81,6 +84,13 @@ def test_a_sweep_from_python(tmp_path, monkeypatch):
         for epoch, value in ((0, one.initial), (1, one.value)):
             snapshot = run.snapshot("test", epoch)
             assert value == recall_at_k(snapshot.embeddings, snapshot.labels, [1])[1]
+    alone, apart = Reader(), Reader()
+    score = sweep.Score("nmi", "test")  # no log has it
+    with ThreadPoolExecutor(2) as pool:
+        several = sweep.measure(planned, {}, score, reader=apart, executor=pool)
+    assert several == sweep.measure(planned, {}, replace(score, known={}), reader=alone)
+    assert {one.source for one in several} == {"computed"}
+    assert list(apart.warnings.lines()) == list(alone.warnings.lines())
     result = sweep.summarise(outcomes)
     values = {one.planned.config.loss: [] for one in outcomes}
     for one in outcomes:
@@ -107,6 +117,9 @@ def test_a_comparison_from_python(tmp_path):
     runs = comparison.plan(ways, [0], recipe, folder=tmp_path, dim=4)
     failed = train_runs([one.run for one in runs])
     scores = comparison.score_runs(runs, failed, ["recall_at_1"])
+    with ThreadPoolExecutor(2) as pool:
+        apart = comparison.score_runs(runs, failed, ["recall_at_1"], reader=Reader(), executor=pool)
+    assert apart == scores
     result = comparison.summarise(runs, scores)
     assert result.names.tolist() == [way.name for way in ways]
     assert result.mean[:, 0].tolist() == [found.values["recall_at_1"] for found in scores]

@@ -103,7 +103,7 @@ def compare(
     failed = grids.train(planned, device, readers=context.params["readers"], workers=workers)
     reader = Reader.of_config(planned[0].config)
     scores = score_runs(
-        runs, failed, wanted, device=where.device, search=reader.search,
+        runs, failed, wanted, device=where.device, reader=reader, executor=workers,
         follow=lambda every: console.track(every, "scoring"),
     )  # fmt: skip
     console.print_warnings(reader.warnings)

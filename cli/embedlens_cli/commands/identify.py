@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from embedlens_cli.common.option_groups import (
     InName,
     LeaveOutOptions,
     OneEpochOptions,
+    WorkerOptions,
     file_words,
     grouped,
 )
@@ -107,6 +109,7 @@ def identify(
     leave_out: LeaveOutOptions,
     drawn: FigureOptions,
     device: options.Device = "cpu",
+    run_by: WorkerOptions,
 ) -> None:
     """Draw MAP@5 against the threshold below which an item is assigned to the unknown class.
 
@@ -118,7 +121,7 @@ def identify(
 
     style = drawn.style()
     check_device(device)
-    selection = Selection.of(where, leave_out, style.names)
+    selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     if how.unknown_class is not None:
         check_same_class(selection.runs, how.unknown_class, "--unknown-class")
     settings = how.settings()
@@ -126,11 +129,8 @@ def identify(
     ensembles = ensembles_of(
         places, selection.splits, reader=selection.reader, joined=_can_join(selection.runs, joined)
     )
-    results = {
-        ensemble: identify_items(ensemble, settings, device)
-        for ensemble in console.track(ensembles, "identifying")
-    }
-    selection.print_warnings()
+    function = partial(identify_items, how=settings, device=device)
+    results = selection.measure(function, "identifying", places=ensembles)
     facts = _facts(settings, device)
     report = Report.of("identify", selection, style, options=drawn, words=how.words, facts=facts)
     for ensemble, one in results.items():

@@ -75,13 +75,16 @@ def sweep(
     configs = grid.configs(grids.shared_cores(recipe, workers), warn=console.print_message)
     planned = grid_runs.plan(configs, where.folder, any_threads=recipe.threads is None)
     reader = Reader.of_config(planned[0].config)
-    score = Score(wanted, compared_split(planned, split), device, reader.leave_out, reader.search)
+    score = Score(wanted, compared_split(planned, split), device, reader.leave_out)
     if where.dry_run:
         check_runs(planned, every=grid.every, warn=console.print_message)
         grids.list_runs(planned, [_facts(run) for run in planned], as_json=where.as_json)
         return
     failed = grids.train(planned, device, readers=readers, every=grid.every, workers=workers)
-    outcomes = measure(planned, failed, score, follow=lambda runs: console.track(runs, "scoring"))
+    outcomes = measure(
+        planned, failed, score, reader=reader, executor=workers,
+        follow=lambda runs: console.track(runs, "scoring"),
+    )  # fmt: skip
     console.print_warnings(reader.warnings)
     if all(outcome.failure for outcome in outcomes):
         message = f"every run failed; the first, {outcomes[0].name}: {outcomes[0].failure}"
@@ -128,12 +131,8 @@ def _draw(
     result = summarise(outcomes)
     label = metric_label(score.column, (score.split,))
     config = outcomes[0].planned.config
-    artifacts = Artifacts(
-        where.figures,
-        console.command(),
-        {**sweep_results.facts(outcomes, score), **facts},
-        summary=sweep_results.summary(outcomes, result),
-    )
+    said, summary = sweep_results.facts(outcomes, score), sweep_results.summary(outcomes, result)
+    artifacts = Artifacts(where.figures, console.command(), {**said, **facts}, summary=summary)
     items = next(outcome.items for outcome in outcomes if outcome.items)
     heading = f"{config.data}, epoch {config.epochs}, {score.split}, n = {items:,}"
     name = [

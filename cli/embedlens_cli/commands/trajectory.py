@@ -17,6 +17,7 @@ from embedlens_cli.common.option_groups import (
     LeaveOutOptions,
     ReferenceOptions,
     RunOptions,
+    WorkerOptions,
     grouped,
 )
 from embedlens_cli.common.report import Report
@@ -99,6 +100,7 @@ def trajectory(
     drawn: FigureOptions,
     limits: options.Limits = "full",
     device: options.Device = "cpu",
+    run_by: WorkerOptions,
     words: FileWords,
 ) -> None:
     """Draw the path of single triplets: the same three items in every epoch of every run.
@@ -118,11 +120,12 @@ def trajectory(
     check_device(device)
     choose_limits(limits, [np.zeros(1)])
     check_count(anchors.size, **style.size(anchors.size))
-    selection = Selection.of(where, leave_out, style.names)
+    selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     reference = chosen.reference(selection.runs, selection.labels)
     check_same_triplets(selection.runs, selection.splits)
+    by: Any = {"device": device, "executor": selection.workers}
     paths_by_split = {
-        split: follow_anchors(selection.of_split(split), reference, anchors, device=device)
+        split: follow_anchors(selection.of_split(split), reference, anchors, **by)
         for split in selection.splits
     }
     selection.print_warnings()
@@ -151,11 +154,7 @@ def _save(
 
     places = report.selection.of_split(split)
     epochs, of = [one.epoch for one in places], places[0].run.info.splits[split].items
-    facts = {
-        "states": {path.run: path.states for path in paths[0].paths},
-        "shown": len(paths),
-        "of": of,
-    }
+    facts = {"states": {path.run: path.states for path in paths[0].paths}, "shown": len(paths), "of": of}
     span = f"epochs-{min(epochs):04d}-{max(epochs):04d}"
     said, counts = report.artifacts.facts, [(len(paths), of)] * len(places)
     gallery = said["galleries"][places[0].run.name][split]

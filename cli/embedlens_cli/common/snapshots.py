@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from embedlens.measurements.measuring import measure
+from embedlens.measurements.measuring import Place, measure
 from embedlens.measurements.selected import Selected as Selected  # commands reach it here
 from embedlens.measurements.slices import idle_learners, parts_of
 from embedlens_cli.common import console, options
@@ -118,21 +118,31 @@ class Selection:
                 for epoch in self.epochs(run):
                     yield Selected(label, run, split, epoch, self.reader)
 
+    @overload
+    def measure(
+        self, function: Callable[[Selected], Result], doing: str, *, files: Sequence[Path] = ...
+    ) -> dict[Selected, Result]: ...
+
+    @overload
     def measure(
         self,
-        function: Callable[[Selected], Result],
+        function: Callable[[Place], Result],
         doing: str,
         *,
-        places: Sequence[Selected] | None = None,
-        files: Sequence[Path] = (),
-    ) -> dict[Selected, Result]:
+        places: Sequence[Place],
+        files: Sequence[Path] = ...,
+    ) -> dict[Place, Result]: ...
+
+    def measure(
+        self, function: Any, doing: str, *, places: Any = None, files: Sequence[Path] = ()
+    ) -> dict[Any, Any]:
         """Return the result of a function for each snapshot, or for those of `places`.
 
         Workers run it, where the options name some: it is a function of a module, or a `functools.partial` of
         one. Its errors name the place, or one of some files. Progress is shown as `doing`; warnings about
         the data are printed once all are read.
         """
-        every = list(self) if places is None else places
+        every: list[Any] = list(self) if places is None else list(places)
         with closing(measure(function, every, executor=self.workers, files=files)) as measured:
             results = dict(console.track(measured, doing, total=len(every)))
         self.print_warnings()

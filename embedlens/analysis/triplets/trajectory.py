@@ -117,7 +117,7 @@ def follow(
     InputError
         Fewer than two states, or embeddings that cannot be followed.
     """
-    epochs, dots, items = [], [], 0
+    dots, items = [], 0
     for epoch, z, *others in states:
         array = to_numpy(z)
         rows = len(array) if array.ndim else 0
@@ -126,16 +126,37 @@ def follow(
             raise InputError(message)
         items = rows
         gallery = others[0] if others else None
-        dots.append(follow_triplets(array, chosen, gallery=gallery, device=device))
-        epochs.append(epoch)
+        dots.append((epoch, follow_triplets(array, chosen, gallery=gallery, device=device)))
+    return paths_of(dots, run=run)
+
+
+def paths_of(states: Sequence[tuple[int, Triplets]], *, run: str = "run") -> list[Path]:
+    """Return the path of every triplet of a run from the same triplets in each of its states.
+
+    Parameters
+    ----------
+    states
+        Epoch of each state, the initial one first, and its m triplets, with their similarities in the
+        embeddings [N, D] there.
+    run
+        Name of the run.
+
+    Raises
+    ------
+    InputError
+        Fewer than two states.
+    """
+    epochs = [epoch for epoch, _ in states]
     if len(epochs) < 2:
         known = "".join(f" ({state_name(epoch)})" for epoch in epochs)
         count = "one state" if epochs else "no state"
         message = f"run {run!r} has {count}{known}; a path needs two or more"
         raise InputError(message)
     at = np.array(epochs, dtype=np.int64)
+    dots = [triplets for _, triplets in states]
     s_ap, s_an = np.array([dot.s_ap for dot in dots]), np.array([dot.s_an for dot in dots])
-    triplets = zip(chosen.anchor.tolist(), chosen.positive.tolist(), chosen.negative.tolist(), strict=True)
+    first = dots[0]
+    triplets = zip(first.anchor.tolist(), first.positive.tolist(), first.negative.tolist(), strict=True)
     return [
         Path(run, *item, at, s_ap[:, row], s_an[:, row], tuple(epochs)) for row, item in enumerate(triplets)
     ]

@@ -17,6 +17,7 @@ from embedlens_cli.common.option_groups import (
     FileWords,
     IgnoreOptions,
     SnapshotOptions,
+    WorkerOptions,
     grouped,
 )
 from embedlens_cli.common.report import Report
@@ -38,6 +39,7 @@ def sampling(
     where: SnapshotOptions,
     leave_out: IgnoreOptions,
     drawn: FigureOptions,
+    run_by: WorkerOptions,
     words: FileWords,
 ) -> None:
     """Draw what sampling does: losses, distances, selections of mining strategies, gradient noise.
@@ -52,7 +54,7 @@ def sampling(
     size = style.size(len(panels))
     grid_of(panels, **size)
     what.check()
-    selection = Selection.of(where, leave_out, style.names)
+    selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     _check_epochs(panels, selection.runs)
     results = measurements.measure(selection, what)
     report = Report.of("sampling", selection, style, options=drawn, words=words, facts=_facts(what))

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import InputError
-from embedlens.measurements.sampling import SplitSampling
+from embedlens.measurements.sampling import MeasuredSampling, SplitSampling, sample
+from embedlens.measurements.selected import Selected
 from embedlens.moments import name_of
 from embedlens_cli.commands.sampling.sampling_options import SamplingOptions
-from embedlens_cli.common import console
 from embedlens_cli.common.snapshots import Selection
 
 if TYPE_CHECKING:
-    from embedlens.analysis.sampling.distances import PairDistances
-    from embedlens.analysis.sampling.mining import SelectedNegatives
+    from collections.abc import Mapping
+
+    from embedlens.analysis.experiments.monitoring import FixedBatches
     from embedlens.figures.sampling.distances import Contents
     from embedlens.measurements.reader import Kept
-    from embedlens.store import Run
 
 _POINTS = 401  # of a curve over the distances from 0 to 2
 
@@ -27,51 +28,57 @@ Group = Sequence[tuple[SplitSampling, int]]
 
 
 def measure(selection: Selection, what: SamplingOptions) -> list[SplitSampling]:
-    """Measure every split of every run; what is wrong is reported with its place."""
-    kept, results = selection.kept(), []
+    """Measure every split of every run: distances at the epochs drawn; mining at these, or at every epoch."""
+    panels, kept = what.panels, selection.kept()
+    batches = _batches(selection, what, kept) if {"picked", "nonzero"} & set(panels) else {}
+    drawn = {label: selection.epochs(run) for label, run in selection.labelled}
+    measured = MeasuredSampling(
+        pairs=what.pairs if "distances" in panels else None, seed=what.seed, batches=batches,
+        strategies=tuple(what.strategies), margin=what.margin, drawn=drawn,
+    )  # fmt: skip
+    places = [
+        Selected(label, run, split, epoch, selection.reader)
+        for label, run in selection.labelled
+        for split in selection.splits
+        for epoch in (run.epochs() if "nonzero" in panels else drawn[label])
+        if batches or "distances" in panels
+    ]
+    found = selection.measure(partial(sample, what=measured), "measuring", places=places)
+    results = []
     for label, run in selection.labelled:
         for split in selection.splits:
-            try:
-                results.append(_measure(selection, (label, run, split), kept[label, split], what))
-            except InputError as error:
-                place = f"run {run.name!r}, split {split!r}"
-                raise error.within(place) from error
-    selection.print_warnings()
+            own = {one.epoch: found[one] for one in places if (one.label, one.split) == (label, split)}
+            mined = batches.get((label, split))
+            y = kept[label, split].of(run.labels(split))
+            results.append(
+                SplitSampling(
+                    label, split, run.snapshot(split, drawn[label][0]).embeddings.shape[1], drawn[label],
+                    pairs={epoch: pairs for epoch, (pairs, _) in own.items() if pairs is not None},
+                    negatives={epoch: selected for epoch, (_, selected) in own.items() if selected},
+                    batches=mined, items=(0, 0) if mined is None else mined.class_sizes(y),
+                )
+            )  # fmt: skip
     return results
 
 
-def _measure(
-    selection: Selection, place: tuple[str, Run, str], kept: Kept, what: SamplingOptions
-) -> SplitSampling:
-    """Measure a split: distances at the epochs drawn; mining at these, or at every epoch."""
+def _batches(
+    selection: Selection, what: SamplingOptions, kept: Mapping[tuple[str, str], Kept]
+) -> dict[tuple[str, str], FixedBatches]:
+    """Return the batches that are mined of each split of each run."""
     from embedlens.analysis.experiments.monitoring import fixed_batches
-    from embedlens.analysis.sampling.distances import pair_distances
-    from embedlens.analysis.sampling.mining import selected_negatives
 
-    label, run, split = place
-    epochs, panels, y = selection.epochs(run), what.panels, kept.of(run.labels(split))
-    pairs: dict[int, PairDistances] = {}
-    selected: dict[int, list[SelectedNegatives]] = {}
-    batches = None
-    if {"picked", "nonzero"} & set(panels):
-        batches = fixed_batches(
-            y, count=what.batches, classes=what.classes_per_batch, items=what.items_per_class, seed=what.seed
-        )
-    for epoch in epochs if "distances" in panels else ():
-        z = kept.of(run.snapshot(split, epoch).embeddings)
-        pairs[epoch] = pair_distances(z, y, pairs=what.pairs, seed=what.seed)
-    if batches is not None:
-        for epoch in console.track(run.epochs() if "nonzero" in panels else epochs, f"mining {label}"):
-            z = kept.of(run.snapshot(split, epoch).embeddings)
-            selected[epoch] = [
-                selected_negatives(z, y, name, batches=batches, margin=what.margin)
-                for name in what.strategies
-            ]
-    for epoch in epochs if batches is not None or pairs else ():
-        selection.reader.check_items(run, split, epoch, kept=kept, label=label)
-    dim = run.snapshot(split, epochs[0]).embeddings.shape[1]
-    items = (0, 0) if batches is None else batches.class_sizes(y)
-    return SplitSampling(label, split, dim, epochs, pairs, selected, batches, items)
+    batches = {}
+    for label, run in selection.labelled:
+        for split in selection.splits:
+            place = f"run {run.name!r}, split {split!r}"
+            try:
+                batches[label, split] = fixed_batches(
+                    kept[label, split].of(run.labels(split)), count=what.batches,
+                    classes=what.classes_per_batch, items=what.items_per_class, seed=what.seed,
+                )  # fmt: skip
+            except InputError as error:
+                raise error.within(place) from error
+    return batches
 
 
 def groups(results: Sequence[SplitSampling], *, one_per_epoch: bool) -> list[Group]:
