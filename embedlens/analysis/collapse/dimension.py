@@ -11,13 +11,15 @@ from embedlens.analysis.retrieval.duplicates import first_equal
 from embedlens.arrays import check_embeddings, to_numpy
 from embedlens.errors import InputError
 from embedlens.results import Result
-from embedlens.similarity import search
+from embedlens.similarity import Gallery, search
 from embedlens.similarity.rows import RESOLVED_ERROR
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 NEIGHBOURS = 20
+MEASURED = 1 << 15
+"""Most items whose neighbours are searched; of more items as many are drawn."""
 KEPT = 0.9
 """Fraction of the smallest ratios that TwoNN is fitted to (Facco et al.)."""
 
@@ -37,7 +39,8 @@ class IntrinsicDimension(Result):
     n
         Number of items that are measured.
     n_duplicates
-        Number of items left out: copies of an earlier row, and items at distance 0 from another.
+        Number of items left out: copies of an earlier row, and those of the measured items that lie at
+        distance 0 from another.
     """
 
     twonn: float
@@ -78,8 +81,10 @@ def intrinsic_dimension(z: ArrayLike, *, k: int = NEIGHBOURS, device: str = "cpu
     its inverses are averaged, as MacKay and Ghahramani (comment, 2005) correct it: the dimension is
     ``1 / mean_x m(x)``.
 
-    Neighbours are exact. Of rows that are equal in every number one is measured, since r_1 = 0 has no ratio;
-    so are items left out that lie at distance 0 from another although their numbers differ.
+    Neighbours are exact. Of more than 32,768 distinct items as many are measured, drawn by a fixed seed, and
+    their neighbours are sought among all. Of rows that are equal in every number one is measured, since
+    r_1 = 0 has no ratio; items that lie at distance 0 from another although their numbers differ are left
+    out, too.
     """
     array = to_numpy(z)
     array = check_embeddings(array, rows=array.shape[0] if array.ndim else 0, dim=None)
@@ -89,28 +94,35 @@ def intrinsic_dimension(z: ArrayLike, *, k: int = NEIGHBOURS, device: str = "cpu
     first = first_equal(array)[0]
     rows = np.flatnonzero(first == np.arange(first.size))
     depth = min(k, rows.size - 1)
+    copies = first.size - rows.size
     if depth < 2:
-        return _result(np.empty((0, 2)), max(depth, 0), first.size)
-    kept = array if rows.size == first.size else array[rows]
-    return _result(_distances(kept, depth, device), depth, first.size)
+        return IntrinsicDimension(float("nan"), float("nan"), max(depth, 0), rows.size, copies)
+    kept = array if not copies else array[rows]
+    return _result(_distances(kept, depth, device), depth, copies)
 
 
 def _distances(array: NDArray[np.floating], depth: int, device: str) -> NDArray[np.float64]:
-    """Return the distances of every row to its nearest ones, ascending, float64 [n, depth]."""
+    """Return the distances of the measured rows to their nearest ones, ascending, float64 [n, depth]."""
     # Each row is a class of its own: then all others are negatives, and no class is searched apart.
-    found = search(array, np.arange(len(array)), depth=depth, device=device)
-    distances = np.empty((len(array), depth))
+    every = np.arange(len(array))
+    if every.size <= MEASURED:
+        found = search(array, every, depth=depth, device=device)
+    else:
+        drawn = np.sort(np.random.default_rng(0).choice(every.size, MEASURED, replace=False))
+        gallery = Gallery(array, every, (drawn, every))
+        found = search(array[drawn], drawn, gallery=gallery, depth=depth, device=device)
+    distances = np.empty((min(every.size, MEASURED), depth))
     for block in found.neighbours():
         squares = 2 - 2 * block.similarity[:, :depth]
         distances[block.rows] = np.sqrt(np.where(squares > 4 * RESOLVED_ERROR, squares, 0.0))
     return distances
 
 
-def _result(distances: NDArray[np.float64], k: int, items: int) -> IntrinsicDimension:
-    """Return both estimates from distances [n, k]."""
+def _result(distances: NDArray[np.float64], k: int, copies: int) -> IntrinsicDimension:
+    """Return both estimates from distances [n, k]; `copies` are left out already."""
     measured = distances[distances[:, 0] > 0]
     n = len(measured)
-    lost = items - n
+    lost = copies + len(distances) - n
     if n < 3:
         return IntrinsicDimension(float("nan"), float("nan"), k, n, lost)
     ratios = np.sort(np.log(measured[:, 1] / measured[:, 0]))[: int(KEPT * n)]

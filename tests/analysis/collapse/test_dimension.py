@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support import blobs, unit
 
 from embedlens import InputError
-from embedlens.analysis.collapse import intrinsic_dimension
+from embedlens.analysis.collapse import dimension, intrinsic_dimension
 from embedlens.analysis.scores import ScoreSettings, score
 from embedlens.label_sets import LabelSets
 
@@ -53,6 +53,19 @@ def test_rotation_scale_and_order_change_nothing(seed, scale):
     moved = scale * (z @ np.linalg.qr(random.normal(size=(5, 5)))[0])[random.permutation(50)]
     one, other = intrinsic_dimension(z, k=7), intrinsic_dimension(moved, k=7)
     assert (other.twonn, other.mle) == pytest.approx((one.twonn, one.mle), rel=1e-6)
+
+
+def test_of_many_items_some_are_measured_with_their_neighbours_among_all(monkeypatch):
+    z, _ = blobs(n=150, dim=7, spread=1.0)
+    z = np.vstack([z, z[:9]])
+    monkeypatch.setattr(dimension, "MEASURED", 60)
+    found = intrinsic_dimension(z, k=5)
+    assert (found.n, found.n_duplicates) == (60, 9)
+    u = unit(z[:150])
+    drawn = np.random.default_rng(0).choice(150, 60, replace=False)
+    nearest = [sorted(math.dist(u[i], u[j]) for j in range(150) if j != i)[:5] for i in drawn]
+    means = [sum(math.log(row[-1] / one) for one in row[:-1]) / 4 for row in nearest]
+    assert found.mle == pytest.approx(60 / sum(means), rel=1e-7)
 
 
 def test_copies_are_measured_once():
