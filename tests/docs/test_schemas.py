@@ -24,6 +24,7 @@ ROOT = Path(__file__).parent.parent.parent
 LINES = [
     "info a qg0 --verify",
     "info dc",
+    "info sets --verify",
     "components a b --epoch 0,2 --component 1,-1 --ignore-label 1",
     "drift a b --k 1,5 --split test",
     "drift a b --epoch last --metrics cka,angle --sample 20 --no-normalize",
@@ -113,6 +114,9 @@ def runs(tmp_path_factory):
         with embedlens.Recorder("runs/pre", labels={"test": y}, pretrained={"test": z[:, :4]}) as recorder:
             for epoch in range(2):
                 recorder.record(epoch, {"test": z + epoch})
+        sets = {"test": [[*range(row % 3)] for row in range(48)]}
+        with embedlens.Recorder("runs/sets", labels=sets, class_names=["red", "blue"]) as recorder:
+            recorder.record(0, {"test": z})
         (folder / "dump").mkdir()
         np.save("dump/test_labels.npy", y)
         np.save("dump/test_0.npy", z)
@@ -263,7 +267,7 @@ def test_damaged_sidecars_are_refused(answer):
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": "other"}, {"version": 2}, {"version": True}, {"dtype": "float64"}, {"splits": {}},
+        {"format": "other"}, {"version": 3}, {"version": True}, {"dtype": "float64"}, {"splits": {}},
         {"splits": {"a/b": {"items": 1, "fingerprint": ""}}}, {"splits": {"test": {"items": 0}}},
         {"dim": 0}, {"class_names": {"x": "name"}}, {"slices": [[0]]}, {"query_gallery": [["a"]]},
         {"name": 1}, {"method": []},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import embedlens
 from embedlens import InputError, LabelSets
 from embedlens.store.integrity import verify
 
+FIXTURE = Path(__file__).parent.parent / "fixtures" / "run-v2"
 SETS = [{"cat", "dog"}, {"dog"}, set(), {"bird", "cat"}]
 TABLE = np.array([[0, 1, 1], [0, 0, 1], [0, 0, 0], [1, 1, 0]])
 NAMES = ["bird", "cat", "dog"]
@@ -27,6 +29,15 @@ def recorded(path, labels, **options):
     with embedlens.Recorder(path, labels=labels, **options) as recorder:
         recorder.record(0, dict.fromkeys(labels, Z))
     return embedlens.open_run(path)
+
+
+def test_the_fixture_of_version_2_opens_for_ever():
+    run = embedlens.open_run(FIXTURE)
+    assert (run.info.version, run.splits, run.epochs()) == (2, ("test",), [0, 1])
+    assert run.label_sets("test").lists() == [[1, 2], [1], [], [0, 2]]
+    assert run.class_names == {0: "blue", 1: "red", 2: "round"}
+    assert run.snapshot("test", 1).embeddings.tolist() == [[3, 2], [2, 3], [2, 2], [2, 2]]
+    assert not verify(run).damaged
 
 
 @pytest.mark.parametrize(

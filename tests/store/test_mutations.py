@@ -50,8 +50,8 @@ def timed(cli):
     return call
 
 
-def _write(path, seed):
-    """Record a small run that has everything a run may have."""
+def _write(path, seed, *, sets=False):
+    """Record a small run that has everything a run may have; with sets of labels if `sets`."""
     data = {
         split: blobs(n=24, dim=4, classes=4, seed=seed + at) for at, split in enumerate(("train", "test"))
     }
@@ -60,7 +60,9 @@ def _write(path, seed):
     pictures = np.random.default_rng(seed).integers(0, 255, (24, 6, 6), dtype=np.uint8)
     with embedlens.Recorder(
         path,
-        labels=labels,
+        labels={split: [{label, label % 2} for label in y.tolist()] for split, y in labels.items()}
+        if sets
+        else labels,
         method={"loss": "none", "seed": seed, "lr": 0.1, "options": {"order": [1, 2]}},
         items={split: {"class": names, "file": names} for split in labels},
         thumbnails=dict.fromkeys(labels, pictures),
@@ -108,11 +110,11 @@ def _files(folder):
     return [file for file in found if file.name not in ("lock", "joined")]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_commands_that_read_damaged_runs(timed, folder, seed):
+@pytest.mark.parametrize(("seed", "sets"), [(0, False), (1, False), (2, True)])
+def test_commands_that_read_damaged_runs(timed, folder, seed, sets):
     random, faults = np.random.default_rng(seed), []
-    _write(folder / "runs/a", seed)
-    _write(folder / "runs/b", seed)
+    _write(folder / "runs/a", seed, sets=sets)
+    _write(folder / "runs/b", seed, sets=sets)
     kept = folder / "kept"
     shutil.copytree(folder / "runs", kept)
     for _ in range(100):
@@ -121,7 +123,7 @@ def test_commands_that_read_damaged_runs(timed, folder, seed):
         shutil.rmtree(folder / "joined", ignore_errors=True)
         files = _files(folder / "runs/a")
         # run.json and log.csv are two files of many, and hold most of what can go wrong
-        weighted = files + [file for file in files if file.name in ("run.json", "log.csv")] * 5
+        weighted = files + [file for file in files if file.name in ("run.json", "log.csv", "labels.npz")] * 5
         what = damage(weighted[random.integers(len(weighted))], random)
         _try(timed, _READING[random.integers(len(_READING))].split(), what, faults)
     assert faults == []
