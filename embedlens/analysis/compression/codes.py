@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MOST_BITS = 16
 _LEVELS = 255.0  # steps of a byte
 _ROWS = 1 << 13
+_LEAST_SCALE = 2.0**-20
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -164,7 +165,7 @@ def asymmetric(q: ArrayLike, z: ArrayLike) -> tuple[NDArray[np.float32], NDArray
     Parameters
     ----------
     q
-        Queries [N, D], as they are.
+        Queries [N, D] of unit length.
     z
         What the codes of a gallery stand for, [M, D].
 
@@ -180,8 +181,9 @@ def asymmetric(q: ArrayLike, z: ArrayLike) -> tuple[NDArray[np.float32], NDArray
 
     Notes
     -----
-    ``(q, 1, 0)`` and ``(z, -|z|^2 / 2, r)``, with r such that all rows of the gallery have one length: their
-    product is ``(|q|^2 - |q - z|^2) / 2``. Equal rows stay equal, and tie.
+    ``(q, s, 0)`` and ``(z, (1 - |z|^2) / 2 s, r)``, with r such that all rows of the gallery have one length:
+    their product is ``1 - |q - z|^2 / 2``, positive for what is near, as the screen of the engine needs it.
+    s keeps the added columns small, and so lengths near 1. Equal rows stay equal, and tie.
     """
     queries, gallery = _plain(q), _plain(z)
     if queries.shape[1] != gallery.shape[1]:
@@ -189,14 +191,18 @@ def asymmetric(q: ArrayLike, z: ArrayLike) -> tuple[NDArray[np.float32], NDArray
         raise InputError(message)
     dim = queries.shape[1]
     left = np.zeros((len(queries), dim + 2), np.float32)
-    left[:, :dim], left[:, dim] = queries, 1
+    left[:, :dim] = queries
     square = np.empty(len(gallery))
     for part in spans(len(gallery), _ROWS):
         rows = gallery[part].astype(np.float64)
         square[part] = np.einsum("nd,nd->n", rows, rows)
-    length = square + square**2 / 4
+    added = (1 - square) / 2
+    scale = np.sqrt(max(np.abs(added).max(), _LEAST_SCALE))
+    left[:, dim] = scale
+    added /= scale
+    length = square + added**2
     right = np.empty((len(gallery), dim + 2), np.float32)
-    right[:, :dim], right[:, dim] = gallery, -square / 2
+    right[:, :dim], right[:, dim] = gallery, added
     right[:, dim + 1] = np.sqrt(length.max() - length)
     return left, right
 
