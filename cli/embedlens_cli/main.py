@@ -98,7 +98,7 @@ _COMMANDS = (
           "verify mine --split test --far 0.01,0.1"),
     Entry(panels.SCORE, "identify", "Which items belong to no known class? MAP@5 by threshold.",
           "identify mine --split test --unknown-class new_whale"),
-    Entry(panels.SCORE, "compress", "How few bytes per item does retrieval need? Codes compared.",
+    Entry(panels.SCORE, "compress.command", "How few bytes per item does retrieval need? Codes compared.",
           "compress mine --codes pca,int8,binary,pq"),
     Entry(panels.TRAIN, "train", "What does a loss do to an embedding? One run, every epoch kept.",
           "train --loss epshn --epochs 20 --out runs/mine"),

@@ -13,6 +13,8 @@ from embedlens.errors import InputError, unknown
 
 CODES = ("dims", "pca", "int8", "binary", "rescored", "pq")
 """Codes as they are named; the float32 embedding is always measured, too."""
+FITTED = {"pca", "int8", "pq"}
+"""Codes that are fitted on items."""
 FULL = "float32"
 CANDIDATES = 100
 _LEAST_DIMS, _LEAST_GROUPS, _MOST_GROUPS = 4, 4, 64
@@ -46,6 +48,9 @@ class CodeOptions:
         for name in self.names or ():
             if name not in CODES:
                 raise unknown(name, "code", CODES)
+        if self.names is not None and not self.names:
+            message = f"no code given; choose some of: {', '.join(CODES)}"
+            raise InputError(message)
         check_bits(self.bits)
         if self.candidates < 1:
             message = f"{self.candidates} candidates to rescore; at least 1 is needed"

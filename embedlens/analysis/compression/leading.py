@@ -68,8 +68,8 @@ def first_dims_recall(
     pairing = Pairing(z, y, gallery)
     ends = check_integers(dims, "dims to keep")
     check_dims(ends, pairing.queries.dim)
-    queries = pairing.queries.raw.astype(np.float64)
-    rows = queries if pairing.one_set else pairing.gallery.raw.astype(np.float64)
+    queries = _in_range(pairing.queries)
+    rows = queries if pairing.one_set else _in_range(pairing.gallery)
     found = prefix_hits(pairing, (queries, rows), ends.tolist(), rotation=False, device=device)
     recalls: NDArray[np.float64] = found.hits[found.n_positives > 0].mean(axis=0)
     return recalls
@@ -158,6 +158,11 @@ def _marked(
     left = np.column_stack([rows, none[0], np.zeros(len(rows))]).astype(rows.dtype)
     right = np.column_stack([other, np.zeros(len(other)), none[1]]).astype(other.dtype)
     return left, searched._replace(embeddings=right)
+
+
+def _in_range(rows: Rows) -> NDArray[np.float64]:
+    """Return rows of lengths from 1/2 to 1: each is divided by a power of two, which changes no cosine."""
+    return np.ldexp(rows.raw.astype(np.float64), -np.frexp(rows.norm)[1][:, None])
 
 
 def _first(z: ArrayLike, number: int) -> NDArray[np.floating]:

@@ -155,6 +155,15 @@ def test_rows_whose_first_values_are_zero_have_similarity_0():
         assert recalls(found, f"recall_at_{k}")["dims", 2] == hits(u @ u[:4].T, y, y[:4], k=k)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_the_length_of_rows_does_not_matter(scale):
+    lengths = np.random.default_rng(0).uniform(0.1, 10, size=(600, 1)) * scale
+    one = compress(Z.astype(np.float64), Y, CodeOptions(subquantizers=(4,)), metrics=["R@1", "R@2"], fit=FIT)
+    other = compress(Z * lengths, Y, CodeOptions(subquantizers=(4,)), metrics=["R@1", "R@2"], fit=FIT)
+    for metric in one.scores:
+        assert np.allclose(one.scores[metric], other.scores[metric], rtol=0, atol=2 / 600)
+
+
 def test_every_score_is_that_of_what_the_codes_stand_for():
     metrics = [
         "r_precision",

@@ -104,6 +104,16 @@ def test_every_epoch_gets_its_figure_and_workers_give_the_same(cli):
     assert list(alone.json["summary"]["one"]["test"]) == ["0", "1", "2"]
 
 
+def test_many_scores_are_drawn_in_several_figures(cli):
+    write_run("runs/one")
+    metrics = [f"recall_at_{k}" for k in range(1, 15)]
+    done = cli("compress", "--codes", "int8", "--metrics", ",".join(metrics), "--format", "svg", "--json")
+    assert done.code == 0, done.err
+    assert len(set(done.json["figures"])) == 2
+    tables = [rows_of(path)[0] for path in done.json["data"] if path.endswith(".csv")]
+    assert [name for row in tables for name in row if name in metrics] == metrics
+
+
 @pytest.mark.slow
 def test_workers_give_the_same(cli):
     write_run("runs/one")
@@ -159,6 +169,7 @@ def test_product_quantisation_without_faiss_or_without_enough_rows(cli, monkeypa
     ("options", "parts"),
     [
         (("--codes", "int4"), ("unknown code 'int4'", "dims, pca, int8, binary, rescored, pq")),
+        (("--codes", ","), ("no code given; choose some of: dims, pca, int8",)),
         (("--dims", "0"), ("--dims '0'",)),
         (("--dims", "64,32"), ("no number of --dims 64, 32 is within the 8 dims of run 'one'",)),
         (("--pq-m", "3"), ("no number of --pq-m 3 divides the 8 dims of run 'one'",)),
