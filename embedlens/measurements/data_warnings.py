@@ -11,7 +11,7 @@ from embedlens.errors import InputError, count_text, listed
 from embedlens.experiments.collapse import COLLAPSED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from embedlens.searches import Search
 
@@ -29,10 +29,10 @@ class DataWarnings:
     duplicates_excluded: bool | None = None
     _found: dict[tuple[str, str], dict[str, list[tuple[str, str]]]] = field(default_factory=dict)
 
-    def check(self, name: str, search: Search) -> None:
-        """Note the warnings of a snapshot of the run with that label."""
+    def check(self, name: str, search: Search, kinds: Collection[str] | None = None) -> None:
+        """Note the warnings of a snapshot of the run with that label, of all kinds or of some."""
         for kind, check in CHECKS.items():
-            text = check(search)
+            text = check(search) if kinds is None or kind in kinds else None
             if text is not None:
                 runs = self._found.setdefault((kind, search.query.split), {})
                 runs.setdefault(name, []).append((search.place, text))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.leave_out import LeaveOut
-from embedlens.measurements.data_warnings import DataWarnings
+from embedlens.measurements.data_warnings import CHECKS, DataWarnings
 from embedlens.results import Result
 from embedlens.searches import Search, items_of, search_of
 
@@ -92,12 +92,14 @@ class Reader:
     def kept(self, run: Run, split: str, epoch: int) -> Kept:
         """Return the items of a split that are not left out, the same at all epochs.
 
-        Duplicates are those of the epoch given. No gallery is read, and no warnings are collected.
+        Duplicates are those of the epoch given. No gallery is read, and no warnings are collected but that of
+        items without a label.
         """
         if not self.leave_out:
             return Kept(None)
         found = items_of(run, split, epoch, leave_out=self.leave_out)
         self._count(found)
+        self.warnings.check(run.name, found, ("unlabelled",))
         return Kept(found.query.rows)
 
     def check_items(self, run: Run, split: str, epoch: int, *, kept: Kept, label: str = "") -> None:
@@ -105,7 +107,7 @@ class Reader:
         found = items_of(run, split, epoch)
         if kept.rows is not None:
             found = replace(found, query=found.query.take(np.isin(found.query.rows, kept.rows)))
-        self.warnings.check(label or run.name, found)
+        self.warnings.check(label or run.name, found, CHECKS.keys() - {"unlabelled"})
 
     def _count(self, search: Search) -> None:
         counts = {"snapshot": search.place, **search.counts}

@@ -164,8 +164,10 @@ class Selection:
 
     def kept(self) -> dict[tuple[str, str], Kept]:
         """Return the items that are not left out, the same at all epochs: label, split -> items."""
-        return {
+        found = {
             (label, split): self.reader.kept(run, split, self.epochs(run)[0])
             for label, run in self.labelled
             for split in self.splits
         }
+        self.print_warnings()
+        return found
