@@ -46,7 +46,7 @@ LINES = {
     ],
     "spectrum a --intra-class --split test": ["Variance within each class (6 classes)", "n = 48"],
     "components a --split test": ["components 1 and 8 (1 is the largest)", "Run a", "n = 48"],
-    "drift a b --k 1,5 --epoch 0,2 --split test": [
+    "drift a --k 1,5 --epoch 0,2 --split test": [
         "each pair of epochs",
         "linear CKA is 1",
         "Run a, test split, epochs 0 and 2, n = 48.",
