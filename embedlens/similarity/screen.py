@@ -41,7 +41,7 @@ _GROUPS = (
     512,
     1024,
 )  # columns of a group; the smallest whose table fits, for it leaves least to recompute
-_SMALL_GROUPS, _LONG = (32, 64), 16  # for lists of more than so many neighbours
+_SMALL_GROUPS, _LONG = (32, 64), 16  # groups for lists of more than 16 neighbours
 
 Bits = "NDArray[np.signedinteger[Any]]"
 
@@ -171,7 +171,10 @@ class Screen:
 
     def block(self, rows: Any, columns: slice) -> NDArray[np.signedinteger[Any]]:
         """Return the bits of `rows` times gallery rows; valid until this thread's next block."""
-        right: Any = self.gallery.screened[columns]
+        return self.product(rows, self.gallery.screened[columns])
+
+    def product(self, rows: Any, right: Any) -> NDArray[np.signedinteger[Any]]:
+        """Return the bits of `rows` times other rows in the screening type, as `block` does."""
         if self.device != _PROCESSOR:
             return _bits_of((rows @ right.T).cpu())
         shape = rows.shape[0], right.shape[0]

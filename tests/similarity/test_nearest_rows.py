@@ -7,6 +7,7 @@ import pytest
 from support import blobs, unit
 
 from embedlens import InputError
+from embedlens.similarity import nearest_rows as module
 from embedlens.similarity import screen
 from embedlens.similarity.nearest_rows import nearest_rows
 
@@ -34,6 +35,32 @@ def test_bands_and_collapsed_spaces(monkeypatch):
     z, _ = blobs(400, dim=6, classes=3, spread=0)  # many equal rows: all are ambiguous
     for k in (2, 150):
         np.testing.assert_array_equal(nearest_rows(z, k), plain(z, k))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize(("k", "sample"), [(20, 100), (60, 100), (60, 20), (200, 150)])
+def test_candidates_above_a_threshold_are_those_of_a_full_sort(monkeypatch, dtype, k, sample):
+    monkeypatch.setenv("EMBEDLENS_SCREEN", dtype)
+    monkeypatch.setattr(module, "_MANY", 1)
+    monkeypatch.setattr(module, "_SAMPLE", sample)
+    monkeypatch.setattr(module, "TILE", 64)
+    monkeypatch.setattr(screen, "TILE", 64)
+    z, _ = blobs(500, dim=12, classes=10, spread=1.0)
+    z[40:44] = z[7]  # equal rows
+    z[100:300] = z[100]  # a row with more neighbours at one similarity than are wanted
+    for candidates in (1 << 25, 1):  # all rows in one band, and several
+        monkeypatch.setattr(module, "_CANDIDATES", candidates)
+        np.testing.assert_array_equal(nearest_rows(z, k), plain(z, k))
+
+
+def test_hardly_a_row_is_ambiguous(monkeypatch):
+    monkeypatch.setattr(module, "_SAMPLE", 300)
+    z, _ = blobs(3000, dim=24, classes=50, spread=2.0)
+    found = np.empty((3000, 100), np.int32)
+    made = screen.Screen(module.Pairing(z, np.arange(3000)), "float32", "cpu")
+    ambiguous = module._by_threshold(made, found)
+    assert ambiguous.mean() < 0.05
+    np.testing.assert_array_equal(found[~ambiguous], plain(z, 100)[~ambiguous])
 
 
 def test_groups_are_small_for_long_lists():
