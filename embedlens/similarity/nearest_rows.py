@@ -92,9 +92,9 @@ def _by_groups(screen: Screen, found: NDArray[np.int32]) -> NDArray[np.bool_]:
 def _by_threshold(screen: Screen, found: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Do the same by candidates above a threshold for each row, found in one pass over the tiles.
 
-    Long lists are spread over so many groups that computing these again takes more time than the tiles. The
-    threshold is that of a sample of the columns above which about twice as many candidates as neighbours
-    are; where fewer candidates are certain, the row is ambiguous.
+    The neighbours of a long list are in nearly as many groups, which would have to be computed again. The
+    threshold of a row is one that about twice as many candidates as neighbours reach, by a sample of the
+    columns; where fewer candidates are certain, the row is ambiguous.
     """
     n, k = found.shape
     bits, ambiguous = _thresholds(screen, k)
