@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import unknown
 from embedlens.files import write_text
-from embedlens.similarity.jit import cache_folder
+from embedlens.similarity.kept import cache_folder
 
 if TYPE_CHECKING:
     import torch

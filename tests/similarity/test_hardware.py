@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -142,9 +143,9 @@ def test_loops_are_compiled_where_nothing_can_be_kept_and_kept_where_it_can(monk
 
     for folder, files in (("/proc/nowhere", 0), (str(tmp_path), 1)):
         monkeypatch.setenv("XDG_CACHE_HOME", folder)
-        before = jit.numba.config.CACHE_DIR
+        before = numba.config.CACHE_DIR
         assert jit.compiled(double)(4) == 8
-        assert jit.numba.config.CACHE_DIR == before
+        assert numba.config.CACHE_DIR == before
         assert len(list(tmp_path.rglob("*.nbi"))) == files
 
 

@@ -114,3 +114,37 @@ def test_loops_need_no_scipy_and_those_of_the_user_have_it():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "2.0", "True"]
+
+
+def test_numba_is_loaded_with_the_first_loop():
+    script = (
+        "import sys, numpy as np\n"
+        "import embedlens.measurements.reader, embedlens.analysis.scores\n"
+        "import embedlens.similarity.prefix_kernels\n"
+        "print('numba' in sys.modules, end=' ')\n"
+        "from embedlens.similarity import nearest\n"
+        "nearest(np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 3)\n"
+        "print('numba' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
+
+
+def test_loops_that_call_others_are_compiled_with_them():
+    from embedlens.similarity.jit import _Loop, larger
+
+    names = {"half": None, "__name__": __name__}
+    exec("def half(a):\n    return a / 2\ndef quarter(a):\n    return half(half(a))", names)
+    plain = {name: names[name] for name in ("half", "quarter")}
+    calls = []
+
+    def compiler(function):
+        calls.append(function.__name__)
+        return function
+
+    for name, function in plain.items():
+        names[name] = _Loop(function, compiler)
+    assert names["quarter"](8) == 2
+    assert (names["quarter"](4), calls) == (1, ["half", "quarter"])
+    assert names["half"] is plain["half"]
+    assert larger.__name__ == "_larger"
