@@ -71,7 +71,7 @@ _ORDER = [
     "scatter", "animation", "flow", "field", "trajectory", "distances", "report",
     "spectrum", "epochs", "intra_class", "components", "pca_prune", "drift",
     "tsne", "tsne_forms",
-    "evaluate", "multi_label", "diff", "verify", "thresholds", "identify", "compress", "curves", "collapse",
+    "evaluate", "multi_label", "item_columns", "diff", "verify", "thresholds", "identify", "compress", "curves", "collapse",
     "sampling", "sweep", "compare",
     "record", "losses", "samplers", "your_own_images", "heads_on_features", "concat", "ensembles",
     "divide_and_conquer", "dvml",

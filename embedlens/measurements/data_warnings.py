@@ -144,8 +144,8 @@ def unlabelled(search: Search) -> str | None:
     if not count:
         return None
     there = search.counts.get("n_unlabelled_in_gallery", 0)
-    of_gallery = f" ({there:,} in gallery {search.gallery_split!r})" if there else ""
-    return f"{count:,} items{of_gallery} have no value in the column of labels; they are left out"
+    items = f"{count:,} items" + (f" ({there:,} in gallery {search.gallery_split!r})" if there else "")
+    return f"{items} have no value in the column of labels; they are left out"
 
 
 def idle_columns(search: Search) -> str | None:
