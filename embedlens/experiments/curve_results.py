@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +54,7 @@ def curves_of(sources: Sequence[RunMetrics], metrics: Sequence[str], x: str) -> 
                 continue
             curves.append(source.curve(metric, positions[source.label]))
             messages += not_finite_in_log(source, metric, drawn=bool(source.values(metric)))
+            messages += _not_finite_computed(source, metric)
     return curves, messages
 
 
@@ -69,12 +71,27 @@ def not_finite_in_log(source: RunMetrics, metric: str, *, drawn: bool) -> list[s
         what = "the line is broken there"
     else:
         what = "nothing is drawn of it"
-    shown = missing or odd
+    return [_not_finite(source, metric, missing or odd, of=of, what=what)]
+
+
+def _not_finite_computed(source: RunMetrics, metric: str) -> list[str]:
+    """Return the warning for a metric that is undefined in some snapshots, such as those of equal rows."""
+    values = source.computed.get(metric, {})
+    odd = sorted(epoch for epoch, value in values.items() if not math.isfinite(value))
+    if not odd:
+        return []
+    drawn = any(math.isfinite(value) for value in source.values(metric).values())
+    what = "the line is broken there" if drawn else "nothing is drawn of it"
+    return [_not_finite(source, metric, odd, of=len(values), what=what)]
+
+
+def _not_finite(source: RunMetrics, metric: str, shown: Sequence[int], *, of: int, what: str) -> str:
+    """Return at which epochs a metric of a run is not finite, and what follows."""
     epochs = ", ".join(map(str, shown[:_MOST])) + (f", ... {shown[-1]}" if len(shown) > _MOST else "")
-    return [
+    return (
         f"run {source.label}: {metric} is NaN or infinite at {len(shown):,} of {of:,} epochs "
         f"({epochs}); {what}"
-    ]
+    )
 
 
 def comparable(curves: Sequence[Curve], sources: Sequence[RunMetrics]) -> list[tuple[str, str, list[Curve]]]:

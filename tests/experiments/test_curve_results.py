@@ -86,3 +86,14 @@ def test_facts_say_what_was_computed(sources):
     assert (first["path"], first["name"], first["not_finite"]) == ("a", "s0", {"loss": [1]})
     assert second["computed"] == {"test_nmi": [2]}
     assert second["items"]["test"] == len(sources[1].run.labels("test"))
+
+
+def test_scores_that_are_undefined_in_some_snapshots_are_named(sources):
+    sources[1].computed["test_nc1"] = {0: 0.5, 1: float("nan"), 2: float("nan")}
+    _, messages = curves_of(sources[1:], ["test_nc1"], "epoch")
+    assert messages == [
+        "run s1: test_nc1 is NaN or infinite at 2 of 3 epochs (1, 2); the line is broken there"
+    ]
+    sources[1].computed["test_nc1"] = {0: float("nan")}
+    (text,) = curves_of(sources[1:], ["test_nc1"], "epoch")[1]
+    assert text.endswith("at 1 of 1 epochs (0); nothing is drawn of it")
