@@ -103,3 +103,19 @@ def test_two_views_of_an_item_name_embed_and_keep_the_error(tmp_path):
     with pytest.raises(InputError, match=message) as raised:
         recorded(tmp_path / "run", {"test": Y}, {"test": DataLoader(Views(), 4)})
     assert isinstance(raised.value.__cause__, TypeError)
+
+
+def test_items_with_sets_of_labels_are_recorded_whatever_label_their_batches_have(tmp_path):
+    """A table of labels in the batches is none of single labels; a single one is no set to compare with."""
+    table = torch.nn.functional.one_hot(Y, 4) + torch.nn.functional.one_hot(torch.arange(N) % 4, 4)
+    table = (table > 0).long()
+    for number, labels in enumerate((table, Y)):
+        loader = DataLoader(TensorDataset(X, labels), 5)
+        assert recorded(tmp_path / f"{number}", {"test": table}, {"test": loader}) == [0, 1]
+        stream = DataLoader(Stream([UP, UP], labels), 5)
+        assert recorded(tmp_path / f"stream {number}", {"test": table}, {"test": stream}) == [0, 1]
+    with Recorder(tmp_path / "other", labels={"test": table}) as recorder:
+        loader = DataLoader(Stream([UP, DOWN]), 5)
+        record_embeddings(MODEL, loader, recorder, epoch=0)
+        with pytest.raises(InputError, match="the label of row 0 is 2 in the batches and 0"):
+            record_embeddings(MODEL, loader, recorder, epoch=1)
