@@ -88,7 +88,9 @@ def _raw(split: str, values: Any) -> LabelSets | list[list[Any]] | None:
     if _is_array(values):
         array = to_numpy(values)
         return sets_of_table(array) if is_table(array) else None
-    if not isinstance(values, list | tuple | np.ndarray) or not any(map(_is_several, values)):
+    if str(getattr(values, "dtype", "")) == "object":  # a column of pandas
+        values = list(values)
+    if not isinstance(values, list | tuple) or not any(map(_is_several, values)):
         return None
     if all(isinstance(one, list | tuple) and len(one) == 1 for one in values):  # a column [N, 1]
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from embedlens.errors import shortened
 from embedlens.store.relabelled import UNLABELLED, RelabelledRun
@@ -39,7 +39,7 @@ def of_items(run: Run, split: str, unnamed: str = "{}") -> list[str]:
     named = None if isinstance(run, RelabelledRun) else run.items(split).get("class")
     if named:
         return named
-    labels, known = distinct_classes(run, split)
+    labels, known, _ = distinct_classes(run, split)
     return [
         "-" if label == UNLABELLED else known.get(label, unnamed.format(label)) for label in labels.tolist()
     ]
@@ -59,25 +59,46 @@ def name_of(label: int, names: Mapping[int, str]) -> str:
     return shortened(names.get(label) or str(label))
 
 
-def distinct_classes(run: Run, split: str) -> tuple[NDArray[np.int64], dict[int, str]]:
-    """Return the labels of a split, int64 [N], and the names of classes, for what shows one class per item.
+class ItemClasses(NamedTuple):
+    """One class for each item of a split, for what shows one.
 
-    Of label sets each distinct set is a class, numbered alike in all splits of the run and named by its
-    labels: "cat, dog". So nothing may take equal numbers for positives.
+    Attributes
+    ----------
+    labels
+        int64 [N].
+    names
+        Label -> name of the class, of those that have one.
+    texts
+        Label -> what is shown in its place: of a set the labels in it, "0;3". Empty of single labels.
+    """
+
+    labels: NDArray[np.int64]
+    names: dict[int, str]
+    texts: dict[int, str]
+
+
+def distinct_classes(run: Run, split: str) -> ItemClasses:
+    """Return one class for each item: of label sets each distinct set, named by its labels, "cat, dog".
+
+    Sets are numbered alike in all splits of the run. Nothing may take equal numbers for positives.
     """
     from embedlens.label_sets import LabelSets, label_codes
 
     targets = run.targets(split)
     if not isinstance(targets, LabelSets):
-        return targets, run.class_names
+        return ItemClasses(targets, run.class_names, {})
     every = {name: targets if name == split else run.label_sets(name) for name in run.splits}
     codes = label_codes([*every.values()])
-    names: dict[int, str] = {}
-    for code, labels in zip(codes.tolist(), LabelSets.concatenated([*every.values()]).lists(), strict=True):
-        if code not in names:
-            names[code] = set_name(labels, run.class_names)
+    first = dict(
+        zip(codes[::-1].tolist(), reversed(LabelSets.concatenated([*every.values()]).lists()), strict=True)
+    )
+    known = run.class_names
     start = sum(len(every[name]) for name in run.splits[: run.splits.index(split)])
-    return codes[start : start + len(targets)], names
+    return ItemClasses(
+        codes[start : start + len(targets)],
+        {code: set_name(labels, known) for code, labels in sorted(first.items())},
+        {code: ";".join(map(str, labels)) for code, labels in first.items()},
+    )
 
 
 def set_name(labels: Iterable[int], names: Mapping[int, str]) -> str:

@@ -30,6 +30,8 @@ class Items(Result):
         Name of a column of items.csv -> one text per item.
     thumbnails
         uint8 [N, h, w] or [N, h, w, 3]; None where there are none.
+    label_texts
+        Label -> what the page shows in its place, of those that stand for a set of labels.
     """
 
     split: str
@@ -37,6 +39,7 @@ class Items(Result):
     class_names: Mapping[int, str] = field(default_factory=dict)
     columns: Mapping[str, Sequence[str]] = field(default_factory=dict)
     thumbnails: NDArray[np.uint8] | None = None
+    label_texts: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -76,13 +76,14 @@ def _dataset(data: Dataset, blocks: Blocks, thumbnails: ThumbnailOptions) -> dic
     partners = data.gallery or data.items
     labels = np.unique(np.concatenate([data.items.labels, partners.labels]))
     names = {**partners.class_names, **data.items.class_names}
+    texts = {**partners.label_texts, **data.items.label_texts}
     return {
         "split": data.items.split,
         "gallery": None if data.gallery is None else data.gallery.split,
         "items": int(data.items.labels.size),
         "rows": blocks.array(data.rows.astype(np.int32), delta=True),
         "classes": blocks.text(
-            [[str(label), names.get(label, f"class {label}")] for label in labels.tolist()]
+            [[texts.get(label, str(label)), names.get(label, f"class {label}")] for label in labels.tolist()]
         ),
         "class_of": blocks.array(np.searchsorted(labels, data.items.labels).astype(np.int32)),
         "gallery_class_of": None

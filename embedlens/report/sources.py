@@ -199,7 +199,7 @@ def _rows(
     count = min(anchors.size, fits if extent.sample is None else extent.sample)
     if count >= anchors.size:
         return anchors, []
-    labels = distinct_classes(group.first.run, group.split)[0][anchors]
+    labels = distinct_classes(group.first.run, group.split).labels[anchors]
     rows = anchors[sample(labels, count)]
     return rows, [
         f"Split {group.split}: {rows.size:,} of {anchors.size:,} triplets are shown, drawn by class."
@@ -228,11 +228,11 @@ def _dataset(
 
 def _items(run: Run, split: str) -> Items:
     columns = run.items(split)
-    labels, known = distinct_classes(run, split)
+    labels, known, texts = distinct_classes(run, split)
     names = dict(known)
     for label, name in zip(labels.tolist(), of_items(run, split, "class {}"), strict=True):
         names.setdefault(label, name)
-    return Items(split, labels, names, columns, run.thumbnails(split))
+    return Items(split, labels, names, columns, run.thumbnails(split), label_texts=texts)
 
 
 def _series(
@@ -261,7 +261,7 @@ def _maps(rows: NDArray[np.int64], places: Sequence[Selected], *, device: str) -
     run, split = places[0].run, places[0].split
     chosen = rows
     if rows.size > MAP_ITEMS:
-        chosen = rows[sample(distinct_classes(run, split)[0][rows], MAP_ITEMS)]
+        chosen = rows[sample(distinct_classes(run, split).labels[rows], MAP_ITEMS)]
     steps = tsne_series((one.snapshot.embeddings[chosen] for one in places), device=device)
     xy = np.stack([step.projection.coordinates for step in steps])
     return MapSeries(chosen, [one.epoch for one in places], xy)

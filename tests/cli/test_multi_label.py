@@ -10,12 +10,16 @@ import pytest
 from support import assert_refused
 
 import embedlens
+from embedlens.measurements.reader import Reader
+from embedlens.measurements.selected import Selected
+from embedlens.report.sources import Extent, gather
 from embedlens_cli.main import _COMMANDS
 
 NAMES = ["red", "green", "blue", "round", "square"]
 WORKS = {
     "scatter": "scatter tags --epoch all --format svg",
     "trajectory": "trajectory tags --format svg",
+    "drift": "drift tags --format svg",
     "distances": "distances tags --resamples 20 --format svg",
     "spectrum": "spectrum tags --format svg",
     "evaluate": "evaluate tags --epoch all",
@@ -67,7 +71,7 @@ def tags(folder, cli):
 
 def test_every_command_is_known_to_work_with_sets_or_to_refuse_them():
     commands = {entry.module.partition(".")[0].rstrip("_") for entry in _COMMANDS}
-    assert sorted(commands - {"drift"}) == sorted([*WORKS, *REFUSES, *NEW_RUNS, *SUMS])
+    assert sorted(commands) == sorted([*WORKS, *REFUSES, *NEW_RUNS, *SUMS])
 
 
 @pytest.mark.parametrize("command", WORKS)
@@ -158,3 +162,13 @@ def test_figures_say_what_they_leave_out(tags, cli):
     done = cli("figures", "tags", "--split", "query")
     assert done.code == 0, done.err
     assert done.err.count("left out: ") + done.out.count("left out: ") >= 4
+
+
+def test_the_page_of_a_report_shows_the_whole_set_of_an_item(tags):
+    run = embedlens.open_run("runs/tags")
+    (data,) = gather([Selected("tags", run, "query", 1, Reader())], Extent(figures=False)).datasets
+    for items, rows in ((data.items, 20), (data.gallery, 60)):
+        assert items.labels.size == rows
+        for row, label in enumerate(items.labels.tolist()):
+            assert items.class_names[label] == (", ".join(np.array(NAMES)[tags[row]]) or "no label")
+            assert items.label_texts[label] == ";".join(map(str, np.flatnonzero(tags[row])))
