@@ -9,7 +9,9 @@ from support import assert_refused, sidecar_of, write_run
 
 from embedlens.figures.style import line_styles
 
-COMMANDS = ("scatter", "distances", "spectrum", "components", "pca-prune", "curves", "trajectory", "verify")
+COMMANDS = (
+    "scatter", "distances", "spectrum", "components", "pca-prune", "curves", "trajectory", "verify", "diff",
+)  # fmt: skip
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ HOSTILE = {
 FIGURES = {
     "scatter": ["--split", "test"], "trajectory": [], "distances": [], "spectrum": [], "components": [],
     "pca-prune": ["--dims", "2,4"], "verify": ["--folds", "2"], "identify": ["--unknown-class", "0"],
-    "curves": ["--metrics", "loss"], "spectrum --intra-class": [], "drift": ["--k", "1"],
+    "curves": ["--metrics", "loss"], "spectrum --intra-class": [], "diff": [], "drift": ["--k", "1"],
     "tsne": ["--perplexity", "5", "--n-iter", "20", "--early-exaggeration-iter", "10"],
 }  # fmt: skip
 

@@ -21,6 +21,7 @@ LINES = [
     "curves a b --metrics recall_at_1 --monitor triplet --batches 4",
     "pca-prune a b --epoch all --dims 8,4 --slices 2",
     "distances a b --resamples 50",
+    "diff a b --resamples 50",
     "drift a b --k 1,5 --exclude-duplicates",
     "spectrum a b --epoch all",
     "spectrum a b --intra-class",

@@ -79,6 +79,7 @@ def numbers_in(value):
         ("sampling a --show distances,picked --batches 2", "Sampling"),
         ("scatter a --split test", "Triplets"),
         ("distances a --split test --resamples 50", "Triplets"),
+        ("diff a --split test --resamples 50", "Differences"),
     ],
 )
 def test_every_number_of_an_answer_is_named(folder, monkeypatch, capsys, line, title):

@@ -24,6 +24,7 @@ COMMANDS = {
     "pca-prune": ["--format", "png"],
     "verify": ["--format", "png"],
     "distances": ["--format", "png"],
+    "diff": ["--format", "png"],
     "trajectory": ["--format", "png", "--no-thumbnails"],
     "curves": ["--format", "png", "--metrics", "map_at_r"],
 }
