@@ -55,12 +55,13 @@ def confusions(result: Confusions, most: int) -> str:
     )
 
 
-def losses(result: Losses) -> str:
-    """Return what the sheet of the worst losses shows."""
+def losses(result: Losses, *, several: bool) -> str:
+    """Return what the sheet of the worst losses shows; `several`: a side has several runs."""
     first, second = result.names
+    which = "; pictures are those of the first run of either side" if several else ""
     return (
         f"The {result.anchor.size:,} worst of {result.n_lost:,} losses: anchors that {first} retrieves and "
         f"{second} does not, by falling rank of the nearest positive there. Beside each anchor stand its "
         "nearest positive (green) and negative (orange) in both, the nearer first with a thick border, with "
-        "class and cosine similarity."
+        f"class and cosine similarity{which}."
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST = 8
 """Confusions that are drawn at either end by default."""
-_X_LABEL = "anchors whose nearest neighbour is of the other class"
+_X_LABEL = "number of anchors"
 _LETTERS = 12  # of the name of a class
 
 

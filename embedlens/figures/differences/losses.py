@@ -27,7 +27,7 @@ COLORS = {"anchor": "#000000", "positive": "#009E73", "negative": "#D55E00"}
 _PICTURE, _GAP, _BETWEEN = 0.52, 0.05, 0.13  # inches: at most, between two of one side, between the sides
 _NARROW, _MARGIN = 4.5, 0.1  # inches: below the one, blocks stand in one column; beside a block
 _ABOVE, _BELOW, _HEAD, _APART = 0.15, 0.25, 0.38, 0.06  # inches: of a row; of the sheet; between rows
-_CLASS_LETTERS, _NAME_LETTERS, _TITLE_LETTERS = 8, 18, 60
+_CLASS_LETTERS, _NAME_LETTERS, _LETTERS_PER_INCH = 8, 18, 15
 _KEY = 0.43  # inches of a word of the key
 
 
@@ -79,7 +79,7 @@ def figure(
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, inches), ylim=(height, 0), gid="sheet")
     axes.set_axis_off()
     apart = (inches - columns * block) / columns
-    heading = shorten(printable(title), _TITLE_LETTERS)
+    heading = shorten(printable(title), int(_LETTERS_PER_INCH * (inches - apart - 3 * _KEY)))
     axes.set_title(heading, loc="left", x=apart / 2 / inches, y=1 - 0.17 / height)
     _draw_key(axes, inches - apart / 2)
     for number in range(count):
