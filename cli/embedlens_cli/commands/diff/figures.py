@@ -84,7 +84,8 @@ def save_split(report: Report, drawn: Drawn, found: SplitDifference) -> None:
                 **report.style.size(2),
             )  # fmt: skip
         _add(
-            report, drawn, "losses", sheet, found.losses.columns(), caption=captions.losses(found.losses, several=anchors.test is None),
+            report, drawn, "losses", sheet, found.losses.columns(),
+            caption=captions.losses(found.losses, several=anchors.test is None),
             facts={"shown": found.losses.anchor.size, "of": found.losses.n_lost},
             word="" if found.most_losses == figures.losses.MOST else str(found.most_losses),
         )  # fmt: skip
