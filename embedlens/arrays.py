@@ -183,7 +183,7 @@ def _cast(array: NDArray[Any], dtype: str, numbers: NDArray[np.int64] | None) ->
         cast: NDArray[np.floating[Any]] = np.ascontiguousarray(array, dtype=dtype)
         if np.dtype(dtype).itemsize >= array.dtype.itemsize:
             return cast
-        largest = np.abs(array).max(axis=1, initial=0)
+        largest = _largest(array)
     lost = (largest > 0) & np.isfinite(largest) & ((largest > np.finfo(dtype).max) | ~cast.any(axis=1))
     if lost.any():
         row = int(np.flatnonzero(lost)[0])
@@ -203,7 +203,7 @@ def in_range(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     no scale are as they were; without any such row the array itself is returned.
     """
     limit = np.finfo(rows.dtype).maxexp // 4
-    largest = np.abs(rows).max(axis=1, initial=0)
+    largest = _largest(rows)
     exponent = np.frexp(largest)[1]
     far = (largest > 0) & (np.abs(exponent) > limit)
     if not far.any():
@@ -211,6 +211,16 @@ def in_range(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
     scaled = rows.copy()
     scaled[far] = np.ldexp(rows[far], -exponent[far, None])
     return scaled
+
+
+def _largest(rows: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+    """Return the largest magnitude of each row, a block of rows at a time; 0 of a row without numbers."""
+    largest = np.empty(len(rows), rows.dtype)
+    step = max(1, _BLOCK_VALUES // max(1, rows.shape[1]))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        largest[part] = np.abs(rows[part]).max(axis=1, initial=0)
+    return largest
 
 
 def unit_rows(rows: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -134,8 +134,9 @@ def pruned_recall(
         message = f"the fit has {found.mean.size} dims, the embeddings {dim}; they must agree"
         raise InputError(message)
     mean = found.mean if center else np.zeros(dim)
-    queries = _rotated(whole.queries, mean, found.components)
-    rotated = queries if whole.one_set else _rotated(whole.gallery, mean, found.components)
+    leading = found.components[: kept[-1]]  # the other coordinates are never compared
+    queries = _rotated(whole.queries, mean, leading)
+    rotated = queries if whole.one_set else _rotated(whole.gallery, mean, leading)
     result = prefix_hits(
         whole,
         (queries, rotated),
@@ -175,8 +176,11 @@ def check_dims(dims: NDArray[np.int64], dim: int) -> None:
 
 
 def _rotated(rows: Rows, mean: NDArray[np.float64], components: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the coordinates of the normalised rows, float64 [N, D]; equal rows get equal ones."""
-    out = np.empty((len(rows), rows.dim))
+    """Return the coordinates of the normalised rows along components [d, D], float64 [N, d].
+
+    Equal rows get equal ones.
+    """
+    out = np.empty((len(rows), len(components)))
     for part in spans(len(rows), _ROWS):
         out[part] = (rows.unit(part) - mean) @ components.T
     # The product of a row may differ in its last bits with its place in the block; equal rows must tie.

@@ -130,7 +130,8 @@ class SearchResult:
         return Neighbours(rows, found.index, found.similarity, found.positive)
 
     def _nearest(self, top: Top) -> Nearest:
-        return Nearest(self._in_caller_order(top.index[:, 0]), self._in_caller_order(top.similarity[:, 0]))
+        index = top.index[:, 0].astype(np.int64)
+        return Nearest(self._in_caller_order(index), self._in_caller_order(top.similarity[:, 0]))
 
     def _in_caller_order(self, values: NDArray[T]) -> NDArray[T]:
         """Return values in the order in which the caller gave the queries."""
@@ -261,22 +262,12 @@ def _most_similar_negatives(screen: Screen, depth: NDArray[np.int64], counts: Ra
     """Compute all tiles, a band of rows at a time; return the most similar negatives of every query."""
     wanted = np.minimum(depth, screen.pairing.negatives)
     group, bands = screen.plan()
-    tops = []
+    top = Top.empty(wanted, len(screen.pairing.gallery))
     for band in bands:
         maxima = GroupMaxima(screen, band, group)
         screen.sweep(band, [maxima] if counts is None else [maxima, counts])
-        tops.append(maxima.most_similar(wanted[band]))
-    k = max(top.index.shape[1] for top in tops)
-    return Top(
-        np.concatenate([_widened(top.index, k, -1) for top in tops]),
-        np.concatenate([_widened(top.similarity, k, np.nan) for top in tops]),
-        np.concatenate([top.undecided for top in tops]),
-    )
-
-
-def _widened(values: NDArray[T], k: int, fill: float) -> NDArray[T]:
-    """Return [n, k] with the missing columns filled."""
-    return np.pad(values, ((0, 0), (0, k - values.shape[1])), constant_values=fill)
+        maxima.most_similar(wanted[band], top.part(band))
+    return top
 
 
 def _resolve_ambiguous(pairing: Pairing, top: Top, depth: NDArray[np.int64], kind: str) -> None:

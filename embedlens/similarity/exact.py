@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from embedlens.similarity.pairing import Pairing
 
 _STRIP_VALUES = 1 << 23  # twice as many took a quarter more memory at 60,502 x 512, and were not faster
+_FEWEST_ROWS = 32  # of a strip: every strip of a large gallery normalises all of it once more
 _KEPT_VALUES = 1 << 25  # a gallery up to this size (256 MiB) is normalised once, a larger one for every strip
 RESOLVED_DEPTH = 64
 """Lists of neighbours up to this depth have resolved similarities; in longer ones only near ties are."""
@@ -81,7 +82,7 @@ def strips(
     """Yield (some of the rows, their float64 similarities to the gallery [n, M]), in bounded memory."""
     gallery, queries = pairing.gallery, pairing.queries
     size = len(gallery)
-    step = max(1, _STRIP_VALUES // size)
+    step = max(_FEWEST_ROWS, _STRIP_VALUES // size)
     parts = spans(size, max(1, _STRIP_VALUES // gallery.dim))
     kept = [gallery.unit(part) for part in parts] if gallery.dim * size <= _KEPT_VALUES else None
     buffer = aligned((min(step, rows.size) * size,), np.float64)

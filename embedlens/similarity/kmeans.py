@@ -96,12 +96,8 @@ def kmeans(
     """
     rows = Rows(z)
     _check_numbers(len(rows), n_clusters, seed=seed, iterations=iterations)
-    unit = np.empty((len(rows), rows.dim), np.float32)
-
-    def normalise(part: slice) -> None:
-        unit[part] = rows.unit(part)
-
-    in_parallel(normalise, spans(len(rows), 2048))
+    unit = _unit(rows)
+    del rows  # the iterations need the normalised rows alone
     search = NearestCentroids(unit, device=check_device(device), dtype=_dtype)
     centroids = lloyd(search, n_clusters, seed=seed, iterations=iterations)
     labels = search.assign(centroids)
@@ -109,6 +105,17 @@ def kmeans(
     inertia = float(np.maximum(squares - 2 * search.score, 0).sum())
     screen = str(search.dtype).removeprefix("torch.")
     return Clustering(labels, centroids, inertia, seed, iterations, screen)
+
+
+def _unit(rows: Rows) -> NDArray[np.float32]:
+    """Return normalised rows."""
+    unit = np.empty((len(rows), rows.dim), np.float32)
+
+    def normalise(part: slice) -> None:
+        unit[part] = rows.unit(part)
+
+    in_parallel(normalise, spans(len(rows), 2048))
+    return unit
 
 
 def _check_numbers(n: int, n_clusters: int, *, seed: int, iterations: int) -> None:

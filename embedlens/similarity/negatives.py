@@ -35,16 +35,27 @@ class Top(Result):
     Attributes
     ----------
     index
-        int64 [n, k]; -1 where there are fewer than k.
+        int32 [n, k], int64 of a gallery that needs it; -1 where there are fewer than k.
     similarity
         float64 [n, k], resolved; NaN where there are fewer than k.
     undecided
         bool [n]: ambiguous rows, whose entries are not filled in yet.
     """
 
-    index: NDArray[np.int64]
+    index: NDArray[np.signedinteger[Any]]
     similarity: NDArray[np.float64]
     undecided: NDArray[np.bool_]
+
+    @classmethod
+    def empty(cls, depth: NDArray[np.int64], gallery: int) -> Top:
+        """Return room for the `depth` [n] most similar of a number of gallery rows."""
+        shape = depth.size, max(1, int(depth.max(initial=1)))
+        number = np.int32 if gallery <= np.iinfo(np.int32).max else np.int64
+        return cls(np.full(shape, -1, number), np.full(shape, np.nan), np.zeros(depth.size, np.bool_))
+
+    def part(self, rows: slice) -> Top:
+        """Return some rows; what is written to them is written here."""
+        return Top(self.index[rows], self.similarity[rows], self.undecided[rows])
 
 
 class GroupMaxima:
@@ -87,12 +98,11 @@ class GroupMaxima:
         by_group = slice(groups.start // self._group, -(-groups.stop // self._group))
         return by_group, slice(rows.start - start, rows.stop - start)
 
-    def most_similar(self, depth: NDArray[np.int64]) -> Top:
-        """Return the `depth` [n] most similar negatives of the band's rows, in its order."""
+    def most_similar(self, depth: NDArray[np.int64], top: Top) -> None:
+        """Write the `depth` [n] most similar negatives of the band's rows, in its order."""
         if self._on_device is not None:
             self._table, self._on_device = self._on_device.cpu().numpy(), None
-        n, k = depth.size, max(1, int(depth.max(initial=1)))
-        top = Top(np.full((n, k), -1), np.full((n, k), np.nan), np.zeros(n, np.bool_))
+        n = depth.size
         floor, near = self._near_groups(depth)
         counts = np.diff(near[0])
         cost = np.cumsum(counts) * self._group
@@ -102,7 +112,6 @@ class GroupMaxima:
             stop = max(start + 1, int(np.searchsorted(cost, before + _ENTRIES, side="right")))
             self._decide(slice(start, stop), depth, floor, near, top)
             start = stop
-        return top
 
     def _near_groups(
         self, depth: NDArray[np.int64]

@@ -26,8 +26,7 @@ def most_similar_positives(screen: Screen, depth: NDArray[np.int64]) -> Top:
     """Return the `depth` [N] most similar positives of every query, in the pairing's order."""
     pairing = screen.pairing
     wanted = np.minimum(depth, pairing.positives)
-    n, k = wanted.size, max(1, int(wanted.max(initial=1)))
-    top = Top(np.full((n, k), -1), np.full((n, k), np.nan), np.zeros(n, np.bool_))
+    top = Top.empty(wanted, len(pairing.gallery))
     sides = sides_of(pairing)
     if pairing.sharing is not None:
         _compare_listed(screen, wanted, top)

@@ -51,7 +51,7 @@ class Rows:
         array = to_numpy(values)
         rows = order.size if order is not None else array.shape[0] if array.ndim else 0
         checked = check_embeddings(array, rows=rows, dim=None)
-        self.raw = _plain(checked if order is None else checked[order])
+        self.raw = _plain(checked if order is None or _is_range(order) else checked[order])
         given = self.raw
         if self.raw.dtype == np.float64:  # squares of float32 always fit the float64 in which they are summed
             self.raw = in_range(self.raw)
@@ -85,6 +85,11 @@ class Rows:
     def unit(self, part: slice) -> NDArray[np.float64]:
         """Return normalised rows [n, D] in float64."""
         return self.raw[part].astype(np.float64) / self.norm[part, None]
+
+
+def _is_range(order: NDArray[np.int64]) -> bool:
+    """Return whether an order is the one in which rows stand already: then they need not be copied."""
+    return bool((order == np.arange(order.size)).all())
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from embedlens.label_sets import label_lists
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+_ROWS = 1 << 16  # rows that are hashed at once
 _COLUMNS = 8  # at each end of a row that are hashed; only rows with equal hashes are compared as a whole
 
 
@@ -121,8 +122,12 @@ def count_duplicates(
 
 def _keys(array: NDArray[Any]) -> NDArray[np.uint64]:
     """Return a hash of each row: a weighted sum of the bits of some columns; equal rows have equal ones."""
-    ends = np.concatenate([array[:, :_COLUMNS], array[:, -_COLUMNS:]], axis=1) + 0.0
-    bits = ends.view(f"u{ends.dtype.itemsize}").astype(np.uint64)
-    weights = np.random.default_rng(0).integers(1 << 62, size=bits.shape[1], dtype=np.uint64) | np.uint64(1)
-    keys: NDArray[np.uint64] = (bits * weights).sum(axis=1, dtype=np.uint64)
+    width = array[:1, :_COLUMNS].size + array[:1, -_COLUMNS:].size
+    weights = np.random.default_rng(0).integers(1 << 62, size=width, dtype=np.uint64) | np.uint64(1)
+    keys = np.empty(len(array), np.uint64)
+    for start in range(0, len(array), _ROWS):
+        part = array[start : start + _ROWS]
+        ends = np.concatenate([part[:, :_COLUMNS], part[:, -_COLUMNS:]], axis=1) + 0.0
+        bits = ends.view(f"u{ends.dtype.itemsize}").astype(np.uint64)
+        keys[start : start + _ROWS] = (bits * weights).sum(axis=1, dtype=np.uint64)
     return keys

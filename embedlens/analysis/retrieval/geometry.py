@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.arrays import check_labels, check_pair, to_numpy
+from embedlens.arrays import check_embeddings, check_labels, check_pair, to_numpy
 from embedlens.errors import InputError
 from embedlens.results import Result
 from embedlens.similarity.rows import Rows
@@ -67,10 +67,7 @@ def class_distances(z: ArrayLike, y: ArrayLike) -> ClassDistances:
     A class mean of length zero has no direction; its cosine distance to all others counts as 1.
     """
     labels = check_labels(y)
-    rows = Rows(z)
-    if len(rows) != labels.size:
-        message = f"embeddings have {len(rows)} rows, but there are {labels.size} labels"
-        raise InputError(message)
+    rows = check_embeddings(z, rows=labels.size, dim=None)
     _, at, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if counts.size == 1:
         message = "all items have one label; distances between classes need two classes or more"
@@ -93,14 +90,17 @@ def class_distances(z: ArrayLike, y: ArrayLike) -> ClassDistances:
 
 
 def _class_sums(
-    rows: Rows, at: NDArray[np.intp], classes: int
+    array: NDArray[np.floating[Any]], at: NDArray[np.intp], classes: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the sum of the normalised rows of each class [C, D], and of their squared norms [C]."""
-    sums, squares = np.zeros((classes, rows.dim)), np.zeros(classes)
+    """Return the sum of the normalised rows of each class [C, D], and of their squared norms [C].
+
+    Rows are read and normalised some at a time, so that a mapped snapshot is not held in memory.
+    """
+    sums, squares = np.zeros((classes, array.shape[1])), np.zeros(classes)
     order = np.argsort(at, kind="stable")
     for start in range(0, order.size, _ROWS):
         some = order[start : start + _ROWS]
-        unit = rows.raw[some].astype(np.float64) / rows.norm[some, None]
+        unit = Rows(array[some]).unit(slice(None))
         names, first = np.unique(at[some], return_index=True)
         sums[names] += np.add.reduceat(unit, first, axis=0)
         squares[names] += np.add.reduceat(np.sum(unit**2, axis=1), first)
@@ -164,13 +164,12 @@ def tolerance(z: ArrayLike, y: ArrayLike) -> float:
     one class, every pair alike. It is 1 - alignment / 2.
     """
     array, labels = check_pair(z, y)
-    rows = Rows(array)
     _, at, counts = np.unique(labels, return_inverse=True, return_counts=True)
     pairs = float(np.sum(counts * (counts - 1.0)))
     if not pairs:
         message = "no label has two items; the tolerance needs a class of two items or more"
         raise InputError(message)
-    sums, squares = _class_sums(rows, at, counts.size)
+    sums, squares = _class_sums(array, at, counts.size)
     return min(1.0, float((np.sum(sums**2) - squares.sum()) / pairs))
 
 
@@ -195,7 +194,8 @@ def mean_similarity(z: ArrayLike) -> float:
     From the sum of the unit vectors, in float64: ``(|sum u_i|^2 - N) / (N (N - 1))``, where the first N is
     the sum of the rounded squared lengths.
     """
-    rows = Rows(z)
+    array = to_numpy(z)
+    rows = check_embeddings(array, rows=len(array) if array.ndim else 0, dim=None)
     count = len(rows)
     if count < 2:
         message = "one item has no pair; a mean similarity needs two items or more"
