@@ -14,7 +14,7 @@ from embedlens.notices import notify
 from embedlens.text import for_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 Table = list[dict[str, Any]]
@@ -34,6 +34,32 @@ def row_count(table: Table) -> int:
 def ending_for(table: Table) -> str:
     """Return the ending of the file of a table: csv, or csv.gz for more than `LARGE` rows."""
     return "csv.gz" if row_count(table) > LARGE else "csv"
+
+
+def without_repeats(table: Table, names: Sequence[str], *, key: str) -> Table:
+    """Return the blocks of a series of epochs, each without columns that are those of the block before.
+
+    Their cells are empty then. A column is left out as a whole, and only where the block before, of the same
+    run and split, has the same items in the same order.
+
+    Parameters
+    ----------
+    table
+        Blocks with a ``run``, a ``split`` and the column `key`.
+    names
+        Columns that may be left out.
+    key
+        Column of the items.
+    """
+    last: dict[tuple[Any, Any], dict[str, Any]] = {}
+    short = []
+    for block in table:
+        before = last.get((block["run"], block["split"]), {})
+        last[block["run"], block["split"]] = block
+        same = [name for name in (key, *names) if np.array_equal(before.get(name, ()), block.get(name, ()))]
+        left_out = set(same) & set(names) & block.keys() if key in same else set()
+        short.append({name: column for name, column in block.items() if name not in left_out})
+    return short
 
 
 def csv_text(table: Table) -> str:

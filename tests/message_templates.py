@@ -15,7 +15,7 @@ CALLS = {"InputError", "BadParameter", "UsageError", "warn", "send", "print_mess
 # Functions that return messages, or collect them for others to print: all their longer texts are messages.
 RETURNING = {
     "_common_default", "_described", "_discard_after", "_in_use", "_load", "_of_system", "_restless", "_text",
-    "_unlike", "_usable", "_sample_warnings", "_warnings", "advice", "check_joined", "check_same_items",
+    "_unlike", "_usable", "_announced", "_warnings", "advice", "check_joined", "check_same_items",
     "collapse", "duplicates", "idle_columns", "idle_learners", "load_overload", "missing",
     "not_finite_in_log", "own_items", "save_overload", "stop_reason", "unlabelled", "verify", "warnings",
 }  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from embedlens import csv_files
-from embedlens.csv_files import csv_text, ending_for, write_csv
+from embedlens.csv_files import csv_text, ending_for, without_repeats, write_csv
 
 RANDOM = np.random.default_rng(0)
 TABLE = [
@@ -56,3 +56,26 @@ def test_memory_does_not_grow_with_the_rows(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2**24
+
+
+def test_what_does_not_change_from_epoch_to_epoch_is_written_once():
+    """Filled in from above, item by item, the table is the whole one."""
+
+    def block(split, epoch, labels, items=(3, 5)):
+        columns = {"item": np.array(items), "x": RANDOM.random(len(items)), "label": np.array(labels)}
+        return {"run": "a", "split": split, "epoch": epoch, **columns}
+
+    table = [
+        block("train", 0, [1, 2]), block("test", 0, [1, 2]), block("train", 1, [1, 2]),
+        block("train", 2, [1, 2]), block("test", 1, [1, 7]), block("test", 2, [1, 7]),
+        block("train", 3, [1, 2], items=(3, 6)), block("train", 4, [1, 2, 2], items=(3, 6, 7)),
+    ]  # fmt: skip
+    short = without_repeats(table, ["label", "name"], key="item")
+    assert ["label" in one for one in short] == [True, True, False, False, True, False, True, True]
+    assert [list(one)[:5] for one in short] == [["run", "split", "epoch", "item", "x"]] * 8
+    last, filled = {}, []
+    for row in csv.DictReader(io.StringIO(csv_text(short))):
+        key = row["split"], row["item"]
+        row["label"] = last[key] = row["label"] or last[key]
+        filled.append(row)
+    assert filled == list(csv.DictReader(io.StringIO(csv_text(table))))

@@ -171,12 +171,7 @@ def map_split(places: Sequence[Selected], plan: MapPlan, kept: Kept) -> dict[Sel
     steps: list[tuple[Step, SynthesisedMap | None]] = []
     try:
         plan.coloured(there, highlight)  # refuses too many before anything is computed
-        sampled = None
-        if plan.sample is not None:
-            sampled = draw_sample(
-                kept.of(labels), plan.sample, whole_classes=plan.whole_classes,
-                first=highlight if by_class else (), seed=plan.seed,
-            )  # fmt: skip
+        sampled = sample_of(kept.of(labels), plan, highlight if by_class else ())
         rows = None if sampled is None else sampled.rows
         for step in _steps(places, plan, kept, rows=rows, highlight=highlight):
             steps.append(step)
@@ -190,6 +185,14 @@ def map_split(places: Sequence[Selected], plan: MapPlan, kept: Kept) -> dict[Sel
         one: SnapshotMap(step, color, pictures, highlight, names, classes, synthesised, sampled, plan.central)
         for one, color, (step, synthesised) in zip(places, colors, steps, strict=True)
     }
+
+
+def sample_of(labels: NDArray[np.int64], plan: MapPlan, first: Sequence[int] = ()) -> Sample | None:
+    """Return the sample of items with these labels that a plan maps; None: all of them."""
+    if plan.sample is None:
+        return None
+    whole = plan.whole_classes
+    return draw_sample(labels, plan.sample, whole_classes=whole, first=first, seed=plan.seed)
 
 
 def _steps(

@@ -80,6 +80,8 @@ def strips(
     pairing: Pairing, rows: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     """Yield (some of the rows, their float64 similarities to the gallery [n, M]), in bounded memory."""
+    if not rows.size:  # nothing of the gallery is copied for nothing
+        return
     gallery, queries = pairing.gallery, pairing.queries
     size = len(gallery)
     step = max(_FEWEST_ROWS, _STRIP_VALUES // size)

@@ -12,7 +12,7 @@ from embedlens.errors import InputError
 from embedlens.similarity.candidates import kth_largest
 from embedlens.similarity.exact import exact_neighbours
 from embedlens.similarity.hardware import chosen_type
-from embedlens.similarity.negatives import GroupMaxima
+from embedlens.similarity.negatives import GroupMaxima, Top
 from embedlens.similarity.pairing import Pairing
 from embedlens.similarity.row_candidates import (
     best_of_candidates,
@@ -84,7 +84,9 @@ def _by_groups(screen: Screen, found: NDArray[np.int32]) -> NDArray[np.bool_]:
     for band in bands:
         maxima = GroupMaxima(screen, band, group)
         screen.sweep(band, [maxima])
-        top = maxima.most_similar(np.full(band.stop - band.start, found.shape[1]))
+        depth = np.full(band.stop - band.start, found.shape[1])
+        top = Top.empty(depth, len(found))
+        maxima.most_similar(depth, top)
         found[band], ambiguous[band] = top.index, top.undecided
     return ambiguous
 

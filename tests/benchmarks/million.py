@@ -1,6 +1,7 @@
 """Commands on a run of a million rows: wall and processor seconds, and peak resident memory of each.
 
-    python tests/benchmarks/million.py FOLDER [--rows 1000000] [--only NAME,...] [--repeats 1] [--queries 2000]
+    python tests/benchmarks/million.py FOLDER [--rows 1000000] [--only NAME,...] [--repeats 1]
+    [--queries 2000]
 
 Makes FOLDER/rows-N once: a run of N x 128 float16 with N / 10 classes, written block by block. Each row of
 the table is a process of its own, which compiles nothing anew where the command ran before. `k-means` is the

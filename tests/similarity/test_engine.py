@@ -185,8 +185,8 @@ def test_few_candidates_at_a_time_and_many_ambiguous_rows(monkeypatch, dtype):
     z, y = blobs(n=300, dim=6, classes=20)
     for module, name, value in (
         (negatives, "_ENTRIES", 1), (positives, "_SMALL_CLASS", 2), (positives, "_BLOCK_VALUES", 8),
-        (exact, "_STRIP_VALUES", 700), (exact, "_FEWEST_ROWS", 1), (exact, "_KEPT_VALUES", 0), (ranks, "_ROWS", 7),
-        (engine, "_ROWS", 11),
+        (exact, "_STRIP_VALUES", 700), (exact, "_FEWEST_ROWS", 1), (exact, "_KEPT_VALUES", 0),
+        (ranks, "_ROWS", 7), (engine, "_ROWS", 11),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
     assert_search_is_plain(z, y, depth=4, dtype=dtype)

@@ -164,6 +164,7 @@ def tolerance(z: ArrayLike, y: ArrayLike) -> float:
     one class, every pair alike. It is 1 - alignment / 2.
     """
     array, labels = check_pair(z, y)
+    array = check_embeddings(array, rows=labels.size, dim=None)
     _, at, counts = np.unique(labels, return_inverse=True, return_counts=True)
     pairs = float(np.sum(counts * (counts - 1.0)))
     if not pairs:

@@ -83,6 +83,15 @@ def test_animation_has_a_frame_an_epoch_and_the_dots_move(cli, run, folder):
         assert (one[: size[1] // 12] != other[: size[1] // 12]).any()  # the epoch's number
 
 
+def test_the_data_of_an_animation_name_followed_items_once(cli, run, folder):
+    done = cli("scatter", "mine", "--split", "test", "--triplets", "fixed", "--animate", "--json")
+    rows = rows_of(next(path for path in done.json["data"] if "animation" in path))
+    assert len(rows) == 4 * 60
+    assert all(row["anchor"] and row["s_ap"] and row["s_an"] for row in rows)
+    assert {row["epoch"] for row in rows if row["positive"] and row["negative"]} == {"0"}
+    assert {row["epoch"] for row in rows if not row["positive"] and not row["negative"]} == {"1", "2", "3"}
+
+
 def test_same_input_same_bytes(cli, run, folder):
     first = cli("scatter", "mine", "--out", "a")
     second = cli("scatter", "mine", "--out", "b")

@@ -11,6 +11,8 @@ from PIL import Image
 from support import assert_refused, blobs, rows_of, sidecar_of, write_run
 
 import embedlens
+from embedlens.errors import InputError
+from embedlens_cli.commands.tsne import command
 
 QUICK = ("--perplexity", "5", "--early-exaggeration-iter", "20", "--n-iter", "30", "--threads", "1")
 
@@ -69,6 +71,7 @@ def test_equal_epochs_have_equal_maps(cli):
     rows = rows_of(data)
     places = {epoch: [(r["x"], r["y"]) for r in rows if r["epoch"] == epoch] for epoch in "012"}
     assert places["0"] == places["1"] == places["2"]
+    assert {row["epoch"] for row in rows if row["label"]} == {"0"}  # labels stand once
     hasty = cli("tsne", *QUICK, "--animate", "--settle-iter", "0", "--json", "--format", "png")
     assert "epoch 0: the map has not converged after 50 iterations" in hasty.err
     assert "raise --settle-iter 0" in hasty.err
@@ -82,6 +85,26 @@ def test_a_sample_is_drawn_by_class_and_printed(cli):
     rows = rows_of(done.json["data"][0])
     assert np.bincount([int(row["label"]) for row in rows]).tolist() == [10] * 6
     assert "sample-60" in done.json["figures"][0]
+
+
+def test_what_is_mapped_is_said_before_the_map_is_made(cli, monkeypatch):
+    write_run("runs/one", n=120)
+
+    def fail(*_):
+        raise InputError("no map")
+
+    monkeypatch.setattr(command, "_measure", fail)
+    monkeypatch.setattr(command, "_MANY", 119)
+    place = "run 'one', split 'test': "
+    every = "all 120 items are mapped, which may take hours; --sample N maps some of them"
+    some = "the map shows 60 of 120 items, drawn at random from each class"
+    for option, said in (((), every), (("--sample", "60", "--every-class"), some)):
+        done = cli("tsne", *QUICK, *option)
+        assert (done.code, done.err.splitlines()[-2:]) == (2, [place + said, "embedlens: no map"])
+    monkeypatch.setattr(command, "_MANY", 120)
+    assert cli("tsne", *QUICK).err.splitlines()[-1:] == ["embedlens: no map"]
+    for option in ((), ("--sample", "60")):  # what is wrong is said where the map is made
+        assert len(cli("tsne", *QUICK, "--highlight", "none", *option).err.splitlines()) == 1
 
 
 @pytest.mark.slow
@@ -101,8 +124,11 @@ def test_many_classes_are_drawn_whole_by_default(program, folder):
         )
         assert (numbers["n_classes"], numbers["of_classes"]) == (15 if whole else 30, 30)
         assert set(counts.tolist()) == ({0, 4} if whole else {2, 3})
-        said = "test': the map shows all items of 15 of 30 classes, drawn at random; --every-class maps"
-        assert (said in done.err) == (option not in (("--whole-classes",), ("--every-class",)))
+        drawn = "all 60 items of 15 of 30 classes, drawn at random"
+        drawn = drawn if whole else "62 of 120 items, drawn at random from each class"
+        assert f"run 'many', split 'test': the map shows {drawn}" in done.err
+        advised = "; --every-class maps some items of every class" in done.err
+        assert advised == (option not in (("--whole-classes",), ("--every-class",)))
         sidecar = sidecar_of(done.json["figures"][0])
         assert sidecar["panels"][0]["sampled"] == numbers["sampled"]
         names.add(done.json["figures"][0])

@@ -160,6 +160,7 @@ class Drawing:
     def save_animation(self, results: SnapshotTriplets, *, fps: float) -> None:
         """Write all epochs as GIF and MP4, and the key epochs as a strip."""
         from embedlens.captions import triplets as captions
+        from embedlens.csv_files import without_repeats
         from embedlens.figures.export.animation import key_epochs, write_gif, write_mp4
         from embedlens.figures.export.film import Film
         from embedlens.figures.triplets.nearest import scale_of
@@ -173,7 +174,8 @@ class Drawing:
         hidden = _outside(results, scale.limits)
         facts = {"frames": len(frames), "fps": fps, "axes": list(scale.limits), "dots_out_of_sight": hidden}
         what = f"{self._caption(results, hidden=hidden)} {captions.animation()}"
-        self._save(writers, results, epochs="animation", facts=facts, caption=what)
+        table = without_repeats(table_of(results), ("positive", "negative"), key="anchor")
+        self._save(writers, results, table=table, epochs="animation", facts=facts, caption=what)
         keys = key_epochs({one.epoch for one in results})
         columns = {epoch: shown for epoch, shown in frames.items() if epoch in keys}
         strip = figure_of_epochs(

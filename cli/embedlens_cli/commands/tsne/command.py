@@ -34,10 +34,15 @@ from embedlens_cli.common.snapshots import Selected, Selection
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from embedlens.measurements.maps import MapPlan, SnapshotMap
     from embedlens.measurements.reader import Kept
 
     Maps = Mapping[Selected, SnapshotMap]
+
+_MANY = 100_000  # items of a map that take long
 
 
 @grouped
@@ -77,7 +82,10 @@ def tsne(
     if what.synthesised is not None:
         for one in selection:
             check_latent(one.run, one.split, one.epoch)
-    maps = _measure(selection, settings.plan())
+    kept, plan = selection.kept(), settings.plan()
+    for line in _announcements(selection, plan, kept):
+        console.print_message(line)
+    maps = _measure(selection, plan, kept)
     facts = settings.facts(result.step.projection.perplexity for result in maps.values())
     report = Report.of(
         "tsne", selection, style, options=drawn, facts=facts,
@@ -92,7 +100,7 @@ def tsne(
             map_figures.save_stills(report, stills, what.thumbnail_size, series=animate)
             if animate:
                 map_figures.save_animation(report, group, what.thumbnail_size, fps=fps)
-    for line in [*_sample_warnings(maps), *_restless(maps, settings)]:
+    for line in _restless(maps, settings):
         console.print_message(line)
     report.end(lambda: map_figures.print_table(maps))
 
@@ -126,7 +134,9 @@ def _check_series(selection: Selection) -> None:
             raise InputError(message)
 
 
-def _measure(selection: Selection, plan: MapPlan) -> dict[Selected, SnapshotMap]:
+def _measure(
+    selection: Selection, plan: MapPlan, kept: Mapping[tuple[str, str], Kept]
+) -> dict[Selected, SnapshotMap]:
     """Map every snapshot: from scratch, or each epoch of a run from the one before."""
     splits: dict[tuple[str, str], list[Selected]] = {}
     for one in selection:
@@ -135,7 +145,7 @@ def _measure(selection: Selection, plan: MapPlan) -> dict[Selected, SnapshotMap]
     workers = selection.workers
     if workers is not None and plan.series and len(series) == 1:
         console.print_message("each map starts from the one before: one worker maps all epochs of a run")
-    unit = partial(_map, plan=plan, kept=selection.kept())
+    unit = partial(_map, plan=plan, kept=kept)
     with closing(run_tasks(unit, series, executor=workers)) as mapped:
         every = list(console.track(mapped, "mapping", total=len(series)))
     return {one: result for places, results in zip(series, every, strict=True)
@@ -151,16 +161,37 @@ def _map(
     return [*map_split(places, plan, kept[places[0].label, places[0].split]).values()]
 
 
-def _sample_warnings(maps: Maps) -> list[str]:
-    """Return a line for each split of which whole classes are mapped by default."""
-    lines = [
-        f"run {one.label!r}, split {one.split!r}: the map shows all items of "
-        f"{map_figures.classes_shown(result.sampled)}, drawn at random; --every-class maps some items of "
-        "every class"
-        for one, result in maps.items()
-        if result.sampled is not None and result.sampled.whole_classes and result.sampled.by_default
-    ]
-    return list(dict.fromkeys(lines))
+def _announcements(selection: Selection, plan: MapPlan, kept: Mapping[tuple[str, str], Kept]) -> list[str]:
+    """Return a line for each split whose items are sampled, or are very many: what will be mapped."""
+    lines = []
+    for (label, split), items in kept.items():
+        run = dict(selection.labelled)[label]
+        labels = items.of(run.labels(split))
+        try:
+            text = _announced(labels, plan, run.class_names)
+        except InputError:  # mapping says where it is
+            continue
+        lines += [f"run {label!r}, split {split!r}: {text}"] if text else []
+    return lines
+
+
+def _announced(labels: NDArray[np.int64], plan: MapPlan, names: Mapping[int, str]) -> str:
+    """Say which of the items with these labels will be mapped; nothing where all are, and they are few."""
+    from embedlens.measurements.maps import CLASS, label_of, sample_of
+
+    count = labels.size
+    if plan.sample is None:
+        if count <= _MANY:
+            return ""
+        return f"all {count:,} items are mapped, which may take hours; --sample N maps some of them"
+    first = [label_of(word, labels, names) for word in plan.highlighted if plan.color == CLASS]
+    sampled = sample_of(labels, plan, first)
+    if sampled is None or not sampled.whole_classes:
+        return f"the map shows {plan.sample:,} of {count:,} items, drawn at random from each class"
+    shown = f"{sampled.rows.size:,} items of {map_figures.classes_shown(sampled)}"
+    if sampled.by_default:
+        return f"the map shows all {shown}, drawn at random; --every-class maps some items of every class"
+    return f"the map shows all {shown}, drawn at random"
 
 
 def _restless(maps: Maps, settings: MapSettings) -> list[str]:

@@ -44,6 +44,7 @@ def save_stills(report: Report, maps: Maps, size: float, *, series: bool) -> Non
 def save_animation(report: Report, maps: Maps, size: float, *, fps: float) -> None:
     """Write all epochs as GIF and MP4, and the key epochs as a strip."""
     from embedlens.captions import triplets as captions
+    from embedlens.csv_files import without_repeats
     from embedlens.figures.export.animation import key_epochs, write_gif, write_mp4
     from embedlens.figures.projection.maps import figure as map_figure
     from embedlens.figures.projection.maps import limits_of
@@ -58,7 +59,8 @@ def save_animation(report: Report, maps: Maps, size: float, *, fps: float) -> No
     }
     facts = {**_facts_of(every), "frames": len(frames), "fps": fps}
     said = _caption(report, every, series=True, end=captions.animation())
-    report.add(writers, _table(every), list(maps), facts=facts, epochs="animation", **said)
+    table = without_repeats(_table(every), ("label", measurements.class_names.COLUMN), key="item")
+    report.add(writers, table, list(maps), facts=facts, epochs="animation", **said)
     keys, several = key_epochs(frames), len({one.label for one in maps}) > 1
     strip = [frames[epoch][row] for row in range(len(next(iter(frames.values())))) for epoch in keys]
     titles = [(f"{one.label}, " if several else "") + name_of(one.epoch) for one, _ in strip]
