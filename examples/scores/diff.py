@@ -60,7 +60,8 @@ with paper("cvpr"):
 # - **Ranks**: each cell counts anchors by the rank of their nearest positive in both runs. The outlined
 #   column has the anchors that only the first run retrieves, the outlined row those that only the second
 #   does. Above the diagonal the positive is farther in the second.
-# - **The interval** draws classes with replacement, since items of one class share neighbours.
+# - **The interval** draws classes with replacement, since items of one class share neighbours. With fewer
+#   than about 20 classes it is too narrow.
 # - **Classes and confusions**: a hollow dot is the first run, a filled one the second; n is the number of
 #   anchors of the class.
 #

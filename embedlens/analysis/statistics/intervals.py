@@ -103,6 +103,7 @@ def over_classes(
     classes (cluster bootstrap: Davison and Hinkley, "Bootstrap methods and their application", 1997, section
     3.8). BCa: Efron and Tibshirani, "An introduction to the bootstrap", 1993, section 14.3, equations 14.10,
     14.14 and 14.15, with a jackknife over classes. Where all resamples have one mean, it is both ends.
+    With fewer than about 20 classes the interval is too narrow, as bootstraps of few units are.
     """
     array = check_numbers(values, "values")
     sums, counts = _by_class(array[None], check_labels(labels))
