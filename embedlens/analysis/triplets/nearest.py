@@ -16,6 +16,7 @@ import numpy as np
 from embedlens.arguments import check_integers, check_numbers, check_same_length
 from embedlens.devices import check_device
 from embedlens.errors import InputError
+from embedlens.label_sets import LabelSets
 from embedlens.results import Result
 from embedlens.similarity import nearest
 from embedlens.similarity.gallery import leaves_out
@@ -193,6 +194,8 @@ def triplets_of(positive: Nearest, negative: Nearest, *, one_set: bool, leaves_o
             if one_set
             else "no query has a gallery item of its label; both must number their classes alike"
         )
+        if sets:
+            message = "no two items share a label, so there is no positive; triplets need two that do"
         raise InputError(message)
     return Triplets(
         anchor=anchor,

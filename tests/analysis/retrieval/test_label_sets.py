@@ -93,6 +93,12 @@ def test_data_without_a_score_are_refused():
     ):
         with pytest.raises(InputError, match=message):
             retrieve(z, LabelSets.of_lists(sets), demands, gallery=gallery)
+    for sets, message in (
+        ([[0], [0, 1], [0, 2]], "all items share a label, so there is no negative; triplets"),
+        ([[0], [1], [2]], "no two items share a label, so there is no positive; triplets"),
+    ):
+        with pytest.raises(InputError, match=message):
+            nearest_triplets(z, LabelSets.of_lists(sets))
 
 
 def test_scores_that_need_one_label_are_refused_by_name():
