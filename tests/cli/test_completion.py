@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 import typer
-from support import entry_point, write_run
+from support import blobs, entry_point, write_run
 
+import embedlens
 from embedlens.analysis.compression import CODES
 from embedlens_cli.common import completion
 from embedlens_cli.main import app
@@ -157,6 +158,17 @@ def test_words_are_those_of_the_library():
     assert completion.DRIFT == SCORES
     assert sorted(completion.VENUES) == sorted(VENUES)
     assert {*completion.METRICS} == {"recall", "recall_at_K", *METRICS}
+
+
+def test_columns_of_the_items_of_the_runs_on_the_line(complete, folder):
+    z, y = blobs(n=6)
+    for name, columns in (("a", ("camera", "kind")), ("b", ("camera", "class"))):
+        items = {"test": {column: list("abcabc") for column in columns}}
+        embedlens.Recorder(f"runs/{name}", labels={"test": y}, items=items).record(0, {"test": z})
+    assert complete("embedlens evaluate a --labels ") == ["camera", "kind"]
+    assert complete("embedlens scatter a --junk k") == ["kind"]
+    assert complete("embedlens scatter a b --not-same ") == ["camera"]
+    assert complete("embedlens info b --labels cl") == ["class"]
 
 
 def test_every_option_of_splits_and_epochs_completes():
