@@ -157,10 +157,18 @@ def nearest_triplets(
     Definition: Xuan et al., ECCV 2020, section 3. Values are exact to float64.
     """
     found = nearest(z, y, gallery=gallery, device=device)
-    return triplets_of(*found, one_set=gallery is None, leaves_out=leaves_out(gallery))
+    left_out, sets = leaves_out(gallery), isinstance(y, LabelSets)
+    return triplets_of(*found, one_set=gallery is None, leaves_out=left_out, sets=sets)
 
 
-def triplets_of(positive: Nearest, negative: Nearest, *, one_set: bool, leaves_out: bool = False) -> Triplets:
+def triplets_of(
+    positive: Nearest,
+    negative: Nearest,
+    *,
+    one_set: bool,
+    leaves_out: bool = False,
+    sets: bool = False,
+) -> Triplets:
     """Return the triplets of a search for the nearest positive and the nearest negative of every item.
 
     Parameters
@@ -171,6 +179,8 @@ def triplets_of(positive: Nearest, negative: Nearest, *, one_set: bool, leaves_o
         Whether the items searched each other, not a gallery.
     leaves_out
         Whether the gallery leaves out other items than the queries themselves.
+    sets
+        Whether items have sets of labels, for messages.
 
     Raises
     ------
@@ -187,6 +197,8 @@ def triplets_of(positive: Nearest, negative: Nearest, *, one_set: bool, leaves_o
         raise InputError(message)
     if (negative.index < 0).all() or ((positive.index >= 0).any() and anchor.size == 0):
         message = "all items have one label, so there is no negative; triplets need two classes or more"
+        if sets:
+            message = "all items share a label, so there is no negative; triplets need items that share none"
         raise InputError(message)
     if anchor.size == 0:
         message = (
