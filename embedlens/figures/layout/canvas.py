@@ -59,12 +59,14 @@ class Figure(mpl_figure.Figure):
         Statistics and legends inside axes move where they cover no data. All formats show the same layout,
         which is found once, until the figure changes.
         """
-        if isinstance(kwargs.get("dpi"), (int, float)):
-            self.set_dpi(
-                kwargs["dpi"]
-            )  # which the sizes of letters depend on a little, and the layout on these
-        if self.stale or self._arranged_for != self._saved_as():
-            self._arrange()
+        dpi = kwargs.get("dpi")
+        if isinstance(dpi, (int, float)):
+            self.set_dpi(dpi)  # which the sizes of letters depend on a little, and the layout on these
+        else:
+            dpi = mpl.rcParams["savefig.dpi"]
+        saved_as = (self.dpi if dpi == "figure" else float(dpi), *self.get_size_inches().tolist())
+        if self.stale or self._arranged_for != saved_as:
+            self._arrange(saved_as)
         engine = self.get_layout_engine()
         self._keeps_layout = isinstance(engine, ConstrainedLayoutEngine)
         try:
@@ -79,23 +81,18 @@ class Figure(mpl_figure.Figure):
         """Return the layout engine; none while a figure is saved, whose layout has been found."""
         return None if self._keeps_layout else super().get_layout_engine()
 
-    def _arrange(self) -> None:
-        """Fit names, move what covers data, and find the layout."""
+    def _arrange(self, saved_as: tuple[float, ...]) -> None:
+        """Fit names, move what covers data, and find the layout for a resolution; the size follows it."""
         self.fit()  # first, since the place of the statistics is found by a layout
         free_corners(self)
         self.fit()
         clear_data(self)
-        self._arranged_for = self._saved_as()
+        self._arranged_for = (saved_as[0], *self.get_size_inches().tolist())  # statistics may heighten it
         engine, dpi = self.get_layout_engine(), self.dpi
         if isinstance(engine, ConstrainedLayoutEngine):
             self.dpi = self._arranged_for[0]
             find_layout(self)
             self.dpi = dpi
-
-    def _saved_as(self) -> tuple[float, float, float]:
-        """Return what a layout depends on beside the contents: dots per inch of files, and inches."""
-        dpi = mpl.rcParams["savefig.dpi"]
-        return (self.dpi if dpi == "figure" else float(dpi), *self.get_size_inches().tolist())
 
     def fit(self) -> None:
         """Wrap or shorten names that are too long for their place, before the figure is drawn.

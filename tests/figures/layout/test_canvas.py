@@ -9,6 +9,7 @@ import pytest
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from embedlens.figures.layout.canvas import Figure
+from embedlens.figures.style import paper
 
 
 @pytest.fixture
@@ -89,3 +90,14 @@ def test_the_layout_of_other_engines_is_theirs():
     engine = figure.get_layout_engine()
     assert save(figure, "png")
     assert figure.get_layout_engine() is engine
+
+
+@pytest.mark.parametrize("dpi", [100, 150, 300])
+def test_the_layout_is_that_of_the_resolution_of_the_file(dpi):
+    """Letters are wider at a low resolution, by up to 6 %: those of another one would be cut."""
+    with paper("cvpr"):
+        figure = Figure(figsize=(3.25, 2), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_yticks([0, 1], ["a bird of man…ers, number 33", "a bird of man…ers, number 26"])
+        save(figure, "png", dpi=dpi)
+        assert axes.get_tightbbox().x0 >= 0.02 * dpi
