@@ -166,8 +166,8 @@ def tsne(
 _DRIFT = {
     "overlap": "overlap is the fraction of the k nearest neighbours (cosine) of an item that both share",
     "cka": "linear CKA is 1 for spaces that are equal up to rotation and scale",
-    "procrustes": "the Procrustes residual is 2 - 2 |X^T Y|_* of the centred embeddings of Frobenius norm 1 "
-    "(0: equal up to rotation, 2: unrelated)",
+    "procrustes": "the Procrustes residual is the squared distance of the centred embeddings, scaled to "
+    "Frobenius norm 1, after the best rotation (0: equal, 2: unrelated)",
     "angle": "the angle is the mean over items between their two positions, seen from the mean, after the "
     "rotation that aligns both spaces",
 }

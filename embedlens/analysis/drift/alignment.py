@@ -72,7 +72,7 @@ class Tile(Result):
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TileScores(Result):
-    """What a tile gives: for each pair |X_a^T X_b|_F, |X_a^T X_b|_* / N, and the mean angle in radians.
+    """What a tile gives: ``|X_a^T X_b|_F``, ``|X_a^T X_b|_* / N`` and the mean angle, radians, of pairs.
 
     Attributes
     ----------

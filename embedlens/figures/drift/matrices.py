@@ -32,6 +32,7 @@ _PANEL = 1.55  # inches: least width of a panel
 _STEPS = (1, 2, 5)  # from one tick to the next, times a power of ten
 _MOST_TICKS = 6
 _NUMBERED = 6  # snapshots up to which cells have their numbers
+_CELL = 0.24  # inches: narrower cells have no room for their numbers
 _SHORT = 4  # letters of names that stand at the axes themselves
 
 
@@ -147,6 +148,9 @@ def figure(
     figure.draw_without_rendering()  # only now is it known how wide the panels are
     for axes in grid:
         slant_ticks(axes)
+        cell = axes.get_window_extent().width / figure.dpi / result.size
+        for text in list(axes.texts) if cell < _CELL else ():
+            text.remove()
     return figure
 
 

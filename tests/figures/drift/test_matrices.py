@@ -48,6 +48,13 @@ def test_numbers_stand_in_cells_of_a_few_snapshots():
     assert not plot(made(20), score="cka").texts
 
 
+def test_narrow_cells_have_no_numbers():
+    with paper():
+        wide, narrow = (figure(made(5), names=list("01234"), width=width) for width in ("full", "column"))
+    assert all(len(axes.texts) == 20 for axes in wide.axes if axes.get_title(loc="left"))
+    assert not any(axes.texts for axes in narrow.axes)
+
+
 def test_pairs_without_a_score_are_grey():
     result = made(4, ("cka",))
     result.values["cka"][1] = result.values["cka"][:, 1] = np.nan
