@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from embedlens.analysis.drift.alignment import scores_of
 from embedlens.analysis.drift.matrices import Drift
 from embedlens.analysis.drift.neighbours import NeighbourFile
@@ -24,7 +26,6 @@ from embedlens.store.locations import is_address
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from embedlens.analysis.drift.spaces import Space
@@ -166,8 +167,10 @@ def _rows(first: Selected, options: DriftOptions) -> tuple[NDArray[np.int64] | N
     n = first.run.info.splits[first.split].items if kept.rows is None else kept.rows.size
     if options.sample is None or options.sample == n:
         return kept.rows, n
-    # Labels are needed for the sample alone: drift compares items that have several, too.
-    labels = kept.of(first.run.labels(first.split))
+    # Labels are needed for the sample alone; of items that have sets of labels it is drawn without them.
+    labels = np.zeros(n, np.int64)
+    if not first.run.is_multi_label:
+        labels = kept.of(first.run.labels(first.split))
     return kept.row(sample_of(labels, options.sample, seed=options.seed)), n
 
 

@@ -6,8 +6,8 @@
 Data: items of N / 5.35 classes whose centres move from one random place to another over the epochs, plus
 noise. The run is written once (`--folder`, 5 GB at the full size) and read by the installed program, whose
 time and peak memory are those of a process of its own. `--check P` compares P pairs of epochs with the
-formulas on whole float64 matrices: CKA, Procrustes residual and angle. At the full size it takes about 8
-minutes on two quiet cores.
+formulas on whole float64 matrices: CKA, Procrustes residual and angle. By four epochs of the full size, a
+search takes 12.5 s of processor time and a pair 0.9 s, so 40 epochs about 1,250 s.
 """
 
 from __future__ import annotations

@@ -137,6 +137,17 @@ def test_equal_epochs_collapsed_ones_and_one_class(cli, folder):
     assert " - " in cli("drift", "odd", "--k", "4", "--format", "png").out
 
 
+def test_items_with_sets_of_labels(cli, folder):
+    z, _ = blobs(n=30)
+    sets = [[row % 3, 3 + row % 4] for row in range(30)]
+    with embedlens.Recorder("runs/sets", labels={"test": sets}) as recorder:
+        for epoch in range(2):
+            recorder.record(epoch, {"test": z + epoch})
+    for words, n in (((), 30), (("--sample", "12"), 12)):
+        answer = cli("drift", "sets", "--k", "3", "--format", "png", "--json", *words).json
+        assert answer["summary"]["sets"]["test"]["0"]["n"] == n
+
+
 def test_queries_are_compared_with_one_another(cli, folder):
     z, y = blobs(n=40)
     labels = {"query": y, "gallery": y}
