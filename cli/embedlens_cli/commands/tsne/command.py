@@ -166,9 +166,8 @@ def _announcements(selection: Selection, plan: MapPlan, kept: Mapping[tuple[str,
     lines = []
     for (label, split), items in kept.items():
         run = dict(selection.labelled)[label]
-        labels = items.of(run.labels(split))
         try:
-            text = _announced(labels, plan, run.class_names)
+            text = _announced(items.of(run.labels(split)), plan, run.class_names)
         except InputError:  # mapping says where it is
             continue
         lines += [f"run {label!r}, split {split!r}: {text}"] if text else []
