@@ -81,14 +81,14 @@ def test_info_is_of_one_epoch_while_a_trainer_records(cli, folder, monkeypatch):
     good = np.eye(6, 8, dtype=np.float32)[y]
     recorder.record(0, {"train": good, "test": good})
     bad = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
-    labels = Run.labels
+    targets = Run.targets
 
     def arrive(self, split):
         if recorder.run.epochs() == [0]:
             recorder.record(1, {"train": bad, "test": bad})
-        return labels(self, split)
+        return targets(self, split)
 
-    monkeypatch.setattr(Run, "labels", arrive)
+    monkeypatch.setattr(Run, "targets", arrive)
     facts = cli("info", "mine", "--json").json["summary"]["mine"]
     assert recorder.run.epochs() == [0, 1]
     assert facts["epochs"] == [0]

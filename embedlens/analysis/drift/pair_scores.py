@@ -50,7 +50,7 @@ class PairScores(Result):
         cls, pairs: Iterable[tuple[int, int]], scores: Sequence[str], *, ks: ArrayLike, n: int
     ) -> PairScores:
         """Return the scores of pairs of snapshots of n items; numbers of neighbours are checked."""
-        return cls(sorted(set(pairs)), tuple(scores), check_ks(ks, n) if "overlap" in scores else [])
+        return cls(sorted(set(pairs)), tuple(scores), _check_ks(ks, n) if "overlap" in scores else [])
 
     def tiles(self, spaces: Sequence[Space]) -> list[Tile]:
         """Return the tiles that `values` takes; none where only the overlap is computed."""
@@ -118,7 +118,7 @@ def check_sizes(sizes: Sequence[int]) -> None:
         raise InputError(message)
 
 
-def check_ks(ks: ArrayLike, n: int) -> list[int]:
+def _check_ks(ks: ArrayLike, n: int) -> list[int]:
     """Return numbers of neighbours, ascending, each once; those that n items do not have are refused.
 
     Parameters
