@@ -154,7 +154,8 @@ def _shared_splits(runs: Sequence[Run]) -> list[str]:
     """Return the splits that all runs have; `InputError` where there is none."""
     shared = [split for split in runs[0].splits if all(split in run.splits for run in runs)]
     if not shared:
-        message = "the runs share no split; name those meant with --split, for runs that have them"
+        own = listed(f"{run.name}: {'+'.join(run.splits)}" for run in runs)
+        message = f"the runs share no split ({own}); choose runs that have one in common"
         raise InputError(message)
     return shared
 

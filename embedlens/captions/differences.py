@@ -15,10 +15,17 @@ def ranks(result: Difference) -> str:
     first, second = result.names
     mean = "mean rank over the runs" if result.test is None else "rank"
     numbers, one = result.summary(), result.interval
+    lost, won = f"{numbers['n_lost']:,}", f"{numbers['n_won']:,}"
+    changed = f"Outlined: the anchors lost at R@1 (column: {lost}) and won (row: {won})."
+    if result.test is None:
+        changed = (
+            f"Anchors right at R@1 in a larger fraction of the runs of {second} than of {first} are won "
+            f"({won}), in a smaller one lost ({lost})."
+        )
     sentences = [
         f"Anchors by the {mean} of their nearest positive in {first} (across) and in {second} (up), in bins "
         "of powers of 2.",
-        f"Outlined: {numbers['n_lost']:,} anchors lost at R@1 (column) and {numbers['n_won']:,} won (row).",
+        changed,
     ]
     parts = [f"R@1 changes by {100 * one.value:+.1f} percentage points"]
     if not np.isnan(one.low):
@@ -43,13 +50,14 @@ def classes(result: ClassChanges, most: int) -> str:
     )
 
 
-def confusions(result: Confusions, most: int) -> str:
-    """Return what the dots of confusions show, at most `most` at either end."""
+def confusions(result: Confusions, most: int, *, several: bool) -> str:
+    """Return what the dots of confusions show, `most` at either end; `several`: of several runs a side."""
     first, second = result.names
     counts = result.summary()
+    number = "Number, mean over the runs," if several else "Number"
     return (
-        "Number of anchors of the class before the arrow whose nearest neighbour is of the class after it: "
-        f"the confusions that changed most, up to {most} at either end, hollow in {first}, filled in "
+        f"{number} of anchors of the class before the arrow whose nearest neighbour is of the class after "
+        f"it: the confusions that changed most, up to {most} at either end, hollow in {first}, filled in "
         f"{second}; n is the number of anchors of the class. {counts['n_appeared']:,} confusions appeared, "
         f"{counts['n_gone']:,} went."
     )

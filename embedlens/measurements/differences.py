@@ -110,7 +110,8 @@ def sides_of(
             f"{len(runs)} runs are {len(groups)} groups of seeds ({listed(groups)}); name two runs, or two "
             "groups whose runs differ in the seed alone"
         )
-        raise InputError(message)
+        unseeded = [label for label, run in runs.items() if run.method.get("seed") is None]
+        raise InputError(f"{message}; no seed in run.json: {listed(unseeded)}" if unseeded else message)
     typed = (from_epoch or ("first" if len(groups) == 1 else "last"), to_epoch or "last")
     several = [list(groups.items())[0], list(groups.items())[-1]]
     sides = [

@@ -29,8 +29,9 @@ _FRACTION_OF_WIDTH = 0.88  # height of the figure: square panel, colour bar, x a
 def plot(result: Difference, ax: Axes | None = None) -> Axes:
     """Draw how many anchors have which rank of their nearest positive on either side, in bins of powers of 2.
 
-    The left column, above its lowest bin, has the anchors lost at R@1, the lowest row those won; above the
-    diagonal the positive is farther on the second side.
+    Above the diagonal the positive is farther on the second side. Where each side is one run, the left
+    column, above its lowest bin, has the anchors lost at R@1, the lowest row those won; both are outlined.
+    Mean ranks over several runs do not say which anchors are won.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def plot(result: Difference, ax: Axes | None = None) -> Axes:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axis.set_minor_locator(NullLocator())
     if edges.size > 2:
-        _outline(axes, edges, result)
+        _mark_changes(axes, edges, result)
     mean = "mean rank" if max(len(side.rank) for side in (result.first, result.second)) > 1 else "rank"
     labels = [f"{mean} of the nearest positive\n{shorten(name, _NAME_LETTERS)}" for name in result.names]
     axes.set(xlabel=labels[0], ylabel=labels[1])
@@ -103,14 +104,16 @@ def _edges(most: float) -> NDArray[np.float64]:
     return np.exp2(np.arange(int(np.floor(np.log2(most))) + 2))
 
 
-def _outline(axes: Axes, edges: NDArray[np.float64], result: Difference) -> None:
-    """Outline the anchors lost and won, and write their numbers."""
-    length = edges[-1] - edges[1]
-    for corner, size, gid in (((1, edges[1]), (1, length), "lost"), ((edges[1], 1), (length, 1), "won")):
-        axes.add_patch(Rectangle(corner, *size, gid=gid, **_OUTLINE))
+def _mark_changes(axes: Axes, edges: NDArray[np.float64], result: Difference) -> None:
+    """Write the numbers of anchors lost and won, and outline these where each side is one run."""
+    inner, length = edges[0], edges[-1] - edges[1]
+    if result.test is not None:  # a mean rank below 2 is not R@1 of most runs
+        inner = edges[1]
+        for corner, size, gid in (((1, inner), (1, length), "lost"), ((inner, 1), (length, 1), "won")):
+            axes.add_patch(Rectangle(corner, *size, gid=gid, **_OUTLINE))
     style: dict[str, Any] = {"fontsize": small_size(), "zorder": 5, "textcoords": "offset points", "gid": "n"}
     for text, at, away, sides in (
-        (f"lost: {int(result.lost.sum()):,}", (edges[1], edges[-1]), (3, -3), ("left", "top")),
-        (f"won: {int(result.won.sum()):,}", (edges[-1], edges[1]), (-3, 3), ("right", "bottom")),
+        (f"lost: {int(result.lost.sum()):,}", (inner, edges[-1]), (3, -3), ("left", "top")),
+        (f"won: {int(result.won.sum()):,}", (edges[-1], inner), (-3, 3), ("right", "bottom")),
     ):
         axes.annotate(text, at, away, ha=sides[0], va=sides[1], **style)

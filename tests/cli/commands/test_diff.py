@@ -114,7 +114,11 @@ def test_groups_of_seeds(cli, folder):
     assert (numbers["n_runs_first"], numbers["n_runs_second"]) == (3, 3)
     assert numbers["interval"]["n_seeds"] == 3
     assert "mcnemar_p" not in numbers
-    assert sidecar_of(answer["figures"][0])["paired"] is True
+    ranks, _, confusions = [sidecar_of(answer["figures"][place]) for place in range(3)]
+    assert ranks["paired"] is True
+    counts = f"than of plain are won ({numbers['n_won']}), in a smaller one lost ({numbers['n_lost']})."
+    assert counts in ranks["caption"]
+    assert confusions["caption"].startswith("Number, mean over the runs, of anchors")
     alone = cli("diff", *names[:3], "worse-s0", "--format", "svg", "--json").json
     assert alone["summary"]["worse-s0"]["test"]["1"]["n_runs_first"] == 3
     assert sidecar_of(alone["figures"][0])["paired"] is False
@@ -212,6 +216,11 @@ def test_a_run_without_a_snapshot_leaves_nothing_to_compare_with(cli, folder):
         (["mine", "--to-epoch", "0,1"], ["--to-epoch: '0,1' may be several epochs"]),
         (["once"], ["run 'once': --from-epoch and --to-epoch are both epoch 0"]),
         (["mine", "a", "b"], ["3 runs are 3 groups of seeds (mine, a, b)"]),
+        (["mine", "a", "unseeded"], ["differ in the seed alone; no seed in run.json: unseeded"]),
+        (
+            ["mine", "train"],
+            ["the runs share no split (mine: test, train: train); choose runs that have one"],
+        ),
         (["mine", "a", "--split", "tset"], ["unknown split 'tset'"]),
         (["mine", "a", "--losses", "999"], ["999 losses requested; 1 to"]),
         (["mine", "a", "--top", "0"], ["--top"]),
@@ -228,6 +237,9 @@ def test_what_is_refused(cli, folder, words, parts):
     for number, name in enumerate(("a", "b")):
         record(f"runs/{name}", seed=0, loss=name, noise=number)
     write_run("runs/more", n=66)
+    write_run("runs/train", splits=("train",))
+    with embedlens.Recorder("runs/unseeded", labels={"test": labels}) as unseeded:
+        unseeded.record(0, {"test": blobs(n=N)[0]})
     record("runs/swapped", labels=5 - labels)
     record("runs/columns", items={"test": {"name": [str(row) for row in range(N)]}})
     record("runs/once", epochs=1)

@@ -55,6 +55,20 @@ def test_ranks_are_counted_in_bins_of_powers_of_2(result):
     assert ax.get_ylabel().endswith("after")
 
 
+def test_ranks_of_groups_have_no_outline_since_mean_ranks_do_not_say_what_is_won(result):
+    sides = [[retrieval_outcomes(z, Y) for z in pair] for pair in ((FIRST, SECOND), (SECOND, SECOND))]
+    found = compare(*sides, resamples=5)
+    ax = anchors.plot(found)
+    counts = np.ma.filled(artists(ax, "counts")[0].get_array(), 0)
+    assert counts[1:, 0].sum() != found.lost.sum()  # what an outline would have shown
+    assert artists(ax, "lost") == artists(ax, "won") == []
+    assert {text.get_text() for text in artists(ax, "n")} == {
+        f"lost: {found.lost.sum()}",
+        f"won: {found.won.sum()}",
+    }
+    assert len(artists(anchors.plot(result), "lost")) == len(artists(anchors.plot(result), "won")) == 1
+
+
 def test_the_title_has_the_difference_with_its_interval(result):
     text = title_of(anchors.figure(result, title="test").axes[0])
     low, high = 100 * result.interval.low, 100 * result.interval.high

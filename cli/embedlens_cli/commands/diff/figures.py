@@ -72,7 +72,7 @@ def save_split(report: Report, drawn: Drawn, found: SplitDifference) -> None:
     changed = any(places.size for places in confusions.largest(top))
     _add(
         report, drawn, "confusions", figures.confusions.figure(confusions, **listed) if changed else {},
-        confusions.columns(), caption=captions.confusions(confusions, top),
+        confusions.columns(), caption=captions.confusions(confusions, top, several=anchors.test is None),
         facts={"top": top, "confusions": confusions.summary()}, word=end,
     )  # fmt: skip
     if found.losses.anchor.size:
