@@ -119,7 +119,7 @@ def test_items_left_out_are_left_out_of_all_snapshots(cli, run):
 def test_neighbours_that_the_items_do_not_have_are_skipped(cli, run):
     done = cli("drift", "mine", "--format", "png", "--json")
     assert done.code == 0, done.err
-    assert "split 'test' has 60 items to compare; skipped neighbours: 100" in done.err
+    assert "split 'test' has 60 items to compare; skipped overlap at k = 100" in done.err
     assert "overlap_at_100" not in done.json["summary"]["mine"]["test"]["0"]["against_last_epoch"]
 
 

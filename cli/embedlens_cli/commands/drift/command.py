@@ -105,7 +105,7 @@ def drift(
         for split, one in found.items():
             if one.skipped:
                 numbers = ", ".join(map(str, one.skipped))
-                text = f"split {split!r} has {one.n:,} items to compare; skipped neighbours: {numbers}"
+                text = f"split {split!r} has {one.n:,} items to compare; skipped overlap at k = {numbers}"
                 console.print_message(text)
             enter(report, one)
             save(report, split, one)
