@@ -189,7 +189,7 @@ def drift(shown: str, scores: Sequence[str], *, normalize: bool = True) -> str:
     first = {
         "epochs": "Similarity of the embedding spaces of each pair of epochs; the diagonal is left out.",
         "runs": "Similarity of the embedding spaces of each pair of runs; the diagonal is left out.",
-        "last": "Similarity of the embedding space of each epoch to that of the last epoch of the run.",
+        "last": "Similarity of each epoch's embedding space to that of the last epoch compared of its run.",
     }[shown]
     text = "; ".join(_DRIFT[name] for name in scores)
     given = "" if normalize else " Embeddings are centred as stored."

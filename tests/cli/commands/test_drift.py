@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from support import assert_refused, blobs, rows_of, sidecar_of, tree, write_run
@@ -87,6 +89,24 @@ def test_one_epoch_of_several_runs_and_chosen_scores(cli, run, other, folder):
     text = (folder / answer["figures"][0]).read_text()
     assert "2: other" in text
     assert "linear CKA" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "titles"),
+    [
+        (["mine", "--epoch", "0,1"], [">mine, test: against epoch 1<"]),
+        (["mine", "other", "--epoch", "0"], [">test, epoch 0<"]),
+        (
+            ["mine", "other"],
+            [">test, last epoch compared of each run<", ">test: against the last epoch compared<"],
+        ),
+    ],
+)
+def test_titles_name_the_epochs_that_are_compared_not_the_last_of_the_run(cli, run, other, words, titles):
+    answer = cli("drift", *words, "--metrics", "cka", "--split", "test", "--format", "svg", "--json").json
+    text = "".join(Path(figure).read_text() for figure in answer["figures"])
+    assert [title for title in titles if title not in text] == []
+    assert "last epoch of" not in text
 
 
 def test_a_sample_is_compared_and_said(cli, run, folder):

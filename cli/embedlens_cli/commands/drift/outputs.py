@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from embedlens.moments import Moment, count_of, counts_steps, short_name_of
+from embedlens.moments import Moment, count_of, counts_steps, name_of, short_name_of
 from embedlens_cli.common import console
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def save(report: Report, split: str, found: SplitDrift) -> None:
     if found.between_runs is not None:
         places, scores = found.between_runs
         names = [one.label for one in places]
-        drawn = figure(scores, names=names, label="", title=f"{split}, last epoch of each run", **size)
+        title = f"{split}, {_common_epoch(places) or 'last epoch compared of each run'}"
+        drawn = figure(scores, names=names, label="", title=title, **size)
         report.add(
             drawn, _pairs(places, scores), places, facts={"shown": found.n, "of": found.of},
             caption=captions.drift("runs", **caption), counts=[counts] * len(places), words=["runs"],
@@ -69,11 +70,19 @@ def save(report: Report, split: str, found: SplitDrift) -> None:
         lines = {label: (scores, [_count(one.epoch) for one in places])
                  for label, (places, scores) in found.over_epochs.items()}  # fmt: skip
         title = f"{next(iter(lines))}, {split}" if len(lines) == 1 else split
+        last = _common_epoch([places[-1] for places, _ in found.over_epochs.values()])
+        title = f"{title}: against {last or 'the last epoch compared'}"
         report.add(
-            figure_of_lines(lines, unit=_unit(every), title=f"{title}: against the last epoch", **size),
+            figure_of_lines(lines, unit=_unit(every), title=title, **size),
             _against(found.over_epochs), every, facts={"shown": found.n, "of": found.of},
             caption=captions.drift("last", **caption), counts=[counts] * len(every), words=["against-last"],
         )  # fmt: skip
+
+
+def _common_epoch(places: Sequence[Selected]) -> str:
+    """Return the name of the epoch that all snapshots are of; empty where they differ."""
+    names = {name_of(one.epoch) for one in places}
+    return names.pop() if len(names) == 1 else ""
 
 
 def _unit(places: Sequence[Selected]) -> str:
