@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 COUNTS = (
-    "n", "n_singletons", "n_new", "n_ignored", "n_distractors", "n_duplicates", "alpha_from", "alpha_to",
+    "n", "n_singletons", "n_new", "n_unlabelled", "n_ignored", "n_distractors", "n_duplicates", "n_junk",
+    "n_not_same", "alpha_from", "alpha_to",
 )  # fmt: skip
-"""Numbers of items, and of the eigenvalues of alpha, which stand beside scores and have no mean."""
+"""Numbers of items, of pairs left out and of the eigenvalues of alpha: beside scores, without a mean."""
 
 
 @dataclass(frozen=True, slots=True)

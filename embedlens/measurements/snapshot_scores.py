@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from embedlens.measurements.selected import Selected
     from embedlens.store import Run
 
-_LEFT_OUT = ("n_ignored", "n_distractors", "n_duplicates")
+_LEFT_OUT = ("n_unlabelled", "n_ignored", "n_distractors", "n_duplicates", "n_junk", "n_not_same")
 
 
 def metrics_for(runs: Sequence[Run], names: Sequence[str], settings: ScoreSettings) -> list[str]:

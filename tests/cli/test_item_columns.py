@@ -156,7 +156,7 @@ def test_scores_are_those_of_loops_over_what_the_gallery_keeps(cli, folder, gall
     assert f"{option.replace('_', '-')}-camera" in done.json["data"][0]
     left = sidecar_of(folder / done.json["data"][0])["left_out"]
     assert left[f"{option}_column"] == "camera"
-    assert left["items"][0][f"n_{option}"] > 100
+    assert scores[f"n_{option}"] == left["items"][0][f"n_{option}"] > 100
     done = cli("scatter", *words, *FAST)
     assert done.json["summary"]["one"][splits[0]]["2"]["recall_at_1"] == pytest.approx(recall)
     caption = sidecar_of(folder / done.json["data"][0])["caption"]
@@ -189,6 +189,14 @@ def test_every_command_that_searches_leaves_out_the_same(cli, folder, option):
     for command in ("distances", "trajectory", "identify"):
         more = ("--unknown-class", "3") if command == "identify" else ()
         assert option.strip("-") + "-camera" in answer(command, *more)["data"][0]
+
+
+def test_items_without_a_label_are_counted_beside_the_scores(cli, folder):
+    column_run("runs/one")
+    words = ("evaluate", "one", "--metrics", "R@1", "--labels", "kind")
+    scores = cli(*words, "--json").json["summary"]["one"]["test"]["2"]
+    assert (scores["n"], scores["n_unlabelled"]) == (72, 12)
+    assert "n unlabelled" in cli(*words).out
 
 
 def test_wrong_columns(cli, folder):
