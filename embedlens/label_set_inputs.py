@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.arrays import to_numpy
+from embedlens.arrays import shape_text, to_numpy
 from embedlens.errors import InputError, shortened
 from embedlens.label_sets import LabelSets
 from embedlens.labels import number_labels
@@ -87,7 +87,15 @@ def _raw(split: str, values: Any) -> LabelSets | list[list[Any]] | None:
         return _of_sparse(split, values)
     if _is_array(values):
         array = to_numpy(values)
-        return sets_of_table(array) if is_table(array) else None
+        if is_table(array):
+            return sets_of_table(array)
+        if array.ndim == 2 and array.shape[1] > 1 and array.dtype.kind in "iuf" and len(array):
+            message = (
+                f"split {split!r}: labels have shape {shape_text(array)} and hold other numbers than 0 and "
+                "1; give one label per item, a set for each, or a table of 0 and 1"
+            )
+            raise InputError(message)
+        return None
     if str(getattr(values, "dtype", "")) == "object":  # a column of pandas
         values = list(values)
     if not isinstance(values, list | tuple) or not any(map(_is_several, values)):

@@ -121,7 +121,11 @@ def test_a_run_resumes_with_the_same_sets_alone(tmp_path):
         ([{""}, {"a"}, {"b"}, {"c"}], "row 0 has label ''"),
         ([set()] * 4, "no item has a label"),
         (sp.csr_matrix(2 * TABLE), "holds other numbers than 0 and 1"),
-        (TABLE * 0.5, r"labels have shape \(4, 3\)"),
+        (
+            TABLE * 0.5,
+            r"'test': labels have shape \(4, 3\) and hold other numbers than 0 and 1; .* a set for each",
+        ),
+        (2 * TABLE - 1, r"labels have shape \(4, 3\) and hold other numbers than 0 and 1"),
         ([[1], [2], [3], [4]], r"labels have shape \(4, 1\)"),
     ],
 )

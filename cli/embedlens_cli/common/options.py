@@ -264,6 +264,7 @@ def numbers(text: str, option: str, *, least: int = 0, allowed: str = "") -> tup
     InputError
         Something else, less than `least`, or nothing; `allowed` says what may be given.
     """
+    allowed = allowed or f"whole numbers from {least}, separated by commas"
     values = _parsed(text, option, int, lambda word: word.isdecimal() and int(word) >= least, allowed=allowed)
     return tuple(dict.fromkeys(values))
 

@@ -170,7 +170,7 @@ def test_product_quantisation_without_faiss_or_without_enough_rows(cli, monkeypa
     [
         (("--codes", "int4"), ("unknown code 'int4'", "dims, pca, int8, binary, rescored, pq")),
         (("--codes", ","), ("no code given; choose some of: dims, pca, int8",)),
-        (("--dims", "0"), ("--dims '0'",)),
+        (("--dims", "0"), ("--dims '0'; give whole numbers from 1, separated by commas",)),
         (("--dims", "64,32"), ("no number of --dims 64, 32 is within the 8 dims of run 'one'",)),
         (("--pq-m", "3"), ("no number of --pq-m 3 divides the 8 dims of run 'one'",)),
         (("--pq-bits", "17"), ("--pq-bits",)),

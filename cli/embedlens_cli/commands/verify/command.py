@@ -82,7 +82,8 @@ def _measure(one: Selected, how: VerifyOptions, measured: dict[str, Any]) -> Ver
     if search.gallery_split is None and (out.distractors or out.junk or out.not_same):
         message = (
             f"split {one.split!r} searches no gallery, and galleries that are drawn hold one item of each "
-            "class; --distractor-label, --junk and --not-same need a query split; --ignore-label leaves out"
+            "class; --distractor-label, --junk and --not-same need a query split with a gallery, "
+            "--ignore-label does not"
         )
         raise InputError(message)
     return verify_search(search, _pairs(one.run, search, how), **measured)
