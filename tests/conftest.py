@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,9 @@ from embedlens_cli.main import main
 
 # Threads that spin while they wait slow the processes of a team down until one gives up.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A shell has programs that it starts in the background ignore Ctrl-C, and these what they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
