@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from embedlens.measurements.selected import Selected
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasuredSampling:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class MeasuredSampling(Result):
     """What is measured of each snapshot.
 
     Attributes

@@ -188,7 +188,7 @@ def test_compare_tells_once_what_its_runs_share(folder):
         for name in names
     ]
     reader = Reader()
-    scores = score_runs(planned, {}, ["recall_at_1"], search=reader.search)
+    scores = score_runs(planned, {}, ["recall_at_1"], reader=reader)
     (line,) = reader.warnings.lines()
     assert [list(found.values) for found in scores] == [["recall_at_1"]] * 3
     assert "3 of 63 rows of 'test' equal an earlier row of it (the same in 2 other runs: epshn, hn)" in line

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     Maps = Mapping[Selected, SnapshotMap]
 
+_FEWEST = 4  # items for which no perplexity is allowed
 _MANY = 100_000  # items of a map that take long
 
 
@@ -176,6 +177,7 @@ def _announcements(selection: Selection, plan: MapPlan, kept: Mapping[tuple[str,
 
 def _announced(labels: NDArray[np.int64], plan: MapPlan, names: Mapping[int, str]) -> str:
     """Say which of the items with these labels will be mapped; nothing where all are, and they are few."""
+    from embedlens.analysis.projection.parameters import Parameters
     from embedlens.measurements.maps import CLASS, label_of, sample_of
 
     count = labels.size
@@ -185,6 +187,9 @@ def _announced(labels: NDArray[np.int64], plan: MapPlan, names: Mapping[int, str
         return f"all {count:,} items are mapped, which may take hours; --sample N maps some of them"
     first = [label_of(word, labels, names) for word in plan.highlighted if plan.color == CLASS]
     sampled = sample_of(labels, plan, first)
+    mapped = plan.sample if sampled is None else sampled.rows.size
+    if "perplexity" in plan.parameters or mapped <= _FEWEST:  # no other perplexity is taken
+        Parameters.of(plan.parameters).for_items(mapped, adapt=False)
     if sampled is None or not sampled.whole_classes:
         return f"the map shows {plan.sample:,} of {count:,} items, drawn at random from each class"
     shown = f"{sampled.rows.size:,} items of {map_figures.classes_shown(sampled)}"
