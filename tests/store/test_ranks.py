@@ -247,6 +247,7 @@ def test_an_exception_in_one_process_leaves_nothing_of_its_part(tmp_path):
     assert files(tmp_path / "run") == before
 
 
+@pytest.mark.slow
 def test_a_kill_at_every_operation_gives_the_epoch_whole_or_not_at_all(tmp_path, monkeypatch, whole):
     """Whoever dies: the next job, of another name, ends with the same bytes, and nothing is left behind."""
     path, kept, kills = tmp_path / "run", [], 0

@@ -421,6 +421,7 @@ def from_files():
     del BACKBONES._entries["from-files"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["from-files", "small"])
 def test_a_run_has_the_same_bytes_with_any_number_of_workers(tmp_path, from_files, backbone):
     root = layouts.csv_list(tmp_path / "data")

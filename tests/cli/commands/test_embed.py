@@ -54,6 +54,7 @@ def checkpoints(folder):
 WORDS = ("embed", "--model", "user_net:load", "--checkpoints", "ckpt-*.pt")
 
 
+@pytest.mark.slow
 def test_through_the_real_program_again_and_with_one_more(checkpoints, program, cli):
     Path("ckpt-2.pt").rename("later.pt")
     done = program(*WORDS, "--data", "digits", "--split", "test", "--json")

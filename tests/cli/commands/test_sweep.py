@@ -133,6 +133,7 @@ def test_longer_and_shorter(cli, folder):
     assert snapshots(folder / "alone") == snapshots(folder / "runs")
 
 
+@pytest.mark.slow
 def test_one_failure_does_not_lose_the_rest(cli, folder):
     words = ["--loss", "n-pair-mc,ep", "--optimizer", "sgd", "--lr", "0.0002,1e30", "--l2", "0.01"]
     words += ["--items-per-class", "2"]
@@ -163,6 +164,7 @@ def test_one_failure_does_not_lose_the_rest(cli, folder):
     assert alone.err.splitlines()[-1].startswith("embedlens: every run failed; the first, folder-n-pair-mc")
 
 
+@pytest.mark.slow
 def test_dims_are_compared_by_any_score_and_then_pruned(cli, folder):
     words = ["--loss", "ep", "--lr", "0.001", "--dim", "8,4,8", "--seed", "0,1", "--metric", "nmi"]
     done = cli("sweep", *SMALL, *words, "--split", "train", "--json")

@@ -20,6 +20,8 @@ KEYS = {
     "n_pairs", "folds", "classes_disjoint", "accuracy", "accuracy_se", "auc", "eer", "tar_at_far_0.1",
     "tar_at_far_0.01", "tar_at_far_0.001", "tar_at_far_0.0001", "vrf_1", "vrf_1_se", "rank_1", "rank_1_se",
     "n_gallery", "n_probes", "dir_at_far_0.01", "dir_at_far_0.01_se",
+    "opis", "opis_classes", "threshold_at_far_0.01", "threshold_spread_at_far_0.01", "far_spread_at_far_0.01",
+    "tar_spread_at_far_0.01",
 }  # fmt: skip
 
 
@@ -108,6 +110,7 @@ def test_tables_for_people(cli, run):
     assert "too few classes for 10 and 100 negatives" in done.err
 
 
+@pytest.mark.slow
 def test_same_input_same_bytes_and_the_seed_decides(cli, run):
     first, second = (
         cli("verify", "mine", "--out", name, "--format", "pdf", "--json").json for name in ("a", "b")
