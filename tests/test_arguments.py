@@ -379,6 +379,7 @@ def takes_arrays(function):
 
 WITHIN = {  # take what `compress`, `tsne`, a film, `closed_set` and `open_set` have made and checked
     "analysis.compression.leading.leading_scores", "analysis.pruning.check_dims",
+    "analysis.retrieval.geometry.check_class_sizes",
     "analysis.projection.optimisation.optimised", "figures.export.stamp.stamp_dots",
     "figures.export.stamp.without_alpha",
     *(f"analysis.verification.rank_1.{name}" for name in ("check_draws", "one_of_each", "identify")),

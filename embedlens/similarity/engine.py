@@ -78,9 +78,9 @@ class SearchResult:
     ) -> None:
         self._pairing, self._tops, self._depth = pairing, tops, depth
         self.positive, self.negative = (self._nearest(top) for top in tops)
-        self.rank = self._in_caller_order(rank)
-        self.n_positives = self._in_caller_order(pairing.positives)
-        self.n_neighbours = self._in_caller_order(pairing.positives + pairing.negatives)
+        self.rank = self._pairing.in_caller_order(rank)
+        self.n_positives = self._pairing.in_caller_order(pairing.positives)
+        self.n_neighbours = self._pairing.in_caller_order(pairing.positives + pairing.negatives)
 
     def neighbours(self) -> Iterator[Neighbours]:
         """Yield the neighbours of all queries, a block of queries at a time, in any order of the queries.
@@ -131,13 +131,9 @@ class SearchResult:
 
     def _nearest(self, top: Top) -> Nearest:
         index = top.index[:, 0].astype(np.int64)
-        return Nearest(self._in_caller_order(index), self._in_caller_order(top.similarity[:, 0]))
-
-    def _in_caller_order(self, values: NDArray[T]) -> NDArray[T]:
-        """Return values in the order in which the caller gave the queries."""
-        result = np.empty_like(values)
-        result[self._pairing.query_order] = values
-        return result
+        return Nearest(
+            self._pairing.in_caller_order(index), self._pairing.in_caller_order(top.similarity[:, 0])
+        )
 
 
 def search(

@@ -64,7 +64,7 @@ class HammingResult:
         in_parallel(lambda part: self._rank(part, ranks, counts), spans(n, _STRIP))
         self._there = pairing.positives + pairing.negatives
         self.rank, self.n_positives, self.n_neighbours, self.n_candidates = (
-            self._in_caller_order(values) for values in (ranks, pairing.positives, self._there, counts)
+            pairing.in_caller_order(values) for values in (ranks, pairing.positives, self._there, counts)
         )
 
     def neighbours(self) -> Iterator[Neighbours]:
@@ -121,11 +121,6 @@ class HammingResult:
             found.index[at, : best.size] = pairing.gallery_order[near[best]]
             found.similarity[at, : best.size] = value[best]
             found.positive[at, : best.size] = positive[best]
-
-    def _in_caller_order(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
-        result = np.empty_like(values)
-        result[self._pairing.query_order] = values
-        return result
 
 
 def hamming_search(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from embedlens.similarity.gallery import GalleryLike
 
 
+T = TypeVar("T", bound=np.generic)
 _BLOCK = 1024  # rows and columns of pairs that are counted at once
 NEGATIVE, POSITIVE, IGNORED = 0, 1, 2
 """What a gallery row is for a query, in blocks of `Pairing.kinds`."""
@@ -174,6 +175,12 @@ class Pairing:
         first, last = self.first[rows], self.last[rows]
         if first.min() < columns.stop and last.max() > columns.start:
             kernels.hide(block, first, last, columns.start, number)
+
+    def in_caller_order(self, values: NDArray[T]) -> NDArray[T]:
+        """Return values of the queries [N] in the order in which the caller gave them."""
+        result = np.empty_like(values)
+        result[self.query_order] = values
+        return result
 
     def gallery_of(self, embeddings: ArrayLike) -> Gallery | None:
         """Return the gallery in this order with other embeddings [M, D]; None: that is the queries."""

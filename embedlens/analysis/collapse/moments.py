@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedlens.arrays import check_pair
-from embedlens.errors import InputError
 from embedlens.results import Result
 from embedlens.similarity.rows import Rows
 from embedlens.similarity.threads import in_parallel, spans
@@ -92,17 +91,13 @@ def class_moments(z: ArrayLike, y: ArrayLike) -> ClassMoments:
     In float64, a block of rows at a time. Class means are subtracted before squares are summed: the scatter
     of classes that have collapsed would be lost in the difference of two sums of squares.
     """
+    from embedlens.analysis.retrieval.geometry import check_class_sizes
     from embedlens.analysis.spectrum.values import resolution_of
 
     array, labels = check_pair(z, y)
     rows = Rows(array)
     classes, at, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    if counts.size == 1:
-        message = "all items have one label; distances between classes need two classes or more"
-        raise InputError(message)
-    if counts.max() == 1:
-        message = "no label has two items; distances within classes need a class of two items or more"
-        raise InputError(message)
+    check_class_sizes(counts)
     order = np.argsort(at, kind="stable")
     means = np.zeros((counts.size, rows.dim))
     for part in spans(order.size, _ROWS):

@@ -69,12 +69,7 @@ def class_distances(z: ArrayLike, y: ArrayLike) -> ClassDistances:
     labels = check_labels(y)
     rows = check_embeddings(z, rows=labels.size, dim=None)
     _, at, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    if counts.size == 1:
-        message = "all items have one label; distances between classes need two classes or more"
-        raise InputError(message)
-    if counts.max() == 1:
-        message = "no label has two items; distances within classes need a class of two items or more"
-        raise InputError(message)
+    check_class_sizes(counts)
     sums, squares = _class_sums(rows, at, counts.size)
     pairs = counts * (counts - 1) / 2
     similarity = (np.sum(sums**2, axis=1) - squares) / 2
@@ -87,6 +82,16 @@ def class_distances(z: ArrayLike, y: ArrayLike) -> ClassDistances:
         pi_inter=inter,
         pi_ratio=intra / inter if inter > 0 else np.inf,
     )
+
+
+def check_class_sizes(counts: NDArray[np.int64]) -> None:
+    """Refuse classes of these numbers of items [C] where no distance is within one, or none between two."""
+    if counts.size == 1:
+        message = "all items have one label; distances between classes need two classes or more"
+        raise InputError(message)
+    if counts.max() == 1:
+        message = "no label has two items; distances within classes need a class of two items or more"
+        raise InputError(message)
 
 
 def _class_sums(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from embedlens.errors import InputError
-from embedlens.figures.layout.dumbbells import Rows, draw_rows, figure_of_rows
+from embedlens.figures.layout.dumbbells import draw_rows, figure_of_rows, rows_of_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.differences.classes import ClassChanges
     from embedlens.figures.layout.canvas import Figure
+    from embedlens.figures.layout.dumbbells import Rows
 
 MOST = 8
 """Classes that are drawn at either end by default."""
@@ -90,19 +89,14 @@ def figure(
 
 def _rows(result: ClassChanges, most: int, class_names: Mapping[int, str]) -> list[Rows]:
     """Return the classes that gained most, and those that lost most."""
-    counts, groups = result.summary(), []
-    for verb, places in zip(("gained", "lost"), result.largest(most), strict=True):
-        if not places.size:
-            continue
-        number = counts[f"n_{verb}"]
-        groups.append(
-            Rows(
-                heading=f"{verb} most ({places.size} of {number:,})" if places.size < number else verb,
-                names=[class_names.get(label, str(label)) for label in result.label[places].tolist()],
-                notes=[f"n = {n:,}" for n in result.n[places].tolist()],
-                values=np.stack([result.first[places], result.second[places]], axis=1),
-            )
-        )
+
+    def named(place: int) -> str:
+        label = int(result.label[place])
+        return class_names.get(label, str(label))
+
+    counts = result.summary()
+    totals = {verb: counts[f"n_{verb}"] for verb in ("gained", "lost")}
+    groups = rows_of_changes(result, most, totals, named=named)
     if not groups:
         message = "no class gained or lost; there is nothing to draw"
         raise InputError(message)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from embedlens.errors import InputError
-from embedlens.figures.layout.dumbbells import Rows, draw_rows, figure_of_rows
+from embedlens.figures.layout.dumbbells import draw_rows, figure_of_rows, rows_of_changes
 from embedlens.figures.layout.text import shorten
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from embedlens.analysis.differences.confusions import Confusions
     from embedlens.figures.layout.canvas import Figure
+    from embedlens.figures.layout.dumbbells import Rows
 
 MOST = 8
 """Confusions that are drawn at either end by default."""
@@ -93,23 +94,12 @@ def figure(
 def _rows(result: Confusions, most: int, class_names: Mapping[int, str]) -> list[Rows]:
     """Return the confusions that increased most, and those that decreased most."""
 
-    def named(label: int) -> str:
-        return shorten(class_names.get(label, str(label)), _LETTERS)
+    def named(place: int) -> str:
+        both = int(result.label[place]), int(result.nearest_label[place])
+        return " → ".join(shorten(class_names.get(label, str(label)), _LETTERS) for label in both)
 
-    groups = []
     totals = {"increased": int(np.sum(result.change > 0)), "decreased": int(np.sum(result.change < 0))}
-    for (verb, total), places in zip(totals.items(), result.largest(most), strict=True):
-        if not places.size:
-            continue
-        pairs = zip(result.label[places].tolist(), result.nearest_label[places].tolist(), strict=True)
-        groups.append(
-            Rows(
-                heading=f"{verb} most ({places.size} of {total:,})" if places.size < total else verb,
-                names=[f"{named(one)} → {named(other)}" for one, other in pairs],
-                notes=[f"n = {n:,}" for n in result.n[places].tolist()],
-                values=np.stack([result.first[places], result.second[places]], axis=1),
-            )
-        )
+    groups = rows_of_changes(result, most, totals, named=named)
     if not groups:
         message = "no confusion increased or decreased; there is nothing to draw"
         raise InputError(message)

@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 from embedlens.arguments import check_pictures
 from embedlens.errors import InputError
 from embedlens.figures.layout.canvas import Figure
+from embedlens.figures.layout.item_pictures import BORDERS
 from embedlens.figures.layout.text import printable, shorten, small_size
 from embedlens.figures.style import max_height_of, width_of
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 MOST = 8
 """Losses that are drawn by default, where as many fit."""
-COLORS = {"anchor": "#000000", "positive": "#009E73", "negative": "#D55E00"}
 _PICTURE, _GAP, _BETWEEN = 0.52, 0.05, 0.13  # inches: at most, between two of one side, between the sides
 _NARROW, _MARGIN = 4.5, 0.1  # inches: below the one, blocks stand in one column; beside a block
 _ABOVE, _BELOW, _HEAD, _APART = 0.15, 0.25, 0.38, 0.06  # inches: of a row; of the sheet; between rows
@@ -166,7 +166,7 @@ def _draw_key(axes: Axes, right: float) -> None:
     for kind in ("negative", "positive"):
         axes.text(right, 0.1, kind, ha="right", va="center", fontsize=small_size(), gid=f"key {kind}")
         right -= _KEY
-        axes.add_patch(Rectangle((right - 0.1, 0.06), 0.08, 0.08, fill=False, edgecolor=COLORS[kind]))
+        axes.add_patch(Rectangle((right - 0.1, 0.06), 0.08, 0.08, fill=False, edgecolor=BORDERS[kind]))
         right -= 0.2
 
 
@@ -211,7 +211,7 @@ def _draw_block(
             image, extent=(left, left + wide, top + high, top), cmap="gray", vmin=0, vmax=255, aspect="auto",
             interpolation="nearest", gid=f"picture {kind}",
         )  # fmt: skip
-        border: dict[str, Any] = {"fill": False, "edgecolor": COLORS[kind], "clip_on": False}
+        border: dict[str, Any] = {"fill": False, "edgecolor": BORDERS[kind], "clip_on": False}
         line = 1.8 if nearest else 0.8
         axes.add_patch(Rectangle((left, top), wide, high, linewidth=line, gid=f"border {kind}", **border))
         axes.text(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
@@ -16,9 +17,8 @@ from embedlens.results import Result
 from embedlens.text import for_legend
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
@@ -45,6 +45,56 @@ class Rows(Result):
     names: Sequence[str]
     notes: Sequence[str]
     values: NDArray[np.float64]
+
+
+class Changes(Protocol):
+    """A number of each of n things on two sides."""
+
+    @property
+    def first(self) -> NDArray[np.float64]:
+        """The number on the first side, [n]."""
+
+    @property
+    def second(self) -> NDArray[np.float64]:
+        """The number on the second side, [n]."""
+
+    @property
+    def n(self) -> NDArray[np.int64]:
+        """Of how many anchors, [n]."""
+
+    def largest(self, most: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the places of the largest changes up, and down."""
+
+
+def rows_of_changes(
+    result: Changes, most: int, totals: Mapping[str, int], *, named: Callable[[int], str]
+) -> list[Rows]:
+    """Return the largest changes up and down, each kind under its heading; none where nothing changed.
+
+    Parameters
+    ----------
+    result
+        What changed.
+    most
+        Number of rows of either kind.
+    totals
+        What happened, up and then down, such as "gained" and "lost" -> to how many.
+    named
+        Returns the name of the thing at a place.
+    """
+    groups = []
+    for (verb, total), places in zip(totals.items(), result.largest(most), strict=True):
+        if not places.size:
+            continue
+        groups.append(
+            Rows(
+                heading=f"{verb} most ({places.size} of {total:,})" if places.size < total else verb,
+                names=[named(place) for place in places.tolist()],
+                notes=[f"n = {n:,}" for n in result.n[places].tolist()],
+                values=np.stack([result.first[places], result.second[places]], axis=1),
+            )
+        )
+    return groups
 
 
 def draw_rows(groups: Sequence[Rows], ax: Axes | None, *, x_label: str) -> Axes:

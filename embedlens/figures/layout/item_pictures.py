@@ -30,7 +30,8 @@ _CAPTION = 0.28  # inches below a thumbnail, for two lines
 _CLASS_LETTERS = 9
 
 
-_BORDERS = {"anchor": "#000000", "positive": "#009E73", "negative": "#D55E00"}
+BORDERS = {"anchor": "#000000", "positive": "#009E73", "negative": "#D55E00"}
+"""Colour of the border of a picture, by what the item is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -44,7 +45,7 @@ class Thumbnail(Result):
 def draw_thumbnails(axes: Axes, thumbnails: Sequence[Thumbnail], *, side: float, beside: bool) -> float:
     """Draw the pictures outside the axes, beside or above them, bordered and named; return where they end."""
     size, caption = (BESIDE if beside else ABOVE), _CAPTION / side
-    for number, (kind, thumbnail) in enumerate(zip(_BORDERS, thumbnails, strict=False)):
+    for number, (kind, thumbnail) in enumerate(zip(BORDERS, thumbnails, strict=False)):
         left, bottom = number * (1 - size) / 2, 1 + caption
         if beside:
             left, bottom = 1.05, 1 - size - number * (1 - size - caption) / 2
@@ -56,7 +57,7 @@ def draw_thumbnails(axes: Axes, thumbnails: Sequence[Thumbnail], *, side: float,
             interpolation="nearest", clip_on=False, gid=f"thumbnail {kind}",
         )  # fmt: skip
         border = Rectangle(
-            box.p0, wide, high, transform=axes.transAxes, fill=False, edgecolor=_BORDERS[kind], linewidth=1.2,
+            box.p0, wide, high, transform=axes.transAxes, fill=False, edgecolor=BORDERS[kind], linewidth=1.2,
             clip_on=False, gid=f"border {kind}",
         )  # fmt: skip
         axes.add_artist(picture)

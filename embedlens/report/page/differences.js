@@ -1,8 +1,8 @@
 // What changed at R@1 from one run and epoch to another: items won and lost, by class and by confusion.
 
-import { momentOf, nearestEpoch, partnerClass } from "./data.js";
+import { momentOf, nearestEpoch } from "./data.js";
 import { element, percent, shortened } from "./scatter.js";
-import { SortedTable } from "./tables.js";
+import { classButton, SortedTable } from "./tables.js";
 
 // Compares the nearest triplets of a place, { series, number of its epoch }, with those of another. An item is right
 // where its nearest positive is more similar than its nearest negative; items without a triplet in either are
@@ -25,9 +25,9 @@ export function differenceOf(report, dataset, one, two) {
       found.right[side] += is ? 1 : 0;
       if (is) return;
       const other = (dataset.gallery_class_of || dataset.class_of)[sides[side].series.negative[places[side]]];
-      const name = partnerClass(dataset, sides[side].series.negative[places[side]])[1];
-      const pair = entry(confusions, own * dataset.classes.length + other, () => (
-        { number: own * dataset.classes.length + other, name: line.name, other: name, rows: [[], []] }));
+      const number = own * dataset.classes.length + other;
+      const pair = entry(confusions, number, () => (
+        { number, name: line.name, other: dataset.classes[other][1], rows: [[], []] }));
       pair.rows[side].push(row);
     });
     if (right[0] === right[1]) return;
@@ -134,7 +134,7 @@ export class DifferenceView {
     const change = (line) => line.won.length - line.lost.length;
     this.classes.draw(
       [
-        { name: "class", key: (line) => line.name, cell: (line) => this.classButton(line) },
+        { name: "class", key: (line) => line.name, cell: (line) => classButton(line, this.actions) },
         { name: "n", key: (line) => line.n, cell: (line) => line.n.toLocaleString("en") },
         { name: "won", key: (line) => line.won.length, cell: (line) => this.button(line.won, "won", line.name) },
         { name: "lost", key: (line) => line.lost.length, cell: (line) => this.button(line.lost, "lost", line.name) },
@@ -161,12 +161,6 @@ export class DifferenceView {
       ],
       lines,
     );
-  }
-
-  classButton(line) {
-    const button = element("button", { type: "button", class: "name" }, shortened(line.name));
-    button.addEventListener("click", () => this.actions.chooseClass(line.number));
-    return button;
   }
 }
 

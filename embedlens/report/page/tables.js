@@ -1,6 +1,6 @@
 // A table that is sorted by a click on the head of a column, and shows more of its lines on request.
 
-import { element } from "./scatter.js";
+import { element, shortened } from "./scatter.js";
 
 export class SortedTable {
   constructor(label, { sort = 0, falling = false, step = 50 } = {}) {
@@ -66,6 +66,13 @@ export class SortedTable {
     });
     return button;
   }
+}
+
+// A button with the name of a class, which selects its items.
+export function classButton(line, actions) {
+  const button = element("button", { type: "button", class: "name" }, shortened(line.name));
+  button.addEventListener("click", () => actions.chooseClass(line.number));
+  return button;
 }
 
 // Marks the line of a table that has a number.

@@ -4,7 +4,7 @@ import { between, countedAt, countsSteps, momentOf, nearestEpoch, similarityOf }
 import { download } from "./export.js";
 import { colorOf, element, percent, shortened, swatch } from "./scatter.js";
 import { distanceAt } from "./selection.js";
-import { markLine, SortedTable } from "./tables.js";
+import { classButton, markLine, SortedTable } from "./tables.js";
 
 const BINS = 60;
 const LONGEST = Math.SQRT2 * 1.5;
@@ -287,18 +287,12 @@ export class ClassView {
     this.title.textContent = `Classes (${lines.length.toLocaleString("en")})`;
     this.table.draw(
       [
-        { name: "class", key: (line) => line.name, cell: (line) => this.choose(line) },
+        { name: "class", key: (line) => line.name, cell: (line) => classButton(line, this.actions) },
         { name: "n", key: (line) => line.n, cell: (line) => String(line.n) },
         ...recalls,
       ],
       lines,
     );
-  }
-
-  choose(line) {
-    const button = element("button", { type: "button", class: "name" }, shortened(line.name));
-    button.addEventListener("click", () => this.actions.chooseClass(line.number));
-    return button;
   }
 }
 

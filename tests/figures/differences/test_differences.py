@@ -120,7 +120,7 @@ def test_a_sheet_has_five_pictures_for_each_loss(result):
     worst = worst_losses(result, 3)
     made = losses.figure(worst, PICTURES, class_names=NAMES, title="test")
     (ax,) = made.axes
-    assert [len(artists(ax, f"picture {kind}")) for kind in losses.COLORS] == [3, 6, 6]
+    assert [len(artists(ax, f"picture {kind}")) for kind in losses.BORDERS] == [3, 6, 6]
     shown = [np.asarray(one.get_array()) for one in artists(ax, "picture anchor")]
     assert all(np.array_equal(one, PICTURES[row]) for one, row in zip(shown, worst.anchor, strict=True))
     captions = [one.get_text() for one in artists_of_kind(ax, "caption positive")]
@@ -128,7 +128,7 @@ def test_a_sheet_has_five_pictures_for_each_loss(result):
     assert captions[1].endswith(f"{worst.s_ap[0, 1]:.3f}")
     extent = artists(ax, "picture anchor")[0].get_extent()
     assert abs(extent[1] - extent[0]) / abs(extent[3] - extent[2]) == pytest.approx(6 / 8)  # not stretched
-    x = {kind: artists(ax, f"picture {kind}")[0].get_extent()[0] for kind in losses.COLORS}
+    x = {kind: artists(ax, f"picture {kind}")[0].get_extent()[0] for kind in losses.BORDERS}
     assert x["anchor"] < x["positive"] < x["negative"]  # it was right on the first side
     after = {kind: artists(ax, f"picture {kind}")[1].get_extent()[0] for kind in ("positive", "negative")}
     assert after["negative"] < after["positive"]
