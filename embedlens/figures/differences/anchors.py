@@ -87,16 +87,17 @@ def figure(result: Difference, *, venue: str = "cvpr", width: str = "column", ti
     inches = min(width_of(venue, width), 4.0)
     figure = Figure(figsize=(width_of(venue, width), _FRACTION_OF_WIDTH * inches), layout="constrained")
     axes = plot(result, figure.add_subplot())
-    axes.set_title("\n".join(filter(None, [title, difference_text(result)])), loc="left")
+    axes.set_title("\n".join(filter(None, [title, _difference(result)])), loc="left")
     return figure
 
 
-def difference_text(result: Difference) -> str:
+def _difference(result: Difference) -> str:
     """Return R@1 of both sides, and the difference with its interval in percentage points."""
     recalls = [fixed(100 * float(side.fraction.mean()), 1) for side in (result.first, result.second)]
     one = result.interval
     text = f"R@1 {recalls[0]} % → {recalls[1]} %: {100 * one.value:+.1f}"
-    return text if np.isnan(one.low) else f"{text} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
+    ends = "" if np.isnan(one.low) else f" [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
+    return (text + ends).replace("-", "−")
 
 
 def _edges(most: float) -> NDArray[np.float64]:

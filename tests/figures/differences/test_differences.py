@@ -73,7 +73,7 @@ def test_the_title_has_the_difference_with_its_interval(result):
     text = title_of(anchors.figure(result, title="test").axes[0])
     low, high = 100 * result.interval.low, 100 * result.interval.high
     assert text.startswith("test\nR@1 ")
-    assert text.endswith(f"[{low:+.1f}, {high:+.1f}]")
+    assert text.endswith(f"[{low:+.1f}, {high:+.1f}]".replace("-", "−"))
 
 
 def test_anchors_that_are_all_right_are_one_cell():
