@@ -14,8 +14,8 @@ from embedlens.store import open_run
 from embedlens.store.format import info_file
 from embedlens.store.log import epoch_of
 from embedlens.store.ownership import is_unbegun
-from embedlens.training.backbones import Backbone, build_backbone
 from embedlens.training.config import TrainConfig
+from embedlens.training.initial import InitialWeights, read_initial, start_backbone
 from embedlens.training.methods import MethodInputs, build_method
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from embedlens.store import Run
+    from embedlens.training.backbones import Backbone
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,21 @@ def plan(configs: Iterable[TrainConfig], folder: Path, *, any_threads: bool) -> 
     ------
     InputError
         Something else, or a run of another configuration, stands where a run of the grid belongs. The number
-        of epochs may differ: a shorter run is resumed, a longer one has the epochs that are needed.
+        of epochs may differ: a shorter run is resumed, a longer one has the epochs that are needed. Weights
+        to start from that cannot be read, or a run that started from others.
     """
-    return [_planned(config, folder / run_name(config), any_threads=any_threads) for config in configs]
+    known: dict[str, InitialWeights] = {}
+    started = [_started(config, known) for config in configs]
+    return [_planned(config, folder / run_name(config), any_threads=any_threads) for config in started]
+
+
+def _started(config: TrainConfig, known: dict[str, InitialWeights]) -> TrainConfig:
+    """Return a configuration with the SHA-256 of the checkpoint that it starts from: all runs take one."""
+    if config.init is None:
+        return config
+    if config.init not in known:
+        known[config.init] = read_initial(config)
+    return replace(config, init=known[config.init].path, init_sha256=known[config.init].sha256)
 
 
 def check_grid(configs: Sequence[TrainConfig]) -> None:
@@ -86,22 +99,24 @@ def check_grid(configs: Sequence[TrainConfig]) -> None:
     Raises
     ------
     InputError
-        Whatever `load_dataset`, `build_backbone`, `build_loss`, `build_sampler` and `build_method` refuse.
+        Whatever `load_dataset`, `start_backbone`, `build_loss`, `build_sampler` and `build_method` refuse.
     """
     data = configs[0].load_data()
     labels = data.splits["train"].labels
     methods: set[str] = set()
-    backbone: Backbone | None = None
+    backbones: dict[str | None, Backbone] = {}  # a grid has one, from one run or none
     for config in configs:
         config.build_loss()
         config.build_sampler(labels)
-        alike = repr((config.method, config.method_options, config.loss, config.dim))
-        if config.method == "plain" or alike in methods:
+        alike = repr((config.method, config.method_options, config.loss, config.dim, config.init))
+        if alike in methods or (config.method == "plain" and config.init in {None, *backbones}):
             continue
         methods.add(alike)
         with torch.random.fork_rng():
-            backbone = backbone or build_backbone(config, data)  # a grid has one
-            build_method(MethodInputs(config, backbone, labels))
+            if config.init not in backbones:
+                initial = None if config.init is None else read_initial(config)
+                backbones[config.init] = start_backbone(config, data, initial=initial)
+            build_method(MethodInputs(config, backbones[config.init], labels))
 
 
 def _planned(config: TrainConfig, path: Path, *, any_threads: bool) -> PlannedRun:
@@ -135,6 +150,12 @@ def _check_same(wanted: TrainConfig, found: TrainConfig, run: Run) -> None:
     limited = wanted.build_sampler(run.labels("train"))
     requested = _compared(replace(wanted, classes_per_batch=limited.classes, items_per_class=limited.items))
     for name, value in _compared(found).items():
+        if name == "init_sha256" and value != requested[name]:
+            message = (
+                f"run {run.path} was started from {_start_text(found)}, not {_start_text(wanted)}; choose "
+                "another folder with --out, or the same --init"
+            )
+            raise InputError(message)
         if value != requested[name]:
             message = (
                 f"run {run.path} was trained with {name} {value}, not {requested[name]}; "
@@ -144,13 +165,23 @@ def _check_same(wanted: TrainConfig, found: TrainConfig, run: Run) -> None:
 
 
 def _compared(config: TrainConfig) -> dict[str, Any]:
-    """Return what two configurations are compared by: all but the epochs, options of the loss filled in."""
-    apart = ("epochs", "loss_options", "mining", "mining_options", "sampler")
+    """Return what two configurations are compared by: all but the epochs, options of the loss filled in.
+
+    Of weights to start from their checksum: the run that they are taken from may have moved.
+    """
+    apart = ("epochs", "init", "loss_options", "mining", "mining_options", "sampler")
     values = {field.name: getattr(config, field.name) for field in fields(config) if field.name not in apart}
     mining = config.mining or loss_class(config.loss).default_mining
     mined = {f"mining {name}": value for name, value in _mining(config, mining).items()}
     own = {**loss_options(config.loss), **config.loss_options}
     return {**values, "sampler": config.batches, "mining": mining, **mined, **own}
+
+
+def _start_text(config: TrainConfig) -> str:
+    """Return what a run starts from, in words."""
+    if config.init_sha256 is None:
+        return "no other run"
+    return f"the checkpoint of {config.init} with SHA-256 {config.init_sha256[:12]}"
 
 
 def _mining(config: TrainConfig, name: str | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from embedlens.errors import InputError, count_text, first_sentence
 from embedlens.files import file_digest
@@ -102,7 +102,7 @@ def verify_runs(runs: Mapping[str, Run]) -> dict[str, Integrity]:
     return results
 
 
-def check_archive(file: Path) -> None:
+def check_archive(file: Path | BinaryIO) -> None:
     """Compare the records of a file saved by torch, a zip archive, with their checksums.
 
     Raises

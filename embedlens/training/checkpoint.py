@@ -12,13 +12,23 @@ from embedlens.files import atomic_path
 from embedlens.store import open_run
 from embedlens.store.format import info_file
 from embedlens.store.integrity import check_archive
-from embedlens.store.ownership import CHECKPOINT_NAME
+from embedlens.store.ownership import CHECKPOINT_NAME, is_unbegun
 from embedlens.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from embedlens.training.optimisation import Stepper
+
+
+def check_path(path: Path, *, resume: bool) -> None:
+    """Refuse a path that exists, but for files of a run that was stopped before its first epoch."""
+    if not resume and path.exists() and not is_unbegun(path):
+        message = (
+            f"{path} already exists; continue it with `embedlens train --resume {path}` "
+            "(and --epochs M to extend it), or choose another --out"
+        )
+        raise InputError(message)
 
 
 def save_checkpoint(run: Path, epoch: int, network: torch.nn.Module, *, stepper: Stepper) -> None:

@@ -66,6 +66,11 @@ class NetworkChoice(DataChoice):
         Whether a timm network starts from its published weights.
     weights
         File with the initial weights of a timm network; None: the published ones.
+    init
+        Path or address of a run, of any method, whose checkpoint the weights of the backbone are taken from
+        at the start, as in fine-tuning; heads, losses and decoders are new. None: no run.
+    init_sha256
+        SHA-256 of that checkpoint, which the training fills in; a checkpoint with another is refused.
     freeze_bn
         Whether statistics and weights of batch norm are frozen.
     dim
@@ -75,6 +80,8 @@ class NetworkChoice(DataChoice):
     backbone: str = "small"
     pretrained: bool = True
     weights: str | None = None
+    init: str | None = None
+    init_sha256: str | None = None
     freeze_bn: bool = False
     dim: int = 64
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _ROWS = 128
 _MOST_THREADS = 1 << 16
-_IF_SET = ("ignore_label", "distractor_label", "exclude_duplicates", "log_metrics")
+_IF_SET = ("ignore_label", "distractor_label", "exclude_duplicates", "log_metrics", "init", "init_sha256")
 _FIRST = ("data", "loss", "loss_options", "dim", "epochs", "optimizer", "lr", "seed", "threads")
 
 
@@ -160,8 +160,8 @@ class TrainConfig(OptimisationChoice):
     def as_method(self) -> dict[str, Any]:
         """Return the configuration as it is written to run.json.
 
-        Options of metrics, and of items to leave out of them, are only written if they are set, as in runs of
-        earlier versions.
+        Options of metrics, of items to leave out of them, and of the run that the weights are taken from, are
+        only written if they are set, as in runs of earlier versions.
         """
         return {name: value for name, value in asdict(self).items() if value or name not in _IF_SET}
 

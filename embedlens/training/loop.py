@@ -16,12 +16,12 @@ from embedlens.store import Recorder, Run
 from embedlens.store.checks import join_metrics
 from embedlens.store.format import info_file, listed_epochs
 from embedlens.store.locations import run_path
-from embedlens.store.ownership import is_unbegun
-from embedlens.training.backbones import build_backbone, check_backbone
-from embedlens.training.checkpoint import load_checkpoint, save_checkpoint
+from embedlens.training.backbones import check_backbone
+from embedlens.training.checkpoint import check_path, load_checkpoint, save_checkpoint
 from embedlens.training.distributed import Team, check_team, parallel
 from embedlens.training.early_stop import stop_reason
 from embedlens.training.embedding import Embedder
+from embedlens.training.initial import initial_of_run, start_backbone
 from embedlens.training.loading import Request, read_batches
 from embedlens.training.methods import MethodInputs, build_method, check_method
 from embedlens.training.optimisation import Stepper
@@ -93,6 +93,9 @@ class TrainingLoop:
         check_method(config.method, config.method_options, config.loss)
         config.build_loss()  # wrong options are refused before data is read
         check_backbone(config)
+        initial = initial_of_run(config, path, resume=resume, team=self.team)
+        if initial is not None:
+            config = replace(config, init=initial.path, init_sha256=initial.sha256)
         self.data = config.load_data()
         train = self.data.splits["train"]
         sampler = config.build_sampler(train.labels)
@@ -103,10 +106,10 @@ class TrainingLoop:
             classes_per_batch=sampler.classes,
             items_per_class=sampler.items,
         )
-        self.team.led(lambda: _check_path(path, resume=resume))
+        self.team.led(lambda: check_path(path, resume=resume))
         with torch.random.fork_rng():
             torch.manual_seed(torch_seed(config.seed, Purpose.WEIGHTS))
-            backbone = build_backbone(config, self.data, workers=workers)
+            backbone = start_backbone(config, self.data, initial=initial, workers=workers)
             method = build_method(MethodInputs(self.config, backbone, train.labels))
         self.messages = (*self.data.messages, *backbone.messages)
         self.method = method.to(self.team.device)
@@ -286,13 +289,3 @@ class TrainingLoop:
             method=self.config.as_method(),
             resume=resume,
         )
-
-
-def _check_path(path: Path, *, resume: bool) -> None:
-    """Refuse a path that exists, but for files of a run that was stopped before its first epoch."""
-    if not resume and path.exists() and not is_unbegun(path):
-        message = (
-            f"{path} already exists; continue it with `embedlens train --resume {path}` "
-            "(and --epochs M to extend it), or choose another --out"
-        )
-        raise InputError(message)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from training_support import train
 import embedlens
 from embedlens import InputError
 from embedlens.experiments.grid_runs import check_grid, plan, run_name
+from embedlens.files import file_digest
 from embedlens.training.config import TrainConfig
 
 SMALL = TrainConfig(data="digits", epochs=1, dim=4, classes_per_batch=5, items_per_class=90, lr=1e-4)
@@ -73,3 +75,46 @@ def test_what_does_not_belong_there(tmp_path):
 def test_what_cannot_be_trained_is_refused_before_anything_is(tmp_path, change, message):
     with pytest.raises(InputError, match=message):
         check_grid([SMALL, replace(SMALL, **change)][:: -1 if "data" in change else 1])
+
+
+def test_runs_that_start_from_another_run(tmp_path):
+    small = replace(SMALL, epochs=0)
+    train(tmp_path / "first", replace(small, seed=7))
+    config = replace(small, init=str(tmp_path / "first"))
+    (new,) = plan([config], tmp_path / "grid", any_threads=True)
+    check_grid([new.config])
+    digest = new.config.init_sha256
+    assert digest == file_digest(tmp_path / "first/checkpoint.pt")
+    run = train(new.path, new.config)
+    assert run.method["init_sha256"] == digest
+    assert plan([config], tmp_path / "grid", any_threads=True)[0].finished
+    shutil.move(tmp_path / "first", tmp_path / "moved")
+    (moved,) = plan([replace(config, init=str(tmp_path / "moved"))], tmp_path / "grid", any_threads=True)
+    assert (moved.finished, moved.config.init_sha256) == (True, digest)
+
+    train(tmp_path / "second", replace(small, seed=8))
+    ours = f"the checkpoint of {tmp_path / 'first'} with SHA-256 {digest[:12]}"
+    for init, named in (
+        (tmp_path / "second", "the checkpoint of .*second with SHA-256 "),
+        (None, "no other"),
+    ):
+        with pytest.raises(
+            InputError, match=rf"was started from {ours}, not {named}.*; choose another folder"
+        ):
+            plan(
+                [replace(config, init=None if init is None else str(init))],
+                tmp_path / "grid", any_threads=True,
+            )  # fmt: skip
+    train(tmp_path / "plain" / run_name(small), small)
+    with pytest.raises(InputError, match="was started from no other run, not the checkpoint of"):
+        plan([replace(config, init=str(tmp_path / "second"))], tmp_path / "plain", any_threads=True)
+
+
+def test_weights_that_do_not_fit_are_refused_before_any_training(tmp_path):
+    train(tmp_path / "first", replace(SMALL, epochs=0))
+    config = replace(SMALL, init=str(tmp_path / "first"), image_size=32)
+    (planned,) = plan([config], tmp_path, any_threads=True)
+    with pytest.raises(InputError, match="the backbone of run .* does not fit in 5 tensors"):
+        check_grid([planned.config])
+    with pytest.raises(InputError, match="no such run"):
+        plan([replace(config, init=str(tmp_path / "none"))], tmp_path, any_threads=True)

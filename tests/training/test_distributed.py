@@ -23,7 +23,7 @@ from embedlens.training.distributed import Team, check_team, parallel
 from embedlens.training.loop import TrainingLoop
 
 SCRIPT = Path(__file__).with_name("torchrun_script.py")
-QUICK = ("epshn", "proxy-nca")
+QUICK = ("epshn", "proxy-nca", "started")
 SLOW = ("even", "hard-class", "norm", "longer", "extended")
 
 

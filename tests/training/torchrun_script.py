@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,7 @@ JOBS = {
     "norm": {"loss": "epshn", "backbone": "norm"},
     "longer": {"loss": "epshn", "backbone": "conv", "epochs": 2},
     "extended": {"loss": "epshn", "backbone": "conv", "epochs": 2},
+    "started": {"loss": "proxy-nca", "backbone": "conv", "lr": 0.01, "init": "epshn", "seed": 1},
 }  # fmt: skip
 STEPS = 10
 
@@ -66,6 +68,8 @@ def register():
 def train(folder, job, team):
     """Train a job; write the weights that this process ends with, and what it makes of some images."""
     config = TrainConfig(**{**_COMMON, **JOBS[job]}, processes=team.size)
+    if config.init is not None:
+        config = replace(config, init=str(folder / config.init))
     path = folder / job
     if job == "extended":
         _run(TrainConfig(**{**_COMMON, **JOBS[job], "epochs": 1}, processes=team.size), path, team)

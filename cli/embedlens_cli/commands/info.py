@@ -139,7 +139,7 @@ def _informative(method: dict[str, Any]) -> dict[str, Any]:
     quiet = {name for name, other in idle.items() if other in method and not method[other]}
     if method.get("processes") == 1:
         quiet.add("processes")
-    if not str(method.get("backbone", "timm:")).startswith("timm:"):
+    if not str(method.get("backbone", "timm:")).startswith("timm:") or method.get("init"):
         quiet.add("pretrained")
     return {
         name: value for name, value in method.items()

@@ -14,7 +14,7 @@ import typer
 from embedlens.errors import InputError
 from embedlens_cli.common import completion
 from embedlens_cli.common.loss_options import OF_LOSSES, OF_METHODS, option
-from embedlens_cli.common.options import words
+from embedlens_cli.common.options import run_location, words
 
 if TYPE_CHECKING:
     from embedlens.experiments.recipe import Recipe
@@ -60,6 +60,10 @@ _OF_RUNS = {
     "weights": option(
         Path | None, None, "File of weights for a timm network.", metavar="FILE",
         show_default="those that timm downloads",
+    ),
+    "init": option(
+        Path | None, None, "Run whose backbone the training starts from; the layers above it are new.",
+        metavar="RUN", show_default="no run", parser=run_location, autocompletion=completion.runs,
     ),
     "freeze_bn": option(
         bool, False, "Freeze batch normalisation of a timm network.", flag="--freeze-bn"
@@ -151,7 +155,8 @@ METHOD_OPTIONS = tuple(OF_METHODS)
 """Names of the options of single methods."""
 
 _NOT_OF_CONFIG = {*OF_LOSSES, *OF_METHODS}
-_NOT_OF_CONFIG |= {"loss_options", "mining_options", "root", "weights", "threads", "readers"}
+_NOT_OF_CONFIG |= {"loss_options", "mining_options", "root", "weights", "init", "threads", "readers"}
+_FILES = ("weights", "init")  # options that name a file or a run; names of figures have its name alone
 
 
 OF_IMAGES = ("root", "split_by", "boxes")
@@ -195,6 +200,7 @@ def takes_recipe(
 def recipe_of(values: Mapping[str, Any], **more: Any) -> Recipe:
     """Gather the shared options of a command by name, and `more` fields; what was not given is None."""
     from embedlens.experiments.recipe import Recipe
+    from embedlens.selection import choose_runs
 
     losses = {name: values[name] for name in OF_LOSSES}
     options = {name: value for name, value in losses.items() if value is not None}
@@ -205,6 +211,8 @@ def recipe_of(values: Mapping[str, Any], **more: Any) -> Recipe:
     shared = {name: values[name] for name in _OF_RUNS if name not in _NOT_OF_CONFIG}
     for name in ("root", "weights"):  # the parser keeps paths as text
         shared[name] = None if values[name] is None else str(Path(values[name]).resolve())
+    if values["init"] is not None:
+        shared["init"] = str(choose_runs([str(values["init"])], empty=True)[0].path.resolve())
     for name in ("ignore_label", "distractor_label", "log_metrics"):
         shared[name] = ",".join(words(shared[name] or "")) or None
     shared["backbone"] = _absolute(shared["backbone"])
@@ -219,12 +227,12 @@ def file_words(recipe: Recipe) -> list[str]:
     defaults = {name: default for name, (_, default) in _OF_RUNS.items() if name in recipe.shared}
     own = {**recipe.shared, "threads": recipe.threads}
     defaults["threads"] = None
-    files = {name: Path(own[name]).name for name in ("root", "weights") if own[name] is not None}
+    files = {name: Path(own[name]).name for name in ("root", *_FILES) if own.get(name) is not None}
     changed = {
         name: own[name] for name in defaults
-        if name not in ("data", "root", "weights", "log_metrics") and own[name] != defaults[name]
+        if name not in ("data", "root", *_FILES, "log_metrics") and own[name] != defaults[name]
     }  # fmt: skip
-    weights = {name: file for name, file in files.items() if name == "weights"}
+    weights = {name: file for name, file in files.items() if name in _FILES}
     methods = recipe.shared["method_options"]
     values = {**recipe.loss_options, **recipe.mining_options, **changed, **methods, **weights}
     changes = [f"{name}_{value}".replace(":", "-").replace("/", "-") for name, value in values.items()]

@@ -189,10 +189,18 @@ def _stated(name: str, value: object) -> str:
 
 
 def shown_method(method: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run's method as tables show it: of checkpoints their number alone."""
+    """Return a run's method as tables show it.
+
+    Of checkpoints their number alone, and of a checkpoint that training started from the run and the first
+    digits of its SHA-256.
+    """
     known = method.get(KEY)
     files = known.get("files") if isinstance(known, dict) else None
-    return {**method, KEY: len(files)} if isinstance(files, list) else dict(method)
+    shown = {**method, KEY: len(files)} if isinstance(files, list) else dict(method)
+    digest = shown.pop("init_sha256", None)
+    if isinstance(digest, str) and "init" in shown:
+        shown["init"] = f"{shown['init']} (SHA-256 {digest[:12]})"
+    return shown
 
 
 def _changed(run: Run, checkpoint: Checkpoint, known: Entry) -> InputError:

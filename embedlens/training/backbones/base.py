@@ -35,6 +35,9 @@ class Backbone:
         Split name -> inputs of its items.
     pretrained
         Whether the features are meaningful before training, so that they are recorded.
+    replaced
+        Whether weights of another run replaced random ones. Copies draw random weights all the same, so that
+        what is drawn after them is the same as without that run.
     messages
         Messages for the user about its construction.
     stages
@@ -45,6 +48,7 @@ class Backbone:
     width: int
     inputs: Mapping[str, Inputs]
     pretrained: bool
+    replaced: bool = False
     messages: tuple[str, ...] = ()
     stages: Callable[[], Stages] | None = None
 
@@ -110,6 +114,12 @@ def check_backbone(choice: NetworkChoice) -> None:
         extra = [name for name in BACKBONES.names() if name not in ("small", *_WITH_ARGUMENT)]
         message = f"unknown backbone {choice.backbone!r}; choose one of: {', '.join([names, *extra])}"
         raise InputError(message)
+    if choice.init is not None and kind == "features":
+        message = f"--init is for networks; {choice.backbone!r} has no weights to start from"
+        raise InputError(message)
+    if choice.init is not None and choice.weights is not None:
+        message = "--init and --weights both give the initial weights; leave one out"
+        raise InputError(message)
     if kind != "timm":
         for name, default in _OF_TIMM.items():
             if getattr(choice, name) != default:
@@ -119,7 +129,7 @@ def check_backbone(choice: NetworkChoice) -> None:
 
 
 def build_backbone(choice: NetworkChoice, data: ImageDataset, *, workers: int = 0) -> Backbone:
-    """Return the chosen backbone, with the inputs of every split.
+    """Return the chosen backbone, with the inputs of every split; `init` is for `start_backbone` to take.
 
     Parameters
     ----------

@@ -109,7 +109,7 @@ def _create(timm: Any, choice: NetworkChoice) -> tuple[nn.Module, tuple[str, ...
         hint = f"; is it one of {', '.join(near)}?" if near else ""
         message = f"unknown timm network {name!r}{hint} (timm.list_models() lists all)"
         raise InputError(message)
-    fetched = choice.pretrained and choice.weights is None
+    fetched = choice.pretrained and choice.weights is None and choice.init is None
     options: dict[str, Any] = {"pretrained": fetched, "num_classes": 0}
     if choice.image_size and getattr(timm.models.get_pretrained_cfg(name), "fixed_input_size", False):
         options["img_size"] = choice.image_size

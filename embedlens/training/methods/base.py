@@ -103,9 +103,12 @@ class Method(nn.Module, ABC):
         Messages for the user that have not been reported yet; the training loop reports and removes them.
     losses
         Names of the losses of the method, the default first; None: any loss.
+    trunk
+        Where the backbone stands among the modules of the method, from which another run can take it.
     """
 
     losses: ClassVar[tuple[str, ...] | None] = None
+    trunk: ClassVar[str] = "network.features"
     network: nn.Module
     objective: nn.Module
     steps: int

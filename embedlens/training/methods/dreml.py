@@ -85,6 +85,7 @@ class DREML(Method):
     """
 
     losses: ClassVar[tuple[str, ...]] = ("softmax",)
+    trunk: ClassVar[str] = "network.trunks.0"
     classes: torch.Tensor
     meta: torch.Tensor
 
@@ -160,8 +161,10 @@ def random_groups(classes: int, meta_classes: int, *, seed: int, learner: int) -
 def copies(backbone: Backbone, count: int) -> list[nn.Module]:
     """Return a backbone's network and copies of it; copies of an untrained one get new random weights."""
     found = [backbone.module, *(copy.deepcopy(backbone.module) for _ in range(count - 1))]
-    for module in found[1:] if not backbone.pretrained else ():
+    for module in found[1:] if backbone.replaced or not backbone.pretrained else ():
         for part in module.modules():
             if callable(reset := getattr(part, "reset_parameters", None)):
                 reset()
+        if backbone.replaced:
+            module.load_state_dict(backbone.module.state_dict())
     return found

@@ -82,6 +82,7 @@ class HDC(Method):
     """
 
     losses: ClassVar[tuple[str, ...]] = ("contrastive",)
+    trunk: ClassVar[str] = "network.stages.network"
 
     def __init__(
         self,
