@@ -50,6 +50,10 @@ class Loss(nn.Module, ABC):
     """Default learning rate by optimizer."""
     default_mining: ClassVar[str | None] = None
     """Default mining of a loss that takes a miner."""
+    sums: ClassVar[bool] = False
+    """Whether the loss can be a sum over its triplets instead of the mean over the active ones."""
+    summed: bool = False
+    """Whether the loss is that sum; a method sets it, where its paper has sums."""
     no_mining: ClassVar[str] = "it compares all items of the batch"
     """Why a loss takes no miner; stands in error messages."""
 

@@ -21,7 +21,7 @@ class Triplet(Loss):
     """Triplet loss max(0, d_ap - d_an + margin) over mined triplets.
 
     Schroff, Kalenichenko, Philbin, "FaceNet", CVPR 2015; d is the Euclidean distance of the normalised
-    embeddings; the non-zero terms are averaged.
+    embeddings; the non-zero terms are averaged, or added up if `summed`.
 
     Parameters
     ----------
@@ -32,6 +32,7 @@ class Triplet(Loss):
     """
 
     default_mining: ClassVar[str | None] = "semi-hard"
+    sums: ClassVar[bool] = True
 
     def __init__(self, *, margin: float = 0.2, miner: Miner | None = None) -> None:
         super().__init__()
@@ -45,6 +46,8 @@ class Triplet(Loss):
         if not len(mined):
             return z.sum() * 0.0, {"loss": 0.0, "nonzero_share": 0.0, **_counts(mined)}
         loss = self._loss(z, labels, mined.indices)
+        if self.summed:
+            loss = loss * self._reducer.nonzero
         return loss, {"loss": self._reducer.mean, "nonzero_share": self._reducer.fraction, **_counts(mined)}
 
 
@@ -97,7 +100,8 @@ class Margin(Loss):
     """Margin loss [margin + d_ap - beta]_+ + [margin + beta - d_an]_+ over mined triplets.
 
     Wu, Manmatha, Smola, Krahenbuhl, "Sampling matters in deep embedding learning", ICCV 2017; d is the
-    Euclidean distance of the normalised embeddings. The sum is divided by the number of non-zero parts.
+    Euclidean distance of the normalised embeddings. The sum is divided by the number of non-zero parts,
+    unless it is to be `summed`.
 
     Parameters
     ----------
@@ -114,6 +118,7 @@ class Margin(Loss):
     """
 
     default_mining: ClassVar[str | None] = "distance-weighted"
+    sums: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -153,7 +158,7 @@ class Margin(Loss):
             ]
         )
         nonzero = int((parts > 0).sum())
-        loss = parts.sum() / max(1, nonzero) + self.nu * self.beta
+        loss = parts.sum() / (1 if self.summed else max(1, nonzero)) + self.nu * self.beta
         mean = 2 * parts.mean().item()  # a term is both parts of a triplet
         return loss, {"loss": mean, "nonzero_share": nonzero / parts.numel(), **logs}
 

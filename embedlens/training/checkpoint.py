@@ -53,15 +53,25 @@ def load_checkpoint(run: Path, network: torch.nn.Module, *, stepper: Stepper, de
     try:
         check_archive(file)
         state: dict[str, Any] = torch.load(file, map_location=device, weights_only=True)
-        network.load_state_dict(state["network"])
+        weights = state["network"]
+    except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
+        raise _unreadable(file, error) from error
+    try:
+        network.load_state_dict(weights)
         stepper.load(state)
         return int(state["epoch"])
-    except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
-        message = (
-            f"{file} cannot be read ({first_sentence(error)}); put back a copy of it, or train again under "
-            "another name; the recorded epochs stay readable"
-        )
-        raise InputError(message) from error
+    except InputError as error:  # the method knows the weights as those of an earlier version
+        raise error.within(str(file)) from error
+    except Exception as error:  # tensors of other names, shapes or types, with any exception
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: Exception) -> InputError:
+    """Return the error of a damaged checkpoint."""
+    return InputError(
+        f"{file} cannot be read ({first_sentence(error)}); put back a copy of it, or train again under "
+        "another name; the recorded epochs stay readable"
+    )
 
 
 def resumed_config(path: Path, epochs: int | None) -> TrainConfig:

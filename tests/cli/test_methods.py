@@ -41,6 +41,23 @@ def test_divide_and_conquer_through_the_real_entry_point(program, folder):
     assert embedlens.open_run("runs/digits-divide-conquer-epshn").epochs() == [0, 1, 2]
 
 
+@pytest.mark.slow
+def test_deep_variational_metric_learning_through_the_real_entry_point(program, folder):
+    weights = ["--kl-weight", "0.5", "--reconstruction-weight", "1,0", "--synthesised-weight", "0.2,0.1"]
+    weights += ["--invariant-weight", "2", "--metric-reduction", "mean", "--absolute-reconstruction"]
+    done = program(*PIECES, "--method", "dvml", "--loss", "triplet", *weights, "--samples", "3")
+    assert done.code == 0, done.err
+    run = embedlens.open_run("runs/digits-dvml-triplet")
+    assert run.method["method_options"] == {
+        "kl_weight": "0.5", "reconstruction_weight": "1,0", "synthesised_weight": "0.2,0.1",
+        "invariant_weight": "2", "samples": 3, "metric_reduction": "mean", "relative_reconstruction": False,
+    }  # fmt: skip
+    parts = ("kl", "reconstruction", "synthesised", "invariant")
+    assert sum(run.log[1][f"{part}_gradient_share"] for part in parts) == pytest.approx(1)
+    drawn = program("curves", "digits-dvml-triplet", "--metrics", "kl_gradient_share", "--format", "png")
+    assert drawn.code == 0, drawn.err
+
+
 def test_info_tells_of_the_clusters(cli, divided):
     told = cli("info", divided.path, "--json").json["summary"]["divided"]["clusters"]["train"]
     first, last = (np.asarray(divided.extra("train", "cluster", epoch)) for epoch in (1, 2))
@@ -106,6 +123,18 @@ def test_a_map_is_coloured_by_cluster(cli, divided):
         (["--method", "divide-conquer", "--recluster", "0"], ["recluster is 0"]),
         (["--method", "divide-conquer", "--finish", "-1"], ["finish is -1"]),
         (["--method", "divide-conquer", "--cluster-on", "pixels"], ["'pixels'", "penultimate, embedding"]),
+        (["--method", "dvml", "--first-phase", "-1"], ["first_phase is -1; a whole number from 0"]),
+        (["--method", "dvml", "--samples", "0"], ["samples is 0; a whole number from 1"]),
+        (["--method", "dvml", "--kl-weight", "1,2,3"], ["kl_weight is '1,2,3'; a number from 0", "two"]),
+        (["--method", "dvml", "--reconstruction-weight", "-1"], ["reconstruction_weight is '-1'"]),
+        (["--method", "dvml", "--synthesised-weight", "inf"], ["synthesised_weight is 'inf'"]),
+        (["--method", "dvml", "--invariant-weight", ""], ["invariant_weight is ''"]),
+        (["--method", "dvml", "--metric-reduction", "max"], ["unknown metric reduction 'max'", "sum, mean"]),
+        (
+            ["--method", "dvml", "--loss", "epshn", "--metric-reduction", "sum"],
+            ["loss 'epshn' is no sum over triplets", "choose one of: margin, triplet"],
+        ),
+        (["--samples", "2"], ["method 'plain' has no option 'samples'"]),
     ],
 )
 def test_what_is_refused(cli, folder, words, parts):

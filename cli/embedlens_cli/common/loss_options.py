@@ -62,8 +62,30 @@ OF_METHODS = {
         bool | None, None, "With dvml: record mu, sigma and z minus its class mean.",
         show_default="not recorded", flag="--record-latent",
     ),
+    "kl_weight": option(
+        str | None, None, "With dvml: weight of the KL divergence; two numbers: one for each phase.",
+        show_default="1,0.8",
+    ),
     "reconstruction_weight": option(
-        float | None, None, "With dvml: weight of the reconstruction.", show_default="1"
+        str | None, None, "With dvml: weight of the reconstruction, also by phase.", show_default="1"
+    ),
+    "synthesised_weight": option(
+        str | None, None, "With dvml: weight of the metric loss of z_I + z_V, also by phase.",
+        show_default="0.1,0.2",
+    ),
+    "invariant_weight": option(
+        str | None, None, "With dvml: weight of the metric loss of z_I, also by phase.", show_default="1,0.8"
+    ),
+    "samples": option(int | None, None, "With dvml: T, samples of z_V per item.", show_default="20"),
+    "metric_reduction": option(
+        str | None, None, "With dvml: sum or mean of the metric losses over the triplets.",
+        show_default="sum of triplet and margin, mean of others",
+        autocompletion=completion.one_of("sum", "mean"),
+    ),
+    "relative_reconstruction": option(
+        bool | None, None, "With dvml: divide the reconstruction by the mean squared norm of the features.",
+        show_default="if the backbone is not pretrained",
+        flag="--relative-reconstruction/--absolute-reconstruction",
     ),
     "learners": option(int | None, None, "With dreml: E, classifiers of meta-classes.", show_default="8"),
     "meta_classes": option(

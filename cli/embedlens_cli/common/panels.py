@@ -31,7 +31,9 @@ _TRAINING = {
     "Mining and batches": {"mining", "mining_options", "sampler", "classes_per_batch", "items_per_class"},
     "Method": {
         "method", "clusters", "recluster", "finish", "cluster_on", "first_phase", "record_latent",
-        "reconstruction_weight", "learners", "meta_classes", "trunk", "heads", "hard_shares", "cascade",
+        "kl_weight", "reconstruction_weight", "synthesised_weight", "invariant_weight", "samples",
+        "metric_reduction", "relative_reconstruction", "learners", "meta_classes", "trunk", "heads",
+        "hard_shares", "cascade",
     },
     "Comparison": {"metric", "metrics", "split", "dry_run"},
     LEFT_OUT: {"ignore_label", "distractor_label", "exclude_duplicates"},

@@ -5,82 +5,52 @@ Lin, Duan, Dong, Lu & Zhou, "Deep variational metric learning", ECCV 2018.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, shortened, unknown
+from embedlens.objectives import LOSSES
 from embedlens.training.methods.base import METHODS, Batch, EmbedSplits, Method, MethodInputs, make_loss
+from embedlens.training.methods.slices import check_whole
+from embedlens.training.methods.variational import Encoder, Losses, divergence, gradient_shares, sampled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
     from embedlens.objectives import Loss
     from embedlens.training.samplers import Embed
 
-HIDDEN = 512
-WEIGHTS = (
-    {"kl": 1.0, "reconstruction": 1.0, "synthesised": 0.1, "invariant": 1.0},
-    {"kl": 0.8, "reconstruction": 1.0, "synthesised": 0.2, "invariant": 0.8},
-)
-"""What the four losses weigh in the first and in the second phase."""
+Weight = float | str | Sequence[float] | None
+"""Weight of a loss: one number, or two for the phases, also as comma-separated text; None: as published."""
 
-
-class Encoder(nn.Module):
-    """A backbone, batch norm, and three linear heads: z_I, mu and log sigma^2.
-
-    Parameters
-    ----------
-    features
-        From inputs to features [B, width].
-    width, dim
-        Dimensions of the features and of each head.
-    """
-
-    def __init__(self, features: nn.Module, *, width: int, dim: int) -> None:
-        super().__init__()
-        self.features = features
-        self.norm = nn.BatchNorm1d(width)
-        self.heads = nn.Linear(width, 3 * dim)
-
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return z_I, mu, log sigma^2 and the normalised features x, concatenated, [B, 3 dim + width]."""
-        x = self.norm(self.features(inputs))
-        return torch.cat([self.heads(x), x], dim=1)
-
-
-class Losses(nn.Module):
-    """The metric loss, and the decoder from z to the features.
-
-    Parameters
-    ----------
-    metric
-        The loss of z_I and of the synthesised z.
-    width, dim
-        Dimensions of the features and of z.
-    """
-
-    def __init__(self, metric: Loss, *, width: int, dim: int) -> None:
-        super().__init__()
-        self.metric = metric
-        self.decoder = nn.Sequential(
-            nn.Linear(dim, HIDDEN), nn.BatchNorm1d(HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, width)
-        )
+WEIGHTS = {
+    "kl": (1.0, 0.8),
+    "reconstruction": (1.0, 1.0),
+    "synthesised": (0.1, 0.2),
+    "invariant": (1.0, 0.8),
+}
+"""Published weights of the four losses in the first and in the second phase."""
+SAMPLES = 20
+"""Published number T of samples of z_V of an item."""
+_SHARES_EVERY = 10  # steps; the gradients of four terms at each step would cost more than the samples do
 
 
 @METHODS.register("dvml")
 class DVML(Method):
     """Three heads, a sampled variance, a decoder and four losses in two phases.
 
-    z_V = mu + sigma e, e ~ N(0, I); z = z_I + z_V. The losses: ``KL(N(mu, sigma^2) || N(0, I))``, summed over
-    the dimensions; ``1/2 |x - x'|^2`` of the features x after batch norm and their reconstruction x' from z;
-    the
-    metric loss of z (`synthesised`) and of z_I (`invariant`). In the first phase the decoder's gradient
-    stays with the decoder.
+    z_V = mu + sigma e, e ~ N(0, I); z = z_I + z_V. The losses (Lin et al. 2018, section 3):
+    ``KL(N(mu, sigma^2) || N(0, I))``, summed over the dimensions; ``|x - x'|^2`` of the features x and their
+    reconstruction x' from z, with the mean over T samples of z; the metric loss of z (`synthesised`), of the
+    first sample of each item; and of z_I (`invariant`). In the first phase the decoder's gradient stays with
+    the decoder.
 
     Parameters
     ----------
@@ -90,14 +60,23 @@ class DVML(Method):
         Epochs of the first phase; None: half of all.
     record_latent
         Whether mu, sigma and the central latent space [N, D] of every split are recorded.
-    reconstruction_weight
-        What the reconstruction weighs, in both phases. As published 1, of features 1,024 wide; it is a sum
-        over the features, so that wider ones outweigh the metric loss more.
+    kl_weight, reconstruction_weight, synthesised_weight, invariant_weight
+        Weight of each loss, one number or two for the phases, comma-separated as text; None: as published,
+        `WEIGHTS`.
+    samples
+        T, samples of z_V of an item; 20 as published.
+    metric_reduction
+        "sum": the metric losses are sums over the triplets of the batch (equations 2 and 4), for losses that
+        can be; "mean": as the loss is alone. None: the sum where the loss can be one.
+    relative_reconstruction
+        Whether the reconstruction is divided by the mean of ``|x|^2`` over the batch. The published features
+        are pretrained; those of random weights have no scale of their own, and the network could shrink them
+        against the loss. None: where the backbone is not pretrained.
 
     Raises
     ------
     InputError
-        A number of epochs or a weight below 0.
+        A number of epochs or samples or a weight out of range, a sum of a loss that has none.
     """
 
     def __init__(
@@ -106,28 +85,39 @@ class DVML(Method):
         *,
         first_phase: int | None = None,
         record_latent: bool = False,
-        reconstruction_weight: float = 1.0,
+        kl_weight: Weight = None,
+        reconstruction_weight: Weight = None,
+        synthesised_weight: Weight = None,
+        invariant_weight: Weight = None,
+        samples: int = SAMPLES,
+        metric_reduction: str | None = None,
+        relative_reconstruction: bool | None = None,
     ) -> None:
         super().__init__()
-        if first_phase is not None and first_phase < 0:
-            message = f"first_phase is {first_phase}; a whole number from 0 is needed"
-            raise InputError(message)
-        if not 0 <= reconstruction_weight < np.inf:
-            message = f"reconstruction_weight is {reconstruction_weight}; a number from 0 is needed"
-            raise InputError(message)
-        self._weights = [weights | {"reconstruction": reconstruction_weight} for weights in WEIGHTS]
         config, backbone = given.config, given.backbone
-        self._dim, self._latent = config.dim, record_latent
+        check_whole("first_phase", 0 if first_phase is None else first_phase, 0)
+        check_whole("samples", samples, 1)
+        chosen = (kl_weight, reconstruction_weight, synthesised_weight, invariant_weight)
+        pairs = {name: phase_weights(name, one) for name, one in zip(WEIGHTS, chosen, strict=True)}
+        self._weights = [{name: pair[phase] for name, pair in pairs.items()} for phase in (0, 1)]
+        self._dim, self._latent, self._samples = config.dim, record_latent, samples
         self._first = config.epochs // 2 if first_phase is None else first_phase
-        self._epoch = 0
+        self._relative = (
+            not backbone.pretrained if relative_reconstruction is None else relative_reconstruction
+        )
+        self._epoch, self._step = 0, 0
+        self._shares: dict[str, float] = {}
         self.network = Encoder(backbone.module, width=backbone.width, dim=config.dim)
-        self.objective: Losses = Losses(make_loss(given, config.dim), width=backbone.width, dim=config.dim)
+        metric = make_loss(given, config.dim)
+        metric.summed = is_summed(config.loss, metric, metric_reduction)
+        self.objective: Losses = Losses(metric, dim=config.dim, width=backbone.width)
         self._sampler = config.build_sampler(given.labels)
         self.steps, self.looks = self._sampler.steps, self._sampler.looks
+        self.register_load_state_dict_pre_hook(_refuse_former_layout)  # type: ignore[no-untyped-call]
 
     def begin(self, epoch: int, embed_all: object) -> None:
         """Set the phase by the epoch."""
-        self._epoch = epoch
+        self._epoch, self._step = epoch, 0
 
     def batches(self, epoch: int, embed: Embed) -> Iterator[Batch]:
         """Yield the sampler's batches."""
@@ -139,35 +129,39 @@ class DVML(Method):
 
     def embeddings(self, outputs: torch.Tensor) -> torch.Tensor:
         """Return z_I [B, D]."""
-        return self._parts(outputs)[0]
-
-    def _parts(self, outputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return z_I, mu, log sigma^2 [B, D] each, and the features x [B, width]."""
-        d = self._dim
-        return outputs[:, :d], outputs[:, d : 2 * d], outputs[:, 2 * d : 3 * d], outputs[:, 3 * d :]
+        return outputs[:, : self._dim]
 
     def loss(
         self, outputs: torch.Tensor, labels: torch.Tensor, learner: int | None
     ) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the weighted sum of the four losses of a batch, and each of them."""
-        invariant, mu, log_variance, x = self._parts(outputs)
-        synthesised = invariant + sampled(mu, log_variance)
+        heads, x = outputs[:, : 3 * self._dim], outputs[:, 3 * self._dim :].detach()
+        invariant, mu, log_variance = torch.split(heads, self._dim, dim=1)
+        synthesised = invariant + sampled(mu, log_variance, self._samples)
         first = self._epoch <= self._first
-        decoded = self.objective.decoder(synthesised.detach() if first else synthesised)
         metric, logs = self.objective.metric(invariant, labels)
         parts = {
             "kl": divergence(mu, log_variance),
-            "reconstruction": 0.5 * (decoded - x.detach()).square().sum(dim=1).mean(),
-            "synthesised": self.objective.metric(synthesised, labels)[0],
+            "reconstruction": self._reconstruction(synthesised.detach() if first else synthesised, x),
+            "synthesised": self.objective.metric(synthesised[0], labels)[0],
             "invariant": metric,
         }
         weights = self._weights[0 if first else 1]
-        total = torch.stack([weights[name] * part for name, part in parts.items()]).sum()
-        return total, {
-            **logs,
-            **{name: part.item() for name, part in parts.items()},
-            "loss": total.item(),
-        }
+        terms = {name: weights[name] * part for name, part in parts.items()}
+        if self._step % _SHARES_EVERY == 0:
+            shares = gradient_shares(terms, heads)
+            self._shares = {f"{name}_gradient_share": share for name, share in shares.items()}
+        self._step += 1
+        total = torch.stack(list(terms.values())).sum()
+        numbers = {name: part.item() for name, part in parts.items()}
+        return total, {**logs, **numbers, **self._shares, "loss": total.item()}
+
+    def _reconstruction(self, z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Return the reconstruction loss of z [T, B, D] and the features x [B, width]."""
+        loss = self.objective.decoder.reconstruction(z, x)
+        if not self._relative:
+            return loss
+        return loss / x.square().sum(dim=1).mean().clamp(min=torch.finfo(x.dtype).tiny)
 
     def extras(
         self, embed_splits: EmbedSplits, labels: Mapping[str, NDArray[Any]]
@@ -187,14 +181,73 @@ class DVML(Method):
         }
 
 
-def sampled(mu: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
-    """Return z_V ~ N(mu, sigma^2) [B, D] from mu and log sigma^2 [B, D]; gradients flow to both."""
-    return mu + torch.exp(0.5 * log_variance) * torch.randn_like(mu)
+def phase_weights(name: str, given: Weight) -> tuple[float, float]:
+    """Return the weights of a loss in the two phases.
+
+    Parameters
+    ----------
+    name
+        Name of the loss, a key of `WEIGHTS`.
+    given
+        A number, two numbers, or either as comma-separated text; None: the published weights.
+
+    Raises
+    ------
+    InputError
+        Other text, another count of numbers, or a number below 0 or not finite.
+    """
+    if given is None:
+        return WEIGHTS[name]
+    found = [given] if isinstance(given, (int, float)) else given
+    try:
+        numbers = [float(one) for one in (found.split(",") if isinstance(found, str) else found)]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) not in (1, 2) or not all(0 <= number < math.inf for number in numbers):
+        option = f"{name}_weight"
+        message = (
+            f"{option} is {shortened(given)!r}; a number from 0 is needed, or two for the two phases, "
+            "comma-separated"
+        )
+        raise InputError(message)
+    return numbers[0], numbers[-1]
 
 
-def divergence(mu: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
-    """Return ``KL(N(mu, sigma^2) || N(0, I))`` from mu and log sigma^2 [B, D]: the mean over the batch."""
-    return 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
+def is_summed(name: str, loss: Loss, reduction: str | None) -> bool:
+    """Return whether the metric loss is a sum over triplets.
+
+    Parameters
+    ----------
+    name, loss
+        The loss, and its name.
+    reduction
+        "sum", "mean", or None: the sum if the loss can be one.
+
+    Raises
+    ------
+    InputError
+        Another reduction, or the sum of a loss that has none.
+    """
+    if reduction not in (None, "sum", "mean"):
+        raise unknown(reduction, "metric reduction", ("sum", "mean"))
+    if reduction == "sum" and not loss.sums:
+        fitting = ", ".join(sorted(one for one in LOSSES.names() if LOSSES.get(one).sums))
+        message = (
+            f"loss {name!r} is no sum over triplets; leave metric_reduction out, or choose one of: {fitting}"
+        )
+        raise InputError(message)
+    return loss.sums and reduction != "mean"
+
+
+def _refuse_former_layout(module: nn.Module, state: Mapping[str, Any], *_: object) -> None:
+    """Refuse the weights of earlier versions, which had batch norm on x and in the decoder."""
+    if "network.norm.weight" in state:
+        message = (
+            "the weights are of an earlier form of method 'dvml' (batch normalisation of the features), and "
+            "training cannot continue from them; train again under another name; the recorded epochs stay "
+            "readable"
+        )
+        raise InputError(message)
 
 
 def central(z: NDArray[Any], labels: NDArray[Any]) -> NDArray[Any]:
