@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 VARIABLE = "OMP_NUM_THREADS"
 """Environment variable that torch, numpy and scipy take their number of threads from when they are loaded."""
 _PATIENCE = 2.0  # seconds until a process that was asked to end is killed
+_SHARED = ("torch", "embedlens.similarity", "embedlens.measurements.reader", "embedlens.analysis.scores")
+"""Modules that tasks need and that take long to import."""
 
 
 def available_threads() -> int:
@@ -34,6 +36,39 @@ def threads_of_each(workers: int) -> int:
     return max(1, available_threads() // workers)
 
 
+def start_server(workers: int) -> None:
+    """Start the process that worker processes are forked from, where there is fork; return at once.
+
+    It imports once what every worker would import by itself, while this process reads its own modules. It
+    runs no task and starts no threads, so that forking it is safe at any time.
+
+    Parameters
+    ----------
+    workers
+        Number of workers that share the processors of this machine.
+    """
+    if _context().get_start_method() != "forkserver":
+        return
+    from multiprocessing import forkserver
+
+    forkserver.set_forkserver_preload(list(_SHARED))
+    before = os.environ.get(VARIABLE)
+    os.environ[VARIABLE] = str(threads_of_each(workers))  # read by libraries as they are loaded
+    try:
+        with _no_interrupts():
+            forkserver.ensure_running()
+    finally:
+        os.environ.pop(VARIABLE)
+        if before is not None:
+            os.environ[VARIABLE] = before
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Return how processes are started: forked from a server of their own, else each anew."""
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+
+
 class WorkerProcesses(ProcessPoolExecutor):
     """Worker processes that share the processors of this machine, and end with this process.
 
@@ -46,7 +81,7 @@ class WorkerProcesses(ProcessPoolExecutor):
     def __init__(self, workers: int) -> None:
         super().__init__(
             workers,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=_context(),
             initializer=_prepare,
             initargs=(threads_of_each(workers),),
         )

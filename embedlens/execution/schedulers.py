@@ -73,6 +73,7 @@ class Workers:
             return None
         if name == DASK:
             return cls(lambda tasks: _dask(None, min(count, tasks)), count, is_local=True)
+        _start_server(count)
         return cls(lambda tasks: _processes(min(count, tasks)), count, is_local=True)
 
     @property
@@ -94,6 +95,12 @@ class Workers:
         if not self.tasks_run_again:
             return {}
         return {"execution": {"tasks_run_again": self.tasks_run_again}}
+
+
+def _start_server(count: int) -> None:
+    from embedlens.execution.processes import start_server
+
+    start_server(count)
 
 
 def _processes(count: int) -> Executor:

@@ -13,6 +13,9 @@ from embedlens.errors import InputError, InputWarning, listed, shortened
 from embedlens.label_sets import LabelSets
 from embedlens.store import UNLABELLED
 
+MOST_SEARCHED = 200_000
+"""Items of a split whose R@1 a description computes: the time grows with their square, a million take minutes."""
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -65,10 +68,13 @@ def _labelled(labels: Labels) -> Labels:
 
 
 def _describe_split(run: Run, split: str, reader: Reader, device: str) -> dict[str, Any]:
-    """Return what a split holds; R@1 is None, with the reason, where it is not defined."""
+    """Return what a split holds; R@1 is None, with the reason, where it is not computed."""
     facts = split_facts(_labelled(run.targets(split)), run.class_names)
     if not run.epochs():
         return {**facts, "recall_at_1": None, "why": "no snapshot yet"}
+    if facts["items"] > MOST_SEARCHED:
+        why = f"{facts['items']:,} items take minutes; embedlens evaluate --metrics recall_at_1 computes it"
+        return {**facts, "recall_at_1": None, "why": why}
     try:
         result = reader.search(run, split).score(["R@1"], device=device)
     except InputError as error:

@@ -11,6 +11,8 @@ tables are compared in the same run. On a machine with fewer than two idle cores
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import os
 import resource
 import statistics
@@ -24,6 +26,7 @@ from harness import HISTORY, measure
 
 import embedlens
 
+_PR_SET_CHILD_SUBREAPER = 36  # of prctl: processes whose parent has ended become children of this one
 ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "EMBEDLENS_RUNS": "runs"}
 
 
@@ -45,6 +48,9 @@ def run(folder, words, workers):
         [*program, "--out", f"out{workers}"],
         cwd=folder, env=ONE_THREAD, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
+    with contextlib.suppress(ChildProcessError):  # the server of the workers ends after the program
+        while True:
+            os.wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
@@ -62,6 +68,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--no-history", action="store_true")
     options = parser.parse_args()
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         record(folder, n=options.n, dim=options.dim, epochs=options.epochs)

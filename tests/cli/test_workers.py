@@ -126,9 +126,14 @@ def test_any_number_of_workers_changes_no_byte(written, line):
 
 
 def _children(pid):
-    """The worker processes of a program."""
-    ids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(one) for one in ids if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    """The worker processes of a program: they are forked from a server, which is its child."""
+    servers = [one for one in _started(pid) if b"forkserver" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    return [int(one) for server in servers for one in _started(server)]
+
+
+def _started(pid):
+    """The processes that one has started."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from support import blobs, write_run
 
 import embedlens
 from embedlens.errors import InputWarning
+from embedlens.measurements import description
 from embedlens.measurements.description import class_facts, describe_run
 from embedlens.measurements.reader import Reader
 
@@ -38,6 +39,14 @@ def test_recall_that_is_not_defined_has_its_reason(tmp_path):
     test = describe_run(recorder.run, Reader())["splits"]["test"]
     assert test["recall_at_1"] is None
     assert "run 'run', split 'test', epoch 0" in test["why"]
+
+
+def test_recall_of_many_items_is_left_to_evaluate(tmp_path, monkeypatch):
+    run = write_run(tmp_path / "run", n=30)
+    monkeypatch.setattr(description, "MOST_SEARCHED", 29)
+    test = describe_run(run, Reader())["splits"]["test"]
+    assert (test["recall_at_1"], test["n_singletons"]) == (None, 0)
+    assert test["why"] == "30 items take minutes; embedlens evaluate --metrics recall_at_1 computes it"
 
 
 def test_clusters_are_compared_with_those_of_the_epoch_before(tmp_path):
