@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from embedlens.processes import available_processors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 VARIABLE = "OMP_NUM_THREADS"
 """Environment variable that torch, numpy and scipy take their number of threads from when they are loaded."""
@@ -83,7 +83,7 @@ class WorkerProcesses(ProcessPoolExecutor):
             workers,
             mp_context=_context(),
             initializer=_prepare,
-            initargs=(threads_of_each(workers),),
+            initargs=({**os.environ, VARIABLE: str(threads_of_each(workers))},),
         )
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **options: Any) -> Future[Any]:
@@ -115,9 +115,14 @@ def _run(task: bytes) -> Any:
     return function(*args, **options)
 
 
-def _prepare(threads: int) -> None:
-    """Prepare a worker process: its number of threads, and that it ends when its parent does."""
-    os.environ[VARIABLE] = str(threads)
+def _prepare(environment: Mapping[str, str]) -> None:
+    """Prepare a worker process: its environment, number of threads, and that it ends when its parent does.
+
+    The server that it was forked from may have been started in an environment of before.
+    """
+    os.environ.clear()
+    os.environ.update(environment)
+    threads = int(environment[VARIABLE])
     if "numpy" in sys.modules:  # too late for the variable
         from threadpoolctl import threadpool_limits
 

@@ -14,7 +14,7 @@ from embedlens.label_sets import LabelSets
 from embedlens.store import UNLABELLED
 
 MOST_SEARCHED = 200_000
-"""Items of a split whose R@1 a description computes: the time grows with their square, a million take minutes."""
+"""Items of a split, at most, whose R@1 a description computes; its time grows with their square."""
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

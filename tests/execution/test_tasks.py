@@ -118,6 +118,16 @@ def test_processes_share_the_cores_and_a_killed_one_is_survived(tmp_path, monkey
     assert 1 <= again <= 2  # the one that was killed, and its neighbour
 
 
+def test_processes_have_the_environment_of_their_start(monkeypatch):
+    threads = os.environ.get("OMP_NUM_THREADS")
+    workers = Workers.of(2)  # starts the server that they are forked from
+    assert os.environ.get("OMP_NUM_THREADS") == threads
+    monkeypatch.setenv("EMBEDLENS_TEST", "later")
+    monkeypatch.delenv("HOME", raising=False)
+    found = list(run_tasks(os.getenv, ["EMBEDLENS_TEST", "HOME", "OMP_NUM_THREADS"], executor=workers))
+    assert found == ["later", None, str(threads_of_each(2))]
+
+
 def test_a_task_whose_worker_ends_three_times_is_refused():
     message = "^1: the worker ended 3 times before the task was done, perhaps for lack of memory"
     with pytest.warns(InputWarning, match="a worker ended"), pytest.raises(InputError, match=message):
