@@ -104,7 +104,7 @@ _COMMANDS = (
           "train --loss epshn --epochs 20 --out runs/mine"),
     Entry(panels.TRAIN, "sweep", "Which loss, learning rate and dimension score best?",
           "sweep --loss triplet,epshn --lr default --seed 0,1,2"),
-    Entry(panels.TRAIN, "compare", "Does a method score better than its loss alone, over seeds?",
+    Entry(panels.TRAIN, "compare.command", "Does a method score better than its loss alone, over seeds?",
           "compare --loss triplet --method plain,divide-conquer"),
     Entry(panels.BRING_IN, "import_", "How are embeddings of other programs read? Make a run of them.",
           "import 'z_{epoch}.npy' --labels y.npy --out runs/mine"),

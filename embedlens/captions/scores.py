@@ -151,15 +151,23 @@ def comparison(labels: Sequence[str], facts: Mapping[str, Any], *, names: Sequen
     labels
         The scores.
     facts
-        "data", "epoch", "split", "seeds", and "n", the number of items that are scored.
+        "data", "epoch" in words, "split", "seeds", "n", the number of items that are scored, and
+        "intervals": the number of seeds of an interval of the difference, 0 where none is drawn.
     names
         What is compared.
     """
     seeds = facts["seeds"]
+    drawn = ""
+    if facts["intervals"]:
+        what = "seeds and classes" if facts["intervals"] > 1 else "classes (of one seed)"
+        drawn = (
+            "The second panel has the difference in R@1 from the loss alone with its 95 % bootstrap interval "
+            f"over {what}, filled where it excludes 0. "
+        )
     return (
         f"{_sentence(listed(labels))} of {listed(names)}. Small dots are seeds ({listed(seeds)}), diamonds "
         "and bars their mean and sample standard deviation; the dotted line is the mean of the loss alone. "
-        f"Runs on {facts['data']}, {facts['split']} split, epoch {facts['epoch']}, n = {facts['n']:,}."
+        f"{drawn}Runs on {facts['data']}, {facts['split']} split, {facts['epoch']}, n = {facts['n']:,}."
     )
 
 

@@ -1,79 +1,41 @@
-"""Comparisons of losses, alone and under methods: the runs, their scores, and the means over seeds."""
+"""Comparisons of losses, alone and under methods: scores of the runs, means over seeds, budgets."""
 
 from __future__ import annotations
 
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
+from math import nan
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from embedlens.analysis.differences import retrieval_outcomes
 from embedlens.analysis.experiments import comparison as analysis
 from embedlens.analysis.scores import check_metrics
 from embedlens.errors import InputError
 from embedlens.execution import run_tasks
-from embedlens.experiments import grid_runs
+from embedlens.experiments.budgets import Budget, budget_of, mean_budget, parameters_of
 from embedlens.experiments.epoch_metrics import leave_out_of
 from embedlens.experiments.score_rows import ScoreRow
 from embedlens.searches import search_of
 from embedlens.selection import evaluated_splits
 from embedlens.store import open_run
-from embedlens.training.methods import METHODS, method_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from concurrent.futures import Executor
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    from embedlens.analysis.differences import Hits
     from embedlens.analysis.experiments.comparison import Comparison
     from embedlens.execution import Workers
-    from embedlens.experiments.grid_runs import PlannedRun
+    from embedlens.experiments.compared_runs import ComparedRun
     from embedlens.experiments.readings import Readings
-    from embedlens.experiments.recipe import Recipe
-
-_OWN = "own loss"
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A loss alone, or under a method.
-
-    Attributes
-    ----------
-    loss
-        None: the method's own.
-    """
-
-    method: str
-    loss: str | None
-
-    @property
-    def name(self) -> str:
-        """Its name in tables and figures."""
-        if self.loss is None:
-            return self.method
-        return self.loss if self.method == "plain" else f"{self.loss} + {self.method}"
-
-    @property
-    def group(self) -> str:
-        """What it is compared within."""
-        return self.loss or _OWN
-
-
-@dataclass(frozen=True, slots=True)
-class ComparedRun:
-    """A run of the comparison."""
-
-    way: Way
-    run: PlannedRun
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What it is compared as, path, seed, and how it is trained."""
-        config = self.run.config
-        path = self.run.path.as_posix()
-        return {"name": self.way.name, "path": path, "seed": config.seed, "method": config.as_method()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,69 +48,16 @@ class Scores:
         The split that is scored; empty where the run failed.
     values
         Score by name; empty where the run failed.
+    hits
+        Which anchors count for R@1; None where the run failed.
+    budget
+        What the training took; None where the run failed.
     """
 
     split: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
-
-
-def ways_of(methods: Sequence[str], losses: Sequence[str]) -> list[Way]:
-    """Return what is compared: loss by loss under each method that takes any; then methods with their own."""
-    if not methods:
-        message = f"--method names none; choose some of: {', '.join(METHODS.names())}"
-        raise InputError(message)
-    names = list(dict.fromkeys(methods))
-    own = [name for name in names if METHODS.get(name).losses is not None]
-    free = [name for name in names if name not in own]
-    return [
-        *(Way(name, loss) for loss, name in product(losses, free)),
-        *(Way(name, None) for name in own),
-    ]
-
-
-def plan(
-    ways: Sequence[Way],
-    seeds: Sequence[int],
-    recipe: Recipe,
-    *,
-    folder: Path,
-    dim: int | None = None,
-    lr: float | None = None,
-) -> list[ComparedRun]:
-    """Return the runs, seed by seed, so that a comparison that is stopped has whole seeds.
-
-    Parameters
-    ----------
-    ways
-        What is compared.
-    seeds
-        Seeds.
-    recipe
-        What the runs have in common, with the options of all methods.
-    folder
-        Folder of the runs.
-    dim
-        Dimensions of the embedding; None: the default of each method.
-    lr
-        Learning rate; None: the default of each loss.
-
-    Raises
-    ------
-    InputError
-        An option that no method of the comparison has, or a run that stands in the way.
-    """
-    named = {way.method for way in ways}
-    for option in recipe.shared.get("method_options", {}):
-        if not any(option in method_options(name) for name in named):
-            message = f"no method of the comparison has an option {option!r}; leave it out"
-            raise InputError(message)
-    configs = []
-    for seed, way in product(seeds, ways):
-        own = recipe.under(way.method)
-        dims = own.default_dim if dim is None else dim
-        configs.append(own.config(way.loss or own.default_loss, dim=dims, lr=lr, seed=seed))
-    planned = grid_runs.plan(configs, folder, any_threads=recipe.threads is None)
-    return [ComparedRun(way, run) for (_, way), run in zip(product(seeds, ways), planned, strict=True)]
+    hits: Hits | None = field(default=None, compare=False)
+    budget: Budget | None = None
 
 
 def score_runs(
@@ -215,29 +124,77 @@ def _scored(
     read = partial(search_of, leave_out=leave_out_of(one.run.config)) if apart is None else apart.search
     run = open_run(one.run.path)
     split = evaluated_splits([run], ())[0]
-    scores = read(run, split, one.run.config.epochs).score(metrics, device=device)
-    return Scores(split, {name: value for name, value in scores.items() if name in metrics}), apart
+    search = read(run, split, one.run.config.epochs)
+    scores = {name: value for name, value in search.score(metrics, device=device).items() if name in metrics}
+    outcomes = retrieval_outcomes(search.z, search.y, gallery=search.gallery, device=device)
+    hits = replace(outcomes.hits, anchor=search.query.rows[outcomes.hits.anchor])
+    return Scores(split, scores, hits, budget_of(run, one.run.config)), apart
 
 
 def summarise(runs: Sequence[ComparedRun], scores: Sequence[Scores]) -> Comparison:
     """Return means and deviations over the seeds, and what each method gains over its loss alone."""
     return analysis.compare(
         analysis.RunScores(
-            one.way.name, one.way.group, one.run.config.seed, found.values, one.way.method == "plain"
+            one.way.name,
+            one.way.group,
+            one.run.config.seed,
+            found.values,
+            one.way.method == "plain",
+            found.hits,
         )
         for one, found in zip(runs, scores, strict=True)
     )
 
 
-def mean_rows(result: Comparison, *, split: str, epoch: int) -> list[ScoreRow]:
+def row_facts(runs: Sequence[ComparedRun], scores: Sequence[Scores]) -> dict[str, dict[str, Any]]:
+    """Return epochs, trained parameters and means of the budgets by the name of the row, which has scores."""
+    counted = parameters_of([one.run.config for one in runs])
+    rows: dict[str, dict[str, Any]] = {}
+    for one, parameters in zip(runs, counted, strict=True):
+        rows.setdefault(one.way.name, {"epochs": one.run.config.epochs, "parameters": parameters})
+    for name, facts in rows.items():
+        pairs = zip(runs, scores, strict=True)
+        facts |= mean_budget(found.budget for one, found in pairs if one.way.name == name and found.budget)
+    return rows
+
+
+def table_of(
+    result: Comparison,
+    runs: Sequence[ComparedRun],
+    scores: Sequence[Scores],
+    rows: Mapping[str, Mapping[str, Any]],
+) -> dict[str, NDArray[Any]]:
+    """Return the columns of the comparison, one row for each name and seed, with the budget of each run.
+
+    Parameters
+    ----------
+    result, runs, scores
+        The comparison.
+    rows
+        Facts of the rows, as of `row_facts`.
+    """
+    budgets = {
+        (one.way.name, one.run.config.seed): found.budget for one, found in zip(runs, scores, strict=True)
+    }
+    places = list(product(result.names.tolist(), result.seeds.tolist()))
+    every = [budgets.get(place) or Budget(nan, nan) for place in places]
+    return result.columns() | {
+        "epochs": np.array([rows[name]["epochs"] for name, _ in places]),
+        "parameters": np.array([rows[name]["parameters"] or nan for name, _ in places]),
+        "steps": np.array([one.steps for one in every]),
+        "seconds": np.array([one.seconds for one in every]),
+    }
+
+
+def mean_rows(result: Comparison, *, split: str, epochs: Mapping[str, int]) -> list[ScoreRow]:
     """Return a row of means and standard deviations for everything that has scores.
 
     Parameters
     ----------
     result
         The comparison.
-    split, epoch
-        What was scored.
+    split, epochs
+        What was scored: the split, and the epoch of each row by its name.
     """
     metrics, rows = result.metrics.tolist(), []
     for row, name in enumerate(result.names.tolist()):
@@ -248,16 +205,25 @@ def mean_rows(result: Comparison, *, split: str, epoch: int) -> list[ScoreRow]:
         spread = dict(zip(metrics, result.deviation[row].tolist(), strict=True)) if n > 1 else {}
         counts = zip(metrics, result.missing[row].tolist(), strict=True)
         missing = {metric: (count, n) for metric, count in counts if count}
-        rows.append(ScoreRow(name, split, epoch, means, spread, missing=missing))
+        rows.append(ScoreRow(name, split, epochs[name], means, spread, missing=missing))
     return rows
 
 
 def dims_text(planned: Sequence[ComparedRun]) -> str:
     """Return the dims of the embeddings; those that few have are named with the methods that have them."""
-    dims = Counter(one.run.config.dim for one in planned)
-    most = dims.most_common(1)[0][0]
-    others = dict.fromkeys(
-        (one.way.method, one.run.config.dim) for one in planned if one.run.config.dim != most
-    )
-    rest = "; ".join(f"{name}: {dim}" for name, dim in others)
-    return f"{most} dims ({rest})" if rest else f"{most} dims"
+    return _mostly(planned, "dim", "{} dims")
+
+
+def epochs_text(planned: Sequence[ComparedRun]) -> str:
+    """Return the epoch that is scored; those of few rows are named with their methods."""
+    return _mostly(planned, "epochs", "epoch {}")
+
+
+def _mostly(planned: Sequence[ComparedRun], name: str, text: str) -> str:
+    """Return the value that most runs have of a field of the configuration, and the others by method."""
+    values = [getattr(one.run.config, name) for one in planned]
+    most = Counter(values).most_common(1)[0][0]
+    pairs = zip(planned, values, strict=True)
+    others = dict.fromkeys((one.way.method, value) for one, value in pairs if value != most)
+    rest = "; ".join(f"{method}: {value}" for method, value in others)
+    return f"{text.format(most)} ({rest})" if rest else text.format(most)

@@ -53,11 +53,13 @@ class PlannedRun:
 def run_name(config: TrainConfig) -> str:
     """Return the name of a run in any grid: data, loss, learning rate, dims and seed, whatever varies.
 
-    An order of the loss other than the first, and mining and batches other than the defaults, are named,
-    too. Runs that differ in anything else have one name; `plan` keeps them apart.
+    An order of the loss other than the first, and mining and batches other than the defaults, are named, too,
+    and whether another run is the start. Runs that differ in anything else have one name; `plan` keeps them
+    apart.
     """
     lr = repr(float(config.lr)).removesuffix(".0")
-    return f"{config.data}-{config.recipe_name}-lr{lr}-dim{config.dim}-seed{config.seed}"
+    start = "-init" if config.init else ""
+    return f"{config.data}-{config.recipe_name}{start}-lr{lr}-dim{config.dim}-seed{config.seed}"
 
 
 def plan(configs: Iterable[TrainConfig], folder: Path, *, any_threads: bool) -> list[PlannedRun]:
@@ -91,6 +93,11 @@ def _started(config: TrainConfig, known: dict[str, InitialWeights]) -> TrainConf
     if config.init not in known:
         known[config.init] = read_initial(config)
     return replace(config, init=known[config.init].path, init_sha256=known[config.init].sha256)
+
+
+def plan_one(config: TrainConfig, path: Path, *, any_threads: bool) -> PlannedRun:
+    """Return a run of a grid with a path of its own, as `plan` does."""
+    return _planned(config, path, any_threads=any_threads)
 
 
 def check_grid(configs: Sequence[TrainConfig]) -> None:

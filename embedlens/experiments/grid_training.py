@@ -59,9 +59,12 @@ class Callbacks:
 
 def cost(planned: Sequence[PlannedRun]) -> str:
     """Return how much there is to train, in words."""
-    config = planned[0].config
+    config, epochs = planned[0].config, sorted({run.config.epochs for run in planned})
     finished = sum(run.finished for run in planned)
-    text = f"{count_text(len(planned), 'run')} of {count_text(config.epochs, 'epoch')} on {config.data}"
+    length = count_text(epochs[0], "epoch")
+    if len(epochs) > 1:
+        length = f"{epochs[0]} to {count_text(epochs[-1], 'epoch')}"
+    text = f"{count_text(len(planned), 'run')} of {length} on {config.data}"
     if finished == len(planned):
         return f"{text}: all finished"
     left = count_text(_epochs_left(planned), "epoch")

@@ -14,7 +14,7 @@ import embedlens
 from embedlens import InputError
 from embedlens.analysis.retrieval.neighbours import recall_at_k
 from embedlens.errors import InputWarning
-from embedlens.experiments import comparison, grid_runs, sweep
+from embedlens.experiments import compared_runs, comparison, grid_runs, sweep
 from embedlens.experiments.grid import Grid, all_losses
 from embedlens.experiments.grid_training import Callbacks, check_runs, cost, train_runs
 from embedlens.experiments.recipe import Recipe
@@ -111,10 +111,10 @@ def test_a_run_that_fails_is_warned_of_and_the_others_go_on(tmp_path):
 
 
 def test_a_comparison_from_python(tmp_path):
-    ways = comparison.ways_of(["plain", "divide-conquer"], ["triplet"])
+    ways = compared_runs.ways_of(["plain", "divide-conquer"], ["triplet"])
     assert [way.name for way in ways] == ["triplet", "triplet + divide-conquer"]
     recipe = Recipe({**SMALL.shared, "method_options": {"clusters": 2}}, threads=1)
-    runs = comparison.plan(ways, [0], recipe, folder=tmp_path, dim=4)
+    runs = compared_runs.plan(ways, [0], recipe, folder=tmp_path, requests=compared_runs.Requests(dim=4))
     failed = train_runs([one.run for one in runs])
     scores = comparison.score_runs(runs, failed, ["recall_at_1"])
     with ThreadPoolExecutor(2) as pool:
@@ -126,4 +126,4 @@ def test_a_comparison_from_python(tmp_path):
     with pytest.raises(InputError, match="every run failed; the first, .*: why"):
         comparison.score_runs(runs, {one.run.path: "why" for one in runs}, ["recall_at_1"])
     with pytest.raises(InputError, match="no method of the comparison has an option 'clusters'"):
-        comparison.plan(ways[:1], [0], recipe, folder=tmp_path)
+        compared_runs.plan(ways[:1], [0], recipe, folder=tmp_path)

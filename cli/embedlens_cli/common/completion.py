@@ -22,6 +22,8 @@ LOSSES = (
 FIELDS = ("contrastive", "ep", "ephn", "epshn", "n-pair-mc", "triplet")
 """Losses whose field is drawn."""
 METHODS = ("plain", "divide-conquer", "dvml", "dreml", "hdc")
+PRESETS = ("quick", "published")
+"""Ways to train the methods of a comparison."""
 MINING = ("all", "random", "hard", "semi-hard", "semi-hard-range", "distance-weighted", "easy-positive")
 SAMPLERS = ("pk", "n-pair", "tuplet", "hard-class")
 SCHEDULERS = ("processes", "dask", "slurm", "slurm-local")

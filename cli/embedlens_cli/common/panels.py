@@ -35,7 +35,7 @@ _TRAINING = {
         "metric_reduction", "relative_reconstruction", "learners", "meta_classes", "trunk", "heads",
         "hard_shares", "cascade",
     },
-    "Comparison": {"metric", "metrics", "split", "dry_run"},
+    "Comparison": {"preset", "pretraining_epochs", "metric", "metrics", "split", "dry_run"},
     LEFT_OUT: {"ignore_label", "distractor_label", "exclude_duplicates"},
     COMPUTATION: {"device", "threads", "workers", "readers"},
     OUTPUT: {"out", "resume", "figures", "formats", "venue", "width", "title", "text", "as_json", "latex"},

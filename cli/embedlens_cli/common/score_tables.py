@@ -51,12 +51,18 @@ def missing(means: Iterable[ScoreRow]) -> list[str]:
     return lines
 
 
-def plain(rows: Sequence[ScoreRow], *, width: int | None) -> tuple[list[str], list[list[str]]]:
-    """Return the heading and the cells of the table; turned where it is too wide for the terminal."""
+def plain(
+    rows: Sequence[ScoreRow], *, width: int | None, per_cent: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """Return the heading and the cells of the table; turned where it is too wide for the terminal.
+
+    With `per_cent` scores from 0 to 1 are in per cent, to one decimal place.
+    """
     kept = _places(rows)
     metrics = _metrics(rows)
+    number = _per_cent if per_cent else _number
     cells = [
-        [*(_place(row, name) for name in kept), *(_number(row, metric) for metric in metrics)] for row in rows
+        [*(_place(row, name) for name in kept), *(number(row, metric) for metric in metrics)] for row in rows
     ]
     heading = [*kept, *(title(metric) for metric in metrics)]
     columns = list(zip(heading, *cells, strict=True))
@@ -150,6 +156,15 @@ def _number(row: ScoreRow, metric: str) -> str:
     spread = _spread(row, metric)
     deviation = "" if spread is None or math.isnan(spread) else f" ± {spread:.4f}"
     return f"{value:.4f}{deviation}{_of(row, metric)}"
+
+
+def _per_cent(row: ScoreRow, metric: str) -> str:
+    """Return a score from 0 to 1 in per cent; any other number as `_number` does."""
+    value, spread = row.values.get(metric, math.nan), _spread(row, metric)
+    if not _FRACTIONS.fullmatch(metric) or math.isnan(value):
+        return _number(row, metric)
+    deviation = "" if spread is None or math.isnan(spread) else f" ± {100 * spread:.1f}"
+    return f"{100 * value:.1f}{deviation}{_of(row, metric)}"
 
 
 def _of(row: ScoreRow, metric: str) -> str:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from embedlens.lazy import attached
 
 if TYPE_CHECKING:
-    from embedlens.analysis.differences import anchors, classes, confusions, losses, outcomes
+    from embedlens.analysis.differences import anchors, classes, confusions, hits, losses, outcomes
     from embedlens.analysis.differences.anchors import Difference, Side, compare
     from embedlens.analysis.differences.classes import ClassChanges, class_changes
     from embedlens.analysis.differences.confusions import Confusions, confusions_of
+    from embedlens.analysis.differences.hits import Hits, SharedAnchors, recall_interval, shared_anchors
     from embedlens.analysis.differences.losses import Losses, worst_losses
     from embedlens.analysis.differences.outcomes import Outcomes, retrieval_outcomes
 
@@ -18,8 +19,10 @@ __all__ = [
     "ClassChanges",
     "Confusions",
     "Difference",
+    "Hits",
     "Losses",
     "Outcomes",
+    "SharedAnchors",
     "Side",
     "anchors",
     "class_changes",
@@ -27,9 +30,12 @@ __all__ = [
     "compare",
     "confusions",
     "confusions_of",
+    "hits",
     "losses",
     "outcomes",
+    "recall_interval",
     "retrieval_outcomes",
+    "shared_anchors",
     "worst_losses",
 ]
 
@@ -40,6 +46,7 @@ __getattr__, __dir__ = attached(
         "anchors": ["Difference", "Side", "compare"],
         "classes": ["ClassChanges", "class_changes"],
         "confusions": ["Confusions", "confusions_of"],
+        "hits": ["Hits", "SharedAnchors", "recall_interval", "shared_anchors"],
         "losses": ["Losses", "worst_losses"],
         "outcomes": ["Outcomes", "retrieval_outcomes"],
     },

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from embedlens.analysis.statistics.intervals import RESAMPLES, Interval, over_classes, over_seeds_and_classes
+from embedlens.analysis.differences.hits import recall_interval, shared_anchors
+from embedlens.analysis.statistics.intervals import RESAMPLES, Interval
 from embedlens.analysis.statistics.paired_tests import McNemar, mcnemar
-from embedlens.errors import InputError
 from embedlens.results import Result
 
 if TYPE_CHECKING:
@@ -192,33 +191,22 @@ def compare(
     Two runs: McNemar's test, and an interval that resamples classes (`embedlens.analysis.statistics`). Groups
     of runs: an interval that resamples seeds and classes.
     """
-    if not first or not second:
-        message = f"{len(first)} and {len(second)} runs; a comparison needs one or more on each side"
-        raise InputError(message)
+    interval = recall_interval(
+        [one.hits for one in first],
+        [one.hits for one in second],
+        paired=paired,
+        resamples=resamples,
+        seed=seed,
+    )
     every = [*first, *second]
-    anchor = reduce(np.intersect1d, [one.triplets.anchor for one in every])
-    if not anchor.size:
-        message = "the runs share no anchor; compare runs of the same items, with the same items left out"
-        raise InputError(message)
-    at = [np.searchsorted(one.triplets.anchor, anchor) for one in every]
-    labels = [one.label[rows] for one, rows in zip(every, at, strict=True)]
-    if any(not np.array_equal(labels[0], other) for other in labels[1:]):
-        message = "an anchor has other classes in some of the runs; compare runs of the same labels"
-        raise InputError(message)
-    sides = _side(first, at[: len(first)]), _side(second, at[len(first) :])
-    values = [side.right.astype(np.float64) for side in sides]
-    alone = len(every) == 2
-    if alone:
-        interval = over_classes(values[1][0] - values[0][0], labels[0], resamples=resamples, seed=seed)
-    else:
-        interval = over_seeds_and_classes(
-            values[0], values[1], labels[0], paired=paired, resamples=resamples, seed=seed
-        )  # fmt: skip
+    shared = shared_anchors([one.hits for one in every])
+    sides = _side(first, shared.places[: len(first)]), _side(second, shared.places[len(first) :])
+    values, alone = [side.right for side in sides], len(every) == 2
     won, lost = (int(np.sum(values[a] > values[b])) for a, b in ((1, 0), (0, 1))) if alone else (0, 0)
     return Difference(
         names=names,
-        anchor=anchor,
-        label=labels[0],
+        anchor=shared.anchor,
+        label=shared.label,
         first=sides[0],
         second=sides[1],
         n_singletons=max(one.triplets.n_singletons for one in every),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from embedlens.analysis.differences.hits import Hits
 from embedlens.analysis.triplets.nearest import Triplets, triplets_of
 from embedlens.arrays import check_labels
 from embedlens.results import Result
@@ -37,6 +38,11 @@ class Outcomes(Result):
     rank: NDArray[np.int64]
     label: NDArray[np.int64]
     negative_label: NDArray[np.int64]
+
+    @property
+    def hits(self) -> Hits:
+        """Whether the nearest neighbour of each anchor has its class."""
+        return Hits(self.triplets.anchor, self.label, self.rank == 1)
 
     def columns(self) -> dict[str, NDArray[np.int64] | NDArray[np.float64]]:
         """Return anchor, class, rank, and the triplet by column."""

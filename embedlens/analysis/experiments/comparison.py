@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from embedlens.analysis.differences.hits import recall_interval
+from embedlens.analysis.statistics.intervals import RESAMPLES
 from embedlens.errors import InputError
 from embedlens.results import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from embedlens.analysis.differences.hits import Hits
+    from embedlens.analysis.statistics.intervals import Interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,8 @@ class RunScores:
         Metric -> score of its embeddings [N, D]; empty if the run failed.
     plain
         Whether this is the baseline of its group.
+    hits
+        Which of its anchors count for R@1, for the interval of the difference; None: no interval.
     """
 
     name: str
@@ -39,6 +46,7 @@ class RunScores:
     seed: int
     scores: Mapping[str, float]
     plain: bool = False
+    hits: Hits | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -57,6 +65,9 @@ class Comparison(Result):
         float64 [n, s, m]; NaN where there is no such run, or it failed, or the score is NaN or infinite.
     plain
         int64 [n]: row of the baseline of each; its own row for a baseline, -1 if there is none.
+    differences
+        Of each row, the difference in R@1 from its baseline over the seeds that both have, with its bootstrap
+        interval; None of a baseline, and where there is none, or no hits.
     """
 
     names: NDArray[np.str_]
@@ -65,6 +76,23 @@ class Comparison(Result):
     seeds: NDArray[np.int64]
     scores: NDArray[np.float64]
     plain: NDArray[np.int64]
+    differences: tuple[Interval | None, ...] = ()
+
+    @property
+    def baselines(self) -> list[str]:
+        """Name of the baseline of each row; empty of a baseline, and where there is none."""
+        rows = range(self.names.size)
+        return [
+            str(self.names[p]) if p not in (-1, row) else "" for row, p in zip(rows, self.plain, strict=True)
+        ]
+
+    @property
+    def verdicts(self) -> list[str]:
+        """Of each row "better" or "worse" than its baseline, where the interval of R@1 excludes 0.
+
+        Else "undecided"; empty where there is no difference.
+        """
+        return [verdict(one) for one in self.differences or [None] * self.names.size]
 
     @property
     def n(self) -> NDArray[np.int64]:
@@ -122,6 +150,16 @@ class Comparison(Result):
             found[metric] = self.scores[:, :, k].ravel()
             for kind in ("mean", "deviation", "gain", "gain_deviation"):
                 found[f"{metric}_{kind}"] = np.repeat(getattr(self, kind)[:, k], s)
+        if any(self.differences):
+            ends = [
+                (np.nan,) * 3 if one is None else (one.value, one.low, one.high) for one in self.differences
+            ]
+            names = ("difference", "difference_low", "difference_high")
+            found["baseline"] = np.repeat(self.baselines, s)
+            found |= {
+                name: np.repeat(column, s) for name, column in zip(names, np.transpose(ends), strict=True)
+            }
+            found["verdict"] = np.repeat(self.verdicts, s)
         return found
 
     def by_name(self) -> dict[str, dict[str, Any]]:
@@ -134,21 +172,40 @@ class Comparison(Result):
                 numbers[name][metric] = {kind: float(values[row, k]) for kind, values in kinds.items()}
                 if self.missing[row, k]:
                     numbers[name][metric]["missing"] = int(self.missing[row, k])
+        for row, one in enumerate(self.differences):
+            if one is not None:
+                said = {"baseline": self.baselines[row], "verdict": self.verdicts[row]}
+                numbers[self.names[row]]["difference"] = said | one.summary()
         return numbers
 
 
-def compare(entries: Iterable[RunScores]) -> Comparison:
+def verdict(difference: Interval | None) -> str:
+    """Return "better" or "worse" where the interval excludes 0, else "undecided"; empty without one."""
+    if difference is None:
+        return ""
+    return "better" if difference.low > 0 else "worse" if difference.high < 0 else "undecided"
+
+
+def compare(entries: Iterable[RunScores], *, resamples: int = RESAMPLES, seed: int = 0) -> Comparison:
     """Arrange the scores of runs by name and seed.
 
     Parameters
     ----------
     entries
-        The scores of the embeddings [N, D] of each run.
+        The scores of the embeddings [N, D] of each run, and which of their anchors count for R@1.
+    resamples, seed
+        Number of resamples and seed of the bootstrap.
 
     Raises
     ------
     InputError
-        No entries with scores, two of one name and seed, or runs with different metrics.
+        No entries with scores, two of one name and seed, runs with different metrics, or whose anchors are
+        not of the same items.
+
+    Notes
+    -----
+    The interval of the difference in R@1 resamples seeds, in pairs, and classes; of one seed classes alone
+    (`embedlens.analysis.differences.recall_interval`).
     """
     given = list(entries)
     scored = [entry for entry in given if entry.scores]
@@ -174,14 +231,38 @@ def compare(entries: Iterable[RunScores]) -> Comparison:
             scores[place] = np.where(np.isfinite(values), values, np.nan)
     first = {entry.name: entry for entry in reversed(given)}
     plain = {entry.group: names.index(entry.name) for entry in given if entry.plain}
+    rows = [plain.get(first[name].group, -1) for name in names]
+    hits = {(entry.name, entry.seed): entry.hits for entry in given if entry.hits is not None}
+    differences = [
+        None
+        if at == -1 or names[at] == name
+        else _difference(hits, (names[at], name), seeds, resamples, seed)
+        for name, at in zip(names, rows, strict=True)
+    ]
     return Comparison(
         np.array(names),
         np.array([first[name].group for name in names]),
         np.array(metrics),
         np.array(seeds, dtype=np.int64),
         scores,
-        np.array([plain.get(first[name].group, -1) for name in names], dtype=np.int64),
+        np.array(rows, dtype=np.int64),
+        tuple(differences),
     )
+
+
+def _difference(
+    hits: Mapping[tuple[str, int], Hits],
+    names: tuple[str, str],
+    seeds: Sequence[int],
+    resamples: int,
+    seed: int,
+) -> Interval | None:
+    """Return the difference in R@1 of two names, second less first, over the seeds that both have."""
+    both = [one for one in seeds if all((name, one) in hits for name in names)]
+    if not both:
+        return None
+    first, second = ([hits[name, one] for one in both] for name in names)
+    return recall_interval(first, second, paired=True, resamples=resamples, seed=seed)
 
 
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:

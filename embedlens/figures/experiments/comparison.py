@@ -32,6 +32,7 @@ _SEED: dict[str, Any] = {
     "markeredgewidth": 0,
 }
 _MEAN: dict[str, Any] = {"marker": "D", "markersize": 3.6, "linestyle": "none", "markeredgewidth": 0}
+_DIFFERENCE: dict[str, Any] = {"marker": "o", "markersize": 3.6, "linestyle": "none", "markeredgewidth": 0}
 _COLUMNS, _LEGEND_ROW = 3, 0.17  # of the legend; inches of each further row
 _HOLLOW: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 0.9}
 _DOTTED: dict[str, Any] = {"linewidth": 0.8, "linestyle": (0, (1, 1.5))}
@@ -100,12 +101,66 @@ def plot(result: Comparison, ax: Axes | None = None, *, metric: str | None = Non
         if others.size > 1 and not np.isnan(mean[row]):
             span = [y[others[0]] - 0.4, y[others[-1]] + 0.4]
             axes.plot([mean[row]] * 2, span, color=color, gid="plain", **_DOTTED)
+    _set_rows(axes, result)
+    axes.set_xlabel(metric_label(known[k], ()))
+    return axes
+
+
+def plot_differences(result: Comparison, ax: Axes | None = None) -> Axes:
+    """Draw the difference in R@1 of each row from its baseline, with its bootstrap interval.
+
+    The circle is filled where the interval excludes 0, the dotted line. Rows without a baseline are empty.
+
+    Parameters
+    ----------
+    result
+        The comparison.
+    ax
+        Axes to draw on; new ones by default.
+
+    Returns
+    -------
+    Axes
+        The axes.
+
+    Raises
+    ------
+    InputError
+        No row has a difference.
+    """
+    if not any(result.differences):
+        message = "no row has a difference from a baseline; give the hits of the runs to compare()"
+        raise InputError(message)
+    y = rows_of(result)
+    height = _ROW * float(y[-1] + 1) + _AROUND
+    axes = Figure(figsize=(3.25, height), layout="constrained").add_subplot() if ax is None else ax
+    axes.grid(axis="x", color="0.9", linewidth=0.5)
+    axes.axvline(0, color=_ANY, gid="zero", **_DOTTED)
+    styles = line_styles(result.groups.tolist())
+    for row, one in enumerate(result.differences):
+        if one is None:
+            continue
+        color = styles[str(result.groups[row])].color
+        ends = [] if np.isnan(one.low) else [[one.value - one.low], [one.high - one.value]]
+        open_ = _HOLLOW if one.holds_zero else {}
+        axes.errorbar(
+            one.value, y[row], xerr=ends or None, color=color, zorder=3,
+            gid=f"difference {result.names[row]}",
+            **_DIFFERENCE | {"mec": color} | open_, **_BAR | {"capsize": 0},
+        )  # fmt: skip
+    _set_rows(axes, result)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=3, steps=[1, 2, 5, 10]))  # signs make labels wide
+    axes.set_xlabel("difference in R@1")
+    return axes
+
+
+def _set_rows(axes: Axes, result: Comparison) -> None:
+    """Name the rows, and set what panels share."""
+    y = rows_of(result)
     axes.set_yticks(y, result.names.tolist())
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(y[-1] + 0.7, -0.7)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5, min_n_ticks=3, steps=[1, 2, 2.5, 5, 10]))
-    axes.set_xlabel(metric_label(known[k], ()))
-    return axes
 
 
 def figure(
@@ -117,6 +172,8 @@ def figure(
     title: str = "",
 ) -> Figure:
     """Draw one panel per metric, side by side at their size in print.
+
+    After the first stands a panel of the differences in R@1, where the comparison has any.
 
     Parameters
     ----------
@@ -142,9 +199,15 @@ def figure(
     height = _ROW * float(rows_of(result)[-1] + 1) + _AROUND + legend + (_HEADING if title else 0.0)
     size = width_of(venue, width), min(height, max_height_of(venue))
     figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.03))
-    panels = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
-    for ax, metric in zip(panels, metrics, strict=True):
-        plot(result, ax, metric=metric)
+    shown: list[str | None] = list(metrics)
+    if any(result.differences):
+        shown.insert(1, None)
+    panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+    for ax, metric in zip(panels, shown, strict=True):
+        if metric is None:
+            plot_differences(result, ax)
+        else:
+            plot(result, ax, metric=metric)
     figure.legend(handles=handles, loc="outside lower center", ncols=_COLUMNS, columnspacing=1.2)
     if title:
         figure.suptitle(title)
@@ -161,8 +224,18 @@ def _handles(result: Comparison) -> list[Line2D]:
     partly = Line2D([], [], color=_ANY, label="some seeds missing", **_MEAN | _HOLLOW)
     return [
         *dots, mean, *([Line2D([], [], label="the loss alone", **dotted)] if compared else []),
-        *([partly] if result.missing.any() else []),
+        *([partly] if result.missing.any() else []), *_difference_handles(result),
     ]  # fmt: skip
+
+
+def _difference_handles(result: Comparison) -> list[Line2D]:
+    """Return the entries of the legend for differences: with an interval that excludes 0, or holds it."""
+    known = [one for one in result.differences if one is not None]
+    texts = {False: "95 % interval excludes 0", True: "95 % interval holds 0"}
+    return [
+        Line2D([], [], color=_ANY, label=texts[odd], **_DIFFERENCE | (_HOLLOW if odd else {}))
+        for odd in dict.fromkeys(sorted(one.holds_zero for one in known))
+    ]
 
 
 def rows_of(result: Comparison) -> NDArray[np.float64]:

@@ -28,7 +28,7 @@ from embedlens.training.methods.base import (
 from embedlens.training.methods.slices import check_divides, check_whole, unit_slices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -178,10 +178,7 @@ class DivideConquer(Method):
         samplers: dict[int, Sampler] = {
             k: self._given.config.build_sampler(self._given.labels[rows]) for k, rows in members.items()
         }
-        order = sorted(members)
-        for step in range(self.steps):
-            turn = (epoch - 1) * self.steps + step  # an epoch may have fewer steps than learners
-            k = order[turn % len(order)]
+        for step, k in enumerate(learners_of_steps(sorted(members), epoch, steps=self.steps)):
             rows = members[k]
             drawn = samplers[k].draw(epoch, step, lambda chosen, rows=rows: embed(rows[chosen]))
             yield Batch(rows[drawn], k)
@@ -200,6 +197,15 @@ class DivideConquer(Method):
         """Return the learner of each training item, once there are clusters."""
         clusters = self.clusters.cpu().numpy()
         return {"train": {"cluster": clusters}} if (clusters >= 0).all() else {}
+
+
+def learners_of_steps(learners: Sequence[int], epoch: int, *, steps: int) -> list[int]:
+    """Return the learner that each step of an epoch trains, of those that have items: they take turns.
+
+    Turns go on from epoch to epoch, since an epoch may have fewer steps than there are learners.
+    """
+    first = (epoch - 1) * steps
+    return [learners[turn % len(learners)] for turn in range(first, first + steps)]
 
 
 def learnable(labels: NDArray[np.int64]) -> bool:

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from embedlens import InputError
+from embedlens.analysis.differences import Hits
 from embedlens.analysis.experiments.comparison import RunScores, compare
+from embedlens.analysis.statistics import over_classes, over_seeds_and_classes
 
 NAMES = ("a", "a + m", "b", "m")
 
@@ -83,6 +85,84 @@ def test_the_columns_have_a_row_for_each_name_and_seed():
     assert columns["r"].tolist() == [0.1, 0.2, 0.3] * 4
     np.testing.assert_allclose(columns["r_mean"], 0.2)
     assert {len(column) for column in columns.values()} == {12}
+
+
+Y = np.arange(120) % 12
+"""Classes of the anchors of a run."""
+
+
+def right(rate, seed):
+    """Flags of 120 anchors: a mean of `rate` is right, more in some classes than in others."""
+    classes = np.random.default_rng(7).normal(scale=0.1, size=12)
+    return np.random.default_rng(seed).random(120) < rate + classes[Y]
+
+
+def with_hits(rates, seeds=(0, 1, 2), missing=()):
+    """Scores and hits by name; `missing` are pairs of name and seed that failed."""
+    groups = {"a": "a", "a + m": "a", "m": "own"}
+    return [
+        RunScores(
+            name,
+            groups[name],
+            seed,
+            {"recall_at_1": float(flags.mean())},
+            name == "a",
+            Hits(np.arange(120), Y, flags),
+        )
+        if (name, seed) not in missing
+        else RunScores(name, groups[name], seed, {}, name == "a")
+        for seed in seeds
+        for number, (name, rate) in enumerate(rates.items())
+        for flags in [right(rate, 10 * seed + number)]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rate", "verdict"), [(0.9, "better"), (0.2, "worse"), (0.52, "undecided"), (0.5, "undecided")]
+)
+def test_the_difference_resamples_seeds_and_classes_in_pairs(rate, verdict):
+    rates = {"a": 0.5, "a + m": rate, "m": 0.9}
+    result = compare(with_hits(rates), resamples=300)
+    flags = {name: [right(r, 10 * s + k) for s in range(3)] for k, (name, r) in enumerate(rates.items())}
+    groups = [np.array(flags[name], float) for name in ("a", "a + m")]
+    wanted = over_seeds_and_classes(*groups, Y, paired=True, resamples=300)
+    assert result.differences == (None, wanted, None)
+    assert result.baselines == ["", "a", ""]
+    assert result.verdicts == ["", verdict, ""]
+    loops = statistics.mean(
+        float(new) - float(old)
+        for s in range(3)
+        for old, new in zip(flags["a"][s], flags["a + m"][s], strict=True)
+    )
+    assert result.differences[1].value == pytest.approx(loops)
+    assert result.gain[1, 0] == pytest.approx(loops)
+    numbers = result.by_name()
+    assert numbers["a + m"]["difference"] == {"baseline": "a", "verdict": verdict, **wanted.summary()}
+    assert "difference" not in numbers["a"]
+    columns = result.columns()
+    assert columns["baseline"].tolist() == [""] * 3 + ["a"] * 3 + [""] * 3
+    assert columns["verdict"].tolist() == [""] * 3 + [verdict] * 3 + [""] * 3
+    assert columns["difference_low"][3:6].tolist() == [wanted.low] * 3
+    assert np.isnan(columns["difference"][[0, 8]]).all()
+
+
+def test_only_seeds_that_both_have_are_in_the_difference_and_of_one_seed_classes_alone():
+    rates = {"a": 0.5, "a + m": 0.6}
+    result = compare(with_hits(rates, missing=[("a", 0), ("a + m", 2)]), resamples=50)
+    change = right(0.6, 11).astype(float) - right(0.5, 10).astype(float)
+    assert result.differences[1] == over_classes(change, Y, resamples=50)
+    assert result.differences[1].n_seeds == 1
+    none = compare(with_hits(rates, missing=[("a", seed) for seed in range(3)]))
+    assert none.differences == (None, None)
+    assert none.verdicts == ["", ""]
+    assert none.baselines == ["", "a"]
+    assert "verdict" not in none.columns()
+
+
+def test_scores_without_hits_have_no_difference():
+    result = compare(entries([[0.1, 0.2, 0.3]] * 4))
+    assert result.differences == (None,) * 4
+    assert result.verdicts == [""] * 4
 
 
 def test_what_cannot_be_compared():

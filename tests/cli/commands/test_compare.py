@@ -41,6 +41,23 @@ def test_a_comparison_through_the_real_entry_point(program, folder):
     gain = np.mean(scores[NAMES[1]]) - np.mean(scores[NAMES[0]])
     assert summary[NAMES[1]]["recall_at_1"]["gain"] == pytest.approx(gain)
     assert summary["hdc"]["recall_at_1"]["gain"] is None
+    difference = summary[NAMES[1]]["difference"]
+    assert difference["baseline"] == "triplet"
+    assert difference["value"] == pytest.approx(gain)
+    assert (difference["n_seeds"], difference["n_classes"]) == (2, 5)
+    low, high = difference["low"], difference["high"]
+    assert difference["verdict"] == ("better" if low > 0 else "worse" if high < 0 else "undecided")
+    assert not {"triplet", "hdc"} & {name for name in NAMES if "difference" in summary[name]}
+    both = [[run_of(name, seed).path.as_posix() for seed in (0, 1)] for name in NAMES[:2]]
+    again = program("diff", *both[0], *both[1], "--split", "test", "--json", "--format", "png")
+    assert again.code == 0, again.err
+    (diff,) = json.loads(again.out)["summary"]["test"].values()
+    assert (low, high) == (diff["low"], diff["high"])
+    steps = run_of("triplet", 0).log[-1]["step"]
+    assert {row["steps"] for row in summary.values()} == {steps}
+    seconds = [run_of("triplet", seed).log[-1]["seconds"] for seed in (0, 1)]
+    assert summary["triplet"]["seconds"] == pytest.approx(np.mean(seconds))
+    assert summary[NAMES[1]]["steps_of_a_learner"] == [steps // 2, steps - steps // 2]
 
     (figure,), (data, table) = answer["figures"], answer["data"]
     assert Path(figure).is_file()
@@ -49,9 +66,17 @@ def test_a_comparison_through_the_real_entry_point(program, folder):
     rows = rows_of(data)
     assert [(row["name"], row["seed"]) for row in rows] == [(n, s) for n in NAMES for s in "01"]
     assert [float(row["recall_at_1"]) for row in rows] == [one for n in NAMES for one in scores[n]]
+    assert [row["verdict"] for row in rows] == ["", "", *[difference["verdict"]] * 2, "", ""]
+    assert {float(row["steps"]) for row in rows} == {steps}
+    assert [float(row["seconds"]) for row in rows[:2]] == seconds
+    assert {row["name"]: int(row["parameters"]) for row in rows} == {
+        name: row["parameters"] for name, row in summary.items()
+    }
     text = Path(table).read_text()
     assert r"\begin{tabular}" in text
     assert f"{100 * np.mean(scores['hdc']):.1f}" in text
+    assert f"{100 * gain:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]" in text
+    assert f"{summary['hdc']['parameters']:,}" in text
     sidecar = sidecar_of(figure)
     assert sidecar["epoch"] == 1
     assert [run["seed"] for run in sidecar["runs"]] == [0, 0, 0, 1, 1, 1]
@@ -64,8 +89,72 @@ def test_a_comparison_through_the_real_entry_point(program, folder):
     assert {file: file.stat().st_mtime_ns for file in Path("runs").rglob("*.npy")} == stamps
 
     told = program(*SMALL, "--format", "png").out
-    assert "epoch 1, 4 dims, mean and standard deviation of 2 seeds" in told
-    assert f"triplet + divide-conquer: R@1 {gain:+.4f} ± " in told
+    assert told.startswith("preset quick: 1 epoch from random weights\n")
+    assert "epoch 1, 4 dims, mean and standard deviation of 2 seeds, per cent" in told
+    row = next(line for line in told.splitlines() if f"{100 * gain:+.2f} [" in line)
+    assert row.split()[-4:-1] == [
+        difference["verdict"],
+        f"{steps:.0f}",
+        f"{summary['triplet']['parameters']:,}",
+    ]
+    assert "without a baseline in this comparison: hdc (of contrastive)\n" in told
+    assert f"triplet + divide-conquer: each learner has {steps / 2:.0f} of these steps\n" in told
+
+
+PUBLISHED = ["compare", "--preset", "published", "--data", "digits", "--epochs", "1", "--threads", "1"]
+PUBLISHED += ["--loss", "triplet", "--method", "plain,divide-conquer,dreml", "--clusters", "2", "--dim", "4"]
+PUBLISHED += [
+    "--pretraining-epochs",
+    "1",
+    "--seed",
+    "0",
+    "--items-per-class",
+    "8",
+    "--metrics",
+    "recall_at_1,nmi",
+]
+
+
+@pytest.mark.slow
+def test_the_published_preset_trains_a_run_before_and_leaves_out_what_the_data_do_not_allow(cli, folder):
+    done = cli(*PUBLISHED, "--json", "--format", "png")
+    assert done.code == 0, done.err
+    assert "dreml is left out, since it cannot be trained on digits: 8 learners of 8" in done.err
+    assert tuple(done.json["summary"]) == ("triplet", "triplet + divide-conquer", "softmax")
+    sidecar = sidecar_of(done.json["data"][0])
+    start = sidecar["starts_from"]
+    assert start["path"] == "runs/digits-pretraining-1-epochs-softmax-lr0.001-dim64-seed0"
+    assert list(sidecar["rows_left_out"]) == ["dreml"]
+    assert sidecar["preset"] == "published"
+    init = {run["method"]["init"] for run in sidecar["runs"]}
+    assert init == {str(Path(start["path"]).resolve())}
+    assert done.json["summary"]["triplet + divide-conquer"]["difference"]["n_seeds"] == 1
+
+    stamps = {file: file.stat().st_mtime_ns for file in Path("runs").rglob("*.npy")}
+    told = cli(*PUBLISHED, "--format", "png")
+    assert told.code == 0, told.err
+    assert {file: file.stat().st_mtime_ns for file in Path("runs").rglob("*.npy")} == stamps
+    name = Path(start["path"]).name
+    assert told.out.startswith(f"preset published: 1 epoch from {name} (1 epoch of softmax, ")
+    assert "95 % interval over classes alone (one seed)" in told.out
+    assert "left out: dreml: 8 learners of 8 meta-classes" in told.out
+    quick = cli(*once(*PUBLISHED, "--preset", "quick"), "--dry-run")  # in the same folder
+    assert_refused(quick, "--pretraining-epochs is of --preset published")
+    again = cli(*once(*PUBLISHED, "--preset", "published", "--init", start["path"]), "--dry-run", "--json")
+    assert_refused(again, "--pretraining-epochs is of a run that is trained before")
+
+
+def test_the_runs_of_the_published_preset_can_be_listed(cli, folder):
+    rows = cli(*PUBLISHED, "--dry-run", "--json").json["summary"]["runs"]
+    assert [row["compared as"] for row in rows] == [
+        "pre-training", "triplet", "triplet + divide-conquer", "softmax",
+    ]  # fmt: skip
+    names = [Path(row["run"]).name for row in rows]
+    assert names[0] == "digits-pretraining-1-epochs-softmax-lr0.001-dim64-seed0"
+    assert names[1:] == [
+        f"digits-{name}-init-lr0.001-dim4-seed0" for name in ("triplet", "divide-conquer-triplet", "softmax")
+    ]
+    assert not Path("runs").exists()
 
 
 def test_the_runs_can_be_listed_before(cli):
@@ -90,6 +179,11 @@ def test_the_runs_can_be_listed_before(cli):
         (["--heads", "4"], "hard_shares are left at their defaults; 4 heads need as many numbers"),
         (["--dim", "0"], "dim is 0; 1 is the least"),
         (["--seed", "x"], "--seed 'x'; whole numbers from 0 are needed"),
+        (["--preset", "quik"], "unknown preset 'quik'; did you mean 'quick'?"),
+        (
+            ["--pretraining-epochs", "2"],
+            "--pretraining-epochs is of --preset published; 'quick' trains nothing",
+        ),
         (["--latex", "--json"], "--latex and --json exclude each other; choose one"),
         (["--format", "gif"], "unknown format 'gif'"),
     ],
@@ -116,12 +210,18 @@ def test_a_run_trained_otherwise_is_in_the_way(cli, folder):
 def test_dims_that_few_have_are_named_with_their_methods():
     from types import SimpleNamespace
 
-    from embedlens.experiments.comparison import Way, dims_text
+    from embedlens.experiments.compared_runs import Way
+    from embedlens.experiments.comparison import dims_text, epochs_text
 
     given = [("plain", 64), ("dvml", 64), ("hdc", 66), ("plain", 64), ("dvml", 64), ("hdc", 66)]
     planned = [
-        SimpleNamespace(way=Way(method, "triplet"), run=SimpleNamespace(config=SimpleNamespace(dim=dim)))
+        SimpleNamespace(
+            way=Way(method, "triplet"), run=SimpleNamespace(config=SimpleNamespace(dim=dim, epochs=dim // 8))
+        )
         for method, dim in given
     ]
     assert dims_text(planned[:2]) == "64 dims"
     assert dims_text(planned) == "64 dims (hdc: 66)"
+    assert epochs_text(planned) == "epoch 8"
+    planned[1].run.config.epochs = 12
+    assert epochs_text(planned) == "epoch 8 (dvml: 12)"

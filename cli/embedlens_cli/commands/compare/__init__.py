@@ -1,0 +1,1 @@
+"""The command `compare`: losses alone and under methods."""
