@@ -162,6 +162,7 @@ def table_of(
     result: Comparison,
     runs: Sequence[ComparedRun],
     scores: Sequence[Scores],
+    *,
     rows: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, NDArray[Any]]:
     """Return the columns of the comparison, one row for each name and seed, with the budget of each run.

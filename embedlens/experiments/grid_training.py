@@ -109,7 +109,7 @@ def check_runs(
                 grid_runs.check_grid([run.config])
             except InputError as error:
                 refused[run.path] = str(error)
-        if len(refused) in (0, len(waiting)):
+        if len(refused) in (0, len(planned)):  # finished runs are there
             raise
     for path, reason in refused.items():
         (warn or errors.warn)(f"{path.name} cannot be trained: {reason}")

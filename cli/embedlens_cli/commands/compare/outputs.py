@@ -47,7 +47,7 @@ def answer(
         panels = len(drawn) + any(result.differences)
         figure = comparison_figure(result, drawn, **style.size(panels), title=heading)
         style.save(
-            artifacts, _stem(trained, words), figure, [table_of(result, trained.runs, scores, budgets)],
+            artifacts, _stem(trained, words), figure, [table_of(result, trained.runs, scores, rows=budgets)],
             facts={"drawn": drawn}, caption=_caption(trained, result, drawn, facts=said),
         )  # fmt: skip
     text = f"{score_tables.latex(means)}\n\n{tables.latex(result, budgets)}"
