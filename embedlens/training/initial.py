@@ -11,6 +11,7 @@ import torch
 
 from embedlens.errors import InputError, count_text, first_sentence
 from embedlens.store import Run, open_run
+from embedlens.store.checks import fingerprint
 from embedlens.store.integrity import check_archive
 from embedlens.store.ownership import CHECKPOINT_NAME
 from embedlens.training.backbones import Backbone, build_backbone, check_backbone
@@ -39,6 +40,8 @@ class InitialWeights:
         SHA-256 of its checkpoint.
     config
         What it was trained with.
+    items
+        Fingerprint of the items that it was trained on.
     tensors
         Name in the state of the backbone -> tensor, on the CPU.
     """
@@ -46,6 +49,7 @@ class InitialWeights:
     path: str
     sha256: str
     config: TrainConfig
+    items: str
     tensors: Mapping[str, torch.Tensor]
 
     def load_into(self, backbone: Backbone, config: TrainConfig) -> Backbone:
@@ -71,6 +75,18 @@ class InitialWeights:
             raise InputError(message)
         backbone.module.load_state_dict(self.tensors, strict=False)  # counters as far as both have them
         return replace(backbone, pretrained=True, replaced=not backbone.pretrained)
+
+    def warnings(self, config: TrainConfig, data: ImageDataset) -> tuple[str, ...]:
+        """Return a message if the backbone was trained on other items of the same data, else none."""
+        part = data.splits["train"]
+        same = fingerprint(part.labels, part.items) == self.items
+        if same or (self.config.data, self.config.root) != (config.data, config.root):
+            return ()
+        text = (
+            f"run {self.path} was trained on other items of {config.data} than this run; where they are "
+            "tested here, scores are optimistically biased, so give both runs the same --split-by"
+        )
+        return (text,)
 
 
 def _counts(name: str) -> bool:
@@ -127,7 +143,9 @@ def read_initial(config: TrainConfig) -> InitialWeights:
         )
         raise InputError(message)
     tensors = _backbone_of(_state(run, content), f"{trunk}.")
-    return InitialWeights(str(run.path.resolve()), sha256, trained, tensors)
+    return InitialWeights(
+        str(run.path.resolve()), sha256, trained, run.info.splits["train"].fingerprint, tensors
+    )
 
 
 def _checkpoint(run: Run) -> bytes:
@@ -203,4 +221,5 @@ def start_backbone(
         return built
     if initial is None:
         return replace(built, pretrained=True, replaced=not built.pretrained)
-    return initial.load_into(built, config)
+    started = initial.load_into(built, config)
+    return replace(started, messages=(*built.messages, *initial.warnings(config, data)))

@@ -72,6 +72,7 @@ def complete(monkeypatch, capsys, runs):
         ("embedlens info f-one f-t", ["f-two"]),
         ("embedlens concat oth", ["other"]),
         ("embedlens train --resume oth", ["other"]),
+        ("embedlens compare --init oth", ["other"]),
         ("embedlens scatter --split te", ["test"]),
         ("embedlens scatter --split train,te", ["train,test"]),
         ("embedlens scatter --split test,te", []),

@@ -247,6 +247,17 @@ def test_a_checkpoint_other_than_the_one_that_is_named(first, tmp_path):
     assert "not 000000000000); put the former one back, or train under another name" in told
 
 
+def test_a_backbone_that_saw_other_items_is_warned_of(first, tmp_path):
+    loops = {
+        split_by: TrainingLoop(replace(SMALL, init=str(first), split_by=split_by), tmp_path / str(split_by))
+        for split_by in (None, "classes", "items")
+    }
+    assert not loops[None].messages
+    assert not loops["classes"].messages
+    (told,) = loops["items"].messages
+    assert told.startswith(f"run {first} was trained on other items of digits than this run; where they are ")
+
+
 def test_relative_paths_and_addresses(first, tmp_path, monkeypatch):
     monkeypatch.chdir(first.parent)
     monkeypatch.setenv("EMBEDLENS_CACHE", str(tmp_path / "cache"))
