@@ -10,7 +10,7 @@ from training_support import train
 
 import embedlens
 from embedlens import InputError
-from embedlens.experiments.grid_runs import check_grid, plan, run_name
+from embedlens.experiments.grid_runs import check_grid, plan, plan_one, run_name
 from embedlens.files import file_digest
 from embedlens.training.config import TrainConfig
 
@@ -93,21 +93,16 @@ def test_runs_that_start_from_another_run(tmp_path):
     assert (moved.finished, moved.config.init_sha256) == (True, digest)
 
     train(tmp_path / "second", replace(small, seed=8))
+    other = replace(config, init=str(tmp_path / "second"))
     ours = f"the checkpoint of {tmp_path / 'first'} with SHA-256 {digest[:12]}"
-    for init, named in (
-        (tmp_path / "second", "the checkpoint of .*second with SHA-256 "),
-        (None, "no other"),
-    ):
-        with pytest.raises(
-            InputError, match=rf"was started from {ours}, not {named}.*; choose another folder"
-        ):
-            plan(
-                [replace(config, init=None if init is None else str(init))],
-                tmp_path / "grid", any_threads=True,
-            )  # fmt: skip
-    train(tmp_path / "plain" / run_name(small), small)
-    with pytest.raises(InputError, match="was started from no other run, not the checkpoint of"):
-        plan([replace(config, init=str(tmp_path / "second"))], tmp_path / "plain", any_threads=True)
+    theirs = f"the checkpoint of {other.init} with SHA-256 "
+    with pytest.raises(InputError, match=f"started from {ours}, not {theirs}.*; choose another folder"):
+        plan([other], tmp_path / "grid", any_threads=True)
+    with pytest.raises(InputError, match=f"started from {ours}, not no other run; choose another folder"):
+        plan_one(small, new.path, any_threads=True)
+    train(tmp_path / "plain" / run_name(other), small)
+    with pytest.raises(InputError, match=f"started from no other run, not {theirs}"):
+        plan([other], tmp_path / "plain", any_threads=True)
 
 
 def test_weights_that_do_not_fit_are_refused_before_any_training(tmp_path):
