@@ -71,6 +71,8 @@ class NetworkChoice(DataChoice):
         at the start, as in fine-tuning; heads, losses and decoders are new. None: no run.
     init_sha256
         SHA-256 of that checkpoint, which the training fills in; a checkpoint with another is refused.
+    hidden
+        Widths of hidden layers between precomputed features and the embedding, comma-separated; None: none.
     freeze_bn
         Whether statistics and weights of batch norm are frozen.
     dim
@@ -83,6 +85,7 @@ class NetworkChoice(DataChoice):
     init: str | None = None
     init_sha256: str | None = None
     freeze_bn: bool = False
+    hidden: str | None = None
     dim: int = 64
 
 

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 _ROWS = 128
 _MOST_THREADS = 1 << 16
-_IF_SET = ("ignore_label", "distractor_label", "exclude_duplicates", "log_metrics", "init", "init_sha256")
+_IF_SET = (
+    "hidden",
+    "ignore_label",
+    "distractor_label",
+    "exclude_duplicates",
+    "log_metrics",
+    "init",
+    "init_sha256",
+)
 _FIRST = ("data", "loss", "loss_options", "dim", "epochs", "optimizer", "lr", "seed", "threads")
 
 

@@ -118,7 +118,8 @@ class TrainingLoop:
         self._network = self.method.network
         self._embedder = Embedder(backbone.inputs, self.team, workers=workers)
         self._begun = bool(self.team.broadcast(info_file(path).is_file()))
-        features = self._features(backbone.module) if backbone.pretrained and not self._begun else {}
+        before = backbone.given or (backbone.module if backbone.pretrained else None)
+        features = {} if before is None or self._begun else self._features(before)
         self._recorder = self.team.led(lambda: self._record_into(features, resume=resume))
 
     def run(self, metrics: Metrics, report: Callable[[Progress], None]) -> Run:

@@ -133,6 +133,8 @@ def test_the_pretrained_state_is_where_paths_begin(cli, folder, features):
         (["--backbone", "features:features.npy", "--image-size", "32"], ["--image-size is for images"]),
         (["--backbone", "features:features.npy", "--freeze-bn"], ["--freeze-bn is for timm backbones"]),
         (["--backbone", "features:features.npy", "--weights", "w"], ["--weights is for timm backbones"]),
+        (["--backbone", "features:features.npy", "--hidden", "6,x"], ["hidden is '6,x'; numbers from 1 to"]),
+        (["--hidden", "6"], ["--hidden is for features backbones; 'small' has no use for it"]),
         (["--backbone", "feature:features.npy"], ["unknown backbone 'feature:features.npy'"]),
         (["--backbone", "timm"], ["unknown backbone 'timm'", "timm:NAME"]),
         (["--backbone", "small:2"], ["unknown backbone 'small:2'"]),

@@ -706,6 +706,67 @@ def test_labels_without_images_train_on_features(shuffled):
     assert run.method["backbone"] == f"features:{folder / 'all.npy'}"
 
 
+def test_hidden_layers_lie_between_features_and_embedding(shuffled):
+    folder, data, array, labels = shuffled
+    choice = of_features(folder / "all.npy", hidden="6, 3")
+    backbone = build_backbone(choice, data)
+    assert (backbone.width, backbone.pretrained) == (3, False)
+    first, _, second, _ = backbone.module
+    x = torch.from_numpy(array)
+    hidden = torch.relu(x @ first.weight.T + first.bias)
+    last = torch.relu(hidden @ second.weight.T + second.bias)
+    torch.testing.assert_close(backbone.module(x), last)
+    stages = backbone.stages()
+    assert stages.widths == (WIDTH, 6, 3)
+    for found, expected in zip(stages(x), (x, hidden, last), strict=True):
+        torch.testing.assert_close(found, expected)
+
+
+def test_the_features_under_hidden_layers_are_the_state_before_training(shuffled):
+    folder, _, array, labels = shuffled
+    config = TrainConfig(
+        data="csv", root=str(folder / "items.csv"), backbone=f"features:{folder / 'all.npy'}", hidden="6",
+        epochs=1, dim=4, classes_per_batch=3, items_per_class=3,
+    )  # fmt: skip
+    run = train(folder / "run", config)
+    np.testing.assert_array_equal(run.pretrained("test"), array[labels >= 3])
+    assert run.method["hidden"] == "6"
+    state = torch.load(folder / "run" / "checkpoint.pt", weights_only=True)["network"]
+    weights = [state[f"network.{name}.weight"].numpy() for name in ("features.0", "embedding")]
+    biases = [state[f"network.{name}.bias"].numpy() for name in ("features.0", "embedding")]
+    hidden = np.maximum(array[labels >= 3] @ weights[0].T + biases[0], 0)
+    expected = hidden @ weights[1].T + biases[1]
+    np.testing.assert_allclose(run.snapshot("test", -1).embeddings, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["divide-conquer", "dvml", "dreml", "hdc"])
+def test_every_method_has_hidden_layers(shuffled, method):
+    folder, *_ = shuffled
+    options = {
+        "divide-conquer": {"clusters": 2}, "dvml": {}, "dreml": {"learners": 2, "meta_classes": 2},
+        "hdc": {"heads": 2},
+    }[method]  # fmt: skip
+    config = TrainConfig(
+        data="csv", root=str(folder / "items.csv"), backbone=f"features:{folder / 'all.npy'}", hidden="6",
+        epochs=1, dim=4, classes_per_batch=3, items_per_class=3, method=method, method_options=options,
+        loss={"dreml": "softmax", "hdc": "contrastive"}.get(method, "triplet"),
+    )  # fmt: skip
+    assert train(folder / "run", config).snapshot("test", 1).embeddings.shape == (15, 4)
+
+
+@pytest.mark.parametrize("text", ["", "0", "6,", "six", "65537", "1.5"])
+def test_what_is_no_width_of_a_hidden_layer_is_refused(shuffled, text):
+    folder, data, *_ = shuffled
+    assert refused_features(data, folder / "all.npy", hidden=text) == (
+        f"hidden is {text!r}; numbers from 1 to 65,536 are needed, comma-separated, e.g. 512"
+    )
+
+
+def test_hidden_layers_are_those_of_features():
+    with pytest.raises(InputError, match="^--hidden is for features backbones; 'small' has no use for it$"):
+        check_backbone(NetworkChoice(hidden="6"))
+
+
 def test_features_train_where_images_are_missing(tmp_path):
     """The data set lists images, of which none is there."""
     root = layouts.csv_list(tmp_path / "data")

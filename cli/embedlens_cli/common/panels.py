@@ -23,7 +23,7 @@ _TRAINING = {
         "normalize",
     },
     "Data": {"data", "root", "split_by", "boxes", "image_size", "augment"},
-    "Network": {"backbone", "pretrained", "weights", "init", "freeze_bn", "dim"},
+    "Network": {"backbone", "pretrained", "weights", "init", "hidden", "freeze_bn", "dim"},
     "Optimisation": {
         "epochs", "lr", "optimizer", "weight_decay", "schedule", "lr_step", "lr_gamma", "warmup", "clip",
         "embedding_l2", "precision", "stop_metric", "patience", "log_metrics", "seed",

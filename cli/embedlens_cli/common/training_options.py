@@ -65,6 +65,10 @@ _OF_RUNS = {
         Path | None, None, "Run whose backbone the training starts from; the layers above it are new.",
         metavar="RUN", show_default="no run", parser=run_location, autocompletion=completion.runs,
     ),
+    "hidden": option(
+        str | None, None, "Widths of hidden layers on precomputed features, comma-separated: 512.",
+        show_default="none", metavar="N[,N]",
+    ),
     "freeze_bn": option(
         bool, False, "Freeze batch normalisation of a timm network.", flag="--freeze-bn"
     ),

@@ -35,6 +35,9 @@ class Backbone:
         Split name -> inputs of its items.
     pretrained
         Whether the features are meaningful before training, so that they are recorded.
+    given
+        Network whose features are recorded before training where it is not `module`; None: `module`, if it is
+        pretrained.
     replaced
         Whether weights of another run replaced random ones. Copies draw random weights all the same, so that
         what is drawn after them is the same as without that run.
@@ -48,6 +51,7 @@ class Backbone:
     width: int
     inputs: Mapping[str, Inputs]
     pretrained: bool
+    given: nn.Module | None = None
     replaced: bool = False
     messages: tuple[str, ...] = ()
     stages: Callable[[], Stages] | None = None
@@ -97,6 +101,7 @@ BACKBONES: Registry[Builder] = Registry("backbone")
 
 _WITH_ARGUMENT = {"timm": "timm:NAME", "features": "features:FILE.npy"}
 _OF_TIMM = {"weights": None, "freeze_bn": False, "pretrained": True}
+_OF_FEATURES = {"hidden": None}
 
 
 def check_backbone(choice: NetworkChoice) -> None:
@@ -120,11 +125,11 @@ def check_backbone(choice: NetworkChoice) -> None:
     if choice.init is not None and choice.weights is not None:
         message = "--init and --weights both give the initial weights; leave one out"
         raise InputError(message)
-    if kind != "timm":
-        for name, default in _OF_TIMM.items():
+    for of, only in (("timm", _OF_TIMM), ("features", _OF_FEATURES)):
+        for name, default in only.items() if kind != of else ():
             if getattr(choice, name) != default:
                 option = "no-pretrained" if name == "pretrained" else name.replace("_", "-")
-                message = f"--{option} is for timm backbones; {choice.backbone!r} has no use for it"
+                message = f"--{option} is for {of} backbones; {choice.backbone!r} has no use for it"
                 raise InputError(message)
 
 

@@ -2,23 +2,67 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from torch import nn
 
 from embedlens.arrays import check_embeddings
 from embedlens.errors import InputError
 from embedlens.files import read_npy
-from embedlens.training.backbones.base import BACKBONES, Backbone
+from embedlens.training.backbones.base import BACKBONES, Backbone, Stages
 from embedlens.training.inputs import FeatureInputs, Inputs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from embedlens.training.choices import NetworkChoice
     from embedlens.training.datasets import ImageDataset
+
+
+_WIDEST = 1 << 16
+
+
+class HiddenLayers(nn.Sequential):
+    """Linear layers with ReLU on features.
+
+    Parameters
+    ----------
+    widths
+        Dimensions of the features, and of each layer.
+    """
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        layers = [[nn.Linear(inner, outer), nn.ReLU()] for inner, outer in pairwise(widths)]
+        super().__init__(*(part for layer in layers for part in layer))
+        self.widths = tuple(widths)
+
+
+class HiddenStages(Stages):
+    """Features and what each hidden layer makes of them.
+
+    Parameters
+    ----------
+    layers
+        The hidden layers.
+    """
+
+    def __init__(self, layers: HiddenLayers) -> None:
+        super().__init__()
+        self.network = layers
+        self.widths = layers.widths
+
+    def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
+        """Return the features [B, width], and the output of each layer."""
+        found = [inputs]
+        for layer in self.network:
+            found.append(layer(found[-1]))
+        return [found[0], *found[2::2]]
 
 
 @BACKBONES.register("features")
@@ -27,15 +71,18 @@ def features(choice: NetworkChoice, data: ImageDataset, workers: int) -> Backbon
 
     The text after the colon is a file with the features of all items in the order of the data set; a pattern
     with ``{split}``, for one file per split in the order of its items; or a run with pretrained features.
+    Hidden layers start from random weights; their output is what methods take for the backbone's features.
 
     Raises
     ------
     InputError
-        A file that is missing, or features whose number of rows is not that of the items; an image size.
+        A file that is missing, or features whose number of rows is not that of the items; an image size;
+        widths of hidden layers that are none.
     """
     if choice.image_size is not None:
         message = f"--image-size is for images; {choice.backbone!r} reads none"
         raise InputError(message)
+    hidden = _widths(choice.hidden)
     text = choice.backbone.partition(":")[2]
     if Path(text).is_dir():
         text = str(Path(text) / "splits" / "{split}" / "pretrained.npy")
@@ -52,7 +99,21 @@ def features(choice: NetworkChoice, data: ImageDataset, workers: int) -> Backbon
         shown = ", ".join(f"{file} {width}" for file, width in widths.items())
         message = f"features of unequal dims: {shown}; one network computes one number"
         raise InputError(message)
-    return Backbone(nn.Identity(), next(iter(widths.values())), inputs, pretrained=True)
+    width = next(iter(widths.values()))
+    if not hidden:
+        return Backbone(nn.Identity(), width, inputs, pretrained=True)
+    layers = HiddenLayers([width, *hidden])
+    stages = lambda: HiddenStages(layers)  # noqa: E731
+    return Backbone(layers, hidden[-1], inputs, pretrained=False, given=nn.Identity(), stages=stages)
+
+
+def _widths(text: str | None) -> list[int]:
+    """Read the widths of hidden layers."""
+    words = [word.strip() for word in (text or "").split(",")] if text is not None else []
+    if not all(word.isdecimal() and 0 < int(word) <= _WIDEST for word in words):
+        message = f"hidden is {text!r}; numbers from 1 to {_WIDEST:,} are needed, comma-separated, e.g. 512"
+        raise InputError(message)
+    return [int(word) for word in words]
 
 
 def _read(file: Path, items: int, of: str) -> NDArray[np.floating]:
