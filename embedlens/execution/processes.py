@@ -64,7 +64,7 @@ def start_server(workers: int) -> None:
 
 
 def _context() -> multiprocessing.context.BaseContext:
-    """Return how processes are started: forked from a server of their own, else each anew."""
+    """Return how processes are started: forked from a server of their own, else each from the beginning."""
     methods = multiprocessing.get_all_start_methods()
     return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
 
