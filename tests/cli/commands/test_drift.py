@@ -191,6 +191,12 @@ def test_queries_are_compared_with_one_another(cli, folder):
         (["mine", "--k", "0"], ["--k '0'", "numbers of neighbours from 1"]),
         (["mine", "--k", "60"], ["numbers of neighbours: 60; of 60 items, numbers in 1 to 59"]),
         (["mine", "--metrics", "cca"], ["unknown score of drift 'cca'", "overlap, cka"]),
+        (["mine", "--metrics", "cka", "--k", "5"], ["--k has no effect without overlap in --metrics"]),
+        (
+            ["mine", "--metrics", "overlap", "--no-normalize"],
+            ["--no-normalize has no effect without cka or procrustes or angle in --metrics"],
+        ),
+        (["mine", "--seed", "3"], ["--seed has no effect without --sample; leave it out"]),
         (["mine", "--metrics", ""], ["no score is named"]),
         (["mine", "--sample", "61"], ["a sample of 61 items cannot be drawn of 60"]),
         (["mine", "--epoch", "9"], ["unknown epoch '9'"]),

@@ -22,6 +22,7 @@ from embedlens_cli.common.option_groups import (
 )
 from embedlens_cli.common.report import Report, by_split
 from embedlens_cli.common.snapshots import Selected, Selection
+from embedlens_cli.common.without_effect import refuse_without_effect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,6 +121,7 @@ def compress(
         candidates,
     )
     chosen.check()
+    _check_used(chosen, fit)
     selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     of_run = {run.path: options_of(run, chosen) for run in selection.runs}
     how: dict[str, Any] = {"metrics": wanted, "settings": settings, "fit": fit, "device": device}
@@ -134,6 +136,24 @@ def compress(
         for group in by_split(measured, apart=selection.several_epochs):
             save(report, group)
     report.end(lambda: print_table(measured))
+
+
+def _check_used(chosen: CodeOptions, fit: str | None) -> None:
+    """Refuse options of codes that are not measured."""
+    if chosen.names is None:
+        return
+    default, codes = type(chosen)(), set(chosen.names)
+    of_codes = (
+        ("--dims", chosen.dims is not None, ("dims", "pca")),
+        ("--pq-m", chosen.subquantizers is not None, ("pq",)),
+        ("--pq-bits", chosen.bits != default.bits, ("pq",)),
+        ("--rescore", chosen.candidates != default.candidates, ("rescored",)),
+        ("--fit", fit is not None, ("pca", "int8", "pq")),
+    )
+    refuse_without_effect(
+        (name, given and not codes & set(needed), f"{' or '.join(needed)} in --codes")
+        for name, given, needed in of_codes
+    )
 
 
 def _measure(one: Selected, *, of_run: Mapping[Path, CodeOptions], **how: Any) -> SnapshotCompression:

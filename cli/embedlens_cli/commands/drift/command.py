@@ -19,6 +19,7 @@ from embedlens_cli.common.option_groups import (
 )
 from embedlens_cli.common.report import Report
 from embedlens_cli.common.snapshots import Selection
+from embedlens_cli.common.without_effect import refuse_without_effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from embedlens.measurements.drift import DriftOptions
 
 _NEIGHBOURS = "other items of the same split by cosine similarity; ties to the lower row number"
+_K = "1,10,100"
 _ALIGNED = "rows are centred and scaled to Frobenius norm 1, then rotated or reflected"
 
 
@@ -43,7 +45,7 @@ def drift(
         str,
         typer.Option("--k", metavar="K[,K]", help="Numbers of nearest neighbours whose overlap is computed."),
         InName(lambda text: "k-" + "+".join(map(str, _parsed(text)))),
-    ] = "1,10,100",
+    ] = _K,
     metrics: Annotated[
         str,
         typer.Option(
@@ -90,6 +92,7 @@ def drift(
     style, scores = drawn.style(), tuple(dict.fromkeys(options.words(metrics)))
     check_scores(scores)
     check_device(device)
+    _check_used(scores, k, seed=seed, sample=sample, normalize=normalize)
     compared = DriftOptions(_parsed(k), scores, sample=sample, seed=seed, normalize=normalize, device=device)
     selection = Selection.of(where, leave_out, style.names, workers=run_by.chosen())
     places = {split: selection.of_split(split) for split in selection.splits}
@@ -110,6 +113,19 @@ def drift(
             enter(report, one)
             save(report, split, one)
     report.end(lambda: print_tables(found))
+
+
+def _check_used(scores: tuple[str, ...], k: str, *, seed: int, sample: int | None, normalize: bool) -> None:
+    """Refuse options of scores that are not computed, and a seed of no sample."""
+    others = " or ".join(name for name in completion.DRIFT if name != "overlap")
+    only_overlap = set(scores) == {"overlap"}
+    refuse_without_effect(
+        (
+            ("--k", _parsed(k) != _parsed(_K) and "overlap" not in scores, "overlap in --metrics"),
+            ("--no-normalize", only_overlap and not normalize, f"{others} in --metrics"),
+            ("--seed", seed != 0 and sample is None, "--sample"),
+        )
+    )
 
 
 def _track(steps: Iterable[Any], doing: str, total: int) -> Iterable[Any]:
