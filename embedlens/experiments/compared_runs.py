@@ -91,9 +91,10 @@ class Requests:
         if self.preset is not None:
             regime = self.preset.regime(way.method, loss)
             trained = {"epochs": regime.epochs, **regime.training}
-            options = {**regime.options, **own.shared.get("method_options", {})}
             chosen = {name: value for name, value in trained.items() if name not in self.typed}
-            own = replace(own, shared={**own.shared, **chosen, "method_options": options})
+            shared = {**own.shared, **chosen}
+            options = {**regime.options_for(shared["epochs"]), **own.shared.get("method_options", {})}
+            own = replace(own, shared={**shared, "method_options": options})
             factor = regime.rate_factor
         dim = own.default_dim if self.dim is None else self.dim
         config = own.config(loss, dim=dim, lr=self.lr, seed=seed)

@@ -10,6 +10,9 @@ from embedlens.registry import Registry
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+EPOCHS = ("finish", "first_phase")
+"""Options of methods that count epochs."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regime:
@@ -24,7 +27,8 @@ class Regime:
     epochs
         Epochs of each run.
     options
-        Options of the method; the others are its defaults.
+        Options of the method; the others are its defaults. Those that count epochs (`EPOCHS`) are of a run of
+        `epochs`; where the user chooses other epochs, they are scaled with them.
     training
         Fields of the configuration, as of `TrainConfig`; the others are those of the command.
     rate_factor
@@ -37,6 +41,13 @@ class Regime:
     options: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     rate_factor: float = 1.0
+
+    def options_for(self, epochs: int) -> dict[str, Any]:
+        """Return the options of the method for a run of some epochs."""
+        scaled = {
+            name: round(self.options[name] * epochs / self.epochs) for name in EPOCHS if name in self.options
+        }
+        return {**self.options, **scaled}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

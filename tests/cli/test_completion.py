@@ -142,6 +142,7 @@ def test_metrics_of_curves_are_columns_of_the_log_and_scores(folder, complete, r
 def test_words_are_those_of_the_library():
     from embedlens.analysis.drift import SCORES
     from embedlens.analysis.scores import METRICS
+    from embedlens.experiments.presets import PRESETS
     from embedlens.exporting import TARGETS
     from embedlens.figures.style import VENUES
     from embedlens.objectives import LOSSES, MINERS
@@ -153,6 +154,7 @@ def test_words_are_those_of_the_library():
     assert sorted(completion.MINING) == sorted(MINERS.names())
     assert sorted(completion.DATA) == sorted(DATASETS.names())
     assert sorted(completion.METHODS) == sorted(METHODS.names())
+    assert sorted(completion.PRESETS) == sorted(PRESETS.names())
     assert sorted(completion.SAMPLERS) == sorted(SAMPLERS.names())
     assert list(completion.EXPORTS) == TARGETS.names()
     assert completion.CODES == CODES

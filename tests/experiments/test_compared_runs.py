@@ -80,6 +80,15 @@ def test_a_regime_sets_what_was_not_typed():
     assert requests.config(Way("dvml", "triplet"), typed, 0).clip == 7.0
 
 
+def test_options_that_count_epochs_are_scaled_with_them():
+    regime = Regime(method="divide-conquer", epochs=8, options={"clusters": 2, "finish": 2})
+    preset = Preset(name="tried", regimes=[Regime(method="plain", epochs=8), regime])
+    for epochs, finish in ((8, 2), (4, 1), (1, 0), (16, 4)):
+        recipe = replace(RECIPE, shared={**RECIPE.shared, "epochs": epochs})
+        config = Requests(preset, {"epochs"}).config(Way("divide-conquer", "triplet"), recipe, 0)
+        assert config.method_options == {"clusters": 2, "finish": finish}
+
+
 def test_all_runs_start_from_one_run_and_names_say_so(tmp_path):
     start = plan_pretraining(RECIPE, tmp_path, preset=PRESET)
     assert start.path.name == "digits-pretraining-2-epochs-softmax-lr0.001-dim64-seed0"

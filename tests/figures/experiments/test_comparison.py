@@ -6,6 +6,7 @@ from figure_support import artists, legend_texts
 from matplotlib.colors import to_rgba
 
 from embedlens import InputError
+from embedlens.analysis.differences import Hits
 from embedlens.analysis.experiments.comparison import RunScores, compare
 from embedlens.figures.experiments import comparison
 
@@ -99,6 +100,44 @@ def test_the_legend_has_what_is_drawn():
     )
     (legend,) = comparison.figure(alone, ["nmi"]).legends
     assert legend_texts(legend) == ["score"]
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """One row that is better than its baseline, one undecided, one without a baseline."""
+    y, entries = np.arange(200) % 20, []
+    for name, rate in {"a": 0.3, "a + m": 0.9, "a + k": 0.31, "m": 0.5}.items():
+        for seed in range(2):
+            right = np.random.default_rng(seed).random(200) < rate
+            hits = Hits(np.arange(200), y, right)
+            scores = {"recall_at_1": float(right.mean()), "nmi": rate}
+            entries.append(RunScores(name, "own" if name == "m" else "a", seed, scores, name == "a", hits))
+    return compare(entries, resamples=100)
+
+
+def test_the_difference_is_filled_where_its_interval_excludes_0(judged):
+    assert judged.verdicts == ["", "better", "undecided", ""]
+    ax = comparison.plot_differences(judged)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "a + m", "a + k", "m"]
+    bars = {box.lines[0].get_gid(): box for box in ax.containers}
+    assert len(bars) == 2
+    y = comparison.rows_of(judged)
+    for row, filled in ((1, True), (2, False)):
+        one = judged.differences[row]
+        marker, _, (bar,) = bars[f"difference {judged.names[row]}"].lines
+        assert (marker.get_xdata()[0], marker.get_ydata()[0]) == pytest.approx((one.value, y[row]))
+        np.testing.assert_allclose(bar.get_segments()[0][:, 0], [one.low, one.high])
+        assert (to_rgba(marker.get_markerfacecolor()) != to_rgba("white")) == filled
+    assert artists(ax, "zero")[0].get_xdata()[0] == 0
+
+
+def test_the_differences_stand_beside_the_first_metric(judged, result):
+    figure = comparison.figure(judged, ["recall_at_1", "nmi"])
+    assert [ax.get_xlabel() for ax in figure.axes] == ["R@1", "difference in R@1", "NMI"]
+    told = legend_texts(figure.legends[0])
+    assert told[-2:] == ["95 % interval excludes 0", "95 % interval holds 0"]
+    with pytest.raises(InputError, match="^no row has a difference from a baseline"):
+        comparison.plot_differences(result)
 
 
 def test_metrics_that_are_not_there(result):
