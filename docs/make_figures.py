@@ -1,7 +1,9 @@
 """Makes the pictures of the README, and the measured numbers of the documentation, from the current code.
 
     python docs/make_figures.py            # the demonstration: its pictures and its numbers
-    python docs/make_figures.py --tables   # also the grids behind the tables: half an hour on two quiet cores
+    python docs/make_figures.py --tables   # also the grids behind the tables: hours on two quiet cores
+    python docs/make_figures.py --answer published-glyphs=FILE
+                                           # the table of a comparison from what `compare --json` printed
     python docs/make_figures.py --check    # compares the runs of a demonstration with docs/numbers.json
 
 It works in the folder `work/` beside this file (`--work DIR`), where finished runs are kept and not trained
@@ -19,7 +21,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from measured_numbers import COMPARED, DOCS, NUMBERS, PAGES, fill
+import comparison_tables
+from measured_numbers import DOCS, NUMBERS, PAGES, fill
 from PIL import Image
 
 TOLERANCE = 0.03
@@ -37,10 +40,8 @@ _PICTURES = {
 _TABLES = {
     "sweep-rates": "sweep --loss ep,epshn --epochs 2",
     "sweep-losses": "sweep --loss all --epochs 5",
-    "compare": "compare",
+    **comparison_tables.COMMANDS,
 }
-_WEIGHTS = ("0.01", "0")
-"""Weights of dvml's reconstruction, beside the default of 1 in the comparison."""
 
 
 def main() -> None:
@@ -49,9 +50,20 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=DOCS / "work", help="folder of runs and figures")
     parser.add_argument("--tables", action="store_true", help="also train the grids behind the tables")
     parser.add_argument("--check", action="store_true", help="compare the runs in --work with numbers.json")
+    parser.add_argument(
+        "--answer",
+        metavar="NAME=FILE",
+        help="name of a comparison, and its JSON answer, in the folder it ran in",
+    )
     options = parser.parse_args()
     if options.check:
         check_runs(options.work / "runs")
+        return
+    if options.answer:
+        name, _, file = options.answer.partition("=")
+        numbers = json.loads(NUMBERS.read_text())
+        answer = json.loads(Path(file).read_text())
+        write_numbers(numbers | {name: group_of(name, answer, Path(file).parent)})
         return
     options.work.mkdir(parents=True, exist_ok=True)
     embedlens(options.work, "demo")
@@ -66,13 +78,19 @@ def main() -> None:
     numbers["demo"] = {"command": "embedlens demo", "values": values}
     if options.tables:
         for name, command in _TABLES.items():
+            if (
+                comparison_tables.ICONS in command.split()
+                and not (options.work / comparison_tables.ICONS).is_dir()
+            ):
+                print(f"{name} is left out; first: python docs/make_icons.py {options.work}/icons")
+                continue
             answer = json.loads(embedlens(options.work, f"{command} --out runs/{name} --json"))
-            numbers[name] = {"command": f"embedlens {command}", "values": table_numbers(name, answer)}
-        numbers["epochs"] = {
-            "command": "embedlens compare",
-            "values": epoch_numbers(options.work / "runs" / "compare"),
-        }
-        numbers["reconstruction"] = reconstruction_numbers(options.work)
+            numbers[name] = group_of(name, answer, options.work)
+    write_numbers(numbers)
+
+
+def write_numbers(numbers: dict[str, Any]) -> None:
+    """Write the numbers, and the blocks of the pages from them."""
     NUMBERS.write_text(json.dumps(numbers, indent=1) + "\n")
     for page in PAGES:
         page.write_text(fill(page.read_text(), numbers))
@@ -115,14 +133,17 @@ def demo_numbers(runs: Path) -> dict[str, list[float]]:
     }
 
 
+def group_of(name: str, answer: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return a group of numbers.json, from the JSON answer of its command, which ran in a folder."""
+    command = {"command": f"embedlens {_TABLES[name]}"}
+    if name in comparison_tables.COMMANDS:
+        return command | comparison_tables.numbers_of(answer, folder)
+    return command | {"values": table_numbers(name, answer)}
+
+
 def table_numbers(name: str, answer: dict[str, Any]) -> dict[str, Any]:
     """Take what the tables of results show out of a command's JSON answer."""
     summary = answer["summary"]
-    if name == "compare":
-        return {
-            label: {name: [round(row[name][part], 5) for part in ("mean", "deviation")] for name in COMPARED}
-            for label, row in summary.items()
-        }
     return {
         loss: {rate: round(cell["mean"], 4) for rate, cells in rates.items() for cell in cells.values()}
         for loss, rates in summary.items()
@@ -134,36 +155,6 @@ def _initial(summary: dict[str, Any]) -> float:
     rates = next(iter(summary.values()))
     dims = next(iter(rates.values()))
     return round(float(next(iter(dims.values()))["initial"]), 4)
-
-
-def epoch_numbers(runs: Path) -> dict[str, dict[str, list[float | None]]]:
-    """Return the test R@1 and the losses of every epoch of the comparison's runs of seed 0."""
-    import embedlens as library
-
-    found = {}
-    for path in sorted(runs.glob("*-seed0")):
-        run = library.open_run(path)
-        label = "-".join(run.path.name.removeprefix("glyphs-").split("-lr")[:1])
-        found[label] = {
-            name: [None if (value := row.get(name)) is None else round(value, 4) for row in run.log]
-            for name in ("test_recall_at_1", "reconstruction", "kl", "invariant")
-            if any(row.get(name) is not None for row in run.log)
-        }
-    return found
-
-
-def reconstruction_numbers(work: Path) -> dict[str, Any]:
-    """Train dvml with smaller weights of its reconstruction; return the last test R@1 of each."""
-    import embedlens as library
-
-    command = "train --method dvml --loss triplet --epochs 4 --reconstruction-weight"
-    values = {}
-    for weight in _WEIGHTS:
-        path = work / "runs" / f"dvml-reconstruction-{weight}"
-        if not path.exists():
-            embedlens(work, f"{command} {weight} --out runs/{path.name}")
-        values[weight] = round(float(library.open_run(path).log[-1]["test_recall_at_1"] or 0), 4)
-    return {"command": f"embedlens {command} W", "values": values}
 
 
 def check_runs(runs: Path) -> None:

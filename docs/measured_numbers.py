@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from comparison_tables import COMMANDS, text_of
 
 DOCS = Path(__file__).parent
 NUMBERS = DOCS / "numbers.json"
 PAGES = (DOCS.parent / "README.md", DOCS / "results" / "losses.md", DOCS / "results" / "methods.md")
 """The files that have such blocks."""
-COMPARED = {"nmi": "NMI", "f1": "F1", **{f"recall_at_{k}": f"R@{k}" for k in (1, 2, 4, 8)}}
 
 _BLOCK = re.compile(r"(<!-- numbers: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -49,13 +51,9 @@ def _losses(numbers: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _compared(numbers: dict[str, Any]) -> str:
-    """Render the comparison: mean and standard deviation over the seeds, per cent."""
-    lines = ["| | " + " | ".join(COMPARED.values()) + " |", "|---" * (len(COMPARED) + 1) + "|"]
-    for label, row in numbers["compare"]["values"].items():
-        cells = [f"{100 * mean:.1f} ± {100 * deviation:.1f}" for mean, deviation in row.values()]
-        lines.append(f"| {label} | " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+def _compared(numbers: dict[str, Any], *, name: str) -> str:
+    """Render a comparison."""
+    return text_of(numbers.get(name))
 
 
 def _moving(numbers: dict[str, Any]) -> str:
@@ -67,43 +65,9 @@ def _moving(numbers: dict[str, Any]) -> str:
     )
 
 
-def _why(numbers: dict[str, Any]) -> str:
-    """Render what the logs of the comparison's runs show of each method, seed 0."""
-    runs = numbers["epochs"]["values"]
-    weighted = numbers["reconstruction"]
-    recall = {label: row["test_recall_at_1"] for label, row in runs.items()}
-    dvml = runs["dvml-triplet"]
-    last = recall["dvml-triplet"][-1]
-    by_weight = ", ".join(f"{value:.3f} with {weight}" for weight, value in weighted["values"].items())
-    lines = [
-        "- `divide-conquer`: each of the four learners, of 16 dims, sees a quarter of the batches. After",
-        "  four epochs each has seen as many as a loss alone after one. R@1 still rises at the last epoch",
-        f"  (margin {_list(recall['divide-conquer-margin'][1:])}).",
-        "- `dvml`: in the second phase the decoder's gradient reaches the encoder. R@1 of triplet goes from",
-        f"  {recall['dvml-triplet'][2]:.3f} after epoch 2 to {recall['dvml-triplet'][3]:.3f} after epoch 3.",
-        f"  The reconstruction loss of 2,048 features is {dvml['reconstruction'][3]:.0f} there,",
-        f"  the triplet loss {dvml['invariant'][3]:.2f} (both in log.csv).",
-        f"  `{weighted['command']}`",
-        f"  ends at R@1 {last:.3f} with the default weight 1, {by_weight};",
-        f"  triplet alone at {recall['triplet'][-1]:.3f}.",
-        f"  The KL divergence is {dvml['kl'][1]:.1f} in the first epoch. After epoch 2, in the first phase,",
-        f"  n-pair-mc + dvml has R@1 {recall['dvml-n-pair-mc'][2]:.3f},",
-        f"  n-pair-mc alone {recall['n-pair-mc'][2]:.3f}.",
-        "  `--first-phase EPOCHS` leaves the second phase out.",
-        f"- `dreml` and `hdc` after epochs 3 and 4: R@1 {_list(recall['dreml-softmax'][-2:])} and",
-        f"  {_list(recall['hdc-contrastive'][-2:])}.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _list(values: list[float]) -> str:
-    return ", ".join(f"{value:.3f}" for value in values)
-
-
 RENDER = {
     "demo": _moving,
     "sweep-losses": _losses,
     "sweep-rates": _rates,
-    "compare": _compared,
-    "compare-epochs": _why,
+    **{name: partial(_compared, name=name) for name in COMMANDS},
 }

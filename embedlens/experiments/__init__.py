@@ -8,8 +8,10 @@ from embedlens.lazy import attached
 
 if TYPE_CHECKING:
     from embedlens.experiments import (
+        budgets,
         checkpoints,
         collapse,
+        compared_runs,
         comparison,
         completeness,
         curve_results,
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
         latent_maps,
         method_facts,
         metric_names,
+        presets,
         recipe,
         run_metrics,
         score_rows,
@@ -33,9 +36,9 @@ if TYPE_CHECKING:
     from embedlens.experiments.trainer import Trainer
 
 __all__ = [
-    "Trainer", "checkpoints", "collapse", "comparison", "completeness", "curve_results", "demo_runs",
+    "Trainer", "budgets", "checkpoints", "collapse", "compared_runs", "comparison", "completeness", "curve_results", "demo_runs",
     "demonstration", "epoch_metrics", "grid", "grid_runs", "grid_training", "latent_maps", "method_facts",
-    "metric_names", "recipe", "run_metrics", "score_rows", "seed_groups", "sweep", "sweep_results", "trainer",
+    "metric_names", "presets", "recipe", "run_metrics", "score_rows", "seed_groups", "sweep", "sweep_results", "trainer",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(

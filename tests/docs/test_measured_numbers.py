@@ -51,6 +51,36 @@ def test_a_changed_number_changes_the_readme(scripts):
     assert "12.3 %" in writer.fill((ROOT / "README.md").read_text(), changed)
 
 
+def test_a_comparison_s_answer_becomes_a_table(scripts, tmp_path):
+    _, maker = scripts
+    row = {"epochs": 8, "steps": 80.0, "parameters": 1234, "seconds": 3.04}
+    row |= {score: {"mean": 0.5, "deviation": 0.0123} for score in ("recall_at_1", "nmi", "f1")}
+    difference = {"value": 0.01, "low": 0.002, "high": 0.02, "verdict": "better", "baseline": "triplet"}
+    learners = {"steps_of_a_learner": [30, 31], "steps_together": 19.0}
+    answer = {
+        "data": ["figures/compare.csv"],
+        "summary": {"triplet": row, "triplet + divide-conquer": row | learners | {"difference": difference}},
+    }
+    start = {"path": "runs/first", "loss": "softmax", "epochs": 4, "seed": 0, "steps": 40.0, "seconds": 2.0}
+    (tmp_path / "figures").mkdir()
+    sidecar = {"seeds": [0, 1, 2], "starts_from": start, "rows_left_out": {"dreml": "why"}}
+    (tmp_path / "figures" / "compare.json").write_text(json.dumps(sidecar))
+    group = maker.group_of("published-glyphs", answer, tmp_path)
+    assert maker.comparison_tables.text_of(group).splitlines() == [
+        "`embedlens compare --preset published`, 3 seeds, from one network trained for 4 epochs with softmax "
+        "(40 steps, 2 s). All runs: 0 minutes of training.",
+        "",
+        "| | R@1 | difference | verdict | NMI | steps | parameters | seconds |",
+        "|---|---|---|---|---|---|---|---|",
+        "| triplet | 50.0 ± 1.2 | - | - | 50.0 ± 1.2 | 80 | 1,234 | 3 |",
+        "| triplet + divide-conquer | 50.0 ± 1.2 | +1.00 [+0.20, +2.00] | **better** | 50.0 ± 1.2 "
+        "| 80 | 1,234 | 3 |",
+        "",
+        "- triplet + divide-conquer: 30 to 31 steps of each learner, then 19 steps of the whole embedding.",
+        "- not on these data: dreml.",
+    ]
+
+
 def test_every_group_names_its_command():
     for group in GROUPS.values():
         assert group["command"].startswith("embedlens ")

@@ -73,7 +73,7 @@ def print_differences(result: Comparison, rows: Rows) -> None:
     title = "budget of each row"
     if known:
         over = "seeds and classes" if max(one.n_seeds for one in known) > 1 else "classes alone (one seed)"
-        title = f"difference in R@1 from the loss alone, percentage points, 95 % interval over {over}; budget"
+        title = f"difference in R@1 from the loss alone in points, 95 % interval over {over}"
     console.print_table(_COLUMNS, _cells(result, rows, _difference), title=title)
 
 
