@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from embedlens.experiments.trainer import Trainer
 
 __all__ = [
-    "Trainer", "budgets", "checkpoints", "collapse", "compared_runs", "comparison", "completeness", "curve_results", "demo_runs",
-    "demonstration", "epoch_metrics", "grid", "grid_runs", "grid_training", "latent_maps", "method_facts",
-    "metric_names", "presets", "recipe", "run_metrics", "score_rows", "seed_groups", "sweep", "sweep_results", "trainer",
+    "Trainer", "budgets", "checkpoints", "collapse", "compared_runs", "comparison", "completeness",
+    "curve_results", "demo_runs", "demonstration", "epoch_metrics", "grid", "grid_runs", "grid_training",
+    "latent_maps", "method_facts", "metric_names", "presets", "recipe", "run_metrics", "score_rows",
+    "seed_groups", "sweep", "sweep_results", "trainer",
 ]  # fmt: skip
 
 __getattr__, __dir__ = attached(
