@@ -205,7 +205,7 @@ def plan_pretraining(
     kind = recipe.value("backbone").partition(":")[0]
     if not wanted or recipe.shared.get("init") or kind == "features":
         return None
-    if kind == "timm" and recipe.value("pretrained"):
+    if kind == "timm" and (recipe.value("pretrained") or recipe.value("weights")):
         return None
     apart = ("sampler", "mining", "epochs", "method_options")
     shared = {name: value for name, value in recipe.shared.items() if name not in apart}

@@ -119,6 +119,7 @@ def test_what_starts_from_other_weights_needs_no_run_before(tmp_path):
     assert start(backbone="features:z.npy") is None
     assert start(backbone="timm:resnet18") is None
     assert start(backbone="timm:resnet18", pretrained=False) is not None
+    assert start(backbone="timm:resnet18", pretrained=False, weights="some.pth") is None
     path = start(epochs=7, sampler="n-pair", mining="hard", method_options={"learners": 3}).path
     assert path.name == "digits-pretraining-7-epochs-softmax-lr0.001-dim64-seed0"
 
