@@ -4,6 +4,8 @@
     python docs/make_figures.py --tables   # also the grids behind the tables: hours on two quiet cores
     python docs/make_figures.py --answer published-glyphs=FILE
                                            # the table of a comparison from what `compare --json` printed
+    python docs/make_figures.py --triplets glyphs=RUNS --loss margin
+                                           # triplets under each method, from the runs of a comparison
     python docs/make_figures.py --check    # compares the runs of a demonstration with docs/numbers.json
 
 It works in the folder `work/` beside this file (`--work DIR`), where finished runs are kept and not trained
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import comparison_tables
+import method_figures
 from measured_numbers import DOCS, NUMBERS, PAGES, fill
 from PIL import Image
 
@@ -55,9 +58,17 @@ def main() -> None:
         metavar="NAME=FILE",
         help="name of a comparison, and its JSON answer, in the folder it ran in",
     )
+    parser.add_argument("--triplets", metavar="NAME=RUNS", help="data set, folder of a comparison's runs")
+    parser.add_argument(
+        "--loss", default="triplet", help="with --triplets: loss of the methods that take any"
+    )
     options = parser.parse_args()
     if options.check:
         check_runs(options.work / "runs")
+        return
+    if options.triplets:
+        name, _, runs = options.triplets.partition("=")
+        draw_methods(name, Path(runs), loss=options.loss, work=options.work)
         return
     if options.answer:
         name, _, file = options.answer.partition("=")
@@ -94,6 +105,22 @@ def write_numbers(numbers: dict[str, Any]) -> None:
     NUMBERS.write_text(json.dumps(numbers, indent=1) + "\n")
     for page in PAGES:
         page.write_text(fill(page.read_text(), numbers))
+
+
+def draw_methods(data: str, folder: Path, *, loss: str, work: Path) -> None:
+    """Make pictures and numbers of what each method did to the triplets, from a comparison's runs."""
+    runs = method_figures.find_runs(folder, loss)
+    work.mkdir(parents=True, exist_ok=True)
+    drawn = method_figures.draw(runs, work.resolve() / "figures", lambda command: embedlens(work, command))
+    for name in method_figures.SHOWN:
+        with Image.open(drawn[name][0]) as image:
+            target = DOCS / "pictures" / f"methods-{data}-{name}.png"
+            save_picture(image.convert("RGB"), method_figures.WIDTH, target)
+    numbers = json.loads(NUMBERS.read_text())
+    group = numbers.setdefault("triplets-of-methods", {"command": "embedlens distances", "values": {}})
+    values = method_figures.numbers_of({name: summary for name, (_, summary) in drawn.items()})
+    group["values"][data] = {"loss": loss, "start": method_figures.start_of(runs), "runs": values}
+    write_numbers(numbers)
 
 
 def embedlens(folder: Path, command: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from comparison_tables import COMMANDS, text_of
+from method_figures import section
 
 DOCS = Path(__file__).parent
 NUMBERS = DOCS / "numbers.json"
@@ -65,9 +66,16 @@ def _moving(numbers: dict[str, Any]) -> str:
     )
 
 
+def _triplets(numbers: dict[str, Any]) -> str:
+    """Render what each method did to the triplets of each data set."""
+    measured = numbers.get("triplets-of-methods", {"values": {}})["values"]
+    return "\n".join(section(name, one) for name, one in measured.items())
+
+
 RENDER = {
     "demo": _moving,
     "sweep-losses": _losses,
     "sweep-rates": _rates,
     **{name: partial(_compared, name=name) for name in COMMANDS},
+    "triplets-of-methods": _triplets,
 }
