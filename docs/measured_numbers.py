@@ -69,7 +69,7 @@ def _moving(numbers: dict[str, Any]) -> str:
 def _triplets(numbers: dict[str, Any]) -> str:
     """Render what each method did to the triplets of each data set."""
     measured = numbers.get("triplets-of-methods", {"values": {}})["values"]
-    return "\n".join(section(name, one) for name, one in measured.items())
+    return "\n".join(section(name, one) for name, one in measured.items()) or "Not measured yet.\n"
 
 
 RENDER = {
