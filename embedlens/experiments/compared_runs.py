@@ -137,6 +137,7 @@ def plan(
     folder: Path,
     requests: Requests | None = None,
     start: PlannedRun | None = None,
+    any_threads: bool | None = None,
 ) -> list[ComparedRun]:
     """Return the runs, seed by seed, so that a comparison that is stopped has whole seeds.
 
@@ -155,6 +156,8 @@ def plan(
     start
         The run that weights are taken from, of `plan_pretraining`; None: what the recipe says. Where it is
         not trained yet, the runs are new, whatever stands at their paths.
+    any_threads
+        As of `embedlens.experiments.grid_runs.plan`; None: where the recipe has no number of threads.
 
     Raises
     ------
@@ -173,12 +176,18 @@ def plan(
     if start is not None and not start.finished:
         planned = [PlannedRun(folder / grid_runs.run_name(config), config, -1) for config in configs]
     else:
-        planned = grid_runs.plan(configs, folder, any_threads=recipe.threads is None)
+        any_number = recipe.threads is None if any_threads is None else any_threads
+        planned = grid_runs.plan(configs, folder, any_threads=any_number)
     return [ComparedRun(way, run) for (_, way), run in zip(pairs, planned, strict=True)]
 
 
 def plan_pretraining(
-    recipe: Recipe, folder: Path, *, preset: Preset, epochs: int | None = None
+    recipe: Recipe,
+    folder: Path,
+    *,
+    preset: Preset,
+    epochs: int | None = None,
+    any_threads: bool | None = None,
 ) -> PlannedRun | None:
     """Return the run that the weights of a preset are taken from; None where it needs none.
 
@@ -195,6 +204,8 @@ def plan_pretraining(
         The preset.
     epochs
         Epochs of it; None: those of the preset.
+    any_threads
+        As of `plan`.
 
     Raises
     ------
@@ -213,7 +224,8 @@ def plan_pretraining(
     config = alone.config(preset.pretraining_loss, dim=DEFAULT_DIM, seed=0)
     name = grid_runs.run_name(config).removeprefix(config.data)
     path = folder / f"{config.data}-pretraining-{wanted}-epochs{name}"
-    found = grid_runs.plan_one(config, path, any_threads=recipe.threads is None)
+    any_number = recipe.threads is None if any_threads is None else any_threads
+    found = grid_runs.plan_one(config, path, any_threads=any_number)
     if found.recorded > wanted:
         message = (
             f"run {path} was trained for {found.recorded} epochs, not {wanted}, and its weights are those of "

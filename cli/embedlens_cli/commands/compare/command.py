@@ -124,7 +124,7 @@ def compare(
     requests = Requests(chosen, _typed(context), dim, lr)
     plan = Plan(
         ways, grid.seeds, grids.shared_cores(recipe, workers), where.folder,
-        requests, chosen, pretraining_epochs,
+        requests, chosen, pretraining_epochs, recipe.threads is None,
     )  # fmt: skip
     if where.dry_run:
         list_planned(plan, as_json=where.as_json)

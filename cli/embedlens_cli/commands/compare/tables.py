@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from embedlens.errors import listed
-from embedlens.text import for_latex
+from embedlens.text import escaped, for_latex
 from embedlens_cli.common import console
 
 if TYPE_CHECKING:
@@ -126,7 +126,17 @@ def notes(trained: Trained, result: Comparison, rows: Rows) -> list[str]:
 def latex(result: Comparison, rows: Rows) -> str:
     """Return differences and budgets as a table for a paper; needs booktabs."""
     heads: Sequence[str] = ("run", r"$\Delta$R@1 [95\,\%]", "verdict", "steps", "parameters", "seconds")
-    lines = [r"\begin{tabular}{lrlrrr}", r"\toprule", " & ".join(heads) + r" \\", r"\midrule"]
+    known = [one for one in result.differences if one is not None]
+    over = "seeds and classes" if known and known[0].n_seeds > 1 else "classes"
+    notes = [
+        "% difference in R@1 from the loss alone: percentage points, bootstrap interval over " + over
+    ] * bool(known)
+    notes += [
+        f"% baseline of {escaped(name)}: {escaped(base)}"
+        for name, base in zip(result.names.tolist(), result.baselines, strict=True)
+        if base
+    ]
+    lines = [*notes, r"\begin{tabular}{lrlrrr}", r"\toprule", " & ".join(heads) + r" \\", r"\midrule"]
     for name, difference, verdict, *budget in _cells(result, rows, _latex_difference):
         cells = [
             for_latex(name),

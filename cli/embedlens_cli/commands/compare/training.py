@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is trained: ways, seeds, common recipe, folder, requests, and epochs of the pre-training."""
+    """What is trained: ways, seeds, common recipe, folder, requests, and epochs of the run before.
+
+    `any_threads` is whether started runs may resume with another number of threads.
+    """
 
     ways: Sequence[Way]
     seeds: Sequence[int]
@@ -30,12 +33,19 @@ class Plan:
     requests: Requests
     preset: Preset
     pretraining_epochs: int | None
+    any_threads: bool
 
     def start(self) -> PlannedRun | None:
         """Return the run that all others start from, as it stands now."""
         from embedlens.experiments.compared_runs import plan_pretraining
 
-        return plan_pretraining(self.recipe, self.folder, preset=self.preset, epochs=self.pretraining_epochs)
+        return plan_pretraining(
+            self.recipe,
+            self.folder,
+            preset=self.preset,
+            epochs=self.pretraining_epochs,
+            any_threads=self.any_threads,
+        )
 
     def runs(self, start: PlannedRun | None) -> list[ComparedRun]:
         """Return the runs as they stand now."""
@@ -43,7 +53,7 @@ class Plan:
 
         return plan(
             self.ways, self.seeds, self.recipe,
-            folder=self.folder, requests=self.requests, start=start,
+            folder=self.folder, requests=self.requests, start=start, any_threads=self.any_threads,
         )  # fmt: skip
 
 
