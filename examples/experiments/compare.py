@@ -65,8 +65,8 @@ with paper("cvpr"):
 # Options
 # -------
 #
-# ``--preset`` sets how methods are trained, ``--loss``, ``--method`` and ``--seed`` the grid, ``--metrics`` the
-# columns, ``--latex`` prints the tables, ``--dry-run`` lists the runs. See the
+# ``--preset`` sets how methods are trained, ``--loss``, ``--method`` and ``--seed`` the grid, ``--metrics``
+# the columns, ``--latex`` prints the tables, ``--dry-run`` lists the runs. See the
 # :doc:`command line reference </reference/commands/compare>` and :doc:`the results </results/methods>`.
 #
 # Formula

@@ -51,7 +51,7 @@ def test_a_comparison_through_the_real_entry_point(program, folder):
     both = [[run_of(name, seed).path.as_posix() for seed in (0, 1)] for name in NAMES[:2]]
     again = program("diff", *both[0], *both[1], "--split", "test", "--json", "--format", "png")
     assert again.code == 0, again.err
-    (diff,) = [splits["test"] for splits in json.loads(again.out)["summary"].values()]
+    (diff,) = [splits["test"]["1"] for splits in json.loads(again.out)["summary"].values()]
     assert (low, high) == (diff["low"], diff["high"])
     steps = run_of("triplet", 0).log[-1]["step"]
     assert {row["steps"] for row in summary.values()} == {steps}
