@@ -75,8 +75,8 @@ with paper("cvpr"):
 # -------
 #
 # ``--first-phase``, ``--kl-weight`` and the weights of the other three losses, ``--samples``,
-# ``--metric-reduction``, ``--relative-reconstruction``, ``--record-latent``. The guide is
-# :doc:`/guides/methods`; how the method compares with its losses on larger data stands under
+# ``--metric-reduction``, ``--relative-reconstruction``, ``--normalize-features``, ``--record-latent``. The
+# guide is :doc:`/guides/methods`; how the method compares with its losses on larger data stands under
 # :doc:`/results/methods`.
 #
 # Source

@@ -45,12 +45,14 @@ def test_divide_and_conquer_through_the_real_entry_point(program, folder):
 def test_deep_variational_metric_learning_through_the_real_entry_point(program, folder):
     weights = ["--kl-weight", "0.5", "--reconstruction-weight", "1,0", "--synthesised-weight", "0.2,0.1"]
     weights += ["--invariant-weight", "2", "--metric-reduction", "mean", "--absolute-reconstruction"]
+    weights += ["--normalize-features"]
     done = program(*PIECES, "--method", "dvml", "--loss", "triplet", *weights, "--samples", "3")
     assert done.code == 0, done.err
     run = embedlens.open_run("runs/digits-dvml-triplet")
     assert run.method["method_options"] == {
         "kl_weight": "0.5", "reconstruction_weight": "1,0", "synthesised_weight": "0.2,0.1",
         "invariant_weight": "2", "samples": 3, "metric_reduction": "mean", "relative_reconstruction": False,
+        "normalize_features": True,
     }  # fmt: skip
     parts = ("kl", "reconstruction", "synthesised", "invariant")
     assert sum(run.log[1][f"{part}_gradient_share"] for part in parts) == pytest.approx(1)

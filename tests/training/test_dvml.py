@@ -204,6 +204,19 @@ def test_the_reconstruction_is_relative_to_the_energy_of_features_that_are_not_p
     assert logs["reconstruction"] == pytest.approx(wanted, rel=1e-4)
 
 
+def test_features_are_normalised_by_request(batch):
+    inputs = batch[0]
+    for asked in (False, True):
+        method = made(normalize_features=asked)
+        x = method.network.features(inputs)
+        wanted = (x - x.mean(dim=0)) / torch.sqrt(x.var(dim=0, unbiased=False) + 1e-5) if asked else x
+        outputs = method.network(inputs)
+        torch.testing.assert_close(outputs[:, 3 * DIM :], wanted, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(outputs[:, : 3 * DIM], method.network.heads(wanted), rtol=1e-4, atol=1e-5)
+        assert any("norm" in name for name in method.state_dict()) is asked
+        made(normalize_features=asked).load_state_dict(method.state_dict())
+
+
 def test_the_decoder_s_gradient_reaches_the_heads_in_the_second_phase_only(method, batch):
     for epoch, reaches in ((1, False), (3, True)):
         method.zero_grad()

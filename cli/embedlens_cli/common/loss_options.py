@@ -87,6 +87,10 @@ OF_METHODS = {
         show_default="if the backbone is not pretrained",
         flag="--relative-reconstruction/--absolute-reconstruction",
     ),
+    "normalize_features": option(
+        bool | None, None, "With dvml: batch-normalise the features before the heads.",
+        show_default="not normalised, as published", flag="--normalize-features",
+    ),
     "learners": option(int | None, None, "With dreml: E, classifiers of meta-classes.", show_default="8"),
     "meta_classes": option(
         int | None, None, "With dreml: M, groups of classes, and dims, of each learner.", show_default="8"

@@ -32,8 +32,8 @@ _TRAINING = {
     "Method": {
         "method", "clusters", "recluster", "finish", "cluster_on", "first_phase", "record_latent",
         "kl_weight", "reconstruction_weight", "synthesised_weight", "invariant_weight", "samples",
-        "metric_reduction", "relative_reconstruction", "learners", "meta_classes", "trunk", "heads",
-        "hard_shares", "cascade",
+        "metric_reduction", "relative_reconstruction", "normalize_features", "learners", "meta_classes",
+        "trunk", "heads", "hard_shares", "cascade",
     },
     "Comparison": {"preset", "pretraining_epochs", "metric", "metrics", "split", "dry_run"},
     LEFT_OUT: {"ignore_label", "distractor_label", "exclude_duplicates"},

@@ -72,6 +72,8 @@ class DVML(Method):
         Whether the reconstruction is divided by the mean of ``|x|^2`` over the batch. The published features
         are pretrained; those of random weights have no scale of their own, and the network could shrink them
         against the loss. None: where the backbone is not pretrained.
+    normalize_features
+        Whether x is the batch-normalised features, which is not as published.
 
     Raises
     ------
@@ -92,6 +94,7 @@ class DVML(Method):
         samples: int = SAMPLES,
         metric_reduction: str | None = None,
         relative_reconstruction: bool | None = None,
+        normalize_features: bool = False,
     ) -> None:
         super().__init__()
         config, backbone = given.config, given.backbone
@@ -107,7 +110,9 @@ class DVML(Method):
         )
         self._epoch, self._step = 0, 0
         self._shares: dict[str, float] = {}
-        self.network = Encoder(backbone.module, width=backbone.width, dim=config.dim)
+        self.network = Encoder(
+            backbone.module, width=backbone.width, dim=config.dim, normalize=normalize_features
+        )
         metric = make_loss(given, config.dim)
         metric.summed = is_summed(config.loss, metric, metric_reduction)
         self.objective: Losses = Losses(metric, dim=config.dim, width=backbone.width)

@@ -25,16 +25,19 @@ class Encoder(nn.Module):
         From inputs to features [B, width].
     width, dim
         Dimensions of the features and of each head.
+    normalize
+        Whether x is the batch-normalised features.
     """
 
-    def __init__(self, features: nn.Module, *, width: int, dim: int) -> None:
+    def __init__(self, features: nn.Module, *, width: int, dim: int, normalize: bool = False) -> None:
         super().__init__()
         self.features = features
+        self.batch_norm = nn.BatchNorm1d(width) if normalize else nn.Identity()
         self.heads = nn.Linear(width, 3 * dim)
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Return z_I, mu, log sigma^2 and the features x, concatenated, [B, 3 dim + width]."""
-        x = self.features(inputs)
+        x = self.batch_norm(self.features(inputs))
         return torch.cat([self.heads(x), x], dim=1)
 
 
