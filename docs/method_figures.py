@@ -22,7 +22,7 @@ WIDTH = 1240
 """Of the pictures, in pixels."""
 COMMANDS = {
     "scatter": "scatter RUNS",
-    "trajectory": "trajectory RUNS --moved 4",
+    "trajectory": "trajectory RUNS --moved 4 --limits data",
     "distances": "distances RUNS --ecdf --width full",
     "slices": "spectrum RUNS --slices recorded",
     "spectrum": "spectrum RUNS --log --width full",

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from contourpy import LineType, contour_generator
 from matplotlib.collections import PathCollection
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, to_rgb
 from matplotlib.path import Path as MplPath
 
 from embedlens.analysis.triplets.density import counts_by_place, enclosing_levels, smoothed
@@ -31,15 +31,17 @@ BINS = 150
 """Bins a side, of the histogram and of what the contours are drawn of."""
 
 _SMOOTHING = 2.0  # bins
+_DARK = 0.25  # red, green and blue of dots on which black lines are not seen
 
 
-def draw_contours(axes: Axes, result: Triplets, limits: tuple[float, float]) -> None:
-    """Draw contours around the given fractions of the dots."""
+def draw_contours(axes: Axes, result: Triplets, limits: tuple[float, float], *, on: str) -> None:
+    """Draw contours around the given fractions of the dots, white on dots of a dark colour, else black."""
+    dark = max(to_rgb(on)) < _DARK
     axes.add_collection(
         PathCollection(
             contours_of(result, limits),
             facecolors="none",
-            edgecolors="black",
+            edgecolors="white" if dark else "black",
             linewidths=0.5,
             zorder=4,
             gid="contours",

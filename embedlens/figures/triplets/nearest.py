@@ -139,7 +139,7 @@ def plot(
     else:
         draw_dots(axes, result, color=color, faint=faint, beneath=faint)
         if result.s_ap.size > RASTERISE_ABOVE and not faint:
-            draw_contours(axes, result, shared.limits)
+            draw_contours(axes, result, shared.limits, on=color)
     _numbers(axes, result, faint=faint)
     return axes
 

@@ -6,6 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from figure_support import artist, title_of
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 from support import blobs
@@ -71,6 +72,12 @@ def test_many_dots_are_rasterised_under_contours(n, rasterised, contours):
     assert [child.get_gid() for child in axes.get_children()].count("contours") == int(contours)
     if contours:
         assert len(artist(axes, "contours").get_paths()) == 3
+
+
+@pytest.mark.parametrize(("color", "line"), [("black", "white"), ("#E69F00", "black"), ("C0", "black")])
+def test_contours_are_seen_on_the_dots(color, line):
+    drawn = artist(plot(triplets(5_001), color=color), "contours").get_edgecolor()
+    assert to_hex(drawn[0]) == to_hex(line)
 
 
 def test_contours_are_those_of_axes_contour():
