@@ -6,6 +6,8 @@
                                            # the table of a comparison from what `compare --json` printed
     python docs/make_figures.py --triplets glyphs=RUNS --loss margin
                                            # triplets under each method, from the runs of a comparison
+    python docs/make_figures.py --orderings
+                                           # the page of orderings alone: 45 minutes on one core
     python docs/make_figures.py --check    # compares the runs of a demonstration with docs/numbers.json
 
 It works in the folder `work/` beside this file (`--work DIR`), where finished runs are kept and not trained
@@ -25,6 +27,7 @@ from typing import Any
 
 import comparison_tables
 import method_figures
+import orderings
 from measured_numbers import DOCS, NUMBERS, PAGES, fill
 from PIL import Image
 
@@ -52,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--work", type=Path, default=DOCS / "work", help="folder of runs and figures")
     parser.add_argument("--tables", action="store_true", help="also train the grids behind the tables")
+    parser.add_argument("--orderings", action="store_true", help="train and measure only the orderings")
     parser.add_argument("--check", action="store_true", help="compare the runs in --work with numbers.json")
     parser.add_argument(
         "--answer",
@@ -77,6 +81,10 @@ def main() -> None:
         write_numbers(numbers | {name: group_of(name, answer, Path(file).parent)})
         return
     options.work.mkdir(parents=True, exist_ok=True)
+    if options.orderings:
+        orderings.train(options.work, lambda command: embedlens(options.work, command))
+        write_numbers(json.loads(NUMBERS.read_text()) | {"orderings": orderings.group(options.work)})
+        return
     embedlens(options.work, "demo")
     embedlens(options.work, _MOVING)
     moving = "scatter-demo-order1-demo-order2-test-animation.gif"

@@ -7,12 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import ordering_text
 from comparison_tables import COMMANDS, text_of
 from method_figures import section
 
 DOCS = Path(__file__).parent
 NUMBERS = DOCS / "numbers.json"
-PAGES = (DOCS.parent / "README.md", DOCS / "results" / "losses.md", DOCS / "results" / "methods.md")
+PAGES = (
+    DOCS.parent / "README.md",
+    *(DOCS / "results" / f"{page}.md" for page in ("losses", "methods", "orderings")),
+)
 """The files that have such blocks."""
 
 _BLOCK = re.compile(r"(<!-- numbers: ([a-z-]+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -78,4 +82,5 @@ RENDER = {
     "sweep-rates": _rates,
     **{name: partial(_compared, name=name) for name in COMMANDS},
     "triplets-of-methods": _triplets,
+    **ordering_text.RENDER,
 }
