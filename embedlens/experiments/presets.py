@@ -97,7 +97,7 @@ PUBLISHED = Preset(
     regimes=[
         Regime(method="plain", epochs=8),
         Regime(method="divide-conquer", epochs=8, options={"clusters": 4, "finish": 2}),
-        Regime(method="dvml", epochs=8),
+        Regime(method="dvml", epochs=8, options={"relative_reconstruction": True}),
         Regime(method="dreml", epochs=8),
         Regime(method="hdc", epochs=8),
     ],
