@@ -102,6 +102,7 @@ class Row:
 
 _TRIPLET, _N_PAIR = Group("plain", "triplet"), Group("plain", "n-pair-mc")
 _FIRST, _SECOND = Group("plain", "epshn"), Group("order2", "epshn")
+_OF_FACES = Group("faces-pretrained", "epshn"), Group("faces-order2", "epshn")
 _ORDERS = ("first", "second")
 _ABOVE = "N-pair above triplet (Sohn 2016; Lin et al. 2018)"
 _NEARER = "second order of EPSHN nearer to (1, 0) (the notebook)"
@@ -122,14 +123,21 @@ ROWS = {
         Group("faces-unmined", "triplet"), Group("faces-n-pair", "n-pair-mc"),
     ),
     "order-faces": Row(
-        _NEARER, "faces, pretrained, 4 epochs; mean distance to (1, 0)", _ORDERS,
-        Group("faces-pretrained", "epshn"), Group("faces-order2", "epshn"), "distance", sign=-1,
+        _NEARER, "faces, pretrained, 4 epochs; mean distance to (1, 0)", _ORDERS, *_OF_FACES,
+        "distance", sign=-1,
+    ),
+    "order-faces-corner": Row(
+        _NEARER, "the same runs; fraction in the top right corner", _ORDERS, *_OF_FACES, "top_right", sign=-1
+    ),
+    "order-faces-boundary": Row(
+        _NEARER, "the same runs; fraction at the right boundary", _ORDERS, *_OF_FACES,
+        "right_boundary", sign=-1,
     ),
     "order-distance": Row(
         _NEARER, "glyphs, 4 epochs; mean distance to (1, 0)", _ORDERS, _FIRST, _SECOND, "distance", sign=-1
     ),
     "order-corner": Row(
-        _NEARER, "the same runs; fraction of dots in the top right corner", _ORDERS, _FIRST, _SECOND,
+        _NEARER, "the same runs; fraction in the top right corner", _ORDERS, _FIRST, _SECOND,
         "top_right", sign=-1,
     ),
     "order-boundary": Row(
