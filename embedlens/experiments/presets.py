@@ -89,6 +89,9 @@ class Preset:
 QUICK = Preset(name="quick", regimes=[Regime(method="plain", epochs=4)])
 """Four epochs from random weights: enough to see that a method runs, too few for what papers report."""
 
+_SCALED = {"normalize_features": True, "relative_reconstruction": True}
+"""Noise of variance 1 fits the scale of the published features, GoogLeNet's, not that of any network's."""
+
 PUBLISHED = Preset(
     name="published",
     pretraining_epochs=4,
@@ -97,7 +100,7 @@ PUBLISHED = Preset(
     regimes=[
         Regime(method="plain", epochs=8),
         Regime(method="divide-conquer", epochs=8, options={"clusters": 4, "finish": 2}),
-        Regime(method="dvml", epochs=8, options={"relative_reconstruction": True}),
+        Regime(method="dvml", epochs=8, options=_SCALED),
         Regime(method="dreml", epochs=8),
         Regime(method="hdc", epochs=8),
     ],
