@@ -11,11 +11,14 @@ if TYPE_CHECKING:
 COMMANDS = {
     "compare": "compare",
     "published-glyphs": "compare --preset published",
-    "published-icons": "compare --preset published --data folder --root icons --image-size 32",
+    "published-icons": (
+        "compare --preset published --data folder --root icons --backbone features:icon-features "
+        "--hidden 512 --heads 2 --epochs 20"
+    ),
 }
 """Name of a group of numbers -> the command that measures it."""
-ICONS = "icons"
-"""Folder, in the folder of the work, that docs/make_icons.py has written."""
+ICONS = ("icons", "icon-features")
+"""Folder of docs/make_icons.py, and run with the features of its images, in the folder of the work."""
 _SCORES = ("recall_at_1", "nmi", "f1")
 _FACTS = ("epochs", "steps", "parameters", "seconds", "steps_of_a_learner", "steps_together")
 _HEAD = ("R@1", "difference", "verdict", "NMI", "steps", "parameters", "seconds")
@@ -64,7 +67,7 @@ def text_of(group: dict[str, Any] | None) -> str:
         return "\n".join([f"`{group['command']}`:", "", *lines]) + "\n"
     under = [_learners(name, row) for name, row in rows.items() if "steps_of_a_learner" in row]
     under += [f"- not on these data: {', '.join(facts['left_out'])}."] if facts["left_out"] else []
-    count, start = len(facts["seeds"]), _start(facts["starts_from"])
+    count, start = len(facts["seeds"]), _start(facts["starts_from"], group["command"])
     above = f"`{group['command']}`, {count} seeds, {start}. {_time(rows, facts)}"
     return "\n".join([above, "", *lines, *(["", *under] if under else [])]) + "\n"
 
@@ -90,9 +93,9 @@ def _mean(pair: list[float]) -> str:
     return f"{100 * mean:.1f} ± {100 * deviation:.1f}"
 
 
-def _start(start: dict[str, Any] | None) -> str:
+def _start(start: dict[str, Any] | None, command: str) -> str:
     if start is None:
-        return "from random weights"
+        return "from random weights" + (" above given features" if "features:" in command else "")
     steps, seconds = f"{start['steps']:,.0f} steps", f"{start['seconds']:,.0f} s"
     return f"from one network trained for {start['epochs']} epochs with {start['loss']} ({steps}, {seconds})"
 

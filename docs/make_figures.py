@@ -97,11 +97,9 @@ def main() -> None:
     numbers["demo"] = {"command": "embedlens demo", "values": values}
     if options.tables:
         for name, command in _TABLES.items():
-            if (
-                comparison_tables.ICONS in command.split()
-                and not (options.work / comparison_tables.ICONS).is_dir()
-            ):
-                print(f"{name} is left out; first: python docs/make_icons.py {options.work}/icons")
+            needed = comparison_tables.ICONS if name == "published-icons" else ()
+            if lacking := [folder for folder in needed if not (options.work / folder).is_dir()]:
+                print(f"{name} is left out; {options.work} has no {' and no '.join(lacking)}")
                 continue
             answer = json.loads(embedlens(options.work, f"{command} --out runs/{name} --json"))
             numbers[name] = group_of(name, answer, options.work)
