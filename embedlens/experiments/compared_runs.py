@@ -258,5 +258,5 @@ def trainable(
     _, refused = check_runs(fresh, every=leave_out, warn=lambda text: None)
     reasons = {one.way.name: refused[one.run.path] for one in runs if one.run.path in refused}
     for name, reason in reasons.items():
-        warn(f"{name} is left out, since it cannot be trained on {runs[0].run.config.data}: {reason}")
+        warn(f"{name} is left out, since it cannot be trained with these data and options: {reason}")
     return [one for one in runs if one.way.name not in reasons], reasons

@@ -165,7 +165,11 @@ def _state(run: Run, content: bytes) -> Mapping[str, Any]:
     """Return the state of the network in a checkpoint."""
     try:
         check_archive(io.BytesIO(content))
-        state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)["network"]
+        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        state = loaded["network"] if isinstance(loaded, dict) and "network" in loaded else None
+        if not isinstance(state, dict):
+            reason = "it is no checkpoint of `embedlens train`"
+            raise ValueError(reason)
         return {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
     except Exception as error:  # a damaged file fails anywhere in torch's reader, with any exception
         message = (

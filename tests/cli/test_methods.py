@@ -134,7 +134,7 @@ def test_a_map_is_coloured_by_cluster(cli, divided):
         (["--method", "dvml", "--metric-reduction", "max"], ["unknown metric reduction 'max'", "sum, mean"]),
         (
             ["--method", "dvml", "--loss", "epshn", "--metric-reduction", "sum"],
-            ["loss 'epshn' is no sum over triplets", "choose one of: margin, triplet"],
+            ["loss 'epshn' is no sum over triplets", "train with one of the losses margin, triplet"],
         ),
         (["--samples", "2"], ["method 'plain' has no option 'samples'"]),
     ],

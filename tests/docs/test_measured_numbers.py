@@ -67,8 +67,8 @@ def test_a_comparison_s_answer_becomes_a_table(scripts, tmp_path):
     (tmp_path / "figures" / "compare.json").write_text(json.dumps(sidecar))
     group = maker.group_of("published-glyphs", answer, tmp_path)
     assert maker.comparison_tables.text_of(group).splitlines() == [
-        "`embedlens compare --preset published --threads 1`, 3 seeds, from one network trained for 4 epochs with softmax "
-        "(40 steps, 2 s). All runs: 0 minutes of training.",
+        "`embedlens compare --preset published --threads 1`, 3 seeds, from one network trained for 4 epochs "
+        "with softmax (40 steps, 2 s). All runs: 0 minutes of training.",
         "",
         "| | R@1 | difference | verdict | NMI | steps | parameters | seconds |",
         "|---|---|---|---|---|---|---|---|",

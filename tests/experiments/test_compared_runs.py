@@ -149,7 +149,7 @@ def test_rows_that_the_data_do_not_allow_are_left_out_or_refused(tmp_path):
     assert list(reasons) == ["dreml", "hdc"]
     assert "lower --meta-classes to 5" in reasons["dreml"]
     assert [text.partition(":")[0] for text in told] == [
-        f"{name} is left out, since it cannot be trained on digits" for name in reasons
+        f"{name} is left out, since it cannot be trained with these data and options" for name in reasons
     ]
     with pytest.raises(InputError, match="lower --meta-classes to 5"):
         trainable(runs, leave_out=False, warn=told.append)

@@ -619,6 +619,22 @@ def test_the_recorded_features_of_a_run_train_another(shuffled, tmp_path):
         build_backbone(of_features(tmp_path / "bare"), data)
 
 
+def test_the_features_of_a_run_on_other_items_are_refused(shuffled, tmp_path):
+    folder, data, *_ = shuffled
+    arrays = {split: features_of(15) for split in ("train", "test")}
+    labels = {split: part.labels for split, part in data.splits.items()}
+    swapped = {"train": labels["train"], "test": np.sort(labels["test"])}
+    assert not np.array_equal(swapped["test"], labels["test"])
+    embedlens.Recorder(tmp_path / "other", labels=swapped, pretrained=arrays)
+    assert refused_features(data, tmp_path / "other") == (
+        f"run {tmp_path / 'other'} has other items in split 'test' than data set 'csv' has here; "
+        "its features are of another --split-by or another data set"
+    )
+    renamed = {split: 7 * value + 3 for split, value in labels.items()}  # the same classes by other numbers
+    embedlens.Recorder(tmp_path / "renamed", labels=renamed, pretrained=arrays)
+    build_backbone(of_features(tmp_path / "renamed"), data)
+
+
 def test_half_precision_features_are_read_as_they_are(shuffled):
     folder, data, array, labels = shuffled
     np.save(folder / "half.npy", array.astype(np.float16))

@@ -199,6 +199,7 @@ def test_a_damaged_checkpoint(first, tmp_path):
         told = refused(tmp_path / "run", replace(SMALL, init=str(tmp_path / "first")))
         assert told.startswith(f"{file} cannot be read (")
         assert told.endswith("put back a copy of it, or choose another run for --init")
+    assert "(it is no checkpoint of `embedlens train`)" in told
 
 
 def test_another_backbone(first, tmp_path):

@@ -34,6 +34,10 @@ def refuse_repeated(command: Any, context: Any, arguments: Sequence[str]) -> Non
     _, _, order = command.make_parser(context).parse_args(args=list(arguments))
     for parameter, count in Counter(order).items():
         if count > 1 and _takes_one(parameter):
+            named = [parameter.opts[0], *parameter.secondary_opts[:1]]
+            if parameter.is_flag and all(name in arguments for name in named):
+                message = f"{' and '.join(named)} exclude each other; choose one"
+                raise InputError(message)
             advice = "join the values with commas" if _is_list(parameter) else "give it once"
             message = f"{parameter.opts[0]} is given {'twice' if count == 2 else f'{count} times'}; {advice}"
             raise InputError(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -85,6 +85,7 @@ def features(choice: NetworkChoice, data: ImageDataset, workers: int) -> Backbon
     hidden = _widths(choice.hidden)
     text = choice.backbone.partition(":")[2]
     if Path(text).is_dir():
+        _check_items(Path(text), choice.data, data)
         text = str(Path(text) / "splits" / "{split}" / "pretrained.npy")
     inputs: dict[str, Inputs] = {}
     widths: dict[str, int] = {}
@@ -105,6 +106,27 @@ def features(choice: NetworkChoice, data: ImageDataset, workers: int) -> Backbon
     layers = HiddenLayers([width, *hidden])
     stages = lambda: HiddenStages(layers)  # noqa: E731
     return Backbone(layers, hidden[-1], inputs, pretrained=False, given=nn.Identity(), stages=stages)
+
+
+def _check_items(folder: Path, name: str, data: ImageDataset) -> None:
+    """Refuse the features of a run whose splits have items of other classes than those of the data set."""
+    for split, part in data.splits.items():
+        file = folder / "splits" / split / "labels.npy"
+        if not file.is_file():
+            continue
+        labels = read_npy(file)
+        if labels.shape == part.labels.shape and (_numbered(labels) != _numbered(part.labels)).any():
+            message = (
+                f"run {folder} has other items in split {split!r} than data set {name!r} has here; its "
+                "features are of another --split-by or another data set"
+            )
+            raise InputError(message)
+
+
+def _numbered(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Return labels [N] renumbered in the order in which they first appear."""
+    _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    return np.asarray(np.argsort(np.argsort(first))[inverse], np.int64)
 
 
 def _widths(text: str | None) -> list[int]:

@@ -238,7 +238,8 @@ def is_summed(name: str, loss: Loss, reduction: str | None) -> bool:
     if reduction == "sum" and not loss.sums:
         fitting = ", ".join(sorted(one for one in LOSSES.names() if LOSSES.get(one).sums))
         message = (
-            f"loss {name!r} is no sum over triplets; leave metric_reduction out, or choose one of: {fitting}"
+            f"loss {name!r} is no sum over triplets; leave --metric-reduction out, or train with one of the "
+            f"losses {fitting}"
         )
         raise InputError(message)
     return loss.sums and reduction != "mean"

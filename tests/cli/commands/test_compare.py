@@ -119,7 +119,10 @@ PUBLISHED += [
 def test_the_published_preset_trains_a_run_before_and_leaves_out_what_the_data_do_not_allow(cli, folder):
     done = cli(*PUBLISHED, "--json", "--format", "png")
     assert done.code == 0, done.err
-    assert "dreml is left out, since it cannot be trained on digits: 8 learners of 8" in done.err
+    assert (
+        "dreml is left out, since it cannot be trained with these data and options: 8 learners of 8"
+        in done.err
+    )
     assert tuple(done.json["summary"]) == ("triplet", "triplet + divide-conquer", "softmax")
     sidecar = sidecar_of(done.json["data"][0])
     start = sidecar["starts_from"]

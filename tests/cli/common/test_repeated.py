@@ -19,7 +19,7 @@ from embedlens_cli.main import app
         ("compare --method plain --method abe", "--method is given twice; join the values with commas"),
         ("train --method plain --method abe", "--method is given twice; give it once"),
         ("curves mine --x step --x epoch --x step", "--x is given 3 times; give it once"),
-        ("scatter mine --title --no-title", "--title is given twice; give it once"),
+        ("scatter mine --title --no-title", "--title and --no-title exclude each other; choose one"),
         ("identify mine --new-label 3 --unknown-class 4", "--unknown-class is given twice; give it once"),
     ],
 )

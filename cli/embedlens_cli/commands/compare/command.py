@@ -25,8 +25,8 @@ def compare(
     preset: Annotated[
         str,
         typer.Option(
-            help="How methods are trained: quick (few epochs, from random weights) or published (each as in "
-            "its paper, from a network that is trained on the data before).",
+            help="How methods are trained: quick (few epochs, from random weights) or published (nearer to "
+            "the papers: more epochs, from a network that is pre-trained on the data).",
             autocompletion=completion.one_of(*completion.PRESETS),
         ),
         InName("{}"),
