@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 VARIABLE = "OMP_NUM_THREADS"
 """Environment variable that torch, numpy and scipy take their number of threads from when they are loaded."""
 _PATIENCE = 2.0  # seconds until a process that was asked to end is killed
-_SHARED = ("torch", "embedlens.similarity", "embedlens.measurements.reader", "embedlens.analysis.scores")
+_SHARED = (
+    "torch", "numba", "embedlens.similarity.compilation", "embedlens.similarity.kmeans",
+    "embedlens.measurements.snapshot_scores", "embedlens.analysis.retrieval.clustering",
+    "embedlens.analysis.triplets.nearest",
+)  # fmt: skip
 """Modules that tasks need and that take long to import."""
 
 

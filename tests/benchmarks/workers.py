@@ -15,7 +15,6 @@ import contextlib
 import ctypes
 import os
 import resource
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -41,18 +40,29 @@ def record(folder, *, n, dim, epochs):
 
 
 def run(folder, words, workers):
-    """Run a command; its processor seconds, of all its processes."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    """Run a command."""
     program = [str(Path(sys.executable).parent / "embedlens"), *words, "--workers", str(workers)]
     subprocess.run(
         [*program, "--out", f"out{workers}"],
         cwd=folder, env=ONE_THREAD, check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    with contextlib.suppress(ChildProcessError):  # the server of the workers ends after the program
-        while True:
-            os.wait()
+
+
+def busy(folder, words, workers):
+    """Run a command; return the processor seconds of all its processes."""
+    reap()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run(folder, words, workers)
+    reap()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def reap():
+    """Wait for the servers of workers, which end after their program."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            os.wait()
 
 
 def tables(folder):
@@ -73,22 +83,18 @@ def main():
         folder = Path(made)
         record(folder, n=options.n, dim=options.dim, epochs=options.epochs)
         for words in (["evaluate", "mine", "--epoch", "all"], ["scatter", "mine", "--epoch", "all"]):
-            seconds = {0: [], 2: []}
             run(folder, [words[0], "mine", "--epoch", "0"], 3)  # compiles loops where they are not kept yet
             measure(
                 f"workers, {words[0]}",
                 f"{options.epochs} epochs of {options.n:,} x {options.dim}",
-                peer=(
-                    "one process, one thread",
-                    lambda words=words, s=seconds: s[0].append(run(folder, words, 0)),
-                ),
-                ours=lambda words=words, s=seconds: s[2].append(run(folder, words, 2)),
+                peer=("one process, one thread", lambda words=words: run(folder, words, 0)),
+                ours=lambda words=words: run(folder, words, 2),
                 path="two workers of one thread",
                 repeats=options.repeats,
                 history=None if options.no_history else HISTORY,
             )
-            medians = {workers: statistics.median(several) for workers, several in seconds.items()}
-            print(f"  processor time {medians[0]:.2f} s alone, {medians[2]:.2f} s with two workers")
+            alone, two_workers = (busy(folder, words, workers) for workers in (0, 2))
+            print(f"  processor time {alone:.2f} s alone, {two_workers:.2f} s with two workers")
             one, two = tables(folder / "out0"), tables(folder / "out2")
             assert one == two
             print(f"  the same bytes in {len(one)} table(s)")
