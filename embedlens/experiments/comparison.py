@@ -20,6 +20,7 @@ from embedlens.execution import run_tasks
 from embedlens.experiments.budgets import Budget, budget_of, mean_budget, parameters_of
 from embedlens.experiments.epoch_metrics import leave_out_of
 from embedlens.experiments.score_rows import ScoreRow
+from embedlens.results import Result
 from embedlens.searches import search_of
 from embedlens.selection import evaluated_splits
 from embedlens.store import open_run
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
     from embedlens.experiments.readings import Readings
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Scores(Result):
     """The scores of a run.
 
     Attributes
@@ -56,7 +57,7 @@ class Scores:
 
     split: str = ""
     values: Mapping[str, float] = field(default_factory=dict)
-    hits: Hits | None = field(default=None, compare=False)
+    hits: Hits | None = None
     budget: Budget | None = None
 
 

@@ -119,7 +119,9 @@ def test_a_comparison_from_python(tmp_path):
     scores = comparison.score_runs(runs, failed, ["recall_at_1"])
     with ThreadPoolExecutor(2) as pool:
         apart = comparison.score_runs(runs, failed, ["recall_at_1"], reader=Reader(), executor=pool)
-    assert apart == scores
+    assert [(one.split, one.values) for one in apart] == [(one.split, one.values) for one in scores]
+    for one, other in zip(apart, scores, strict=True):
+        np.testing.assert_array_equal(one.hits.right, other.hits.right)
     result = comparison.summarise(runs, scores)
     assert result.names.tolist() == [way.name for way in ways]
     assert result.mean[:, 0].tolist() == [found.values["recall_at_1"] for found in scores]

@@ -59,7 +59,7 @@ def test_rows_of_a_comparison_are_its_means_over_seeds():
         for name, values in table.items()
         for seed, value in enumerate(values)
     )
-    first, second = compared_rows(result, split="test", epoch=4)
+    first, second = compared_rows(result, split="test", epochs={"ep": 4, "ms": 4})
     assert (first.run, first.split, first.epoch) == ("ep", "test", 4)
     assert first.values["nmi"] == pytest.approx(0.6)
     assert first.spread["nmi"] == pytest.approx(statistics.stdev([0.5, 0.7]))

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from embedlens.analysis.statistics.intervals import Interval
 
 
-@dataclass(frozen=True, slots=True)
-class RunScores:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RunScores(Result):
     """The scores of one run.
 
     Attributes

@@ -8,7 +8,8 @@ from support import blobs, write_run
 
 import embedlens
 from embedlens.experiments.collapse import COLLAPSED
-from embedlens.experiments.comparison import ComparedRun, Way, score_runs
+from embedlens.experiments.compared_runs import ComparedRun, Way
+from embedlens.experiments.comparison import score_runs
 from embedlens.experiments.grid_runs import PlannedRun
 from embedlens.measurements.data_warnings import DataWarnings, collapse, warned_once
 from embedlens.measurements.reader import Reader

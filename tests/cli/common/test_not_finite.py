@@ -79,7 +79,7 @@ def test_compared_means_say_what_they_leave_out():
         for name, row in table.items()
         for seed, (r, nmi) in enumerate(row)
     )
-    rows = comparison.mean_rows(result, split="test", epoch=4)
+    rows = comparison.mean_rows(result, split="test", epochs={"ep": 4, "epshn": 4})
     assert [row.run for row in rows] == ["ep", "epshn"]  # neither row goes for the NaN of one score
     _, cells = score_tables.plain(rows, width=None)
     mean, spread = statistics.mean([0.5, 0.7, 0.6]), statistics.stdev([0.5, 0.7, 0.6])
