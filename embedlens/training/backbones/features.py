@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +105,7 @@ def features(choice: NetworkChoice, data: ImageDataset, workers: int) -> Backbon
     if not hidden:
         return Backbone(nn.Identity(), width, inputs, pretrained=True)
     layers = HiddenLayers([width, *hidden])
-    stages = lambda: HiddenStages(layers)  # noqa: E731
+    stages = partial(HiddenStages, layers)
     return Backbone(layers, hidden[-1], inputs, pretrained=False, given=nn.Identity(), stages=stages)
 
 
