@@ -11,7 +11,7 @@ models the variance and adds three losses to the metric loss.
        --loss n-pair-mc --classes-per-batch 10 --dim 16 --epochs 6 \
        --out runs/dvml
    embedlens curves runs/dvml --metrics kl,reconstruction,synthesised,invariant
-   embedlens curves runs/dvml --metrics kl_gradient_share,invariant_gradient_share
+   embedlens curves runs/dvml --metrics kl_gradient_fraction,invariant_gradient_fraction
    embedlens spectrum runs/plain runs/dvml --intra-class
 
 where ``runs/plain`` is the same training without ``--method``. The same from Python:
@@ -63,8 +63,8 @@ with paper("cvpr"):
 #   not pretrained: 0.18 means that 82 % of their energy is decoded from z.
 # - The second phase begins after half of the epochs (``--first-phase``), here with epoch 4: the decoder's
 #   gradient then reaches the encoder, and the weight of **synthesised** doubles.
-# - The columns ``..._gradient_share`` of log.csv say which loss moves the embedding: here **invariant**, in
-#   the second phase together with **synthesised**.
+# - The columns ``..._gradient_fraction`` of log.csv say which loss moves the embedding: here **invariant**,
+#   in the second phase together with **synthesised**.
 # - **Variation** compares the total variance of the classes (:doc:`/gallery/spectrum/intra_class`). The
 #   method assumes one distribution for all classes. Here its classes are a little more alike in size than
 #   those of N-pair alone (0.28 against 0.33), not in shape (similarity 0.56 against 0.60), and R@1 is nearly

@@ -55,8 +55,8 @@ def test_deep_variational_metric_learning_through_the_real_entry_point(program, 
         "normalize_features": True,
     }  # fmt: skip
     parts = ("kl", "reconstruction", "synthesised", "invariant")
-    assert sum(run.log[1][f"{part}_gradient_share"] for part in parts) == pytest.approx(1)
-    drawn = program("curves", "digits-dvml-triplet", "--metrics", "kl_gradient_share", "--format", "png")
+    assert sum(run.log[1][f"{part}_gradient_fraction"] for part in parts) == pytest.approx(1)
+    drawn = program("curves", "digits-dvml-triplet", "--metrics", "kl_gradient_fraction", "--format", "png")
     assert drawn.code == 0, drawn.err
 
 

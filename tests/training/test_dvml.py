@@ -18,7 +18,7 @@ from embedlens.training.config import TrainConfig
 from embedlens.training.loop import TrainingLoop
 from embedlens.training.methods import MethodInputs, build_method, dvml
 from embedlens.training.methods.dvml import WEIGHTS, central, phase_weights
-from embedlens.training.methods.variational import Decoder, divergence, gradient_shares, sampled
+from embedlens.training.methods.variational import Decoder, divergence, gradient_fractions, sampled
 
 DIM, WIDTH, SAMPLES = 3, 6, 4
 CONFIG = TrainConfig(
@@ -225,7 +225,7 @@ def test_the_decoder_s_gradient_reaches_the_heads_in_the_second_phase_only(metho
         torch.manual_seed(3)
         loss, logs = method.loss(outputs, batch[1], None)
         found = torch.autograd.grad(loss, outputs)[0]
-        assert (logs["reconstruction_gradient_share"] > 0) is reaches
+        assert (logs["reconstruction_gradient_fraction"] > 0) is reaches
         assert method.objective.decoder.hidden.weight.requires_grad
         # The same without the reconstruction: what it adds to the gradient of the heads.
         without = made(reconstruction_weight=0)
@@ -253,10 +253,10 @@ def test_shares_of_the_gradient_by_hand():
         "none": torch.zeros((), requires_grad=True),
     }
     norms = [math.sqrt(1 + 4 + 9 + 16), math.sqrt(4 * 2**2), 0.0]
-    assert gradient_shares(terms, z) == pytest.approx(
+    assert gradient_fractions(terms, z) == pytest.approx(
         dict(zip(terms, [norm / sum(norms) for norm in norms], strict=True))
     )
-    assert gradient_shares({"none": terms["none"]}, z) == {"none": 0.0}
+    assert gradient_fractions({"none": terms["none"]}, z) == {"none": 0.0}
 
 
 @pytest.mark.parametrize("epoch", [1, 3])
@@ -270,7 +270,7 @@ def test_shares_are_those_of_the_weighted_terms_on_the_three_heads(batch, epoch)
         torch.manual_seed(3)
         alone.loss(outputs, batch[1], None)[0].backward()
         norms[name] = outputs.grad[:, : 3 * DIM].norm().item()
-    shares = {name: logs[f"{name}_gradient_share"] for name in WEIGHTS}
+    shares = {name: logs[f"{name}_gradient_fraction"] for name in WEIGHTS}
     assert shares == pytest.approx(
         {name: norm / sum(norms.values()) for name, norm in norms.items()}, rel=1e-4
     )
@@ -280,14 +280,14 @@ def test_shares_are_those_of_the_weighted_terms_on_the_three_heads(batch, epoch)
 def test_shares_are_measured_at_every_tenth_step_from_the_first_of_an_epoch(method, batch, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        dvml, "gradient_shares", lambda terms, _: calls.append(1) or dict.fromkeys(terms, 0.25)
+        dvml, "gradient_fractions", lambda terms, _: calls.append(1) or dict.fromkeys(terms, 0.25)
     )
     seen = []
     for epoch in (1, 2):
         method.begin(epoch, None)
         for _ in range(12):
             _, logs = method.loss(method.network(batch[0]), batch[1], None)
-            seen.append(logs["kl_gradient_share"])
+            seen.append(logs["kl_gradient_fraction"])
     assert len(calls) == 4
     assert seen == [0.25] * 24
 
@@ -315,8 +315,8 @@ def test_a_run_logs_the_losses_apart_and_its_reconstruction_falls(tmp_path):
     rows = run.log[1:]
     for row in rows:
         assert all(row[name] is not None for name in WEIGHTS)
-        assert sum(row[f"{name}_gradient_share"] for name in WEIGHTS) == pytest.approx(1)
-        assert (row["reconstruction_gradient_share"] > 0) == (row["epoch"] > 2)
+        assert sum(row[f"{name}_gradient_fraction"] for name in WEIGHTS) == pytest.approx(1)
+        assert (row["reconstruction_gradient_fraction"] > 0) == (row["epoch"] > 2)
     assert rows[-1]["reconstruction"] < 0.8 * rows[0]["reconstruction"]
     for split in run.splits:
         assert run.extra_epochs(split) == dict.fromkeys(("central", "mu", "sigma"), [0, 1, 2, 3, 4])

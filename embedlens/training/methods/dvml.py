@@ -17,7 +17,7 @@ from embedlens.errors import InputError, shortened, unknown
 from embedlens.objectives import LOSSES
 from embedlens.training.methods.base import METHODS, Batch, EmbedSplits, Method, MethodInputs, make_loss
 from embedlens.training.methods.slices import check_whole
-from embedlens.training.methods.variational import Encoder, Losses, divergence, gradient_shares, sampled
+from embedlens.training.methods.variational import Encoder, Losses, divergence, gradient_fractions, sampled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +39,7 @@ WEIGHTS = {
 """Published weights of the four losses in the first and in the second phase."""
 SAMPLES = 20
 """Published number T of samples of z_V of an item."""
-_SHARES_EVERY = 10  # steps; the gradients of four terms at each step would cost more than the samples do
+_MEASURED_EVERY = 10  # steps; the gradients of four terms at each step would cost more than the samples do
 
 
 @METHODS.register("dvml")
@@ -109,7 +109,7 @@ class DVML(Method):
             not backbone.pretrained if relative_reconstruction is None else relative_reconstruction
         )
         self._epoch, self._step = 0, 0
-        self._shares: dict[str, float] = {}
+        self._fractions: dict[str, float] = {}
         self.network = Encoder(
             backbone.module, width=backbone.width, dim=config.dim, normalize=normalize_features
         )
@@ -153,13 +153,13 @@ class DVML(Method):
         }
         weights = self._weights[0 if first else 1]
         terms = {name: weights[name] * part for name, part in parts.items()}
-        if self._step % _SHARES_EVERY == 0:
-            shares = gradient_shares(terms, heads)
-            self._shares = {f"{name}_gradient_share": share for name, share in shares.items()}
+        if self._step % _MEASURED_EVERY == 0:
+            fractions = gradient_fractions(terms, heads)
+            self._fractions = {f"{name}_gradient_fraction": value for name, value in fractions.items()}
         self._step += 1
         total = torch.stack(list(terms.values())).sum()
         numbers = {name: part.item() for name, part in parts.items()}
-        return total, {**logs, **numbers, **self._shares, "loss": total.item()}
+        return total, {**logs, **numbers, **self._fractions, "loss": total.item()}
 
     def _reconstruction(self, z: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Return the reconstruction loss of z [T, B, D] and the features x [B, width]."""

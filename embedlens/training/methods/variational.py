@@ -115,7 +115,7 @@ def divergence(mu: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     return 0.5 * (mu.square() + log_variance.exp() - 1 - log_variance).sum(dim=1).mean()
 
 
-def gradient_shares(terms: Mapping[str, torch.Tensor], outputs: torch.Tensor) -> dict[str, float]:
+def gradient_fractions(terms: Mapping[str, torch.Tensor], outputs: torch.Tensor) -> dict[str, float]:
     """Return each term's fraction of the sum of the norms of the terms' gradients; 0 where all are 0.
 
     Parameters
