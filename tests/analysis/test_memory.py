@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 from embedlens import arrays
 from embedlens.analysis.pruning import pruned_recall
@@ -56,12 +57,19 @@ def peak(function, rows):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    """Make small what has a fixed size, so that what grows with the rows is the peak."""
+    """Make small what has a fixed size, so that what grows with the rows is the peak.
+
+    One thread alone computes: whether the blocks of two coincide depends on what else the machine does.
+    """
     for module, name, value in (
         (arrays, "_BLOCK_VALUES", 1 << 18), (duplicates, "_ROWS", 1 << 12), (geometry, "_ROWS", 1 << 12),
         (screen, "_TABLE_BYTES", 1 << 22), (negatives, "_ENTRIES", 1 << 18),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.slow
