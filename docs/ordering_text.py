@@ -23,11 +23,12 @@ def verdict(row: Row, numbers: dict[str, Any] | None) -> str:
 def table(numbers: dict[str, Any]) -> str:
     """Render one row per comparison of two groups of runs, with its interval and verdict."""
     found = numbers["orderings"]["values"]["rows"]
-    lines = ["| reported | data and runs | | | difference | verdict |", "|---" * 6 + "|"]
+    heads = ("reported", "data and runs", "A", "B", "B - A", "collapsed", "verdict")
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     told = ""
     for name, row in ROWS.items():
         values = found.get(name)
-        cells = ["", "", ""] if values is None else _cells(row, values)
+        cells = [""] * 4 if values is None else _cells(row, values)
         claim = "" if row.claim == told else row.claim
         told = row.claim
         lines.append(f"| {claim} | {row.setting} | {' | '.join(cells)} | {verdict(row, values)} |")
@@ -36,15 +37,13 @@ def table(numbers: dict[str, Any]) -> str:
 
 
 def _cells(row: Row, values: dict[str, Any]) -> list[str]:
-    """Return both groups, and the difference with its interval."""
+    """Return both groups, the difference with its interval, and how many runs of the second collapsed."""
     sides = [
         f"{name} {_spread(values[side])}" for name, side in zip(row.names, ("first", "second"), strict=True)
     ]
     value, low, high = values["difference"]
-    text = f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
-    if row.collapses:
-        text += f"; {values['collapsed'][1]} of {values['seeds']} collapsed"
-    return [*sides, text]
+    collapsed = f"B: {values['collapsed'][1]} of {values['seeds']}" if row.collapses else ""
+    return [*sides, f"{value:+.3f} ({low:+.3f} to {high:+.3f})", collapsed]
 
 
 def faster(found: dict[str, Any] | None) -> str:
@@ -63,11 +62,11 @@ def _steps_row(found: dict[str, Any] | None) -> str:
     claim = "192-pair trains in fewer steps than triplet (Sohn 2016)"
     setting, cells = (
         "glyphs, batches of 384; triplet without mining: steps until the other's last R@1",
-        ["", "", ""],
+        [""] * 4,
     )
     if found is not None:
         cells = [f"triplet {_steps(found['first_reaches'])}", f"192-pair {_steps(found['second_reaches'])}"]
-        cells += [f"of {found['steps']} steps, three seeds"]
+        cells += [f"of {found['steps']} steps, three seeds", ""]
     return f"| {claim} | {setting} | {' | '.join(cells)} | {faster(found)} |"
 
 

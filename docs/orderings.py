@@ -119,11 +119,11 @@ ROWS = {
         Group("unmined", "triplet"), Group("n-pair", "n-pair-mc"),
     ),
     "n-pair-faces": Row(
-        _ABOVE, "faces, pretrained, 512 dims, 4 epochs; triplet without mining", ("triplet", "60-pair"),
+        _ABOVE, "typefaces, pretrained, 512 dims, 4 epochs; triplet without mining", ("triplet", "60-pair"),
         Group("faces-unmined", "triplet"), Group("faces-n-pair", "n-pair-mc"),
     ),
     "order-faces": Row(
-        _NEARER, "faces, pretrained, 4 epochs; mean distance to (1, 0)", _ORDERS, *_OF_FACES,
+        _NEARER, "typefaces, pretrained, 4 epochs; mean distance to (1, 0)", _ORDERS, *_OF_FACES,
         "distance", sign=-1,
     ),
     "order-faces-corner": Row(
@@ -149,17 +149,17 @@ ROWS = {
         Group("hn", "hn"), sign=-1, collapses=True,
     ),
     "hn-faces": Row(
-        _FALLS, "faces, 6 epochs", ("EPSHN", "HN"), Group("faces", "epshn"), Group("faces", "hn"),
+        _FALLS, "typefaces, 6 epochs", ("EPSHN", "HN"), Group("faces", "epshn"), Group("faces", "hn"),
         sign=-1, collapses=True,
     ),
     "hn-pretrained": Row(
-        _FALLS, "faces, pretrained, 4 epochs", ("EPSHN", "HN"),
+        _FALLS, "typefaces, pretrained, 4 epochs", ("EPSHN", "HN"),
         Group("faces-pretrained", "epshn"), Group("faces-pretrained", "hn"), sign=-1, collapses=True,
     ),
 }  # fmt: skip
 for _rate, _low in _RATES:
     ROWS[f"rate-{_rate}"] = Row(
-        _BEARS, f"faces, pretrained, 3 epochs; R@1 at rate {_rate} less that at {_low}", ("EP", "EPSHN"),
+        _BEARS, f"typefaces, pretrained, 3 epochs; R@1 at rate {_rate} less that at {_low}", ("EP", "EPSHN"),
         Group("faces-rates", "ep", _rate), Group("faces-rates", "epshn", _rate),
         before=(Group("faces-rates", "ep", _low), Group("faces-rates", "epshn", _low)),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from embedlens.errors import InputError
+from embedlens.errors import InputError, listed
 from embedlens.experiments import grid_runs
 from embedlens.experiments.grid_runs import PlannedRun
 from embedlens.experiments.grid_training import check_runs
@@ -14,7 +14,7 @@ from embedlens.training.methods import METHODS, default_loss, method_options
 from embedlens.training.methods.base import DEFAULT_DIM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from embedlens.experiments.presets import Preset
@@ -30,10 +30,13 @@ class Way:
     ----------
     loss
         None: the method's own.
+    added
+        Whether it was not asked for, and is a row as the baseline of a method with a loss of its own.
     """
 
     method: str
     loss: str | None
+    added: bool = field(default=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -123,8 +126,8 @@ def ways_of(methods: Sequence[str], losses: Sequence[str], *, baselines: bool = 
     own = {name: default_loss(name) for name in names if METHODS.get(name).losses is not None}
     free = [name for name in names if name not in own]
     added = [loss for loss in own.values() if baselines and "plain" in free]
-    alone = [*product(free, losses), *product(["plain"], added)]
-    ways = [*(Way(name, loss) for name, loss in alone), *(Way(name, None) for name in own)]
+    alone = [*(Way(*one) for one in product(free, losses)), *(Way("plain", one, added=True) for one in added)]
+    ways = [*alone, *(Way(name, None) for name in own)]
     order = list(dict.fromkeys([*losses, *own.values()]))
     return sorted(dict.fromkeys(ways), key=lambda way: order.index(way.group))
 
@@ -259,4 +262,16 @@ def trainable(
     reasons = {one.way.name: refused[one.run.path] for one in runs if one.run.path in refused}
     for name, reason in reasons.items():
         warn(f"{name} is left out, since it cannot be trained with these data and options: {reason}")
-    return [one for one in runs if one.way.name not in reasons], reasons
+    left_out = reasons | _needless(runs, reasons)
+    return [one for one in runs if one.way.name not in left_out], left_out
+
+
+def _needless(runs: Sequence[ComparedRun], reasons: Mapping[str, str]) -> dict[str, str]:
+    """Return the baselines of rows that are left out alone, and why they are left out, too."""
+    compared = {one.way.group for one in runs if one.way.name not in reasons and not one.way.added}
+    needless = {one.way for one in runs if one.way.added and one.way.group not in compared}
+    of = {way: {one.way.name for one in runs if one.way.group == way.group} - {way.name} for way in needless}
+    return {
+        way.name: f"it is the baseline of {listed(sorted(of[way]))} alone"
+        for way in needless if way.name not in reasons
+    }  # fmt: skip

@@ -58,6 +58,7 @@ def describe_run(run: Run, reader: Reader, device: str = "cpu") -> dict[str, Any
         "disk_bytes": run.disk_bytes(),
         "clusters": _clusters(run),
         "slices": run.info.slices,
+        "recorded_of_items": {split: run.extra_epochs(split) for split in run.splits},
         "recorded_once": {name: list(run.run_extra(name).shape) for name in run.run_extra_names()},
     }
 

@@ -16,7 +16,7 @@ import vision
 from support import Result, assert_refused, brute_force, once, rows_of, tree
 
 import embedlens
-from embedlens_cli.common.training_options import _OF_RUNS
+from embedlens_cli.common.training_options import _OF_RUNS, _without_folder
 
 QUICK = ["--dim", "4", "--threads", "1", "--workers", "0", "--epochs", "1"]
 BIRDS = [*QUICK, "--data", "cub200", "--root", "birds"]
@@ -128,7 +128,7 @@ def test_the_pretrained_state_is_where_paths_begin(cli, folder, features):
         (["--backbone", "features:part-{split}.npy"], ["part-train.npy has 24 rows, but split 'train' has"]),
         (["--backbone", "features:flat.npy"], ["flat.npy", "shape (N, D)"]),
         (["--backbone", "features:nan.npy"], ["nan.npy", "row 3"]),
-        (["--backbone", "features:birds"], ["no such file of features", "pretrained.npy"]),
+        (["--backbone", "features:birds"], ["no pretrained features in", "birds; a run has them"]),
         (["--backbone", "features:words.npy"], ["words.npy"]),
         (["--backbone", "features:features.npy", "--image-size", "32"], ["--image-size is for images"]),
         (["--backbone", "features:features.npy", "--freeze-bn"], ["--freeze-bn is for timm backbones"]),
@@ -308,6 +308,16 @@ def test_a_sweep_is_named_after_what_is_changed(cli, folder):
     assert {float(row["lr"]): float(row["value"]) for row in rows if row.get("seed") == "0"} == recalls
     again = cli("sweep", *[word for word in words if word not in ("--schedule", "cosine")])
     assert_refused(again, "was trained with schedule cosine, not step", "--out")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "named"),
+    [("features:deep/in/birds.npy", "birds"), ("features:deep/birds/{split}.npy", "birds"),
+     ("features:runs/birds", "birds"), ("timm:resnet18", None), ("small", None)],
+)  # fmt: skip
+def test_figures_of_features_are_named_without_their_folder(backbone, named):
+    wanted = backbone if named is None else f"features:{named}"
+    assert _without_folder(backbone) == wanted
 
 
 @pytest.mark.parametrize("command", ["train", "sweep"])

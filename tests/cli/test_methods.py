@@ -66,7 +66,11 @@ def test_info_tells_of_the_clusters(cli, divided):
     assert told["2"]["sizes"] == np.bincount(last, minlength=2).tolist()
     assert told["2"]["changed"] == (first != last).mean()
     assert told["1"]["changed"] is None
+    assert cli("info", divided.path, "--json").json["summary"]["divided"]["recorded_of_items"] == {
+        "train": {"cluster": [1, 2]}, "test": {}
+    }  # fmt: skip
     lines = cli("info", divided.path).out.splitlines()
+    assert "  items   cluster of train" in lines
     row = next(line.split() for line in lines if line.startswith("2 "))
     assert row[-1] == f"{(first != last).mean():.4f}"
 

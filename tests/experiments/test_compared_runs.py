@@ -151,6 +151,12 @@ def test_rows_that_the_data_do_not_allow_are_left_out_or_refused(tmp_path):
     assert [text.partition(":")[0] for text in told] == [
         f"{name} is left out, since it cannot be trained with these data and options" for name in reasons
     ]
+    baselines = ways_of(["plain", "dreml", "hdc"], ["triplet", "contrastive"], baselines=True)
+    assert [way.name for way in baselines] == ["triplet", "contrastive", "hdc", "softmax", "dreml"]
+    planned = plan(baselines, [0, 1], RECIPE, folder=tmp_path, requests=Requests(PRESET))
+    kept, more = trainable(planned, leave_out=True, warn=told.append)
+    assert {one.way.name for one in kept} == {"triplet", "contrastive"}, "contrastive was asked for"
+    assert more == {**reasons, "softmax": "it is the baseline of dreml alone"}
     with pytest.raises(InputError, match="lower --meta-classes to 5"):
         trainable(runs, leave_out=False, warn=told.append)
     assert compared_runs.ComparedRun(ways[0], runs[0].run).facts["name"] == "triplet"

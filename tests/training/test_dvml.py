@@ -144,6 +144,15 @@ def test_the_weight_of_each_loss(batch, name, phase):
         assert total - totals[0] == pytest.approx(weight * logs[name], rel=1e-3)
 
 
+def test_four_weights_of_0_are_refused():
+    zeros = {f"{name}_weight": 0 for name in WEIGHTS}
+    with pytest.raises(InputError, match="all four weights are 0 in phase 1; one of the losses needs"):
+        made(**zeros)
+    with pytest.raises(InputError, match="all four weights are 0 in phase 2"):
+        made(**{**zeros, "kl_weight": (1, 0)})
+    made(**{**zeros, "kl_weight": 1})
+
+
 def test_published_weights():
     assert {name: phase_weights(name, None) for name in WEIGHTS} == {
         "kl": (1, 0.8), "reconstruction": (1, 1), "synthesised": (0.1, 0.2), "invariant": (1, 0.8)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from embedlens.errors import shortened
+from embedlens.errors import listed, shortened
 from embedlens.moments import counts_steps, name_of
 from embedlens_cli.common import column_options, console, options
 
 _LONGEST = 32  # letters of the longest bar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 def info(
@@ -76,6 +76,8 @@ def _print(facts: dict[str, Any]) -> None:
         widths = [stop - start for start, stop in facts["slices"]]
         each = f"{widths[0]} dims each" if len(set(widths)) == 1 else f"{', '.join(map(str, widths))} dims"
         console.print_line(f"  slices  {len(widths)} of {each} (--slices recorded)")
+    for names, splits in _recorded(facts["recorded_of_items"]).items():
+        console.print_line(f"  items   {names} of {splits}")
     for name, shape in facts["recorded_once"].items():
         console.print_line(f"  once    {name}, {' x '.join(f'{size:,}' for size in shape)}")
     if facts["pretrained_dim"]:
@@ -103,6 +105,15 @@ def _print(facts: dict[str, Any]) -> None:
             console.print_line(f"  labels, {split}: {_sets_text(part['label_sets'])}")
     for split, epochs in facts["clusters"].items():
         _print_clusters(split, epochs)
+
+
+def _recorded(of_items: Mapping[str, Mapping[str, Sequence[int]]]) -> dict[str, str]:
+    """Return the splits by the names of what is recorded of their items, in words."""
+    splits: dict[str, list[str]] = {}
+    for split, found in of_items.items():
+        if found:
+            splits.setdefault(listed(list(found)), []).append(split)
+    return {names: listed(of) for names, of in splits.items()}
 
 
 def _sets_text(facts: Mapping[str, Any]) -> str:

@@ -236,11 +236,22 @@ def file_words(recipe: Recipe) -> list[str]:
         name: own[name] for name in defaults
         if name not in ("data", "root", *_FILES, "log_metrics") and own[name] != defaults[name]
     }  # fmt: skip
+    if "backbone" in changed:
+        changed["backbone"] = _without_folder(changed["backbone"])
     weights = {name: file for name, file in files.items() if name in _FILES}
     methods = recipe.shared["method_options"]
     values = {**recipe.loss_options, **recipe.mining_options, **changed, **methods, **weights}
     changes = [f"{name}_{value}".replace(":", "-").replace("/", "-") for name, value in values.items()]
     return [*([files["root"]] if "root" in files else []), *changes]
+
+
+def _without_folder(backbone: str) -> str:
+    """Return the name of a backbone with the run, the file, or the folder of one file per split alone."""
+    kind, _, path = backbone.partition(":")
+    if kind != "features":
+        return backbone
+    file = Path(path.removesuffix(".npy"))
+    return f"{kind}:{(file.parent if '{split}' in file.name else file).name}"
 
 
 def _absolute(backbone: str) -> str:

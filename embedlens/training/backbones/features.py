@@ -18,7 +18,7 @@ from embedlens.training.backbones.base import BACKBONES, Backbone, Stages
 from embedlens.training.inputs import FeatureInputs, Inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -87,7 +87,7 @@ def features(choice: NetworkChoice, data: ImageDataset, workers: int) -> Backbon
     text = choice.backbone.partition(":")[2]
     if Path(text).is_dir():
         _check_items(Path(text), choice.data, data)
-        text = str(Path(text) / "splits" / "{split}" / "pretrained.npy")
+        text = _of_run(Path(text), data.splits)
     inputs: dict[str, Inputs] = {}
     widths: dict[str, int] = {}
     for split, part in data.splits.items():
@@ -107,6 +107,18 @@ def features(choice: NetworkChoice, data: ImageDataset, workers: int) -> Backbon
     layers = HiddenLayers([width, *hidden])
     stages = partial(HiddenStages, layers)
     return Backbone(layers, hidden[-1], inputs, pretrained=False, given=nn.Identity(), stages=stages)
+
+
+def _of_run(folder: Path, splits: Iterable[str]) -> str:
+    """Return the pattern of the files of a run's pretrained features; refuse a folder that has none."""
+    pattern = str(folder / "splits" / "{split}" / "pretrained.npy")
+    if not any(Path(pattern.replace("{split}", split)).exists() for split in splits):
+        message = (
+            f"no pretrained features in {folder}; a run has them where its backbone is pretrained, such as "
+            "--backbone timm:NAME --epochs 0; to start from the network of another run, give --init"
+        )
+        raise InputError(message)
+    return pattern
 
 
 def _check_items(folder: Path, name: str, data: ImageDataset) -> None:

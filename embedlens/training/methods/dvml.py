@@ -103,6 +103,7 @@ class DVML(Method):
         chosen = (kl_weight, reconstruction_weight, synthesised_weight, invariant_weight)
         pairs = {name: phase_weights(name, one) for name, one in zip(WEIGHTS, chosen, strict=True)}
         self._weights = [{name: pair[phase] for name, pair in pairs.items()} for phase in (0, 1)]
+        check_some(self._weights)
         self._dim, self._latent, self._samples = config.dim, record_latent, samples
         self._first = config.epochs // 2 if first_phase is None else first_phase
         self._relative = (
@@ -216,6 +217,14 @@ def phase_weights(name: str, given: Weight) -> tuple[float, float]:
         )
         raise InputError(message)
     return numbers[0], numbers[-1]
+
+
+def check_some(weights: Sequence[Mapping[str, float]]) -> None:
+    """Refuse weights of a phase that are all 0; nothing would be trained."""
+    for phase, of_phase in enumerate(weights, start=1):
+        if not any(of_phase.values()):
+            message = f"all four weights are 0 in phase {phase}; one of the losses needs a weight above 0"
+            raise InputError(message)
 
 
 def is_summed(name: str, loss: Loss, reduction: str | None) -> bool:

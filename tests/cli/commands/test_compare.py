@@ -123,11 +123,13 @@ def test_the_published_preset_trains_a_run_before_and_leaves_out_what_the_data_d
         "dreml is left out, since it cannot be trained with these data and options: 8 learners of 8"
         in done.err
     )
-    assert tuple(done.json["summary"]) == ("triplet", "triplet + divide-conquer", "softmax")
+    assert tuple(done.json["summary"]) == ("triplet", "triplet + divide-conquer")
     sidecar = sidecar_of(done.json["data"][0])
     start = sidecar["starts_from"]
     assert start["path"] == "runs/digits-pretraining-1-epochs-softmax-lr0.001-dim64-seed0"
-    assert list(sidecar["rows_left_out"]) == ["dreml"]
+    assert list(sidecar["rows_left_out"]) == ["dreml", "softmax"]
+    latex = next(Path(file).read_text() for file in done.json["data"] if file.endswith(".tex"))
+    assert f"% preset published: 1 epoch from {Path(start['path']).name} (1 epoch of softmax, " in latex
     assert sidecar["preset"] == "published"
     init = {run["method"]["init"] for run in sidecar["runs"]}
     assert init == {str(Path(start["path"]).resolve())}
@@ -141,6 +143,7 @@ def test_the_published_preset_trains_a_run_before_and_leaves_out_what_the_data_d
     assert told.out.startswith(f"preset published: 1 epoch from {name} (1 epoch of softmax, ")
     assert "95 % interval over classes alone (one seed)" in told.out
     assert "left out: dreml: 8 learners of 8 meta-classes" in told.out
+    assert "left out: softmax: it is the baseline of dreml alone" in told.out
     quick = cli(*once(*PUBLISHED, "--preset", "quick"), "--dry-run")  # in the same folder
     assert_refused(quick, "--pretraining-epochs is of --preset published")
     again = cli(*once(*PUBLISHED, "--preset", "published", "--init", start["path"]), "--dry-run", "--json")
@@ -150,12 +153,12 @@ def test_the_published_preset_trains_a_run_before_and_leaves_out_what_the_data_d
 def test_the_runs_of_the_published_preset_can_be_listed(cli, folder):
     rows = cli(*PUBLISHED, "--dry-run", "--json").json["summary"]["runs"]
     assert [row["compared as"] for row in rows] == [
-        "pre-training", "triplet", "triplet + divide-conquer", "softmax",
+        "pre-training", "triplet", "triplet + divide-conquer",
     ]  # fmt: skip
     names = [Path(row["run"]).name for row in rows]
     assert names[0] == "digits-pretraining-1-epochs-softmax-lr0.001-dim64-seed0"
     assert names[1:] == [
-        f"digits-{name}-init-lr0.001-dim4-seed0" for name in ("triplet", "divide-conquer-triplet", "softmax")
+        f"digits-{name}-init-lr0.001-dim4-seed0" for name in ("triplet", "divide-conquer-triplet")
     ]
     assert not Path("runs").exists()
 

@@ -50,7 +50,8 @@ def answer(
             artifacts, _stem(trained, words), figure, [table_of(result, trained.runs, scores, rows=budgets)],
             facts={"drawn": drawn}, caption=_caption(trained, result, drawn, facts=said),
         )  # fmt: skip
-    text = f"{score_tables.latex(means)}\n\n{tables.latex(result, budgets)}"
+    start = tables.start_text(trained)
+    text = f"% {start}\n{score_tables.latex(means)}\n\n{tables.latex(result, budgets)}"
     table = where.figures / f"{style.stem(_stem(trained, words))}.tex"
     write_text(table, text + "\n")
     artifacts.data.append(table)
@@ -62,7 +63,7 @@ def answer(
     if latex:
         console.print_line(text)
         return
-    console.print_line(tables.start_text(trained))
+    console.print_line(start)
     columns, cells = score_tables.plain(means, width=None, per_cent=True)
     console.print_table(columns, cells, title=f"{heading}, per cent")
     tables.print_differences(result, budgets)
