@@ -178,6 +178,13 @@ def frame(axes: Axes, limits: tuple[float, float]) -> None:
         axis.set_major_locator(MultipleLocator(_STEP * step))
 
 
+def half_ticks(axes: Axes, limits: tuple[float, float]) -> None:
+    """Put numbers at every half of the axes of a small panel, where that leaves two."""
+    if limits[1] - limits[0] >= 1:
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MultipleLocator(0.5))
+
+
 def is_framed(axes: Axes) -> bool:
     """Return whether the axes are those of a triplet diagram already."""
     return any(child.get_gid() == "diagonal" for child in axes.get_children())

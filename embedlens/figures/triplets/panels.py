@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import MultipleLocator
 
 from embedlens.figures.layout.arrangement import arrange, height_of
 from embedlens.figures.layout.canvas import Figure
@@ -17,7 +16,7 @@ from embedlens.figures.layout.limits import draw_inset, inset_corner
 from embedlens.figures.layout.text import in_lines, shorten
 from embedlens.figures.style import line_styles, max_height_of, width_of
 from embedlens.figures.triplets.density import draw_colorbar
-from embedlens.figures.triplets.nearest import Scale, plot, scale_of, update
+from embedlens.figures.triplets.nearest import Scale, half_ticks, plot, scale_of, update
 from embedlens.moments import name_of
 from embedlens.results import Result
 
@@ -113,7 +112,7 @@ def figure(
         own = color or _color(runs, panel)
         plot(panel.triplets, axes[place], scale=shared, color=own, colorbar=False, faint=faint)
         if columns >= _FEW_TICKS:
-            _half_ticks(axes[place], shared.limits)
+            half_ticks(axes[place], shared.limits)
     if inset:
         _draw_insets([axes[place] for place in places], ordered, color or "")
     _tidy(axes, places)
@@ -234,7 +233,7 @@ def figure_of_epochs(
             if row == 0 or panel.epoch != epoch:
                 axes[row, column].set_title(name_of(panel.epoch))
             shorten_numbers(axes[row, column], with_n=column == 0)
-            _half_ticks(axes[row, column], shared.limits)
+            half_ticks(axes[row, column], shared.limits)
     _tidy(axes, list(np.ndindex(axes.shape)))
     draw_colorbar(figure, figure.axes)
     for row, (run, split) in enumerate(series):
@@ -249,13 +248,6 @@ def shorten_numbers(axes: Axes, *, with_n: bool) -> None:
     """Shorten the numbers of a panel to what fits a small one or one with much else in it."""
     first, *_, last = axes.texts[0].get_text().replace("below diagonal", "below").splitlines()
     axes.texts[0].set_text(f"{first}\n{last}" if with_n else first)
-
-
-def _half_ticks(axes: Axes, limits: tuple[float, float]) -> None:
-    """Put numbers at every half of the axes of a small panel, where that leaves two."""
-    if limits[1] - limits[0] >= 1:
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(MultipleLocator(0.5))
 
 
 def _color(runs: Sequence[str], panel: ScatterPanel) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MultipleLocator
 
 from embedlens.errors import InputError
 from embedlens.figures.layout.canvas import Figure
@@ -172,9 +171,8 @@ def figure(
         numbered.append((axes if inset is None else inset, panels[number].paths))
         for line in axes.lines if limits else ():  # what lies beyond limits by option stays out of sight
             line.set_clip_on(True)
-        if columns > 1 and limits is None:
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_locator(MultipleLocator(0.5))
+        if columns > 1:
+            triplets.half_ticks(axes, shared)
         top = draw_thumbnails(axes, panels[number].thumbnails, side=side, beside=beside)
         above = shorten(printable(panels[number].title), _TITLE_LETTERS)
         axes.set_title(above, parse_math=False, y=top)
