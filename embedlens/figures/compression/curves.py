@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from embedlens.analysis.compression.kinds import CODES, FULL
 from embedlens.figures.experiments.curves import metric_label
+from embedlens.figures.layout.arrangement import columns_of
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import legend_below
 from embedlens.figures.style import INITIAL, max_height_of, width_of
@@ -143,7 +144,7 @@ def _columns(results: int, metrics: int) -> int:
     """Return the number of panels side by side: the scores of a result stand in one row, where they fit."""
     if results > 1 and 1 < metrics <= _COLUMNS:
         return metrics
-    return min(_COLUMNS, results * metrics)
+    return columns_of(results * metrics, _COLUMNS)
 
 
 def _share_heights(grid: Sequence[Axes], metrics: Sequence[str]) -> None:

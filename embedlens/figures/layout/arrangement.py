@@ -14,8 +14,8 @@ _MARGIN, _GAP = 0.57, 0.2  # inches: labels, between panels
 def arrange(panels: Sequence[tuple[str, str]], width: float, height: float) -> list[tuple[int, int]]:
     """Return the row and column of each panel.
 
-    Columns are runs and rows are splits. If that is higher than the page, columns are splits and rows are
-    runs, since panels would have to be narrower.
+    Columns are runs and rows are splits; more than four runs stand in rows about equally full. If that is
+    higher than the page, columns are splits and rows are runs, since panels would have to be narrower.
 
     Parameters
     ----------
@@ -27,13 +27,29 @@ def arrange(panels: Sequence[tuple[str, str]], width: float, height: float) -> l
     runs = list(dict.fromkeys(run for run, _ in panels))
     splits = list(dict.fromkeys(split for _, split in panels))
     if len(runs) == 1:
-        columns = min(len(panels), _MAX_COLUMNS)
+        columns = columns_of(len(panels))
         return [divmod(number, columns) for number in range(len(panels))]
-    places = _by_split(panels, runs, splits)
+    places = _by_split(panels, splits, columns_of(len(runs)))
     rows, columns = (1 + max(numbers) for numbers in zip(*places, strict=True))
+    if height_of(rows, columns, width) > height:
+        places = _by_split(panels, splits, min(len(runs), _MAX_COLUMNS))
+        rows, columns = (1 + max(numbers) for numbers in zip(*places, strict=True))
     if rows <= columns or len(splits) > _MAX_COLUMNS or height_of(rows, columns, width) <= height:
         return places
     return [(runs.index(run), splits.index(split)) for run, split in panels]
+
+
+def columns_of(count: int, most: int = _MAX_COLUMNS) -> int:
+    """Return how many panels stand side by side, so that the rows are about equally full.
+
+    Parameters
+    ----------
+    count
+        Number of panels.
+    most
+        How many may stand side by side.
+    """
+    return -(-count // -(-count // most))
 
 
 def height_of(rows: int, columns: int, width: float) -> float:
@@ -51,11 +67,11 @@ def height_of(rows: int, columns: int, width: float) -> float:
 
 
 def _by_split(
-    panels: Sequence[tuple[str, str]], runs: Sequence[str], splits: Sequence[str]
+    panels: Sequence[tuple[str, str]], splits: Sequence[str], columns: int
 ) -> list[tuple[int, int]]:
     """Return rows and columns in which every split begins a new row."""
-    columns = min(len(runs), _MAX_COLUMNS)
-    block = -(-len(runs) // columns)
+    most = max(sum(split == own for _, own in panels) for split in splits)
+    block = -(-most // columns)
     places, counts = [], dict.fromkeys(splits, 0)
     for _, split in panels:
         row, column = divmod(counts[split], columns)

@@ -10,6 +10,7 @@ import numpy as np
 
 from embedlens.arguments import check_indices, check_pictures, check_same_length
 from embedlens.arrays import check_labels
+from embedlens.figures.layout.arrangement import columns_of
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.legends import class_handles, legend_below
 from embedlens.figures.layout.limits import limits_of_one_shape
@@ -205,7 +206,7 @@ def figure(
     """
     shown = np.concatenate([one.labels[one.projection.item] for one in maps])
     colors = class_colors(shown, highlight)
-    across = min(len(maps), columns)
+    across = columns_of(len(maps), columns)
     down = -(-len(maps) // across)
     inches = width_of(venue, width)
     named = maps[0].thumbnails is None or _has_all(colors, shown)

@@ -10,6 +10,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from embedlens.errors import InputError
+from embedlens.figures.layout.arrangement import columns_of
 from embedlens.figures.layout.canvas import Figure
 from embedlens.figures.layout.item_pictures import ABOVE, BESIDE, draw_thumbnails
 from embedlens.figures.layout.item_pictures import Thumbnail as Thumbnail
@@ -151,8 +152,8 @@ def figure(
     """
     check_count(len(panels), venue, width)
     inches = width_of(venue, width)
-    rows = -(-len(panels) // _most_columns(inches))
-    columns = -(-len(panels) // rows)
+    columns = columns_of(len(panels), _most_columns(inches))
+    rows = -(-len(panels) // columns)
     beside = columns == 1
     side = (inches - _MARGIN) / (1.05 + BESIDE) if beside else _side(inches, columns)
     paths = [path for panel in panels for path in panel.paths]
