@@ -168,6 +168,13 @@ def _too_long(figure: Figure) -> Iterator[bool]:
         if isinstance(text, Text) and text.get_visible() and len(text.get_text()) > _FEWEST:
             box = text.get_window_extent()
             yield max(box.width, box.height) > min(least, 0.6 * figure.bbox.height)
+    for axes in figure.axes:  # narrow ones, of which three or more stand side by side
+        room = axes.get_window_extent().width
+        yield from (
+            title.get_window_extent().width > room
+            for title in _names(axes)[:3]
+            if len(title.get_text()) > _FEWEST
+        )
 
 
 def _fit_axes(axes: Axes) -> None:

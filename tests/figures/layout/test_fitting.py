@@ -62,7 +62,7 @@ def _shown(figure):
 
 
 @pytest.mark.parametrize("letters", LETTERS)
-@pytest.mark.parametrize("count", [2, 5])
+@pytest.mark.parametrize("count", [2, 3, 4, 5])
 @pytest.mark.parametrize("draw", [_scatter, _spectrum, _roc, _pruning, _titled])
 def test_names_stay_in_the_figure_and_apart(draw, letters, count):
     with style.paper("cvpr"):

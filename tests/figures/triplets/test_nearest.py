@@ -123,7 +123,7 @@ def panels(runs=1, splits=2, epochs=1, n=40):
 
 @pytest.mark.parametrize(
     ("runs", "splits", "shape"),
-    [(1, 2, (1, 2)), (2, 2, (2, 2)), (2, 1, (1, 2)), (1, 1, (1, 1)), (5, 1, (2, 4)), (5, 2, (4, 4))],
+    [(1, 2, (1, 2)), (2, 2, (2, 2)), (2, 1, (1, 2)), (1, 1, (1, 1)), (5, 1, (2, 3)), (5, 2, (4, 4))],
 )
 def test_grid_places_every_panel(runs, splits, shape):
     with style.paper():
