@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 COMMANDS = {
-    "compare": "compare",
+    "compare": "compare --threads 1",
     "published-glyphs": "compare --preset published --threads 1",
     "published-icons": (
         "compare --preset published --data folder --root icons --backbone features:icon-features "
@@ -65,7 +65,11 @@ def text_of(group: dict[str, Any] | None) -> str:
     lines += [f"| {name} | " + " | ".join(_cells(row)) + " |" for name, row in rows.items()]
     if facts is None:
         return "\n".join([f"`{group['command']}`:", "", *lines]) + "\n"
-    under = [_learners(name, row) for name, row in rows.items() if "steps_of_a_learner" in row]
+    alike: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        if "steps_of_a_learner" in row:
+            alike.setdefault(_learners(row), []).append(name)
+    under = [f"- {', '.join(names)}: {steps}." for steps, names in alike.items()]
     under += [f"- not on these data: {', '.join(facts['left_out'])}."] if facts["left_out"] else []
     count, start = len(facts["seeds"]), _start(facts["starts_from"], group["command"])
     above = f"`{group['command']}`, {count} seeds, {start}. {_time(rows, facts)}"
@@ -105,9 +109,10 @@ def _time(rows: dict[str, Any], facts: dict[str, Any]) -> str:
     return f"All runs: {seconds / 60:,.0f} minutes of training."
 
 
-def _learners(name: str, row: dict[str, Any]) -> str:
+def _learners(row: dict[str, Any]) -> str:
     low, high = row["steps_of_a_learner"]
     each = f"{low:,}" if low == high else f"{low:,} to {high:,}"
     together = row["steps_together"]
-    rest = f", then {together:,.0f} steps of the whole embedding" if together else ""
-    return f"- {name}: {each} steps of each learner{rest}."
+    return f"{each} steps of each learner" + (
+        f", then {together:,.0f} of the whole embedding" if together else ""
+    )
