@@ -13,7 +13,7 @@ COMMANDS = {
     "published-glyphs": "compare --preset published --threads 1",
     "published-icons": (
         "compare --preset published --data folder --root icons --backbone features:icon-features "
-        "--hidden 512 --heads 2 --epochs 20 --threads 1"
+        "--hidden 512 --epochs 20 --threads 1"
     ),
 }
 """Name of a group of numbers -> the command that measures it."""

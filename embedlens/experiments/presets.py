@@ -102,7 +102,7 @@ PUBLISHED = Preset(
         Regime(method="divide-conquer", epochs=8, options={"clusters": 4, "finish": 2}),
         Regime(method="dvml", epochs=8, options=_SCALED),
         Regime(method="dreml", epochs=8),
-        Regime(method="hdc", epochs=8),
+        Regime(method="hdc", epochs=8, options={"heads": 2, "negative_weight": 1.0}),
     ],
 )
 """Each method in the regime of its paper, from a network that is trained on the data before."""

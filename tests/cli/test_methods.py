@@ -224,7 +224,11 @@ def test_methods_of_pieces_through_the_real_entry_point(program, folder, words, 
         (["hdc", "--heads", "2", "--hard-shares", "1"], "hard_shares are '1'; 2 heads need as many numbers"),
         (
             ["hdc", "--learners", "2"],
-            "method 'hdc' has no option 'learners'; it has heads, hard_shares, cascade",
+            "method 'hdc' has no option 'learners'; it has heads, hard_shares, cascade, negative_weight",
+        ),
+        (
+            ["hdc", "--heads", "2", "--negative-weight", "0"],
+            "negative_weight is 0.0; a number above 0 is needed",
         ),
         (["hdc", "--heads", "2", "--mining", "hard"], "method 'hdc' chooses the pairs itself"),
     ],

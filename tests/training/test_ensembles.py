@@ -153,7 +153,7 @@ def test_a_shared_trunk_serves_every_learner(batch):
 # Hard-aware deeply cascaded embedding
 
 
-def by_loops(outputs, labels, shares, *, margin=1.0, cascade=False):
+def by_loops(outputs, labels, shares, *, margin=1.0, cascade=False, weight=10):
     """The heads' losses by loops over pairs."""
     heads = outputs.reshape(len(outputs), len(shares), -1)
     found, left = [], None
@@ -166,7 +166,7 @@ def by_loops(outputs, labels, shares, *, margin=1.0, cascade=False):
                 if left is not None and (i, j) not in left[same]:
                     continue
                 d = sum((a - b) ** 2 for a, b in zip(z[i], z[j], strict=True))
-                ranked[same].append((d if same else 10 * max(0.0, margin - d), (i, j)))
+                ranked[same].append((d if same else weight * max(0.0, margin - d), (i, j)))
         kept_pairs = {}
         for same, pairs in ranked.items():
             pairs.sort(key=lambda pair: -pair[0])
@@ -180,13 +180,16 @@ def by_loops(outputs, labels, shares, *, margin=1.0, cascade=False):
 
 
 @pytest.mark.parametrize("cascade", [False, True])
-@pytest.mark.parametrize(("shares", "margin"), [((1.0, 0.5, 0.2), 1.0), ((0.4, 0.4, 0.9), 1.7)])
-def test_the_heads_losses_are_those_of_loops_over_pairs(batch, shares, margin, cascade):
+@pytest.mark.parametrize(
+    ("shares", "margin", "weight"), [((1.0, 0.5, 0.2), 1.0, None), ((0.4, 0.4, 0.9), 1.7, 1.5)]
+)
+def test_the_heads_losses_are_those_of_loops_over_pairs(batch, shares, margin, weight, cascade):
     options = {"heads": 3, "hard_shares": shares, "cascade": cascade}
+    options |= {} if weight is None else {"negative_weight": weight}
     method = made("hdc", dim=9, config={"loss_options": {"margin": margin}}, **options)
     outputs = method.network(batch[0])
     loss, logs = method.loss(outputs, batch[1], None)
-    wanted = by_loops(outputs.detach(), batch[1], shares, margin=margin, cascade=cascade)
+    wanted = by_loops(outputs.detach(), batch[1], shares, margin=margin, cascade=cascade, weight=weight or 10)
     assert [logs[f"head{k}_loss"] for k in (1, 2, 3)] == pytest.approx(wanted, rel=1e-4)
     assert loss.item() == logs["loss"] == pytest.approx(sum(wanted), rel=1e-4)
     loss.backward()

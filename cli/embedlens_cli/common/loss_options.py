@@ -109,5 +109,8 @@ OF_METHODS = {
         bool | None, None, "With hdc: select among the pairs that the head before kept.",
         show_default="among all pairs", flag="--cascade",
     ),
+    "negative_weight": option(
+        float | None, None, "With hdc: weight of the loss of negative pairs.", show_default="10"
+    ),
 }  # fmt: skip
 """Options of single methods; what is not given is None."""

@@ -33,7 +33,7 @@ _TRAINING = {
         "method", "clusters", "recluster", "finish", "cluster_on", "first_phase", "record_latent",
         "kl_weight", "reconstruction_weight", "synthesised_weight", "invariant_weight", "samples",
         "metric_reduction", "relative_reconstruction", "normalize_features", "learners", "meta_classes",
-        "trunk", "heads", "hard_shares", "cascade",
+        "trunk", "heads", "hard_shares", "cascade", "negative_weight",
     },
     "Comparison": {"preset", "pretraining_epochs", "metric", "metrics", "split", "dry_run"},
     LEFT_OUT: {"ignore_label", "distractor_label", "exclude_duplicates"},

@@ -1,11 +1,13 @@
 """Hard-aware deeply cascaded embedding: heads at successive depths, each deeper one for harder pairs.
 
 Yuan, Yang & Zhang, "Hard-aware deeply cascaded embedding", ICCV 2017. The released code ranks all pairs of a
-batch by each head's own loss; the paper lets a head choose among the pairs that the one before it kept.
+batch by each head's own loss; the paper lets a head choose among the pairs that the one before it kept. The
+last version of the code weighs the loss of negatives by 10, its first version by 1.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -25,6 +27,7 @@ FRACTIONS = (1.0, 0.5, 0.2)
 """Hardest fraction of the pairs for each head, as published for three heads."""
 
 NEGATIVE_WEIGHT = 10.0
+"""Weight of the loss of negatives in the last version of the released code."""
 
 
 class Heads(nn.Module):
@@ -58,7 +61,7 @@ class Heads(nn.Module):
 class HDC(Method):
     """K heads at evenly spaced depths of one backbone, the last on its features.
 
-    Contrastive pairs: the squared distance d of positives, 10 max(0, margin - d) of negatives, between unit
+    Contrastive pairs: the squared distance d of positives, w max(0, margin - d) of negatives, between unit
     outputs of a head. Head k learns from the hardest fraction of the positives and of the negatives, ranked
     separately; its loss is the mean of their non-zero terms. The embedding is the concatenation of the K
     normalised outputs.
@@ -74,6 +77,8 @@ class HDC(Method):
         0.2.
     cascade
         Whether a head selects among the pairs that the previous one kept, as in the paper.
+    negative_weight
+        w, above 0.
 
     Raises
     ------
@@ -91,11 +96,16 @@ class HDC(Method):
         heads: int = 3,
         hard_shares: str | Sequence[float] | None = None,
         cascade: bool = False,
+        negative_weight: float = NEGATIVE_WEIGHT,
     ) -> None:
         super().__init__()
         config, backbone = given.config, given.backbone
         check_whole("heads", heads, 1)
         check_divides(heads, config.dim, name="heads")
+        if not 0 < negative_weight < math.inf:
+            message = f"negative_weight is {negative_weight}; a number above 0 is needed"
+            raise InputError(message)
+        self._weight = negative_weight
         if config.mining not in (None, "all"):
             message = f"method 'hdc' chooses the pairs itself; leave the mining {config.mining!r} out"
             raise InputError(message)
@@ -140,7 +150,7 @@ class HDC(Method):
         first, second = torch.triu_indices(len(z), len(z), offset=1, device=z.device)
         positive = labels[first] == labels[second]
         d = (z[first] - z[second]).square().sum(dim=2)  # [pairs, K]
-        negatives = NEGATIVE_WEIGHT * (self._margin - d).clamp(min=0)
+        negatives = self._weight * (self._margin - d).clamp(min=0)
         hard = [
             kept(losses, self._fractions, cascade=self._cascade)
             for losses in (d[positive], negatives[~positive])
