@@ -107,6 +107,13 @@ def test_all_runs_start_from_one_run_and_names_say_so(tmp_path):
     assert not {one.run.path for one in alone} & {one.run.path for one in runs}
 
 
+def test_all_rows_of_the_published_preset_have_as_many_dims():
+    ways = [Way(name, None if name in ("dreml", "hdc") else "triplet") for name in EVERY]
+    configs = [Requests(PUBLISHED).config(way, RECIPE, 0) for way in ways]
+    assert {config.dim for config in configs} == {64}
+    assert configs[-1].method_options == {"heads": 2, "negative_weight": 1.0}
+
+
 def test_what_starts_from_other_weights_needs_no_run_before(tmp_path):
     def start(preset=PUBLISHED, epochs=None, **shared):
         recipe = replace(RECIPE, shared={**RECIPE.shared, **shared})
