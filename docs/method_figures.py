@@ -32,7 +32,7 @@ SHOWN = {
     "scatter": (
         "One scatter of nearest-positive and nearest-negative similarity for each method",
         "`embedlens scatter RUN ... --split test`: the triplets at the last epoch. Below the diagonal the "
-        "nearest item is of the same class; the star is (1, 0).",
+        "nearest item is of the same class, on it both are equally near; the star is (1, 0).",
     ),
     "trajectory": (
         "Paths of four triplets over the epochs, under each method",
@@ -163,13 +163,14 @@ def table(values: Mapping[str, Mapping[str, Any]]) -> str:
         As of `numbers_of`.
     """
     lines = [
-        "| | R@1 | distance to (1, 0) | difference from alone | effective rank | R@1 of slices |",
+        "| | R@1 | distance to (1, 0) | farther than alone, by triplets of alone, of the method "
+        "| effective rank | R@1 of slices |",
         "|---|---|---|---|---|---|",
     ]
     for run, one in values.items():
         before, after = one["distance"]
         slices, farther = one["slices"], one["farther"]
-        ends = f"{min(farther):+.3f} to {max(farther):+.3f}".replace("-", "\N{MINUS SIGN}") if farther else ""
+        ends = ", ".join(f"{value:+.3f}" for value in farther).replace("-", "\N{MINUS SIGN}")
         alone = f"{min(slices):.3f} to {max(slices):.3f} ({len(slices)})" if slices else ""
         rank = f"{one['effective_rank']:.1f} of {one['dim']}"
         cells = [run, f"{one['recall_at_1']:.3f}", f"{before:.3f} → {after:.3f}", ends, rank, alone]

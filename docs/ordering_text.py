@@ -118,7 +118,7 @@ def _times(times: dict[str, Any] | None) -> list[str]:
     step, loss = ([took[name][what] for name in ("triplet", "n-pair-mc")] for what in ("step", "loss"))
     return [
         f"- A step of {times['items']} items takes {step[0]:.0f} ms of processor time with triplet,",
-        f"  {step[1]:.0f} ms with 192-pair, with the loss alone {loss[0]:.1f} and {loss[1]:.1f} ms",
+        f"  {step[1]:.0f} ms with 192-pair, of which the loss takes {loss[0]:.1f} and {loss[1]:.1f} ms",
         f"  (medians of {times['rounds']} in turn, one thread).",
     ]
 

@@ -239,7 +239,11 @@ def plan_pretraining(
 
 
 def trainable(
-    runs: Sequence[ComparedRun], *, leave_out: bool, warn: Callable[[str], None]
+    runs: Sequence[ComparedRun],
+    *,
+    leave_out: bool,
+    warn: Callable[[str], None],
+    typed: Collection[str] = (),
 ) -> tuple[list[ComparedRun], dict[str, str]]:
     """Return the runs that can be trained on the data, and why others cannot, by name of the row.
 
@@ -251,6 +255,8 @@ def trainable(
         Whether what cannot be trained is left out; else it is refused.
     warn
         Called with each row that is left out.
+    typed
+        Names of the options that the user gave: a row whose method has one of them is not left out.
 
     Raises
     ------
@@ -260,6 +266,10 @@ def trainable(
     fresh = [replace(one.run, config=replace(one.run.config, init=None)) for one in runs]
     _, refused = check_runs(fresh, every=leave_out, warn=lambda text: None)
     reasons = {one.way.name: refused[one.run.path] for one in runs if one.run.path in refused}
+    for way in dict.fromkeys(one.way for one in runs if one.way.name in reasons):
+        if not method_options(way.method).keys().isdisjoint(typed):
+            message = f"{way.name} cannot be trained with the options given: {reasons[way.name]}"
+            raise InputError(message)
     for name, reason in reasons.items():
         warn(f"{name} is left out, since it cannot be trained with these data and options: {reason}")
     left_out = reasons | _needless(runs, reasons)

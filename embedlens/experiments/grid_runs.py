@@ -116,7 +116,7 @@ def check_grid(configs: Sequence[TrainConfig]) -> None:
         config.build_loss()
         config.build_sampler(labels)
         alike = repr((config.method, config.method_options, config.loss, config.dim, config.init))
-        if alike in methods or (config.method == "plain" and config.init in {None, *backbones}):
+        if alike in methods or (config.method == "plain" and config.init in backbones):
             continue
         methods.add(alike)
         with torch.random.fork_rng():

@@ -69,7 +69,7 @@ def test_the_table_has_the_numbers_of_the_summaries(figures):
     }
     measured = {"loss": "margin", "start": "from random weights", "runs": figures.numbers_of(summaries)}
     text = figures.section("glyphs", measured)
-    row = "| dvml | 0.750 | 0.900 → 0.500 | \N{MINUS SIGN}0.034 to +0.012 | 12.3 of 64 | 0.250 to 0.500 (3) |"
+    row = "| dvml | 0.750 | 0.900 → 0.500 | +0.012, \N{MINUS SIGN}0.034 | 12.3 of 64 | 0.250 to 0.500 (3) |"
     assert row in text.splitlines()
     assert "\n10 epochs from random weights" in text
     assert all(f"../pictures/methods-glyphs-{name}.png" in text for name in figures.SHOWN)

@@ -164,6 +164,10 @@ def test_rows_that_the_data_do_not_allow_are_left_out_or_refused(tmp_path):
     kept, more = trainable(planned, leave_out=True, warn=told.append)
     assert {one.way.name for one in kept} == {"triplet", "contrastive"}, "contrastive was asked for"
     assert more == {**reasons, "softmax": "it is the baseline of dreml alone"}
+    with pytest.raises(
+        InputError, match="^dreml cannot be trained with the options given: method 'dreml' assigns 5"
+    ):
+        trainable(runs, leave_out=True, warn=told.append, typed=["meta_classes", "lr"])
     with pytest.raises(InputError, match="lower --meta-classes to 5"):
         trainable(runs, leave_out=False, warn=told.append)
     assert compared_runs.ComparedRun(ways[0], runs[0].run).facts["name"] == "triplet"

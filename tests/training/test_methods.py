@@ -320,7 +320,10 @@ def test_more_clusters_than_items_and_unknown_methods():
         InputError, match=r"^unknown method 'conquer'; choose one of: .*divide-conquer.*plain"
     ):
         build_method(MethodInputs(TrainConfig(method="conquer"), backbone, LABELS))
-    with pytest.raises(InputError, match=r"^method 'plain' has no option 'clusters'; it has none$"):
+    with pytest.raises(
+        InputError,
+        match=r"^method 'plain' has no option 'clusters'; it has none; it is an option of divide-conquer$",
+    ):
         build_method(MethodInputs(TrainConfig(method_options={"clusters": 2}), backbone, LABELS))
     assert {"plain", "divide-conquer"} <= set(METHODS.names())
     assert method_options("plain") == {}

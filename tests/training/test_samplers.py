@@ -239,7 +239,9 @@ def test_batches_that_cannot_be(name):
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_pairs_are_two_items(name):
-    with pytest.raises(InputError, match="4 items of each class; this sampler takes 2, choose that number"):
+    with pytest.raises(
+        InputError, match=f"4 items of each class; the sampler '{name}' takes 2; choose that number"
+    ):
         sampler_of(name, long_tailed(), items=4)
 
 

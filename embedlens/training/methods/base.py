@@ -188,7 +188,9 @@ def check_method(name: str, options: Mapping[str, Any], loss: str | None = None)
     known = method_options(name)
     for option in options:
         if option not in known:
+            owners = [other for other in METHODS.names() if option in method_options(other)]
             has = f"it has {', '.join(known)}" if known else "it has none"
+            has += f"; it is an option of {', '.join(owners)}" if owners else ""
             message = f"method {name!r} has no option {option!r}; {has}"
             raise InputError(message)
     losses = METHODS.get(name).losses

@@ -114,7 +114,7 @@ class HDC(Method):
         stages = backbone.stages() if backbone.stages is not None else None
         if stages is None or len(stages.widths) < heads:
             shown = "none" if stages is None else str(len(stages.widths))
-            advice = "choose fewer heads" if stages else "add hidden layers with --hidden"
+            advice = "choose fewer with --heads" if stages else "add hidden layers with --hidden"
             message = (
                 f"method 'hdc' needs features of as many depths as heads, {heads}; "
                 f"backbone {config.backbone!r} shows {shown} here; {advice}"

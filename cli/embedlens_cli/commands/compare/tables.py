@@ -28,7 +28,9 @@ def heading(trained: Trained, split: str, result: Comparison) -> str:
     from embedlens.experiments.comparison import dims_text, epochs_text
 
     runs = trained.runs
-    seeds = f"mean and standard deviation of {console.count_text(result.seeds.size, 'seed')}"
+    seeds = console.count_text(result.seeds.size, "seed")
+    if result.seeds.size > 1:
+        seeds = f"mean and standard deviation of {seeds}"
     return f"{runs[0].run.config.data}, {split}, {epochs_text(runs)}, {dims_text(runs)}, {seeds}"
 
 

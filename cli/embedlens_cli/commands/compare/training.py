@@ -115,4 +115,6 @@ def list_planned(plan: Plan, *, as_json: bool) -> None:
 def _trainable(plan: Plan, runs: Sequence[ComparedRun]) -> tuple[list[ComparedRun], dict[str, str]]:
     from embedlens.experiments.compared_runs import trainable
 
-    return trainable(runs, leave_out=plan.preset.leaves_out, warn=console.print_message)
+    return trainable(
+        runs, leave_out=plan.preset.leaves_out, warn=console.print_message, typed=plan.requests.typed
+    )
