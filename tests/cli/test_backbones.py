@@ -310,6 +310,12 @@ def test_a_sweep_is_named_after_what_is_changed(cli, folder):
     assert_refused(again, "was trained with schedule cosine, not step", "--out")
 
 
+@pytest.mark.parametrize("command", ["sweep", "compare --preset published --method plain,divide-conquer"])
+def test_a_grid_on_features_that_are_missing_is_refused_before_any_run(cli, folder, command):
+    done = cli(*command.split(), *BIRDS, "--backbone", "features:nowhere", "--loss", "triplet", "--dry-run")
+    assert_refused(done, "no such file of features", "nowhere")
+
+
 @pytest.mark.parametrize(
     ("backbone", "named"),
     [("features:deep/in/birds.npy", "birds"), ("features:deep/birds/{split}.npy", "birds"),
