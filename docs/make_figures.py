@@ -7,7 +7,7 @@
     python docs/make_figures.py --triplets glyphs=RUNS --loss margin
                                            # triplets under each method, from the runs of a comparison
     python docs/make_figures.py --orderings
-                                           # the page of orderings alone: 45 minutes on one core
+                                           # the page of orderings alone: 80 minutes on one core
     python docs/make_figures.py --check    # compares the runs of a demonstration with docs/numbers.json
 
 It works in the folder `work/` beside this file (`--work DIR`), where finished runs are kept and not trained

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orderings import CHARACTERS, ROWS, SWEEPS, Row, sweep_command
+from orderings import CHARACTERS, RACES, ROWS, SWEEPS, Row, sweep_command
 
 
 def verdict(row: Row, numbers: dict[str, Any] | None) -> str:
@@ -32,7 +32,8 @@ def table(numbers: dict[str, Any]) -> str:
         claim = "" if row.claim == told else row.claim
         told = row.claim
         lines.append(f"| {claim} | {row.setting} | {' | '.join(cells)} | {verdict(row, values)} |")
-    lines.append(_steps_row(numbers["orderings"]["values"]["progress"]))
+    races = numbers["orderings"]["values"]["progress"]
+    lines += [_steps_row(name, races.get(name)) for name in RACES]
     return "\n".join(lines) + "\n"
 
 
@@ -57,13 +58,10 @@ def faster(found: dict[str, Any] | None) -> str:
     return {(False, True): "as published", (True, False): "not here"}.get((ahead[0], ahead[1]), "undecided")
 
 
-def _steps_row(found: dict[str, Any] | None) -> str:
-    """Render the row of the number of steps."""
-    claim = "192-pair trains in fewer steps than triplet (Sohn 2016)"
-    setting, cells = (
-        "glyphs, batches of 384; triplet without mining: steps until the other's last R@1",
-        [""] * 4,
-    )
+def _steps_row(name: str, found: dict[str, Any] | None) -> str:
+    """Render a row of the number of steps."""
+    claim = "" if name != RACES[0] else "192-pair trains in fewer steps than triplet (Sohn 2016)"
+    setting, cells = f"{ROWS[name].setting}: steps until the other's last R@1", [""] * 4
     if found is not None:
         cells = [f"triplet {_steps(found['first_reaches'])}", f"192-pair {_steps(found['second_reaches'])}"]
         cells += [f"of {found['steps']} steps, three seeds", ""]
@@ -95,7 +93,8 @@ def hardness(numbers: dict[str, Any]) -> str:
 def speed(numbers: dict[str, Any]) -> str:
     """Render steps and processor time of 192-pair and triplet."""
     values = numbers["orderings"]["values"]
-    return "\n".join([*_progress(values["progress"]), *_times(values["times"])] or ["Not measured."]) + "\n"
+    progress = [line for name in RACES for line in _progress(values["progress"].get(name))]
+    return "\n".join([*progress, *_times(values["times"])] or ["Not measured."]) + "\n"
 
 
 def _progress(found: dict[str, Any] | None) -> list[str]:

@@ -137,7 +137,9 @@ def test_steps_until_the_other_s_last_score(script, tmp_path):
     assert text.faster(found) == "as published"
     assert text.faster({**found, "first_reaches": [10, 10, 10]}) == "undecided"
     assert text.faster({**found, "first_reaches": [10, 10, 10], "second_reaches": [None] * 3}) == "not here"
-    assert "20, 20, never steps" in text.speed({"orderings": {"values": {"progress": found, "times": None}}})
+    assert "20, 20, never steps" in text.speed(
+        {"orderings": {"values": {"progress": {"n-pair-unmined": found}, "times": None}}}
+    )
 
 
 def test_the_fine_grained_classes_are_typefaces_of_scripts(script, tmp_path, monkeypatch):
