@@ -76,7 +76,7 @@ def test_a_comparison_s_answer_becomes_a_table(scripts, tmp_path):
         "| triplet + divide-conquer | 50.0 ± 1.2 | +1.00 [+0.20, +2.00] | **better** | 50.0 ± 1.2 "
         "| 80 | 1,234 | 3 |",
         "",
-        "- triplet + divide-conquer: 30 to 31 steps of each learner, then 19 steps of the whole embedding.",
+        "- triplet + divide-conquer: 30 to 31 steps of each learner, then 19 of the whole embedding.",
         "- not on these data: dreml.",
     ]
 

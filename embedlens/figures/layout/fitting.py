@@ -20,7 +20,7 @@ IN_AXES = 0.7
 """Of the width of axes: the widest legend inside them."""
 _FEWEST = 8  # letters that are left of a name
 _LINES = 2  # of a title
-_MOST_LINES = 8  # beyond which a text is not broken further: it is too long whatever its rest is
+_MOST_LINES = 8  # a longer text is not broken further: it is too long whatever its rest is
 _APART = 6.0  # pixels between the y labels of neighbouring rows
 _TIGHT = 0.95  # of the room beside axes, which move a little when their title has another line
 _STATISTICS = ("numbers", "corner", "n")  # gids of texts in corners
@@ -169,12 +169,8 @@ def _too_long(figure: Figure) -> Iterator[bool]:
             box = text.get_window_extent()
             yield max(box.width, box.height) > min(least, 0.6 * figure.bbox.height)
     for axes in figure.axes:  # narrow ones, of which three or more stand side by side
-        room = axes.get_window_extent().width
-        yield from (
-            title.get_window_extent().width > room
-            for title in _names(axes)[:3]
-            if len(title.get_text()) > _FEWEST
-        )
+        titles = [title for title in _names(axes)[:3] if len(title.get_text()) > _FEWEST]
+        yield any(title.get_window_extent().width > axes.get_window_extent().width for title in titles)
 
 
 def _fit_axes(axes: Axes) -> None:
@@ -183,14 +179,8 @@ def _fit_axes(axes: Axes) -> None:
     box = axes.get_window_extent()
     figure = axes.get_figure(root=True)
     assert figure is not None
-    right = min(
-        (
-            other.get_window_extent().x0
-            for other in figure.axes
-            if other is not axes and other.get_window_extent().x0 > box.x0 + 1
-        ),
-        default=figure.bbox.x1,
-    )
+    starts = [other.get_window_extent().x0 for other in figure.axes if other is not axes]
+    right = min((start for start in starts if start > box.x0 + 1), default=figure.bbox.x1)
     for title in _names(axes)[:3]:
         free = right - box.x0 - 4 if title is axes._left_title else box.width  # type: ignore[attr-defined]
         _fit(title, max(_TIGHT * free, box.width), lines=_LINES)
