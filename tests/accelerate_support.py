@@ -79,5 +79,5 @@ if __name__ == "__main__":
             assert all(torch.equal(one[name], other[name]) for name in one)
         if int(os.environ["RANK"]) == 0:
             torch.save(with_it, f"weights-{rows}.pt")
-    gc.collect()  # cycles around DistributedDataParallel hold the group; its threads abort a process that ends
+    gc.collect()  # cycles around DistributedDataParallel hold the group, whose threads can abort the end
     torch.distributed.destroy_process_group()
