@@ -81,11 +81,16 @@ def _cells(row: dict[str, Any]) -> list[str]:
     points = "-"
     if difference is not None:
         value, low, high = (100 * end for end in difference)
-        points = f"{value:+.2f} [{low:+.2f}, {high:+.2f}]"
+        points = f"{value:+.2f} " + together(f"[{low:+.2f}, {high:+.2f}]")
     verdict = row.get("verdict", "-")
     counts = [f"{row[fact]:,.0f}" if row.get(fact) is not None else "-" for fact in _FACTS[1:4]]
     return [_mean(row["recall_at_1"]), points, verdict if verdict == "undecided" else _strong(verdict),
             _mean(row["nmi"]), *counts]  # fmt: skip
+
+
+def together(text: str) -> str:
+    """Return a text that no cell of a table breaks."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _strong(verdict: str) -> str:
@@ -94,7 +99,7 @@ def _strong(verdict: str) -> str:
 
 def _mean(pair: list[float]) -> str:
     mean, deviation = pair
-    return f"{100 * mean:.1f} ± {100 * deviation:.1f}"
+    return together(f"{100 * mean:.1f} ± {100 * deviation:.1f}")
 
 
 def _start(start: dict[str, Any] | None, command: str) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from orderings import CHARACTERS, RACES, ROWS, SWEEPS, Row, sweep_command
+from comparison_tables import together
+from orderings import BY_STEPS, CHARACTERS, ROWS, SWEEPS, Row, sweep_command
 
 
 def verdict(row: Row, numbers: dict[str, Any] | None) -> str:
@@ -32,8 +33,8 @@ def table(numbers: dict[str, Any]) -> str:
         claim = "" if row.claim == told else row.claim
         told = row.claim
         lines.append(f"| {claim} | {row.setting} | {' | '.join(cells)} | {verdict(row, values)} |")
-    races = numbers["orderings"]["values"]["progress"]
-    lines += [_steps_row(name, races.get(name)) for name in RACES]
+    progress = numbers["orderings"]["values"]["progress"]
+    lines += [_steps_row(name, progress.get(name)) for name in BY_STEPS]
     return "\n".join(lines) + "\n"
 
 
@@ -44,7 +45,7 @@ def _cells(row: Row, values: dict[str, Any]) -> list[str]:
     ]
     value, low, high = values["difference"]
     collapsed = f"B: {values['collapsed'][1]} of {values['seeds']}" if row.collapses else ""
-    return [*sides, f"{value:+.3f} ({low:+.3f} to {high:+.3f})", collapsed]
+    return [*sides, f"{value:+.3f} [{low:+.3f}, {high:+.3f}]", collapsed]
 
 
 def faster(found: dict[str, Any] | None) -> str:
@@ -60,7 +61,7 @@ def faster(found: dict[str, Any] | None) -> str:
 
 def _steps_row(name: str, found: dict[str, Any] | None) -> str:
     """Render a row of the number of steps."""
-    claim = "" if name != RACES[0] else "192-pair trains in fewer steps than triplet (Sohn 2016)"
+    claim = "" if name != BY_STEPS[0] else "192-pair trains in fewer steps than triplet (Sohn 2016)"
     setting, cells = f"{ROWS[name].setting}: steps until the other's last R@1", [""] * 4
     if found is not None:
         cells = [f"triplet {_steps(found['first_reaches'])}", f"192-pair {_steps(found['second_reaches'])}"]
@@ -93,7 +94,7 @@ def hardness(numbers: dict[str, Any]) -> str:
 def speed(numbers: dict[str, Any]) -> str:
     """Render steps and processor time of 192-pair and triplet."""
     values = numbers["orderings"]["values"]
-    progress = [line for name in RACES for line in _progress(values["progress"].get(name))]
+    progress = [line for name in BY_STEPS for line in _progress(values["progress"].get(name))]
     return "\n".join([*progress, *_times(values["times"])] or ["Not measured."]) + "\n"
 
 
@@ -123,7 +124,7 @@ def _times(times: dict[str, Any] | None) -> list[str]:
 
 
 def _spread(values: list[float]) -> str:
-    return f"{values[0]:.3f} ± {values[1]:.3f}"
+    return together(f"{values[0]:.3f} ± {values[1]:.3f}")
 
 
 def _steps(values: list[int | None]) -> str:

@@ -170,7 +170,7 @@ for _rate, _low in _RATES:
         before=(Group("faces-rates", "ep", _low), Group("faces-rates", "epshn", _low)),
     )  # fmt: skip
 """Key in docs/numbers.json -> row."""
-RACES = ("n-pair-unmined", "n-pair-unmined-long")
+BY_STEPS = ("n-pair-unmined", "n-pair-unmined-long")
 """Rows whose losses are also compared by the steps that they take."""
 
 
@@ -199,7 +199,7 @@ def group(work: Path) -> dict[str, Any]:
 def measure_orderings(runs: Path) -> dict[str, Any]:
     """Return the numbers of all rows from the folder of runs; None of a row whose runs are not all there."""
     found = {name: measure_row(row, runs) for name, row in ROWS.items()}
-    return {"rows": found, "progress": {name: progress(ROWS[name], runs) for name in RACES}}
+    return {"rows": found, "progress": {name: progress(ROWS[name], runs) for name in BY_STEPS}}
 
 
 def measure_row(row: Row, runs: Path) -> dict[str, Any] | None:

@@ -70,7 +70,8 @@ class Sampler(ABC):
             message = f"a batch of {classes} classes with {items} items each; two of each are the least"
             raise InputError(message)
         if self.items_per_class not in (None, items):
-            own = next((name for name in SAMPLERS.names() if SAMPLERS.get(name) is type(self)), "this")
+            registered = (name for name in SAMPLERS.names() if SAMPLERS.get(name) is type(self))
+            own = next(registered, type(self).__name__)
             message = (
                 f"{items} items of each class; the sampler {own!r} takes {self.items_per_class}; choose that "
                 "number, or the sampler 'pk'"

@@ -72,9 +72,9 @@ def test_a_comparison_s_answer_becomes_a_table(scripts, tmp_path):
         "",
         "| | R@1 | difference | verdict | NMI | steps | parameters | seconds |",
         "|---|---|---|---|---|---|---|---|",
-        "| triplet | 50.0 ± 1.2 | - | - | 50.0 ± 1.2 | 80 | 1,234 | 3 |",
-        "| triplet + divide-conquer | 50.0 ± 1.2 | +1.00 [+0.20, +2.00] | **better** | 50.0 ± 1.2 "
-        "| 80 | 1,234 | 3 |",
+        "| triplet | 50.0\u00a0±\u00a01.2 | - | - | 50.0\u00a0±\u00a01.2 | 80 | 1,234 | 3 |",
+        "| triplet + divide-conquer | 50.0\u00a0±\u00a01.2 | +1.00 [+0.20,\u00a0+2.00] | **better** "
+        "| 50.0\u00a0±\u00a01.2 | 80 | 1,234 | 3 |",
         "",
         "- triplet + divide-conquer: 30 to 31 steps of each learner, then 19 of the whole embedding.",
         "- not on these data: dreml.",

@@ -128,7 +128,7 @@ def test_the_published_preset_trains_a_run_before_and_leaves_out_what_the_data_d
     start = sidecar["starts_from"]
     assert start["path"] == "runs/digits-pretraining-1-epochs-softmax-lr0.001-dim64-seed0"
     assert list(sidecar["rows_left_out"]) == ["dreml", "softmax"]
-    latex = next(Path(file).read_text() for file in done.json["data"] if file.endswith(".tex"))
+    latex = Path(done.json["data"][0]).with_suffix(".tex").read_text()  # named as the table and the figure
     assert f"% preset published: 1 epoch from {Path(start['path']).name} (1 epoch of softmax, " in latex
     assert sidecar["preset"] == "published"
     init = {run["method"]["init"] for run in sidecar["runs"]}

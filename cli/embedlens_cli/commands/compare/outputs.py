@@ -52,7 +52,7 @@ def answer(
         )  # fmt: skip
     start = tables.start_text(trained)
     text = f"% {start}\n{score_tables.latex(means)}\n\n{tables.latex(result, budgets)}"
-    table = where.figures / f"{style.stem(_stem(trained, words))}.tex"
+    table = artifacts.data[0].with_suffix(".tex")
     write_text(table, text + "\n")
     artifacts.data.append(table)
     for line in score_tables.missing(means):
